@@ -1,0 +1,128 @@
+"""NonrelDatabaseWrapper: a Django connection to a store that is not an SQL database."""
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import IntegrityError
+from django.utils.functional import cached_property
+
+from .client import NonrelDatabaseClient
+from .creation import NonrelDatabaseCreation
+from .cursor import NonrelCursor
+from .features import NonrelDatabaseFeatures
+from .introspection import NonrelDatabaseIntrospection
+from .operations import NonrelDatabaseOperations
+from .planner.local import LocalEngine
+from .schema import NonrelSchemaEditor
+
+
+class Database:
+    """The PEP 249 names that Django wants; stores raise Django's own errors."""
+
+    class Error(Exception):
+        pass
+
+    class InterfaceError(Error):
+        pass
+
+    class DatabaseError(Error):
+        pass
+
+    class DataError(DatabaseError):
+        pass
+
+    class OperationalError(DatabaseError):
+        pass
+
+    class IntegrityError(DatabaseError):
+        pass
+
+    class InternalError(DatabaseError):
+        pass
+
+    class ProgrammingError(DatabaseError):
+        pass
+
+    class NotSupportedError(DatabaseError):
+        pass
+
+
+class NonrelDatabaseWrapper(BaseDatabaseWrapper):
+    """Base of a backend's DatabaseWrapper.
+
+    A backend keeps its connection in `self.connection` (what `get_new_connection`
+    returns) and says in `translate_error` what the store's errors are in Django's.
+    OPTIONS["local_rows"] bounds what one query may load into the local engine
+    (default 250,000 rows, 0 means no bound).
+    """
+
+    vendor = "nonrel"
+    display_name = "Nonrel"
+    Database = Database
+    SchemaEditorClass = NonrelSchemaEditor
+    client_class = NonrelDatabaseClient
+    creation_class = NonrelDatabaseCreation
+    features_class = NonrelDatabaseFeatures
+    introspection_class = NonrelDatabaseIntrospection
+    ops_class = NonrelDatabaseOperations
+    # Names of OPTIONS that are the toolkit's own and no driver's.
+    own_options = frozenset({"local_rows"})
+    # Django's SQL texts never reach the store; the local engine writes its own.
+    operators: dict[str, str] = {}
+    pattern_ops: dict[str, str] = {}
+    pattern_esc = "{}"
+
+    def __init__(self, settings_dict, alias="default"):
+        super().__init__(settings_dict, alias)
+        self.data_types = self.creation.data_types
+
+    @cached_property
+    def local_engine(self) -> LocalEngine:
+        return LocalEngine(self)
+
+    @property
+    def local_rows(self) -> int:
+        """How many rows one query may load into the local engine (0: any number)."""
+        return self.settings_dict["OPTIONS"].get("local_rows", 250_000)
+
+    def translate_error(self, error: BaseException) -> Exception | None:
+        """The Django error for an error of the store's driver, None for any other."""
+        return None
+
+    def create_cursor(self, name=None):
+        return NonrelCursor(self)
+
+    def get_connection_params(self):
+        options = self.settings_dict["OPTIONS"]
+        return {
+            name: value
+            for name, value in options.items()
+            if name not in self.own_options
+        }
+
+    def init_connection_state(self):
+        pass
+
+    def _set_autocommit(self, autocommit):
+        pass
+
+    def _commit(self):
+        pass
+
+    def _rollback(self):
+        pass
+
+    def _close(self):
+        pass
+
+    def is_usable(self):
+        return True
+
+    def disable_constraint_checking(self):
+        # Foreign keys are never checked by the store: nothing to switch off.
+        return True
+
+    def check_constraints(self, table_names=None):
+        """Raise IntegrityError for the first foreign key that leads nowhere."""
+        from .checks import dangling_keys
+
+        for message in dangling_keys(self, table_names):
+            raise IntegrityError(message)

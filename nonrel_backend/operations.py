@@ -1,0 +1,84 @@
+"""How values and names are handed to a store: as they are in Python."""
+
+from django.db.backends.sqlite3.operations import (
+    DatabaseOperations as SQLiteOperations,
+)
+from django.utils import timezone
+
+from .query import Json
+
+
+class NonrelDatabaseOperations(SQLiteOperations):
+    """SQL texts are the local engine's (SQLite's); values stay Python values until
+    the compiler's `convert_value_for_db` makes them the store's.
+    """
+
+    compiler_module = "nonrel_backend.compiler"
+    cast_char_field_without_max_length = "text"
+    explain_prefix = None
+    # Every limit on the number of parameters is the store's, so none by default.
+    batch_size = 10_000
+
+    def bulk_batch_size(self, fields, objs):
+        return max(len(objs), 1) if objs is not None else self.batch_size
+
+    def explain_query_prefix(self, format=None, **options):
+        super(SQLiteOperations, self).explain_query_prefix(format, **options)
+        return ""
+
+    def last_executed_query(self, cursor, sql, params):
+        if isinstance(sql, str) and params:
+            return f"{sql} -- {tuple(params)!r}"
+        return str(sql)
+
+    def adapt_integerfield_value(self, value, internal_type):
+        return value
+
+    def adapt_datefield_value(self, value):
+        return value
+
+    def adapt_datetimefield_value(self, value):
+        return value
+
+    def adapt_timefield_value(self, value):
+        if value is not None and timezone.is_aware(value):
+            raise ValueError(
+                f"{self.connection.display_name} does not support timezone-aware times."
+            )
+        return value
+
+    def adapt_decimalfield_value(self, value, max_digits=None, decimal_places=None):
+        return value
+
+    def adapt_ipaddressfield_value(self, value):
+        return value or None
+
+    def adapt_json_value(self, value, encoder):
+        return Json(value)
+
+    def get_db_converters(self, expression):
+        return []
+
+    def return_insert_columns(self, fields):
+        return "", ()
+
+    def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
+        # Not SQL: what execute_sql_flush() hands to the store.
+        if not tables:
+            return []
+        if allow_cascade:
+            tables = set(tables) | self._referencing_tables(tables)
+        return [(sorted(tables), reset_sequences)]
+
+    def _referencing_tables(self, tables):
+        from .planner.tables import tables_that_refer_to
+
+        return tables_that_refer_to(tables)
+
+    def execute_sql_flush(self, sql_list):
+        for tables, reset_sequences in sql_list:
+            self.flush(tables, reset_sequences)
+
+    def flush(self, tables: list[str], reset_sequences: bool) -> None:
+        """Delete all rows of the tables, and start their keys anew when asked."""
+        raise NotImplementedError("The backend's operations must implement flush().")

@@ -1,0 +1,1 @@
+"""The planner: decides what the store answers and what is finished locally."""

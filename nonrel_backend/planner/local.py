@@ -1,0 +1,378 @@
+"""The local engine: SQLite in memory, through a private Django wrapper."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import NotSupportedError, OperationalError
+from django.db.backends.sqlite3 import base as sqlite3_base
+from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.utils import timezone
+from django.utils.duration import duration_microseconds
+
+from ..query import MISSING, Json
+
+# SQLite computes with doubles: this many digits survive the way there and back.
+EXACT_DIGITS = 15
+# SQLite's own limit on parameters; past it, values are written into the text.
+MAX_PARAMETERS = 30_000
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    folded = character.casefold()
+    if len(folded) > 1:
+        folded = character.lower()
+    return folded if len(folded) == 1 else character
+
+
+def fold(text: Any) -> str | None:
+    """Simple case folding, character by character, as regular expressions do it."""
+    if text is None:
+        return None
+    text = str(text)
+    return text.lower() if text.isascii() else "".join(map(_fold_character, text))
+
+
+def _compare_decimals(left: str, right: str) -> int:
+    left_number, right_number = Decimal(left), Decimal(right)
+    return (left_number > right_number) - (left_number < right_number)
+
+
+class LocalOperations(DatabaseOperations):
+    """SQLite's, with case folded for Unicode and decimals of any precision."""
+
+    def lookup_cast(self, lookup_type, internal_type=None):
+        if lookup_type in ("iexact", "icontains", "istartswith", "iendswith"):
+            return "NONREL_FOLD(%s)"
+        return super().lookup_cast(lookup_type, internal_type)
+
+    def prep_for_iexact_query(self, x):
+        return str(x)
+
+    def get_decimalfield_converter(self, expression):
+        convert = super().get_decimalfield_converter(expression)
+
+        def converter(value, expression, connection):
+            if isinstance(value, str):
+                return Decimal(value)
+            if isinstance(value, int):
+                value = float(value)
+            return convert(value, expression, connection)
+
+        return converter
+
+
+class LocalWrapper(sqlite3_base.DatabaseWrapper):
+    """A private SQLite connection; Django does not know of it."""
+
+    ops_class = LocalOperations
+    operators = {
+        **sqlite3_base.DatabaseWrapper.operators,
+        "iexact": "= NONREL_FOLD(%s)",
+        **{
+            lookup: "LIKE NONREL_FOLD(%s) ESCAPE '\\'"
+            for lookup in ("icontains", "istartswith", "iendswith")
+        },
+    }
+    pattern_ops = {
+        lookup: pattern.replace("UPPER(", "NONREL_FOLD(")
+        for lookup, pattern in sqlite3_base.DatabaseWrapper.pattern_ops.items()
+    }
+
+    def get_new_connection(self, conn_params):
+        connection = super().get_new_connection(conn_params)
+        connection.execute("PRAGMA case_sensitive_like = ON")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("PRAGMA journal_mode = OFF")
+        for name, function in {
+            "NONREL_FOLD": fold,
+            "UPPER": lambda text: None if text is None else str(text).upper(),
+            "LOWER": lambda text: None if text is None else str(text).lower(),
+        }.items():
+            connection.create_function(name, 1, function, deterministic=True)
+        connection.create_collation("nonrel_decimal", _compare_decimals)
+        connection.isolation_level = None
+        return connection
+
+    def _set_autocommit(self, autocommit):
+        pass
+
+
+def _naive(value: datetime, zone) -> str:
+    return str(timezone.make_naive(value, zone) if timezone.is_aware(value) else value)
+
+
+def to_local(value: Any, zone) -> Any:
+    """A Python value as SQLite under Django holds it."""
+    adapt = ADAPTERS.get(type(value))
+    return value if adapt is None else adapt(value, zone)
+
+
+ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {
+    datetime: _naive,
+    date: lambda value, zone: value.isoformat(),
+    time: lambda value, zone: str(value),
+    timedelta: lambda value, zone: duration_microseconds(value),
+    Decimal: lambda value, zone: str(value),
+    UUID: lambda value, zone: value.hex,
+    Json: lambda value, zone: json.dumps(value.value, ensure_ascii=False),
+    dict: lambda value, zone: json.dumps(value, ensure_ascii=False),
+    list: lambda value, zone: json.dumps(value, ensure_ascii=False),
+}
+
+
+class LocalTable:
+    """A table to be loaded: the model's columns under their own names."""
+
+    def __init__(self, engine: "LocalEngine", meta):
+        self.name = meta.db_table
+        self.meta = meta
+        self.fields = {
+            field.column: field
+            for field in meta.local_concrete_fields
+            if field.column is not None
+        }
+        self.definition = ", ".join(
+            f"{engine.quote(column)} {engine.column_type(field)}"
+            for column, field in self.fields.items()
+        )
+
+    def create(self, cursor, engine) -> None:
+        cursor.execute(f"CREATE TABLE {engine.quote(self.name)} ({self.definition})")
+
+
+class LocalEngine:
+    """Runs one statement at a time over rows loaded for it; nothing is left behind.
+
+    Re-entrant, because a result is complete when `run` returns, and safe between
+    threads that share a DatabaseWrapper by its lock.
+    """
+
+    def __init__(self, store):
+        self.store = store
+        self.lock = threading.RLock()
+        self.depth = 0
+        self.reads: dict[tuple, dict[str, tuple[str, ...]]] = {}
+        self.tables: dict[int, tuple[Any, LocalTable]] = {}
+        self.active: dict[str, LocalTable] = {}
+        self.wrapper = self._new_wrapper()
+
+    def _new_wrapper(self) -> LocalWrapper:
+        settings = {
+            **self.store.settings_dict,
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": ":memory:",
+            "OPTIONS": {},
+            "AUTOCOMMIT": True,
+            "CONN_MAX_AGE": None,
+            "CONN_HEALTH_CHECKS": False,
+        }
+        wrapper = LocalWrapper(settings, self.store.alias)
+        wrapper.inc_thread_sharing()
+        return wrapper
+
+    def quote(self, name: str) -> str:
+        return '"{}"'.format(name.replace('"', '""'))
+
+    def column_type(self, field) -> str:
+        final = field
+        while final.remote_field and getattr(final, "target_field", None):
+            final = final.target_field
+        if (
+            final.get_internal_type() == "DecimalField"
+            and (final.max_digits or EXACT_DIGITS + 1) > EXACT_DIGITS
+        ):
+            return "TEXT COLLATE nonrel_decimal"
+        return field.db_type(self.wrapper) or ""
+
+    def table(self, meta) -> LocalTable:
+        """The LocalTable of a model's options, remembered while the options live."""
+        known = self.tables.get(id(meta))
+        if known is None or known[0] is not meta:
+            if len(self.tables) > 1000:
+                self.tables.clear()
+            known = self.tables[id(meta)] = (meta, LocalTable(self, meta))
+        return known[1]
+
+    def run(
+        self,
+        sql: str,
+        params: Iterable,
+        tables: dict[str, LocalTable],
+        load: Callable[[dict[str, tuple[str, ...]], Callable], None],
+        chunk: Callable[[Any], Any] = lambda cursor: cursor.fetchall(),
+    ) -> Any:
+        """Create `tables`, let `load(reads, insert)` fill them, run `sql`, drop them.
+
+        `reads` is {table: columns the statement reads}; `insert(table, columns, rows)`
+        stores rows of SQLite values. Returns `chunk(cursor)`, by default all rows.
+        """
+        with self.lock:
+            if self.depth:  # a user's function queried while a statement was running
+                return LocalEngine(self.store).run(sql, params, tables, load, chunk)
+            self.depth += 1
+            self.wrapper.ensure_connection()
+            connection = self.wrapper.connection
+            created: list[LocalTable] = []
+            self.active = tables
+            cursor = self.wrapper.create_cursor()
+            try:
+                for table in tables.values():
+                    table.create(cursor, self)
+                    created.append(table)
+                reads = self.columns_read(connection, sql, params, tables, created)
+                load(reads, lambda *rows: self.insert(connection, *rows))
+                with self.wrapper.wrap_database_errors:
+                    sql, params = self.within_limits(sql, tuple(params))
+                    cursor.execute(sql, params)
+                    return chunk(cursor)
+            finally:
+                cursor.close()
+                for table in created:
+                    connection.execute(f"DROP TABLE {self.quote(table.name)}")
+                self.depth -= 1
+
+    def columns_read(self, connection, sql, params, tables, created):
+        """{table: columns} that the statement reads, as SQLite's compiler says."""
+        key = (sql, tuple((table.name, table.definition) for table in tables.values()))
+        known = self.reads.get(key)
+        if known is not None and len(tables) == len(created):
+            return known
+        reads: dict[str, dict[str, None]] = {name: {} for name in tables}
+
+        def authorize(action, table, column, database, trigger):
+            if action == sqlite3.SQLITE_READ and table in reads:
+                if column:
+                    reads[table][column] = None
+            return sqlite3.SQLITE_OK
+
+        self.prepare(connection, sql, params, tables, created, authorize, reads)
+        found = {name: tuple(columns) for name, columns in reads.items()}
+        if len(self.reads) > 2000:
+            self.reads.clear()
+        if len(tables) == len(created):
+            self.reads[key] = found
+        return found
+
+    def prepare(self, connection, sql, params, tables, created, authorize, reads):
+        """Compile the statement, adding tables that only its text names."""
+        cursor = self.wrapper.create_cursor()
+        statement, values = self.within_limits(sql, tuple(params))
+        while True:
+            connection.set_authorizer(authorize)
+            try:
+                with self.wrapper.wrap_database_errors:
+                    cursor.execute("EXPLAIN " + statement, values)
+                return
+            except OperationalError as error:
+                name = str(error).partition("no such table: ")[2]
+                table = self.named_table(name.removeprefix("main."))
+                if table is None or table.name in tables:
+                    raise
+            finally:
+                connection.set_authorizer(None)
+                cursor.close()
+                cursor = self.wrapper.create_cursor()
+            table.create(cursor, self)
+            created.append(table)
+            tables[table.name] = table
+            reads[table.name] = {}
+
+    def named_table(self, name: str) -> LocalTable | None:
+        from .tables import registered_models
+
+        model = registered_models().get(name) if name else None
+        return None if model is None else self.table(model._meta)
+
+    def known_table(self, name: str) -> LocalTable:
+        """A table of the statement that is being loaded."""
+        return self.active[name]
+
+    def from_local(self, field, value: Any) -> Any:
+        """The Python value of a key that was loaded for `field`."""
+        while field.remote_field and getattr(field, "target_field", None):
+            field = field.target_field
+        parse = PARSERS.get(field.get_internal_type())
+        if parse is None or value is None:
+            return value
+        value = parse(value)
+        if isinstance(value, datetime) and settings.USE_TZ:
+            value = value.replace(tzinfo=self.store.timezone)
+        return value
+
+    def insert(self, connection, table: str, columns, rows: Iterable) -> None:
+        names = ", ".join(map(self.quote, columns))
+        marks = ", ".join("?" * len(columns))
+        connection.execute("BEGIN")
+        try:
+            connection.executemany(
+                f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks})", rows
+            )
+        finally:
+            connection.execute("COMMIT")
+
+    def within_limits(self, sql: str, params: tuple) -> tuple[str, tuple]:
+        if len(params) <= MAX_PARAMETERS:
+            return sql, params
+        return sql % tuple(map(self._literal, params)), ()
+
+    def _literal(self, value: Any) -> str:
+        quoted = self.wrapper.connection.execute("SELECT quote(?)", (value,))
+        return quoted.fetchone()[0].replace("%", "%%")
+
+    def select(self, sql: str, params) -> tuple[list[str], list[tuple]]:
+        """Run a read-only SQL text over the store's tables: (column names, rows)."""
+        from .scans import load_whole_tables
+
+        columns: list[str] = []
+
+        def chunk(cursor):
+            columns.extend(name for name, *_ in cursor.description or ())
+            return cursor.fetchall()
+
+        if isinstance(params, dict):
+            raise NotSupportedError("Give the parameters of raw SQL as a list.")
+        rows = self.run(
+            sql, params or (), {}, load_whole_tables(self.store), chunk
+        )
+        return columns, rows
+
+    def evaluate(self, expressions: list, meta, rows: list[dict[str, Any]]) -> list:
+        """Values of Django expressions for each of `rows` ({column: Python value}).
+
+        The expressions are resolved and refer to columns of `meta`'s table.
+        """
+        from .evaluate import evaluate
+
+        return evaluate(self, expressions, meta, rows)
+
+
+PARSERS: dict[str, Callable[[Any], Any]] = {
+    "UUIDField": lambda text: UUID(hex=text),
+    "DecimalField": lambda value: Decimal(str(value)),
+    "DateField": date.fromisoformat,
+    "DateTimeField": datetime.fromisoformat,
+    "TimeField": time.fromisoformat,
+    "DurationField": lambda value: timedelta(microseconds=value),
+    "BooleanField": bool,
+}
+
+
+def batches(rows: Iterable, size: int) -> Iterator[list]:
+    """Lists of at most `size` rows."""
+    batch: list = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) >= size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

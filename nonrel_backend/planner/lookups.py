@@ -1,0 +1,401 @@
+"""Django's WHERE tree, as it stands in a Query, made into conditions on columns."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db.models import fields, lookups
+from django.db.models.expressions import Col, ColPairs, Value
+from django.db.models.fields import json as json_fields
+from django.db.models.fields import related_lookups, tuple_lookups
+from django.db.models.functions import datetime as functions
+from django.db.models.sql.query import Query
+from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
+from django.utils import timezone
+
+from ..query import Json
+from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
+
+INT64 = range(-(2**63), 2**63)
+
+
+class Untranslatable(Exception):
+    """A part of the tree that speaks of something other than columns of one table."""
+
+
+# Lookups that mean just what their name says; a subclass with its own SQL does not.
+PLAIN_LOOKUPS: dict[type, str] = {
+    getattr(lookups, name): lookup_type
+    for name, lookup_type in {
+        "Exact": "exact",
+        "IExact": "iexact",
+        "GreaterThan": "gt",
+        "GreaterThanOrEqual": "gte",
+        "LessThan": "lt",
+        "LessThanOrEqual": "lte",
+        "IntegerFieldExact": "exact",
+        "IntegerGreaterThan": "gt",
+        "IntegerGreaterThanOrEqual": "gte",
+        "IntegerLessThan": "lt",
+        "IntegerLessThanOrEqual": "lte",
+        "In": "in",
+        "Contains": "contains",
+        "IContains": "icontains",
+        "StartsWith": "startswith",
+        "IStartsWith": "istartswith",
+        "EndsWith": "endswith",
+        "IEndsWith": "iendswith",
+        "Range": "range",
+        "IsNull": "isnull",
+        "Regex": "regex",
+        "IRegex": "iregex",
+    }.items()
+} | {
+    related_lookups.RelatedExact: "exact",
+    related_lookups.RelatedIn: "in",
+    related_lookups.RelatedIsNull: "isnull",
+    related_lookups.RelatedLessThan: "lt",
+    related_lookups.RelatedLessThanOrEqual: "lte",
+    related_lookups.RelatedGreaterThan: "gt",
+    related_lookups.RelatedGreaterThanOrEqual: "gte",
+    json_fields.JSONExact: "exact",
+    json_fields.KeyTransformExact: "exact",
+    json_fields.KeyTransformIsNull: "isnull",
+    json_fields.KeyTransformIn: "in",
+    json_fields.KeyTransformLt: "lt",
+    json_fields.KeyTransformLte: "lte",
+    json_fields.KeyTransformGt: "gt",
+    json_fields.KeyTransformGte: "gte",
+    json_fields.KeyTransformIExact: "iexact",
+    json_fields.KeyTransformIContains: "icontains",
+    json_fields.KeyTransformStartsWith: "startswith",
+    json_fields.KeyTransformIStartsWith: "istartswith",
+    json_fields.KeyTransformEndsWith: "endswith",
+    json_fields.KeyTransformIEndsWith: "iendswith",
+    json_fields.KeyTransformRegex: "regex",
+    json_fields.KeyTransformIRegex: "iregex",
+    json_fields.HasKey: "has_key",
+    json_fields.HasKeys: "has_keys",
+    json_fields.HasAnyKeys: "has_any_keys",
+}
+TEXT_LOOKUPS = {
+    "iexact",
+    "contains",
+    "icontains",
+    "startswith",
+    "istartswith",
+    "endswith",
+    "iendswith",
+    "regex",
+    "iregex",
+}
+TEXT_FIELDS = {"CharField", "TextField", "SlugField", "FileField", "FilePathField"}
+YEAR_LOOKUPS: dict[type, Callable[[Any, Any], tuple[str, Any]]] = {
+    lookups.YearExact: lambda start, end: ("range", [start, end]),
+    lookups.YearGt: lambda start, end: ("gt", end),
+    lookups.YearGte: lambda start, end: ("gte", start),
+    lookups.YearLt: lambda start, end: ("lt", start),
+    lookups.YearLte: lambda start, end: ("lte", end),
+}
+PART_EXTRACTS: dict[type, str] = {
+    functions.ExtractMonth: "month",
+    functions.ExtractDay: "day",
+    functions.ExtractWeekDay: "week_day",
+    functions.ExtractIsoWeekDay: "iso_week_day",
+    functions.ExtractHour: "hour",
+    functions.ExtractMinute: "minute",
+    functions.ExtractSecond: "second",
+    functions.ExtractQuarter: "quarter",
+    functions.ExtractWeek: "week",
+}
+
+
+class Translator:
+    """Translates lookups on columns of one alias of a query.
+
+    `subquery_values(query)` gives the values of an uncorrelated IN (subquery), or is
+    None where subqueries are to be left alone.
+    """
+
+    def __init__(self, store, alias: str, subquery_values=None):
+        self.store = store
+        self.alias = alias
+        self.subquery_values = subquery_values
+
+    def condition(self, node, negated: bool = False) -> Condition:
+        """The condition for a tree or lookup; raises Untranslatable."""
+        if isinstance(node, WhereNode):
+            negated = negated != node.negated
+            return TREES[node.connector](self, node.children, negated)
+        if isinstance(node, NothingNode):
+            return TRUE if negated else FALSE
+        if isinstance(node, Col):
+            if not isinstance(node.output_field, fields.BooleanField):
+                raise Untranslatable
+            return Leaf(self.column(node), "exact", True, negated)
+        if not isinstance(node, lookups.Lookup):
+            raise Untranslatable
+        return self.lookup(node, negated)
+
+    def lookup(self, lookup, negated: bool) -> Condition:
+        if getattr(lookup, "bilateral_transforms", None):
+            raise Untranslatable
+        kind = type(lookup)
+        if kind in YEAR_LOOKUPS:
+            return self.year(lookup, negated)
+        if isinstance(lookup.lhs, (ColPairs, tuple_lookups.Tuple)):
+            return self.tuple_lookup(lookup, negated)
+        lookup_type = PLAIN_LOOKUPS.get(kind)
+        if lookup_type is None:
+            raise Untranslatable
+        if isinstance(lookup.lhs, functions.TruncDate):
+            return self.date(lookup, lookup_type, negated)
+        if type(lookup.lhs) in PART_EXTRACTS:
+            return self.part(lookup, lookup_type, negated)
+        column = self.column(lookup.lhs)
+        value = self.value(lookup, lookup_type, column)
+        if value is FALSE:
+            return TRUE if negated else FALSE
+        if value is None and not column.db_type == "json":
+            # Comparing with NULL is never true, nor is its negation.
+            if isinstance(lookup.rhs, Value):
+                return FALSE
+        return Leaf(column, lookup_type, value, negated)
+
+    def column(self, expression) -> Column:
+        path: list = []
+        while type(expression) is json_fields.KeyTransform:
+            path.insert(0, expression.key_name)
+            expression = expression.lhs
+        if type(expression) is not Col or expression.alias != self.alias:
+            raise Untranslatable
+        field = expression.target
+        if expression.output_field is not field:
+            raise Untranslatable
+        if path and field.encoder:
+            raise Untranslatable
+        db_type = field.db_type(self.store)
+        if db_type is None:
+            raise Untranslatable
+        return Column(field.column, db_type, tuple(path))
+
+    def value(self, lookup, lookup_type: str, column: Column) -> Any:
+        rhs = lookup.rhs
+        if lookup_type == "isnull":
+            if not isinstance(rhs, bool):
+                raise Untranslatable
+            return rhs
+        if isinstance(rhs, Query):
+            return self.values_of(rhs, lookup_type)
+        if type(rhs) is Value and rhs.value is not None:
+            rhs = rhs.value
+        if hasattr(rhs, "as_sql") or hasattr(rhs, "resolve_expression"):
+            other = self.column(rhs)
+            if other.path or column.path:
+                raise Untranslatable
+            return other
+        if lookup_type in TEXT_LOOKUPS:
+            if not column.path and self.is_not_text(lookup):
+                raise Untranslatable
+            return rhs
+        if lookup_type == "in":
+            return self.items(lookup, rhs)
+        if lookup_type == "range":
+            if any(hasattr(item, "as_sql") for item in rhs):
+                raise Untranslatable
+            return self.prepared(lookup, list(rhs))
+        if column.db_type == "json":
+            return rhs
+        return self.prepared(lookup, [rhs])[0]
+
+    def is_not_text(self, lookup) -> bool:
+        field = lookup.lhs.output_field
+        while getattr(field, "target_field", None) is not None and field.remote_field:
+            field = field.target_field
+        return field.get_internal_type() not in TEXT_FIELDS
+
+    def items(self, lookup, rhs) -> Any:
+        items = [item for item in rhs if item is not None]
+        if not items:
+            return FALSE
+        if any(hasattr(item, "as_sql") for item in items):
+            raise Untranslatable
+        if isinstance(lookup, json_fields.KeyTransformIn):
+            return items
+        return self.prepared(lookup, items)
+
+    def prepared(self, lookup, values: list) -> list:
+        """The values as the field hands them to the store."""
+        field = lookup.lhs.output_field
+        target = getattr(field, "target_field", None)
+        prepare = getattr(target, "get_db_prep_value", field.get_db_prep_value)
+        found = [prepare(value, self.store, prepared=True) for value in values]
+        found = [item.value if isinstance(item, Json) else item for item in found]
+        if any(type(item) is int and item not in INT64 for item in found):
+            raise Untranslatable
+        return found
+
+    def values_of(self, query: Query, lookup_type: str) -> Any:
+        if self.subquery_values is None or lookup_type != "in":
+            raise Untranslatable
+        values = self.subquery_values(query)
+        if values is None:
+            raise Untranslatable
+        return values or FALSE
+
+    def year(self, lookup, negated: bool) -> Condition:
+        extract = lookup.lhs
+        if type(extract) is not functions.ExtractYear or not isinstance(
+            lookup.rhs, int
+        ):
+            raise Untranslatable
+        column = self.column(extract.lhs)
+        if not 1 <= lookup.rhs <= 9998:
+            raise Untranslatable
+        zone = extract.get_tzname() if extract.tzinfo else None
+        if isinstance(extract.lhs.output_field, fields.DateTimeField):
+            if zone is not None:
+                raise Untranslatable
+            bounds = self.store.ops.year_lookup_bounds_for_datetime_field(lookup.rhs)
+        else:
+            bounds = self.store.ops.year_lookup_bounds_for_date_field(lookup.rhs)
+        return Leaf(column, *YEAR_LOOKUPS[type(lookup)](*bounds), negated)
+
+    def date(self, lookup, lookup_type: str, negated: bool) -> Condition:
+        """A lookup on the date of a datetime, as one on the datetime's range."""
+        day, column = lookup.rhs, self.column(lookup.lhs.lhs)
+        if lookup_type == "isnull":
+            return Leaf(column, "isnull", day, negated)
+        if type(day) is not date or lookup_type not in DATE_RANGES:
+            raise Untranslatable
+        if not isinstance(lookup.lhs.lhs.output_field, fields.DateTimeField):
+            raise Untranslatable
+        zone = lookup.lhs.tzinfo or timezone.get_current_timezone()
+
+        def midnight(day: date) -> datetime:
+            start = datetime(day.year, day.month, day.day)
+            return start.replace(tzinfo=zone) if settings.USE_TZ else start
+
+        if day.year >= 9999:
+            raise Untranslatable
+        ranges = DATE_RANGES[lookup_type](
+            midnight(day), midnight(day + timedelta(days=1))
+        )
+        leaves = tuple(Leaf(column, *part, negated) for part in ranges)
+        return leaves[0] if len(leaves) == 1 else Node(OR if negated else AND, leaves)
+
+    def part(self, lookup, lookup_type: str, negated: bool) -> Condition:
+        if lookup_type != "exact" or type(lookup.rhs) is not int:
+            raise Untranslatable
+        extract = lookup.lhs
+        column = self.column(extract.lhs)
+        is_datetime = isinstance(extract.lhs.output_field, fields.DateTimeField)
+        if is_datetime and settings.USE_TZ and extract.get_tzname() != "UTC":
+            raise Untranslatable
+        return Leaf(column, PART_EXTRACTS[type(extract)], lookup.rhs, negated)
+
+    def tuple_lookup(self, lookup, negated: bool) -> Condition:
+        columns = [self.column(part) for part in lookup.lhs]
+        parts = list(lookup.lhs)
+        if isinstance(lookup, tuple_lookups.TupleExact):
+            rows = [lookup.rhs]
+        elif isinstance(lookup, tuple_lookups.TupleIn):
+            rows = lookup.rhs
+        else:
+            raise Untranslatable
+        if isinstance(rows, Query) or hasattr(rows, "as_sql"):
+            raise Untranslatable
+        outer, inner = (AND, OR) if negated else (OR, AND)
+        found = []
+        for row in rows:
+            if hasattr(row, "as_sql") or any(
+                value is None or hasattr(value, "as_sql") for value in row
+            ):
+                raise Untranslatable
+            leaves = tuple(
+                Leaf(
+                    column,
+                    "exact",
+                    part.output_field.get_db_prep_value(value, self.store),
+                    negated,
+                )
+                for column, part, value in zip(columns, parts, row, strict=True)
+            )
+            found.append(Node(inner, leaves))
+        return found[0] if len(found) == 1 else Node(outer, tuple(found))
+
+    def all_of(self, children, negated: bool) -> Condition:
+        return self.joined(OR if negated else AND, children, negated)
+
+    def any_of(self, children, negated: bool) -> Condition:
+        return self.joined(AND if negated else OR, children, negated)
+
+    def odd_of(self, children, negated: bool) -> Condition:
+        """XOR: true when an odd number of the children is."""
+        if len(children) > 4:  # the tree doubles with each child
+            raise Untranslatable
+        first, *rest = children
+        true, false = self.condition(first), self.condition(first, True)
+        for child in rest:
+            yes, no = self.condition(child), self.condition(child, True)
+            true, false = (
+                disjunction(conjunction(true, no), conjunction(false, yes)),
+                disjunction(conjunction(true, yes), conjunction(false, no)),
+            )
+        return false if negated else true
+
+    def joined(self, connector: str, children, negated: bool) -> Condition:
+        found = []
+        for child in children:
+            try:
+                found.append(self.condition(child, negated))
+            except EmptyResultSet:
+                found.append(TRUE if negated else FALSE)
+            except FullResultSet:
+                found.append(FALSE if negated else TRUE)
+        return combine(connector, found)
+
+
+def combine(connector: str, children) -> Condition:
+    """AND or OR of conditions, flattened, with constants folded in."""
+    neutral, absorbing = (TRUE, FALSE) if connector == AND else (FALSE, TRUE)
+    found: list[Condition] = []
+    for child in children:
+        if child == absorbing:
+            return absorbing
+        if child == neutral:
+            continue
+        if isinstance(child, Node) and child.connector == connector:
+            found.extend(child.children)
+        else:
+            found.append(child)
+    if len(found) == 1:
+        return found[0]
+    return Node(connector, tuple(found)) if found else neutral
+
+
+def conjunction(*children: Condition) -> Condition:
+    return combine(AND, children)
+
+
+def disjunction(*children: Condition) -> Condition:
+    return combine(OR, children)
+
+
+def conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """The conditions that must all hold."""
+    if isinstance(condition, Node) and condition.connector == AND:
+        return condition.children
+    return (condition,)
+
+
+TREES = {AND: Translator.all_of, OR: Translator.any_of, XOR: Translator.odd_of}
+DATE_RANGES = {
+    "exact": lambda start, end: [("gte", start), ("lt", end)],
+    "gt": lambda start, end: [("gte", end)],
+    "gte": lambda start, end: [("gte", start)],
+    "lt": lambda start, end: [("lt", start)],
+    "lte": lambda start, end: [("lt", end)],
+}

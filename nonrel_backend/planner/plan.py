@@ -1,0 +1,431 @@
+"""The plans: native, joined, streamed and local; each runs itself and says what it did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models.expressions import Col, Value
+
+from ..query import NonrelQuery
+from .conditions import Column, Condition, Leaf
+from .scans import CHUNK, Guard, key_batches, local_rows, new_query, push, python_rows
+from .uses import Edge, Use
+
+# Past so many keys a join's scan is cheaper without them.
+MAX_KEYS = 20_000
+
+
+@dataclass
+class Stitch:
+    """A to-one relation whose rows are fetched by key and put beside the base's."""
+
+    alias: str
+    parent_alias: str
+    parent_column: str
+    meta: Any
+    column: Column
+    conditions: list[Condition]
+    required: bool
+    fields: list = field(default_factory=list)
+
+
+@dataclass
+class NativePlan:
+    """The store answers all, but for related rows stitched on by key."""
+
+    store: Any
+    query: NonrelQuery
+    fields: list
+    # For each value of a row: (alias or None for the base, index) or a constant.
+    output: list
+    low: int = 0
+    high: int | None = None
+    stitches: list[Stitch] = field(default_factory=list)
+    base_alias: str = ""
+    names: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+
+    def chunks(self) -> Iterator[list]:
+        """Chunks of rows of Python values."""
+        width = len(self.fields) + len(self.names)
+        plain = not self.stitches and self.output == list(range(width))
+        if not self.stitches:
+            for chunk in python_rows(
+                self.query, self.fields, self.low, self.high, self.names
+            ):
+                yield chunk if plain else [self.row(base) for base in chunk]
+            return
+        yield from self.stitched_chunks()
+
+    def row(self, base: list) -> list:
+        return [
+            base[item] if type(item) is int else item.value for item in self.output
+        ]
+
+    def stitched_chunks(self) -> Iterator[list]:
+        """Base rows with the limit natively; should one lack a required relation,
+        the limits are counted here instead.
+        """
+        skip, left = 0, None
+        low, high = self.low, self.high
+        limited = high is not None or low
+        if limited and any(stitch.required for stitch in self.stitches):
+            chunks = list(python_rows(self.query, self.fields, low, high))
+            wanted = [self.stitch(chunk) for chunk in chunks]
+            if sum(map(len, wanted)) == sum(map(len, chunks)):
+                yield from wanted
+                return
+            skip, left = low, None if high is None else high - low
+            low, high = 0, None
+        for chunk in python_rows(self.query, self.fields, low, high):
+            rows = self.stitch(chunk)
+            dropped, rows = min(skip, len(rows)), rows[skip:]
+            skip -= dropped
+            if left is not None:
+                rows = rows[:left]
+                left -= len(rows)
+            if rows:
+                yield rows
+            if left == 0:
+                return
+
+    def stitch(self, chunk: list[list]) -> list[list]:
+        """The chunk's rows with those of the relations, in the order of output."""
+        sides: list[dict[str, list]] = [{self.base_alias: row} for row in chunk]
+        columns = {self.base_alias: [each.column for each in self.fields]}
+        for stitch in self.stitches:
+            index = columns[stitch.parent_alias].index(stitch.parent_column)
+            columns[stitch.alias] = [each.column for each in stitch.fields]
+            keys = {
+                side[stitch.parent_alias][index]: None
+                for side in sides
+                if side.get(stitch.parent_alias) is not None
+            }
+            keys.pop(None, None)
+            rows = self.related(stitch, list(keys))
+            kept = []
+            for side in sides:
+                parent = side.get(stitch.parent_alias)
+                related = None if parent is None else rows.get(parent[index])
+                if related is None and stitch.required:
+                    continue
+                side[stitch.alias] = related
+                kept.append(side)
+            sides = kept
+        return [self.output_row(side) for side in sides]
+
+    def related(self, stitch: Stitch, keys: list) -> dict[Any, list]:
+        found: dict[Any, list] = {}
+        if not keys:
+            return found
+        key_index = [each.column for each in stitch.fields].index(stitch.column.name)
+        for condition in key_batches(Leaf(stitch.column, "in", keys)):
+            query = new_query(self.store, stitch.meta.model, stitch.fields)
+            push(query, [condition, *stitch.conditions])
+            for chunk in python_rows(query, stitch.fields, 0, None):
+                for row in chunk:
+                    found[row[key_index]] = row
+            self.steps.append(query.describe())
+        return found
+
+    def output_row(self, side: dict[str, list]) -> list:
+        row = []
+        for item in self.output:
+            if isinstance(item, tuple):
+                alias, index = item
+                values = side[alias]
+                row.append(None if values is None else values[index])
+            else:
+                row.append(item.value)
+        return row
+
+    def text(self) -> str:
+        limits = f" rows {self.low} to {self.high}" if self.high is not None else ""
+        lines = [self.query.describe() + limits, *self.steps]
+        lines += [
+            f"then {stitch.meta.db_table} by {stitch.column.name} IN "
+            f"(keys of {stitch.parent_alias}.{stitch.parent_column})"
+            for stitch in self.stitches
+        ]
+        return "; ".join(lines)
+
+    def explain(self) -> list[str]:
+        return [
+            f"native: {self.query.explain()} rows {self.low} to {self.high or 'end'}",
+            *(f"  after: {step}" for step in self.steps),
+            *(
+                f"  stitched: {stitch.meta.db_table} by {stitch.column.name}"
+                for stitch in self.stitches
+            ),
+        ]
+
+
+@dataclass
+class CountPlan:
+    """One number, counted by the store."""
+
+    query: NonrelQuery
+    steps: list[str] = field(default_factory=list)
+
+    def chunks(self) -> Iterator[list]:
+        yield [(self.query.count(),)]
+
+    def text(self) -> str:
+        return "; ".join([*self.steps, f"count of {self.query.describe()}"])
+
+    def explain(self) -> list[str]:
+        return [f"native count: {self.query.explain()}"]
+
+
+@dataclass
+class GroupPlan:
+    """Grouped and aggregated by the store."""
+
+    query: NonrelQuery
+    grouping: Any
+    steps: list[str] = field(default_factory=list)
+
+    def chunks(self) -> Iterator[list]:
+        yield list(self.query.aggregate(self.grouping))
+
+    def text(self) -> str:
+        return "; ".join([*self.steps, f"group {self.query.describe()}"])
+
+    def explain(self) -> list[str]:
+        return [f"native grouping: {self.query.explain()}"]
+
+
+@dataclass
+class LocalPlan:
+    """Scans, restricted as far as the store can, finished in the local engine."""
+
+    store: Any
+    sql: str
+    params: tuple
+    uses: list[Use]
+    edges: list[Edge]
+    lock: bool = False
+    steps: list[str] = field(default_factory=list)
+
+    def chunks(self) -> Iterator[list]:
+        engine = self.store.local_engine
+        tables = {use.table: engine.table(use.meta) for use in self.uses}
+        rows = engine.run(self.sql, self.params, tables, self.load)
+        if rows:
+            yield rows
+
+    def load(self, reads, insert) -> None:
+        self.reads, self.insert = reads, insert
+        self.guard = Guard(self.store)
+        self.loaded: set[str] = set()
+        self.keys: dict[tuple[int, str], dict] = {}
+        self.seen: dict[str, set] = {}
+        waiting = list(self.uses)
+        named = {use.table for use in waiting}
+        while waiting:
+            use = min(waiting, key=self.cost)
+            waiting.remove(use)
+            self.scan(use, waiting)
+        for table in reads:
+            if table not in named:  # a table that only the text names
+                meta = self.store.local_engine.known_table(table).meta
+                self.scan(Use(table, meta, True), [])
+
+    def cost(self, use: Use) -> float:
+        restricted = [
+            len(self.keys[id(edge.source), edge.source_column])
+            for edge in self.edges
+            if edge.target is use
+            and (id(edge.source), edge.source_column) in self.keys
+        ]
+        own = use.cost()
+        return min([own, *(1 + keys / 1000 for keys in restricted)])
+
+    def scan(self, use: Use, waiting: list[Use]) -> None:
+        if use.table in self.loaded:
+            return
+        conditions = [*use.conditions, *self.restrictions(use)]
+        shared = sum(each.table == use.table for each in self.uses) > 1
+        engine = self.store.local_engine
+        table = engine.table(use.meta)
+        columns = list(self.reads[use.table]) or [use.meta.pk.column]
+        wanted = [
+            edge.source_column
+            for edge in self.edges
+            if edge.source is use and edge.target in waiting
+        ]
+        if use.table not in self.reads:
+            return
+        identity = [
+            each.column for each in getattr(use.meta, "pk_fields", [use.meta.pk])
+        ]
+        needed = [*columns, *wanted, *(identity if shared else ())]
+        columns = list(dict.fromkeys(needed))
+        fields = [table.fields[column] for column in columns]
+        if not conditions:
+            self.loaded.add(use.table)
+        *plain, last = conditions or [None]
+        long_in = [each for each in conditions if _is_long(each)]
+        splitting = long_in[0] if long_in else None
+        plain = [each for each in conditions if each is not splitting]
+        parts = key_batches(splitting) if splitting is not None else [None]
+        for part in parts:
+            query = new_query(self.store, use.meta.model, fields)
+            push(query, plain if part is None else [part, *plain])
+            if self.lock and use is self.uses[0]:
+                query.lock()
+            rows = self.guard(
+                local_rows(query, fields, self.store.timezone), query
+            )
+            self.insert(
+                use.table, columns, self.watched(rows, use, columns, wanted, shared)
+            )
+            self.steps.append(query.describe())
+
+    def watched(self, rows, use: Use, columns, wanted, shared):
+        """Pass rows on, keeping their keys for other scans and out of doubles."""
+        sinks = []
+        for column in wanted:
+            keys = self.keys.setdefault((id(use), column), {})
+            sinks.append((columns.index(column), keys))
+        if not sinks and not shared:
+            return rows
+        identity = [
+            columns.index(each.column)
+            for each in getattr(use.meta, "pk_fields", [use.meta.pk])
+            if each.column in columns
+        ]
+        seen = self.seen.setdefault(use.table, set())
+
+        def passed():
+            for row in rows:
+                for index, keys in sinks:
+                    keys[row[index]] = None
+                if shared:
+                    key = tuple(row[index] for index in identity)
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                yield row
+
+        return passed()
+
+    def restrictions(self, use: Use) -> list[Condition]:
+        found: list[Condition] = []
+        for edge in self.edges:
+            keys = self.keys.get((id(edge.source), edge.source_column))
+            if edge.target is not use or keys is None or len(keys) > MAX_KEYS:
+                continue
+            model_field = self.field(use.meta, edge.target_column.name)
+            values = [
+                self.python_value(model_field, key) for key in keys if key is not None
+            ]
+            found.append(Leaf(edge.target_column, "in", values))
+        return found
+
+    def field(self, meta, column: str):
+        return self.store.local_engine.table(meta).fields[column]
+
+    def python_value(self, model_field, key):
+        return self.store.local_engine.from_local(model_field, key)
+
+    def text(self) -> str:
+        return "; ".join([*self.steps, f"locally: {self.sql % self.params_text()}"])
+
+    def params_text(self) -> tuple:
+        return tuple(repr(each) for each in self.params)
+
+    def explain(self) -> list[str]:
+        list(self.chunks())
+        return [
+            *(f"scan: {step}" for step in self.steps),
+            f"rows loaded: {self.guard.rows}",
+            f"locally: {self.sql % self.params_text()}",
+        ]
+
+
+def _is_long(condition: Condition) -> bool:
+    return len(list(key_batches(condition))) > 1
+
+
+@dataclass
+class StreamPlan:
+    """One table whose residual filter runs locally, batch by batch."""
+
+    store: Any
+    sql: str
+    params: tuple
+    use: Use
+    low: int = 0
+    high: int | None = None
+    lock: bool = False
+    steps: list[str] = field(default_factory=list)
+
+    def chunks(self) -> Iterator[list]:
+        engine = self.store.local_engine
+        table = engine.table(self.use.meta)
+        fields = None
+        reads: dict = {}
+
+        def learn(found, insert):
+            reads.update(found)
+
+        engine.run(self.sql, self.params, {table.name: table}, learn)
+        columns = list(reads[table.name]) or [self.use.meta.pk.column]
+        fields = [table.fields[column] for column in columns]
+        query = new_query(self.store, self.use.meta.model, fields)
+        push(query, self.use.conditions)
+        if self.lock:
+            query.lock()
+        self.steps.append(query.describe())
+        skip = self.low
+        left = None if self.high is None else self.high - self.low
+        batch: list = []
+        size = 100
+        if left == 0:
+            return
+        source = local_rows(query, fields, self.store.timezone)
+        done = False
+        while not done:
+            batch = []
+            for row in source:
+                batch.append(row)
+                if len(batch) >= size:
+                    break
+            else:
+                done = True
+            size = min(size * 4, 4 * CHUNK)
+            rows = engine.run(
+                self.sql,
+                self.params,
+                {table.name: table},
+                lambda reads, insert: insert(table.name, columns, batch),
+            )
+            dropped, rows = min(skip, len(rows)), rows[skip:]
+            skip -= dropped
+            if left is not None:
+                rows = rows[:left]
+                left -= len(rows)
+                done = done or left == 0
+            if rows:
+                yield rows
+
+    def text(self) -> str:
+        params = tuple(repr(each) for each in self.params)
+        return "; ".join([*self.steps, f"locally, in batches: {self.sql % params}"])
+
+    def explain(self) -> list[str]:
+        list(self.chunks())
+        return [*(f"scan: {step}" for step in self.steps), self.text()]
+
+
+__all__ = [
+    "Col",
+    "CountPlan",
+    "GroupPlan",
+    "LocalPlan",
+    "NativePlan",
+    "Stitch",
+    "StreamPlan",
+    "Value",
+]

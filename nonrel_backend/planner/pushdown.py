@@ -1,0 +1,460 @@
+"""Who does what: chooses the plan for a SELECT."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import NotSupportedError
+from django.db.models.aggregates import Count
+from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
+from django.db.models.sql.constants import INNER
+from django.db.models.sql.datastructures import BaseTable, Join
+from django.db.models.sql.where import AND
+
+from ..query import PREFILTER, Grouping
+from .conditions import FALSE, Column, Condition, Leaf
+from .lookups import Translator, Untranslatable, conjunction, conjuncts
+from .plan import CountPlan, GroupPlan, LocalPlan, NativePlan, Stitch, StreamPlan
+from .scans import new_query, push, python_rows
+from .tables import model_of_join
+from .uses import uses_of
+
+
+class NotNative(Exception):
+    """The store cannot answer this query on its own."""
+
+
+def plan_select(compiler, order_by, group_by, extra_select):
+    """The cheapest plan for a compiler's query; raises EmptyResultSet."""
+    try:
+        return NativePlanner(compiler, order_by, group_by, extra_select).plan()
+    except (NotNative, Untranslatable, FullResultSet):
+        pass
+    return local_plan(compiler)
+
+
+def local_plan(compiler):
+    """Scans finished by SQLite: streamed where no row depends on another."""
+    query, store = compiler.query, compiler.store
+    sql, params = compiler.local_sql()
+    uses, edges = uses_of(store, query)
+    lock = compiler.locks()
+    if len(uses) == 1 and streams(compiler):
+        low, high = query.low_mark, query.high_mark
+        if query.is_sliced:
+            sql, params = compiler.local_sql(with_limits=False)
+        return StreamPlan(store, sql, tuple(params), uses[0], low, high, lock)
+    return LocalPlan(store, sql, tuple(params), uses, edges, lock)
+
+
+def streams(compiler) -> bool:
+    """Whether every row of the answer comes of one row of the one table."""
+    query = compiler.query
+    selected = [expression for expression, _, _ in compiler.select or ()]
+    return not (
+        query.combinator
+        or query.distinct
+        or query.group_by is not None
+        or query.extra_tables
+        or getattr(compiler, "qualify", None)
+        or getattr(query, "inner_query", None)
+        or compiler.ordered
+        or any(
+            getattr(each, "contains_aggregate", False)
+            or getattr(each, "contains_over_clause", False)
+            for each in selected
+        )
+        or not any(query.alias_refcount.values())
+    )
+
+
+@dataclass
+class NativePlanner:
+    """Tries to have the store answer, relations stitched on by key."""
+
+    compiler: Any
+    order_by: list
+    group_by: list
+    extra_select: list
+    steps: list[str] = field(default_factory=list)
+
+    def plan(self):
+        compiler, query = self.compiler, self.compiler.query
+        if (
+            query.combinator
+            or query.distinct
+            or query.extra_tables
+            or query.extra
+            or compiler.qualify
+            or getattr(query, "inner_query", None)
+            or self.extra_select
+        ):
+            raise NotNative
+        self.query, self.store = query, compiler.store
+        self.base = query.base_table
+        if not isinstance(query.alias_map.get(self.base), BaseTable):
+            raise NotNative
+        self.meta = query.get_meta().concrete_model._meta
+        if self.meta.db_table != query.alias_map[self.base].table_name:
+            raise NotNative
+        self.selected = [expression for expression, _, _ in compiler.select]
+        self.joins = self.to_one_joins()
+        if query.group_by is not None or compiler.having or self.all_aggregates():
+            return self.grouped()
+        return self.plain()
+
+    # --- joins ---
+
+    def to_one_joins(self) -> dict[str, Stitch]:
+        joins: dict[str, Stitch] = {}
+        for alias, join in self.query.alias_map.items():
+            if not self.query.alias_refcount.get(alias) or alias == self.base:
+                continue
+            if not isinstance(join, Join) or join.filtered_relation is not None:
+                raise NotNative
+            relation = join.join_field
+            if not (relation.many_to_one or relation.one_to_one):
+                raise NotNative
+            if len(join.join_fields or ()) != 1:
+                raise NotNative
+            if relation.get_extra_restriction(alias, join.parent_alias):
+                raise NotNative
+            ((left, right),) = join.join_fields
+            model = model_of_join(join)
+            parent = joins.get(join.parent_alias)
+            if model is None or not right.unique:
+                raise NotNative
+            if parent is None and join.parent_alias != self.base:
+                raise NotNative
+            joins[alias] = Stitch(
+                alias,
+                join.parent_alias,
+                left.column,
+                model._meta,
+                Column(right.column, right.db_type(self.store)),
+                [],
+                join.join_type == INNER,
+            )
+        return joins
+
+    def conditions(self) -> list[Condition]:
+        """The base's conditions, those on relations reduced to keys of theirs."""
+        found: list[Condition] = []
+        where = self.compiler.where
+        if where is None:
+            return found
+        if where.negated or (where.connector != AND and len(where.children) > 1):
+            children: list = [where]
+        else:
+            children = where.children
+        for child in children:
+            alias, condition = self.translate(child)
+            if alias == self.base:
+                found += conjuncts(condition)
+            else:
+                self.joins[alias].conditions += conjuncts(condition)
+        found += self.reduced_conditions()
+        if FALSE in found:
+            raise EmptyResultSet
+        return found
+
+    def translate(self, child) -> tuple[str, Condition]:
+        for alias in (self.base, *self.joins):
+            try:
+                condition = Translator(self.store, alias, self.subquery_values).condition(
+                    child
+                )
+            except Untranslatable:
+                continue
+            if alias != self.base and not self.inner(alias):
+                break
+            return alias, condition
+        raise NotNative
+
+    def inner(self, alias: str) -> bool:
+        while alias != self.base:
+            if not self.joins[alias].required:
+                return False
+            alias = self.joins[alias].parent_alias
+        return True
+
+    def reduced_conditions(self) -> list[Condition]:
+        """Find keys of the filtered relations, from the leaves of the tree up."""
+        found: list[Condition] = []
+        used = self.aliases_shown()
+        for alias in reversed(list(self.joins)):
+            stitch = self.joins[alias]
+            if stitch.conditions:
+                keys = self.keys_of(stitch)
+                column = self.column_of(stitch.parent_alias, stitch.parent_column)
+                condition = Leaf(column, "in", keys) if keys else FALSE
+                if stitch.parent_alias == self.base:
+                    found.append(condition)
+                else:
+                    self.joins[stitch.parent_alias].conditions.append(condition)
+                if alias not in used:
+                    del self.joins[alias]
+        return found
+
+    def aliases_shown(self) -> set[str]:
+        shown = {
+            expression.alias
+            for expression in [*self.selected, *self.order_sources()]
+            if type(expression) is Col
+        }
+        for alias in list(shown):
+            while alias in self.joins:
+                alias = self.joins[alias].parent_alias
+                shown.add(alias)
+        return shown
+
+    def order_sources(self) -> list:
+        return [source(ordering.expression) for ordering, _ in self.order_by]
+
+    def column_of(self, alias: str, name: str) -> Column:
+        meta = self.meta if alias == self.base else self.joins[alias].meta
+        for each in meta.local_concrete_fields:
+            if each.column == name:
+                return Column(name, each.db_type(self.store))
+        raise NotNative
+
+    def keys_of(self, stitch: Stitch) -> list:
+        fields = [
+            each
+            for each in stitch.meta.local_concrete_fields
+            if each.column == stitch.column.name
+        ]
+        query = new_query(self.store, stitch.meta.model, fields)
+        if push(query, stitch.conditions):
+            raise NotNative
+        keys = [row[0] for chunk in python_rows(query, fields, 0, None) for row in chunk]
+        self.steps.append(query.describe())
+        return [key for key in keys if key is not None]
+
+    def subquery_values(self, query) -> list | None:
+        """The values of an uncorrelated subquery that stands alone."""
+        if query.get_external_cols() or query.is_sliced and query.combinator:
+            return None
+        compiler = query.clone().get_compiler(self.compiler.using or self.store.alias)
+        compiler = self.store.ops.compiler("SQLCompiler")(
+            query.clone(), self.store, self.compiler.using
+        )
+        try:
+            plan = compiler.plan()
+        except EmptyResultSet:
+            return []
+        rows = [
+            row
+            for row in compiler.python_results(plan)
+            if row[0] is not None
+        ]
+        self.steps.append(plan.text())
+        if any(len(row) != 1 for row in rows[:1]):
+            return None
+        return list(dict.fromkeys(row[0] for row in rows))
+
+    # --- the base's own query ---
+
+    def base_query(self, fields):
+        conditions = self.conditions()
+        query = self.compiler.query_class(self.compiler, fields)
+        for condition in conditions:
+            try:
+                if query.add_filters(condition) is PREFILTER:
+                    raise NotNative
+            except NotSupportedError:
+                raise NotNative from None
+        return query
+
+    def plain(self):
+        if self.is_count():
+            query = self.base_query([self.meta.pk])
+            if self.joins:
+                raise NotNative
+            return CountPlan(query, self.steps)
+        fields: list = []
+        output, names = self.output(fields)
+        ordering = self.ordering()
+        for stitch in self.joins.values():
+            self.field_index(stitch.alias, stitch.column.name, fields)
+            self.field_index(stitch.parent_alias, stitch.parent_column, fields)
+        if not fields:
+            fields.append(self.first_pk())
+        query = self.base_query(fields)
+        try:
+            if names:
+                query.compute(names)
+            if ordering and query.order_by(ordering) is PREFILTER:
+                raise NotNative
+        except NotSupportedError:
+            raise NotNative from None
+        if self.compiler.locks():
+            query.lock()
+        return NativePlan(
+            self.store,
+            query,
+            fields,
+            self.numbered(output, fields, list(names)),
+            self.query.low_mark,
+            self.query.high_mark,
+            list(self.joins.values()),
+            self.base,
+            list(names),
+            self.steps,
+        )
+
+    def first_pk(self):
+        return getattr(self.meta, "pk_fields", [self.meta.pk])[0]
+
+    def output(self, fields: list) -> tuple[list, dict[str, Any]]:
+        output: list = []
+        names: dict[str, Any] = {}
+        for expression in flat(self.selected):
+            if type(expression) is Col:
+                index = self.field_index(
+                    expression.alias, expression.target.column, fields
+                )
+                output.append((expression.alias, index))
+            elif type(expression) is Value:
+                output.append(constant(expression))
+            elif self.joins:
+                raise NotNative
+            else:
+                name = f"computed_{len(names)}"
+                names[name] = expression
+                output.append(name)
+        return output, names
+
+    def numbered(self, output, fields, names) -> list:
+        """Positions in the base's row, or (alias, position) where rows are stitched."""
+        if self.joins:
+            return output
+        found = []
+        for item in output:
+            if isinstance(item, tuple):
+                found.append(item[1])
+            elif isinstance(item, str):
+                found.append(len(fields) + names.index(item))
+            else:
+                found.append(item)
+        return found
+
+    def field_index(self, alias: str, column: str, fields: list) -> int:
+        if alias == self.base:
+            chosen, meta = fields, self.meta
+        elif alias in self.joins:
+            chosen, meta = self.joins[alias].fields, self.joins[alias].meta
+        else:
+            raise NotNative
+        for index, each in enumerate(chosen):
+            if each.column == column:
+                return index
+        for each in meta.local_concrete_fields:
+            if each.column == column:
+                chosen.append(each)
+                return len(chosen) - 1
+        raise NotNative
+
+    def ordering(self) -> list[tuple[str, bool]]:
+        found = []
+        for ordering, _ in self.order_by:
+            if type(ordering) is not OrderBy or ordering.nulls_first or ordering.nulls_last:
+                raise NotNative
+            expression = source(ordering.expression)
+            if type(expression) is Value:
+                continue
+            if type(expression) is not Col or expression.alias != self.base:
+                raise NotNative
+            if (expression.target.db_type(self.store)) == "json":
+                raise NotNative
+            found.append((expression.target.column, not ordering.descending))
+        return found
+
+    # --- counting and grouping ---
+
+    def all_aggregates(self) -> bool:
+        return bool(self.selected) and all(
+            getattr(each, "contains_aggregate", False) for each in self.selected
+        )
+
+    def is_count(self) -> bool:
+        return len(self.selected) == 1 and counts_rows(self.selected[0])
+
+    def grouped(self):
+        if self.is_count() and self.query.group_by is None and not self.compiler.having:
+            return self.plain()
+        if any(alias in self.aliases_shown() for alias in self.joins):
+            raise NotNative
+        query = self.base_query([self.meta.pk])
+        if self.joins:
+            raise NotNative
+        grouping = Grouping(
+            tuple(self.selected),
+            None if self.query.group_by is None else self.group_expressions(),
+            self.compiler.having,
+            tuple(ordering for ordering, _ in self.order_by),
+            self.query.low_mark,
+            self.query.high_mark,
+        )
+        try:
+            query.aggregate(grouping)
+        except NotSupportedError:
+            raise NotNative from None
+        return GroupPlan(query, grouping, self.steps)
+
+    def group_expressions(self) -> tuple:
+        group_by = self.query.group_by
+        if group_by is True:
+            group_by = ()
+        found = [source(each) for each in group_by]
+        found += [
+            each
+            for each in self.selected
+            if not each.contains_aggregate and type(each) is not Value
+        ]
+        found += [
+            source(ordering.expression)
+            for ordering, _ in self.order_by
+            if not ordering.contains_aggregate
+        ]
+        unique: list = []
+        for each in found:
+            if each not in unique:
+                unique.append(each)
+        return tuple(unique)
+
+
+def flat(expressions) -> list:
+    """The expressions with composite keys taken apart."""
+    found: list = []
+    for expression in expressions:
+        if type(expression).__name__ == "ColPairs":
+            found += expression.get_source_expressions()
+        else:
+            found.append(expression)
+    return found
+
+
+def source(expression):
+    """What a reference to a selected expression stands for."""
+    while isinstance(expression, Ref):
+        expression = expression.source
+    return expression
+
+
+def constant(expression: Value) -> Value:
+    field_ = getattr(expression, "_output_field_or_none", None)
+    if expression.value is not None and field_ is not None:
+        if not isinstance(expression.value, (str, int, float, bool)):
+            raise NotNative
+    return expression
+
+
+def counts_rows(expression) -> bool:
+    """Whether an expression is COUNT(*)."""
+    if type(expression) is not Count or expression.filter or expression.distinct:
+        return False
+    return type(expression.get_source_expressions()[0]) is Star
+
+
+__all__ = ["conjunction", "local_plan", "plan_select"]

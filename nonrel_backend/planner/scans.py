@@ -1,0 +1,180 @@
+"""Scans: one table read through the author's interface, as Python or local values."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.models.sql.query import Query
+
+from ..query import MISSING, PREFILTER, Json, NonrelQuery
+from .conditions import Condition, Leaf, Node
+from .local import batches, to_local
+
+# How many keys one `IN` takes; more become more scans.
+IN_BATCH = 5_000
+# How many rows are converted and handed on at a time.
+CHUNK = 1_000
+
+
+def new_query(store, model, fields, using=None) -> NonrelQuery:
+    """A fresh scan of the model's own table."""
+    compiler = store.ops.compiler("SQLCompiler")(Query(model), store, using)
+    return compiler.query_class(compiler, fields)
+
+
+def push(query: NonrelQuery, conditions: Iterable[Condition]) -> list[Condition]:
+    """Give the conditions to the scan; return those that must be checked again."""
+    left = []
+    for condition in conditions:
+        try:
+            if query.add_filters(condition) is PREFILTER:
+                left.append(condition)
+        except NotSupportedError:
+            left.append(condition)
+    return left
+
+
+def readers(query: NonrelQuery, fields) -> list[Callable | None]:
+    """For each field, what makes a stored value a Python value (None: nothing)."""
+    compiler = query.compiler
+    return [compiler.from_db_converter(field.db_type(query.connection)) for field in fields]
+
+
+def python_rows(
+    query: NonrelQuery, fields, low: int, high: int | None, names=()
+) -> Iterator[list[list]]:
+    """Chunks of rows of Python values, one for each field, then one for each name."""
+    columns = [field.column for field in fields]
+    converting = [
+        (index, convert)
+        for index, convert in enumerate(readers(query, fields))
+        if convert is not None
+    ]
+    keys = [*columns, *names]
+    if len(keys) == 1:
+        (key,) = keys
+        rows = ([document.get(key)] for document in query.fetch(low, high))
+    else:
+        rows = (
+            [*map(document.get, keys)] for document in query.fetch(low, high)
+        )
+    for chunk in batches(rows, CHUNK):
+        for index, convert in converting:
+            for row in chunk:
+                value = row[index]
+                if value is not None:
+                    row[index] = convert(value)
+        yield chunk
+
+
+def local_converters(query: NonrelQuery, fields, zone) -> list[Callable[[Any], Any]]:
+    """For each field, what makes a stored value one of the local engine's."""
+    return [
+        _local_converter(convert, field.db_type(query.connection) == "json", zone)
+        for field, convert in zip(fields, readers(query, fields), strict=True)
+    ]
+
+
+def _local_converter(convert, is_json: bool, zone) -> Callable[[Any], Any]:
+    if is_json:
+
+        def from_json(value):
+            if value is MISSING:
+                return None
+            if convert is not None and value is not None:
+                value = convert(value)
+            return to_local(Json(value), zone)
+
+        return from_json
+
+    def from_stored(value):
+        if value is None or value is MISSING:
+            return None
+        return to_local(value if convert is None else convert(value), zone)
+
+    return from_stored
+
+
+def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list]:
+    """Rows of local values, one for each field."""
+    columns = [field.column for field in fields]
+    converters = local_converters(query, fields, zone)
+    pairs = list(zip(columns, converters, strict=True))
+    for document in query.fetch(0, None):
+        get = document.get
+        yield [convert(get(column, MISSING)) for column, convert in pairs]
+
+
+class Guard:
+    """Counts the rows loaded for one query and stops it past the store's limit."""
+
+    def __init__(self, store):
+        self.store = store
+        self.limit = store.local_rows
+        self.rows = 0
+
+    def __call__(self, rows: Iterable, query: NonrelQuery) -> Iterator:
+        for row in rows:
+            self.rows += 1
+            if self.limit and self.rows > self.limit:
+                raise NotSupportedError(self.message(query))
+            yield row
+
+    def message(self, query: NonrelQuery) -> str:
+        table = query.query.get_meta().db_table
+        return (
+            f"{self.store.display_name} cannot answer this query natively and its "
+            f"scan of {table} passed OPTIONS['local_rows'] = {self.limit} rows "
+            f"({query.describe()}). Filter more, add an index that serves the "
+            "filter, or raise the limit."
+        )
+
+
+def load_whole_tables(store) -> Callable:
+    """A `load` for LocalEngine.run that reads all rows of every table named."""
+
+    def load(reads, insert):
+        guard = Guard(store)
+        for table in reads:
+            load_table(store, table, reads[table], (), insert, guard)
+
+    return load
+
+
+def load_table(store, table: str, columns, conditions, insert, guard: Guard) -> str:
+    """Scan the table's columns under the conditions into the local engine."""
+    local = store.local_engine.known_table(table)
+    fields = [local.fields[column] for column in columns] or [local.meta.pk]
+    query = new_query(store, local.meta.model, fields)
+    push(query, conditions)
+    rows = guard(local_rows(query, fields, store.timezone), query)
+    insert(table, [field.column for field in fields], rows)
+    return query.describe()
+
+
+def key_batches(condition: Condition) -> Iterator[Condition]:
+    """The condition itself, or one for each batch where it is a long IN."""
+    if (
+        isinstance(condition, Leaf)
+        and condition.lookup_type == "in"
+        and not condition.negated
+        and len(condition.value) > IN_BATCH
+    ):
+        values = condition.value
+        for start in range(0, len(values), IN_BATCH):
+            yield Leaf(condition.column, "in", values[start : start + IN_BATCH])
+    else:
+        yield condition
+
+
+__all__ = [
+    "Guard",
+    "Node",
+    "key_batches",
+    "load_table",
+    "load_whole_tables",
+    "local_rows",
+    "new_query",
+    "push",
+    "python_rows",
+]

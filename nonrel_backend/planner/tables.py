@@ -1,0 +1,89 @@
+"""Which models stand behind the tables that a query names."""
+
+from django.apps import apps
+from django.db.models.expressions import Subquery
+from django.db.models.sql.query import Query
+from django.db.models.sql.where import WhereNode
+
+
+def registered_models() -> dict[str, type]:
+    """{table: model} of every concrete model of the project, through models too."""
+    found = {}
+    for model in apps.get_models(include_auto_created=True, include_swapped=True):
+        if not model._meta.proxy:
+            found.setdefault(model._meta.db_table, model)
+    return found
+
+
+def tables_that_refer_to(tables) -> set[str]:
+    """The tables with foreign keys, at any distance, to one of `tables`."""
+    found: set[str] = set()
+    waiting = set(tables)
+    while waiting:
+        step = {
+            model._meta.db_table
+            for model in registered_models().values()
+            for field in model._meta.local_concrete_fields
+            if field.remote_field
+            and field.remote_field.model._meta.db_table in waiting
+        }
+        waiting = step - found
+        found |= step
+    return found
+
+
+def model_of_join(join) -> type | None:
+    """The model whose table a Join brings in."""
+    field = join.join_field
+    for owner in (field.related_model, field.model, *_ends(join)):
+        meta = getattr(owner, "_meta", None)
+        if meta is None:
+            continue
+        for parent in (owner, *meta.all_parents):
+            if parent._meta.db_table == join.table_name:
+                return parent._meta.concrete_model
+    return None
+
+
+def _ends(join):
+    for pair in join.join_fields or ():
+        for field in pair:
+            if hasattr(field, "model"):
+                yield field.model
+
+
+def queries_within(node, seen: set | None = None):
+    """Yield every Query inside a query, an expression or a where tree, itself first."""
+    seen = set() if seen is None else seen
+    if node is None or id(node) in seen:
+        return
+    if isinstance(node, Query):
+        seen.add(id(node))
+        yield node
+        parts = [
+            *getattr(node, "combined_queries", ()),
+            node.where,
+            *node.annotations.values(),
+            *node.select,
+            *(node.group_by if isinstance(node.group_by, (tuple, list)) else ()),
+            *(getattr(join, "filtered_relation", None) for join in _joins(node)),
+            *(part for part in node.order_by if not isinstance(part, str)),
+            getattr(node, "inner_query", None),
+        ]
+    elif isinstance(node, Subquery):
+        parts = [node.query]
+    elif isinstance(node, WhereNode):
+        parts = node.children
+    elif hasattr(node, "resolved_condition"):  # FilteredRelation
+        parts = [node.resolved_condition]
+    elif hasattr(node, "get_source_expressions"):
+        parts = [*node.get_source_expressions(), getattr(node, "rhs", None)]
+    else:
+        return
+    for part in parts:
+        if part is not None and not isinstance(part, (str, int, float)):
+            yield from queries_within(part, seen)
+
+
+def _joins(query):
+    return query.alias_map.values()

@@ -1,0 +1,214 @@
+"""The backend author's interface: NonrelQuery, PREFILTER, safe_call."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db import utils as django_errors
+
+from .planner.conditions import Column, Condition, Leaf, Node
+
+# What add_filter(), add_filters() and order_by() return for "taken, but check again".
+PREFILTER = object()
+# A column that a document does not have.
+MISSING = object()
+
+
+@dataclass(frozen=True)
+class Json:
+    """A value for a JSON column; `Json(None)` is JSON's null, None is SQL's NULL."""
+
+    value: Any
+
+
+def safe_call(method: Callable) -> Callable:
+    """Translate the store's errors, which `connection.translate_error` knows, to
+    Django's. The original is the `__cause__`. Generators are covered while they are
+    iterated; errors that the store does not know (bugs) pass as they are.
+    """
+    if inspect.isgeneratorfunction(method):
+
+        @functools.wraps(method)
+        def call(self, *args, **kwargs):
+            with translated_errors(self.store_connection):
+                yield from method(self, *args, **kwargs)
+
+    else:
+
+        @functools.wraps(method)
+        def call(self, *args, **kwargs):
+            with translated_errors(self.store_connection):
+                return method(self, *args, **kwargs)
+
+    return call
+
+
+class translated_errors:
+    """Context manager that raises Django's errors for those of `connection`'s store."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error_type, error, traceback):
+        if error is None or isinstance(error, django_errors.Error):
+            return
+        translated = self.connection.translate_error(error)
+        if translated is None:
+            return
+        if not isinstance(
+            translated, django_errors.DataError | django_errors.IntegrityError
+        ):
+            self.connection.errors_occurred = True
+        raise translated.with_traceback(traceback) from error
+
+
+class NonrelQuery:
+    """One scan of one table: filters and an ordering are added, then rows fetched.
+
+    `compiler.query.get_meta()` is the table's model options, `self.connection` the
+    user's DatabaseWrapper, `fields` the Django fields to fetch.
+
+    The smallest backend implements `fetch` and leaves the rest: the planner finishes
+    in the local engine what `add_filter`, `add_filters` and `order_by` refuse with
+    NotSupportedError.
+    """
+
+    def __init__(self, compiler, fields):
+        self.compiler = compiler
+        self.query = compiler.query
+        self.connection = compiler.store
+        self.fields = fields
+
+    @property
+    def store_connection(self):
+        return self.connection
+
+    def add_filter(
+        self, column: str, lookup_type: str, negated: bool, db_type: str, value: Any
+    ) -> object | None:
+        """Restrict the scan to rows whose `column` satisfies the lookup.
+
+        `negated` means SQL's NOT: true only where the value is not NULL and the
+        lookup false. Return None when the answer will be exact, PREFILTER when it may
+        hold more rows; raise NotSupportedError to leave the condition to the planner.
+        """
+        raise NotSupportedError(f"No native filter {lookup_type!r}.")
+
+    def add_filters(self, condition: Condition) -> object | None:
+        """Restrict the scan by a whole condition; same answers as `add_filter`.
+
+        The default takes one leaf on a plain column and ANDs of such leaves.
+        """
+        if isinstance(condition, Node):
+            if condition.connector != "AND":
+                raise NotSupportedError("No native OR.")
+            answers = [self.add_filters(child) for child in condition.children]
+            return PREFILTER if PREFILTER in answers else None
+        if condition.column.path or isinstance(condition.value, Column):
+            raise NotSupportedError("No native filter on paths or between columns.")
+        return self.add_filter(
+            condition.column.name,
+            condition.lookup_type,
+            condition.negated,
+            condition.column.db_type,
+            condition.value,
+        )
+
+    def order_by(self, ordering: list[tuple[str, bool]]) -> None:
+        """Order the scan by [(column, ascending), ...], NULLs first when ascending."""
+        raise NotSupportedError("No native ordering.")
+
+    def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
+        """Yield {column: stored value} for rows low_mark to high_mark (None: all)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement fetch().")
+
+    def count(self, limit: int | None = None) -> int:
+        """The number of rows of the scan, at most `limit`."""
+        return sum(1 for _ in self.fetch(0, limit))
+
+    def aggregate(self, grouping: "Grouping") -> Iterator[tuple]:
+        """Yield rows of a native GROUP BY; NotSupportedError leaves it to the planner.
+
+        Each row holds the values of `grouping.select`, as Python values.
+        """
+        raise NotSupportedError("No native grouping.")
+
+    def compute(self, expressions: dict[str, Any]) -> None:
+        """Have `fetch` also yield {name: value} of these Django expressions, as Python
+        values; NotSupportedError leaves them to the planner.
+        """
+        raise NotSupportedError("No computed columns.")
+
+    def delete(self) -> int:
+        """Delete the rows of the scan; return how many."""
+        raise NotSupportedError("No native delete.")
+
+    def update(self, values: dict[str, Any]) -> int:
+        """Set {column: stored value or Django expression}; return the rows matched."""
+        raise NotSupportedError("No native update.")
+
+    def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
+        """Set, by key, [(stored key, {column: stored value})]; return rows matched.
+
+        None as a value removes the column.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement update_rows() to be written."
+        )
+
+    def delete_rows(self, keys: list[Any]) -> int:
+        """Delete rows by stored key; return how many there were."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement delete_rows() to be written."
+        )
+
+    def lock(self) -> None:
+        """Lock the rows of the scan until the transaction ends, where there is one."""
+
+    def describe(self) -> str:
+        """The scan as the store's own command, for explain() and the query log."""
+        return f"scan {self.query.get_meta().db_table}"
+
+    def explain(self) -> str:
+        """`describe()` with what the store tells of the index used and rows read."""
+        return self.describe()
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """A GROUP BY over one table: keys, aggregates, HAVING, ordering and limits.
+
+    `select` and `group_by` hold Django expressions over the table's columns and
+    aggregates of them; `having` a resolved WhereNode or None; `ordering` Django
+    OrderBy expressions; `group_by` None means one row for all.
+    """
+
+    select: tuple
+    group_by: tuple | None
+    having: Any
+    ordering: tuple
+    low_mark: int
+    high_mark: int | None
+
+
+__all__ = [
+    "Column",
+    "Condition",
+    "Grouping",
+    "Json",
+    "Leaf",
+    "MISSING",
+    "NonrelQuery",
+    "Node",
+    "PREFILTER",
+    "safe_call",
+    "translated_errors",
+]

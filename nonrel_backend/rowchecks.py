@@ -1,0 +1,158 @@
+"""What a table demands of every row: NOT NULL, checks, generated columns."""
+
+from functools import cached_property
+from typing import Any
+
+from django.db import IntegrityError
+from django.db.models import CheckConstraint
+from django.db.models.expressions import Value
+from django.db.models.sql.query import Query
+
+from .planner.local import to_local
+
+POSITIVE = {
+    "PositiveIntegerField",
+    "PositiveSmallIntegerField",
+    "PositiveBigIntegerField",
+}
+
+
+class RowChecks:
+    """The checks of one table; rows are {field: value from get_db_prep_save()}."""
+
+
+    @classmethod
+    def of(cls, store, meta) -> "RowChecks":
+        return cls(store, meta)
+
+    def __init__(self, store, meta):
+        self.store = store
+        self.meta = meta
+
+    @cached_property
+    def generated(self) -> list:
+        return [each for each in self.meta.local_concrete_fields if each.generated]
+
+    @cached_property
+    def constraints(self) -> list[CheckConstraint]:
+        return [
+            each for each in self.meta.constraints if isinstance(each, CheckConstraint)
+        ]
+
+    def needed(self, values: dict, by_key: list | None = None) -> bool:
+        """Whether an update of these columns must look at whole rows."""
+        if self.generated or self.constraints:
+            return True
+        for field, value in values.items():
+            is_expression = hasattr(value, "as_sql")
+            if by_key is not None:
+                if not field.null and any(
+                    row.get(field.column) is None for _, row in by_key
+                ):
+                    return True
+                if is_positive(field) and any(
+                    (row.get(field.column) or 0) < 0 for _, row in by_key
+                ):
+                    return True
+                continue
+            if not is_expression and (value is None) and not field.null:
+                return True
+            if is_positive(field) and (is_expression or (value or 0) < 0):
+                return True
+            if is_expression and not field.null and may_be_null(value):
+                return True
+        return False
+
+    def columns_needed(self, values: dict) -> list:
+        """The fields of a row, not being written, that the checks read."""
+        if not (self.generated or self.constraints):
+            return []
+        return [
+            each
+            for each in self.meta.local_concrete_fields
+            if each not in values and not each.generated
+        ]
+
+    def complete_and_check(self, rows: list[dict], auto=None, written=None) -> None:
+        """Add generated values to the rows; IntegrityError for a row refused."""
+        if self.generated or self.constraints:
+            self.evaluate(rows)
+        for row in rows:
+            for field, value in row.items():
+                if written is not None and field not in written:
+                    continue
+                if value is None:
+                    if not field.null and field is not auto and not field.generated:
+                        raise IntegrityError(
+                            f"NOT NULL constraint failed: {self.meta.db_table}."
+                            f"{field.column}"
+                        )
+                elif is_positive(field) and value < 0:
+                    raise IntegrityError(
+                        f"CHECK constraint failed: {field.column} of "
+                        f"{self.meta.db_table} must not be negative"
+                    )
+
+    def evaluate(self, rows: list[dict]) -> None:
+        engine = self.store.local_engine
+        table = engine.table(self.meta)
+        zone = self.store.timezone
+        compiled = [field.generated_sql(engine.wrapper) for field in self.generated]
+        compiled += [self.check_sql(each) for each in self.constraints]
+        sql = "SELECT {} FROM {} ORDER BY rowid".format(
+            ", ".join(f"({text})" for text, _ in compiled), engine.quote(table.name)
+        )
+        params = [value for _, values in compiled for value in values]
+        fields = [each for each in table.fields.values() if not each.generated]
+
+        def load(reads, insert):
+            insert(
+                table.name,
+                [each.column for each in fields],
+                [[to_local(row.get(each), zone) for each in fields] for row in rows],
+            )
+
+        found = engine.run(sql, params, {table.name: table}, load)
+        for row, values in zip(rows, found, strict=True):
+            for field, value in zip(self.generated, values, strict=False):
+                row[field] = self.python_value(field, value)
+            for constraint, value in zip(
+                self.constraints, values[len(self.generated) :], strict=True
+            ):
+                if value is not None and not value:
+                    raise IntegrityError(f"CHECK constraint failed: {constraint.name}")
+
+    def check_sql(self, constraint: CheckConstraint) -> tuple[str, tuple]:
+        query = Query(self.meta.model, alias_cols=False)
+        where = query.build_where(constraint.condition)
+        wrapper = self.store.local_engine.wrapper
+        compiler = query.get_compiler(connection=wrapper)
+        return where.as_sql(compiler, wrapper)
+
+    def python_value(self, field, value: Any) -> Any:
+        wrapper = self.store.local_engine.wrapper
+        expression = field.get_col(self.meta.db_table)
+        for converter in [
+            *wrapper.ops.get_db_converters(expression),
+            *expression.get_db_converters(wrapper),
+        ]:
+            value = converter(value, expression, wrapper)
+        return field.get_db_prep_save(value, self.store)
+
+
+def is_positive(field) -> bool:
+    return field.get_internal_type() in POSITIVE
+
+
+def may_be_null(expression) -> bool:
+    """Whether an expression's value can be NULL although its columns' are not."""
+    if isinstance(expression, Value):
+        return expression.value is None
+    field = getattr(expression, "target", None)
+    if field is not None:
+        return bool(field.null)
+    if type(expression).__name__ == "CombinedExpression":
+        if expression.connector in ("/", "%%", "^"):
+            return True
+        return any(map(may_be_null, expression.get_source_expressions()))
+    return True

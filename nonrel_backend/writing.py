@@ -1,0 +1,430 @@
+"""What INSERT, UPDATE and DELETE share on every store, as mixins of the compilers."""
+
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet
+from django.db import NotSupportedError, transaction
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Case, Col, ColPairs, Value, When
+from django.db.models.lookups import Exact
+from django.db.models.sql.constants import ROW_COUNT
+from django.db.models.sql.query import Query
+from django.db.models.sql.where import WhereNode
+
+from .cursor import Statement
+from .planner.conditions import FALSE
+from .planner.lookups import Translator, Untranslatable, conjuncts
+from .planner.scans import push
+from .query import Json
+from .rowchecks import RowChecks
+
+
+class WriteMixin:
+    """Common to the three: running as one query, conditions for the store."""
+
+    def run_write(self, work, text) -> Any:
+        with self.store.cursor() as cursor:
+            cursor.execute(Statement(work, text))
+            return getattr(cursor, "cursor", cursor).result
+
+    def native_query(self, query):
+        """A scan that holds exactly the query's WHERE, or None."""
+        if sum(count > 0 for count in query.alias_refcount.values()) > 1:
+            return None
+        alias = query.get_initial_alias()
+        meta = query.get_meta().concrete_model._meta
+        if query.alias_map[alias].table_name != meta.db_table:
+            return None
+        try:
+            condition = Translator(self.store, alias).condition(query.where)
+        except (Untranslatable, FullResultSet):
+            return None
+        if condition == FALSE:
+            raise EmptyResultSet
+        scan = self.query_class(self, [meta.pk])
+        return None if push(scan, conjuncts(condition)) else scan
+
+    def keys_and(self, query, expressions=()) -> list[list]:
+        """Rows of the matching rows' stored key, then the expressions' values."""
+        reading = query.chain(klass=Query)
+        reading.clear_ordering(force=True)
+        reading.clear_limits()
+        reading.select_related = False
+        reading.extra = {}
+        reading.annotations = {}
+        reading.default_cols = False
+        alias = reading.get_initial_alias()
+        key_columns = [each.get_col(alias) for each in key_fields(query.get_meta())]
+        reading.select = (*key_columns, *expressions)
+        compiler = self.store.ops.compiler("SQLCompiler")(
+            reading, self.store, self.using
+        )
+        try:
+            plan = compiler.plan()
+        except EmptyResultSet:
+            return []
+        width = len(key_columns)
+        self.read_text = plan.text
+        rows = []
+        for row in compiler.python_results(plan):
+            key = self.stored_key(query.get_meta(), row[:width])
+            rows.append([key, *row[width:]])
+        return rows
+
+    def stored_key(self, meta, values) -> Any:
+        """The row's key as `update_rows` and `delete_rows` take it."""
+        fields = key_fields(meta)
+        stored = [
+            self.stored(field, field.get_db_prep_save(value, self.store))
+            for field, value in zip(fields, values, strict=True)
+        ]
+        return stored[0] if len(stored) == 1 else tuple(stored)
+
+    def stored(self, field, value: Any) -> Any:
+        """A value from get_db_prep_save() as the store holds it."""
+        if value is None:
+            return None
+        return self.convert_value_for_db(field.db_type(self.store), value)
+
+    def in_transaction(self):
+        """A block that is all or nothing where the store has transactions."""
+        return transaction.atomic(using=self.store.alias, savepoint=False)
+
+
+def key_fields(meta) -> list:
+    """The fields of the primary key."""
+    return list(getattr(meta, "pk_fields", None) or [meta.pk])
+
+
+class InsertMixin(WriteMixin):
+    """INSERT of any number of rows."""
+
+    def execute_sql(self, returning_fields=None):
+        self.returning_fields = returning_fields
+        meta = self.query.get_meta()
+        fields = self.query.fields
+        rows = [
+            {
+                field: self.prepare_value(field, self.pre_save_val(field, obj))
+                for field in fields
+            }
+            for obj in self.query.objs
+        ]
+
+        def work():
+            return self.insert_rows(meta, rows)
+
+        def text():
+            return f"insert into {meta.db_table} {len(rows)} rows"
+
+        rows = self.run_write(work, text)
+        if not returning_fields:
+            return []
+        return [tuple(row.get(field) for field in returning_fields) for row in rows]
+
+    def prepare_value(self, field, value):
+        if hasattr(value, "resolve_expression"):
+            return super().prepare_value(field, value)
+        return field.get_db_prep_save(value, connection=self.store)
+
+    def insert_rows(self, meta, rows: list[dict]) -> list[dict]:
+        """Compute, check, store; return {field: Python value} of each row."""
+        self.compute_expressions(rows)
+        checks = RowChecks.of(self.store, meta)
+        auto = meta.auto_field
+        for row in rows:
+            for field in meta.local_concrete_fields:
+                if field not in row and not field.generated and field is not auto:
+                    row[field] = None
+        checks.complete_and_check(rows, auto)
+        documents = [
+            {
+                field.column: self.stored(field, value)
+                for field, value in row.items()
+                if value is not None and field.column is not None
+            }
+            for row in rows
+        ]
+        on_conflict = self.query.on_conflict
+        if on_conflict is None:
+            keys = self.insert_many(documents, bool(self.returning_fields))
+        else:
+            keys = self.insert_on_conflict(
+                documents,
+                on_conflict,
+                [field.column for field in self.query.unique_fields],
+                [field.column for field in self.query.update_fields],
+            )
+        if auto is not None and keys:
+            for row, key in zip(rows, keys, strict=False):
+                if row.get(auto) is None:
+                    row[auto] = key
+        return [
+            {field: python_value(value) for field, value in row.items()}
+            for row in rows
+        ]
+
+    def compute_expressions(self, rows: list[dict]) -> None:
+        """Replace expressions by the values that the local engine gives them."""
+        for row in rows:
+            waiting = {
+                field: value for field, value in row.items() if hasattr(value, "as_sql")
+            }
+            if waiting:
+                for field, value in zip(
+                    waiting, self.computed(list(waiting.values())), strict=True
+                ):
+                    row[field] = field.get_db_prep_save(value, self.store)
+
+    def computed(self, expressions: list) -> list:
+        compiled = [self.compile(each) for each in expressions]
+        sql = "SELECT " + ", ".join(text for text, _ in compiled)
+        params = [value for _, values in compiled for value in values]
+        _, rows = self.store.local_engine.select(sql, params)
+        native, self.native = self.native, False
+        converters = self.get_converters(expressions)
+        (row,) = self.apply_converters(rows, converters)
+        self.native = native
+        return row
+
+    # --- for backends ---
+
+    def insert(self, data: dict[str, Any], return_id: bool = False) -> Any:
+        """Store one row ({column: stored value}, NULLs left out); return its key
+        as a Python value when asked. A duplicate raises the driver's error for it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement insert().")
+
+    def insert_many(self, rows: list[dict[str, Any]], return_ids: bool) -> list:
+        """Store rows, all or none; return their keys when asked."""
+        if len(rows) == 1:
+            return [self.insert(rows[0], return_ids)]
+        with self.in_transaction():
+            return [self.insert(row, return_ids) for row in rows]
+
+    def insert_on_conflict(
+        self,
+        rows: list[dict[str, Any]],
+        on_conflict: OnConflict,
+        unique_columns: list[str],
+        update_columns: list[str],
+    ) -> list:
+        """Store rows, leaving (IGNORE) or updating (UPDATE) those that exist."""
+        raise NotSupportedError(
+            f"{self.store.display_name} cannot insert and resolve conflicts natively."
+        )
+
+
+def python_value(value: Any) -> Any:
+    return value.value if isinstance(value, Json) else value
+
+
+class UpdateMixin(WriteMixin):
+    """UPDATE; the answer is the number of rows matched, changed or not."""
+
+    def execute_sql(self, result_type):
+        row_count = self.update(result_type)
+        is_empty = row_count is None
+        row_count = row_count or 0
+        for query in self.query.get_related_updates():
+            count = query.get_compiler(self.using).execute_sql(result_type)
+            if is_empty and count:
+                row_count, is_empty = count, False
+        return row_count
+
+    def update(self, result_type) -> int | None:
+        try:
+            self.pre_sql_setup()
+            if not self.query.values:
+                return None
+            values = self.resolved_values()
+        except EmptyResultSet:
+            return None
+        self.read_text = lambda: ""
+        table = self.query.get_meta().db_table
+        try:
+            scan = self.native_query(self.query)
+        except EmptyResultSet:
+            return None
+
+        def text():
+            where = scan.describe() if scan is not None else self.read_text()
+            names = ", ".join(field.column for field in values)
+            return f"update {table} set {names}; {where}"
+
+        count = self.run_write(lambda: self.update_by(scan, values), text)
+        return count
+
+    def resolved_values(self) -> dict:
+        """{field: value from get_db_prep_save() or resolved expression}."""
+        values = {}
+        for field, _model, value in self.query.values:
+            if hasattr(value, "resolve_expression"):
+                value = value.resolve_expression(
+                    self.query, allow_joins=False, for_save=True
+                )
+                if value.contains_aggregate:
+                    raise FieldError(
+                        "Aggregate functions are not allowed in this query "
+                        f"({field.name}={value!r})."
+                    )
+                if value.contains_over_clause:
+                    raise FieldError(
+                        "Window expressions are not allowed in this query "
+                        f"({field.name}={value!r})."
+                    )
+                if isinstance(value, ColPairs):
+                    raise FieldError(
+                        "Composite primary keys expressions are not allowed in this "
+                        f"query ({field.name}=F('pk'))."
+                    )
+            elif hasattr(value, "prepare_database_save"):
+                if not field.remote_field:
+                    raise TypeError(
+                        f"Tried to update field {field} with a model instance, "
+                        f"{value!r}. Use a value compatible with "
+                        f"{field.__class__.__name__}."
+                    )
+                value = value.prepare_database_save(field)
+            if type(value) is Value and not isinstance(value.value, (dict, list)):
+                if value.value is not None or field.get_internal_type() != "JSONField":
+                    value = value.value
+            values[field] = field.get_db_prep_save(value, connection=self.store)
+        return values
+
+    def update_by(self, scan, values: dict) -> int:
+        meta = self.query.get_meta()
+        checks = RowChecks.of(self.store, meta)
+        if scan is not None and not checks.needed(values):
+            try:
+                return scan.update(
+                    {
+                        field.column: value
+                        if hasattr(value, "as_sql")
+                        else self.stored(field, value)
+                        for field, value in values.items()
+                    }
+                )
+            except NotSupportedError:
+                pass
+        by_key = self.values_by_key(values)
+        if by_key is not None and not checks.needed(values, by_key):
+            return self.query_class(self, [meta.pk]).update_rows(by_key)
+        with self.in_transaction():
+            return self.update_computed(meta, checks, values)
+
+    def update_computed(self, meta, checks, values: dict) -> int:
+        expressions = {
+            field: value for field, value in values.items() if hasattr(value, "as_sql")
+        }
+        others = checks.columns_needed(values)
+        alias = self.query.get_initial_alias()
+        columns = [field.get_col(alias) for field in others]
+        rows = self.keys_and(self.query, [*expressions.values(), *columns])
+        changes = []
+        states = []
+        for key, *found in rows:
+            state = {
+                field: field.get_db_prep_save(value, self.store)
+                for field, value in zip(others, found[len(expressions) :], strict=True)
+            }
+            change = {
+                **{f: v for f, v in values.items() if f not in expressions},
+                **{
+                    field: field.get_db_prep_save(value, self.store)
+                    for field, value in zip(expressions, found, strict=False)
+                },
+            }
+            states.append({**state, **change})
+            changes.append((key, change))
+        checks.complete_and_check(states, None, set(values))
+        for (_, change), state in zip(changes, states, strict=True):
+            for field in checks.generated:
+                change[field] = state[field]
+        written = [
+            (key, {field.column: self.stored(field, value) for field, value in change.items()})
+            for key, change in changes
+        ]
+        if written:
+            self.query_class(self, [meta.pk]).update_rows(written)
+        return len(written)
+
+    def values_by_key(self, values: dict) -> list | None:
+        """bulk_update()'s CASE pk WHEN ... as [(stored key, {column: value})]."""
+        meta = self.query.get_meta()
+        rows: dict[Any, dict] = {}
+        for field, value in values.items():
+            if type(value) is not Case or value.default != Value(None):
+                return None
+            for when in value.cases:
+                key = self.key_of_when(when, meta)
+                if key is None:
+                    return None
+                constant = when.result
+                if type(constant) is not Value:
+                    return None
+                prepared = field.get_db_prep_save(
+                    constant.value, connection=self.store
+                )
+                rows.setdefault(key, {})[field.column] = self.stored(field, prepared)
+        if not self.selects_keys(set(rows), meta):
+            return None
+        return list(rows.items())
+
+    def key_of_when(self, when: When, meta) -> Any:
+        node = when.condition
+        while isinstance(node, WhereNode):
+            if node.negated or len(node.children) != 1:
+                return None
+            (node,) = node.children
+        if not isinstance(node, Exact) or type(node.lhs) is not Col:
+            return None
+        if node.lhs.target is not meta.pk or hasattr(node.rhs, "as_sql"):
+            return None
+        key = self.stored_key(meta, [node.rhs])
+        return key if getattr(key, "__hash__", None) else None
+
+    def selects_keys(self, keys: set, meta) -> bool:
+        """Whether the WHERE is just `pk IN (keys)`."""
+        node: Any = self.query.where
+        while isinstance(node, WhereNode):
+            if node.negated or len(node.children) != 1:
+                return False
+            (node,) = node.children
+        if getattr(node, "lookup_name", "") != "in" or type(node.lhs) is not Col:
+            return False
+        if node.lhs.target is not meta.pk or not isinstance(node.rhs, (list, tuple, set)):
+            return False
+        return {self.stored_key(meta, [key]) for key in node.rhs} == keys
+
+
+class DeleteMixin(WriteMixin):
+    """DELETE; the answer is the number of rows deleted."""
+
+    def execute_sql(self, result_type=None):
+        table = self.query.get_meta().db_table
+        self.query.get_initial_alias()
+        self.read_text = lambda: ""
+        try:
+            scan = self.native_query(self.query)
+        except EmptyResultSet:
+            return 0 if result_type == ROW_COUNT else None
+
+        def text():
+            where = scan.describe() if scan is not None else self.read_text()
+            return f"delete from {table}; {where}"
+
+        return self.run_write(lambda: self.delete_by(scan), text)
+
+    def delete_by(self, scan) -> int:
+        if scan is not None:
+            try:
+                return scan.delete()
+            except NotSupportedError:
+                pass
+        with self.in_transaction():
+            keys = list(dict.fromkeys(row[0] for row in self.keys_and(self.query)))
+            if not keys:
+                return 0
+            meta = self.query.get_meta()
+            return self.query_class(self, [meta.pk]).delete_rows(keys)
