@@ -1,7 +1,6 @@
 """What every store can do through the toolkit: mostly what the local engine can."""
 
 from django.db.backends.base.features import BaseDatabaseFeatures
-from django.db.backends.sqlite3.features import DatabaseFeatures as SQLiteFeatures
 
 
 class NonrelDatabaseFeatures(BaseDatabaseFeatures):
@@ -64,8 +63,3 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     introspected_field_types = {
         **BaseDatabaseFeatures.introspected_field_types,
     }
-
-    @property
-    def local(self) -> SQLiteFeatures:
-        """The features of the local engine, which answers what the store does not."""
-        return self.connection.local_engine.wrapper.features

@@ -1,8 +1,6 @@
 """How values and names are handed to a store: as they are in Python."""
 
-from django.db.backends.sqlite3.operations import (
-    DatabaseOperations as SQLiteOperations,
-)
+from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 from django.utils import timezone
 
 from .query import Json

@@ -134,12 +134,13 @@ class NonrelQuery:
         """The number of rows of the scan, at most `limit`."""
         return sum(1 for _ in self.fetch(0, limit))
 
-    def aggregate(self, grouping: "Grouping") -> Iterator[tuple]:
-        """Yield rows of a native GROUP BY; NotSupportedError leaves it to the planner.
-
-        Each row holds the values of `grouping.select`, as Python values.
-        """
+    def group(self, grouping: "Grouping") -> None:
+        """Have the scan answer a GROUP BY, whose rows `groups()` then yields."""
         raise NotSupportedError("No native grouping.")
+
+    def groups(self) -> Iterator[list]:
+        """Rows of the values of `grouping.select`, as Python values."""
+        raise NotImplementedError
 
     def compute(self, expressions: dict[str, Any]) -> None:
         """Have `fetch` also yield {name: value} of these Django expressions, as Python

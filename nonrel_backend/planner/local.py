@@ -13,7 +13,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import NotSupportedError, OperationalError
 from django.db.backends.sqlite3 import base as sqlite3_base
-from django.db.backends.sqlite3.operations import DatabaseOperations
 from django.utils import timezone
 from django.utils.duration import duration_microseconds
 
@@ -46,7 +45,7 @@ def _compare_decimals(left: str, right: str) -> int:
     return (left_number > right_number) - (left_number < right_number)
 
 
-class LocalOperations(DatabaseOperations):
+class LocalOperations(sqlite3_base.DatabaseOperations):
     """SQLite's, with case folded for Unicode and decimals of any precision."""
 
     def lookup_cast(self, lookup_type, internal_type=None):

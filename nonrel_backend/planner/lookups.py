@@ -243,7 +243,7 @@ class Translator:
         values = self.subquery_values(query)
         if values is None:
             raise Untranslatable
-        return values or FALSE
+        return values
 
     def year(self, lookup, negated: bool) -> Condition:
         extract = lookup.lhs

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models.expressions import Col, Value
-
 from ..query import NonrelQuery
 from .conditions import Column, Condition, Leaf
 from .scans import CHUNK, Guard, key_batches, local_rows, new_query, push, python_rows
@@ -34,7 +32,7 @@ class NativePlan:
     """The store answers all, but for related rows stitched on by key."""
 
     store: Any
-    query: NonrelQuery
+    scan: Any
     fields: list
     # For each value of a row: (alias or None for the base, index) or a constant.
     output: list
@@ -47,6 +45,9 @@ class NativePlan:
 
     def chunks(self) -> Iterator[list]:
         """Chunks of rows of Python values."""
+        query = self.query = self.scan.open(self.steps)
+        if query is None:
+            return
         width = len(self.fields) + len(self.names)
         plain = not self.stitches and self.output == list(range(width))
         if not self.stitches:
@@ -139,9 +140,13 @@ class NativePlan:
                 row.append(item.value)
         return row
 
+    query: NonrelQuery | None = None
+
     def text(self) -> str:
         limits = f" rows {self.low} to {self.high}" if self.high is not None else ""
-        lines = [self.query.describe() + limits, *self.steps]
+        lines = list(self.steps)
+        if self.query is not None:
+            lines.append(self.query.describe() + limits)
         lines += [
             f"then {stitch.meta.db_table} by {stitch.column.name} IN "
             f"(keys of {stitch.parent_alias}.{stitch.parent_column})"
@@ -150,11 +155,14 @@ class NativePlan:
         return "; ".join(lines)
 
     def explain(self) -> list[str]:
+        query = self.scan.open(self.steps)
+        found = "nothing can match" if query is None else query.explain()
         return [
-            f"native: {self.query.explain()} rows {self.low} to {self.high or 'end'}",
-            *(f"  after: {step}" for step in self.steps),
+            *(f"first: {step}" for step in self.steps),
+            f"native: {found} rows {self.low} to {self.high or 'end'}",
             *(
-                f"  stitched: {stitch.meta.db_table} by {stitch.column.name}"
+                f"then: {stitch.meta.db_table} by {stitch.column.name} IN "
+                f"(keys of {stitch.parent_alias}.{stitch.parent_column})"
                 for stitch in self.stitches
             ),
         ]
@@ -164,35 +172,46 @@ class NativePlan:
 class CountPlan:
     """One number, counted by the store."""
 
-    query: NonrelQuery
+    scan: Any
     steps: list[str] = field(default_factory=list)
 
     def chunks(self) -> Iterator[list]:
-        yield [(self.query.count(),)]
+        query = self.scan.open(self.steps)
+        if query is not None:
+            self.steps.append(f"count of {query.describe()}")
+        yield [(0 if query is None else query.count(),)]
 
     def text(self) -> str:
-        return "; ".join([*self.steps, f"count of {self.query.describe()}"])
+        return "; ".join(self.steps)
 
     def explain(self) -> list[str]:
-        return [f"native count: {self.query.explain()}"]
+        query = self.scan.open(self.steps)
+        found = "nothing can match" if query is None else query.explain()
+        return [*self.steps, f"native count: {found}"]
 
 
 @dataclass
 class GroupPlan:
     """Grouped and aggregated by the store."""
 
-    query: NonrelQuery
+    scan: Any
     grouping: Any
     steps: list[str] = field(default_factory=list)
 
     def chunks(self) -> Iterator[list]:
-        yield list(self.query.aggregate(self.grouping))
+        query = self.scan.open(self.steps)
+        if query is None:
+            query = self.scan.nothing()
+        self.steps.append(query.describe())
+        yield list(query.groups())
 
     def text(self) -> str:
-        return "; ".join([*self.steps, f"group {self.query.describe()}"])
+        return "; ".join(self.steps)
 
     def explain(self) -> list[str]:
-        return [f"native grouping: {self.query.explain()}"]
+        query = self.scan.open(self.steps)
+        found = "nothing can match" if query is None else query.explain()
+        return [*self.steps, f"native grouping: {found}"]
 
 
 @dataclass
@@ -417,15 +436,3 @@ class StreamPlan:
     def explain(self) -> list[str]:
         list(self.chunks())
         return [*(f"scan: {step}" for step in self.steps), self.text()]
-
-
-__all__ = [
-    "Col",
-    "CountPlan",
-    "GroupPlan",
-    "LocalPlan",
-    "NativePlan",
-    "Stitch",
-    "StreamPlan",
-    "Value",
-]

@@ -12,8 +12,8 @@ from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.where import AND
 
 from ..query import PREFILTER, Grouping
-from .conditions import FALSE, Column, Condition, Leaf
-from .lookups import Translator, Untranslatable, conjunction, conjuncts
+from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
+from .lookups import Translator, Untranslatable, combine, conjuncts
 from .plan import CountPlan, GroupPlan, LocalPlan, NativePlan, Stitch, StreamPlan
 from .scans import new_query, push, python_rows
 from .tables import model_of_join
@@ -76,7 +76,6 @@ class NativePlanner:
     order_by: list
     group_by: list
     extra_select: list
-    steps: list[str] = field(default_factory=list)
 
     def plan(self):
         compiler, query = self.compiler, self.compiler.query
@@ -99,6 +98,7 @@ class NativePlanner:
             raise NotNative
         self.selected = [expression for expression, _, _ in compiler.select]
         self.joins = self.to_one_joins()
+        self.all_joins = dict(self.joins)
         if query.group_by is not None or compiler.having or self.all_aggregates():
             return self.grouped()
         return self.plain()
@@ -137,8 +137,8 @@ class NativePlanner:
             )
         return joins
 
-    def conditions(self) -> list[Condition]:
-        """The base's conditions, those on relations reduced to keys of theirs."""
+    def translated(self) -> list[Condition]:
+        """The base's conditions; those on relations are kept with the relations."""
         found: list[Condition] = []
         where = self.compiler.where
         if where is None:
@@ -153,8 +153,7 @@ class NativePlanner:
                 found += conjuncts(condition)
             else:
                 self.joins[alias].conditions += conjuncts(condition)
-        found += self.reduced_conditions()
-        if FALSE in found:
+        if FALSE in found or any(FALSE in s.conditions for s in self.joins.values()):
             raise EmptyResultSet
         return found
 
@@ -178,23 +177,51 @@ class NativePlanner:
             alias = self.joins[alias].parent_alias
         return True
 
-    def reduced_conditions(self) -> list[Condition]:
-        """Find keys of the filtered relations, from the leaves of the tree up."""
-        found: list[Condition] = []
-        used = self.aliases_shown()
-        for alias in reversed(list(self.joins)):
-            stitch = self.joins[alias]
-            if stitch.conditions:
-                keys = self.keys_of(stitch)
-                column = self.column_of(stitch.parent_alias, stitch.parent_column)
-                condition = Leaf(column, "in", keys) if keys else FALSE
-                if stitch.parent_alias == self.base:
-                    found.append(condition)
-                else:
-                    self.joins[stitch.parent_alias].conditions.append(condition)
-                if alias not in used:
-                    del self.joins[alias]
-        return found
+    def split_joins(self) -> dict[str, Stitch]:
+        """Take the relations that are only filtered by out of `joins`.
+
+        What is left is shown. A required relation, neither shown nor filtered by,
+        must exist, and that only a row fetched shows.
+        """
+        shown = self.aliases_shown()
+        filtered = {
+            alias: stitch for alias, stitch in self.joins.items() if stitch.conditions
+        }
+        for alias in list(filtered):
+            parent = self.joins[alias].parent_alias
+            while parent in self.joins:
+                filtered.setdefault(parent, self.joins[parent])
+                parent = self.joins[parent].parent_alias
+        self.joins = {
+            alias: stitch
+            for alias, stitch in self.joins.items()
+            if alias in shown or (stitch.required and alias not in filtered)
+        }
+        return filtered
+
+    def reductions(self, filtered: dict[str, Stitch]) -> list["Reduction"]:
+        """From the leaves of the tree up: find keys, filter the parent by them."""
+        steps: dict[str, Reduction] = {}
+        for alias in sorted(filtered, key=self.depth, reverse=True):
+            stitch = filtered[alias]
+            meta = (
+                self.meta
+                if stitch.parent_alias == self.base
+                else filtered[stitch.parent_alias].meta
+            )
+            column = self.column_of(meta, stitch.parent_column)
+            steps[alias] = Reduction(self.store, stitch, column, [])
+            for other in list(filtered):
+                if filtered[other].parent_alias == alias:
+                    steps[alias].before.append(steps.pop(other))
+        return list(steps.values())
+
+    def depth(self, alias: str) -> int:
+        depth = 0
+        while alias != self.base:
+            alias = self.all_joins[alias].parent_alias
+            depth += 1
+        return depth
 
     def aliases_shown(self) -> set[str]:
         shown = {
@@ -211,67 +238,40 @@ class NativePlanner:
     def order_sources(self) -> list:
         return [source(ordering.expression) for ordering, _ in self.order_by]
 
-    def column_of(self, alias: str, name: str) -> Column:
-        meta = self.meta if alias == self.base else self.joins[alias].meta
+    def column_of(self, meta, name: str) -> Column:
         for each in meta.local_concrete_fields:
             if each.column == name:
                 return Column(name, each.db_type(self.store))
         raise NotNative
 
-    def keys_of(self, stitch: Stitch) -> list:
-        fields = [
-            each
-            for each in stitch.meta.local_concrete_fields
-            if each.column == stitch.column.name
-        ]
-        query = new_query(self.store, stitch.meta.model, fields)
-        if push(query, stitch.conditions):
-            raise NotNative
-        keys = [row[0] for chunk in python_rows(query, fields, 0, None) for row in chunk]
-        self.steps.append(query.describe())
-        return [key for key in keys if key is not None]
-
-    def subquery_values(self, query) -> list | None:
-        """The values of an uncorrelated subquery that stands alone."""
-        if query.get_external_cols() or query.is_sliced and query.combinator:
+    def subquery_values(self, query) -> "Pending | None":
+        """The values, yet to be fetched, of a subquery that stands alone."""
+        if query.get_external_cols():
             return None
-        compiler = query.clone().get_compiler(self.compiler.using or self.store.alias)
         compiler = self.store.ops.compiler("SQLCompiler")(
             query.clone(), self.store, self.compiler.using
         )
         try:
             plan = compiler.plan()
         except EmptyResultSet:
-            return []
-        rows = [
-            row
-            for row in compiler.python_results(plan)
-            if row[0] is not None
-        ]
-        self.steps.append(plan.text())
-        if any(len(row) != 1 for row in rows[:1]):
+            return Pending(compiler, None)
+        if compiler.col_count != 1:
             return None
-        return list(dict.fromkeys(row[0] for row in rows))
+        return Pending(compiler, plan)
 
     # --- the base's own query ---
 
-    def base_query(self, fields):
-        conditions = self.conditions()
-        query = self.compiler.query_class(self.compiler, fields)
-        for condition in conditions:
-            try:
-                if query.add_filters(condition) is PREFILTER:
-                    raise NotNative
-            except NotSupportedError:
-                raise NotNative from None
-        return query
+    def scan(self, fields, conditions: list[Condition], reductions) -> "BaseScan":
+        return BaseScan(self.compiler, fields, conditions, reductions)
 
     def plain(self):
+        conditions = self.translated()
+        reductions = self.reductions(self.split_joins())
         if self.is_count():
-            query = self.base_query([self.meta.pk])
             if self.joins:
                 raise NotNative
-            return CountPlan(query, self.steps)
+            scan = self.scan([self.meta.pk], conditions, reductions)
+            return CountPlan(scan.check())
         fields: list = []
         output, names = self.output(fields)
         ordering = self.ordering()
@@ -280,19 +280,12 @@ class NativePlanner:
             self.field_index(stitch.parent_alias, stitch.parent_column, fields)
         if not fields:
             fields.append(self.first_pk())
-        query = self.base_query(fields)
-        try:
-            if names:
-                query.compute(names)
-            if ordering and query.order_by(ordering) is PREFILTER:
-                raise NotNative
-        except NotSupportedError:
-            raise NotNative from None
-        if self.compiler.locks():
-            query.lock()
+        scan = self.scan(fields, conditions, reductions)
+        scan.names, scan.ordering = names, ordering
+        scan.lock = self.compiler.locks()
         return NativePlan(
             self.store,
-            query,
+            scan.check(),
             fields,
             self.numbered(output, fields, list(names)),
             self.query.low_mark,
@@ -300,7 +293,6 @@ class NativePlanner:
             list(self.joins.values()),
             self.base,
             list(names),
-            self.steps,
         )
 
     def first_pk(self):
@@ -383,9 +375,8 @@ class NativePlanner:
     def grouped(self):
         if self.is_count() and self.query.group_by is None and not self.compiler.having:
             return self.plain()
-        if any(alias in self.aliases_shown() for alias in self.joins):
-            raise NotNative
-        query = self.base_query([self.meta.pk])
+        conditions = self.translated()
+        reductions = self.reductions(self.split_joins())
         if self.joins:
             raise NotNative
         grouping = Grouping(
@@ -396,11 +387,9 @@ class NativePlanner:
             self.query.low_mark,
             self.query.high_mark,
         )
-        try:
-            query.aggregate(grouping)
-        except NotSupportedError:
-            raise NotNative from None
-        return GroupPlan(query, grouping, self.steps)
+        scan = self.scan([self.meta.pk], conditions, reductions)
+        scan.grouping = grouping
+        return GroupPlan(scan.check(), grouping)
 
     def group_expressions(self) -> tuple:
         group_by = self.query.group_by
@@ -422,6 +411,156 @@ class NativePlanner:
             if each not in unique:
                 unique.append(each)
         return tuple(unique)
+
+
+class Pending:
+    """The values of a subquery, fetched when the query that holds it runs."""
+
+    def __init__(self, compiler, plan):
+        self.compiler, self.plan = compiler, plan
+
+    def fetch(self, steps: list[str]) -> list:
+        if self.plan is None:
+            return []
+        rows = self.compiler.python_results(self.plan)
+        steps.append(self.plan.text())
+        (expression, *_), *_ = self.compiler.select
+        field_ = expression.output_field
+        store = self.compiler.store
+        field_ = getattr(field_, "target_field", None) or field_
+        return list(
+            dict.fromkeys(
+                None if row[0] is None else field_.get_db_prep_value(row[0], store)
+                for row in rows
+            )
+        )
+
+
+def resolved(condition: Condition, steps: list[str]) -> Condition:
+    """The condition with the values of its subqueries fetched."""
+    if isinstance(condition, Node):
+        return combine(
+            condition.connector, [resolved(each, steps) for each in condition.children]
+        )
+    if not isinstance(condition.value, Pending):
+        return condition
+    values = condition.value.fetch(steps)
+    if condition.negated and None in values:
+        return FALSE  # x NOT IN (..., NULL) is never true
+    values = [value for value in values if value is not None]
+    if not values:
+        return TRUE if condition.negated else FALSE
+    return Leaf(condition.column, "in", values, condition.negated)
+
+
+@dataclass
+class Reduction:
+    """A filtered relation: its keys become a condition on the parent's column."""
+
+    store: Any
+    stitch: Stitch
+    column: Column
+    before: list["Reduction"]
+
+    def query(self, conditions):
+        fields = [
+            each
+            for each in self.stitch.meta.local_concrete_fields
+            if each.column == self.stitch.column.name
+        ]
+        query = new_query(self.store, self.stitch.meta.model, fields)
+        if push(query, conditions):
+            raise NotNative
+        return query, fields
+
+    def check(self) -> None:
+        """Raise NotNative where the store cannot filter the relation exactly."""
+        self.query([each for each in self.stitch.conditions if not pends(each)])
+        for other in self.before:
+            other.check()
+
+    def condition(self, steps: list[str]) -> Condition:
+        conditions = [resolved(each, steps) for each in self.stitch.conditions]
+        conditions += [each.condition(steps) for each in self.before]
+        if FALSE in conditions:
+            return FALSE
+        query, fields = self.query(conditions)
+        keys = [
+            row[0] for chunk in python_rows(query, fields, 0, None) for row in chunk
+        ]
+        steps.append(query.describe())
+        keys = [key for key in keys if key is not None]
+        return Leaf(self.column, "in", keys) if keys else FALSE
+
+
+def pends(condition: Condition) -> bool:
+    if isinstance(condition, Node):
+        return any(map(pends, condition.children))
+    return isinstance(condition.value, Pending)
+
+
+@dataclass
+class BaseScan:
+    """The scan of the base table, opened when the plan runs: what it is filtered by
+    may have to be fetched first.
+    """
+
+    compiler: Any
+    fields: list
+    conditions: list[Condition]
+    reductions: list[Reduction]
+    names: dict[str, Any] = field(default_factory=dict)
+    ordering: list[tuple[str, bool]] = field(default_factory=list)
+    lock: bool = False
+    grouping: Any = None
+
+    def check(self) -> "BaseScan":
+        """Raise NotNative where the store would have to be helped."""
+        for reduction in self.reductions:
+            reduction.check()
+        known = [each for each in self.conditions if not pends(each)]
+        query = self.query(known)
+        if len(known) == len(self.conditions) and not self.reductions:
+            self.ready = query
+        return self
+
+    def query(self, conditions: list[Condition]):
+        query = self.compiler.query_class(self.compiler, self.fields)
+        try:
+            for condition in conditions:
+                if query.add_filters(condition) is PREFILTER:
+                    raise NotNative
+            if self.names:
+                query.compute(self.names)
+            if self.ordering and query.order_by(self.ordering) is PREFILTER:
+                raise NotNative
+            if self.grouping is not None:
+                query.group(self.grouping)
+        except NotSupportedError:
+            raise NotNative from None
+        return query
+
+    def nothing(self):
+        """The scan of no rows, where groups are wanted all the same."""
+        return self.query([FALSE])
+
+    def open(self, steps: list[str]):
+        """The scan, ready to be fetched; None when nothing can match."""
+        ready = getattr(self, "ready", None)
+        if ready is None:
+            conditions = [resolved(each, steps) for each in self.conditions]
+            conditions += [each.condition(steps) for each in self.reductions]
+            if FALSE in conditions:
+                return None
+            try:
+                ready = self.query(conditions)
+            except NotNative:
+                raise NotSupportedError(
+                    "A filter by the values of another table could not be answered."
+                ) from None
+        if self.lock:
+            ready.lock()
+        return ready
 
 
 def flat(expressions) -> list:
@@ -455,6 +594,3 @@ def counts_rows(expression) -> bool:
     if type(expression) is not Count or expression.filter or expression.distinct:
         return False
     return type(expression.get_source_expressions()[0]) is Star
-
-
-__all__ = ["conjunction", "local_plan", "plan_select"]

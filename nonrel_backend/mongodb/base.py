@@ -1,0 +1,190 @@
+"""The DatabaseWrapper for MongoDB: one client per process and alias, real transactions."""
+
+import os
+import threading
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError, OperationalError
+from django.utils.functional import cached_property
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, PyMongoError
+
+from ..base import NonrelDatabaseWrapper
+from .client import DatabaseClient
+from .creation import DatabaseCreation
+from .errors import translate
+from .features import DatabaseFeatures
+from .introspection import DatabaseIntrospection
+from .keys import Sequences
+from .operations import DatabaseOperations
+from .schema import DatabaseSchemaEditor
+from .transactions import Transaction
+
+TRANSACTION_CHOICES = ("auto", "required", "off")
+_clients: dict[tuple, MongoClient] = {}
+_clients_lock = threading.Lock()
+
+
+def shared_client(key: tuple, arguments: dict[str, Any]) -> MongoClient:
+    """The process's client for these settings; a forked child makes its own."""
+    key = (os.getpid(), *key)
+    with _clients_lock:
+        if key not in _clients:
+            _clients[key] = MongoClient(**arguments)
+        return _clients[key]
+
+
+class DatabaseWrapper(NonrelDatabaseWrapper):
+    """HOST is a mongodb:// URI or a host name (with PORT, USER, PASSWORD); NAME is
+    the database. OPTIONS go to MongoClient, but for the backend's own:
+
+    `transactions`: "auto" (default: real transactions where the server has them),
+    "required" (refuse a server without), "off".
+    """
+
+    vendor = "mongodb"
+    display_name = "MongoDB"
+    own_options = NonrelDatabaseWrapper.own_options | {"transactions"}
+    client_class = DatabaseClient
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
+
+    def get_connection_params(self) -> dict[str, Any]:
+        settings = self.settings_dict
+        if not settings["NAME"]:
+            raise ImproperlyConfigured(
+                "settings.DATABASES is improperly configured. "
+                "Please supply the NAME value: the database to use."
+            )
+        choice = settings["OPTIONS"].get("transactions", "auto")
+        if choice not in TRANSACTION_CHOICES:
+            raise ImproperlyConfigured(
+                f"OPTIONS['transactions'] is {choice!r}; it must be one of "
+                f"{', '.join(TRANSACTION_CHOICES)}."
+            )
+        arguments = {
+            "host": settings["HOST"] or "localhost",
+            "serverSelectionTimeoutMS": 10_000,
+            "appname": "nonrel_backend",
+            **super().get_connection_params(),
+        }
+        if settings["PORT"]:
+            arguments["port"] = int(settings["PORT"])
+        if settings["USER"]:
+            arguments["username"] = settings["USER"]
+            arguments["password"] = settings["PASSWORD"]
+        return arguments
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> MongoClient:
+        try:
+            client = shared_client(
+                (self.alias, repr(sorted(conn_params.items(), key=str))), conn_params
+            )
+        except (ConfigurationError, TypeError, ValueError) as error:
+            raise ImproperlyConfigured(
+                f"MongoClient does not take the settings of {self.alias!r}: {error}"
+            ) from error
+        self.transaction = Transaction(self)
+        return client
+
+    def init_connection_state(self) -> None:
+        if (
+            self.settings_dict["OPTIONS"].get("transactions") == "required"
+            and not self.has_transactions
+        ):
+            raise NotSupportedError(
+                "OPTIONS['transactions'] is 'required', but the MongoDB server at "
+                f"{self.settings_dict['HOST'] or 'localhost'} is standalone and has "
+                "none. Start it as a replica set (mongod --replSet)."
+            )
+
+    @property
+    def database(self) -> Database:
+        """The pymongo database; connects when needed."""
+        self.ensure_connection()
+        return self.connection[self.settings_dict["NAME"]]
+
+    @cached_property
+    def has_transactions(self) -> bool:
+        """Whether atomic() is a real transaction on this server."""
+        if self.settings_dict["OPTIONS"].get("transactions") == "off":
+            return False
+        hello = self.hello()
+        return "setName" in hello or hello.get("msg") == "isdbgrid"
+
+    def hello(self) -> dict[str, Any]:
+        self.ensure_connection()
+        try:
+            return self.connection.admin.command("hello")
+        except PyMongoError as error:
+            raise self.translate_error(error) from error
+
+    @cached_property
+    def sequences(self) -> Sequences:
+        return Sequences(self)
+
+    def translate_error(self, error: BaseException) -> Exception | None:
+        return translate(error, self)
+
+    def get_database_version(self) -> tuple[int, ...]:
+        self.ensure_connection()
+        return tuple(self.connection.server_info()["versionArray"][:3])
+
+    def is_usable(self) -> bool:
+        try:
+            self.connection.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    # --- transactions ---
+
+    @property
+    def session(self):
+        """The session of the open transaction, begun when first asked for, or None."""
+        return None if self.connection is None else self.transaction.session()
+
+    def statement(self, work):
+        """Run `work(session)` as one statement of the transaction, if there is one."""
+        self.ensure_connection()
+        return self.transaction.run(work)
+
+    def before_ddl(self) -> None:
+        """DDL runs outside of the transaction: one that has done nothing gives way."""
+        self.ensure_connection()
+        self.transaction.before_ddl()
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.transaction.set_autocommit(autocommit)
+
+    def _commit(self) -> None:
+        self.transaction.commit()
+
+    def _rollback(self) -> None:
+        if self.connection is not None:
+            self.transaction.rollback()
+
+    def _savepoint(self, sid: str) -> None:
+        self.transaction.savepoint(sid)
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self.transaction.rollback_to(sid)
+
+    def _savepoint_commit(self, sid: str) -> None:
+        self.transaction.release(sid)
+
+    def _close(self) -> None:
+        # The client is the process's, shared with other threads: it stays open.
+        if self.connection is not None:
+            self.transaction.end()
+
+    def unreachable(self, error: BaseException) -> OperationalError:
+        host = self.settings_dict["HOST"] or "localhost"
+        if "@" in host:
+            host = host.rpartition("@")[2]
+        return OperationalError(f"MongoDB at {host} cannot be reached: {error}")

@@ -1,0 +1,27 @@
+"""`manage.py dbshell` starts mongosh."""
+
+from ..client import NonrelDatabaseClient
+
+
+class DatabaseClient(NonrelDatabaseClient):
+    executable_name = "mongosh"
+
+    @classmethod
+    def settings_to_cmd_args_env(cls, settings_dict, parameters):
+        arguments = [cls.executable_name]
+        host = settings_dict["HOST"] or "localhost"
+        if host.startswith(("mongodb://", "mongodb+srv://")):
+            arguments.append(host)
+        else:
+            arguments += ["--host", host]
+            if settings_dict["PORT"]:
+                arguments += ["--port", str(settings_dict["PORT"])]
+        env = None
+        if settings_dict["USER"]:
+            arguments += ["--username", settings_dict["USER"]]
+            if settings_dict["PASSWORD"]:
+                arguments += ["--password", settings_dict["PASSWORD"]]
+        arguments.extend(parameters)
+        if not host.startswith(("mongodb://", "mongodb+srv://")):
+            arguments.append(settings_dict["NAME"])
+        return arguments, env

@@ -1,0 +1,300 @@
+"""MongoDB's answers to the author's interface."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Col, CombinedExpression, Value
+
+from ..compiler import (
+    NonrelAggregateCompiler,
+    NonrelCompiler,
+    NonrelDeleteCompiler,
+    NonrelInsertCompiler,
+    NonrelUpdateCompiler,
+)
+from ..planner.conditions import Column
+from ..query import NonrelQuery, safe_call
+from . import writes
+from .operators import to_filter
+from .types import FROM_BSON, from_bson, to_bson
+
+BATCH_SIZE = 1_000
+
+
+class BackendQuery(NonrelQuery):
+    """One `find()` on one collection."""
+
+    def __init__(self, compiler, fields):
+        super().__init__(compiler, fields)
+        meta = self.query.get_meta()
+        self.meta = meta
+        self.table = meta.db_table
+        self.pk_column = meta.pk.column if meta.pk is not None else None
+        self.filters: list[dict[str, Any]] = []
+        self.sort: list[tuple[str, int]] = []
+
+    def key(self, column: str) -> str:
+        return "_id" if column == self.pk_column else column
+
+    def key_of(self, column: Column) -> str:
+        return self.key(column.name)
+
+    @property
+    def filter(self) -> dict[str, Any]:
+        if len(self.filters) == 1:
+            return self.filters[0]
+        return {"$and": self.filters} if self.filters else {}
+
+    @safe_call
+    def add_filters(self, condition):
+        self.filters.append(to_filter(condition, self.key_of))
+
+    def order_by(self, ordering):
+        self.sort = [(self.key(name), 1 if up else -1) for name, up in ordering]
+
+    @safe_call
+    def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
+        if high_mark is not None and high_mark <= low_mark:
+            return
+        projection = {self.key(field.column): 1 for field in self.fields}
+        projection.setdefault("_id", 0)
+        limit = 0 if high_mark is None else high_mark - low_mark
+        collection = self.connection.database[self.table]
+
+        def find(session):
+            cursor = collection.find(
+                self.filter,
+                projection,
+                skip=low_mark,
+                limit=limit,
+                sort=self.sort or None,
+                session=session,
+                batch_size=BATCH_SIZE if limit == 0 or limit > BATCH_SIZE else 0,
+            )
+            return cursor, next(cursor, None)
+
+        cursor, first = self.connection.statement(find)
+        if first is None:
+            return
+        pk_column = self.pk_column
+        if pk_column is None or "_id" not in first:
+            yield first
+            yield from cursor
+            return
+        first[pk_column] = first["_id"]
+        yield first
+        for document in cursor:
+            document[pk_column] = document["_id"]
+            yield document
+
+    @safe_call
+    def count(self, limit=None):
+        collection = self.connection.database[self.table]
+        if not self.filters and limit is None and self.connection.session is None:
+            return collection.estimated_document_count()
+        options = {} if limit is None else {"limit": limit}
+        return self.connection.statement(
+            lambda session: collection.count_documents(
+                self.filter, session=session, **options
+            )
+        )
+
+    @safe_call
+    def delete(self):
+        return writes.delete_documents(self.connection, self.table, self.filter)
+
+    @safe_call
+    def update(self, values):
+        return writes.update_documents(
+            self.connection, self.table, self.filter, self.update_document(values)
+        )
+
+    def update_document(self, values: dict[str, Any]) -> dict[str, Any]:
+        update: dict[str, dict[str, Any]] = {}
+        for column, value in values.items():
+            key = self.key(column)
+            if key == "_id":
+                raise NotSupportedError("MongoDB's _id never changes.")
+            if hasattr(value, "as_sql"):
+                update.setdefault("$inc", {})[key] = self.increment(column, value)
+            elif value is None and self.db_type(column) != "json":
+                update.setdefault("$unset", {})[key] = ""
+            else:
+                update.setdefault("$set", {})[key] = value
+        return update
+
+    def db_type(self, column: str) -> str | None:
+        for field in self.meta.local_concrete_fields:
+            if field.column == column:
+                return field.db_type(self.connection)
+        return None
+
+    def increment(self, column: str, value: Any) -> Any:
+        """n for `F(column) + n`; NotSupportedError for any other expression."""
+        if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
+            raise NotSupportedError("Not an increment.")
+        left, right = value.lhs, value.rhs
+        if type(left) is not Col or left.target.column != column:
+            raise NotSupportedError("Not an increment.")
+        if type(right) is not Value or type(right.value) is not int:
+            raise NotSupportedError("Not an increment.")
+        if left.target.null or self.db_type(column) not in ("int", "long"):
+            raise NotSupportedError("An increment of NULL is NULL.")
+        return right.value if value.connector == "+" else -right.value
+
+    @safe_call
+    def update_rows(self, rows):
+        updates = []
+        for key, values in rows:
+            updates.append((self.stored_key(key), self.update_document(values)))
+        return writes.update_keys(self.connection, self.table, updates)
+
+    @safe_call
+    def delete_rows(self, keys):
+        return writes.delete_documents(
+            self.connection,
+            self.table,
+            {"_id": {"$in": [self.stored_key(key) for key in keys]}},
+        )
+
+    def stored_key(self, key: Any) -> Any:
+        fields = getattr(self.meta, "pk_fields", [self.meta.pk])
+        if len(fields) == 1:
+            return key
+        return {
+            field.column: value for field, value in zip(fields, key, strict=True)
+        }
+
+    @safe_call
+    def lock(self):
+        collection = self.connection.database[self.table]
+
+        def touch(session):
+            for update in ({"$set": {"_lock": 1}}, {"$unset": {"_lock": ""}}):
+                collection.update_many(self.filter, update, session=session)
+
+        self.connection.transaction.run(touch, writes=True)
+
+    def describe(self):
+        projection = {self.key(field.column): 1 for field in self.fields}
+        text = f"db.{self.table}.find({self.filter!r}, {projection!r})"
+        return f"{text}.sort({dict(self.sort)!r})" if self.sort else text
+
+    @safe_call
+    def explain(self):
+        database = self.connection.database
+        command: dict[str, Any] = {"find": self.table, "filter": self.filter}
+        if self.sort:
+            command["sort"] = dict(self.sort)
+        found = database.command(
+            "explain", command, verbosity="executionStats"
+        )
+        stats = found.get("executionStats", {})
+        return (
+            f"{self.describe()} [{index_of(found)}, "
+            f"{stats.get('totalKeysExamined')} keys and "
+            f"{stats.get('totalDocsExamined')} documents examined, "
+            f"{stats.get('nReturned')} returned]"
+        )
+
+
+def index_of(explained: dict[str, Any]) -> str:
+    """The name of the index that a plan uses."""
+    stages = [explained.get("queryPlanner", {}).get("winningPlan", {})]
+    while stages:
+        stage = stages.pop()
+        if "indexName" in stage:
+            return f"index {stage['indexName']}"
+        if stage.get("stage") == "IDHACK":
+            return "index _id_"
+        stages += [
+            each for each in stage.values() if isinstance(each, dict)
+        ] + list(stage.get("inputStages", ()))
+    return "no index"
+
+
+class SQLCompiler(NonrelCompiler):
+    query_class = BackendQuery
+
+    def convert_value_for_db(self, db_type, value):
+        return to_bson(db_type, value)
+
+    def convert_value_from_db(self, db_type, value):
+        return from_bson(db_type, value)
+
+    def from_db_converter(self, db_type):
+        return FROM_BSON.get(db_type)
+
+
+class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):
+    @property
+    def store_connection(self):
+        return self.store
+
+    @safe_call
+    def insert(self, data, return_id=False):
+        return self.insert_many([data], return_id)[0]
+
+    @safe_call
+    def insert_many(self, rows, return_ids):
+        documents, keys = self.documents(rows)
+        writes.insert_documents(self.store, self.query.get_meta().db_table, documents)
+        return keys
+
+    @safe_call
+    def insert_on_conflict(self, rows, on_conflict, unique_columns, update_columns):
+        meta = self.query.get_meta()
+        documents, keys = self.documents(rows)
+        if on_conflict == OnConflict.IGNORE:
+            writes.insert_ignoring(self.store, meta.db_table, documents)
+        else:
+            pk = meta.pk.column
+            writes.upsert_documents(
+                self.store,
+                meta.db_table,
+                documents,
+                ["_id" if name == pk else name for name in unique_columns],
+                update_columns,
+            )
+        return keys
+
+    def documents(self, rows) -> tuple[list[dict[str, Any]], list]:
+        """The rows with their keys as `_id`, the missing ones from the sequence."""
+        meta = self.query.get_meta()
+        fields = getattr(meta, "pk_fields", [meta.pk])
+        column = meta.pk.column
+        table = meta.db_table
+        if len(fields) > 1:
+            for row in rows:
+                row["_id"] = {field.column: row[field.column] for field in fields}
+            return rows, []
+        missing = [row for row in rows if column not in row]
+        given = [row[column] for row in rows if column in row]
+        auto = meta.auto_field is not None
+        if auto and given and all(type(key) is int for key in given):
+            self.store.sequences.advance(table, max(given))
+        if missing and auto:
+            generated = self.store.sequences.next(table, len(missing))
+            for row, key in zip(missing, generated, strict=True):
+                row[column] = key
+        documents = []
+        keys = []
+        for row in rows:
+            key = row.pop(column)
+            documents.append({"_id": key, **row})
+            keys.append(key)
+        return documents, keys
+
+
+class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):
+    pass
+
+
+class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):
+    pass
+
+
+class SQLAggregateCompiler(NonrelAggregateCompiler, SQLCompiler):
+    pass

@@ -1,0 +1,105 @@
+"""What collections, columns and indexes a database has."""
+
+from collections import namedtuple
+
+from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
+from django.db.backends.base.introspection import TableInfo
+from django.db.models import Index
+
+from ..introspection import NonrelDatabaseIntrospection
+from .metadata import COLLECTION as METADATA
+from .metadata import columns_of
+from .keys import COLLECTION as SEQUENCES
+
+FieldInfo = namedtuple("FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type"))
+
+
+class DatabaseIntrospection(NonrelDatabaseIntrospection):
+    def get_table_list(self, cursor):
+        names = self.connection.database.list_collection_names()
+        return [
+            TableInfo(name, "t")
+            for name in sorted(names)
+            if name not in (METADATA, SEQUENCES) and not name.startswith("system.")
+        ]
+
+    def get_table_description(self, cursor, table_name):
+        return [
+            FieldInfo(
+                column["name"],
+                column["db_type"],
+                column.get("max_length"),
+                column.get("max_length"),
+                column.get("max_digits"),
+                column.get("decimal_places"),
+                column["null"],
+                column.get("default"),
+                None,
+                column["pk"],
+                column["internal_type"],
+            )
+            for column in columns_of(self.connection, table_name)
+        ]
+
+    def get_field_type(self, data_type, description):
+        return description.internal_type
+
+    def get_sequences(self, cursor, table_name, table_fields=()):
+        return [
+            {"table": table_name, "column": column["name"]}
+            for column in columns_of(self.connection, table_name)
+            if column["pk"] and column["internal_type"].endswith("AutoField")
+        ]
+
+    def get_relations(self, cursor, table_name):
+        return {
+            column["name"]: (column["references"][1], column["references"][0])
+            for column in columns_of(self.connection, table_name)
+            if column.get("references")
+        }
+
+    def get_primary_key_columns(self, cursor, table_name):
+        return [
+            column["name"]
+            for column in columns_of(self.connection, table_name)
+            if column["pk"]
+        ]
+
+    def get_constraints(self, cursor, table_name):
+        columns = columns_of(self.connection, table_name)
+        pk = [column["name"] for column in columns if column["pk"]]
+        found = {}
+        if pk:
+            found["_id_"] = constraint(pk, primary_key=True, unique=True)
+        for index in self.connection.database[table_name].list_indexes():
+            if index["name"] == "_id_":
+                continue
+            names = [
+                pk[0] if key == "_id" and len(pk) == 1 else key for key in index["key"]
+            ]
+            found[index["name"]] = constraint(
+                names,
+                unique=bool(index.get("unique")),
+                index=True,
+                orders=["DESC" if way == -1 else "ASC" for way in index["key"].values()],
+                type=Index.suffix,
+            )
+        for column in columns:
+            if column.get("references"):
+                table, name = column["references"]
+                found[f"{table_name}_{column['name']}_fk"] = constraint(
+                    [column["name"]], foreign_key=(table, name)
+                )
+        return found
+
+
+def constraint(columns, **facts):
+    return {
+        "columns": columns,
+        "primary_key": False,
+        "unique": False,
+        "foreign_key": None,
+        "check": False,
+        "index": False,
+        **facts,
+    }

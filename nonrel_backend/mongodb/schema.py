@@ -1,0 +1,579 @@
+"""Schema changes on MongoDB: collections, indexes, documents brought along."""
+
+from typing import Any
+
+from django.db import DataError, IntegrityError, NotSupportedError
+from django.db.models import CompositePrimaryKey, UniqueConstraint
+from django.db.models.sql.query import Query
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from ..planner.conditions import Column, Leaf, Node
+from ..planner.lookups import Translator, Untranslatable
+from ..schema import NonrelSchemaEditor
+from . import metadata
+from .types import to_bson
+
+
+class DatabaseSchemaEditor(NonrelSchemaEditor):
+    """Runs outside of transactions: MongoDB builds indexes only there."""
+
+    def __enter__(self):
+        editor = super().__enter__()
+        self.connection.before_ddl()
+        return editor
+
+    def __exit__(self, exc_type, exc_value, traceback):
+        super().__exit__(exc_type, exc_value, traceback)
+
+    # --- carrying out, or collecting for sqlmigrate ---
+
+    def do(self, text: str, work, *arguments, **options) -> Any:
+        """Run one store command, or only note its text for sqlmigrate."""
+        if self.collect_sql:
+            self.collected_sql.append(text)
+            return None
+        self.connection.before_ddl()
+        self.connection.sequences.indexes.clear()
+        try:
+            return work(*arguments, **options)
+        except DuplicateKeyError as error:
+            raise IntegrityError(f"{text}: {error}") from error
+        except PyMongoError as error:
+            raise self.connection.translate_error(error) from error
+
+    def execute(self, sql, params=()):
+        raise NotSupportedError(
+            f"MongoDB cannot run the SQL {str(sql)[:80]!r} of a migration. Use "
+            "RunPython, or the schema editor's own methods."
+        )
+
+    @property
+    def database(self):
+        return self.connection.database
+
+    def remember(self, model) -> None:
+        if not self.collect_sql:
+            metadata.remember(self.connection, model)
+
+    # --- tables ---
+
+    def create_model(self, model):
+        meta = model._meta
+        table = meta.db_table
+        if not self.collect_sql and table in self.database.list_collection_names():
+            from django.db import ProgrammingError
+
+            raise ProgrammingError(f'table "{table}" already exists')
+        self.do(
+            f'db.createCollection("{table}")', self.database.create_collection, table
+        )
+        self.remember(model)
+        for field in meta.local_concrete_fields:
+            self.create_field_index(model, field)
+        for names in meta.unique_together:
+            self.create_unique_together(model, names)
+        for index in meta.indexes:
+            self.add_index(model, index)
+        for constraint in meta.constraints:
+            self.add_constraint(model, constraint)
+        for field in meta.local_many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.create_model(field.remote_field.through)
+
+    def delete_model(self, model):
+        for field in model._meta.local_many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.delete_model(field.remote_field.through)
+        table = model._meta.db_table
+        self.do(f'db["{table}"].drop()', self.database[table].drop)
+        if not self.collect_sql:
+            metadata.forget(self.connection, table)
+            self.connection.sequences.reset([table])
+
+    def alter_db_table(self, model, old_db_table, new_db_table):
+        if old_db_table == new_db_table:
+            return
+        if (
+            self.connection.features.ignores_table_name_case
+            and old_db_table.lower() == new_db_table.lower()
+        ):
+            return
+        self.do(
+            f'db["{old_db_table}"].renameCollection("{new_db_table}")',
+            self.database[old_db_table].rename,
+            new_db_table,
+        )
+        if not self.collect_sql:
+            metadata.rename(self.connection, old_db_table, new_db_table)
+            self.connection.sequences.rename(old_db_table, new_db_table)
+
+    def alter_db_table_comment(self, model, old_db_table_comment, new_db_table_comment):
+        pass
+
+    def alter_db_tablespace(self, model, old_db_tablespace, new_db_tablespace):
+        pass
+
+    # --- fields ---
+
+    def key(self, model, column: str) -> str:
+        pk = model._meta.pk
+        return "_id" if pk is not None and column == pk.column else column
+
+    def add_field(self, model, field):
+        if field.many_to_many and field.remote_field.through._meta.auto_created:
+            self.create_model(field.remote_field.through)
+            return
+        if field.column is None or field.db_type(self.connection) is None:
+            return
+        table = model._meta.db_table
+        value = self.backfill_value(field)
+        if value is not None:
+            self.do(
+                f'db["{table}"].updateMany({{}}, {{$set: {{"{field.column}": ...}}}})',
+                self.database[table].update_many,
+                {field.column: {"$exists": False}},
+                {"$set": {field.column: value}},
+            )
+        elif field.generated:
+            self.fill_generated(model, field)
+        self.create_field_index(model, field)
+        self.remember_field(model, field)
+
+    def remember_field(self, model, field) -> None:
+        if self.collect_sql:
+            return
+        table = model._meta.db_table
+        columns = [
+            each
+            for each in metadata.columns_of(self.connection, table)
+            if each["name"] != field.column
+        ]
+        field_model = getattr(field, "model", None)
+        if field_model is None:
+            return
+        columns.append(metadata.describe(field, self.connection))
+        metadata.remember_columns(self.connection, table, columns)
+
+    def backfill_value(self, field) -> Any:
+        """The stored form of a new column's default, None for NULL."""
+        if field.generated:
+            return None
+        value = self.effective_default(field)
+        if field.has_db_default():
+            compiler = self.connection.ops.compiler("SQLInsertCompiler")
+            from django.db.models.sql import InsertQuery
+
+            insert = compiler(InsertQuery(field.model), self.connection, None)
+            (value,) = insert.computed([field._db_default_expression])
+            value = field.get_db_prep_save(value, self.connection)
+        if value is None:
+            return None
+        return to_bson(field.db_type(self.connection), value)
+
+    def effective_default(self, field):
+        return field.get_db_prep_save(self._effective_default(field), self.connection)
+
+    def fill_generated(self, model, field) -> None:
+        from ..writing_generated import fill
+
+        if not self.collect_sql:
+            fill(self.connection, model, field)
+
+    def remove_field(self, model, field):
+        if field.many_to_many and field.remote_field.through._meta.auto_created:
+            self.delete_model(field.remote_field.through)
+            return
+        if field.column is None or field.db_type(self.connection) is None:
+            return
+        table = model._meta.db_table
+        for name, index in self.indexes(table).items():
+            if field.column in index["key"]:
+                self.drop_index(table, name)
+        self.do(
+            f'db["{table}"].updateMany({{}}, {{$unset: {{"{field.column}": ""}}}})',
+            self.database[table].update_many,
+            {},
+            {"$unset": {field.column: ""}},
+        )
+        if not self.collect_sql:
+            columns = metadata.columns_of(self.connection, table)
+            metadata.remember_columns(
+                self.connection,
+                table,
+                [each for each in columns if each["name"] != field.column],
+            )
+
+    def _alter_field(
+        self,
+        model,
+        old_field,
+        new_field,
+        old_type,
+        new_type,
+        old_db_params,
+        new_db_params,
+        strict=False,
+    ):
+        table = model._meta.db_table
+        collection = self.database[table]
+        old_key = "_id" if old_field.primary_key else old_field.column
+        new_key = "_id" if new_field.primary_key else new_field.column
+        if self.has_own_index(old_field) and (
+            not self.has_own_index(new_field)
+            or old_key != new_key
+            or old_field.unique != new_field.unique
+            or old_field.null != new_field.null
+        ):
+            self.drop_field_indexes(table, old_key)
+        if old_key != new_key:
+            self.rename_key(table, old_key, new_key)
+        if old_type != new_type:
+            self.convert(table, new_key, old_field, new_field)
+        if old_field.null and not new_field.null:
+            value = self.backfill_value(new_field)
+            if value is not None:
+                self.do(
+                    f'db["{table}"].updateMany({{"{new_key}": null}}, {{$set: ...}})',
+                    collection.update_many,
+                    {new_key: None},
+                    {"$set": {new_key: value}},
+                )
+            elif not self.collect_sql and collection.find_one({new_key: None}):
+                raise IntegrityError(
+                    f"NOT NULL constraint failed: {table}.{new_field.column}"
+                )
+        self.create_field_index(model, new_field)
+        if not self.collect_sql:
+            columns = [
+                metadata.describe(new_field, self.connection)
+                if each["name"] == old_field.column
+                else each
+                for each in metadata.columns_of(self.connection, table)
+            ]
+            metadata.remember_columns(self.connection, table, columns)
+        self.alter_referencing(old_field, new_field, old_type, new_type)
+
+    def alter_referencing(self, old_field, new_field, old_type, new_type) -> None:
+        """Convert foreign keys along with the key they refer to."""
+        if old_type == new_type or not (old_field.primary_key or old_field.unique):
+            return
+        for relation in new_field.model._meta.related_objects:
+            if relation.many_to_many or relation.field.target_field is not new_field:
+                continue
+            other = relation.related_model
+            if other._meta.proxy or not other._meta.managed:
+                continue
+            key = self.key(other, relation.field.column)
+            self.convert(other._meta.db_table, key, old_field, new_field)
+
+    def rename_key(self, table: str, old_key: str, new_key: str) -> None:
+        """Rename a key, with the indexes that hold it; `_id` is copied instead."""
+        collection = self.database[table]
+        for name, index in self.indexes(table).items():
+            if old_key in index["key"]:
+                options = {
+                    option: value
+                    for option, value in index.items()
+                    if option not in ("v", "key", "ns", "name")
+                }
+                partial = options.get("partialFilterExpression")
+                if partial and old_key in partial:
+                    options["partialFilterExpression"] = {
+                        (new_key if key == old_key else key): value
+                        for key, value in partial.items()
+                    }
+                self.drop_index(table, name)
+                if new_key != "_id":
+                    keys = [
+                        (new_key if key == old_key else key, way)
+                        for key, way in index["key"].items()
+                    ]
+                    self.waiting_indexes.append((table, keys, name, options))
+        if old_key == "_id":
+            self.do(
+                f'db["{table}"].updateMany({{}}, [{{$set: {{"{new_key}": "$_id"}}}}])',
+                collection.update_many,
+                {},
+                [{"$set": {new_key: "$_id"}}],
+            )
+        elif new_key == "_id":
+            self.do(
+                f'db["{table}"]: replace _id by "{old_key}"',
+                self.replace_keys,
+                table,
+                old_key,
+            )
+        else:
+            self.do(
+                f'db["{table}"].updateMany({{}}, {{$rename: '
+                f'{{"{old_key}": "{new_key}"}}}})',
+                collection.update_many,
+                {},
+                {"$rename": {old_key: new_key}},
+            )
+        waiting, self.waiting_indexes = self.waiting_indexes, []
+        for table, keys, name, options in waiting:
+            self.create_index(table, keys, name, **options)
+
+    waiting_indexes: list = []
+
+    def replace_keys(self, table: str, key: str) -> None:
+        collection = self.database[table]
+        documents = list(collection.find())
+        for document in documents:
+            document["_id"] = document.pop(key)
+        collection.delete_many({})
+        if documents:
+            collection.insert_many(documents)
+
+    def convert(self, table: str, key: str, old_field, new_field) -> None:
+        """Rewrite the column's values in the new type, or refuse and change none."""
+        if self.collect_sql:
+            self.collected_sql.append(f'db["{table}"]: convert "{key}"')
+            return
+        from .types import from_bson
+
+        old_type = old_field.db_type(self.connection)
+        new_type = new_field.db_type(self.connection)
+        if old_type == new_type or {old_type, new_type} == {"int", "long"}:
+            return
+        collection = self.database[table]
+        changed = []
+        target = new_field
+        while target.remote_field and getattr(target, "target_field", None):
+            target = target.target_field
+        for document in collection.find({key: {"$exists": True, "$ne": None}}):
+            value = from_bson(old_type, document[key])
+            try:
+                converted = CONVERSIONS.get((old_type, new_type), target.to_python)(
+                    value
+                )
+                converted = target.get_db_prep_save(converted, self.connection)
+                document[key] = to_bson(new_type, converted)
+            except Exception as error:
+                raise DataError(
+                    f"{table}.{key} cannot become {new_field.get_internal_type()}: "
+                    f"the value {value!r} does not convert ({error})."
+                ) from error
+            changed.append(document)
+        if key == "_id":
+            if changed:
+                collection.delete_many({})
+                collection.insert_many(changed)
+            return
+        for document in changed:
+            collection.update_one(
+                {"_id": document["_id"]}, {"$set": {key: document[key]}}
+            )
+
+    # --- indexes ---
+
+    def indexes(self, table: str) -> dict[str, dict[str, Any]]:
+        """{name: specification}, but for that of `_id`."""
+        return {
+            index["name"]: dict(index)
+            for index in self.database[table].list_indexes()
+            if index["name"] != "_id_"
+        }
+
+    def has_own_index(self, field) -> bool:
+        return bool((field.unique or field.db_index) and not field.primary_key)
+
+    def create_field_index(self, model, field) -> None:
+        if (
+            not self.has_own_index(field)
+            or isinstance(field, CompositePrimaryKey)
+            or field.db_type(self.connection) is None
+        ):
+            return
+        table = model._meta.db_table
+        suffix = "_uniq" if field.unique else ""
+        name = self._create_index_name(table, [field.column], suffix)
+        options: dict[str, Any] = {}
+        if field.unique:
+            options["unique"] = True
+            if field.null:
+                options["partialFilterExpression"] = {field.column: {"$exists": True}}
+        self.create_index(table, [(field.column, 1)], name, **options)
+
+    def create_index(self, table: str, keys, name: str, **options) -> None:
+        text = f'db["{table}"].createIndex({dict(keys)}, {{name: "{name}"}})'
+        self.do(
+            text, self.database[table].create_index, list(keys), name=name, **options
+        )
+
+    def drop_index(self, table: str, name: str) -> None:
+        self.do(
+            f'db["{table}"].dropIndex("{name}")', self.database[table].drop_index, name
+        )
+
+    def drop_field_indexes(self, table: str, key: str) -> None:
+        for name, index in self.indexes(table).items():
+            if list(index["key"]) == [key] and name.startswith(
+                self._create_index_name(table, [key])[:20]
+            ):
+                self.drop_index(table, name)
+
+    def create_unique_together(self, model, names) -> None:
+        fields = [model._meta.get_field(name) for name in names]
+        self.create_unique(model, fields, self.unique_name(model, fields))
+
+    def unique_name(self, model, fields) -> str:
+        columns = [field.column for field in fields]
+        return self._create_index_name(model._meta.db_table, columns, "_uniq")
+
+    def create_unique(self, model, fields, name: str, condition=None) -> None:
+        partial = dict(condition or {})
+        for field in fields:
+            if field.null:
+                partial[field.column] = {"$exists": True}
+        options = {"partialFilterExpression": partial} if partial else {}
+        keys = [(self.key(model, field.column), 1) for field in fields]
+        self.create_index(model._meta.db_table, keys, name, unique=True, **options)
+
+    def alter_unique_together(self, model, old_unique_together, new_unique_together):
+        old = {tuple(names) for names in old_unique_together}
+        new = {tuple(names) for names in new_unique_together}
+        for names in old - new:
+            fields = [model._meta.get_field(name) for name in names]
+            keys = [self.key(model, field.column) for field in fields]
+            self.drop_unique(model, keys)
+        for names in new - old:
+            self.create_unique_together(model, names)
+
+    def drop_unique(self, model, keys: list[str]) -> None:
+        table = model._meta.db_table
+        named = {each.name for each in model._meta.constraints}
+        found = [
+            name
+            for name, index in self.indexes(table).items()
+            if list(index["key"]) == keys and index.get("unique") and name not in named
+        ]
+        if len(found) != 1:
+            raise ValueError(
+                f"Found wrong number ({len(found)}) of constraints for "
+                f"{table}({', '.join(keys)})"
+            )
+        self.drop_index(table, found[0])
+
+    def alter_index_together(self, model, old_index_together, new_index_together):
+        old = {tuple(names) for names in old_index_together}
+        new = {tuple(names) for names in new_index_together}
+        table = model._meta.db_table
+        for names in old - new:
+            keys = [
+                self.key(model, model._meta.get_field(name).column) for name in names
+            ]
+            for name, index in self.indexes(table).items():
+                if list(index["key"]) == keys and not index.get("unique"):
+                    self.drop_index(table, name)
+        for names in new - old:
+            fields = [model._meta.get_field(name) for name in names]
+            columns = [field.column for field in fields]
+            self.create_index(
+                table,
+                [(self.key(model, column), 1) for column in columns],
+                self._create_index_name(table, columns, "_idx"),
+            )
+
+    def add_index(self, model, index):
+        if index.contains_expressions and not self.connection.features.supports_expression_indexes:
+            return None
+        options = {}
+        if index.condition is not None:
+            partial = self.partial_filter(model, index.condition)
+            if partial is None:
+                return None
+            options["partialFilterExpression"] = partial
+        keys = [
+            (self.key(model, model._meta.get_field(name).column), -1 if order else 1)
+            for name, order in index.fields_orders
+        ]
+        self.create_index(model._meta.db_table, keys, index.name, **options)
+
+    def remove_index(self, model, index):
+        if index.name in self.indexes(model._meta.db_table):
+            self.drop_index(model._meta.db_table, index.name)
+
+    def rename_index(self, model, old_index, new_index):
+        self.remove_index(model, old_index)
+        self.add_index(model, new_index)
+
+    def add_constraint(self, model, constraint):
+        if not isinstance(constraint, UniqueConstraint):
+            return  # checks are the toolkit's, at every write
+        if constraint.contains_expressions or constraint.deferrable:
+            return
+        condition = None
+        if constraint.condition is not None:
+            condition = self.partial_filter(model, constraint.condition)
+            if condition is None:
+                raise NotSupportedError(
+                    f"MongoDB cannot enforce {constraint.name}: its condition has "
+                    "more than comparisons of columns with constants."
+                )
+        fields = [model._meta.get_field(name) for name in constraint.fields]
+        self.create_unique(model, fields, constraint.name, condition)
+
+    def remove_constraint(self, model, constraint):
+        if isinstance(constraint, UniqueConstraint):
+            if constraint.name in self.indexes(model._meta.db_table):
+                self.drop_index(model._meta.db_table, constraint.name)
+
+    def partial_filter(self, model, condition) -> dict[str, Any] | None:
+        """The partialFilterExpression for a Q, None where there is none."""
+        query = Query(model)
+        where = query.build_where(condition)
+        alias = query.get_initial_alias()
+        try:
+            found = Translator(self.connection, alias).condition(where)
+        except Untranslatable:
+            return None
+        leaves = found.children if isinstance(found, Node) else (found,)
+        if isinstance(found, Node) and found.connector != "AND":
+            return None
+        partial: dict[str, Any] = {}
+        for leaf in leaves:
+            part = partial_leaf(leaf)
+            if part is None:
+                return None
+            key = self.key(model, leaf.column.name)
+            partial.setdefault(key, {}).update(part)
+        return partial
+
+
+PARTIAL_OPERATORS = {
+    "exact": "$eq",
+    "gt": "$gt",
+    "gte": "$gte",
+    "lt": "$lt",
+    "lte": "$lte",
+    "in": "$in",
+}
+
+
+def partial_leaf(leaf) -> dict[str, Any] | None:
+    if not isinstance(leaf, Leaf) or isinstance(leaf.value, Column):
+        return None
+    if leaf.lookup_type == "isnull":
+        return {"$exists": True} if leaf.value == leaf.negated else None
+    operator = PARTIAL_OPERATORS.get(leaf.lookup_type)
+    if operator is None or leaf.negated:
+        return None
+    convert = to_bson
+    if leaf.lookup_type == "in":
+        return {operator: [convert(leaf.column.db_type, each) for each in leaf.value]}
+    return {operator: convert(leaf.column.db_type, leaf.value)}
+
+
+CONVERSIONS: dict[tuple[str, str], Any] = {
+    ("bool", "int"): int,
+    ("bool", "long"): int,
+    ("int", "string"): str,
+    ("long", "string"): str,
+    ("double", "string"): str,
+    ("decimal", "string"): str,
+    ("uuid", "string"): lambda value: value.hex,
+    ("date", "string"): str,
+    ("datetime", "string"): str,
+}

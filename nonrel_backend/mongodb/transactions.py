@@ -1,0 +1,205 @@
+"""Real MongoDB transactions, with savepoints by an undo log inside them."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import OperationalError, transaction
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+# How long a conflict on a transaction's first statement, or a commit whose result
+# is unknown, is tried again.
+RETRY_SECONDS = 10.0
+
+
+class Transaction:
+    """The state of one DatabaseWrapper between BEGIN and COMMIT.
+
+    The server's transaction begins at the first statement. `undo` holds, newest
+    last, what takes back each write made while a savepoint is open.
+    """
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.autocommit = True
+        self.client_session = None
+        self.wrote = False
+        self.statements = 0
+        self.marks: dict[str, int] = {}
+        self.undo: list[Callable[[Any], None]] = []
+
+    # --- statements ---
+
+    @property
+    def is_open(self) -> bool:
+        return not self.autocommit and self.connection.has_transactions
+
+    @property
+    def records(self) -> bool:
+        """Whether writes must say how they are undone."""
+        return bool(self.marks)
+
+    def session(self):
+        if not self.is_open:
+            return None
+        if self.client_session is None:
+            self.client_session = self.connection.connection.start_session()
+        if not self.client_session.in_transaction:
+            self.client_session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=WriteConcern("majority"),
+            )
+            self.statements = 0
+            self.wrote = False
+        return self.client_session
+
+    def run(self, work: Callable[[Any], Any], writes: bool = False) -> Any:
+        """`work(session)` as one statement; the first of a transaction is tried
+        again while the server reports a conflict, since nothing is lost by it.
+        """
+        if not self.is_open:
+            return work(None)
+        until = time.monotonic() + RETRY_SECONDS
+        pause = 0.001
+        while True:
+            session = self.session()
+            first = self.statements == 0 and not self.marks_hold_writes()
+            self.statements += 1
+            try:
+                result = work(session)
+            except PyMongoError as error:
+                if not (
+                    first
+                    and error.has_error_label("TransientTransactionError")
+                    and time.monotonic() < until
+                ):
+                    self.failed(error)
+                    raise
+                self.abort()
+                time.sleep(pause * random.random())
+                pause = min(pause * 2, 0.1)
+                continue
+            self.wrote = self.wrote or writes
+            return result
+
+    def marks_hold_writes(self) -> bool:
+        return bool(self.undo) or self.wrote
+
+    def failed(self, error: PyMongoError) -> None:
+        """The server has aborted the transaction: only a rollback can follow."""
+        if isinstance(error, OperationFailure | ConnectionFailure):
+            self.connection.needs_rollback = self.connection.in_atomic_block
+            self.broken = True
+
+    # --- the ends of a transaction ---
+
+    def set_autocommit(self, autocommit: bool) -> None:
+        if autocommit and not self.autocommit:
+            self.commit()
+        self.autocommit = autocommit
+
+    def commit(self) -> None:
+        session = self.client_session
+        self.forget()
+        if session is None or not session.in_transaction:
+            return
+        if not self.wrote:
+            session.abort_transaction()
+            return
+        until = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                session.commit_transaction()
+                return
+            except PyMongoError as error:
+                unknown = error.has_error_label("UnknownTransactionCommitResult")
+                if not unknown or time.monotonic() > until:
+                    raise self.connection.translate_error(error) from error
+            finally:
+                self.wrote = False
+
+    def rollback(self) -> None:
+        self.forget()
+        self.abort()
+
+    def abort(self) -> None:
+        session = self.client_session
+        self.wrote = False
+        if session is not None and session.in_transaction:
+            try:
+                session.abort_transaction()
+            except PyMongoError:
+                # The server forgets the transaction with the connection.
+                self.end()
+
+    def end(self) -> None:
+        self.forget()
+        session, self.client_session = self.client_session, None
+        if session is not None:
+            try:
+                session.end_session()
+            except PyMongoError:
+                pass
+
+    def forget(self) -> None:
+        self.marks.clear()
+        self.undo.clear()
+
+    def before_ddl(self) -> None:
+        """DDL runs outside; a snapshot taken before it would not see it."""
+        if not self.marks_hold_writes() and self.client_session is not None:
+            self.abort()
+
+    # --- savepoints ---
+
+    def savepoint(self, sid: str) -> None:
+        self.marks[sid] = len(self.undo)
+
+    def rollback_to(self, sid: str) -> None:
+        mark = self.marks.get(sid, 0)
+        if len(self.undo) > mark:
+            session = self.session()
+            try:
+                while len(self.undo) > mark:
+                    self.undo.pop()(session)
+            except PyMongoError as error:
+                raise self.connection.translate_error(error) from error
+        self.marks = {
+            name: position for name, position in self.marks.items() if position <= mark
+        }
+
+    def release(self, sid: str) -> None:
+        self.marks.pop(sid, None)
+        if not self.marks:
+            self.undo.clear()
+
+
+def retry_transaction(using: str | None = None, seconds: float = RETRY_SECONDS):
+    """Decorator: run the function in `atomic(using)`, again when MongoDB reports a
+    conflict with another transaction (OperationalError), for at most `seconds`.
+    """
+
+    def decorate(function):
+        def run(*args, **kwargs):
+            until = time.monotonic() + seconds
+            pause = 0.001
+            while True:
+                try:
+                    with transaction.atomic(using=using):
+                        return function(*args, **kwargs)
+                except OperationalError as error:
+                    cause = error.__cause__
+                    label = getattr(cause, "has_error_label", lambda name: False)
+                    if not label("TransientTransactionError"):
+                        raise
+                    if time.monotonic() > until:
+                        raise
+                time.sleep(pause * random.random())
+                pause = min(pause * 2, 0.2)
+
+        return run
+
+    return decorate

@@ -1,0 +1,182 @@
+"""What Django's values are in BSON, and back."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from bson import Binary, DBRef, Decimal128
+from bson.decimal128 import create_decimal128_context
+from django.conf import settings
+from django.db import DataError
+from django.utils.duration import duration_microseconds
+
+from ..query import Json
+
+INT64 = range(-(2**63), 2**63)
+DECIMAL_CONTEXT = create_decimal128_context()
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def to_int(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or type(value) is not int:
+        value = int(value)
+    if value not in INT64:
+        raise DataError(
+            f"{value} is too large: MongoDB's integers have 64 bits. "
+            "Use a DecimalField or a CharField for it."
+        )
+    return value
+
+
+def to_string(value: Any) -> str:
+    text = value if type(value) is str else str(value)
+    if not text.isascii() and SURROGATES.search(text):
+        raise DataError(f"{text!r} holds a lone surrogate, which no UTF-8 can hold.")
+    return text
+
+
+def to_decimal(value: Any) -> Decimal128:
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+        stored = Decimal128(DECIMAL_CONTEXT.create_decimal(number))
+    except (InvalidOperation, ArithmeticError, ValueError) as error:
+        raise DataError(f"{value!r} cannot be stored as a Decimal128.") from error
+    if number.is_finite() and stored.to_decimal() != number:
+        raise DataError(f"{value} has more than the 34 digits of a Decimal128.")
+    return stored
+
+
+def to_datetime(value: datetime) -> datetime:
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC)
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+def to_date(value: date) -> datetime:
+    if isinstance(value, datetime):
+        return to_datetime(value)
+    return datetime(value.year, value.month, value.day)
+
+
+def to_binary(value: Any) -> bytes:
+    return bytes(value)
+
+
+def to_json(value: Any) -> Any:
+    return json_value(value.value if isinstance(value, Json) else value)
+
+
+JSON_PLAIN = (type(None), bool, float)
+
+
+def json_value(value: Any) -> Any:
+    """A value that `json.dumps` would take, as BSON; TypeError for any other."""
+    kind = type(value)
+    if kind in JSON_PLAIN:
+        return value
+    if isinstance(value, str):
+        return to_string(value)
+    if isinstance(value, int):
+        return bool(value) if kind is bool else to_int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, dict):
+        return {json_key(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    raise TypeError(f"Object of type {kind.__name__} is not JSON serializable")
+
+
+JSON_KEYS = {True: "true", False: "false", None: "null"}
+
+
+def json_key(key: Any) -> str:
+    if isinstance(key, bool) or key is None:
+        return JSON_KEYS[key]
+    if not isinstance(key, (str, int, float)):
+        raise TypeError(
+            "keys must be str, int, float, bool or None, "
+            f"not {type(key).__name__}"
+        )
+    text = to_string(key)
+    if "\0" in text:
+        raise DataError(f"The key {text!r} holds a NUL, which no BSON key can.")
+    return text
+
+
+def from_json(value: Any) -> Any:
+    kind = type(value)
+    if kind is dict:
+        return {key: from_json(item) for key, item in value.items()}
+    if kind is list:
+        return [from_json(item) for item in value]
+    if kind is DBRef:
+        return {key: from_json(item) for key, item in value.as_doc().items()}
+    if kind is Decimal128:
+        return float(value.to_decimal())
+    return int(value) if isinstance(value, int) and kind is not bool else value
+
+
+def from_datetime(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if settings.USE_TZ else value
+
+
+def from_date(value: datetime) -> date:
+    return value.date()
+
+
+def from_decimal(value: Any) -> Decimal:
+    return value.to_decimal() if isinstance(value, Decimal128) else Decimal(str(value))
+
+
+def from_int(value: Any) -> int:
+    return int(value)
+
+
+TO_BSON: dict[str, Callable[[Any], Any]] = {
+    "int": to_int,
+    "long": to_int,
+    "double": float,
+    "bool": bool,
+    "string": to_string,
+    "date": to_date,
+    "datetime": to_datetime,
+    "time": lambda value: value.isoformat() if isinstance(value, time) else str(value),
+    "duration": lambda value: to_int(duration_microseconds(value)),
+    "decimal": to_decimal,
+    "uuid": lambda value: Binary.from_uuid(
+        value if isinstance(value, UUID) else UUID(str(value))
+    ),
+    "binary": to_binary,
+    "json": to_json,
+}
+# Types that pymongo reads as Django wants them have no entry.
+FROM_BSON: dict[str, Callable[[Any], Any]] = {
+    "date": from_date,
+    "datetime": from_datetime,
+    "time": time.fromisoformat,
+    "duration": lambda value: timedelta(microseconds=value),
+    "decimal": from_decimal,
+    "uuid": lambda value: value if isinstance(value, UUID) else value.as_uuid(),
+    "binary": bytes,
+    "json": from_json,
+}
+
+
+def to_bson(db_type: str, value: Any) -> Any:
+    """A Python value as `db_type` is stored; DataError when it cannot be."""
+    convert = TO_BSON.get(db_type)
+    if convert is None or value is None and db_type != "json":
+        return value
+    return convert(value)
+
+
+def from_bson(db_type: str, value: Any) -> Any:
+    """A stored value, not None, as Django's Python value."""
+    convert = FROM_BSON.get(db_type)
+    return value if convert is None else convert(value)

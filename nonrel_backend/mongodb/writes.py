@@ -1,0 +1,335 @@
+"""Every write to MongoDB: duplicates looked for and the undo log kept in one place."""
+
+from typing import Any
+
+from django.db import IntegrityError
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from .errors import DUPLICATE_CODES
+
+Document = dict[str, Any]
+
+
+def insert_documents(connection, table: str, documents: list[Document]) -> None:
+    """Store all documents or none; IntegrityError for a duplicate key."""
+    collection = connection.database[table]
+    transaction = connection.transaction
+    if not transaction.is_open:
+        if len(documents) == 1:
+            collection.insert_one(documents[0])
+        elif connection.has_transactions:
+            insert_in_own_transaction(connection, collection, documents)
+        else:
+            collection.insert_many(documents)
+        return
+    refuse_duplicates(connection, table, documents)
+
+    def work(session):
+        if len(documents) == 1:
+            collection.insert_one(documents[0], session=session)
+        else:
+            collection.insert_many(documents, session=session)
+
+    transaction.run(work, writes=True)
+    if transaction.records:
+        keys = [document["_id"] for document in documents]
+        transaction.undo.append(
+            lambda session: collection.delete_many(
+                {"_id": {"$in": keys}}, session=session
+            )
+        )
+
+
+def insert_in_own_transaction(connection, collection, documents) -> None:
+    with connection.connection.start_session() as session:
+        session.with_transaction(
+            lambda session: collection.insert_many(documents, session=session)
+        )
+
+
+def refuse_duplicates(connection, table: str, documents: list[Document]) -> None:
+    """A duplicate would make the server abort the transaction: look first."""
+    collection = connection.database[table]
+    for keys, condition in unique_indexes(connection, table):
+        seen = set()
+        wanted = []
+        for document in documents:
+            values = tuple(lookup(document, key) for key in keys)
+            if not applies(condition, document, keys):
+                continue
+            mark = repr(values)
+            if mark in seen:
+                raise IntegrityError(duplicate_message(table, keys, values))
+            seen.add(mark)
+            wanted.append(values)
+        if not wanted:
+            continue
+        if len(keys) == 1:
+            filter_ = {keys[0]: {"$in": [values[0] for values in wanted]}}
+        else:
+            filter_ = {
+                "$or": [
+                    {key: {"$eq": value} for key, value in zip(keys, values, strict=True)}
+                    for values in wanted
+                ]
+            }
+        if condition:
+            filter_ = {"$and": [filter_, condition]}
+        found = connection.transaction.run(
+            lambda session, filter_=filter_, keys=keys: collection.find_one(
+                filter_, dict.fromkeys(keys, 1), session=session
+            )
+        )
+        if found is not None:
+            values = tuple(lookup(found, key) for key in keys)
+            raise IntegrityError(duplicate_message(table, keys, values))
+
+
+def lookup(document: Any, path: str) -> Any:
+    for part in path.split("."):
+        document = document.get(part) if isinstance(document, dict) else None
+    return document
+
+
+def applies(condition: Document | None, document: Document, keys) -> bool:
+    """Whether a partial index holds the document; where unsure, it is looked up."""
+    if not condition:
+        return True
+    return not any(
+        requirement == {"$exists": True} and lookup(document, key) is None
+        for key, requirement in condition.items()
+    )
+
+
+def duplicate_message(table: str, keys, values) -> str:
+    columns = ", ".join(f"{table}.{key}" for key in keys)
+    return f"UNIQUE constraint failed: {columns} (duplicate {values!r})"
+
+
+def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
+    """[(document keys, partial filter or None)] of the unique indexes, `_id` first."""
+    known = connection.sequences.indexes
+    if table not in known:
+        found: list = [(("_id",), None)]
+        for index in connection.database[table].list_indexes():
+            if index.get("unique"):
+                found.append((tuple(index["key"]), index.get("partialFilterExpression")))
+        known[table] = found
+    return known[table]
+
+
+def insert_ignoring(connection, table: str, documents: list[Document]) -> None:
+    """Store those documents that break no unique index."""
+    collection = connection.database[table]
+    if connection.transaction.is_open:
+        for document in documents:
+            try:
+                insert_documents(connection, table, [document])
+            except IntegrityError:
+                pass
+        return
+    try:
+        collection.bulk_write([InsertOne(each) for each in documents], ordered=False)
+    except BulkWriteError as error:
+        others = [
+            each
+            for each in error.details["writeErrors"]
+            if each["code"] not in DUPLICATE_CODES
+        ]
+        if others:
+            raise
+
+
+def upsert_documents(
+    connection,
+    table: str,
+    documents: list[Document],
+    unique_columns: list[str],
+    update_columns: list[str],
+) -> None:
+    """Store documents; where `unique_columns` exist, set `update_columns` instead."""
+    collection = connection.database[table]
+    for document in documents:
+        filter_ = {column: {"$eq": document.get(column)} for column in unique_columns}
+        changes = {
+            column: document[column] for column in update_columns if column in document
+        }
+        removed = {column: "" for column in update_columns if column not in document}
+        update: Document = {}
+        if changes:
+            update["$set"] = changes
+        if removed:
+            update["$unset"] = removed
+        found = connection.statement(
+            lambda session, filter_=filter_: collection.find_one(
+                filter_, {"_id": 1}, session=session
+            )
+        )
+        if found is None:
+            insert_documents(connection, table, [document])
+        else:
+            update_documents(connection, table, {"_id": {"$eq": found["_id"]}}, update)
+
+
+def update_documents(connection, table: str, filter_: Document, update: Any) -> int:
+    """Update all that match; return how many matched."""
+    collection = connection.database[table]
+    transaction = connection.transaction
+    touched = touched_keys(update)
+    unique = [
+        keys for keys, _ in unique_indexes(connection, table) if set(keys) & touched
+    ]
+    if not transaction.is_open:
+        if unique and connection.has_transactions:
+            with connection.connection.start_session() as session:
+                return session.with_transaction(
+                    lambda session: collection.update_many(
+                        filter_, update, session=session
+                    ).matched_count
+                )
+        return collection.update_many(filter_, update).matched_count
+    if unique:
+        refuse_duplicate_update(connection, table, filter_, update, unique)
+    if transaction.records:
+        remember(connection, table, filter_)
+    return transaction.run(
+        lambda session: collection.update_many(
+            filter_, update, session=session
+        ).matched_count,
+        writes=True,
+    )
+
+
+def touched_keys(update: Any) -> set[str]:
+    if isinstance(update, list):
+        return {
+            key for stage in update for part in stage.values() for key in _names(part)
+        }
+    return {key for part in update.values() for key in part}
+
+
+def _names(part: Any) -> list[str]:
+    return [part] if isinstance(part, str) else list(part)
+
+
+def refuse_duplicate_update(connection, table, filter_, update, unique) -> None:
+    """As refuse_duplicates(), for the values that a plain $set would write."""
+    collection = connection.database[table]
+    changes = update.get("$set", {}) if isinstance(update, dict) else None
+    if changes is None:
+        return
+    for keys in unique:
+        columns = dict.fromkeys(keys, 1)
+        matching = list(
+            connection.transaction.run(
+                lambda session, columns=columns: list(
+                    collection.find(filter_, columns, session=session).limit(1000)
+                )
+            )
+        )
+        seen: dict[str, Any] = {}
+        for document in matching:
+            changed = {**document, **changes}
+            values = tuple(lookup(changed, key) for key in keys)
+            if any(value is None for value in values):
+                continue
+            mark = repr(values)
+            if mark in seen:
+                raise IntegrityError(duplicate_message(table, keys, values))
+            seen[mark] = document["_id"]
+            other = connection.transaction.run(
+                lambda session, values=values, keys=keys, key=document["_id"]: (
+                    collection.find_one(
+                        {
+                            **{
+                                column: {"$eq": value}
+                                for column, value in zip(keys, values, strict=True)
+                                if column != "_id"
+                            },
+                            "_id": {"$ne": key},
+                        },
+                        {"_id": 1},
+                        session=session,
+                    )
+                )
+            )
+            if other is not None:
+                raise IntegrityError(duplicate_message(table, keys, values))
+
+
+def remember(connection, table: str, filter_: Document) -> None:
+    """Note the documents as they are, to be put back by a savepoint's rollback."""
+    collection = connection.database[table]
+    images = connection.transaction.run(
+        lambda session: list(collection.find(filter_, session=session))
+    )
+    if images:
+        connection.transaction.undo.append(
+            lambda session: collection.bulk_write(
+                [
+                    ReplaceOne({"_id": {"$eq": image["_id"]}}, image, upsert=True)
+                    for image in images
+                ],
+                session=session,
+            )
+        )
+
+
+def update_keys(
+    connection, table: str, updates: list[tuple[Any, Any]], guard: Document | None = None
+) -> int:
+    """Update documents by `_id`, [(key, update)]; return how many matched."""
+    collection = connection.database[table]
+    transaction = connection.transaction
+    requests = [
+        UpdateOne({"_id": {"$eq": key}, **(guard or {})}, update)
+        for key, update in updates
+    ]
+    keys = [key for key, _ in updates]
+    if not transaction.is_open:
+        if len(requests) > 1 and connection.has_transactions:
+            with connection.connection.start_session() as session:
+                return session.with_transaction(
+                    lambda session: collection.bulk_write(
+                        requests, session=session
+                    ).matched_count
+                )
+        return collection.bulk_write(requests).matched_count
+    touched = {key for _, update in updates for key in touched_keys(update)}
+    if any(set(keys_) & touched for keys_, _ in unique_indexes(connection, table)):
+        return sum(
+            update_documents(connection, table, {"_id": {"$eq": key}}, update)
+            for key, update in updates
+        )
+    if transaction.records:
+        remember(connection, table, {"_id": {"$in": keys}})
+    return transaction.run(
+        lambda session: collection.bulk_write(requests, session=session).matched_count,
+        writes=True,
+    )
+
+
+def delete_documents(connection, table: str, filter_: Document) -> int:
+    """Delete all that match; return how many there were."""
+    collection = connection.database[table]
+    transaction = connection.transaction
+    if not transaction.is_open:
+        return collection.delete_many(filter_).deleted_count
+    if transaction.records:
+        remember(connection, table, filter_)
+    return transaction.run(
+        lambda session: collection.delete_many(filter_, session=session).deleted_count,
+        writes=True,
+    )
+
+
+__all__ = [
+    "delete_documents",
+    "insert_documents",
+    "insert_ignoring",
+    "unique_indexes",
+    "update_documents",
+    "update_keys",
+    "upsert_documents",
+]

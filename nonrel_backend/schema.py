@@ -1,0 +1,7 @@
+"""Schema changes on stores without a schema language."""
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+
+class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
+    """Runs Django's own schema editing without any SQL; backends do the work."""
