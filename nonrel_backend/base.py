@@ -17,6 +17,8 @@ from .schema import NonrelSchemaEditor
 class Database:
     """The PEP 249 names that Django wants; stores raise Django's own errors."""
 
+    Binary = bytes
+
     class Error(Exception):
         pass
 

@@ -19,6 +19,7 @@ from .cursor import Statement
 from .planner.plan import CountPlan, GroupPlan, NativePlan
 from .planner.pushdown import local_plan, plan_select
 from .query import NonrelQuery
+from .text import shown
 
 
 class NonrelCompiler(django_compiler.SQLCompiler):
@@ -121,8 +122,16 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     def run(self, plan, work):
         """Do the work as one ORM query: logged, wrapped and counted as such."""
         with self.store.cursor() as cursor:
-            cursor.execute(Statement(work, plan.text))
+            cursor.execute(Statement(work, lambda: self.text(plan)))
             return getattr(cursor, "cursor", cursor).result
+
+    def text(self, plan) -> str:
+        """The query as SQL would put it, then what was done instead."""
+        try:
+            sql, params = self.local_sql()
+        except EmptyResultSet:
+            return plan.text()
+        return f"{shown(sql, params)} -- {plan.text()}"
 
     def chunks(self, plan):
         if self.has_extra_select and not self.native:

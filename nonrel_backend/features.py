@@ -36,8 +36,6 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     supports_table_check_constraints = True
     # --- what documents have not ---
     supports_foreign_keys = False
-    supports_collation_on_charfield = False
-    supports_collation_on_textfield = False
     supports_non_deterministic_collations = False
     supports_comments = False
     supports_tablespaces = False
@@ -47,6 +45,8 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     can_defer_constraint_checks = True
     supports_forward_references = True
     # --- the rest ---
+    has_native_duration_field = True
+    has_native_uuid_field = True
     supports_timezones = False
     uses_savepoints = False
     supports_transactions = False

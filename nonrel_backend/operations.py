@@ -1,6 +1,7 @@
 """How values and names are handed to a store: as they are in Python."""
 
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
+from django.conf import settings
 from django.utils import timezone
 
 from .query import Json
@@ -36,12 +37,20 @@ class NonrelDatabaseOperations(SQLiteOperations):
         return value
 
     def adapt_datetimefield_value(self, value):
-        return value
+        if value is None or not hasattr(value, "tzinfo") or value.tzinfo is None:
+            return value
+        if not settings.USE_TZ:
+            raise ValueError(
+                f"{self.connection.display_name} backend does not support "
+                "timezone-aware datetimes when USE_TZ is False."
+            )
+        return timezone.make_naive(value, self.connection.timezone)
 
     def adapt_timefield_value(self, value):
-        if value is not None and timezone.is_aware(value):
+        if value is not None and getattr(value, "tzinfo", None) is not None:
             raise ValueError(
-                f"{self.connection.display_name} does not support timezone-aware times."
+                f"{self.connection.display_name} backend does not support "
+                "timezone-aware times."
             )
         return value
 

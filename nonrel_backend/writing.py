@@ -17,6 +17,7 @@ from .planner.lookups import Translator, Untranslatable, conjuncts
 from .planner.scans import push
 from .query import Json
 from .rowchecks import RowChecks
+from .text import shown
 
 
 class WriteMixin:
@@ -115,7 +116,10 @@ class InsertMixin(WriteMixin):
             return self.insert_rows(meta, rows)
 
         def text():
-            return f"insert into {meta.db_table} {len(rows)} rows"
+            columns = ", ".join(f'"{field.column}"' for field in fields)
+            return (
+                f'INSERT INTO "{meta.db_table}" ({columns}) -- {len(rows)} rows'
+            )
 
         rows = self.run_write(work, text)
         if not returning_fields:
@@ -241,7 +245,6 @@ class UpdateMixin(WriteMixin):
         except EmptyResultSet:
             return None
         self.read_text = lambda: ""
-        table = self.query.get_meta().db_table
         try:
             scan = self.native_query(self.query)
         except EmptyResultSet:
@@ -249,8 +252,7 @@ class UpdateMixin(WriteMixin):
 
         def text():
             where = scan.describe() if scan is not None else self.read_text()
-            names = ", ".join(field.column for field in values)
-            return f"update {table} set {names}; {where}"
+            return f"{shown(*self.as_sql())} -- {where}"
 
         count = self.run_write(lambda: self.update_by(scan, values), text)
         return count
@@ -402,7 +404,6 @@ class DeleteMixin(WriteMixin):
     """DELETE; the answer is the number of rows deleted."""
 
     def execute_sql(self, result_type=None):
-        table = self.query.get_meta().db_table
         self.query.get_initial_alias()
         self.read_text = lambda: ""
         try:
@@ -412,7 +413,7 @@ class DeleteMixin(WriteMixin):
 
         def text():
             where = scan.describe() if scan is not None else self.read_text()
-            return f"delete from {table}; {where}"
+            return f"{shown(*self.as_sql())} -- {where}"
 
         return self.run_write(lambda: self.delete_by(scan), text)
 

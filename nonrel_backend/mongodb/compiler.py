@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.conf import settings
 from django.db import NotSupportedError
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col, CombinedExpression, Value
@@ -18,7 +19,7 @@ from ..planner.conditions import Column
 from ..query import NonrelQuery, safe_call
 from . import writes
 from .operators import to_filter
-from .types import FROM_BSON, from_bson, to_bson
+from .types import FROM_BSON, to_bson
 
 BATCH_SIZE = 1_000
 
@@ -222,9 +223,13 @@ class SQLCompiler(NonrelCompiler):
         return to_bson(db_type, value)
 
     def convert_value_from_db(self, db_type, value):
-        return from_bson(db_type, value)
+        convert = self.from_db_converter(db_type)
+        return value if convert is None else convert(value)
 
     def from_db_converter(self, db_type):
+        if db_type == "datetime" and settings.USE_TZ:
+            zone = self.store.timezone
+            return lambda value: value.replace(tzinfo=zone)
         return FROM_BSON.get(db_type)
 
 

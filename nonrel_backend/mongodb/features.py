@@ -12,8 +12,8 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     supports_expression_indexes = False
     supports_functions_in_partial_indexes = False
     can_rename_index = False
-    has_native_uuid_field = False
-    has_native_duration_field = False
+    # Two indexes of the same keys are one to MongoDB.
+    allows_multiple_constraints_on_same_fields = False
     allows_auto_pk_0 = True
     supports_select_for_update_with_limit = True
     # A string in a regular expression, a JSON key or an index cannot hold a NUL,

@@ -12,7 +12,7 @@ def describe(field, connection) -> dict[str, Any]:
         "db_type": field.db_type(connection),
         "internal_type": internal_type(field),
         "null": field.null,
-        "pk": field.primary_key or field in getattr(field.model._meta, "pk_fields", ()),
+        "pk": field.primary_key or in_composite_key(field),
         "max_length": field.max_length,
         "max_digits": getattr(field, "max_digits", None),
         "decimal_places": getattr(field, "decimal_places", None),
@@ -21,6 +21,11 @@ def describe(field, connection) -> dict[str, Any]:
         target = field.target_field
         column["references"] = [target.model._meta.db_table, target.column]
     return column
+
+
+def in_composite_key(field) -> bool:
+    model = getattr(field, "model", None)
+    return model is not None and field in getattr(model._meta, "pk_fields", ())
 
 
 def internal_type(field) -> str:

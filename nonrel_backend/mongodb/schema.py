@@ -1,8 +1,14 @@
 """Schema changes on MongoDB: collections, indexes, documents brought along."""
 
+import re
 from typing import Any
 
-from django.db import DataError, IntegrityError, NotSupportedError
+from django.db import (
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
 from django.db.models import CompositePrimaryKey, UniqueConstraint
 from django.db.models.sql.query import Query
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -12,6 +18,10 @@ from ..planner.lookups import Translator, Untranslatable
 from ..schema import NonrelSchemaEditor
 from . import metadata
 from .types import to_bson
+
+
+# Django's own text for a table, as its tests and some projects execute it.
+DROP_TABLE = re.compile(r'DROP TABLE "(?P<table>[^"]+)"(?: CASCADE)?;?')
 
 
 class DatabaseSchemaEditor(NonrelSchemaEditor):
@@ -42,6 +52,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             raise self.connection.translate_error(error) from error
 
     def execute(self, sql, params=()):
+        dropped = DROP_TABLE.fullmatch(str(sql))
+        if dropped:
+            self.do(str(sql), self.drop_table, dropped["table"])
+            return
         raise NotSupportedError(
             f"MongoDB cannot run the SQL {str(sql)[:80]!r} of a migration. Use "
             "RunPython, or the schema editor's own methods."
@@ -57,12 +71,15 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     # --- tables ---
 
+    def drop_table(self, table: str) -> None:
+        self.database[table].drop()
+        metadata.forget(self.connection, table)
+        self.connection.sequences.reset([table])
+
     def create_model(self, model):
         meta = model._meta
         table = meta.db_table
         if not self.collect_sql and table in self.database.list_collection_names():
-            from django.db import ProgrammingError
-
             raise ProgrammingError(f'table "{table}" already exists')
         self.do(
             f'db.createCollection("{table}")', self.database.create_collection, table
@@ -85,10 +102,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             if field.remote_field.through._meta.auto_created:
                 self.delete_model(field.remote_field.through)
         table = model._meta.db_table
-        self.do(f'db["{table}"].drop()', self.database[table].drop)
-        if not self.collect_sql:
-            metadata.forget(self.connection, table)
-            self.connection.sequences.reset([table])
+        self.do(f'db["{table}"].drop()', self.drop_table, table)
 
     def alter_db_table(self, model, old_db_table, new_db_table):
         if old_db_table == new_db_table:
@@ -148,9 +162,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             for each in metadata.columns_of(self.connection, table)
             if each["name"] != field.column
         ]
-        field_model = getattr(field, "model", None)
-        if field_model is None:
-            return
         columns.append(metadata.describe(field, self.connection))
         metadata.remember_columns(self.connection, table, columns)
 
@@ -174,7 +185,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         return field.get_db_prep_save(self._effective_default(field), self.connection)
 
     def fill_generated(self, model, field) -> None:
-        from ..writing_generated import fill
+        from ..generated import fill
 
         if not self.collect_sql:
             fill(self.connection, model, field)
@@ -398,6 +409,13 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     def create_index(self, table: str, keys, name: str, **options) -> None:
         text = f'db["{table}"].createIndex({dict(keys)}, {{name: "{name}"}})'
+        for known in {} if self.collect_sql else self.indexes(table).values():
+            if list(known["key"].items()) == list(keys) and (
+                known.get("partialFilterExpression")
+                == options.get("partialFilterExpression")
+            ):
+                if bool(known.get("unique")) == bool(options.get("unique")):
+                    return  # MongoDB has one index for the same keys
         self.do(
             text, self.database[table].create_index, list(keys), name=name, **options
         )

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from bson import Binary, DBRef, Decimal128
 from bson.decimal128 import create_decimal128_context
-from django.conf import settings
 from django.db import DataError
 from django.utils.duration import duration_microseconds
 
@@ -51,7 +50,9 @@ def to_decimal(value: Any) -> Decimal128:
     return stored
 
 
-def to_datetime(value: datetime) -> datetime:
+def to_datetime(value: Any) -> datetime:
+    if not isinstance(value, datetime):
+        return to_date(value)
     if value.tzinfo is not None:
         value = value.astimezone(UTC)
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
@@ -122,10 +123,6 @@ def from_json(value: Any) -> Any:
     return int(value) if isinstance(value, int) and kind is not bool else value
 
 
-def from_datetime(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if settings.USE_TZ else value
-
-
 def from_date(value: datetime) -> date:
     return value.date()
 
@@ -158,7 +155,6 @@ TO_BSON: dict[str, Callable[[Any], Any]] = {
 # Types that pymongo reads as Django wants them have no entry.
 FROM_BSON: dict[str, Callable[[Any], Any]] = {
     "date": from_date,
-    "datetime": from_datetime,
     "time": time.fromisoformat,
     "duration": lambda value: timedelta(microseconds=value),
     "decimal": from_decimal,

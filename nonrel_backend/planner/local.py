@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import NotSupportedError, OperationalError
+from django.db import OperationalError
 from django.db.backends.sqlite3 import base as sqlite3_base
 from django.utils import timezone
 from django.utils.duration import duration_microseconds
@@ -190,7 +190,10 @@ class LocalEngine:
             and (final.max_digits or EXACT_DIGITS + 1) > EXACT_DIGITS
         ):
             return "TEXT COLLATE nonrel_decimal"
-        return field.db_type(self.wrapper) or ""
+        parameters = field.db_parameters(self.wrapper)
+        kind = parameters["type"] or ""
+        collation = parameters.get("collation")
+        return f"{kind} COLLATE {self.quote(collation)}" if collation else kind
 
     def table(self, meta) -> LocalTable:
         """The LocalTable of a model's options, remembered while the options live."""
@@ -230,7 +233,7 @@ class LocalEngine:
                 reads = self.columns_read(connection, sql, params, tables, created)
                 load(reads, lambda *rows: self.insert(connection, *rows))
                 with self.wrapper.wrap_database_errors:
-                    sql, params = self.within_limits(sql, tuple(params))
+                    sql, params = self.within_limits(sql, params)
                     cursor.execute(sql, params)
                     return chunk(cursor)
             finally:
@@ -243,8 +246,9 @@ class LocalEngine:
         """{table: columns} that the statement reads, as SQLite's compiler says."""
         key = (sql, tuple((table.name, table.definition) for table in tables.values()))
         known = self.reads.get(key)
-        if known is not None and len(tables) == len(created):
+        if known is not None:
             return known
+        asked = len(tables)
         reads: dict[str, dict[str, None]] = {name: {} for name in tables}
 
         def authorize(action, table, column, database, trigger):
@@ -257,14 +261,14 @@ class LocalEngine:
         found = {name: tuple(columns) for name, columns in reads.items()}
         if len(self.reads) > 2000:
             self.reads.clear()
-        if len(tables) == len(created):
+        if len(tables) == asked:
             self.reads[key] = found
         return found
 
     def prepare(self, connection, sql, params, tables, created, authorize, reads):
         """Compile the statement, adding tables that only its text names."""
         cursor = self.wrapper.create_cursor()
-        statement, values = self.within_limits(sql, tuple(params))
+        statement, values = self.within_limits(sql, params)
         while True:
             connection.set_authorizer(authorize)
             try:
@@ -318,8 +322,8 @@ class LocalEngine:
         finally:
             connection.execute("COMMIT")
 
-    def within_limits(self, sql: str, params: tuple) -> tuple[str, tuple]:
-        if len(params) <= MAX_PARAMETERS:
+    def within_limits(self, sql: str, params) -> tuple[str, Any]:
+        if isinstance(params, dict) or len(params) <= MAX_PARAMETERS:
             return sql, params
         return sql % tuple(map(self._literal, params)), ()
 
@@ -337,21 +341,13 @@ class LocalEngine:
             columns.extend(name for name, *_ in cursor.description or ())
             return cursor.fetchall()
 
+        zone = self.store.timezone
         if isinstance(params, dict):
-            raise NotSupportedError("Give the parameters of raw SQL as a list.")
-        rows = self.run(
-            sql, params or (), {}, load_whole_tables(self.store), chunk
-        )
+            params = {name: to_local(value, zone) for name, value in params.items()}
+        else:
+            params = tuple(to_local(value, zone) for value in params or ())
+        rows = self.run(sql, params, {}, load_whole_tables(self.store), chunk)
         return columns, rows
-
-    def evaluate(self, expressions: list, meta, rows: list[dict[str, Any]]) -> list:
-        """Values of Django expressions for each of `rows` ({column: Python value}).
-
-        The expressions are resolved and refer to columns of `meta`'s table.
-        """
-        from .evaluate import evaluate
-
-        return evaluate(self, expressions, meta, rows)
 
 
 PARSERS: dict[str, Callable[[Any], Any]] = {

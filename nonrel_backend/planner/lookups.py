@@ -177,7 +177,7 @@ class Translator:
         if path and field.encoder:
             raise Untranslatable
         db_type = field.db_type(self.store)
-        if db_type is None:
+        if db_type is None or collated(field):
             raise Untranslatable
         return Column(field.column, db_type, tuple(path))
 
@@ -276,7 +276,9 @@ class Translator:
 
         def midnight(day: date) -> datetime:
             start = datetime(day.year, day.month, day.day)
-            return start.replace(tzinfo=zone) if settings.USE_TZ else start
+            if settings.USE_TZ:
+                start = start.replace(tzinfo=zone)
+            return self.store.ops.adapt_datetimefield_value(start)
 
         if day.year >= 9999:
             raise Untranslatable
@@ -356,6 +358,13 @@ class Translator:
             except FullResultSet:
                 found.append(FALSE if negated else TRUE)
         return combine(connector, found)
+
+
+def collated(field) -> bool:
+    """Whether the column compares otherwise than by code points."""
+    while field.remote_field and getattr(field, "target_field", None):
+        field = field.target_field
+    return bool(getattr(field, "db_collation", None))
 
 
 def combine(connector: str, children) -> Condition:

@@ -349,7 +349,7 @@ class LocalPlan:
         return self.store.local_engine.from_local(model_field, key)
 
     def text(self) -> str:
-        return "; ".join([*self.steps, f"locally: {self.sql % self.params_text()}"])
+        return "; ".join([*self.steps, "finished locally"])
 
     def params_text(self) -> tuple:
         return tuple(repr(each) for each in self.params)
@@ -375,6 +375,8 @@ class StreamPlan:
     sql: str
     params: tuple
     use: Use
+    # The plan for a statement that turns out to read other tables too.
+    otherwise: LocalPlan
     low: int = 0
     high: int | None = None
     lock: bool = False
@@ -390,6 +392,10 @@ class StreamPlan:
             reads.update(found)
 
         engine.run(self.sql, self.params, {table.name: table}, learn)
+        if set(reads) != {table.name}:
+            yield from self.otherwise.chunks()
+            self.steps += self.otherwise.steps
+            return
         columns = list(reads[table.name]) or [self.use.meta.pk.column]
         fields = [table.fields[column] for column in columns]
         query = new_query(self.store, self.use.meta.model, fields)
@@ -430,9 +436,12 @@ class StreamPlan:
                 yield rows
 
     def text(self) -> str:
-        params = tuple(repr(each) for each in self.params)
-        return "; ".join([*self.steps, f"locally, in batches: {self.sql % params}"])
+        return "; ".join([*self.steps, "finished locally, in batches"])
 
     def explain(self) -> list[str]:
         list(self.chunks())
-        return [*(f"scan: {step}" for step in self.steps), self.text()]
+        params = tuple(map(repr, self.params))
+        return [
+            *(f"scan: {step}" for step in self.steps),
+            f"locally, in batches: {self.sql % params}",
+        ]

@@ -13,7 +13,7 @@ from django.db.models.sql.where import AND
 
 from ..query import PREFILTER, Grouping
 from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
-from .lookups import Translator, Untranslatable, combine, conjuncts
+from .lookups import Translator, Untranslatable, collated, combine, conjuncts
 from .plan import CountPlan, GroupPlan, LocalPlan, NativePlan, Stitch, StreamPlan
 from .scans import new_query, push, python_rows
 from .tables import model_of_join
@@ -39,12 +39,13 @@ def local_plan(compiler):
     sql, params = compiler.local_sql()
     uses, edges = uses_of(store, query)
     lock = compiler.locks()
+    local = LocalPlan(store, sql, tuple(params), uses, edges, lock)
     if len(uses) == 1 and streams(compiler):
         low, high = query.low_mark, query.high_mark
         if query.is_sliced:
             sql, params = compiler.local_sql(with_limits=False)
-        return StreamPlan(store, sql, tuple(params), uses[0], low, high, lock)
-    return LocalPlan(store, sql, tuple(params), uses, edges, lock)
+        return StreamPlan(store, sql, tuple(params), uses[0], local, low, high, lock)
+    return local
 
 
 def streams(compiler) -> bool:
@@ -357,7 +358,9 @@ class NativePlanner:
                 continue
             if type(expression) is not Col or expression.alias != self.base:
                 raise NotNative
-            if (expression.target.db_type(self.store)) == "json":
+            if expression.target.db_type(self.store) == "json" or collated(
+                expression.target
+            ):
                 raise NotNative
             found.append((expression.target.column, not ordering.descending))
         return found

@@ -15,6 +15,15 @@ def registered_models() -> dict[str, type]:
     return found
 
 
+def model_of_table(model: type, table: str) -> type | None:
+    """The model of a table, among the parents of `model`, then all it can refer to."""
+    related = model._meta.apps.get_models(include_auto_created=True)
+    for other in (*model._meta.all_parents, *related):
+        if other._meta.db_table == table:
+            return other._meta.concrete_model
+    return None
+
+
 def tables_that_refer_to(tables) -> set[str]:
     """The tables with foreign keys, at any distance, to one of `tables`."""
     found: set[str] = set()
@@ -42,7 +51,7 @@ def model_of_join(join) -> type | None:
         for parent in (owner, *meta.all_parents):
             if parent._meta.db_table == join.table_name:
                 return parent._meta.concrete_model
-    return None
+    return model_of_table(field.model, join.table_name)
 
 
 def _ends(join):

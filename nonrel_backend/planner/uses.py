@@ -14,7 +14,7 @@ from django.db.models.sql.where import AND
 
 from .conditions import FALSE, Column, Condition, Leaf
 from .lookups import Translator, Untranslatable, conjuncts
-from .tables import model_of_join, queries_within
+from .tables import model_of_join, model_of_table, queries_within
 
 
 @dataclass(eq=False)
@@ -94,20 +94,13 @@ def _uses_of_query(query: Query) -> dict[str, Use]:
         elif isinstance(table, BaseTable):
             model = query.get_meta().concrete_model
             if model._meta.db_table != table.table_name:
-                model = _parent_with_table(model, table.table_name)
+                model = model_of_table(query.model, table.table_name)
             inner = True
         else:
             continue
         if model is not None:
             uses[alias] = Use(alias, model._meta, inner)
     return uses
-
-
-def _parent_with_table(model, table: str):
-    for parent in model._meta.all_parents:
-        if parent._meta.db_table == table:
-            return parent
-    return None
 
 
 def _join_edges(store, query: Query, uses: dict[str, Use]) -> list[Edge]:
