@@ -1,0 +1,309 @@
+"""The operations by the Django ORM: the same code for each backend.
+
+A method named after an operation does it once; `turn` says for the how many-eth time,
+so that all backends ask for the same rows. `before_X` and `after_X` are not timed.
+"""
+
+from typing import Any
+
+from bson import ObjectId
+from django.db import connection, transaction
+from django.db.models import Avg, Count, F, Q
+
+from . import data
+from .answers import Bag
+from .shop.models import Author, Book, Genre, Reading
+
+MODELS = (Author, Genre, Book, Reading)
+BATCH = 5_000
+
+
+class OrmShop:
+    def __init__(self, scale: data.Scale, backend: str):
+        self.scale = scale
+        self.object_ids = backend == "peer"
+        self.passing = 0
+
+    def key(self, number: int) -> Any:
+        """The primary key of row `number`."""
+        return ObjectId(f"{number:024x}") if self.object_ids else number
+
+    def some(self, turn: int, of: int) -> int:
+        """A row number that looks random."""
+        return 1 + turn * 7919 % of
+
+    def book_number(self, turn: int) -> int:
+        return self.some(turn, self.scale.books)
+
+    def author_number(self, turn: int) -> int:
+        return self.some(turn, self.scale.authors)
+
+    def book(self, number: int, row: dict[str, Any], keyed: bool = True) -> Book:
+        row = {**row, "author_id": self.key(row["author_id"])}
+        return Book(pk=self.key(number), **row) if keyed else Book(**row)
+
+    # --- the data ---
+
+    def load(self) -> None:
+        with connection.schema_editor() as editor:
+            for model in MODELS:
+                editor.create_model(model)
+        for model, rows in (
+            (Author, data.authors(self.scale)),
+            (Genre, data.genres(self.scale)),
+        ):
+            model.objects.bulk_create(
+                [model(pk=self.key(number), **row) for number, row in rows], BATCH
+            )
+        Book.objects.bulk_create(
+            [self.book(number, row) for number, row in data.books(self.scale)], BATCH
+        )
+        through = Book.genres.through
+        through.objects.bulk_create(
+            [
+                through(book_id=self.key(book), genre_id=self.key(genre))
+                for book, genre in data.links(self.scale)
+            ],
+            BATCH,
+        )
+
+    def state(self) -> Any:
+        """What the writes have left, compared at the end of each round."""
+        return [
+            model.objects.count() for model in (Author, Book, Book.genres.through)
+        ] + [list(Book.objects.order_by("title").values_list("title", "stock"))]
+
+    def passing_books(self, count: int) -> list[Book]:
+        """Books that are there to be deleted."""
+        first = self.scale.books + 1
+        return [
+            self.book(number, data.book_row(number, 1, data.PASSING_SHELF), False)
+            for number in range(first, first + count)
+        ]
+
+    # --- writing ---
+
+    def create(self, turn):
+        row = data.book_row(self.scale.books + turn, 1, data.PASSING_SHELF)
+        return self.book(0, row, keyed=False).save(force_insert=True)
+
+    def after_create(self):
+        Book.objects.filter(shelf=data.PASSING_SHELF).delete()
+
+    def bulk_create_10k(self, turn):
+        first = self.scale.authors + 1
+        made = Author.objects.bulk_create(
+            [
+                Author(**data.author_row(number))
+                for number in range(first, first + self.scale.fifth)
+            ]
+        )
+        return len(made)
+
+    def after_bulk_create_10k(self):
+        last = data.author_row(self.scale.authors)["name"]
+        Author.objects.filter(name__gt=last).delete()
+
+    def update_5k(self, turn):
+        return Book.objects.filter(shelf=3).update(stock=turn + 1)
+
+    def update_F_5k(self, turn):  # noqa: N802 (the operation's name)
+        return Book.objects.filter(shelf=4).update(stock=F("stock") + 1)
+
+    def before_save(self):
+        self.held = Book.objects.get(pk=self.key(7))
+
+    before_save_update_fields = before_save
+
+    def save(self, turn):
+        self.held.stock = turn + 1
+        self.held.save()
+
+    def save_update_fields(self, turn):
+        self.held.stock = turn + 1
+        self.held.save(update_fields=["stock"])
+
+    def before_delete_x100(self):
+        Book.objects.bulk_create(self.passing_books(self.scale.books // 500))
+        self.held_books = list(Book.objects.filter(shelf=data.PASSING_SHELF))
+
+    def delete_x100(self, turn):
+        for book in self.held_books:
+            book.delete()
+        return len(self.held_books)
+
+    def before_bulk_update_500(self):
+        self.held_books = list(
+            Book.objects.filter(shelf=5).order_by("pk")[: self.scale.books // 100]
+        )
+
+    def bulk_update_500(self, turn):
+        for number, book in enumerate(self.held_books):
+            book.stock = turn + number
+        return Book.objects.bulk_update(self.held_books, ["stock"])
+
+    def before_delete_qs_5k(self):
+        Book.objects.bulk_create(self.passing_books(self.scale.tenth), BATCH)
+
+    def delete_qs_5k(self, turn):
+        return Book.objects.filter(shelf=data.PASSING_SHELF).delete()[0]
+
+    def atomic_2_writes(self, turn):
+        with transaction.atomic():
+            Author.objects.create(**data.author_row(self.scale.authors + turn + 1))
+            return Author.objects.filter(pk=self.key(1)).update(country=f"No {turn}")
+
+    def after_atomic_2_writes(self):
+        self.after_bulk_create_10k()
+        country = data.author_row(1)["country"]
+        Author.objects.filter(pk=self.key(1)).update(country=country)
+
+    # --- one row, few rows ---
+
+    def get_pk(self, turn):
+        return Book.objects.get(pk=self.key(self.book_number(turn)))
+
+    def get_indexed_unique(self, turn):
+        row = data.author_row(self.author_number(turn))
+        return Author.objects.get(email=row["email"])
+
+    def get_or_create_hit(self, turn):
+        row = data.author_row(self.author_number(turn))
+        return Author.objects.get_or_create(email=row["email"], defaults=row)
+
+    def range_order_50(self, turn):
+        number = self.book_number(turn)
+        return list(
+            Book.objects.filter(
+                created__gte=data.moment(number), created__lt=data.moment(number + 100)
+            ).order_by("created")[:50]
+        )
+
+    def first(self, turn):
+        return Book.objects.order_by("title").first()
+
+    def exists(self, turn):
+        return Book.objects.filter(title=data.title(self.book_number(turn))).exists()
+
+    def q_or(self, turn):
+        return Bag(
+            Book.objects.filter(
+                Q(author=self.key(self.author_number(turn)))
+                | Q(title=data.title(self.book_number(turn)))
+            )
+        )
+
+    def startswith(self, turn):
+        return Bag(
+            Book.objects.filter(
+                title__startswith=data.title(self.book_number(turn))[:11]
+            )
+        )
+
+    def icontains(self, turn):
+        wanted = f"{self.book_number(turn):06d} OF"
+        return Bag(Book.objects.filter(title__icontains=wanted))
+
+    def exclude(self, turn):
+        return list(Book.objects.exclude(rating=1 + turn % 5).order_by("pk")[:20])
+
+    def year_lookup(self, turn):
+        year = data.FIRST_YEAR + self.some(turn, data.YEARS) - 1
+        return Bag(Book.objects.filter(published__year=year))
+
+    def json_contains_first(self, turn):
+        code = self.scale.books // 2 + turn
+        return Book.objects.filter(data__code=code).first()
+
+    def in_bulk_500(self, turn):
+        first = self.book_number(turn) % (self.scale.books // 2)
+        keys = [self.key(first + each) for each in range(1, self.scale.books // 100)]
+        return Book.objects.in_bulk(keys)
+
+    # --- many rows ---
+
+    def values_list_10k(self, turn):
+        rows = Book.objects.order_by("pk").values_list("pk", "title", "pages")
+        return list(rows[: self.scale.fifth])
+
+    def iterate_10k(self, turn):
+        return list(Book.objects.order_by("pk")[: self.scale.fifth].iterator())
+
+    # --- relations ---
+
+    def fk_filter(self, turn):
+        name = data.author_row(self.author_number(turn))["name"]
+        return Bag(Book.objects.filter(author__name=name))
+
+    def fk_filter_by_id(self, turn):
+        author = self.key(self.author_number(turn))
+        return Bag(Book.objects.filter(author_id=author))
+
+    def fk_filter_count(self, turn):
+        country = data.author_row(self.author_number(turn))["country"]
+        return Book.objects.filter(author__country=country).count()
+
+    def reverse_fk_filter(self, turn):
+        wanted = data.title(self.book_number(turn))
+        return Bag(Author.objects.filter(books__title=wanted))
+
+    def m2m_filter(self, turn):
+        name = data.genre_row(1 + turn % data.GENRES)["name"]
+        return list(Book.objects.filter(genres__name=name).order_by("pk")[:50])
+
+    def before_m2m_manager_all(self):
+        self.held = Book.objects.get(pk=self.key(7))
+
+    def m2m_manager_all(self, turn):
+        return Bag(self.held.genres.all())
+
+    def select_related_1k(self, turn):
+        books = Book.objects.select_related("author").order_by("pk")
+        return [(book, book.author) for book in books[: self.scale.books // 50]]
+
+    def prefetch_m2m_200(self, turn):
+        books = Book.objects.order_by("pk").prefetch_related("genres")
+        return [
+            (book, Bag(book.genres.all())) for book in books[: self.scale.two_hundred]
+        ]
+
+    def prefetch_rev_fk_200(self, turn):
+        authors = Author.objects.order_by("pk").prefetch_related("books")
+        return [
+            (author, Bag(author.books.all()))
+            for author in authors[: self.scale.two_hundred]
+        ]
+
+    def subquery_in(self, turn):
+        country = data.author_row(self.author_number(turn))["country"]
+        return Book.objects.filter(
+            author__in=Author.objects.filter(country=country)
+        ).count()
+
+    # --- counts and aggregates ---
+
+    def count_filtered(self, turn):
+        return Book.objects.filter(rating=1 + turn % 5).count()
+
+    def count_all(self, turn):
+        return Book.objects.count()
+
+    def isnull_count(self, turn):
+        return Book.objects.filter(subtitle__isnull=True).count()
+
+    def aggregate_avg(self, turn):
+        return Book.objects.aggregate(average=Avg("pages"))
+
+    def aggregate_avg_filtered(self, turn):
+        return Book.objects.filter(rating=1 + turn % 5).aggregate(average=Avg("pages"))
+
+    def group_values_count(self, turn):
+        groups = Book.objects.values("rating").annotate(number=Count("pk"))
+        return list(groups.order_by("rating"))
+
+    def annotate_count_top10(self, turn):
+        authors = Author.objects.annotate(number=Count("books"))
+        return [
+            (author.name, author.number)
+            for author in authors.order_by("-number", "pk")[:10]
+        ]

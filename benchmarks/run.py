@@ -1,0 +1,273 @@
+"""Runs the benchmarks: `python -m benchmarks.run`, or `make bench`.
+
+A worker process for each backend does the operations in turn, round by round, on one
+mongod; see README.md here.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import report
+from benchmarks.data import SCALES
+from benchmarks.operations import OPERATIONS, WRITING, times
+from benchmarks.server import Server
+
+ROOT = Path(__file__).resolve().parent.parent
+BACKENDS = ("raw", "sqlite", "peer", "ours")
+PEER_FOLDER = ROOT / ".cache" / "benchmark-peer"
+PEER_PACKAGES = ("django-mongodb-backend==5.2.4", "Django>=5.2,<5.3")
+# An operation is asked for other rows in each round.
+TURNS_PER_ROUND = 1_000
+
+
+class WorkerError(Exception):
+    """The worker could not do it; the message says what it said."""
+
+
+class Worker:
+    """The parent's end of a worker process."""
+
+    def __init__(self, backend: str, scale: str, uri: str, name: str, python: str):
+        self.backend = backend
+        self.process = subprocess.Popen(
+            [python, "-m", "benchmarks.worker", backend, scale, uri, name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        assert self.process.stdin and self.process.stdout
+        line = json.dumps({"command": command, **arguments})
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            answered = self.process.stdout.readline()
+        except BrokenPipeError:
+            answered = ""
+        if not answered:
+            raise SystemExit(f"The worker of {self.backend} died; see above.")
+        answer = json.loads(answered)
+        if "error" in answer:
+            raise WorkerError(answer["error"], answer["traceback"])
+        return answer
+
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def peer_python() -> str:
+    """The Python of the peer's own environment, made when it is not there."""
+    python = PEER_FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        print(f"Installing {PEER_PACKAGES[0]} into {PEER_FOLDER} ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", PEER_FOLDER], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, *PEER_PACKAGES], check=True)
+    return str(python)
+
+
+class Run:
+    """One run: the workers, and what they have answered."""
+
+    def __init__(self, options: argparse.Namespace, server: Server, folder: str):
+        self.options = options
+        self.server = server
+        self.folder = folder
+        self.run_id = uuid4().hex[:8]
+        self.effort = SCALES[options.scale].effort
+        self.workers = [self.worker(backend) for backend in options.backends]
+        self.seconds: dict = defaultdict(list)
+        self.cpu: dict = defaultdict(list)
+        self.errors: dict[tuple[str, str], str] = {}
+
+    def database(self, backend: str) -> str:
+        if backend == "sqlite":
+            return str(Path(self.folder) / "bench.sqlite3")
+        return f"bench_{self.run_id}_{backend}"
+
+    def worker(self, backend: str) -> Worker:
+        python = sys.executable
+        if backend == "peer":
+            python = self.options.peer_python or peer_python()
+        return Worker(
+            backend,
+            self.options.scale,
+            self.server.uri,
+            self.database(backend),
+            python,
+        )
+
+    def load(self) -> None:
+        for worker in self.workers:
+            taken = worker.ask("load")["seconds"]
+            print(f"{worker.backend}: data loaded in {taken:.1f} s", flush=True)
+        self.compare_states("loading")
+
+    def compare_states(self, when: str) -> None:
+        answers = {worker.backend: worker.ask("state") for worker in self.workers}
+        self.compare(f"the state after {when}", answers)
+
+    def compare(self, what: str, answers: dict[str, dict[str, Any]]) -> None:
+        if len({answer["digest"] for answer in answers.values()}) > 1:
+            lines = [f"{name}: {each['answer']}" for name, each in answers.items()]
+            raise SystemExit("\n".join([f"The answers differ: {what}", *lines]))
+
+    def round(self, number: int, kept: bool) -> None:
+        # Whoever comes first in a round comes last in the next.
+        shift = number % len(self.workers)
+        workers = self.workers[shift:] + self.workers[:shift]
+        for name in self.options.only:
+            answers = {}
+            for worker in workers:
+                if (name, worker.backend) in self.errors:
+                    continue
+                answer = self.measure(worker, name, number, kept)
+                if answer is not None:
+                    answers[worker.backend] = answer
+            self.compare(name, answers)
+        if not any(name in WRITING for name, _ in self.errors):
+            self.compare_states(f"round {number}")
+
+    def measure(self, worker: Worker, name: str, number: int, kept: bool):
+        """One operation by one worker; None when it cannot do it."""
+        repeat = times(name, self.effort) if kept else 1
+        turn = number * TURNS_PER_ROUND
+        before = self.server.cpu_seconds()
+        try:
+            answer = worker.ask("measure", name=name, times=repeat, turn=turn)
+        except WorkerError as error:
+            message, trace = error.args
+            self.errors[name, worker.backend] = message.splitlines()[0][:200]
+            if worker.backend != "peer":
+                print(trace, file=sys.stderr, flush=True)
+            return None
+        server = self.server.cpu_seconds() - before
+        if kept:
+            self.seconds[name, worker.backend].append(answer["seconds"])
+            self.cpu[name, worker.backend].append(
+                answer["cpu"] + server / answer["done"]
+            )
+        return answer
+
+    def named(self, backend: str) -> Worker | None:
+        return next((each for each in self.workers if each.backend == backend), None)
+
+    def local(self) -> bool:
+        """The section about what is finished locally; whether the targets are met."""
+        ours, raw = self.named("ours"), self.named("raw")
+        met = True
+        if ours and raw:
+            pairs = [
+                (raw.ask("local_plan"), ours.ask("local_plan"))
+                for _ in range(max(2, self.options.rounds))
+            ]
+            best = [
+                min(each, key=lambda answer: answer["seconds"]) for each in zip(*pairs)
+            ]
+            text, met = report.local_section(*best)
+            print(text, flush=True)
+        if ours and self.options.million:
+            ours.ask("load_million", count=self.options.million)
+            fresh = self.worker("ours")
+            try:
+                text, small = report.million_section(fresh.ask("million"))
+            finally:
+                fresh.close()
+            print(text, flush=True)
+            met = met and small
+        return met
+
+    def results(self) -> report.Results:
+        return report.Results(dict(self.seconds), dict(self.cpu), self.errors)
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.close()
+
+
+def names_of(choices: Any):
+    """A parser of comma-separated names out of `choices`."""
+
+    def parse(text: str) -> list[str]:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        for name in names:
+            if name not in choices:
+                raise argparse.ArgumentTypeError(
+                    f"{name!r} is none of {', '.join(choices)}"
+                )
+        return names
+
+    return parse
+
+
+def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--scale", choices=SCALES, default="full", help="small: a smoke test")
+    add("--rounds", type=int, default=5)
+    add("--only", type=names_of(OPERATIONS), default=list(OPERATIONS))
+    add("--backends", type=names_of(BACKENDS), default=list(BACKENDS))
+    add("--million", type=int, nargs="?", const=1_000_000, default=0, metavar="ROWS")
+    add("--no-local", action="store_true", help="skip the section about local plans")
+    add("--peer-python", help="the Python that has the peer installed")
+    add("--json", type=Path, help="also write the medians to this file")
+    add("--strict", action="store_true", help="fail when a target is missed")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse_options(arguments)
+    start = time.monotonic()
+    met = True
+    with (
+        tempfile.TemporaryDirectory(prefix="nonrel-bench-") as folder,
+        Server(os.environ.get("MONGODB_URI")) as server,
+    ):
+        run = Run(options, server, folder)
+        try:
+            run.load()
+            run.round(0, kept=False)
+            for number in range(1, options.rounds + 1):
+                run.round(number, kept=True)
+                taken = time.monotonic() - start
+                print(f"round {number} done ({taken:.0f} s)", flush=True)
+            if not options.no_local:
+                met = run.local()
+        finally:
+            run.close()
+    results = run.results()
+    print(report.table(results))
+    print(report.summary(results))
+    if options.json:
+        options.json.write_text(json.dumps(as_data(results), indent=1))
+    failed = any(backend != "peer" for _, backend in results.errors)
+    missed = bool(report.targets(results)) or not met
+    return 1 if failed or (options.strict and missed) else 0
+
+
+def as_data(results: report.Results) -> dict[str, Any]:
+    """The medians, in seconds, by operation and backend."""
+    return {
+        name: {backend: results.time(name, backend) for backend in BACKENDS}
+        for name in results.names()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

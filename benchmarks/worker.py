@@ -1,0 +1,129 @@
+"""One backend in a process of its own: does what the parent asks for, line by line.
+
+Each line that comes in is a JSON command, each that goes out its JSON answer.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any
+
+from . import data, local
+from .answers import digest
+from .operations import WRITING
+
+# An operation that reads is not repeated any more after so long.
+ENOUGH_SECONDS = 0.4
+ENGINES = {
+    "ours": "nonrel_backend.mongodb",
+    "peer": "django_mongodb_backend",
+    "sqlite": "django.db.backends.sqlite3",
+}
+KEYS = {
+    "ours": "django.db.models.BigAutoField",
+    "peer": "django_mongodb_backend.fields.ObjectIdAutoField",
+    "sqlite": "django.db.models.BigAutoField",
+}
+
+
+def make_shop(backend: str, scale: data.Scale, uri: str, name: str) -> Any:
+    if backend == "raw":
+        from .raw import RawShop
+
+        return RawShop(scale, uri, name)
+    import django
+    from django.conf import settings
+
+    database = {"ENGINE": ENGINES[backend], "NAME": name}
+    if backend != "sqlite":
+        database["HOST"] = uri
+    settings.configure(
+        DATABASES={"default": database},
+        DATABASE_ROUTERS=[],
+        INSTALLED_APPS=["benchmarks.shop"],
+        DEFAULT_AUTO_FIELD=KEYS[backend],
+        USE_TZ=True,
+        TIME_ZONE="UTC",
+    )
+    django.setup()
+    from .orm import OrmShop
+
+    return OrmShop(scale, backend)
+
+
+def nothing() -> None:
+    """Stands for a `before_X` or `after_X` that is not there."""
+
+
+def measure(shop: Any, name: str, times: int, turn: int) -> dict[str, Any]:
+    """Do the operation `times` times; the seconds and the CPU are those of one."""
+    operation = getattr(shop, name)
+    getattr(shop, f"before_{name}", nothing)()
+    done = 0
+    answer = None
+    cpu = time.process_time()
+    start = time.perf_counter()
+    for number in range(turn, turn + times):
+        result = operation(number)
+        if not done:
+            answer = result
+        done += 1
+        if name not in WRITING and time.perf_counter() - start > ENOUGH_SECONDS:
+            break
+    seconds = time.perf_counter() - start
+    cpu = time.process_time() - cpu
+    getattr(shop, f"after_{name}", nothing)()
+    hashed, text = digest(answer)
+    return {
+        "seconds": seconds / done,
+        "cpu": cpu / done,
+        "done": done,
+        "digest": hashed,
+        "answer": text,
+    }
+
+
+def load(shop: Any) -> dict[str, Any]:
+    start = time.perf_counter()
+    shop.load()
+    return {"seconds": time.perf_counter() - start}
+
+
+def state(shop: Any) -> dict[str, Any]:
+    hashed, text = digest(shop.state())
+    return {"digest": hashed, "answer": text}
+
+
+COMMANDS = {
+    "load": load,
+    "measure": measure,
+    "state": state,
+    "local_plan": local.plan,
+    "load_million": local.load_million,
+    "million": local.million,
+}
+
+
+def main() -> None:
+    backend, scale, uri, name = sys.argv[1:]
+    # What somebody prints must not come between the answers.
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    shop = make_shop(backend, data.SCALES[scale], uri, name)
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            answer = COMMANDS[command.pop("command")](shop, **command)
+        except Exception as error:
+            answer = {
+                "error": f"{type(error).__name__}: {error}",
+                "traceback": traceback.format_exc(),
+            }
+        out.write(json.dumps(answer) + "\n")
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()
