@@ -1,0 +1,290 @@
+"""Real MongoDB servers, started and stopped by the tests that need them."""
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+# Where the wheels of the "test" extra keep the server, below a folder of sys.path.
+WHEEL_BINARY = Path("fiftyone", "db", "bin", "mongod")
+ALREADY_INITIALIZED = 23
+START_SECONDS = 60
+# A throw-away server: little memory, no diagnostics, no long farewell.
+PARAMETERS = {
+    "diagnosticDataCollectionEnabled": "false",
+    "shutdownTimeoutMillisForSignaledShutdown": "100",
+    "enableTestCommands": "1",  # fail points, for the tests of faults
+    # TestCase keeps a transaction open; a stuck one should still end by itself.
+    "transactionLifetimeLimitSeconds": "3600",
+}
+# Elections in a second or two instead of ten.
+REPLICA_SET_SETTINGS = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250}
+
+
+class ServerError(RuntimeError):
+    """No server could be found, or the one found did not start."""
+
+
+def mongod_binary() -> str:
+    """The `mongod` of the PATH, else the one of the test extra's wheel."""
+    found = shutil.which("mongod")
+    if found:
+        return found
+    for folder in sys.path:
+        candidate = Path(folder, WHEEL_BINARY)
+        if candidate.is_file():
+            if not os.access(candidate, os.X_OK):
+                candidate.chmod(0o755)
+            return str(candidate)
+    raise ServerError(
+        "There is no MongoDB server to test on. Set MONGODB_URI, put mongod on the "
+        'PATH, or install the test extra: pip install "nonrel_backend[test]".'
+    )
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
+    """Return when `ready()` is true; ServerError names `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise ServerError(f"Waited {seconds:.0f} seconds in vain for {what}.")
+        time.sleep(0.05)
+
+
+class _Startable:
+    """`with server:` starts it and stops it."""
+
+    def start(self) -> Any:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Any:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class MongoServer(_Startable):
+    """A mongod of the test's own, on a free port of 127.0.0.1.
+
+    A replica set of one node, so that it has transactions; `replset=None` gives a
+    standalone server. Its data lives in a temporary folder until `stop()`;
+    `kill()` is SIGKILL and keeps the data, so that `start()` brings it back on the
+    same port.
+
+        with MongoServer() as server:
+            MongoClient(server.uri)
+    """
+
+    def __init__(
+        self,
+        replset: str | None = "rs0",
+        *,
+        port: int | None = None,
+        cache_gb: float = 0.5,
+        parameters: Mapping[str, str] | None = None,
+        initiate: bool = True,
+    ) -> None:
+        self.replset = replset
+        self.port = port or free_port()
+        self.cache_gb = cache_gb
+        self.parameters = {**PARAMETERS, **(parameters or {})}
+        self.initiate = initiate
+        self.process: subprocess.Popen[bytes] | None = None
+        self.folder: Path | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def uri(self) -> str:
+        query = f"?replicaSet={self.replset}" if self.replset else ""
+        return f"mongodb://{self.address}/{query}"
+
+    @property
+    def log(self) -> str:
+        """What the server has written so far."""
+        assert self.folder is not None, "The server was not started."
+        return (self.folder / "mongod.log").read_text(errors="replace")
+
+    def client(self, **options: Any) -> MongoClient[dict[str, Any]]:
+        """A client of this very server, whatever its state in the set."""
+        return MongoClient(self.address, directConnection=True, **options)
+
+    def start(self) -> "MongoServer":
+        """Return once it takes writes (or answers, for a part of a larger set)."""
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="mongod-"))
+        self.process = subprocess.Popen(
+            self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        atexit.register(self.stop)
+        wait_until(self.answers, f"mongod at {self.address}", START_SECONDS)
+        if self.replset and self.initiate:
+            initiate(self, [self])
+        return self
+
+    def command(self) -> list[str]:
+        command = [mongod_binary(), "--quiet", "--nounixsocket"]
+        command += ["--bind_ip", "127.0.0.1", "--port", str(self.port)]
+        command += ["--dbpath", str(self.folder)]
+        command += ["--logpath", f"{self.folder}/mongod.log", "--logappend"]
+        command += ["--wiredTigerCacheSizeGB", str(self.cache_gb)]
+        if self.replset:
+            command += ["--replSet", self.replset, "--oplogSize", "256"]
+        for name, value in self.parameters.items():
+            command += ["--setParameter", f"{name}={value}"]
+        return command
+
+    def answers(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise ServerError(f"mongod ended at once:\n{self.log[-2000:]}")
+        try:
+            with self.client(serverSelectionTimeoutMS=200) as client:
+                client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def is_primary(self) -> bool:
+        try:
+            with self.client(serverSelectionTimeoutMS=500) as client:
+                return bool(client.admin.command("hello")["isWritablePrimary"])
+        except PyMongoError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would; the data stays for the next `start()`."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def stop(self) -> None:
+        """End the process and remove its folder. Stopping twice is harmless."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self.process = None
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+        atexit.unregister(self.stop)
+
+
+class MongoReplicaSet(_Startable):
+    """Several mongods as one replica set, for tests of elections and lost nodes."""
+
+    def __init__(
+        self, nodes: int = 3, replset: str = "rs0", *, cache_gb: float = 0.25
+    ) -> None:
+        self.replset = replset
+        self.servers = [
+            MongoServer(replset, cache_gb=cache_gb, initiate=False)
+            for _ in range(nodes)
+        ]
+
+    @property
+    def uri(self) -> str:
+        addresses = ",".join(server.address for server in self.servers)
+        return f"mongodb://{addresses}/?replicaSet={self.replset}"
+
+    @property
+    def primary(self) -> MongoServer | None:
+        """The node that takes writes now; None during an election."""
+        running = (server for server in self.servers if server.process is not None)
+        return next((server for server in running if server.is_primary()), None)
+
+    def wait_for_primary(self, seconds: float = START_SECONDS) -> MongoServer:
+        wait_until(lambda: self.primary is not None, "an election", seconds)
+        primary = self.primary
+        return primary if primary is not None else self.wait_for_primary(seconds)
+
+    def start(self) -> "MongoReplicaSet":
+        for server in self.servers:
+            server.start()
+        initiate(self.servers[0], self.servers)
+        self.wait_for_primary()
+        return self
+
+    def step_down(self, seconds: int = 10) -> MongoServer:
+        """Make the primary resign for `seconds`; returns the one that did."""
+        primary = self.wait_for_primary()
+        with primary.client() as client:
+            client.admin.command("replSetStepDown", seconds, force=True)
+        return primary
+
+    def kill_primary(self) -> MongoServer:
+        """SIGKILL the primary; its `start()` brings it back as a secondary."""
+        primary = self.wait_for_primary()
+        primary.kill()
+        return primary
+
+    def stop(self) -> None:
+        for server in self.servers:
+            server.stop()
+
+
+def initiate(first: MongoServer, members: list[MongoServer]) -> None:
+    """Make one replica set of the members, unless they are one already."""
+    config = {
+        "_id": first.replset,
+        "members": [
+            {"_id": number, "host": server.address}
+            for number, server in enumerate(members)
+        ],
+        "settings": REPLICA_SET_SETTINGS,
+    }
+    with first.client() as client:
+        try:
+            client.admin.command("replSetInitiate", config)
+        except OperationFailure as error:
+            if error.code != ALREADY_INITIALIZED:
+                raise
+    wait_until(
+        lambda: any(server.is_primary() for server in members),
+        f"a primary of {first.replset}",
+        START_SECONDS,
+    )
+
+
+@contextmanager
+def mongodb_uri() -> Iterator[str]:
+    """The server of MONGODB_URI when it is set, else one that lasts for the block."""
+    uri = os.environ.get("MONGODB_URI")
+    if uri:
+        yield uri
+        return
+    with MongoServer() as server:
+        yield server.uri
