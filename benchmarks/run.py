@@ -178,7 +178,8 @@ class Run:
                 for _ in range(max(2, self.options.rounds))
             ]
             best = [
-                min(each, key=lambda answer: answer["seconds"]) for each in zip(*pairs)
+                min(each, key=lambda answer: answer["seconds"])
+                for each in zip(*pairs, strict=True)
             ]
             text, met = report.local_section(*best)
             print(text, flush=True)
