@@ -1,0 +1,87 @@
+"""A test runner that writes what became of every test to a file of JSON."""
+
+import json
+import os
+import unittest
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import connections
+from django.test.runner import DiscoverRunner
+
+# Where the record goes; `suite.py` sets it for each app that it runs.
+RECORD_VARIABLE = "NONREL_TEST_RECORD"
+
+
+class RecordingRunner(DiscoverRunner):
+    """Django's own runner, which also leaves a record of the run."""
+
+    def suite_result(
+        self, suite: unittest.TestSuite, result: Any, **kwargs: Any
+    ) -> int:
+        path = os.environ.get(RECORD_VARIABLE)
+        if path:
+            with open(path, "w") as file:
+                json.dump(record(result, listed_reasons()), file)
+        failures: int = super().suite_result(suite, result, **kwargs)
+        return failures
+
+
+def listed_reasons() -> set[str]:
+    """The reasons of the backends' own lists of skips."""
+    return {
+        reason
+        for connection in connections.all()
+        for reason in connection.features.django_test_skips
+    }
+
+
+def record(result: unittest.TestResult, listed: set[str]) -> dict[str, Any]:
+    """Count tests (not subtests) by outcome, and name those that went wrong."""
+    failed = names(test for test, _ in result.failures)
+    failed += [name for name in names(result.unexpectedSuccesses) if name not in failed]
+    errors = [
+        name for name in names(test for test, _ in result.errors) if name not in failed
+    ]
+    # A class that could not be set up is an error, but no test was run.
+    run_errors = {name for name in errors if not is_class_level(name)}
+    reasons = dict((test_id(test), reason) for test, reason in result.skipped)
+    skipped = {
+        name: reason
+        for name, reason in reasons.items()
+        if name not in failed and name not in run_errors and not is_class_level(name)
+    }
+    by_reason = Counter(skipped.values())
+    expected = names(test for test, _ in result.expectedFailures)
+    by_list = sum(count for why, count in by_reason.items() if why in listed)
+    return {
+        "tests": result.testsRun,
+        "passed": result.testsRun
+        - len(failed)
+        - len(run_errors)
+        - len(skipped)
+        - len(expected),
+        "failed": len(failed),
+        "errors": len(errors),
+        "skipped_by_list": by_list,
+        "skipped_by_features": len(skipped) - by_list,
+        "expected_failures": len(expected),
+        "wrong": [f"FAIL {name}" for name in failed]
+        + [f"ERROR {name}" for name in errors],
+        "listed_reasons": {why: n for why, n in by_reason.items() if why in listed},
+    }
+
+
+def names(tests: Iterable[Any]) -> list[str]:
+    """Each test once, in order: the subtests of one test are one."""
+    return list(dict.fromkeys(test_id(test) for test in tests))
+
+
+def test_id(test: Any) -> str:
+    return str(getattr(test, "test_case", test).id())
+
+
+def is_class_level(name: str) -> bool:
+    """`setUpClass (app.tests.Class)` and the like."""
+    return " (" in name

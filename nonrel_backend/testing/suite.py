@@ -1,0 +1,228 @@
+"""Django's own test suite, unmodified, on a backend: run app by app and counted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import django
+
+from .recorder import RECORD_VARIABLE
+
+ENGINES = {
+    "mongodb": "nonrel_backend.mongodb",
+    "sqlite": "django.db.backends.sqlite3",
+}
+HOST_VARIABLES = {"mongodb": "MONGODB_URI"}
+# The longest first, so that the last to end is a short one.
+LONGEST = (
+    "admin_views migrations queries cache auth_tests model_fields schema delete "
+    "backends admin_inlines test_utils transactions serializers select_for_update "
+    "generic_views get_or_create"
+).split()
+COLUMNS = {
+    "tests": "tests",
+    "passed": "passed",
+    "failed": "failed",
+    "errors": "errors",
+    "skipped_by_list": "skipped by our list",
+    "skipped_by_features": "skipped by Django",
+    "expected_failures": "expected failures",
+}
+SETTINGS = """\
+import os
+
+DATABASES = {{
+    alias: {{
+        "ENGINE": {engine!r},
+        "NAME": os.environ["NONREL_TEST_NAME"] + suffix,
+        "HOST": {host!r},
+    }}
+    for alias, suffix in [("default", ""), ("other", "_other")]
+}}
+if {in_memory!r}:
+    for database in DATABASES.values():
+        del database["NAME"], database["HOST"]
+SECRET_KEY = "django_tests_secret_key"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+USE_TZ = False
+TEST_RUNNER = "nonrel_backend.testing.recorder.RecordingRunner"
+"""
+
+
+@dataclass
+class AppResult:
+    """What became of one app's tests."""
+
+    app: str
+    counts: dict[str, int]
+    wrong: list[str] = field(default_factory=list)
+    reasons: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return not (self.counts["failed"] or self.counts["errors"])
+
+
+def fetch_suite(cache: Path) -> Path:
+    """The tests/ folder of the installed Django's source distribution."""
+    name = f"django-{django.__version__}"
+    target = cache / name
+    if not target.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            command = [sys.executable, "-m", "pip", "download", "--quiet"]
+            command += ["--disable-pip-version-check", "--no-binary", ":all:"]
+            command += ["--no-deps", f"Django=={django.__version__}", "-d", folder]
+            subprocess.run(command, check=True)
+            archive = next(Path(folder).glob("*.tar.gz"))
+            with tarfile.open(archive) as source:
+                source.extractall(folder, filter="data")
+            (unpacked,) = (path for path in Path(folder).iterdir() if path.is_dir())
+            unpacked.rename(target)
+    return target / "tests"
+
+
+class Suite:
+    """One run of the suite on one backend, `parallel` apps at a time."""
+
+    def __init__(
+        self, backend: str, cache: Path, *, timeout: float = 600, parallel: int = 2
+    ) -> None:
+        self.backend = backend
+        self.timeout = timeout
+        self.parallel = parallel
+        self.tests = fetch_suite(cache)
+        self.folder = (cache / "django-suite" / backend).resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        host = os.environ.get(HOST_VARIABLES.get(backend, ""), "")
+        (self.folder / "suite_settings.py").write_text(
+            SETTINGS.format(
+                engine=ENGINES[backend], host=host, in_memory=backend == "sqlite"
+            )
+        )
+
+    def run(self, apps: Sequence[str]) -> Iterator[AppResult]:
+        """Run the apps and yield each one's result when it is there."""
+        missing = [app for app in apps if not (self.tests / app).is_dir()]
+        if missing:
+            raise SystemExit(f"Django's suite has no {', '.join(missing)}.")
+        order = sorted(
+            apps, key=lambda app: LONGEST.index(app) if app in LONGEST else 99
+        )
+        with ThreadPoolExecutor(self.parallel) as pool:
+            for future in as_completed([pool.submit(self.run_app, a) for a in order]):
+                yield future.result()
+
+    def run_app(self, app: str) -> AppResult:
+        record = self.folder / f"{app}.json"
+        record.unlink(missing_ok=True)
+        start = time.monotonic()
+        problem = self.execute(app, record)
+        seconds = time.monotonic() - start
+        if record.is_file():
+            data = json.loads(record.read_text())
+            counts = {key: data[key] for key in COLUMNS}
+            return AppResult(
+                app, counts, data["wrong"], data["listed_reasons"], seconds
+            )
+        counts = {**dict.fromkeys(COLUMNS, 0), "errors": 1}
+        return AppResult(app, counts, [f"ERROR {app}: {problem}"], {}, seconds)
+
+    def execute(self, app: str, record: Path) -> str:
+        """Run the app's tests; says how the process ended, if it left no record."""
+        root = Path(__file__).resolve().parents[2]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(self.folder), str(root)]),
+            "NONREL_TEST_NAME": f"dj_{app}",
+            RECORD_VARIABLE: str(record),
+        }
+        environment.pop("DJANGO_SETTINGS_MODULE", None)
+        command = [sys.executable, "runtests.py", "--settings=suite_settings"]
+        command += ["--parallel=1", "--noinput", app]
+        with open(self.folder / f"{app}.log", "wb") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=self.tests,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                code = process.wait(self.timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                return f"still running after {self.timeout:.0f} seconds"
+        return f"ended with code {code} before its tests were counted"
+
+
+def total(results: Sequence[AppResult]) -> dict[str, int]:
+    return {key: sum(result.counts[key] for result in results) for key in COLUMNS}
+
+
+def table(results: Sequence[AppResult]) -> str:
+    """The results as a Markdown table that reads well as plain text."""
+    rows = [["app", *COLUMNS.values()]]
+    rows += [
+        [result.app, *(str(result.counts[key]) for key in COLUMNS)]
+        for result in sorted(results, key=lambda result: result.app)
+    ]
+    rows.append(["total", *(str(count) for count in total(results).values())])
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = [
+        "| "
+        + " | ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join(
+        "-" * (width + 1) + (":" if place else "-")
+        for place, width in enumerate(widths)
+    )
+    return "\n".join([lines[0], rule + "|", *lines[1:]])
+
+
+def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
+    """docs/django-suite.md: the table, the total, the reasons of our own skips."""
+    counts = total(results)
+    reasons: dict[str, int] = {}
+    for result in results:
+        for reason, number in result.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + number
+    lines = [
+        "# Django's own test suite",
+        "",
+        f"Django {django.__version__}, its unmodified tests, {len(results)} apps, on",
+        f"`{ENGINES[backend]}`: {counts['passed']} of {counts['tests']} passed, "
+        f"{counts['failed']} failed, {counts['errors']} errors, in {seconds:.0f} s.",
+        f"Made by `python runtests.py django --backend {backend} --save FILE`.",
+        "",
+        '"Skipped by our list" are tests named under a reason in `features.py`;',
+        '"skipped by Django" are those that Django itself skips by feature flags or',
+        "for want of another database or package.",
+        "",
+        table(results),
+        "",
+    ]
+    if reasons:
+        lines += ["## Skipped by our list", ""]
+        lines += [f"* {count}: {reason}" for reason, count in sorted(reasons.items())]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,119 @@
+#!/usr/bin/env python
+"""Runs our own tests, or Django's whole suite, on a backend.
+
+runtests.py [--backend mongodb] [pytest arguments]
+runtests.py django [APP ...] [--backend mongodb] [--quick] [--parallel N]
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nonrel_backend.testing.servers import mongodb_uri
+from nonrel_backend.testing.suite import ENGINES, AppResult, Suite, page, table, total
+
+ROOT = Path(__file__).resolve().parent
+APPS = (ROOT / "tests" / "django_apps.txt").read_text().split()
+# Every part of the ORM once, in some minutes; the rest is for the full run.
+QUICK = """
+    aggregation aggregation_regress annotations basic bulk_create composite_pk
+    constraints custom_columns custom_lookups custom_pk datatypes dates datetimes
+    db_functions defer expressions expressions_case expressions_window
+    extra_regress filtered_relation fixtures foreign_object generic_relations
+    get_or_create indexes inspectdb introspection lookup many_to_many many_to_one
+    migrations model_fields model_inheritance null_queries one_to_one ordering
+    prefetch_related queries raw_query schema select_for_update select_related
+    sessions_tests timezones transaction_hooks transactions update validation
+    xor_lookups
+""".split()
+
+
+@contextmanager
+def server(backend: str) -> Iterator[None]:
+    """The backend's server, its address in the environment, for the block."""
+    if backend != "mongodb":
+        yield
+        return
+    with mongodb_uri() as uri:
+        os.environ["MONGODB_URI"] = uri
+        yield
+
+
+def run_own(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="runtests.py", allow_abbrev=False)
+    parser.add_argument("--backend", choices=ENGINES, default="mongodb")
+    options, pytest_arguments = parser.parse_known_args(arguments)
+    os.environ["NONREL_BACKEND"] = options.backend
+    with server(options.backend):
+        command = [sys.executable, "-m", "pytest", *(pytest_arguments or ["tests"])]
+        return subprocess.run(command, cwd=ROOT).returncode
+
+
+def run_django(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="runtests.py django")
+    parser.add_argument("apps", nargs="*", metavar="APP", help="default: all 128")
+    parser.add_argument("--backend", choices=ENGINES, default="mongodb")
+    parser.add_argument("--exclude", nargs="+", default=[], metavar="APP")
+    parser.add_argument("--quick", action="store_true", help="a choice of the apps")
+    parser.add_argument("--parallel", type=int, default=2, help="apps at a time")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds per app")
+    parser.add_argument("--save", type=Path, help="write the table to this file too")
+    options = parser.parse_args(arguments)
+    chosen = options.apps or (QUICK if options.quick else APPS)
+    apps = [app for app in chosen if app not in options.exclude]
+    start = time.monotonic()
+    results: list[AppResult] = []
+    with server(options.backend):
+        suite = Suite(
+            options.backend,
+            ROOT / ".cache",
+            timeout=options.timeout,
+            parallel=options.parallel,
+        )
+        for result in suite.run(apps):
+            results.append(result)
+            show_progress(result, len(results), len(apps))
+    seconds = time.monotonic() - start
+    print(f"\n{table(results)}\n")
+    if options.save:
+        options.save.write_text(page(options.backend, results, seconds))
+    return summary(results, suite.folder, seconds)
+
+
+def show_progress(result: AppResult, number: int, of: int) -> None:
+    counts = result.counts
+    state = "ok" if result.ok else f"{counts['failed'] + counts['errors']} WRONG"
+    print(
+        f"[{number:3}/{of}] {result.app:32} {counts['passed']:4} of "
+        f"{counts['tests']:4} passed  {result.seconds:6.1f} s  {state}",
+        flush=True,
+    )
+
+
+def summary(results: list[AppResult], folder: Path, seconds: float) -> int:
+    """Print what went wrong and the total; the exit code."""
+    for result in sorted(results, key=lambda result: result.app):
+        if not result.ok:
+            print(f"{result.app}: see {folder / result.app}.log")
+            print("".join(f"    {line}\n" for line in result.wrong), end="")
+    counts = total(results)
+    skipped = counts["skipped_by_list"] + counts["skipped_by_features"]
+    print(
+        f"{counts['passed']} passed, {counts['failed']} failed, "
+        f"{counts['errors']} errors, {skipped} skipped "
+        f"({counts['skipped_by_list']} by our list), "
+        f"{counts['expected_failures']} expected failures "
+        f"of {counts['tests']} tests in {len(results)} apps, {seconds:.0f} s"
+    )
+    return 0 if all(result.ok for result in results) else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["django"]:
+        sys.exit(run_django(sys.argv[2:]))
+    sys.exit(run_own(sys.argv[1:]))
