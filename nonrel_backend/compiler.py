@@ -1,5 +1,6 @@
 """The five compilers that Django asks a backend for: plan, run, count."""
 
+import json
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -37,6 +38,12 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.qualify = self.having = self.where = None
         self.ordered = False
         self.has_extra_select = False
+
+    def __repr__(self):
+        return (
+            f"<{self.__class__.__qualname__} model={self.query.model.__qualname__} "
+            f"connection={self.store!r} using={self.using!r}>"
+        )
 
     # --- values, for backends to override ---
 
@@ -111,10 +118,12 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         except EmptyResultSet:
             return iter([]) if result_type == MULTI else None
         if self.query.explain_info:
+            info = self.query.explain_info
+            self.store.ops.explain_query_prefix(info.format, **info.options)
             return self.run(plan, lambda: [[(line,) for line in plan.explain()]])
         if result_type == MULTI:
             if chunked_fetch:
-                return self.run(plan, lambda: started(self.chunks(plan)))
+                return self.cursor_chunks(plan, chunk_size)
             return self.run(plan, lambda: list(self.chunks(plan)))
         row = self.run(plan, lambda: self.first_row(plan))
         return row if result_type == SINGLE else None
@@ -125,13 +134,32 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             cursor.execute(Statement(work, lambda: self.text(plan)))
             return getattr(cursor, "cursor", cursor).result
 
+    def cursor_chunks(self, plan, chunk_size: int):
+        """Chunks of rows, fetched as they are read."""
+        cursor = self.store.chunked_cursor()
+        try:
+            cursor.execute(
+                Statement(
+                    lambda: chain.from_iterable(started(self.chunks(plan))),
+                    lambda: self.text(plan),
+                )
+            )
+        except Exception:
+            cursor.close()
+            raise
+        chunks = django_compiler.cursor_iter(cursor, [], None, chunk_size)
+        return chunks if self.store.features.can_use_chunked_reads else list(chunks)
+
     def text(self, plan) -> str:
         """The query as SQL would put it, then what was done instead."""
         try:
             sql, params = self.local_sql()
         except EmptyResultSet:
             return plan.text()
-        return f"{shown(sql, params)} -- {plan.text()}"
+        prefix = ""
+        if self.query.explain_info:
+            prefix = self.store.ops.explain_query_prefix() + " "
+        return f"{prefix}{shown(sql, params)} -- {plan.text()}"
 
     def chunks(self, plan):
         if self.has_extra_select and not self.native:
@@ -167,10 +195,20 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     def native_converters(self, expression) -> list:
         """What the fields themselves do to values read (`from_db_value`)."""
         return [
-            converter
+            decoded(converter.__self__.decoder)
+            if getattr(converter, "__func__", None) is JSON_FROM_DB
+            else converter
             for converter in expression.get_db_converters(self.store)
             if getattr(converter, "__func__", None) is not JSON_FROM_DB
+            or converter.__self__.decoder is not None
         ]
+
+
+def decoded(decoder):
+    """Has a JSONField's own decoder read a value that is read already."""
+    return lambda value, expression, connection: (
+        None if value is None else json.loads(json.dumps(value), cls=decoder)
+    )
 
 
 def is_pairs(expression) -> bool:

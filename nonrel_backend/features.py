@@ -46,7 +46,6 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     supports_forward_references = True
     # --- the rest ---
     has_native_duration_field = True
-    has_native_uuid_field = True
     supports_timezones = False
     uses_savepoints = False
     supports_transactions = False

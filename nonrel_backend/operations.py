@@ -1,7 +1,10 @@
 """How values and names are handed to a store: as they are in Python."""
 
-from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
+import json
+
 from django.conf import settings
+from django.db import DataError
+from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 from django.utils import timezone
 
 from .query import Json
@@ -14,7 +17,7 @@ class NonrelDatabaseOperations(SQLiteOperations):
 
     compiler_module = "nonrel_backend.compiler"
     cast_char_field_without_max_length = "text"
-    explain_prefix = None
+    explain_prefix = "EXPLAIN"
     # Every limit on the number of parameters is the store's, so none by default.
     batch_size = 10_000
 
@@ -22,8 +25,7 @@ class NonrelDatabaseOperations(SQLiteOperations):
         return max(len(objs), 1) if objs is not None else self.batch_size
 
     def explain_query_prefix(self, format=None, **options):
-        super(SQLiteOperations, self).explain_query_prefix(format, **options)
-        return ""
+        return super(SQLiteOperations, self).explain_query_prefix(format, **options)
 
     def last_executed_query(self, cursor, sql, params):
         if isinstance(sql, str) and params:
@@ -61,6 +63,11 @@ class NonrelDatabaseOperations(SQLiteOperations):
         return value or None
 
     def adapt_json_value(self, value, encoder):
+        if encoder is not None:
+            try:
+                value = json.loads(json.dumps(value, cls=encoder))
+            except ValueError as error:
+                raise DataError(f"The encoder's text is not JSON: {error}") from error
         return Json(value)
 
     def get_db_converters(self, expression):

@@ -153,13 +153,16 @@ class NonrelQuery:
         raise NotSupportedError("No native delete.")
 
     def update(self, values: dict[str, Any]) -> int:
-        """Set {column: stored value or Django expression}; return the rows matched."""
+        """Set {column: stored value or Django expression}; return the rows matched.
+
+        MISSING as a value removes the column, which is NULL then.
+        """
         raise NotSupportedError("No native update.")
 
     def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
         """Set, by key, [(stored key, {column: stored value})]; return rows matched.
 
-        None as a value removes the column.
+        MISSING as a value removes the column.
         """
         raise NotImplementedError(
             f"{type(self).__name__} must implement update_rows() to be written."

@@ -9,6 +9,7 @@ from django.db.models.expressions import Value
 from django.db.models.sql.query import Query
 
 from .planner.local import to_local
+from .query import MISSING
 
 POSITIVE = {
     "PositiveIntegerField",
@@ -47,11 +48,12 @@ class RowChecks:
             is_expression = hasattr(value, "as_sql")
             if by_key is not None:
                 if not field.null and any(
-                    row.get(field.column) is None for _, row in by_key
+                    row.get(field.column) is MISSING for _, row in by_key
                 ):
                     return True
                 if is_positive(field) and any(
-                    (row.get(field.column) or 0) < 0 for _, row in by_key
+                    type(row.get(field.column)) is int and row[field.column] < 0
+                    for _, row in by_key
                 ):
                     return True
                 continue

@@ -15,7 +15,7 @@ from .cursor import Statement
 from .planner.conditions import FALSE
 from .planner.lookups import Translator, Untranslatable, conjuncts
 from .planner.scans import push
-from .query import Json
+from .query import MISSING, Json
 from .rowchecks import RowChecks
 from .text import shown
 
@@ -82,9 +82,9 @@ class WriteMixin:
         return stored[0] if len(stored) == 1 else tuple(stored)
 
     def stored(self, field, value: Any) -> Any:
-        """A value from get_db_prep_save() as the store holds it."""
+        """A value from get_db_prep_save() as the store holds it; MISSING for NULL."""
         if value is None:
-            return None
+            return MISSING
         return self.convert_value_for_db(field.db_type(self.store), value)
 
     def in_transaction(self):
@@ -117,8 +117,14 @@ class InsertMixin(WriteMixin):
 
         def text():
             columns = ", ".join(f'"{field.column}"' for field in fields)
+            returning = ", ".join(
+                f'"{meta.db_table}"."{field.column}"'
+                for field in self.returning_fields or ()
+            )
             return (
-                f'INSERT INTO "{meta.db_table}" ({columns}) -- {len(rows)} rows'
+                f'INSERT INTO "{meta.db_table}" ({columns})'
+                + (f" RETURNING {returning}" if returning else "")
+                + f" -- {len(rows)} rows"
             )
 
         rows = self.run_write(work, text)

@@ -16,7 +16,7 @@ from ..compiler import (
     NonrelUpdateCompiler,
 )
 from ..planner.conditions import Column
-from ..query import NonrelQuery, safe_call
+from ..query import MISSING, NonrelQuery, safe_call
 from . import writes
 from .operators import to_filter
 from .types import FROM_BSON, to_bson
@@ -120,7 +120,7 @@ class BackendQuery(NonrelQuery):
                 raise NotSupportedError("MongoDB's _id never changes.")
             if hasattr(value, "as_sql"):
                 update.setdefault("$inc", {})[key] = self.increment(column, value)
-            elif value is None and self.db_type(column) != "json":
+            elif value is MISSING:
                 update.setdefault("$unset", {})[key] = ""
             else:
                 update.setdefault("$set", {})[key] = value

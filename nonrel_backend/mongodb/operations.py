@@ -20,9 +20,6 @@ class DatabaseOperations(NonrelDatabaseOperations):
             return value
         return value.quantize(value.__class__(1).scaleb(-decimal_places), context=WIDE)
 
-    def integer_field_range(self, internal_type):
-        return -(2**63), 2**63 - 1
-
     def flush(self, tables, reset_sequences):
         connection = self.connection
         connection.before_ddl()

@@ -574,7 +574,7 @@ def partial_leaf(leaf) -> dict[str, Any] | None:
     if not isinstance(leaf, Leaf) or isinstance(leaf.value, Column):
         return None
     if leaf.lookup_type == "isnull":
-        return {"$exists": True} if leaf.value == leaf.negated else None
+        return {"$exists": True} if leaf.value == leaf.negated else {"$eq": None}
     operator = PARTIAL_OPERATORS.get(leaf.lookup_type)
     if operator is None or leaf.negated:
         return None

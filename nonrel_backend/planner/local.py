@@ -122,9 +122,9 @@ ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {
     timedelta: lambda value, zone: duration_microseconds(value),
     Decimal: lambda value, zone: str(value),
     UUID: lambda value, zone: value.hex,
-    Json: lambda value, zone: json.dumps(value.value, ensure_ascii=False),
-    dict: lambda value, zone: json.dumps(value, ensure_ascii=False),
-    list: lambda value, zone: json.dumps(value, ensure_ascii=False),
+    Json: lambda value, zone: json.dumps(value.value),
+    dict: lambda value, zone: json.dumps(value),
+    list: lambda value, zone: json.dumps(value),
 }
 
 

@@ -155,6 +155,8 @@ class Translator:
         if type(lookup.lhs) in PART_EXTRACTS:
             return self.part(lookup, lookup_type, negated)
         column = self.column(lookup.lhs)
+        if isinstance(lookup, lookups.IntegerFieldOverflow):
+            self.check_range(lookup)
         value = self.value(lookup, lookup_type, column)
         if value is FALSE:
             return TRUE if negated else FALSE
@@ -163,6 +165,18 @@ class Translator:
             if isinstance(lookup.rhs, Value):
                 return FALSE
         return Leaf(column, lookup_type, value, negated)
+
+    def check_range(self, lookup) -> None:
+        """Raise EmptyResultSet or FullResultSet for a number no column can hold."""
+        if not isinstance(lookup.rhs, int):
+            return
+        low, high = self.store.ops.integer_field_range(
+            lookup.lhs.output_field.get_internal_type()
+        )
+        if low is not None and lookup.rhs < low:
+            raise lookup.underflow_exception
+        if high is not None and lookup.rhs > high:
+            raise lookup.overflow_exception
 
     def column(self, expression) -> Column:
         path: list = []
@@ -240,6 +254,8 @@ class Translator:
     def values_of(self, query: Query, lookup_type: str) -> Any:
         if self.subquery_values is None or lookup_type != "in":
             raise Untranslatable
+        if getattr(query, "_db", None) not in (None, self.store.alias):
+            raise Untranslatable  # Django refuses it when it writes the SQL
         values = self.subquery_values(query)
         if values is None:
             raise Untranslatable

@@ -84,6 +84,8 @@ def uses_of(store, main: Query) -> tuple[list[Use], list[Edge]]:
 
 def _uses_of_query(query: Query) -> dict[str, Use]:
     uses: dict[str, Use] = {}
+    if not any(query.alias_refcount.values()):
+        query.get_initial_alias()  # a query that names no column yet
     for alias, table in query.alias_map.items():
         if not query.alias_refcount.get(alias):
             continue
