@@ -4,11 +4,13 @@ A method named after an operation does it once; `turn` says for the how many-eth
 so that all backends ask for the same rows. `before_X` and `after_X` are not timed.
 """
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
 from django.db import connection, transaction
-from django.db.models import Avg, Count, F, Q
+from django.db.models import Avg, Count, F, Model, Q
 
 from . import data
 from .answers import Bag
@@ -52,20 +54,20 @@ class OrmShop:
             (Author, data.authors(self.scale)),
             (Genre, data.genres(self.scale)),
         ):
-            model.objects.bulk_create(
-                [model(pk=self.key(number), **row) for number, row in rows], BATCH
-            )
-        Book.objects.bulk_create(
-            [self.book(number, row) for number, row in data.books(self.scale)], BATCH
-        )
+            self.insert(model(pk=self.key(number), **row) for number, row in rows)
+        self.insert(self.book(number, row) for number, row in data.books(self.scale))
         through = Book.genres.through
-        through.objects.bulk_create(
-            [
-                through(book_id=self.key(book), genre_id=self.key(genre))
-                for book, genre in data.links(self.scale)
-            ],
-            BATCH,
+        self.insert(
+            through(book_id=self.key(book), genre_id=self.key(genre))
+            for book, genre in data.links(self.scale)
         )
+
+    def insert(self, objects: Iterable[Model]) -> None:
+        # By portions: one of 50,000 books is more than a MongoDB transaction holds
+        # where the server's cache is small.
+        objects = iter(objects)
+        while portion := list(islice(objects, BATCH)):
+            type(portion[0]).objects.bulk_create(portion)
 
     def state(self) -> Any:
         """What the writes have left, compared at the end of each round."""
@@ -143,7 +145,7 @@ class OrmShop:
         return Book.objects.bulk_update(self.held_books, ["stock"])
 
     def before_delete_qs_5k(self):
-        Book.objects.bulk_create(self.passing_books(self.scale.tenth), BATCH)
+        Book.objects.bulk_create(self.passing_books(self.scale.tenth))
 
     def delete_qs_5k(self, turn):
         return Book.objects.filter(shelf=data.PASSING_SHELF).delete()[0]

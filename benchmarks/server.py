@@ -51,7 +51,7 @@ class Server:
                 find_mongod(),
                 *("--dbpath", self.folder, "--port", str(port)),
                 *("--bind_ip", "127.0.0.1", "--replSet", "rs0"),
-                *("--wiredTigerCacheSizeGB", "0.5"),
+                *("--wiredTigerCacheSizeGB", "1"),
                 *("--logpath", os.path.join(self.folder, "mongod.log")),
             ],
             stdout=subprocess.DEVNULL,
