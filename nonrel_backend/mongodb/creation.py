@@ -49,7 +49,10 @@ class DatabaseCreation(NonrelDatabaseCreation):
             copy_collection(client[source][name], client[target][name])
 
     def _destroy_test_db(self, test_database_name, verbosity):
-        self.client().drop_database(test_database_name)
+        client = self.client()
+        # A transaction left open would have the drop wait for it.
+        self.connection.transaction.end()
+        client.drop_database(test_database_name)
         self.connection.close()
 
 
