@@ -46,7 +46,7 @@ def record(result: unittest.TestResult, listed: set[str]) -> dict[str, Any]:
     ]
     # A class that could not be set up is an error, but no test was run.
     run_errors = {name for name in errors if not is_class_level(name)}
-    reasons = dict((test_id(test), reason) for test, reason in result.skipped)
+    reasons = {test_id(test): reason for test, reason in result.skipped}
     skipped = {
         name: reason
         for name, reason in reasons.items()
