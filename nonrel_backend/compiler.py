@@ -45,6 +45,13 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             f"connection={self.store!r} using={self.using!r}>"
         )
 
+    def compile(self, node):
+        """SQL for the local engine, an expression's own `as_<vendor>` first."""
+        own = getattr(node, f"as_{self.store.vendor}", None)
+        if own is not None:
+            return own(self, self.connection)
+        return super().compile(node)
+
     # --- values, for backends to override ---
 
     def convert_value_for_db(self, db_type: str, value: Any) -> Any:

@@ -18,6 +18,7 @@ from ..compiler import (
 from ..planner.conditions import Column
 from ..query import MISSING, NonrelQuery, safe_call
 from . import writes
+from .grouping import Pipeline
 from .operators import to_filter
 from .types import FROM_BSON, to_bson
 
@@ -35,6 +36,7 @@ class BackendQuery(NonrelQuery):
         self.pk_column = meta.pk.column if meta.pk is not None else None
         self.filters: list[dict[str, Any]] = []
         self.sort: list[tuple[str, int]] = []
+        self.pipeline: Pipeline | None = None
 
     def key(self, column: str) -> str:
         return "_id" if column == self.pk_column else column
@@ -101,6 +103,18 @@ class BackendQuery(NonrelQuery):
                 self.filter, session=session, **options
             )
         )
+
+    def group(self, grouping):
+        self.pipeline = Pipeline(grouping, self)
+
+    @safe_call
+    def groups(self):
+        collection = self.connection.database[self.table]
+        stages = self.pipeline.stages(self.filter)
+        cursor = self.connection.statement(
+            lambda session: collection.aggregate(stages, session=session)
+        )
+        yield from self.pipeline.rows(cursor)
 
     @safe_call
     def delete(self):
@@ -179,6 +193,8 @@ class BackendQuery(NonrelQuery):
         self.connection.transaction.run(touch, writes=True)
 
     def describe(self):
+        if self.pipeline is not None:
+            return f"db.{self.table}.aggregate({self.pipeline.stages(self.filter)!r})"
         projection = {self.key(field.column): 1 for field in self.fields}
         text = f"db.{self.table}.find({self.filter!r}, {projection!r})"
         return f"{text}.sort({dict(self.sort)!r})" if self.sort else text

@@ -186,7 +186,9 @@ class Translator:
         if type(expression) is not Col or expression.alias != self.alias:
             raise Untranslatable
         field = expression.target
-        if expression.output_field is not field:
+        if expression.output_field is not field and not (
+            expression.output_field.is_relation or field.is_relation
+        ):
             raise Untranslatable
         if path and field.encoder:
             raise Untranslatable
@@ -243,6 +245,8 @@ class Translator:
     def prepared(self, lookup, values: list) -> list:
         """The values as the field hands them to the store."""
         field = lookup.lhs.output_field
+        if isinstance(lookup.lhs, Col) and field.is_relation:
+            field = lookup.lhs.target
         target = getattr(field, "target_field", None)
         prepare = getattr(target, "get_db_prep_value", field.get_db_prep_value)
         found = [prepare(value, self.store, prepared=True) for value in values]

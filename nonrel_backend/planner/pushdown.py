@@ -155,6 +155,8 @@ class NativePlanner:
             else:
                 self.joins[alias].conditions += conjuncts(condition)
         if FALSE in found or any(FALSE in s.conditions for s in self.joins.values()):
+            if not self.compiler.elide_empty:
+                raise NotNative  # the empty answer is to be computed
             raise EmptyResultSet
         return found
 
@@ -385,7 +387,7 @@ class NativePlanner:
         grouping = Grouping(
             tuple(self.selected),
             None if self.query.group_by is None else self.group_expressions(),
-            self.compiler.having,
+            self.compiler.having or None,
             tuple(ordering for ordering, _ in self.order_by),
             self.query.low_mark,
             self.query.high_mark,
