@@ -199,6 +199,17 @@ class NonrelCompiler(django_compiler.SQLCompiler):
                 index += 1
         return converters
 
+    def apply_converters(self, rows, converters):
+        # As Django's, but converters are shown the user's own connection.
+        positions = list(converters.items())
+        for row in map(list, rows):
+            for position, (functions, expression) in positions:
+                value = row[position]
+                for convert in functions:
+                    value = convert(value, expression, self.store)
+                row[position] = value
+            yield row
+
     def native_converters(self, expression) -> list:
         """What the fields themselves do to values read (`from_db_value`)."""
         return [

@@ -5,7 +5,14 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet
 from django.db import NotSupportedError, transaction
 from django.db.models.constants import OnConflict
-from django.db.models.expressions import Case, Col, ColPairs, Value, When
+from django.db.models.expressions import (
+    Case,
+    Col,
+    ColPairs,
+    ExpressionWrapper,
+    Value,
+    When,
+)
 from django.db.models.lookups import Exact
 from django.db.models.sql.constants import ROW_COUNT
 from django.db.models.sql.query import Query
@@ -102,7 +109,7 @@ class InsertMixin(WriteMixin):
 
     def execute_sql(self, returning_fields=None):
         self.returning_fields = returning_fields
-        meta = self.query.get_meta()
+        meta = self.query.get_meta().concrete_model._meta
         fields = self.query.fields
         rows = [
             {
@@ -130,7 +137,12 @@ class InsertMixin(WriteMixin):
         rows = self.run_write(work, text)
         if not returning_fields:
             return []
-        return [tuple(row.get(field) for field in returning_fields) for row in rows]
+        self.native = True
+        columns = [field.get_col(meta.db_table) for field in returning_fields]
+        found = [[row.get(field) for field in returning_fields] for row in rows]
+        return list(
+            map(tuple, self.apply_converters(found, self.get_converters(columns)))
+        )
 
     def prepare_value(self, field, value):
         if hasattr(value, "resolve_expression"):
@@ -328,7 +340,8 @@ class UpdateMixin(WriteMixin):
         others = checks.columns_needed(values)
         alias = self.query.get_initial_alias()
         columns = [field.get_col(alias) for field in others]
-        rows = self.keys_and(self.query, [*expressions.values(), *columns])
+        computed = [typed(value, field) for field, value in expressions.items()]
+        rows = self.keys_and(self.query, [*computed, *columns])
         changes = []
         states = []
         for key, *found in rows:
@@ -404,6 +417,15 @@ class UpdateMixin(WriteMixin):
         if node.lhs.target is not meta.pk or not isinstance(node.rhs, (list, tuple, set)):
             return False
         return {self.stored_key(meta, [key]) for key in node.rhs} == keys
+
+
+def typed(expression, field):
+    """The expression, which takes the column's type where it has none itself."""
+    try:
+        known = expression._output_field_or_none
+    except FieldError:
+        known = None
+    return expression if known else ExpressionWrapper(expression, output_field=field)
 
 
 class DeleteMixin(WriteMixin):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import NotSupportedError
+from django.db import NotSupportedError, OperationalError
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col, CombinedExpression, Value
 
@@ -266,7 +266,9 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):
 
     @safe_call
     def insert_on_conflict(self, rows, on_conflict, unique_columns, update_columns):
-        meta = self.query.get_meta()
+        meta = self.query.get_meta().concrete_model._meta
+        if on_conflict == OnConflict.UPDATE:
+            self.check_conflict_target(meta, unique_columns)
         documents, keys = self.documents(rows)
         if on_conflict == OnConflict.IGNORE:
             writes.insert_ignoring(self.store, meta.db_table, documents)
@@ -281,9 +283,18 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):
             )
         return keys
 
+    def check_conflict_target(self, meta, columns: list[str]) -> None:
+        wanted = {"_id" if name == meta.pk.column else name for name in columns}
+        known = writes.unique_indexes(self.store, meta.db_table)
+        if wanted not in [set(keys) for keys, _ in known]:
+            raise OperationalError(
+                f"{meta.db_table} has no unique index on {', '.join(columns)}: "
+                "name the fields of one in unique_fields."
+            )
+
     def documents(self, rows) -> tuple[list[dict[str, Any]], list]:
         """The rows with their keys as `_id`, the missing ones from the sequence."""
-        meta = self.query.get_meta()
+        meta = self.query.get_meta().concrete_model._meta
         fields = getattr(meta, "pk_fields", [meta.pk])
         column = meta.pk.column
         table = meta.db_table
