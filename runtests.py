@@ -21,15 +21,19 @@ ROOT = Path(__file__).resolve().parent
 APPS = (ROOT / "tests" / "django_apps.txt").read_text().split()
 # Every part of the ORM once, in some minutes; the rest is for the full run.
 QUICK = """
-    aggregation aggregation_regress annotations basic bulk_create composite_pk
-    constraints custom_columns custom_lookups custom_pk datatypes dates datetimes
-    db_functions defer expressions expressions_case expressions_window
-    extra_regress filtered_relation fixtures foreign_object generic_relations
-    get_or_create indexes inspectdb introspection lookup many_to_many many_to_one
-    migrations model_fields model_inheritance null_queries one_to_one ordering
-    prefetch_related queries raw_query schema select_for_update select_related
-    sessions_tests timezones transaction_hooks transactions update validation
-    xor_lookups
+    admin_changelist admin_filters aggregation aggregation_regress annotations
+    backends basic bulk_create composite_pk constraints contenttypes_tests
+    custom_columns custom_lookups custom_managers custom_pk datatypes dates
+    datetimes db_functions defer delete delete_regress expressions expressions_case
+    expressions_window extra_regress field_defaults filtered_relation fixtures
+    fixtures_regress foreign_object generic_relations generic_views get_or_create
+    indexes inspectdb introspection lookup m2m_through m2m_through_regress
+    many_to_many many_to_one migrations model_fields model_forms model_formsets
+    model_inheritance multiple_database null_fk null_queries one_to_one or_lookups
+    ordering prefetch_related proxy_models queries raw_query reserved_names schema
+    select_for_update select_related serializers sessions_tests sites_tests
+    test_utils timezones transaction_hooks transactions unmanaged_models update
+    validation xor_lookups
 """.split()
 
 

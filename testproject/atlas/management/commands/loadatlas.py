@@ -66,17 +66,13 @@ def city(row: dict[str, Any]) -> City:
 
 
 def load(model: type[models.Model], objects: Iterable[Any], count: int) -> None:
-    """Insert or update by primary key, a batch at a time."""
-    key = model._meta.pk.name
-    fields = [field.name for field in model._meta.concrete_fields if field.name != key]
+    """Insert the rows whose primary keys are not there yet, a batch at a time."""
+    manager = model._default_manager
     waiting = iter(objects)
     label = str(model._meta.verbose_name_plural)[:24]
     with tqdm(total=count, desc=f"{label:24}", unit="rows") as progress:
         while batch := list(islice(waiting, BATCH)):
-            model._default_manager.bulk_create(
-                batch,
-                update_conflicts=True,
-                unique_fields=[key],
-                update_fields=fields,
-            )
+            keys = [row.pk for row in batch]
+            present = set(manager.filter(pk__in=keys).values_list("pk", flat=True))
+            manager.bulk_create([row for row in batch if row.pk not in present])
             progress.update(len(batch))
