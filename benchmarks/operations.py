@@ -58,6 +58,8 @@ WRITING = {
     "delete_qs_5k",
     "atomic_2_writes",
 }
+# These use up what was made before them.
+ONCE = {"delete_x100", "delete_qs_5k"}
 # Those by which the peer must be beaten at least tenfold.
 TENFOLD = (
     "fk_filter",

@@ -194,6 +194,16 @@ class Run:
             met = met and small
         return met
 
+    def profile(self) -> None:
+        worker = self.named("ours")
+        assert worker is not None
+        worker.ask("load")
+        for name in self.options.profile:
+            repeat = times(name, self.effort)
+            answer = worker.ask("profile", name=name, times=repeat)
+            print(f"== {name}, {repeat} times", *answer["queries"], sep="\n")
+            print(answer["text"], flush=True)
+
     def results(self) -> report.Results:
         return report.Results(dict(self.seconds), dict(self.cpu), self.errors)
 
@@ -225,11 +235,15 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--only", type=names_of(OPERATIONS), default=list(OPERATIONS))
     add("--backends", type=names_of(BACKENDS), default=list(BACKENDS))
     add("--million", type=int, nargs="?", const=1_000_000, default=0, metavar="ROWS")
+    add("--profile", type=names_of(OPERATIONS), help="profile ours, measure nothing")
     add("--no-local", action="store_true", help="skip the section about local plans")
     add("--peer-python", help="the Python that has the peer installed")
     add("--json", type=Path, help="also write the medians to this file")
     add("--strict", action="store_true", help="fail when a target is missed")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.profile:
+        options.backends = ["ours"]
+    return options
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -242,6 +256,9 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         run = Run(options, server, folder)
         try:
+            if options.profile:
+                run.profile()
+                return 0
             run.load()
             run.round(0, kept=False)
             for number in range(1, options.rounds + 1):

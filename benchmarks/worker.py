@@ -3,8 +3,11 @@
 Each line that comes in is a JSON command, each that goes out its JSON answer.
 """
 
+import cProfile
+import io
 import json
 import os
+import pstats
 import sys
 import time
 import traceback
@@ -12,7 +15,7 @@ from typing import Any
 
 from . import data, local
 from .answers import digest
-from .operations import WRITING
+from .operations import ONCE, WRITING
 
 # An operation that reads is not repeated any more after so long.
 ENOUGH_SECONDS = 0.4
@@ -85,6 +88,29 @@ def measure(shop: Any, name: str, times: int, turn: int) -> dict[str, Any]:
     }
 
 
+def profile(shop: Any, name: str, times: int) -> dict[str, Any]:
+    """What the operation says to the store, and where its time goes."""
+    from django.db import connection
+
+    getattr(shop, f"before_{name}", nothing)()
+    operation = getattr(shop, name)
+    connection.force_debug_cursor = True
+    operation(0)
+    connection.force_debug_cursor = False
+    queries = [query["sql"][:1_000] for query in connection.queries[-5:]]
+    profiler = cProfile.Profile()
+    if name not in ONCE:
+        profiler.enable()
+        for number in range(1, times + 1):
+            operation(number)
+        profiler.disable()
+    getattr(shop, f"after_{name}", nothing)()
+    out = io.StringIO()
+    if name not in ONCE:
+        pstats.Stats(profiler, stream=out).sort_stats("tottime").print_stats(30)
+    return {"queries": queries, "text": out.getvalue()}
+
+
 def load(shop: Any) -> dict[str, Any]:
     start = time.perf_counter()
     shop.load()
@@ -99,6 +125,7 @@ def state(shop: Any) -> dict[str, Any]:
 COMMANDS = {
     "load": load,
     "measure": measure,
+    "profile": profile,
     "state": state,
     "local_plan": local.plan,
     "load_million": local.load_million,
