@@ -11,7 +11,9 @@ def dangling_keys(store, table_names=None) -> Iterator[str]:
     """A sentence for each foreign key value that has no row to refer to."""
     present = set(store.introspection.table_names())
     for table, model in registered_models().items():
-        if table not in present or (table_names is not None and table not in table_names):
+        if table not in present or (
+            table_names is not None and table not in table_names
+        ):
             continue
         for field in model._meta.local_concrete_fields:
             if field.remote_field and getattr(field, "db_constraint", False):
@@ -35,7 +37,11 @@ def _dangling(store, model, field) -> Iterator[str]:
         ):
             others = new_query(store, target.model, [target])
             push(others, [part])
-            found |= {row[0] for rows in python_rows(others, [target], 0, None) for row in rows}
+            found |= {
+                row[0]
+                for rows in python_rows(others, [target], 0, None)
+                for row in rows
+            }
         for value, owner in owners.items():
             if value not in found:
                 yield (

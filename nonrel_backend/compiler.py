@@ -54,11 +54,11 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     # --- values, for backends to override ---
 
-    def convert_value_for_db(self, db_type: str, value: Any) -> Any:
+    def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
         """A Python value as the store holds it; DataError when it cannot."""
         return value
 
-    def convert_value_from_db(self, db_type: str, value: Any) -> Any:
+    def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
         """A stored value, never None, as a Python value."""
         return value
 
@@ -270,19 +270,19 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
 from .writing import DeleteMixin, InsertMixin, UpdateMixin  # noqa: E402
 
 
-class NonrelInsertCompiler(
+class NonrelInsertCompiler(  # type: ignore[misc]
     InsertMixin, NonrelCompiler, django_compiler.SQLInsertCompiler
 ):
     """Inserts: values computed and checked here, rows handed to `insert`."""
 
 
-class NonrelUpdateCompiler(
+class NonrelUpdateCompiler(  # type: ignore[misc]
     UpdateMixin, NonrelCompiler, django_compiler.SQLUpdateCompiler
 ):
     """Updates: one native command, or rows computed here and written by key."""
 
 
-class NonrelDeleteCompiler(
+class NonrelDeleteCompiler(  # type: ignore[misc]
     DeleteMixin, NonrelCompiler, django_compiler.SQLDeleteCompiler
 ):
     """Deletes: one native command, or keys found here and deleted."""

@@ -21,7 +21,6 @@ POSITIVE = {
 class RowChecks:
     """The checks of one table; rows are {field: value from get_db_prep_save()}."""
 
-
     @classmethod
     def of(cls, store, meta) -> "RowChecks":
         return cls(store, meta)

@@ -30,6 +30,20 @@ from .text import shown
 class WriteMixin:
     """Common to the three: running as one query, conditions for the store."""
 
+    # What the compilers that this is mixed into have.
+    query: Any
+    store: Any
+    using: Any
+    native: bool
+    query_class: Any
+    convert_value_for_db: Any
+    compile: Any
+    get_converters: Any
+    apply_converters: Any
+    pre_save_val: Any
+    pre_sql_setup: Any
+    as_sql: Any
+
     def run_write(self, work, text) -> Any:
         with self.store.cursor() as cursor:
             cursor.execute(Statement(work, text))
@@ -182,8 +196,7 @@ class InsertMixin(WriteMixin):
                 if row.get(auto) is None:
                     row[auto] = key
         return [
-            {field: python_value(value) for field, value in row.items()}
-            for row in rows
+            {field: python_value(value) for field, value in row.items()} for row in rows
         ]
 
     def compute_expressions(self, rows: list[dict]) -> None:
@@ -363,7 +376,13 @@ class UpdateMixin(WriteMixin):
             for field in checks.generated:
                 change[field] = state[field]
         written = [
-            (key, {field.column: self.stored(field, value) for field, value in change.items()})
+            (
+                key,
+                {
+                    field.column: self.stored(field, value)
+                    for field, value in change.items()
+                },
+            )
             for key, change in changes
         ]
         if written:
@@ -384,9 +403,7 @@ class UpdateMixin(WriteMixin):
                 constant = when.result
                 if type(constant) is not Value:
                     return None
-                prepared = field.get_db_prep_save(
-                    constant.value, connection=self.store
-                )
+                prepared = field.get_db_prep_save(constant.value, connection=self.store)
                 rows.setdefault(key, {})[field.column] = self.stored(field, prepared)
         if not self.selects_keys(set(rows), meta):
             return None
@@ -414,7 +431,9 @@ class UpdateMixin(WriteMixin):
             (node,) = node.children
         if getattr(node, "lookup_name", "") != "in" or type(node.lhs) is not Col:
             return False
-        if node.lhs.target is not meta.pk or not isinstance(node.rhs, (list, tuple, set)):
+        if node.lhs.target is not meta.pk or not isinstance(
+            node.rhs, (list, tuple, set)
+        ):
             return False
         return {self.stored_key(meta, [key]) for key in node.rhs} == keys
 

@@ -1,4 +1,4 @@
-"""The DatabaseWrapper for MongoDB: one client per process and alias, real transactions."""
+"""The DatabaseWrapper for MongoDB: one client for each process and alias."""
 
 import os
 import threading
@@ -123,7 +123,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         try:
             return self.connection.admin.command("hello")
         except PyMongoError as error:
-            raise self.translate_error(error) from error
+            raise (self.translate_error(error) or error) from error
 
     @cached_property
     def sequences(self) -> Sequences:
@@ -174,9 +174,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         self.logged(f"SAVEPOINT {sid}", self.transaction.savepoint, sid)
 
     def _savepoint_rollback(self, sid: str) -> None:
-        self.logged(
-            f"ROLLBACK TO SAVEPOINT {sid}", self.transaction.rollback_to, sid
-        )
+        self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.transaction.rollback_to, sid)
 
     def _savepoint_commit(self, sid: str) -> None:
         self.logged(f"RELEASE SAVEPOINT {sid}", self.transaction.release, sid)

@@ -178,9 +178,7 @@ class BackendQuery(NonrelQuery):
         fields = getattr(self.meta, "pk_fields", [self.meta.pk])
         if len(fields) == 1:
             return key
-        return {
-            field.column: value for field, value in zip(fields, key, strict=True)
-        }
+        return {field.column: value for field, value in zip(fields, key, strict=True)}
 
     @safe_call
     def lock(self):
@@ -205,9 +203,7 @@ class BackendQuery(NonrelQuery):
         command: dict[str, Any] = {"find": self.table, "filter": self.filter}
         if self.sort:
             command["sort"] = dict(self.sort)
-        found = database.command(
-            "explain", command, verbosity="executionStats"
-        )
+        found = database.command("explain", command, verbosity="executionStats")
         stats = found.get("executionStats", {})
         return (
             f"{self.describe()} [{index_of(found)}, "
@@ -226,9 +222,9 @@ def index_of(explained: dict[str, Any]) -> str:
             return f"index {stage['indexName']}"
         if stage.get("stage") == "IDHACK":
             return "index _id_"
-        stages += [
-            each for each in stage.values() if isinstance(each, dict)
-        ] + list(stage.get("inputStages", ()))
+        stages += [each for each in stage.values() if isinstance(each, dict)] + list(
+            stage.get("inputStages", ())
+        )
     return "no index"
 
 
@@ -249,7 +245,7 @@ class SQLCompiler(NonrelCompiler):
         return FROM_BSON.get(db_type)
 
 
-class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):
+class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
     @property
     def store_connection(self):
         return self.store
@@ -320,11 +316,11 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):
         return documents, keys
 
 
-class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):
+class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
     pass
 
 
-class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):
+class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]
     pass
 
 

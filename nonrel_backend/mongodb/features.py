@@ -28,7 +28,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
         return self.connection.has_transactions
 
     @property
-    def uses_savepoints(self) -> bool:
+    def uses_savepoints(self) -> bool:  # type: ignore[override]
         return self.supports_transactions
 
     @property

@@ -82,7 +82,7 @@ class Pipeline:
         return name
 
     def sorting(self) -> dict[str, int]:
-        sort = {}
+        sort: dict[str, int] = {}
         for ordering in self.grouping.ordering:
             if (
                 type(ordering) is not OrderBy

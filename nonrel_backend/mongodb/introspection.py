@@ -1,17 +1,20 @@
 """What collections, columns and indexes a database has."""
 
 from collections import namedtuple
+from typing import Any
 
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo
 from django.db.models import Index
 
 from ..introspection import NonrelDatabaseIntrospection
+from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
 from .metadata import columns_of
-from .keys import COLLECTION as SEQUENCES
 
-FieldInfo = namedtuple("FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type"))
+FieldInfo: Any = namedtuple(  # type: ignore[misc]
+    "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type")
+)
 
 
 class DatabaseIntrospection(NonrelDatabaseIntrospection):
@@ -81,7 +84,9 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
                 names,
                 unique=bool(index.get("unique")),
                 index=True,
-                orders=["DESC" if way == -1 else "ASC" for way in index["key"].values()],
+                orders=[
+                    "DESC" if way == -1 else "ASC" for way in index["key"].values()
+                ],
                 type=Index.suffix,
             )
         for column in columns:

@@ -136,7 +136,9 @@ def pattern(leaf: Leaf, key: str) -> dict[str, Any]:
     if leaf.lookup_type in ("regex", "iregex"):
         expression = text
         if not SAFE_REGEX.fullmatch(text):
-            raise NotSupportedError("MongoDB reads this regular expression its own way.")
+            raise NotSupportedError(
+                "MongoDB reads this regular expression its own way."
+            )
     else:
         expression = PATTERNS[leaf.lookup_type](escape(text))
     options = "i" if leaf.lookup_type in CASELESS else ""

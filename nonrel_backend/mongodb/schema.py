@@ -19,7 +19,6 @@ from ..schema import NonrelSchemaEditor
 from . import metadata
 from .types import to_bson
 
-
 # Django's own text for a table, as its tests and some projects execute it.
 DROP_TABLE = re.compile(r'DROP TABLE "(?P<table>[^"]+)"(?: CASCADE)?;?')
 
@@ -495,7 +494,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             )
 
     def add_index(self, model, index):
-        if index.contains_expressions and not self.connection.features.supports_expression_indexes:
+        if (
+            index.contains_expressions
+            and not self.connection.features.supports_expression_indexes
+        ):
             return None
         options = {}
         if index.condition is not None:
@@ -555,7 +557,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             part = partial_leaf(leaf)
             if part is None:
                 return None
-            key = self.key(model, leaf.column.name)
+            key = self.key(model, leaf.column.name)  # type: ignore[union-attr]
             partial.setdefault(key, {}).update(part)
         return partial
 
@@ -570,7 +572,7 @@ PARTIAL_OPERATORS = {
 }
 
 
-def partial_leaf(leaf) -> dict[str, Any] | None:
+def partial_leaf(leaf: Any) -> dict[str, Any] | None:
     if not isinstance(leaf, Leaf) or isinstance(leaf.value, Column):
         return None
     if leaf.lookup_type == "isnull":

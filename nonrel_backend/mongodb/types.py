@@ -101,8 +101,7 @@ def json_key(key: Any) -> str:
         return JSON_KEYS[key]
     if not isinstance(key, (str, int, float)):
         raise TypeError(
-            "keys must be str, int, float, bool or None, "
-            f"not {type(key).__name__}"
+            f"keys must be str, int, float, bool or None, not {type(key).__name__}"
         )
     text = to_string(key)
     if "\0" in text:

@@ -66,11 +66,14 @@ def refuse_duplicates(connection, table: str, documents: list[Document]) -> None
         if not wanted:
             continue
         if len(keys) == 1:
-            filter_ = {keys[0]: {"$in": [values[0] for values in wanted]}}
+            filter_: Document = {keys[0]: {"$in": [values[0] for values in wanted]}}
         else:
             filter_ = {
                 "$or": [
-                    {key: {"$eq": value} for key, value in zip(keys, values, strict=True)}
+                    {
+                        key: {"$eq": value}
+                        for key, value in zip(keys, values, strict=True)
+                    }
                     for values in wanted
                 ]
             }
@@ -114,7 +117,9 @@ def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
         found: list = [(("_id",), None)]
         for index in connection.database[table].list_indexes():
             if index.get("unique"):
-                found.append((tuple(index["key"]), index.get("partialFilterExpression")))
+                found.append(
+                    (tuple(index["key"]), index.get("partialFilterExpression"))
+                )
         known[table] = found
     return known[table]
 
@@ -184,9 +189,11 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
         if unique and connection.has_transactions:
             with connection.connection.start_session() as session:
                 return session.with_transaction(
-                    lambda session: collection.update_many(
-                        filter_, update, session=session
-                    ).matched_count
+                    lambda session: (
+                        collection.update_many(
+                            filter_, update, session=session
+                        ).matched_count
+                    )
                 )
         return collection.update_many(filter_, update).matched_count
     if unique:
@@ -194,9 +201,9 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
     if transaction.records:
         remember(connection, table, filter_)
     return transaction.run(
-        lambda session: collection.update_many(
-            filter_, update, session=session
-        ).matched_count,
+        lambda session: (
+            collection.update_many(filter_, update, session=session).matched_count
+        ),
         writes=True,
     )
 
@@ -277,7 +284,10 @@ def remember(connection, table: str, filter_: Document) -> None:
 
 
 def update_keys(
-    connection, table: str, updates: list[tuple[Any, Any]], guard: Document | None = None
+    connection,
+    table: str,
+    updates: list[tuple[Any, Any]],
+    guard: Document | None = None,
 ) -> int:
     """Update documents by `_id`, [(key, update)]; return how many matched."""
     collection = connection.database[table]
@@ -291,9 +301,9 @@ def update_keys(
         if len(requests) > 1 and connection.has_transactions:
             with connection.connection.start_session() as session:
                 return session.with_transaction(
-                    lambda session: collection.bulk_write(
-                        requests, session=session
-                    ).matched_count
+                    lambda session: (
+                        collection.bulk_write(requests, session=session).matched_count
+                    )
                 )
         return collection.bulk_write(requests).matched_count
     touched = {key for _, update in updates for key in touched_keys(update)}

@@ -1,7 +1,7 @@
 """The WHERE tree as AND and OR over lookups on columns, in negation normal form."""
 
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,6 @@ class Node:
     children: tuple["Condition", ...]
 
 
-Condition = Union[Leaf, Node]
+Condition: TypeAlias = Leaf | Node
 TRUE = Node("AND", ())
 FALSE = Node("OR", ())

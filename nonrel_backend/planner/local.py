@@ -16,7 +16,7 @@ from django.db.backends.sqlite3 import base as sqlite3_base
 from django.utils import timezone
 from django.utils.duration import duration_microseconds
 
-from ..query import MISSING, Json
+from ..query import Json
 
 # SQLite computes with doubles: this many digits survive the way there and back.
 EXACT_DIGITS = 15
@@ -76,10 +76,10 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
     operators = {
         **sqlite3_base.DatabaseWrapper.operators,
         "iexact": "= NONREL_FOLD(%s)",
-        **{
-            lookup: "LIKE NONREL_FOLD(%s) ESCAPE '\\'"
-            for lookup in ("icontains", "istartswith", "iendswith")
-        },
+        **dict.fromkeys(
+            ("icontains", "istartswith", "iendswith"),
+            "LIKE NONREL_FOLD(%s) ESCAPE '\\'",
+        ),
     }
     pattern_ops = {
         lookup: pattern.replace("UPPER(", "NONREL_FOLD(")

@@ -1,10 +1,9 @@
-"""The plans: native, joined, streamed and local; each runs itself and says what it did."""
+"""The plans: native, counted, grouped, local and streamed; each runs itself."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..query import NonrelQuery
 from .conditions import Column, Condition, Leaf
 from .scans import CHUNK, Guard, key_batches, local_rows, new_query, push, python_rows
 from .uses import Edge, Use
@@ -59,9 +58,7 @@ class NativePlan:
         yield from self.stitched_chunks()
 
     def row(self, base: list) -> list:
-        return [
-            base[item] if type(item) is int else item.value for item in self.output
-        ]
+        return [base[item] if type(item) is int else item.value for item in self.output]
 
     def stitched_chunks(self) -> Iterator[list]:
         """Base rows with the limit natively; should one lack a required relation,
@@ -92,7 +89,7 @@ class NativePlan:
 
     def stitch(self, chunk: list[list]) -> list[list]:
         """The chunk's rows with those of the relations, in the order of output."""
-        sides: list[dict[str, list]] = [{self.base_alias: row} for row in chunk]
+        sides: list[dict[str, Any]] = [{self.base_alias: row} for row in chunk]
         columns = {self.base_alias: [each.column for each in self.fields]}
         for stitch in self.stitches:
             index = columns[stitch.parent_alias].index(stitch.parent_column)
@@ -140,7 +137,7 @@ class NativePlan:
                 row.append(item.value)
         return row
 
-    query: NonrelQuery | None = None
+    query: Any = None
 
     def text(self) -> str:
         limits = f" rows {self.low} to {self.high}" if self.high is not None else ""
@@ -254,8 +251,7 @@ class LocalPlan:
         restricted = [
             len(self.keys[id(edge.source), edge.source_column])
             for edge in self.edges
-            if edge.target is use
-            and (id(edge.source), edge.source_column) in self.keys
+            if edge.target is use and (id(edge.source), edge.source_column) in self.keys
         ]
         own = use.cost()
         return min([own, *(1 + keys / 1000 for keys in restricted)])
@@ -283,7 +279,6 @@ class LocalPlan:
         fields = [table.fields[column] for column in columns]
         if not conditions:
             self.loaded.add(use.table)
-        *plain, last = conditions or [None]
         long_in = [each for each in conditions if _is_long(each)]
         splitting = long_in[0] if long_in else None
         plain = [each for each in conditions if each is not splitting]
@@ -293,9 +288,7 @@ class LocalPlan:
             push(query, plain if part is None else [part, *plain])
             if self.lock and use is self.uses[0]:
                 query.lock()
-            rows = self.guard(
-                local_rows(query, fields, self.store.timezone), query
-            )
+            rows = self.guard(local_rows(query, fields, self.store.timezone), query)
             self.insert(
                 use.table, columns, self.watched(rows, use, columns, wanted, shared)
             )
@@ -424,7 +417,7 @@ class StreamPlan:
                 self.sql,
                 self.params,
                 {table.name: table},
-                lambda reads, insert: insert(table.name, columns, batch),
+                lambda reads, insert, rows=batch: insert(table.name, columns, rows),
             )
             dropped, rows = min(skip, len(rows)), rows[skip:]
             skip -= dropped

@@ -163,9 +163,9 @@ class NativePlanner:
     def translate(self, child) -> tuple[str, Condition]:
         for alias in (self.base, *self.joins):
             try:
-                condition = Translator(self.store, alias, self.subquery_values).condition(
-                    child
-                )
+                condition = Translator(
+                    self.store, alias, self.subquery_values
+                ).condition(child)
             except Untranslatable:
                 continue
             if alias != self.base and not self.inner(alias):
@@ -353,7 +353,11 @@ class NativePlanner:
     def ordering(self) -> list[tuple[str, bool]]:
         found = []
         for ordering, _ in self.order_by:
-            if type(ordering) is not OrderBy or ordering.nulls_first or ordering.nulls_last:
+            if (
+                type(ordering) is not OrderBy
+                or ordering.nulls_first
+                or ordering.nulls_last
+            ):
                 raise NotNative
             expression = source(ordering.expression)
             if type(expression) is Value:

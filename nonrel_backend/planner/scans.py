@@ -37,7 +37,9 @@ def push(query: NonrelQuery, conditions: Iterable[Condition]) -> list[Condition]
 def readers(query: NonrelQuery, fields) -> list[Callable | None]:
     """For each field, what makes a stored value a Python value (None: nothing)."""
     compiler = query.compiler
-    return [compiler.from_db_converter(field.db_type(query.connection)) for field in fields]
+    return [
+        compiler.from_db_converter(field.db_type(query.connection)) for field in fields
+    ]
 
 
 def python_rows(
@@ -55,9 +57,7 @@ def python_rows(
         (key,) = keys
         rows = ([document.get(key)] for document in query.fetch(low, high))
     else:
-        rows = (
-            [*map(document.get, keys)] for document in query.fetch(low, high)
-        )
+        rows = ([*map(document.get, keys)] for document in query.fetch(low, high))
     for chunk in batches(rows, CHUNK):
         for index, convert in converting:
             for row in chunk:

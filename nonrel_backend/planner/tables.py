@@ -1,21 +1,23 @@
 """Which models stand behind the tables that a query names."""
 
+from typing import Any
+
 from django.apps import apps
 from django.db.models.expressions import Subquery
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
 
 
-def registered_models() -> dict[str, type]:
+def registered_models() -> dict[str, Any]:
     """{table: model} of every concrete model of the project, through models too."""
-    found = {}
+    found: dict[str, Any] = {}
     for model in apps.get_models(include_auto_created=True, include_swapped=True):
         if not model._meta.proxy:
             found.setdefault(model._meta.db_table, model)
     return found
 
 
-def model_of_table(model: type, table: str) -> type | None:
+def model_of_table(model: Any, table: str) -> Any:
     """The model of a table, among the parents of `model`, then all it can refer to."""
     related = model._meta.apps.get_models(include_auto_created=True)
     for other in (*model._meta.all_parents, *related):
@@ -33,15 +35,14 @@ def tables_that_refer_to(tables) -> set[str]:
             model._meta.db_table
             for model in registered_models().values()
             for field in model._meta.local_concrete_fields
-            if field.remote_field
-            and field.remote_field.model._meta.db_table in waiting
+            if field.remote_field and field.remote_field.model._meta.db_table in waiting
         }
         waiting = step - found
         found |= step
     return found
 
 
-def model_of_join(join) -> type | None:
+def model_of_join(join) -> Any:
     """The model whose table a Join brings in."""
     field = join.join_field
     for owner in (field.related_model, field.model, *_ends(join)):

@@ -75,10 +75,10 @@ def uses_of(store, main: Query) -> tuple[list[Use], list[Edge]]:
             by_alias.setdefault(use.alias, []).append(use)
     edges: list[Edge] = []
     for query in queries:
-        uses = found.get(id(query))
-        if uses:
-            edges += _join_edges(store, query, uses)
-            edges += _condition_edges(store, query, uses, by_alias, found)
+        mine = found.get(id(query))
+        if mine:
+            edges += _join_edges(store, query, mine)
+            edges += _condition_edges(store, query, mine, by_alias, found)
     return [use for uses in found.values() for use in uses.values()], edges
 
 
@@ -187,6 +187,4 @@ def _subquery_edges(store, child, uses, found) -> list[Edge]:
     if type(selected) is not Col or selected.alias not in inner_uses:
         return []
     source = inner_uses[selected.alias]
-    return [
-        Edge(source, selected.target.column, use, _column(store, child.lhs.target))
-    ]
+    return [Edge(source, selected.target.column, use, _column(store, child.lhs.target))]
