@@ -290,8 +290,9 @@ class RawShop:
         name = data.genre_row(1 + turn % data.GENRES)["name"]
         genre = self.genres.find_one({"name": name}, {"_id": 1})
         links = self.links.find({"genre_id": genre["_id"]}, {"book_id": 1, "_id": 0})
-        keys = [each["book_id"] for each in links.sort("book_id").limit(50)]
-        return list(self.books.find({"_id": {"$in": keys}}).sort("_id"))
+        # All of them: a link may lead to a book that is not there any more.
+        keys = [each["book_id"] for each in links]
+        return list(self.books.find({"_id": {"$in": keys}}).sort("_id").limit(50))
 
     def m2m_manager_all(self, turn):
         links = self.links.find({"book_id": 7}, {"genre_id": 1, "_id": 0})
