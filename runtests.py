@@ -7,6 +7,7 @@ runtests.py django [APP ...] [--backend mongodb] [--quick] [--parallel N]
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -118,6 +119,8 @@ def summary(results: list[AppResult], folder: Path, seconds: float) -> int:
 
 
 if __name__ == "__main__":
+    # Ended from outside, it still stops the server that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if sys.argv[1:2] == ["django"]:
         sys.exit(run_django(sys.argv[2:]))
     sys.exit(run_own(sys.argv[1:]))

@@ -1,6 +1,7 @@
 """`make demo`: start the store, migrate, load the atlas, take the tour (and serve)."""
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -47,4 +48,5 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

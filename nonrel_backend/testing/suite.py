@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,6 +103,7 @@ class Suite:
         self.backend = backend
         self.timeout = timeout
         self.parallel = parallel
+        self.running: set[subprocess.Popen[bytes]] = set()
         self.tests = fetch_suite(cache)
         self.folder = (cache / "django-suite" / backend).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -120,9 +122,15 @@ class Suite:
         order = sorted(
             apps, key=lambda app: LONGEST.index(app) if app in LONGEST else 99
         )
-        with ThreadPoolExecutor(self.parallel) as pool:
+        pool = ThreadPoolExecutor(self.parallel)
+        try:
             for future in as_completed([pool.submit(self.run_app, a) for a in order]):
                 yield future.result()
+        finally:
+            # Interrupted or not, nothing of it goes on running.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(self.running):
+                end(process)
 
     def run_app(self, app: str) -> AppResult:
         record = self.folder / f"{app}.json"
@@ -161,13 +169,22 @@ class Suite:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            self.running.add(process)
             try:
                 code = process.wait(self.timeout)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                end(process)
                 return f"still running after {self.timeout:.0f} seconds"
+            finally:
+                self.running.discard(process)
         return f"ended with code {code} before its tests were counted"
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and those that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def total(results: Sequence[AppResult]) -> dict[str, int]:

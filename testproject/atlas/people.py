@@ -21,7 +21,7 @@ LAST = (
     "Abe Banerjee Cruz Dubois Eriksson Ferrari García Haddad Ito Jansen Kowalski Lund "
     "Mbeki Nowak Okafor Petrov Quispe Rossi Silva Tanaka Usman Vargas Weber Yıldız"
 ).split()
-FIRST_DAY = datetime.datetime(2015, 1, 1, 12, tzinfo=datetime.timezone.utc)
+FIRST_DAY = datetime.datetime(2015, 1, 1, 12, tzinfo=datetime.UTC)
 
 
 def tags() -> list[Tag]:

@@ -1,0 +1,45 @@
+"""The servers that tests start are real, alone or as a replica set."""
+
+import pytest
+from pymongo import MongoClient
+
+from nonrel_backend.testing import servers
+from nonrel_backend.testing.servers import MongoReplicaSet, MongoServer, ServerError
+
+
+def test_a_server_takes_transactions_and_leaves_nothing_behind():
+    with MongoServer() as server:
+        folder = server.folder
+        with MongoClient(server.uri) as client, client.start_session() as session:
+            session.with_transaction(
+                lambda session: client.shop.items.insert_one({}, session=session)
+            )
+            assert client.shop.items.count_documents({}) == 1
+    assert not folder.exists()
+
+
+def test_a_killed_server_comes_back_with_its_data():
+    with MongoServer() as server:
+        with MongoClient(server.uri) as client:
+            client.shop.items.insert_one({"_id": 1})
+            server.kill()
+            server.start()
+            assert client.shop.items.find_one() == {"_id": 1}
+
+
+def test_a_standalone_server_is_in_no_replica_set():
+    with MongoServer(replset=None) as server, MongoClient(server.uri) as client:
+        assert "setName" not in client.admin.command("hello")
+
+
+def test_a_replica_set_elects_another_primary_when_its_own_steps_down():
+    with MongoReplicaSet() as cluster:
+        old = cluster.step_down()
+        assert cluster.wait_for_primary() is not old
+
+
+def test_without_any_mongod_the_error_says_what_to_do(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(servers, "WHEEL_BINARY", servers.Path("nowhere"))
+    with pytest.raises(ServerError, match="MONGODB_URI"):
+        servers.mongod_binary()

@@ -1,0 +1,84 @@
+"""Tests are counted by outcome, subtests as one, skips by whose list they are on."""
+
+import unittest
+
+from nonrel_backend.testing.recorder import record
+from nonrel_backend.testing.suite import COLUMNS, AppResult, page, table
+
+
+class Sample(unittest.TestCase):
+    def test_passes(self):
+        pass
+
+    def test_fails_in_two_subtests(self):
+        for number in range(2):
+            with self.subTest(number=number):
+                self.fail()
+
+    def test_is_an_error(self):
+        raise KeyError
+
+    @unittest.skip("MongoDB has no triggers.")
+    def test_is_on_our_list(self):
+        pass
+
+    @unittest.skip("another reason")
+    def test_is_on_no_list(self):
+        pass
+
+    @unittest.expectedFailure
+    def test_is_expected_to_fail(self):
+        self.fail()
+
+
+class Broken(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        raise KeyError
+
+    def test_never_runs(self):
+        pass
+
+
+# Not for pytest: these are run below.
+Sample.__test__ = Broken.__test__ = False
+
+
+def run(*cases):
+    suite = unittest.TestSuite(
+        unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in cases
+    )
+    result = unittest.TestResult()
+    suite.run(result)
+    return record(result, {"MongoDB has no triggers."})
+
+
+def test_each_outcome_is_counted_once():
+    counts = run(Sample)
+    assert {key: counts[key] for key in COLUMNS} == {
+        "tests": 6,
+        "passed": 1,
+        "failed": 1,
+        "errors": 1,
+        "skipped_by_list": 1,
+        "skipped_by_features": 1,
+        "expected_failures": 1,
+    }
+    assert [line.split()[0] for line in counts["wrong"]] == ["FAIL", "ERROR"]
+    assert counts["listed_reasons"] == {"MongoDB has no triggers.": 1}
+
+
+def test_a_class_that_cannot_be_set_up_is_an_error_of_no_test():
+    counts = run(Broken)
+    assert (counts["tests"], counts["passed"], counts["errors"]) == (0, 0, 1)
+
+
+def test_the_table_adds_up():
+    results = [
+        AppResult("update", dict.fromkeys(COLUMNS, 2)),
+        AppResult("basic", dict.fromkeys(COLUMNS, 1), reasons={"no triggers": 1}),
+    ]
+    lines = table(results).splitlines()
+    assert [line.split()[1] for line in lines[2:]] == ["basic", "update", "total"]
+    assert lines[-1].replace(" ", "") == "|total|3|3|3|3|3|3|3|"
+    assert "* 1: no triggers" in page("mongodb", results, 1.0)
