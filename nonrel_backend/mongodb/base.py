@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import NotSupportedError, OperationalError
+from django.db import NotSupportedError, OperationalError, ProgrammingError
 from django.utils.functional import cached_property
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -13,6 +13,7 @@ from pymongo.errors import ConfigurationError, PyMongoError
 
 from ..base import NonrelDatabaseWrapper
 from ..cursor import Statement
+from . import writes
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .errors import translate
@@ -144,6 +145,21 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return True
 
     # --- transactions ---
+
+    def require_table(self, table: str) -> None:
+        """Raise ProgrammingError for a collection that is not there.
+
+        MongoDB itself would answer as if it were empty, and make it at a write.
+        """
+        known = self.sequences.indexes
+        if table not in known:
+            writes.unique_indexes(self, table)
+        if known[table] is None:
+            del known[table]
+            raise ProgrammingError(
+                f"no such table: {table} (the database has no collection of that "
+                "name; run migrate)"
+            )
 
     @property
     def session(self):

@@ -80,6 +80,7 @@ class BackendQuery(NonrelQuery):
 
         cursor, first = self.connection.statement(find)
         if first is None:
+            self.connection.require_table(self.table)
             return
         pk_column = self.pk_column
         if pk_column is None or "_id" not in first:

@@ -7,7 +7,7 @@ from pymongo.errors import PyMongoError
 from ..creation import NonrelDatabaseCreation
 
 # How long a TestCase may keep its transaction open.
-TEST_TRANSACTION_SECONDS = 24 * 3600
+TEST_TRANSACTION_SECONDS = 3600
 
 
 class DatabaseCreation(NonrelDatabaseCreation):

@@ -10,7 +10,7 @@ from django.db.models import Index
 from ..introspection import NonrelDatabaseIntrospection
 from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
-from .metadata import columns_of
+from .metadata import checks_of, columns_of
 
 FieldInfo: Any = namedtuple(  # type: ignore[misc]
     "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type")
@@ -37,7 +37,7 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
                 column.get("decimal_places"),
                 column["null"],
                 column.get("default"),
-                None,
+                column.get("collation"),
                 column["pk"],
                 column["internal_type"],
             )
@@ -89,12 +89,8 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
                 ],
                 type=Index.suffix,
             )
-        for column in columns:
-            if column.get("references"):
-                table, name = column["references"]
-                found[f"{table_name}_{column['name']}_fk"] = constraint(
-                    [column["name"]], foreign_key=(table, name)
-                )
+        for check in checks_of(self.connection, table_name):
+            found[check["name"]] = constraint(check["columns"], check=True)
         return found
 
 

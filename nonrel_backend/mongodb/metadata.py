@@ -16,6 +16,7 @@ def describe(field, connection) -> dict[str, Any]:
         "max_length": field.max_length,
         "max_digits": getattr(field, "max_digits", None),
         "decimal_places": getattr(field, "decimal_places", None),
+        "collation": getattr(field, "db_collation", None),
     }
     if field.remote_field and getattr(field, "db_constraint", False):
         target = field.target_field
@@ -48,8 +49,8 @@ def remember(connection, model) -> None:
 
 
 def remember_columns(connection, table: str, columns: list[dict[str, Any]]) -> None:
-    connection.database[COLLECTION].replace_one(
-        {"_id": table}, {"columns": columns}, upsert=True
+    connection.database[COLLECTION].update_one(
+        {"_id": table}, {"$set": {"columns": columns}}, upsert=True
     )
 
 
@@ -60,7 +61,28 @@ def forget(connection, table: str) -> None:
 def rename(connection, old: str, new: str) -> None:
     found = connection.database[COLLECTION].find_one_and_delete({"_id": old})
     if found:
-        remember_columns(connection, new, found["columns"])
+        connection.database[COLLECTION].replace_one(
+            {"_id": new}, {**found, "_id": new}, upsert=True
+        )
+
+
+def remember_check(connection, table: str, name: str, columns: list[str]) -> None:
+    connection.database[COLLECTION].update_one(
+        {"_id": table},
+        {"$push": {"checks": {"name": name, "columns": columns}}},
+        upsert=True,
+    )
+
+
+def forget_check(connection, table: str, name: str) -> None:
+    connection.database[COLLECTION].update_one(
+        {"_id": table}, {"$pull": {"checks": {"name": name}}}
+    )
+
+
+def checks_of(connection, table: str) -> list[dict[str, Any]]:
+    found = connection.database[COLLECTION].find_one({"_id": table}) or {}
+    return found.get("checks", [])
 
 
 SAMPLED_TYPES: dict[str, tuple[str, str]] = {

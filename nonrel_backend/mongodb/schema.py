@@ -9,8 +9,9 @@ from django.db import (
     NotSupportedError,
     ProgrammingError,
 )
-from django.db.models import CompositePrimaryKey, UniqueConstraint
+from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
 from django.db.models.sql.query import Query
+from django.db.transaction import TransactionManagementError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ..planner.conditions import Column, Leaf, Node
@@ -51,6 +52,11 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             raise self.connection.translate_error(error) from error
 
     def execute(self, sql, params=()):
+        if self.connection.in_atomic_block and not self.collect_sql:
+            raise TransactionManagementError(
+                "Executing DDL statements while in a transaction on databases that "
+                "can't perform a rollback is prohibited."
+            )
         dropped = DROP_TABLE.fullmatch(str(sql))
         if dropped:
             self.do(str(sql), self.drop_table, dropped["table"])
@@ -279,6 +285,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
     def rename_key(self, table: str, old_key: str, new_key: str) -> None:
         """Rename a key, with the indexes that hold it; `_id` is copied instead."""
         collection = self.database[table]
+        waiting = []
         for name, index in self.indexes(table).items():
             if old_key in index["key"]:
                 options = {
@@ -298,7 +305,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                         (new_key if key == old_key else key, way)
                         for key, way in index["key"].items()
                     ]
-                    self.waiting_indexes.append((table, keys, name, options))
+                    waiting.append((keys, name, options))
         if old_key == "_id":
             self.do(
                 f'db["{table}"].updateMany({{}}, [{{$set: {{"{new_key}": "$_id"}}}}])',
@@ -321,11 +328,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                 {},
                 {"$rename": {old_key: new_key}},
             )
-        waiting, self.waiting_indexes = self.waiting_indexes, []
-        for table, keys, name, options in waiting:
+        for keys, name, options in waiting:
             self.create_index(table, keys, name, **options)
-
-    waiting_indexes: list = []
 
     def replace_keys(self, table: str, key: str) -> None:
         collection = self.database[table]
@@ -520,8 +524,11 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         self.add_index(model, new_index)
 
     def add_constraint(self, model, constraint):
+        if isinstance(constraint, CheckConstraint):
+            self.add_check(model, constraint)
+            return
         if not isinstance(constraint, UniqueConstraint):
-            return  # checks are the toolkit's, at every write
+            return
         if constraint.contains_expressions or constraint.deferrable:
             return
         condition = None
@@ -535,7 +542,34 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         fields = [model._meta.get_field(name) for name in constraint.fields]
         self.create_unique(model, fields, constraint.name, condition)
 
+    def add_check(self, model, constraint) -> None:
+        """Checked by the toolkit at every write; here for the rows there are."""
+        if self.collect_sql:
+            return
+        names = {
+            str(name).split("__")[0]
+            for name in constraint.condition.referenced_base_fields
+        }
+        columns = [
+            field.column
+            for field in model._meta.local_concrete_fields
+            if field.name in names or (field.primary_key and "pk" in names)
+        ]
+        rows = model._base_manager.using(self.connection.alias)
+        if self.has_rows(model) and rows.exclude(constraint.condition).exists():
+            raise IntegrityError(f"CHECK constraint failed: {constraint.name}")
+        metadata.remember_check(
+            self.connection, model._meta.db_table, constraint.name, columns
+        )
+
+    def has_rows(self, model) -> bool:
+        return self.database[model._meta.db_table].find_one({}, {"_id": 1}) is not None
+
     def remove_constraint(self, model, constraint):
+        if isinstance(constraint, CheckConstraint) and not self.collect_sql:
+            metadata.forget_check(
+                self.connection, model._meta.db_table, constraint.name
+            )
         if isinstance(constraint, UniqueConstraint):
             if constraint.name in self.indexes(model._meta.db_table):
                 self.drop_index(model._meta.db_table, constraint.name)

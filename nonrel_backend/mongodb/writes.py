@@ -13,6 +13,7 @@ Document = dict[str, Any]
 
 def insert_documents(connection, table: str, documents: list[Document]) -> None:
     """Store all documents or none; IntegrityError for a duplicate key."""
+    connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
     if not transaction.is_open:
@@ -113,9 +114,10 @@ def duplicate_message(table: str, keys, values) -> str:
 def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
     """[(document keys, partial filter or None)] of the unique indexes, `_id` first."""
     known = connection.sequences.indexes
-    if table not in known:
-        found: list = [(("_id",), None)]
-        for index in connection.database[table].list_indexes():
+    if table not in known or known[table] is None:
+        indexes = list(connection.database[table].list_indexes())
+        found: list | None = [(("_id",), None)] if indexes else None
+        for index in indexes:
             if index.get("unique"):
                 found.append(
                     (tuple(index["key"]), index.get("partialFilterExpression"))

@@ -290,9 +290,11 @@ class LocalEngine:
             reads[table.name] = {}
 
     def named_table(self, name: str) -> LocalTable | None:
-        from .tables import registered_models
+        from .tables import model_from_store, registered_models
 
-        model = registered_models().get(name) if name else None
+        if not name:
+            return None
+        model = registered_models().get(name) or model_from_store(self.store, name)
         return None if model is None else self.table(model._meta)
 
     def known_table(self, name: str) -> LocalTable:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.apps import apps
+from django.apps.registry import Apps
+from django.db import models
 from django.db.models.expressions import Subquery
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
@@ -60,6 +62,28 @@ def _ends(join):
         for field in pair:
             if hasattr(field, "model"):
                 yield field.model
+
+
+def model_from_store(store, table: str) -> Any:
+    """A model of a table that no model of the project has, as the store knows it."""
+    introspection = store.introspection
+    if table not in introspection.table_names():
+        return None
+    keys = introspection.get_primary_key_columns(None, table)
+    attributes: dict[str, Any] = {"__module__": __name__}
+    for row in introspection.get_table_description(None, table):
+        kind = introspection.get_field_type(row.type_code, row)
+        options = {"db_column": row.name, "null": row.null_ok}
+        if row.name in keys and len(keys) == 1:
+            options = {"db_column": row.name, "primary_key": True}
+        if kind == "DecimalField":
+            options["max_digits"] = row.precision
+            options["decimal_places"] = row.scale
+        attributes[f"column_{len(attributes)}"] = getattr(models, kind)(**options)
+    attributes["Meta"] = type(
+        "Meta", (), {"apps": Apps(), "app_label": "nonrel_backend", "db_table": table}
+    )
+    return type("StoredTable", (models.Model,), attributes)
 
 
 def queries_within(node, seen: set | None = None):
