@@ -1,6 +1,10 @@
 """Schema changes on MongoDB: collections, indexes, documents brought along."""
 
+import logging
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import (
@@ -20,8 +24,20 @@ from ..schema import NonrelSchemaEditor
 from . import metadata
 from .types import to_bson
 
+logger = logging.getLogger("django.db.backends.schema")
 # Django's own text for a table, as its tests and some projects execute it.
-DROP_TABLE = re.compile(r'DROP TABLE "(?P<table>[^"]+)"(?: CASCADE)?;?')
+DROP_TABLE = re.compile(r'DROP TABLE "?(?P<table>[^" ]+)"?(?: CASCADE)?;?')
+
+
+@dataclass
+class Command:
+    """One change of the schema; its text is for people, and for sqlmigrate."""
+
+    text: str
+    work: Callable[[], Any]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class DatabaseSchemaEditor(NonrelSchemaEditor):
@@ -39,32 +55,39 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     def do(self, text: str, work, *arguments, **options) -> Any:
         """Run one store command, or only note its text for sqlmigrate."""
-        if self.collect_sql:
-            self.collected_sql.append(text)
+        return self.execute(Command(text, partial(work, *arguments, **options)), None)
+
+    def execute(self, sql, params=()):
+        if not isinstance(sql, Command):
+            self.execute_text(str(sql))
             return None
+        if self.collect_sql:
+            self.collected_sql.append(str(sql))
+            return None
+        logger.debug("%s", sql, extra={"params": params, "sql": str(sql)})
         self.connection.before_ddl()
         self.connection.sequences.indexes.clear()
         try:
-            return work(*arguments, **options)
+            return sql.work()
         except DuplicateKeyError as error:
-            raise IntegrityError(f"{text}: {error}") from error
+            raise IntegrityError(f"{sql}: {error}") from error
         except PyMongoError as error:
             raise self.connection.translate_error(error) from error
 
-    def execute(self, sql, params=()):
+    def execute_text(self, sql: str) -> None:
+        """Run SQL: the one kind that MongoDB can carry out is DROP TABLE."""
         if self.connection.in_atomic_block and not self.collect_sql:
             raise TransactionManagementError(
                 "Executing DDL statements while in a transaction on databases that "
                 "can't perform a rollback is prohibited."
             )
-        dropped = DROP_TABLE.fullmatch(str(sql))
-        if dropped:
-            self.do(str(sql), self.drop_table, dropped["table"])
-            return
-        raise NotSupportedError(
-            f"MongoDB cannot run the SQL {str(sql)[:80]!r} of a migration. Use "
-            "RunPython, or the schema editor's own methods."
-        )
+        dropped = DROP_TABLE.fullmatch(sql)
+        if not dropped:
+            raise NotSupportedError(
+                f"MongoDB cannot run the SQL {sql[:80]!r} of a migration. Use "
+                "RunPython, or the schema editor's own methods."
+            )
+        self.do(sql, self.drop_table, dropped["table"])
 
     @property
     def database(self):
@@ -87,7 +110,9 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         if not self.collect_sql and table in self.database.list_collection_names():
             raise ProgrammingError(f'table "{table}" already exists')
         self.do(
-            f'db.createCollection("{table}")', self.database.create_collection, table
+            f'CREATE TABLE "{table}" -- db.createCollection("{table}")',
+            self.database.create_collection,
+            table,
         )
         self.remember(model)
         for field in meta.local_concrete_fields:
@@ -107,7 +132,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             if field.remote_field.through._meta.auto_created:
                 self.delete_model(field.remote_field.through)
         table = model._meta.db_table
-        self.do(f'db["{table}"].drop()', self.drop_table, table)
+        self.do(f'DROP TABLE "{table}" -- db["{table}"].drop()', self.drop_table, table)
 
     def alter_db_table(self, model, old_db_table, new_db_table):
         if old_db_table == new_db_table:

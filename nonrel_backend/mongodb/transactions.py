@@ -159,7 +159,7 @@ class Transaction:
         self.marks[sid] = len(self.undo)
 
     def rollback_to(self, sid: str) -> None:
-        mark = self.marks.get(sid, 0)
+        mark = self.mark(sid)
         if len(self.undo) > mark:
             session = self.session()
             try:
@@ -171,8 +171,14 @@ class Transaction:
             name: position for name, position in self.marks.items() if position <= mark
         }
 
+    def mark(self, sid: str) -> int:
+        if sid not in self.marks:
+            raise OperationalError(f"no such savepoint: {sid}")
+        return self.marks[sid]
+
     def release(self, sid: str) -> None:
-        self.marks.pop(sid, None)
+        self.mark(sid)
+        del self.marks[sid]
         if not self.marks:
             self.undo.clear()
 
