@@ -242,4 +242,7 @@ def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
         lines += ["## Skipped by our list", ""]
         lines += [f"* {count}: {reason}" for reason, count in sorted(reasons.items())]
         lines.append("")
+    wrong = [line for result in results for line in result.wrong]
+    if wrong:
+        lines += ["## Not passing", "", *(f"* {line}" for line in sorted(wrong)), ""]
     return "\n".join(lines)
