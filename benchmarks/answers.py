@@ -1,7 +1,7 @@
 """Answers of different backends in one form, so that they can be compared."""
 
 import hashlib
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,11 +39,7 @@ def plain(value: Any) -> Any:
 
 
 def moment(value: datetime) -> str:
-    return (
-        value.replace(tzinfo=value.tzinfo or timezone.utc)
-        .astimezone(timezone.utc)
-        .isoformat()
-    )
+    return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC).isoformat()
 
 
 def decimal(value: Decimal) -> str:

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 FIRST_YEAR, YEARS = 1525, 500
-FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=timezone.utc)
+FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 COUNTRIES = 200
 GENRES = 20
 SHELVES = 10
