@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
 from django.db.models import CheckConstraint
 from django.db.models.expressions import Value
 from django.db.models.sql.query import Query
@@ -113,7 +113,12 @@ class RowChecks:
                 [[to_local(row.get(each), zone) for each in fields] for row in rows],
             )
 
-        found = engine.run(sql, params, {table.name: table}, load)
+        try:
+            found = engine.run(sql, params, {table.name: table}, load)
+        except OverflowError as error:
+            raise DataError(
+                f"A number for {self.meta.db_table} has more than 64 bits."
+            ) from error
         for row, values in zip(rows, found, strict=True):
             for field, value in zip(self.generated, values, strict=False):
                 row[field] = self.python_value(field, value)

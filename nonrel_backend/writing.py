@@ -160,7 +160,9 @@ class InsertMixin(WriteMixin):
 
     def prepare_value(self, field, value):
         if hasattr(value, "resolve_expression"):
-            return super().prepare_value(field, value)
+            found = super().prepare_value(field, value)
+            if hasattr(found, "as_sql"):
+                return found
         return field.get_db_prep_save(value, connection=self.store)
 
     def insert_rows(self, meta, rows: list[dict]) -> list[dict]:

@@ -24,9 +24,9 @@ def insert_documents(connection, table: str, documents: list[Document]) -> None:
         else:
             collection.insert_many(documents)
         return
-    refuse_duplicates(connection, table, documents)
 
     def work(session):
+        refuse_duplicates(connection, table, documents, session)
         if len(documents) == 1:
             collection.insert_one(documents[0], session=session)
         else:
@@ -49,7 +49,9 @@ def insert_in_own_transaction(connection, collection, documents) -> None:
         )
 
 
-def refuse_duplicates(connection, table: str, documents: list[Document]) -> None:
+def refuse_duplicates(
+    connection, table: str, documents: list[Document], session
+) -> None:
     """A duplicate would make the server abort the transaction: look first."""
     collection = connection.database[table]
     for keys, condition in unique_indexes(connection, table):
@@ -80,11 +82,7 @@ def refuse_duplicates(connection, table: str, documents: list[Document]) -> None
             }
         if condition:
             filter_ = {"$and": [filter_, condition]}
-        found = connection.transaction.run(
-            lambda session, filter_=filter_, keys=keys: collection.find_one(
-                filter_, dict.fromkeys(keys, 1), session=session
-            )
-        )
+        found = collection.find_one(filter_, dict.fromkeys(keys, 1), session=session)
         if found is not None:
             values = tuple(lookup(found, key) for key in keys)
             raise IntegrityError(duplicate_message(table, keys, values))
@@ -116,13 +114,13 @@ def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
     known = connection.sequences.indexes
     if table not in known or known[table] is None:
         indexes = list(connection.database[table].list_indexes())
-        found: list | None = [(("_id",), None)] if indexes else None
+        found: list = [(("_id",), None)]
         for index in indexes:
             if index.get("unique"):
                 found.append(
                     (tuple(index["key"]), index.get("partialFilterExpression"))
                 )
-        known[table] = found
+        known[table] = found if indexes else None
     return known[table]
 
 
@@ -198,16 +196,17 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
                     )
                 )
         return collection.update_many(filter_, update).matched_count
-    if unique:
-        refuse_duplicate_update(connection, table, filter_, update, unique)
-    if transaction.records:
-        remember(connection, table, filter_)
-    return transaction.run(
-        lambda session: (
-            collection.update_many(filter_, update, session=session).matched_count
-        ),
-        writes=True,
-    )
+
+    def work(session):
+        if unique:
+            refuse_duplicate_update(collection, filter_, update, unique, session)
+        images = transaction.records and pre_images(collection, filter_, session)
+        found = collection.update_many(filter_, update, session=session)
+        return found.matched_count, images
+
+    matched, images = transaction.run(work, writes=True)
+    remember(transaction, collection, images)
+    return matched
 
 
 def touched_keys(update: Any) -> set[str]:
@@ -222,66 +221,47 @@ def _names(part: Any) -> list[str]:
     return [part] if isinstance(part, str) else list(part)
 
 
-def refuse_duplicate_update(connection, table, filter_, update, unique) -> None:
+def refuse_duplicate_update(collection, filter_, update, unique, session) -> None:
     """As refuse_duplicates(), for the values that a plain $set would write."""
-    collection = connection.database[table]
     changes = update.get("$set", {}) if isinstance(update, dict) else None
     if changes is None:
         return
     for keys in unique:
-        columns = dict.fromkeys(keys, 1)
-        matching = list(
-            connection.transaction.run(
-                lambda session, columns=columns: list(
-                    collection.find(filter_, columns, session=session).limit(1000)
-                )
-            )
-        )
         seen: dict[str, Any] = {}
-        for document in matching:
+        columns = dict.fromkeys(keys, 1)
+        for document in list(collection.find(filter_, columns, session=session)):
             changed = {**document, **changes}
             values = tuple(lookup(changed, key) for key in keys)
             if any(value is None for value in values):
                 continue
             mark = repr(values)
-            if mark in seen:
-                raise IntegrityError(duplicate_message(table, keys, values))
-            seen[mark] = document["_id"]
-            other = connection.transaction.run(
-                lambda session, values=values, keys=keys, key=document["_id"]: (
-                    collection.find_one(
-                        {
-                            **{
-                                column: {"$eq": value}
-                                for column, value in zip(keys, values, strict=True)
-                                if column != "_id"
-                            },
-                            "_id": {"$ne": key},
-                        },
-                        {"_id": 1},
-                        session=session,
-                    )
-                )
-            )
-            if other is not None:
-                raise IntegrityError(duplicate_message(table, keys, values))
-
-
-def remember(connection, table: str, filter_: Document) -> None:
-    """Note the documents as they are, to be put back by a savepoint's rollback."""
-    collection = connection.database[table]
-    images = connection.transaction.run(
-        lambda session: list(collection.find(filter_, session=session))
-    )
-    if images:
-        connection.transaction.undo.append(
-            lambda session: collection.bulk_write(
-                [
-                    ReplaceOne({"_id": {"$eq": image["_id"]}}, image, upsert=True)
-                    for image in images
-                ],
+            same = {
+                key: {"$eq": value} for key, value in zip(keys, values, strict=True)
+            }
+            other = collection.find_one(
+                {"$and": [same, {"_id": {"$ne": document["_id"]}}]},
+                {"_id": 1},
                 session=session,
             )
+            if mark in seen or other is not None:
+                raise IntegrityError(duplicate_message(collection.name, keys, values))
+            seen[mark] = document["_id"]
+
+
+def pre_images(collection, filter_: Document, session) -> list[Document]:
+    """The documents as they are before a write."""
+    return list(collection.find(filter_, session=session))
+
+
+def remember(transaction, collection, images: Any) -> None:
+    """Note what a savepoint's rollback is to put back."""
+    if images:
+        requests = [
+            ReplaceOne({"_id": {"$eq": image["_id"]}}, image, upsert=True)
+            for image in images
+        ]
+        transaction.undo.append(
+            lambda session: collection.bulk_write(requests, session=session)
         )
 
 
@@ -314,12 +294,17 @@ def update_keys(
             update_documents(connection, table, {"_id": {"$eq": key}}, update)
             for key, update in updates
         )
-    if transaction.records:
-        remember(connection, table, {"_id": {"$in": keys}})
-    return transaction.run(
-        lambda session: collection.bulk_write(requests, session=session).matched_count,
-        writes=True,
-    )
+
+    def work(session):
+        images = transaction.records and pre_images(
+            collection, {"_id": {"$in": keys}}, session
+        )
+        found = collection.bulk_write(requests, session=session)
+        return found.matched_count, images
+
+    matched, images = transaction.run(work, writes=True)
+    remember(transaction, collection, images)
+    return matched
 
 
 def delete_documents(connection, table: str, filter_: Document) -> int:
@@ -328,12 +313,15 @@ def delete_documents(connection, table: str, filter_: Document) -> int:
     transaction = connection.transaction
     if not transaction.is_open:
         return collection.delete_many(filter_).deleted_count
-    if transaction.records:
-        remember(connection, table, filter_)
-    return transaction.run(
-        lambda session: collection.delete_many(filter_, session=session).deleted_count,
-        writes=True,
-    )
+
+    def work(session):
+        images = transaction.records and pre_images(collection, filter_, session)
+        found = collection.delete_many(filter_, session=session)
+        return found.deleted_count, images
+
+    deleted, images = transaction.run(work, writes=True)
+    remember(transaction, collection, images)
+    return deleted
 
 
 __all__ = [

@@ -355,13 +355,16 @@ class Translator:
         return self.joined(AND if negated else OR, children, negated)
 
     def odd_of(self, children, negated: bool) -> Condition:
-        """XOR: true when an odd number of the children is."""
+        """XOR as Django writes it: true when an odd number of the children is, where
+        NULL counts as not true.
+        """
         if len(children) > 4:  # the tree doubles with each child
             raise Untranslatable
-        first, *rest = children
-        true, false = self.condition(first), self.condition(first, True)
-        for child in rest:
-            yes, no = self.condition(child), self.condition(child, True)
+        true: Condition = FALSE
+        false: Condition = TRUE
+        for child in children:
+            yes = self.condition(child)
+            no = untrue(yes)
             true, false = (
                 disjunction(conjunction(true, no), conjunction(false, yes)),
                 disjunction(conjunction(true, yes), conjunction(false, no)),
@@ -378,6 +381,26 @@ class Translator:
             except FullResultSet:
                 found.append(FALSE if negated else TRUE)
         return combine(connector, found)
+
+
+def untrue(condition: Condition) -> Condition:
+    """True where the condition is false or NULL."""
+    if isinstance(condition, Node):
+        connector = OR if condition.connector == AND else AND
+        return combine(connector, map(untrue, condition.children))
+    opposite = Leaf(
+        condition.column, condition.lookup_type, condition.value, not condition.negated
+    )
+    if condition.lookup_type == "isnull":
+        return opposite
+    if condition.column.path or condition.column.db_type == "json":
+        raise Untranslatable
+    nulls = [Leaf(condition.column, "isnull", True)]
+    if isinstance(condition.value, Column):
+        nulls.append(Leaf(condition.value, "isnull", True))
+    elif condition.lookup_type == "in" and not isinstance(condition.value, list):
+        raise Untranslatable
+    return disjunction(opposite, *nulls)
 
 
 def collated(field) -> bool:

@@ -484,7 +484,7 @@ class Reduction:
 
     def check(self) -> None:
         """Raise NotNative where the store cannot filter the relation exactly."""
-        self.query([each for each in self.stitch.conditions if not pends(each)])
+        self.query([stand_in(each) for each in self.stitch.conditions])
         for other in self.before:
             other.check()
 
@@ -508,6 +508,15 @@ def pends(condition: Condition) -> bool:
     return isinstance(condition.value, Pending)
 
 
+def stand_in(condition: Condition) -> Condition:
+    """The condition, to be tried before the values of its subqueries are known."""
+    if isinstance(condition, Node):
+        return Node(condition.connector, tuple(map(stand_in, condition.children)))
+    if isinstance(condition.value, Pending):
+        return Leaf(condition.column, "isnull", False)
+    return condition
+
+
 @dataclass
 class BaseScan:
     """The scan of the base table, opened when the plan runs: what it is filtered by
@@ -527,9 +536,8 @@ class BaseScan:
         """Raise NotNative where the store would have to be helped."""
         for reduction in self.reductions:
             reduction.check()
-        known = [each for each in self.conditions if not pends(each)]
-        query = self.query(known)
-        if len(known) == len(self.conditions) and not self.reductions:
+        query = self.query([stand_in(each) for each in self.conditions])
+        if not self.reductions and not any(map(pends, self.conditions)):
             self.ready = query
         return self
 

@@ -1,0 +1,50 @@
+"""A real server and both databases' tables for all tests, empty for each of them."""
+
+import os
+from contextlib import ExitStack
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def databases():
+    """Django, set up on the backend and on SQLite, with the tables created."""
+    from nonrel_backend.testing.servers import mongodb_uri
+
+    with ExitStack() as stack:
+        if "MONGODB_URI" not in os.environ:
+            os.environ["MONGODB_URI"] = stack.enter_context(mongodb_uri())
+        os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+        import django
+        from django.core.management import call_command
+        from django.db import connections
+
+        django.setup()
+        for alias in connections:
+            call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
+        yield connections
+        default = connections["default"]
+        default.ensure_connection()
+        default.transaction.end()
+        default.connection.drop_database(default.settings_dict["NAME"])
+
+
+@pytest.fixture
+def library(databases):
+    """The models, with no rows in either database."""
+    from tests.library import models
+
+    rows = (
+        models.Novel,
+        models.Book.genres.through,
+        models.Book,
+        models.Genre,
+        models.Author,
+        models.Counter,
+    )
+    tables = [model._meta.db_table for model in rows]
+    databases["default"].ops.flush(tables, reset_sequences=True)
+    databases["oracle"].ops.execute_sql_flush(
+        [f'DELETE FROM "{table}"' for table in tables]
+    )
+    return models

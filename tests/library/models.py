@@ -1,0 +1,43 @@
+"""Models of every kind of column and relation, for the tests."""
+
+from django.db import models
+
+
+class Author(models.Model):
+    name = models.CharField(max_length=50, db_index=True)
+    email = models.CharField(max_length=50, unique=True, null=True)
+    born = models.DateField(null=True)
+    mentor = models.ForeignKey("self", models.SET_NULL, null=True)
+
+
+class Genre(models.Model):
+    name = models.CharField(max_length=50, unique=True)
+
+
+class Book(models.Model):
+    title = models.CharField(max_length=100, db_index=True)
+    author = models.ForeignKey(Author, models.CASCADE, related_name="books")
+    editor = models.ForeignKey(Author, models.CASCADE, null=True, related_name="edited")
+    genres = models.ManyToManyField(Genre)
+    pages = models.IntegerField(db_index=True)
+    rating = models.FloatField(null=True)
+    price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    published = models.DateTimeField(null=True, db_index=True)
+    in_print = models.BooleanField(default=True)
+    notes = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(pages__gte=-1000), name="book_pages_not_absurd"
+            )
+        ]
+
+
+class Novel(Book):
+    series = models.CharField(max_length=50, null=True)
+
+
+class Counter(models.Model):
+    name = models.CharField(max_length=20, unique=True)
+    value = models.IntegerField(default=0)

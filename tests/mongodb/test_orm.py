@@ -1,0 +1,210 @@
+"""The ORM on a real MongoDB: writes, transactions, threads, hostile values."""
+
+import threading
+
+import pytest
+from django.db import (
+    DataError,
+    IntegrityError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
+from django.db import models as django_models
+from django.db.models import F, Value
+
+JSON_NULL = Value(None, django_models.JSONField())
+
+
+def test_documents_are_what_a_mongodb_user_would_write(library):
+    author = library.Author.objects.create(name="Ann")
+    (document,) = connection.database["library_author"].find()
+    assert document == {"_id": author.pk, "name": "Ann"}
+
+
+def test_json_null_is_not_sql_null(library):
+    author = library.Author.objects.create(name="Ann")
+    null = library.Book.objects.create(
+        title="null",
+        author=author,
+        pages=1,
+        notes=JSON_NULL,
+    )
+    library.Book.objects.create(title="none", author=author, pages=1)
+    assert library.Book.objects.get(notes__isnull=False) == null
+    assert library.Book.objects.get(notes=JSON_NULL) == null
+
+
+def test_null_is_allowed_twice_in_a_unique_column(library):
+    library.Author.objects.create(name="a", email=None)
+    library.Author.objects.create(name="b", email=None)
+    library.Author.objects.create(name="c", email="x")
+    with pytest.raises(IntegrityError):
+        library.Author.objects.create(name="d", email="x")
+
+
+def test_a_duplicate_in_a_block_leaves_the_block_alive(library):
+    with transaction.atomic():
+        library.Author.objects.create(name="a", email="x")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            library.Author.objects.create(name="b", email="x")
+        library.Author.objects.create(name="c", email="y")
+    assert library.Author.objects.count() == 2
+
+
+def test_a_savepoint_takes_back_every_kind_of_write(library):
+    kept = library.Author.objects.create(name="kept")
+    gone = library.Author.objects.create(name="gone")
+    with transaction.atomic():
+        sid = transaction.savepoint()
+        library.Author.objects.filter(pk=kept.pk).update(name="changed")
+        gone.delete()
+        library.Author.objects.create(name="new")
+        transaction.savepoint_rollback(sid)
+    names = library.Author.objects.order_by("name").values_list("name", flat=True)
+    assert list(names) == ["gone", "kept"]
+
+
+def test_nothing_of_a_failed_block_is_seen(library):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        library.Author.objects.create(name="a")
+        1 / 0  # noqa: B018
+    assert not library.Author.objects.exists()
+
+
+def test_a_bulk_insert_is_all_or_nothing(library):
+    rows = [library.Author(name=str(n), email=str(n % 5)) for n in range(10)]
+    with pytest.raises(IntegrityError):
+        library.Author.objects.bulk_create(rows)
+    assert library.Author.objects.count() == 0
+
+
+def test_an_explicit_key_moves_the_sequence(library):
+    library.Author.objects.create(pk=500, name="a")
+    assert library.Author.objects.create(name="b").pk > 500
+
+
+def test_check_constraints_are_checked_on_write(library):
+    author = library.Author.objects.create(name="a")
+    book = library.Book.objects.create(title="t", author=author, pages=1)
+    with pytest.raises(IntegrityError):
+        library.Book.objects.create(title="t", author=author, pages=-2000)
+    with pytest.raises(IntegrityError):
+        library.Book.objects.filter(pk=book.pk).update(pages=F("pages") - 5000)
+    assert library.Book.objects.get().pages == 1
+
+
+def test_a_missing_collection_is_an_error(library):
+    class Missing(django_models.Model):
+        class Meta:
+            app_label = "library"
+            managed = False
+
+    with pytest.raises(ProgrammingError, match="no such table"):
+        list(Missing.objects.all())
+    with pytest.raises(ProgrammingError, match="no such table"):
+        Missing.objects.create()
+
+
+def test_an_update_by_a_subquery_sets_what_it_selects(library):
+    author = library.Author.objects.create(name="a")
+    library.Book.objects.create(title="t", author=author, pages=1)
+    names = library.Author.objects.filter(pk=django_models.OuterRef("author_id"))
+    assert (
+        library.Book.objects.update(
+            title=django_models.Subquery(names.values("name")[:1])
+        )
+        == 1
+    )
+    assert library.Book.objects.get().title == "a"
+
+
+@pytest.mark.parametrize("value", ["$ne", "a.b", "{'$gt': ''}", "$where", "^.*$"])
+def test_text_that_looks_like_an_operator_is_data(library, value):
+    library.Author.objects.create(name=value)
+    library.Author.objects.create(name="other")
+    for lookup in (
+        "exact",
+        "iexact",
+        "contains",
+        "startswith",
+        "endswith",
+        "icontains",
+    ):
+        assert library.Author.objects.filter(**{f"name__{lookup}": value}).count() == 1
+
+
+def test_a_dictionary_is_never_an_operator(library):
+    author = library.Author.objects.create(name="a")
+    book = library.Book.objects.create(
+        title="t", author=author, pages=1, notes={"$ne": 1, "a.b": {"$gt": 2}}
+    )
+    book.refresh_from_db()
+    assert book.notes == {"$ne": 1, "a.b": {"$gt": 2}}
+    assert library.Book.objects.filter(notes={"$ne": 5}).count() == 0
+    assert library.Book.objects.filter(notes__k={"$exists": False}).count() == 0
+    assert library.Author.objects.filter(name={"$ne": ""}).count() == 0
+
+
+def test_a_lone_surrogate_is_a_data_error(library):
+    with pytest.raises(DataError):
+        library.Author.objects.create(name="\ud800")
+    assert not library.Author.objects.exists()
+
+
+def test_a_number_over_64_bits_is_a_data_error(library):
+    author = library.Author.objects.create(name="a")
+    with pytest.raises(DataError):
+        library.Book.objects.create(title="t", author=author, pages=2**64)
+    assert not library.Book.objects.exists()
+
+
+def in_threads(count: int, work) -> list:
+    """Run work() in threads; return the errors."""
+    errors = []
+
+    def run():
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def test_sixteen_threads_lose_no_increment(library):
+    library.Counter.objects.create(name="c")
+
+    def work():
+        for _ in range(10):
+            library.Counter.objects.filter(name="c").update(value=F("value") + 1)
+
+    assert in_threads(16, work) == []
+    assert library.Counter.objects.get().value == 160
+
+
+def test_sixteen_threads_make_one_row(library):
+    assert (
+        in_threads(16, lambda: library.Counter.objects.get_or_create(name="one")) == []
+    )
+    assert library.Counter.objects.count() == 1
+
+
+def test_sixteen_threads_take_turns_at_a_locked_row(library):
+    library.Counter.objects.create(name="c")
+
+    def work():
+        with transaction.atomic():
+            counter = library.Counter.objects.select_for_update().get(name="c")
+            counter.value += 1
+            counter.save()
+
+    assert in_threads(16, work) == []
+    assert library.Counter.objects.get().value == 16

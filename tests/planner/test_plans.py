@@ -1,0 +1,65 @@
+"""What is asked of the store for a query: few commands, by an index, few documents."""
+
+import pytest
+from django.db import NotSupportedError, connection
+from django.db.models import Count, F
+from django.test.utils import CaptureQueriesContext
+
+
+@pytest.fixture
+def books(library):
+    library.Author.objects.bulk_create(
+        [library.Author(name=f"a{number}", email=f"{number}@x") for number in range(50)]
+    )
+    authors = list(library.Author.objects.order_by("pk"))
+    library.Book.objects.bulk_create(
+        [
+            library.Book(title=f"t{number}", author=authors[number % 50], pages=number)
+            for number in range(500)
+        ]
+    )
+    return library.Book.objects
+
+
+def test_a_filter_across_a_foreign_key_is_two_scans_by_index(books):
+    plan = books.filter(author__name="a7").explain()
+    assert "library_author" in plan.splitlines()[0]
+    assert "10 keys and 10 documents examined, 10 returned" in plan
+
+
+def test_an_ordered_slice_reads_only_its_rows(books):
+    plan = books.order_by("pages")[:5].explain()
+    assert plan.startswith("native") and "library_book_pages" in plan
+
+
+def test_a_relation_is_one_query_for_the_orm(books):
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert len(list(books.select_related("author")[:50])) == 50
+    assert len(queries) == 1
+
+
+def test_what_the_store_cannot_do_is_finished_locally(books):
+    rows = books.annotate(double=F("pages") * 2).filter(double__gt=990)
+    assert sorted(row.pages for row in rows) == [496, 497, 498, 499]
+    assert "locally" in rows.explain()
+
+
+def test_the_guard_names_the_scan(books, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "local_rows", 100)
+    with pytest.raises(NotSupportedError, match="scan of library_book passed"):
+        list(books.values("author__name").annotate(n=Count("pk")))
+
+
+def test_iterator_streams(books):
+    assert sum(1 for _ in books.iterator(chunk_size=10)) == 500
+
+
+def test_raw_sql_reads_and_does_not_write(books):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM library_book WHERE pages > %s", [489])
+        assert cursor.fetchone() == (10,)
+        with pytest.raises(NotSupportedError, match="Write through the ORM"):
+            cursor.execute("DELETE FROM library_book")
+    assert books.count() == 500
