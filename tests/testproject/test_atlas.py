@@ -1,5 +1,6 @@
 """testproject's own tests pass, and its migrations are up to date."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ def manage(*arguments: str) -> None:
     finished = subprocess.run(
         [sys.executable, str(MANAGE), *arguments],
         cwd=MANAGE.parent,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "testproject.settings"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
