@@ -1,0 +1,188 @@
+"""A server that dies, resigns or is cut off: Django's errors, and nothing half done."""
+
+import threading
+import time
+
+import pytest
+from django.db import OperationalError, connections, transaction
+from django.db.models import F, Sum
+
+from nonrel_backend.mongodb.transactions import retry_transaction
+from nonrel_backend.testing.servers import MongoReplicaSet, MongoServer
+
+ALIAS = "faulty"
+
+
+def connect(uri: str, models) -> None:
+    """Make `uri` the alias's server, with the tables that the tests need."""
+    databases = {
+        "default": {},
+        ALIAS: {
+            "ENGINE": "nonrel_backend.mongodb",
+            "HOST": uri,
+            "NAME": "faults",
+            "OPTIONS": {"serverSelectionTimeoutMS": 3000},
+        },
+    }
+    connections.settings[ALIAS] = connections.configure_settings(databases)[ALIAS]
+    with connections[ALIAS].schema_editor() as editor:
+        editor.create_model(models.Counter)
+
+
+def forget() -> None:
+    connections[ALIAS].close()
+    del connections[ALIAS]
+    del connections.settings[ALIAS]
+
+
+@pytest.fixture
+def server(library):
+    with MongoServer() as server:
+        connect(server.uri, library)
+        yield server
+        forget()
+
+
+@pytest.fixture
+def replica_set(library):
+    with MongoReplicaSet() as replica_set:
+        connect(replica_set.uri, library)
+        yield replica_set
+        forget()
+
+
+@pytest.fixture
+def counters(library):
+    return library.Counter.objects.using(ALIAS)
+
+
+def cut_connections(server, command: str, times: int) -> None:
+    """Have the server hang up at the next `times` commands of that name."""
+    with server.client() as client:
+        client.admin.command(
+            "configureFailPoint",
+            "failCommand",
+            mode={"times": times},
+            data={"failCommands": [command], "closeConnection": True},
+        )
+
+
+def test_no_acknowledged_write_is_lost_when_the_server_is_killed(server, counters):
+    acknowledged, errors = [], []
+
+    def write():
+        try:
+            for number in range(100_000):
+                counters.create(name=str(number))
+                acknowledged.append(str(number))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections[ALIAS].close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while len(acknowledged) < 50:
+        time.sleep(0.01)
+    server.kill()
+    writer.join()
+    assert isinstance(errors[0], OperationalError)
+    assert server.address in str(errors[0])
+    server.start()
+    stored = set(counters.values_list("name", flat=True))
+    assert set(acknowledged) <= stored
+    assert len(stored) <= len(acknowledged) + 1
+
+
+def test_a_block_is_undone_when_the_server_is_killed_in_it(server, counters):
+    with pytest.raises(OperationalError), transaction.atomic(using=ALIAS):
+        counters.create(name="a")
+        counters.create(name="b")
+        server.kill()
+        counters.create(name="c")
+    server.start()
+    assert not counters.exists()
+    counters.create(name="after")
+    assert counters.count() == 1
+
+
+def test_a_server_killed_while_rows_are_read_is_an_error(server, counters):
+    counters.bulk_create(counters.model(name=str(number)) for number in range(5000))
+    rows = counters.iterator(chunk_size=100)
+    next(rows)
+    server.kill()
+    with pytest.raises(OperationalError):
+        list(rows)
+    server.start()
+    assert counters.count() == 5000
+
+
+def test_a_write_outside_of_blocks_survives_one_cut(server, counters):
+    cut_connections(server, "insert", 1)
+    counters.create(name="a")
+    assert counters.count() == 1
+
+
+def test_the_first_statement_of_a_block_survives_cuts(server, counters):
+    counters.create(name="a")
+    cut_connections(server, "update", 3)
+    with transaction.atomic(using=ALIAS):
+        counters.update(value=F("value") + 1)
+    assert counters.get().value == 1
+
+
+def test_a_later_statement_cut_off_undoes_the_block(server, counters):
+    counters.create(name="a")
+    with pytest.raises(OperationalError), transaction.atomic(using=ALIAS):
+        counters.update(value=1)
+        cut_connections(server, "update", 1)
+        counters.update(value=2)
+    assert counters.get().value == 0
+
+
+def test_a_commit_is_repeated_until_its_result_is_known(server, counters):
+    cut_connections(server, "commitTransaction", 4)
+    with transaction.atomic(using=ALIAS):
+        counters.create(name="a")
+    assert counters.count() == 1
+
+
+def test_an_error_caught_in_the_block_does_not_save_the_block(server, counters):
+    counters.create(name="a")
+    with pytest.raises(transaction.TransactionManagementError):
+        with transaction.atomic(using=ALIAS):
+            counters.update(value=1)
+            cut_connections(server, "update", 1)
+            with pytest.raises(OperationalError):
+                counters.update(value=2)
+            counters.update(value=3)
+    assert counters.get().value == 0
+
+
+def test_a_resigning_primary_loses_and_halves_nothing(replica_set, counters):
+    counters.create(name="from", value=1000)
+    counters.create(name="to", value=0)
+    done = 0
+    stop = time.monotonic() + 6
+    resigned = False
+
+    @retry_transaction(using=ALIAS, seconds=20)
+    def move():
+        counters.filter(name="from").update(value=F("value") - 1)
+        counters.filter(name="to").update(value=F("value") + 1)
+
+    unsure = 0
+    while time.monotonic() < stop:
+        if done >= 20 and not resigned:
+            replica_set.step_down()
+            resigned = True
+        try:
+            move()
+        except OperationalError:
+            unsure += 1
+        else:
+            done += 1
+    assert resigned and done > 20
+    moved = counters.get(name="to").value
+    assert done <= moved <= done + unsure
+    assert counters.aggregate(total=Sum("value"))["total"] == 1000
