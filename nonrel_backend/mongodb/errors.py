@@ -15,9 +15,10 @@ DUPLICATE_CODES = {DUPLICATE_KEY, 11001, 12582}
 TOO_LARGE_CODES = {10334, 17419, 17420, 17280}
 # What the server could not do now, and may do when asked again.
 TRANSIENT_CODES = {
-    6, 7, 24, 50, 89, 91, 112, 134, 189, 202, 239, 246, 251, 262, 290, 317, 357,
-    9001, 10107, 11600, 11602, 13435, 13436,
+    6, 7, 24, 43, 46, 50, 64, 89, 91, 100, 112, 134, 175, 189, 202, 225, 237, 239,
+    246, 251, 262, 290, 317, 357, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
 }  # fmt: skip
+AUTHENTICATION_FAILED = 18
 
 
 def codes(error: errors.OperationFailure) -> set[int]:
@@ -44,6 +45,8 @@ def translate(error: BaseException, connection) -> Exception | None:
             return IntegrityError(f"Duplicate key: {error}")
         if found & TOO_LARGE_CODES:
             return DataError(str(error))
+        if AUTHENTICATION_FAILED in found:
+            return connection.unreachable(error)
         if found & TRANSIENT_CODES or error.has_error_label(
             "TransientTransactionError"
         ):

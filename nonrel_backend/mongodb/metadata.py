@@ -16,7 +16,7 @@ def describe(field, connection) -> dict[str, Any]:
         "max_length": field.max_length,
         "max_digits": getattr(field, "max_digits", None),
         "decimal_places": getattr(field, "decimal_places", None),
-        "collation": getattr(field, "db_collation", None),
+        "collation": str(getattr(field, "db_collation", None) or "") or None,
     }
     if field.remote_field and getattr(field, "db_constraint", False):
         target = field.target_field
@@ -35,7 +35,12 @@ def internal_type(field) -> str:
         kind = field.get_internal_type()
         if kind.endswith("AutoField"):
             return {"BigAutoField": "BigIntegerField"}.get(kind, "IntegerField")
-    return field.get_internal_type()
+    kind = field.get_internal_type()
+    return "CharField" if kind in STORED_AS_TEXT else kind
+
+
+# inspectdb has no use for these: what they add is in the project, not the store.
+STORED_AS_TEXT = {"FileField", "FilePathField", "SlugField"}
 
 
 def remember(connection, model) -> None:
@@ -105,6 +110,7 @@ def columns_of(connection, table: str) -> list[dict[str, Any]]:
     found = connection.database[COLLECTION].find_one({"_id": table})
     if found:
         return found["columns"]
+    connection.require_table(table)
     types = connection.database[table].aggregate(
         [
             {"$sample": {"size": 1000}},

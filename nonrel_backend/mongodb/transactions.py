@@ -1,5 +1,6 @@
 """Real MongoDB transactions, with savepoints by an undo log inside them."""
 
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -92,7 +93,6 @@ class Transaction:
         """The server has aborted the transaction: only a rollback can follow."""
         if isinstance(error, OperationFailure | ConnectionFailure):
             self.connection.needs_rollback = self.connection.in_atomic_block
-            self.broken = True
 
     # --- the ends of a transaction ---
 
@@ -118,6 +118,7 @@ class Transaction:
                 unknown = error.has_error_label("UnknownTransactionCommitResult")
                 if not unknown or time.monotonic() > until:
                     raise self.connection.translate_error(error) from error
+                time.sleep(0.01)
             finally:
                 self.wrote = False
 
@@ -183,13 +184,26 @@ class Transaction:
             self.undo.clear()
 
 
-def retry_transaction(using: str | None = None, seconds: float = RETRY_SECONDS):
+def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS):
     """Decorator: run the function in `atomic(using)`, again when MongoDB reports a
     conflict with another transaction (OperationalError), for at most `seconds`.
+
+    Within an outer `atomic()` the function runs once: a conflict undoes the outer
+    block too, which only its own start can repeat.
+
+        @retry_transaction
+        def pay(account, amount): ...
+
+        @retry_transaction(using="ledger", seconds=30)
+        def pay(account, amount): ...
     """
+    if callable(using):
+        return retry_transaction()(using)
 
     def decorate(function):
+        @functools.wraps(function)
         def run(*args, **kwargs):
+            nested = transaction.get_connection(using).in_atomic_block
             until = time.monotonic() + seconds
             pause = 0.001
             while True:
@@ -197,11 +211,7 @@ def retry_transaction(using: str | None = None, seconds: float = RETRY_SECONDS):
                     with transaction.atomic(using=using):
                         return function(*args, **kwargs)
                 except OperationalError as error:
-                    cause = error.__cause__
-                    label = getattr(cause, "has_error_label", lambda name: False)
-                    if not label("TransientTransactionError"):
-                        raise
-                    if time.monotonic() > until:
+                    if nested or not is_conflict(error) or time.monotonic() > until:
                         raise
                 time.sleep(pause * random.random())
                 pause = min(pause * 2, 0.2)
@@ -209,3 +219,11 @@ def retry_transaction(using: str | None = None, seconds: float = RETRY_SECONDS):
         return run
 
     return decorate
+
+
+def is_conflict(error: OperationalError) -> bool:
+    """Whether the server undid the transaction, which may succeed when repeated."""
+    cause = error.__cause__
+    return isinstance(cause, PyMongoError) and cause.has_error_label(
+        "TransientTransactionError"
+    )
