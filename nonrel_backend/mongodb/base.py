@@ -1,7 +1,9 @@
 """The DatabaseWrapper for MongoDB: one client for each process and alias."""
 
+import logging
 import os
 import threading
+import weakref
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,10 +25,29 @@ from .keys import Sequences
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
 from .transactions import Transaction
+from .validation import NO_TRANSACTIONS, DatabaseValidation
 
 TRANSACTION_CHOICES = ("auto", "required", "off")
+logger = logging.getLogger("nonrel_backend.mongodb")
 _clients: dict[tuple, MongoClient] = {}
 _clients_lock = threading.Lock()
+_connected: weakref.WeakSet["DatabaseWrapper"] = weakref.WeakSet()
+# Aliases whose lack of transactions has been logged.
+_logged: set[str] = set()
+
+
+def disconnect_after_fork() -> None:
+    """A forked child connects anew: sockets and keys are its parent's. The parent's
+    client stays referenced, so that it is not closed and its id() not used again.
+    """
+    global _clients_lock
+    _clients_lock = threading.Lock()
+    for wrapper in list(_connected):
+        wrapper.connection = None
+        wrapper.in_atomic_block = False
+
+
+os.register_at_fork(after_in_child=disconnect_after_fork)
 
 
 def shared_client(key: tuple, arguments: dict[str, Any]) -> MongoClient:
@@ -55,6 +76,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
+    validation_class = DatabaseValidation
+    known_database: Database | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict
@@ -76,7 +99,12 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             **super().get_connection_params(),
         }
         if settings["PORT"]:
-            arguments["port"] = int(settings["PORT"])
+            try:
+                arguments["port"] = int(settings["PORT"])
+            except ValueError as error:
+                raise ImproperlyConfigured(
+                    f"PORT is {settings['PORT']!r}; it must be a number."
+                ) from error
         if settings["USER"]:
             arguments["username"] = settings["USER"]
             arguments["password"] = settings["PASSWORD"]
@@ -92,6 +120,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
                 f"MongoClient does not take the settings of {self.alias!r}: {error}"
             ) from error
         self.transaction = Transaction(self)
+        _connected.add(self)
         return client
 
     def init_connection_state(self) -> None:
@@ -99,6 +128,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             self.settings_dict["OPTIONS"].get("transactions") == "required"
             and not self.has_transactions
         ):
+            self.connection = None
             raise NotSupportedError(
                 "OPTIONS['transactions'] is 'required', but the MongoDB server at "
                 f"{self.settings_dict['HOST'] or 'localhost'} is standalone and has "
@@ -109,7 +139,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def database(self) -> Database:
         """The pymongo database; connects when needed."""
         self.ensure_connection()
-        return self.connection[self.settings_dict["NAME"]]
+        known = self.known_database
+        name = self.settings_dict["NAME"]
+        if known is None or known.client is not self.connection or known.name != name:
+            known = self.known_database = self.connection[name]
+        return known
 
     @cached_property
     def has_transactions(self) -> bool:
@@ -117,7 +151,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         if self.settings_dict["OPTIONS"].get("transactions") == "off":
             return False
         hello = self.hello()
-        return "setName" in hello or hello.get("msg") == "isdbgrid"
+        found = "setName" in hello or hello.get("msg") == "isdbgrid"
+        if not found and self.alias not in _logged:
+            _logged.add(self.alias)
+            logger.warning(NO_TRANSACTIONS.format(alias=self.alias))
+        return found
 
     def hello(self) -> dict[str, Any]:
         self.ensure_connection()

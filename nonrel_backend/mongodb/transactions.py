@@ -7,9 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import OperationalError, transaction
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
+
+from .errors import DUPLICATE_CODES
 
 # How long a conflict on a transaction's first statement, or a commit whose result
 # is unknown, is tried again.
@@ -28,6 +35,8 @@ class Transaction:
         self.autocommit = True
         self.client_session = None
         self.wrote = False
+        # The server has aborted the transaction after an error in it.
+        self.aborted = False
         self.statements = 0
         self.marks: dict[str, int] = {}
         self.undo: list[Callable[[Any], None]] = []
@@ -37,6 +46,13 @@ class Transaction:
     @property
     def is_open(self) -> bool:
         return not self.autocommit and self.connection.has_transactions
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing is lost when the server aborts the transaction."""
+        session = self.client_session
+        begun = session is not None and session.in_transaction
+        return not begun and not self.marks_hold_writes()
 
     @property
     def records(self) -> bool:
@@ -55,6 +71,7 @@ class Transaction:
             )
             self.statements = 0
             self.wrote = False
+            self.aborted = False
         return self.client_session
 
     def run(self, work: Callable[[Any], Any], writes: bool = False) -> Any:
@@ -72,6 +89,9 @@ class Transaction:
             try:
                 result = work(session)
             except PyMongoError as error:
+                if first and is_duplicate(error):
+                    self.abort()  # nothing was done in it: the next begins anew
+                    raise
                 if not (
                     first
                     and error.has_error_label("TransientTransactionError")
@@ -93,6 +113,7 @@ class Transaction:
         """The server has aborted the transaction: only a rollback can follow."""
         if isinstance(error, OperationFailure | ConnectionFailure):
             self.connection.needs_rollback = self.connection.in_atomic_block
+            self.aborted = True
 
     # --- the ends of a transaction ---
 
@@ -128,7 +149,7 @@ class Transaction:
 
     def abort(self) -> None:
         session = self.client_session
-        self.wrote = False
+        self.wrote = self.aborted = False
         if session is not None and session.in_transaction:
             try:
                 session.abort_transaction()
@@ -161,6 +182,8 @@ class Transaction:
 
     def rollback_to(self, sid: str) -> None:
         mark = self.mark(sid)
+        if self.aborted:
+            self.begin_anew()
         if len(self.undo) > mark:
             session = self.session()
             try:
@@ -172,16 +195,35 @@ class Transaction:
             name: position for name, position in self.marks.items() if position <= mark
         }
 
+    def begin_anew(self) -> None:
+        """After the server's abort: a block that has only read may go on."""
+        if self.marks_hold_writes():
+            raise OperationalError(
+                "MongoDB has undone the whole transaction, not only this savepoint: "
+                "leave the outermost atomic() block and begin again."
+            )
+        self.abort()
+
     def mark(self, sid: str) -> int:
         if sid not in self.marks:
             raise OperationalError(f"no such savepoint: {sid}")
         return self.marks[sid]
 
     def release(self, sid: str) -> None:
+        names = list(self.marks)
         self.mark(sid)
-        del self.marks[sid]
+        for name in names[names.index(sid) :]:
+            del self.marks[name]
         if not self.marks:
             self.undo.clear()
+
+
+def is_duplicate(error: PyMongoError) -> bool:
+    if isinstance(error, BulkWriteError):
+        codes = [each["code"] for each in error.details.get("writeErrors", ())]
+    else:
+        codes = [getattr(error, "code", None)]
+    return any(code in DUPLICATE_CODES for code in codes)
 
 
 def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS):

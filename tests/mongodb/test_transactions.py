@@ -1,0 +1,209 @@
+"""Transactions: conflicts, savepoints, duplicates, and what is never committed."""
+
+import threading
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
+
+from nonrel_backend.mongodb.transactions import retry_transaction
+
+
+def elsewhere(work):
+    """Run work() as another client: in a thread, with its own connection."""
+    found = []
+
+    def run():
+        try:
+            found.append(work())
+        except Exception as error:
+            found.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
+
+
+@pytest.fixture
+def counters(library):
+    library.Counter.objects.create(name="c")
+    return library.Counter.objects
+
+
+def test_nobody_outside_sees_an_open_block(counters):
+    with transaction.atomic():
+        counters.update(value=1)
+        counters.create(name="d")
+        assert elsewhere(lambda: [each.value for each in counters.all()]) == [0]
+    assert elsewhere(lambda: len(counters.all())) == 2
+
+
+@pytest.mark.xfail(reason="count() of a whole collection is MongoDB's estimate")
+def test_count_does_not_see_an_open_block(counters):
+    with transaction.atomic():
+        counters.create(name="d")
+        assert elsewhere(counters.count) == 1
+
+
+def test_a_block_reads_one_snapshot(counters):
+    with transaction.atomic():
+        assert counters.count() == 1
+        elsewhere(lambda: counters.create(name="d"))
+        assert counters.count() == 1
+    assert counters.count() == 2
+
+
+def test_a_transaction_begins_at_its_first_statement(counters):
+    with transaction.atomic():
+        elsewhere(lambda: counters.create(name="d"))
+        assert counters.count() == 2
+
+
+def test_a_later_conflict_is_an_operational_error_and_undoes_the_block(counters):
+    with pytest.raises(OperationalError), transaction.atomic():
+        counters.create(name="mine")
+        elsewhere(lambda: counters.filter(name="c").update(value=5))
+        counters.filter(name="c").update(value=F("value") + 1)
+    assert counters.get().value == 5
+
+
+def test_the_decorator_runs_a_conflicting_block_again(counters):
+    runs = []
+
+    @retry_transaction
+    def add():
+        """Add one."""
+        runs.append(1)
+        counters.create(name="mine")
+        if len(runs) == 1:
+            elsewhere(lambda: counters.filter(name="c").update(value=5))
+        counters.filter(name="c").update(value=F("value") + 1)
+        return "done"
+
+    assert add() == "done"
+    assert add.__doc__ == "Add one."
+    assert len(runs) == 2
+    assert counters.get(name="c").value == 6
+    assert counters.count() == 2
+
+
+def test_the_decorator_leaves_an_outer_block_to_its_owner(counters):
+    runs = []
+
+    @retry_transaction
+    def add():
+        runs.append(1)
+        elsewhere(lambda: counters.filter(name="c").update(value=5))
+        counters.filter(name="c").update(value=F("value") + 1)
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        counters.create(name="mine")
+        add()
+    assert len(runs) == 1
+    assert counters.get().value == 5
+
+
+def test_a_conflict_on_the_first_statement_waits_for_the_other_block(counters):
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with transaction.atomic():
+            counters.update(value=F("value") + 1)
+            entered.set()
+            leave.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    entered.wait(10)
+    threading.Timer(0.3, leave.set).start()
+    with transaction.atomic():
+        counters.update(value=F("value") + 1)
+    thread.join()
+    assert counters.get().value == 2
+
+
+def test_a_duplicate_only_the_server_sees_spoils_a_block_that_wrote(counters):
+    with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
+        counters.create(name="mine")
+        elsewhere(lambda: counters.create(name="d"))
+        # The snapshot does not hold "d": only the server can refuse this one.
+        with pytest.raises((IntegrityError, OperationalError)):
+            with transaction.atomic():
+                counters.create(name="d")
+        counters.create(name="e")
+    names = counters.order_by("name").values_list("name", flat=True)
+    assert list(names) == ["c", "d"]
+
+
+def test_get_or_create_in_a_block_finds_what_another_made_since(counters):
+    with transaction.atomic():
+        assert counters.count() == 1
+        made = elsewhere(lambda: counters.create(name="d"))
+        with pytest.raises((IntegrityError, OperationalError)):
+            with transaction.atomic():
+                counters.create(name="d")
+        assert counters.get_or_create(name="d") == (made, False)
+
+
+def test_duplicates_in_a_block_leave_it_alive(counters):
+    with transaction.atomic():
+        counters.create(name="d")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            counters.bulk_create(counters.model(name=name) for name in "xyd")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            counters.filter(name="d").update(name="c")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            counters.update(name="same")
+        counters.create(name="e")
+    names = counters.order_by("name").values_list("name", flat=True)
+    assert list(names) == ["c", "d", "e"]
+
+
+def test_savepoints_nest(counters):
+    with transaction.atomic():
+        counters.update(value=1)
+        outer = transaction.savepoint()
+        counters.update(value=2)
+        inner = transaction.savepoint()
+        counters.update(value=3)
+        counters.create(name="d")
+        transaction.savepoint_rollback(inner)
+        assert counters.get().value == 2
+        kept = transaction.savepoint()
+        counters.update(value=4)
+        transaction.savepoint_commit(kept)
+        transaction.savepoint_rollback(outer)
+        assert counters.get().value == 1
+    assert counters.get().value == 1
+
+
+def test_an_autocommit_update_that_meets_a_duplicate_changes_nothing(counters):
+    counters.create(name="d")
+    with pytest.raises(IntegrityError):
+        counters.update(name="same")
+    assert set(counters.values_list("name", flat=True)) == {"c", "d"}
+
+
+def test_a_lock_leaves_no_trace(counters):
+    with transaction.atomic():
+        counters.select_for_update().get()
+    (document,) = connection.database["library_counter"].find()
+    assert set(document) == {"_id", "name", "value"}
+
+
+def test_a_block_that_only_read_is_not_committed(counters, monkeypatch):
+    with transaction.atomic():
+        counters.get()
+        session = connection.session
+
+        def refuse():
+            raise AssertionError("committed")
+
+        monkeypatch.setattr(session, "commit_transaction", refuse)
+    assert not session.in_transaction
