@@ -1,5 +1,7 @@
 """NonrelDatabaseWrapper: a Django connection to a store that is not an SQL database."""
 
+from typing import Any
+
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import IntegrityError
 from django.utils.functional import cached_property
@@ -56,6 +58,8 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     (default 250,000 rows, 0 means no bound).
     """
 
+    # What get_new_connection() returned, None while there is none.
+    connection: Any
     vendor = "nonrel"
     display_name = "Nonrel"
     Database = Database

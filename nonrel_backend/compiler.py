@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
+from django.db.models.expressions import Col
 from django.db.models.sql import compiler as django_compiler
 from django.db.models.sql.constants import (
     GET_ITERATOR_CHUNK_SIZE,
@@ -17,7 +18,7 @@ from django.db.transaction import TransactionManagementError
 from django.db.utils import NotSupportedError
 
 from .cursor import Statement
-from .planner.plan import CountPlan, GroupPlan, NativePlan
+from .planner.plan import CountPlan, GroupPlan, NativePlan, UnlessRepeated
 from .planner.pushdown import local_plan, plan_select
 from .query import NonrelQuery
 from .text import shown
@@ -38,6 +39,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.qualify = self.having = self.where = None
         self.ordered = False
         self.has_extra_select = False
+        self.skipping = self.selecting = False
 
     def __repr__(self):
         return (
@@ -47,6 +49,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     def compile(self, node):
         """SQL for the local engine, an expression's own `as_<vendor>` first."""
+        if self.selecting and type(node) is Col:
+            return "", ()
         own = getattr(node, f"as_{self.store.vendor}", None)
         if own is not None:
             return own(self, self.connection)
@@ -72,13 +76,36 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         """The plan of the query; raises EmptyResultSet where nothing can match."""
         refcounts = self.query.alias_refcount.copy()
         try:
-            extra_select, order_by, group_by = self.pre_sql_setup()
+            # The texts of plain columns are for the local engine, if it is asked.
+            self.skipping = not (self.query.distinct or self.query.combinator)
+            try:
+                extra_select, order_by, group_by = self.pre_sql_setup()
+            finally:
+                self.skipping = False
             self.ordered = bool(order_by)
             plan = plan_select(self, order_by, group_by, extra_select)
         finally:
             self.query.reset_refcounts(refcounts)
-        self.native = isinstance(plan, (NativePlan, CountPlan, GroupPlan))
+        self.native = isinstance(
+            plan, (NativePlan, CountPlan, GroupPlan, UnlessRepeated)
+        )
         return plan
+
+    def get_select(self, with_col_aliases=False):
+        self.selecting = self.skipping
+        try:
+            return super().get_select(with_col_aliases)
+        finally:
+            self.selecting = False
+
+    def plan_locally(self):
+        """The plan of the query where the store has turned out not to answer it."""
+        refcounts = self.query.alias_refcount.copy()
+        try:
+            self.pre_sql_setup()
+            return local_plan(self)
+        finally:
+            self.query.reset_refcounts(refcounts)
 
     def local_sql(self, with_limits: bool = True) -> tuple[str, tuple]:
         """The statement for the local engine."""

@@ -175,11 +175,17 @@ class InsertMixin(WriteMixin):
                 if field not in row and not field.generated and field is not auto:
                     row[field] = None
         checks.complete_and_check(rows, auto)
+        types = {
+            field: field.db_type(self.store)
+            for field in (rows[0] if rows else ())
+            if field.column is not None
+        }
+        convert = self.convert_value_for_db
         documents = [
             {
-                field.column: self.stored(field, value)
+                field.column: convert(types[field], value)
                 for field, value in row.items()
-                if value is not None and field.column is not None
+                if value is not None and field in types
             }
             for row in rows
         ]

@@ -22,7 +22,7 @@ from .grouping import Pipeline
 from .operators import to_filter
 from .types import FROM_BSON, to_bson
 
-BATCH_SIZE = 1_000
+BATCH_SIZE = 5_000
 
 
 class BackendQuery(NonrelQuery):
@@ -61,8 +61,10 @@ class BackendQuery(NonrelQuery):
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         if high_mark is not None and high_mark <= low_mark:
             return
-        projection = {self.key(field.column): 1 for field in self.fields}
-        projection.setdefault("_id", 0)
+        projection: dict[str, int] | None = None  # all of the document
+        if len(self.fields) < len(self.meta.local_concrete_fields):
+            projection = {self.key(field.column): 1 for field in self.fields}
+            projection.setdefault("_id", 0)
         limit = 0 if high_mark is None else high_mark - low_mark
         collection = self.connection.database[self.table]
 

@@ -205,6 +205,9 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
             "cache.tests.DBCacheWithTimeZoneTests.test_zero_cull",
             "cache.tests.DBCacheWithTimeZoneTests.test_zero_timeout",
         },
+        "Expects other column types than MongoDB's own, such as its UUIDs.": {
+            "inspectdb.tests.InspectDBTestCase.test_field_types",
+        },
         "Looks into SQL text; the log shows what MongoDB was asked.": {
             "backends.base.test_base.DatabaseWrapperLoggingTests.test_commit_debug_log",
             "backends.base.test_base.DatabaseWrapperLoggingTests."

@@ -92,14 +92,14 @@ class Pipeline:
                 raise NotSupportedError("MongoDB sorts NULLs first.")
             item = self.item(ordering.expression)
             if isinstance(item, str):
-                path = f"_id.{item}" if item in self.keys else item
+                path = self.key_path(item) if item in self.keys else item
                 sort.setdefault(path, -1 if ordering.descending else 1)
         return sort
 
     def stages(self, match: dict[str, Any]) -> list[dict[str, Any]]:
         grouping = self.grouping
         stages: list[dict[str, Any]] = [{"$match": match}] if match else []
-        stages.append({"$group": {"_id": self.keys or None, **self.accumulators}})
+        stages.append({"$group": {"_id": self.group_id, **self.accumulators}})
         if self.finals:
             stages.append({"$set": self.finals})
         if self.sort:
@@ -110,8 +110,21 @@ class Pipeline:
             stages.append({"$limit": grouping.high_mark - grouping.low_mark})
         return stages
 
+    @property
+    def group_id(self) -> Any:
+        """One key stands for itself: a missing field and null are one group then."""
+        if len(self.keys) == 1:
+            ((path, _),) = [key["$ifNull"] for key in self.keys.values()]
+            return path
+        return self.keys or None
+
+    def key_path(self, name: str) -> str:
+        return "_id" if len(self.keys) == 1 else f"_id.{name}"
+
     def row(self, document: dict[str, Any]) -> list:
         keys = document["_id"] or {}
+        if len(self.keys) == 1:
+            keys = dict.fromkeys(self.keys, document["_id"])
         row = []
         for item in self.output:
             if not isinstance(item, str):
@@ -142,7 +155,8 @@ def count(pipeline: Pipeline, name: str, argument) -> None:
         pipeline.accumulators[name] = {"$sum": 1}
     else:
         path, _ = pipeline.column(argument)
-        pipeline.accumulators[name] = {"$sum": present(path)}
+        always = not argument.target.null
+        pipeline.accumulators[name] = {"$sum": 1 if always else present(path)}
 
 
 def total(pipeline: Pipeline, name: str, argument) -> None:

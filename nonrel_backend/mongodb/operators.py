@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from bson import ObjectId
 from django.db import NotSupportedError
 
 from ..planner.conditions import Column, Condition, Leaf, Node
@@ -68,6 +69,9 @@ INVERSE_COMPARISONS = {
     "lte": "$gt",
 }
 
+# Keys that can be no operator stand without $eq: the server has a short way for these.
+PLAIN_KEYS = (int, str, ObjectId)
+
 
 def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
     """The filter document for a condition; NotSupportedError where none is exact."""
@@ -94,6 +98,9 @@ def compare(leaf: Leaf, key: str) -> dict[str, Any]:
         value: Any = [to_bson(db_type, each) for each in leaf.value if each is not None]
     else:
         value = to_bson(db_type, leaf.value)
+        if key == "_id" and leaf.lookup_type == "exact" and not leaf.negated:
+            if type(value) in PLAIN_KEYS:
+                return {key: value}
     if not leaf.negated:
         return {key: {OPERATORS_MAP[leaf.lookup_type]: value}}
     operator = NEGATION_MAP.get(leaf.lookup_type)

@@ -24,9 +24,12 @@ def insert_documents(connection, table: str, documents: list[Document]) -> None:
         else:
             collection.insert_many(documents)
         return
+    # Where nothing is lost by it, the server may as well find them.
+    fresh = transaction.is_fresh
 
     def work(session):
-        refuse_duplicates(connection, table, documents, session)
+        if not fresh:
+            refuse_duplicates(connection, table, documents, session)
         if len(documents) == 1:
             collection.insert_one(documents[0], session=session)
         else:
@@ -195,6 +198,9 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
                         ).matched_count
                     )
                 )
+        if list(filter_) == ["_id"] and type(filter_["_id"]) is not dict:
+            # One command less for the driver to prepare, and one it may retry.
+            return collection.update_one(filter_, update).matched_count
         return collection.update_many(filter_, update).matched_count
 
     def work(session):

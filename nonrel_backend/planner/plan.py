@@ -23,6 +23,8 @@ class Stitch:
     column: Column
     conditions: list[Condition]
     required: bool
+    # A to-many relation, which is only filtered by: never stitched on.
+    many: bool = False
     fields: list = field(default_factory=list)
 
 
@@ -211,6 +213,46 @@ class GroupPlan:
         return [*self.steps, f"native grouping: {found}"]
 
 
+class Repeated(Exception):
+    """A to-many relation has one key twice: its join would repeat the base's row."""
+
+
+class UnlessRepeated:
+    """A native plan that filters by a to-many relation, where no key comes twice.
+
+    Should one, the local engine does the join.
+    """
+
+    def __init__(self, plan, compiler):
+        self.plan, self.compiler = plan, compiler
+
+    def chunks(self) -> Iterator[list]:
+        chunks = self.plan.chunks()
+        try:
+            first = next(chunks, None)
+        except Repeated:
+            self.give_way()
+            yield from self.plan.chunks()
+            return
+        if first is not None:
+            yield first
+            yield from chunks
+
+    def give_way(self) -> None:
+        self.compiler.native = False
+        self.plan = self.compiler.plan_locally()
+
+    def text(self) -> str:
+        return self.plan.text()
+
+    def explain(self) -> list[str]:
+        try:
+            return self.plan.explain()
+        except Repeated:
+            self.give_way()
+            return self.plan.explain()
+
+
 @dataclass
 class LocalPlan:
     """Scans, restricted as far as the store can, finished in the local engine."""
@@ -234,6 +276,7 @@ class LocalPlan:
         self.reads, self.insert = reads, insert
         self.guard = Guard(self.store)
         self.loaded: set[str] = set()
+        self.narrowed: set[int] = set()
         self.keys: dict[tuple[int, str], dict] = {}
         self.seen: dict[str, set] = {}
         waiting = list(self.uses)
@@ -260,6 +303,8 @@ class LocalPlan:
         if use.table in self.loaded:
             return
         conditions = [*use.conditions, *self.restrictions(use)]
+        if conditions:
+            self.narrowed.add(id(use))
         shared = sum(each.table == use.table for each in self.uses) > 1
         engine = self.store.local_engine
         table = engine.table(use.meta)
@@ -328,6 +373,8 @@ class LocalPlan:
             keys = self.keys.get((id(edge.source), edge.source_column))
             if edge.target is not use or keys is None or len(keys) > MAX_KEYS:
                 continue
+            if id(edge.source) not in self.narrowed:
+                continue  # the keys of a whole table narrow nothing down
             model_field = self.field(use.meta, edge.target_column.name)
             values = [
                 self.python_value(model_field, key) for key in keys if key is not None

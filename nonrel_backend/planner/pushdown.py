@@ -1,6 +1,8 @@
 """Who does what: chooses the plan for a SELECT."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
@@ -14,7 +16,17 @@ from django.db.models.sql.where import AND
 from ..query import PREFILTER, Grouping
 from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
 from .lookups import Translator, Untranslatable, collated, combine, conjuncts
-from .plan import CountPlan, GroupPlan, LocalPlan, NativePlan, Stitch, StreamPlan
+from .plan import (
+    MAX_KEYS,
+    CountPlan,
+    GroupPlan,
+    LocalPlan,
+    NativePlan,
+    Repeated,
+    Stitch,
+    StreamPlan,
+    UnlessRepeated,
+)
 from .scans import new_query, push, python_rows
 from .tables import model_of_join
 from .uses import uses_of
@@ -27,7 +39,11 @@ class NotNative(Exception):
 def plan_select(compiler, order_by, group_by, extra_select):
     """The cheapest plan for a compiler's query; raises EmptyResultSet."""
     try:
-        return NativePlanner(compiler, order_by, group_by, extra_select).plan()
+        planner = NativePlanner(compiler, order_by, group_by, extra_select)
+        plan = planner.plan()
+        if any(stitch.many for stitch in planner.all_joins.values()):
+            return UnlessRepeated(plan, compiler)
+        return plan
     except (NotNative, Untranslatable, FullResultSet):
         pass
     return local_plan(compiler)
@@ -114,8 +130,6 @@ class NativePlanner:
             if not isinstance(join, Join) or join.filtered_relation is not None:
                 raise NotNative
             relation = join.join_field
-            if not (relation.many_to_one or relation.one_to_one):
-                raise NotNative
             if len(join.join_fields or ()) != 1:
                 raise NotNative
             if relation.get_extra_restriction(alias, join.parent_alias):
@@ -123,7 +137,10 @@ class NativePlanner:
             ((left, right),) = join.join_fields
             model = model_of_join(join)
             parent = joins.get(join.parent_alias)
-            if model is None or not right.unique:
+            if model is None:
+                raise NotNative
+            many = not right.unique
+            if many and join.join_type != INNER:
                 raise NotNative
             if parent is None and join.parent_alias != self.base:
                 raise NotNative
@@ -135,6 +152,7 @@ class NativePlanner:
                 Column(right.column, right.db_type(self.store)),
                 [],
                 join.join_type == INNER,
+                many,
             )
         return joins
 
@@ -195,6 +213,9 @@ class NativePlanner:
             while parent in self.joins:
                 filtered.setdefault(parent, self.joins[parent])
                 parent = self.joins[parent].parent_alias
+        for alias, stitch in self.joins.items():
+            if stitch.many and (alias in shown or alias not in filtered):
+                raise NotNative
         self.joins = {
             alias: stitch
             for alias, stitch in self.joins.items()
@@ -228,9 +249,9 @@ class NativePlanner:
 
     def aliases_shown(self) -> set[str]:
         shown = {
-            expression.alias
+            part.alias
             for expression in [*self.selected, *self.order_sources()]
-            if type(expression) is Col
+            for part in columns_in(expression)
         }
         for alias in list(shown):
             while alias in self.joins:
@@ -384,6 +405,8 @@ class NativePlanner:
     def grouped(self):
         if self.is_count() and self.query.group_by is None and not self.compiler.having:
             return self.plain()
+        if any(stitch.many for stitch in self.joins.values()):
+            raise NotNative
         conditions = self.translated()
         reductions = self.reductions(self.split_joins())
         if self.joins:
@@ -494,12 +517,14 @@ class Reduction:
         if FALSE in conditions:
             return FALSE
         query, fields = self.query(conditions)
-        keys = [
-            row[0] for chunk in python_rows(query, fields, 0, None) for row in chunk
-        ]
+        rows = chain.from_iterable(python_rows(query, fields, 0, None))
+        keys: dict[Any, None] = {}
+        for number, (key,) in enumerate(row for row in rows if row[0] is not None):
+            keys[key] = None
+            if self.stitch.many and (len(keys) <= number or number > MAX_KEYS):
+                raise Repeated
         steps.append(query.describe())
-        keys = [key for key in keys if key is not None]
-        return Leaf(self.column, "in", keys) if keys else FALSE
+        return Leaf(self.column, "in", list(keys)) if keys else FALSE
 
 
 def pends(condition: Condition) -> bool:
@@ -578,6 +603,16 @@ class BaseScan:
         if self.lock:
             ready.lock()
         return ready
+
+
+def columns_in(expression) -> Iterator[Col]:
+    """The columns that an expression names."""
+    if type(expression) is Col:
+        yield expression
+        return
+    for each in expression.get_source_expressions():
+        if each is not None:
+            yield from columns_in(each)
 
 
 def flat(expressions) -> list:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from django.db import NotSupportedError
+from django.db import NotSupportedError, models
 from django.db.models.sql.query import Query
 
 from ..query import MISSING, PREFILTER, Json, NonrelQuery
@@ -98,11 +98,35 @@ def _local_converter(convert, is_json: bool, zone) -> Callable[[Any], Any]:
 def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list]:
     """Rows of local values, one for each field."""
     columns = [field.column for field in fields]
-    converters = local_converters(query, fields, zone)
-    pairs = list(zip(columns, converters, strict=True))
+    converting = [
+        (index, column, convert)
+        for index, (field, column, convert) in enumerate(
+            zip(fields, columns, local_converters(query, fields, zone), strict=True)
+        )
+        if not same_locally(query, field)
+    ]
     for document in query.fetch(0, None):
         get = document.get
-        yield [convert(get(column, MISSING)) for column, convert in pairs]
+        row = [*map(get, columns)]
+        for index, column, convert in converting:
+            row[index] = convert(get(column, MISSING))
+        yield row
+
+
+SAME_LOCALLY = (
+    models.CharField,
+    models.TextField,
+    models.IntegerField,
+    models.FloatField,
+)
+
+
+def same_locally(query: NonrelQuery, field) -> bool:
+    """Whether SQLite holds the field's values just as the store gives them."""
+    while field.remote_field and getattr(field, "target_field", None):
+        field = field.target_field
+    known = isinstance(field, SAME_LOCALLY)
+    return known and readers(query, [field]) == [None]
 
 
 class Guard:
