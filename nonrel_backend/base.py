@@ -1,7 +1,9 @@
 """NonrelDatabaseWrapper: a Django connection to a store that is not an SQL database."""
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import IntegrityError
 from django.utils.functional import cached_property
@@ -125,6 +127,11 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def disable_constraint_checking(self):
         # Foreign keys are never checked by the store: nothing to switch off.
         return True
+
+    def all_or_nothing(self, work: Callable[[], Any]) -> Any:
+        """`work()` in a block that is undone as a whole, where transactions are."""
+        with transaction.atomic(using=self.alias, savepoint=False):
+            return work()
 
     def check_constraints(self, table_names=None):
         """Raise IntegrityError for the first foreign key that leads nowhere."""

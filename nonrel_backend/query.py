@@ -86,6 +86,8 @@ class NonrelQuery:
         self.query = compiler.query
         self.connection = compiler.store
         self.fields = fields
+        # The rows that explain() speaks of.
+        self.limits: tuple[int, int | None] = (0, None)
 
     @property
     def store_connection(self):

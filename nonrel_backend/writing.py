@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet
-from django.db import NotSupportedError, transaction
+from django.db import NotSupportedError
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import (
     Case,
@@ -107,10 +107,6 @@ class WriteMixin:
         if value is None:
             return MISSING
         return self.convert_value_for_db(field.db_type(self.store), value)
-
-    def in_transaction(self):
-        """A block that is all or nothing where the store has transactions."""
-        return transaction.atomic(using=self.store.alias, savepoint=False)
 
 
 def key_fields(meta) -> list:
@@ -242,8 +238,9 @@ class InsertMixin(WriteMixin):
         """Store rows, all or none; return their keys when asked."""
         if len(rows) == 1:
             return [self.insert(rows[0], return_ids)]
-        with self.in_transaction():
-            return [self.insert(row, return_ids) for row in rows]
+        return self.store.all_or_nothing(
+            lambda: [self.insert(row, return_ids) for row in rows]
+        )
 
     def insert_on_conflict(
         self,
@@ -351,8 +348,9 @@ class UpdateMixin(WriteMixin):
         by_key = self.values_by_key(values)
         if by_key is not None and not checks.needed(values, by_key):
             return self.query_class(self, [meta.pk]).update_rows(by_key)
-        with self.in_transaction():
-            return self.update_computed(meta, checks, values)
+        return self.store.all_or_nothing(
+            lambda: self.update_computed(meta, checks, values)
+        )
 
     def update_computed(self, meta, checks, values: dict) -> int:
         expressions = {
@@ -478,9 +476,11 @@ class DeleteMixin(WriteMixin):
                 return scan.delete()
             except NotSupportedError:
                 pass
-        with self.in_transaction():
-            keys = list(dict.fromkeys(row[0] for row in self.keys_and(self.query)))
-            if not keys:
-                return 0
-            meta = self.query.get_meta()
-            return self.query_class(self, [meta.pk]).delete_rows(keys)
+        return self.store.all_or_nothing(self.delete_found)
+
+    def delete_found(self) -> int:
+        keys = list(dict.fromkeys(row[0] for row in self.keys_and(self.query)))
+        if not keys:
+            return 0
+        meta = self.query.get_meta()
+        return self.query_class(self, [meta.pk]).delete_rows(keys)

@@ -24,7 +24,7 @@ from .introspection import DatabaseIntrospection
 from .keys import Sequences
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
-from .transactions import Transaction
+from .transactions import Transaction, retry_transaction
 from .validation import NO_TRANSACTIONS, DatabaseValidation
 
 TRANSACTION_CHOICES = ("auto", "required", "off")
@@ -208,6 +208,12 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         """Run `work(session)` as one statement of the transaction, if there is one."""
         self.ensure_connection()
         return self.transaction.run(work)
+
+    def all_or_nothing(self, work):
+        """As the toolkit's, begun anew when another transaction was in the way."""
+        if self.in_atomic_block:
+            return super().all_or_nothing(work)
+        return retry_transaction(self.alias)(work)()
 
     def before_ddl(self) -> None:
         """DDL runs outside of the transaction: one that has done nothing gives way."""

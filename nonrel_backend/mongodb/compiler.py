@@ -206,6 +206,11 @@ class BackendQuery(NonrelQuery):
         command: dict[str, Any] = {"find": self.table, "filter": self.filter}
         if self.sort:
             command["sort"] = dict(self.sort)
+        if self.limits != (0, None):
+            low, high = self.limits
+            command["skip"] = low
+            if high is not None:
+                command["limit"] = high - low
         found = database.command("explain", command, verbosity="executionStats")
         stats = found.get("executionStats", {})
         return (

@@ -82,6 +82,7 @@ class Transaction:
             return work(None)
         until = time.monotonic() + RETRY_SECONDS
         pause = 0.001
+        needs_rollback = self.connection.needs_rollback
         while True:
             session = self.session()
             first = self.statements == 0 and not self.marks_hold_writes()
@@ -90,7 +91,7 @@ class Transaction:
                 result = work(session)
             except PyMongoError as error:
                 if first and is_duplicate(error):
-                    self.abort()  # nothing was done in it: the next begins anew
+                    self.start_over(needs_rollback)
                     raise
                 if not (
                     first
@@ -99,12 +100,18 @@ class Transaction:
                 ):
                     self.failed(error)
                     raise
-                self.abort()
+                self.start_over(needs_rollback)
                 time.sleep(pause * random.random())
                 pause = min(pause * 2, 0.1)
                 continue
             self.wrote = self.wrote or writes
             return result
+
+    def start_over(self, needs_rollback: bool) -> None:
+        """The first statement failed: nothing else is lost, the next begins anew."""
+        self.abort()
+        self.undo.clear()
+        self.connection.needs_rollback = needs_rollback
 
     def marks_hold_writes(self) -> bool:
         return bool(self.undo) or self.wrote

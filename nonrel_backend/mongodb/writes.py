@@ -1,12 +1,14 @@
 """Every write to MongoDB: duplicates looked for and the undo log kept in one place."""
 
+import time
 from typing import Any
 
 from django.db import IntegrityError
 from pymongo import InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from .errors import DUPLICATE_CODES
+from .transactions import RETRY_SECONDS
 
 Document = dict[str, Any]
 
@@ -156,28 +158,50 @@ def upsert_documents(
     unique_columns: list[str],
     update_columns: list[str],
 ) -> None:
-    """Store documents; where `unique_columns` exist, set `update_columns` instead."""
+    """Store documents; where `unique_columns` exist, set `update_columns` instead.
+
+    All of them are one statement: when it is the transaction's first, and somebody
+    else stores the same rows meanwhile, it is run again and finds them.
+    """
+    transaction = connection.transaction
+
+    def work(session):
+        for document in documents:
+            upsert(connection, table, document, unique_columns, update_columns)
+
+    until = time.monotonic() + RETRY_SECONDS
+    fresh = transaction.is_fresh
+    while True:
+        try:
+            transaction.run(work, writes=True)
+            return
+        except (DuplicateKeyError, BulkWriteError):
+            # What the server refused for another's row, the next snapshot holds:
+            # it is updated then, or refused by insert_documents().
+            if not fresh or time.monotonic() > until:
+                raise
+
+
+def upsert(connection, table, document, unique_columns, update_columns) -> None:
     collection = connection.database[table]
-    for document in documents:
-        filter_ = {column: {"$eq": document.get(column)} for column in unique_columns}
-        changes = {
-            column: document[column] for column in update_columns if column in document
-        }
-        removed = {column: "" for column in update_columns if column not in document}
-        update: Document = {}
-        if changes:
-            update["$set"] = changes
-        if removed:
-            update["$unset"] = removed
+    found = None
+    # As in SQL, NULLs are never equal: a row with one is always new.
+    if all(document.get(column) is not None for column in unique_columns):
+        filter_ = {column: {"$eq": document[column]} for column in unique_columns}
         found = connection.statement(
-            lambda session, filter_=filter_: collection.find_one(
-                filter_, {"_id": 1}, session=session
-            )
+            lambda session: collection.find_one(filter_, {"_id": 1}, session=session)
         )
-        if found is None:
-            insert_documents(connection, table, [document])
+    if found is None:
+        insert_documents(connection, table, [document])
+        return
+    update: Document = {"$set": {}, "$unset": {}}
+    for column in update_columns:
+        if column in document:
+            update["$set"][column] = document[column]
         else:
-            update_documents(connection, table, {"_id": {"$eq": found["_id"]}}, update)
+            update["$unset"][column] = ""
+    update = {operator: part for operator, part in update.items() if part}
+    update_documents(connection, table, {"_id": {"$eq": found["_id"]}}, update)
 
 
 def update_documents(connection, table: str, filter_: Document, update: Any) -> int:

@@ -155,7 +155,11 @@ class NativePlan:
 
     def explain(self) -> list[str]:
         query = self.scan.open(self.steps)
-        found = "nothing can match" if query is None else query.explain()
+        if query is None:
+            found = "nothing can match"
+        else:
+            query.limits = (self.low, self.high)
+            found = query.explain()
         return [
             *(f"first: {step}" for step in self.steps),
             f"native: {found} rows {self.low} to {self.high or 'end'}",

@@ -12,6 +12,7 @@ from django.db import (
 )
 from django.db import models as django_models
 from django.db.models import F, Value
+from django.db.models.functions import Length
 
 JSON_NULL = Value(None, django_models.JSONField())
 
@@ -188,6 +189,18 @@ def test_sixteen_threads_lose_no_increment(library):
 
     assert in_threads(16, work) == []
     assert library.Counter.objects.get().value == 160
+
+
+def test_sixteen_threads_lose_no_update_that_is_computed_here(library):
+    library.Counter.objects.create(name="c")
+    longer = F("value") + Length("name")
+
+    def work():
+        for _ in range(3):
+            library.Counter.objects.filter(name="c").update(value=longer)
+
+    assert in_threads(16, work) == []
+    assert library.Counter.objects.get().value == 48
 
 
 def test_sixteen_threads_make_one_row(library):
