@@ -1,6 +1,5 @@
 """Every write to MongoDB: duplicates looked for and the undo log kept in one place."""
 
-import time
 from typing import Any
 
 from django.db import IntegrityError
@@ -8,9 +7,9 @@ from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from .errors import DUPLICATE_CODES
-from .transactions import RETRY_SECONDS
 
 Document = dict[str, Any]
+UPSERT_ATTEMPTS = 10
 
 
 def insert_documents(connection, table: str, documents: list[Document]) -> None:
@@ -169,16 +168,15 @@ def upsert_documents(
         for document in documents:
             upsert(connection, table, document, unique_columns, update_columns)
 
-    until = time.monotonic() + RETRY_SECONDS
     fresh = transaction.is_fresh
-    while True:
+    for attempt in range(UPSERT_ATTEMPTS):
         try:
             transaction.run(work, writes=True)
             return
         except (DuplicateKeyError, BulkWriteError):
             # What the server refused for another's row, the next snapshot holds:
             # it is updated then, or refused by insert_documents().
-            if not fresh or time.monotonic() > until:
+            if not fresh or attempt == UPSERT_ATTEMPTS - 1:
                 raise
 
 
