@@ -62,6 +62,9 @@ class NonrelDatabaseOperations(SQLiteOperations):
     def adapt_ipaddressfield_value(self, value):
         return value or None
 
+    def adapt_durationfield_value(self, value):
+        return value
+
     def adapt_json_value(self, value, encoder):
         if encoder is not None:
             try:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet
-from django.db import NotSupportedError
+from django.db import NotSupportedError, models
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import (
     Case,
@@ -25,6 +25,9 @@ from .planner.scans import push
 from .query import MISSING, Json
 from .rowchecks import RowChecks
 from .text import shown
+
+# Django 6.1's, None before.
+JSON_NULL = getattr(models, "JSONNull", None)
 
 
 class WriteMixin:
@@ -206,6 +209,9 @@ class InsertMixin(WriteMixin):
     def compute_expressions(self, rows: list[dict]) -> None:
         """Replace expressions by the values that the local engine gives them."""
         for row in rows:
+            for field, value in row.items():
+                if is_json_null(value):
+                    row[field] = Json(None)
             waiting = {
                 field: value for field, value in row.items() if hasattr(value, "as_sql")
             }
@@ -327,7 +333,10 @@ class UpdateMixin(WriteMixin):
             if type(value) is Value and not isinstance(value.value, (dict, list)):
                 if value.value is not None or field.get_internal_type() != "JSONField":
                     value = value.value
-            values[field] = field.get_db_prep_save(value, connection=self.store)
+            if is_json_null(value):
+                values[field] = Json(None)
+            else:
+                values[field] = field.get_db_prep_save(value, connection=self.store)
         return values
 
     def update_by(self, scan, values: dict) -> int:
@@ -407,9 +416,12 @@ class UpdateMixin(WriteMixin):
                 if key is None:
                     return None
                 constant = when.result
-                if type(constant) is not Value:
+                if is_json_null(constant):
+                    prepared: Any = Json(None)
+                elif type(constant) is Value:
+                    prepared = field.get_db_prep_save(constant.value, self.store)
+                else:
                     return None
-                prepared = field.get_db_prep_save(constant.value, connection=self.store)
                 rows.setdefault(key, {})[field.column] = self.stored(field, prepared)
         if not self.selects_keys(set(rows), meta):
             return None
@@ -442,6 +454,11 @@ class UpdateMixin(WriteMixin):
         ):
             return False
         return {self.stored_key(meta, [key]) for key in node.rhs} == keys
+
+
+def is_json_null(value: Any) -> bool:
+    """Whether a value is Django 6.1's JSONNull()."""
+    return JSON_NULL is not None and isinstance(value, JSON_NULL)
 
 
 def typed(expression, field):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from bson import MinKey
 from django.conf import settings
 from django.db import NotSupportedError, OperationalError
 from django.db.models.constants import OnConflict
@@ -99,7 +100,10 @@ class BackendQuery(NonrelQuery):
     def count(self, limit=None):
         collection = self.connection.database[self.table]
         if not self.filters and limit is None and self.connection.session is None:
-            return collection.estimated_document_count()
+            # The server's estimate is instant, but counts others' open transactions.
+            return self.connection.database.command(
+                "count", self.table, query={"_id": {"$gte": MinKey()}}, hint="_id_"
+            )["n"]
         options = {} if limit is None else {"limit": limit}
         return self.connection.statement(
             lambda session: collection.count_documents(

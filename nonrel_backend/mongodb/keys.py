@@ -1,5 +1,6 @@
 """Integer keys from sequences kept in the database, handed out by the block."""
 
+import os
 import threading
 import time
 
@@ -12,6 +13,15 @@ IDLE_SECONDS = 1.0
 
 _blocks: dict[tuple, "Block"] = {}
 _lock = threading.Lock()
+
+
+def _new_lock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+# A child forked while a thread holds the lock would wait for it for ever.
+os.register_at_fork(after_in_child=_new_lock)
 
 
 class Block:

@@ -69,10 +69,17 @@ class LocalOperations(sqlite3_base.DatabaseOperations):
         return converter
 
 
+class LocalFeatures(sqlite3_base.DatabaseFeatures):
+    """SQLite's, but rows are updated in the store, never here."""
+
+    can_return_rows_from_update = False
+
+
 class LocalWrapper(sqlite3_base.DatabaseWrapper):
     """A private SQLite connection; Django does not know of it."""
 
     ops_class = LocalOperations
+    features_class = LocalFeatures
     operators = {
         **sqlite3_base.DatabaseWrapper.operators,
         "iexact": "= NONREL_FOLD(%s)",
