@@ -22,6 +22,7 @@ from ..planner.conditions import Column, Leaf, Node
 from ..planner.lookups import Translator, Untranslatable
 from ..schema import NonrelSchemaEditor
 from . import metadata
+from .operators import OPERATORS_MAP
 from .types import to_bson
 
 logger = logging.getLogger("django.db.backends.schema")
@@ -621,22 +622,12 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         return partial
 
 
-PARTIAL_OPERATORS = {
-    "exact": "$eq",
-    "gt": "$gt",
-    "gte": "$gte",
-    "lt": "$lt",
-    "lte": "$lte",
-    "in": "$in",
-}
-
-
 def partial_leaf(leaf: Any) -> dict[str, Any] | None:
     if not isinstance(leaf, Leaf) or isinstance(leaf.value, Column):
         return None
     if leaf.lookup_type == "isnull":
         return {"$exists": True} if leaf.value == leaf.negated else {"$eq": None}
-    operator = PARTIAL_OPERATORS.get(leaf.lookup_type)
+    operator = OPERATORS_MAP.get(leaf.lookup_type)
     if operator is None or leaf.negated:
         return None
     convert = to_bson
