@@ -21,7 +21,7 @@ def dangling_keys(store, table_names=None) -> Iterator[str]:
 
 
 def _dangling(store, model, field) -> Iterator[str]:
-    pk = getattr(model._meta, "pk_fields", [model._meta.pk])[0]
+    pk = model._meta.pk_fields[0]
     fields = [pk, field] if pk is not field else [pk]
     target = field.target_field
     query = new_query(store, model, fields)

@@ -79,11 +79,11 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             # The texts of plain columns are for the local engine, if it is asked.
             self.skipping = not (self.query.distinct or self.query.combinator)
             try:
-                extra_select, order_by, group_by = self.pre_sql_setup()
+                extra_select, order_by, _ = self.pre_sql_setup()
             finally:
                 self.skipping = False
             self.ordered = bool(order_by)
-            plan = plan_select(self, order_by, group_by, extra_select)
+            plan = plan_select(self, order_by, extra_select)
         finally:
             self.query.reset_refcounts(refcounts)
         self.native = isinstance(

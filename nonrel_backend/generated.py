@@ -2,7 +2,6 @@
 
 from .planner.scans import new_query, python_rows
 from .rowchecks import RowChecks
-from .writing import key_fields
 
 
 def fill(store, model, field) -> None:
@@ -25,7 +24,7 @@ def fill(store, model, field) -> None:
         checks.evaluate(rows)
         changes = [
             (
-                compiler.stored_key(meta, [row[each] for each in key_fields(meta)]),
+                compiler.stored_key(meta, [row[each] for each in meta.pk_fields]),
                 {field.column: compiler.stored(field, row[field])},
             )
             for row in rows

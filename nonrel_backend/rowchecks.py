@@ -21,10 +21,6 @@ POSITIVE = {
 class RowChecks:
     """The checks of one table; rows are {field: value from get_db_prep_save()}."""
 
-    @classmethod
-    def of(cls, store, meta) -> "RowChecks":
-        return cls(store, meta)
-
     def __init__(self, store, meta):
         self.store = store
         self.meta = meta
@@ -78,21 +74,22 @@ class RowChecks:
         """Add generated values to the rows; IntegrityError for a row refused."""
         if self.generated or self.constraints:
             self.evaluate(rows)
-        for row in rows:
-            for field, value in row.items():
-                if written is not None and field not in written:
-                    continue
-                if value is None:
-                    if not field.null and field is not auto and not field.generated:
-                        raise IntegrityError(
-                            f"NOT NULL constraint failed: {self.meta.db_table}."
-                            f"{field.column}"
-                        )
-                elif is_positive(field) and value < 0:
-                    raise IntegrityError(
-                        f"CHECK constraint failed: {field.column} of "
-                        f"{self.meta.db_table} must not be negative"
-                    )
+        for field in rows[0] if rows else ():
+            if written is None or field in written:
+                self.check_column(field, [row[field] for row in rows], field is auto)
+
+    def check_column(self, field, values: list, is_auto: bool) -> None:
+        if not (field.null or is_auto or field.generated) and None in values:
+            raise IntegrityError(
+                f"NOT NULL constraint failed: {self.meta.db_table}.{field.column}"
+            )
+        if is_positive(field) and any(
+            value is not None and value < 0 for value in values
+        ):
+            raise IntegrityError(
+                f"CHECK constraint failed: {field.column} of "
+                f"{self.meta.db_table} must not be negative"
+            )
 
     def evaluate(self, rows: list[dict]) -> None:
         engine = self.store.local_engine

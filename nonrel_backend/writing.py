@@ -79,7 +79,7 @@ class WriteMixin:
         reading.annotations = {}
         reading.default_cols = False
         alias = reading.get_initial_alias()
-        key_columns = [each.get_col(alias) for each in key_fields(query.get_meta())]
+        key_columns = [each.get_col(alias) for each in query.get_meta().pk_fields]
         reading.select = (*key_columns, *expressions)
         compiler = self.store.ops.compiler("SQLCompiler")(
             reading, self.store, self.using
@@ -98,10 +98,9 @@ class WriteMixin:
 
     def stored_key(self, meta, values) -> Any:
         """The row's key as `update_rows` and `delete_rows` take it."""
-        fields = key_fields(meta)
         stored = [
             self.stored(field, field.get_db_prep_save(value, self.store))
-            for field, value in zip(fields, values, strict=True)
+            for field, value in zip(meta.pk_fields, values, strict=True)
         ]
         return stored[0] if len(stored) == 1 else tuple(stored)
 
@@ -110,11 +109,6 @@ class WriteMixin:
         if value is None:
             return MISSING
         return self.convert_value_for_db(field.db_type(self.store), value)
-
-
-def key_fields(meta) -> list:
-    """The fields of the primary key."""
-    return list(getattr(meta, "pk_fields", None) or [meta.pk])
 
 
 class InsertMixin(WriteMixin):
@@ -167,7 +161,7 @@ class InsertMixin(WriteMixin):
     def insert_rows(self, meta, rows: list[dict]) -> list[dict]:
         """Compute, check, store; return {field: Python value} of each row."""
         self.compute_expressions(rows)
-        checks = RowChecks.of(self.store, meta)
+        checks = RowChecks(self.store, meta)
         auto = meta.auto_field
         for row in rows:
             for field in meta.local_concrete_fields:
@@ -341,7 +335,7 @@ class UpdateMixin(WriteMixin):
 
     def update_by(self, scan, values: dict) -> int:
         meta = self.query.get_meta()
-        checks = RowChecks.of(self.store, meta)
+        checks = RowChecks(self.store, meta)
         if scan is not None and not checks.needed(values):
             try:
                 return scan.update(

@@ -182,7 +182,7 @@ class BackendQuery(NonrelQuery):
         )
 
     def stored_key(self, key: Any) -> Any:
-        fields = getattr(self.meta, "pk_fields", [self.meta.pk])
+        fields = self.meta.pk_fields
         if len(fields) == 1:
             return key
         return {field.column: value for field, value in zip(fields, key, strict=True)}
@@ -303,7 +303,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
     def documents(self, rows) -> tuple[list[dict[str, Any]], list]:
         """The rows with their keys as `_id`, the missing ones from the sequence."""
         meta = self.query.get_meta().concrete_model._meta
-        fields = getattr(meta, "pk_fields", [meta.pk])
+        fields = meta.pk_fields
         column = meta.pk.column
         table = meta.db_table
         if len(fields) > 1:

@@ -26,7 +26,7 @@ def describe(field, connection) -> dict[str, Any]:
 
 def in_composite_key(field) -> bool:
     model = getattr(field, "model", None)
-    return model is not None and field in getattr(model._meta, "pk_fields", ())
+    return model is not None and field in model._meta.pk_fields
 
 
 def internal_type(field) -> str:

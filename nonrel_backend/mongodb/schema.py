@@ -18,6 +18,7 @@ from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from ..planner.columns import stored_field
 from ..planner.conditions import Column, Leaf, Node
 from ..planner.lookups import Translator, Untranslatable
 from ..schema import NonrelSchemaEditor
@@ -379,9 +380,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             return
         collection = self.database[table]
         changed = []
-        target = new_field
-        while target.remote_field and getattr(target, "target_field", None):
-            target = target.target_field
+        target = stored_field(new_field)
         for document in collection.find({key: {"$exists": True, "$ne": None}}):
             value = from_bson(old_type, document[key])
             try:

@@ -7,16 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import OperationalError, transaction
-from pymongo.errors import (
-    BulkWriteError,
-    ConnectionFailure,
-    OperationFailure,
-    PyMongoError,
-)
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from .errors import DUPLICATE_CODES
+from .errors import DUPLICATE_CODES, codes
 
 # How long a conflict on a transaction's first statement, or a commit whose result
 # is unknown, is tried again.
@@ -226,11 +221,7 @@ class Transaction:
 
 
 def is_duplicate(error: PyMongoError) -> bool:
-    if isinstance(error, BulkWriteError):
-        codes = [each["code"] for each in error.details.get("writeErrors", ())]
-    else:
-        codes = [getattr(error, "code", None)]
-    return any(code in DUPLICATE_CODES for code in codes)
+    return isinstance(error, OperationFailure) and bool(codes(error) & DUPLICATE_CODES)
 
 
 def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS):

@@ -1,5 +1,6 @@
 """Every write to MongoDB: duplicates looked for and the undo log kept in one place."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError
@@ -21,7 +22,10 @@ def insert_documents(connection, table: str, documents: list[Document]) -> None:
         if len(documents) == 1:
             collection.insert_one(documents[0])
         elif connection.has_transactions:
-            insert_in_own_transaction(connection, collection, documents)
+            in_own_transaction(
+                connection,
+                lambda session: collection.insert_many(documents, session=session),
+            )
         else:
             collection.insert_many(documents)
         return
@@ -46,11 +50,10 @@ def insert_documents(connection, table: str, documents: list[Document]) -> None:
         )
 
 
-def insert_in_own_transaction(connection, collection, documents) -> None:
+def in_own_transaction(connection, work: Callable[[Any], Any]) -> Any:
+    """`work(session)`, all or nothing, where no transaction is open."""
     with connection.connection.start_session() as session:
-        session.with_transaction(
-            lambda session: collection.insert_many(documents, session=session)
-        )
+        return session.with_transaction(work)
 
 
 def refuse_duplicates(
@@ -212,29 +215,25 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
     ]
     if not transaction.is_open:
         if unique and connection.has_transactions:
-            with connection.connection.start_session() as session:
-                return session.with_transaction(
-                    lambda session: (
-                        collection.update_many(
-                            filter_, update, session=session
-                        ).matched_count
-                    )
-                )
+            return in_own_transaction(
+                connection,
+                lambda session: (
+                    collection.update_many(
+                        filter_, update, session=session
+                    ).matched_count
+                ),
+            )
         if list(filter_) == ["_id"] and type(filter_["_id"]) is not dict:
             # One command less for the driver to prepare, and one it may retry.
             return collection.update_one(filter_, update).matched_count
         return collection.update_many(filter_, update).matched_count
 
-    def work(session):
+    def write(session):
         if unique:
             refuse_duplicate_update(collection, filter_, update, unique, session)
-        images = transaction.records and pre_images(collection, filter_, session)
-        found = collection.update_many(filter_, update, session=session)
-        return found.matched_count, images
+        return collection.update_many(filter_, update, session=session).matched_count
 
-    matched, images = transaction.run(work, writes=True)
-    remember(transaction, collection, images)
-    return matched
+    return run_undoably(transaction, collection, filter_, write)
 
 
 def touched_keys(update: Any) -> set[str]:
@@ -276,13 +275,18 @@ def refuse_duplicate_update(collection, filter_, update, unique, session) -> Non
             seen[mark] = document["_id"]
 
 
-def pre_images(collection, filter_: Document, session) -> list[Document]:
-    """The documents as they are before a write."""
-    return list(collection.find(filter_, session=session))
+def run_undoably(transaction, collection, filter_: Document, write) -> Any:
+    """`write(session)` as a statement; what `filter_` finds before it is remembered,
+    while a savepoint is open, for its rollback to put back.
+    """
 
+    def work(session):
+        images = []
+        if transaction.records:
+            images = list(collection.find(filter_, session=session))
+        return write(session), images
 
-def remember(transaction, collection, images: Any) -> None:
-    """Note what a savepoint's rollback is to put back."""
+    result, images = transaction.run(work, writes=True)
     if images:
         requests = [
             ReplaceOne({"_id": {"$eq": image["_id"]}}, image, upsert=True)
@@ -291,30 +295,22 @@ def remember(transaction, collection, images: Any) -> None:
         transaction.undo.append(
             lambda session: collection.bulk_write(requests, session=session)
         )
+    return result
 
 
-def update_keys(
-    connection,
-    table: str,
-    updates: list[tuple[Any, Any]],
-    guard: Document | None = None,
-) -> int:
+def update_keys(connection, table: str, updates: list[tuple[Any, Any]]) -> int:
     """Update documents by `_id`, [(key, update)]; return how many matched."""
     collection = connection.database[table]
     transaction = connection.transaction
-    requests = [
-        UpdateOne({"_id": {"$eq": key}, **(guard or {})}, update)
-        for key, update in updates
-    ]
-    keys = [key for key, _ in updates]
+    requests = [UpdateOne({"_id": {"$eq": key}}, update) for key, update in updates]
     if not transaction.is_open:
         if len(requests) > 1 and connection.has_transactions:
-            with connection.connection.start_session() as session:
-                return session.with_transaction(
-                    lambda session: (
-                        collection.bulk_write(requests, session=session).matched_count
-                    )
-                )
+            return in_own_transaction(
+                connection,
+                lambda session: (
+                    collection.bulk_write(requests, session=session).matched_count
+                ),
+            )
         return collection.bulk_write(requests).matched_count
     touched = {key for _, update in updates for key in touched_keys(update)}
     if any(set(keys_) & touched for keys_, _ in unique_indexes(connection, table)):
@@ -322,17 +318,12 @@ def update_keys(
             update_documents(connection, table, {"_id": {"$eq": key}}, update)
             for key, update in updates
         )
-
-    def work(session):
-        images = transaction.records and pre_images(
-            collection, {"_id": {"$in": keys}}, session
-        )
-        found = collection.bulk_write(requests, session=session)
-        return found.matched_count, images
-
-    matched, images = transaction.run(work, writes=True)
-    remember(transaction, collection, images)
-    return matched
+    return run_undoably(
+        transaction,
+        collection,
+        {"_id": {"$in": [key for key, _ in updates]}},
+        lambda session: collection.bulk_write(requests, session=session).matched_count,
+    )
 
 
 def delete_documents(connection, table: str, filter_: Document) -> int:
@@ -341,23 +332,9 @@ def delete_documents(connection, table: str, filter_: Document) -> int:
     transaction = connection.transaction
     if not transaction.is_open:
         return collection.delete_many(filter_).deleted_count
-
-    def work(session):
-        images = transaction.records and pre_images(collection, filter_, session)
-        found = collection.delete_many(filter_, session=session)
-        return found.deleted_count, images
-
-    deleted, images = transaction.run(work, writes=True)
-    remember(transaction, collection, images)
-    return deleted
-
-
-__all__ = [
-    "delete_documents",
-    "insert_documents",
-    "insert_ignoring",
-    "unique_indexes",
-    "update_documents",
-    "update_keys",
-    "upsert_documents",
-]
+    return run_undoably(
+        transaction,
+        collection,
+        filter_,
+        lambda session: collection.delete_many(filter_, session=session).deleted_count,
+    )

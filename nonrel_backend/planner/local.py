@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
+from .columns import stored_field
 
 # SQLite computes with doubles: this many digits survive the way there and back.
 EXACT_DIGITS = 15
@@ -189,9 +190,7 @@ class LocalEngine:
         return '"{}"'.format(name.replace('"', '""'))
 
     def column_type(self, field) -> str:
-        final = field
-        while final.remote_field and getattr(final, "target_field", None):
-            final = final.target_field
+        final = stored_field(field)
         if (
             final.get_internal_type() == "DecimalField"
             and (final.max_digits or EXACT_DIGITS + 1) > EXACT_DIGITS
@@ -310,8 +309,7 @@ class LocalEngine:
 
     def from_local(self, field, value: Any) -> Any:
         """The Python value of a key that was loaded for `field`."""
-        while field.remote_field and getattr(field, "target_field", None):
-            field = field.target_field
+        field = stored_field(field)
         parse = PARSERS.get(field.get_internal_type())
         if parse is None or value is None:
             return value

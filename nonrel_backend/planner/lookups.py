@@ -16,6 +16,7 @@ from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
 from ..query import Json
+from .columns import stored_field
 from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
 
 INT64 = range(-(2**63), 2**63)
@@ -227,9 +228,7 @@ class Translator:
         return self.prepared(lookup, [rhs])[0]
 
     def is_not_text(self, lookup) -> bool:
-        field = lookup.lhs.output_field
-        while getattr(field, "target_field", None) is not None and field.remote_field:
-            field = field.target_field
+        field = stored_field(lookup.lhs.output_field)
         return field.get_internal_type() not in TEXT_FIELDS
 
     def items(self, lookup, rhs) -> Any:
@@ -405,9 +404,7 @@ def untrue(condition: Condition) -> Condition:
 
 def collated(field) -> bool:
     """Whether the column compares otherwise than by code points."""
-    while field.remote_field and getattr(field, "target_field", None):
-        field = field.target_field
-    return bool(getattr(field, "db_collation", None))
+    return bool(getattr(stored_field(field), "db_collation", None))
 
 
 def combine(connector: str, children) -> Condition:
@@ -434,6 +431,13 @@ def conjunction(*children: Condition) -> Condition:
 
 def disjunction(*children: Condition) -> Condition:
     return combine(OR, children)
+
+
+def top_level(where: WhereNode) -> list:
+    """The parts of a WHERE tree that must all hold."""
+    if where.negated or (where.connector != AND and len(where.children) > 1):
+        return [where]
+    return where.children
 
 
 def conjuncts(condition: Condition) -> tuple[Condition, ...]:

@@ -1,7 +1,8 @@
 """The plans: native, counted, grouped, local and streamed; each runs itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from .conditions import Column, Condition, Leaf
@@ -43,6 +44,8 @@ class NativePlan:
     base_alias: str = ""
     names: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    # The base's scan, once it is open.
+    query: Any = None
 
     def chunks(self) -> Iterator[list]:
         """Chunks of rows of Python values."""
@@ -66,7 +69,6 @@ class NativePlan:
         """Base rows with the limit natively; should one lack a required relation,
         the limits are counted here instead.
         """
-        skip, left = 0, None
         low, high = self.low, self.high
         limited = high is not None or low
         if limited and any(stitch.required for stitch in self.stitches):
@@ -75,19 +77,12 @@ class NativePlan:
             if sum(map(len, wanted)) == sum(map(len, chunks)):
                 yield from wanted
                 return
-            skip, left = low, None if high is None else high - low
-            low, high = 0, None
-        for chunk in python_rows(self.query, self.fields, low, high):
-            rows = self.stitch(chunk)
-            dropped, rows = min(skip, len(rows)), rows[skip:]
-            skip -= dropped
-            if left is not None:
-                rows = rows[:left]
-                left -= len(rows)
-            if rows:
-                yield rows
-            if left == 0:
-                return
+            every = python_rows(self.query, self.fields, 0, None)
+            yield from sliced(map(self.stitch, every), low, high)
+            return
+        yield from filter(
+            None, map(self.stitch, python_rows(self.query, self.fields, low, high))
+        )
 
     def stitch(self, chunk: list[list]) -> list[list]:
         """The chunk's rows with those of the relations, in the order of output."""
@@ -138,8 +133,6 @@ class NativePlan:
             else:
                 row.append(item.value)
         return row
-
-    query: Any = None
 
     def text(self) -> str:
         limits = f" rows {self.low} to {self.high}" if self.high is not None else ""
@@ -318,11 +311,7 @@ class LocalPlan:
             for edge in self.edges
             if edge.source is use and edge.target in waiting
         ]
-        if use.table not in self.reads:
-            return
-        identity = [
-            each.column for each in getattr(use.meta, "pk_fields", [use.meta.pk])
-        ]
+        identity = [each.column for each in use.meta.pk_fields]
         needed = [*columns, *wanted, *(identity if shared else ())]
         columns = list(dict.fromkeys(needed))
         fields = [table.fields[column] for column in columns]
@@ -353,7 +342,7 @@ class LocalPlan:
             return rows
         identity = [
             columns.index(each.column)
-            for each in getattr(use.meta, "pk_fields", [use.meta.pk])
+            for each in use.meta.pk_fields
             if each.column in columns
         ]
         seen = self.seen.setdefault(use.table, set())
@@ -411,6 +400,31 @@ def _is_long(condition: Condition) -> bool:
     return len(list(key_batches(condition))) > 1
 
 
+def sliced(chunks: Iterable[list], low: int, high: int | None) -> Iterator[list]:
+    """The rows from low to high of all chunks, asking for no chunk beyond them."""
+    skip, left = low, None if high is None else high - low
+    if left == 0:
+        return
+    for rows in chunks:
+        dropped, rows = min(skip, len(rows)), rows[skip:]
+        skip -= dropped
+        if left is not None:
+            rows = rows[:left]
+            left -= len(rows)
+        if rows:
+            yield rows
+        if left == 0:
+            return
+
+
+def growing_batches(rows: Iterator[list]) -> Iterator[list]:
+    """Small batches first, for who wants few rows; then fewer and larger ones."""
+    size = 100
+    while batch := list(islice(rows, size)):
+        yield batch
+        size = min(size * 4, 4 * CHUNK)
+
+
 @dataclass
 class StreamPlan:
     """One table whose residual filter runs locally, batch by batch."""
@@ -429,7 +443,6 @@ class StreamPlan:
     def chunks(self) -> Iterator[list]:
         engine = self.store.local_engine
         table = engine.table(self.use.meta)
-        fields = None
         reads: dict = {}
 
         def learn(found, insert):
@@ -447,37 +460,17 @@ class StreamPlan:
         if self.lock:
             query.lock()
         self.steps.append(query.describe())
-        skip = self.low
-        left = None if self.high is None else self.high - self.low
-        batch: list = []
-        size = 100
-        if left == 0:
-            return
         source = local_rows(query, fields, self.store.timezone)
-        done = False
-        while not done:
-            batch = []
-            for row in source:
-                batch.append(row)
-                if len(batch) >= size:
-                    break
-            else:
-                done = True
-            size = min(size * 4, 4 * CHUNK)
-            rows = engine.run(
+        answers = (
+            engine.run(
                 self.sql,
                 self.params,
                 {table.name: table},
                 lambda reads, insert, rows=batch: insert(table.name, columns, rows),
             )
-            dropped, rows = min(skip, len(rows)), rows[skip:]
-            skip -= dropped
-            if left is not None:
-                rows = rows[:left]
-                left -= len(rows)
-                done = done or left == 0
-            if rows:
-                yield rows
+            for batch in growing_batches(source)
+        )
+        yield from sliced(answers, self.low, self.high)
 
     def text(self) -> str:
         return "; ".join([*self.steps, "finished locally, in batches"])

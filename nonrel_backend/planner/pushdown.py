@@ -11,11 +11,17 @@ from django.db.models.aggregates import Count
 from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
 from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
-from django.db.models.sql.where import AND
 
 from ..query import PREFILTER, Grouping
 from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
-from .lookups import Translator, Untranslatable, collated, combine, conjuncts
+from .lookups import (
+    Translator,
+    Untranslatable,
+    collated,
+    combine,
+    conjuncts,
+    top_level,
+)
 from .plan import (
     MAX_KEYS,
     CountPlan,
@@ -36,10 +42,10 @@ class NotNative(Exception):
     """The store cannot answer this query on its own."""
 
 
-def plan_select(compiler, order_by, group_by, extra_select):
+def plan_select(compiler, order_by, extra_select):
     """The cheapest plan for a compiler's query; raises EmptyResultSet."""
     try:
-        planner = NativePlanner(compiler, order_by, group_by, extra_select)
+        planner = NativePlanner(compiler, order_by, extra_select)
         plan = planner.plan()
         if any(stitch.many for stitch in planner.all_joins.values()):
             return UnlessRepeated(plan, compiler)
@@ -91,7 +97,6 @@ class NativePlanner:
 
     compiler: Any
     order_by: list
-    group_by: list
     extra_select: list
 
     def plan(self):
@@ -162,11 +167,7 @@ class NativePlanner:
         where = self.compiler.where
         if where is None:
             return found
-        if where.negated or (where.connector != AND and len(where.children) > 1):
-            children: list = [where]
-        else:
-            children = where.children
-        for child in children:
+        for child in top_level(where):
             alias, condition = self.translate(child)
             if alias == self.base:
                 found += conjuncts(condition)
@@ -320,7 +321,7 @@ class NativePlanner:
         )
 
     def first_pk(self):
-        return getattr(self.meta, "pk_fields", [self.meta.pk])[0]
+        return self.meta.pk_fields[0]
 
     def output(self, fields: list) -> tuple[list, dict[str, Any]]:
         output: list = []
@@ -556,6 +557,8 @@ class BaseScan:
     ordering: list[tuple[str, bool]] = field(default_factory=list)
     lock: bool = False
     grouping: Any = None
+    # The scan itself, where all that filters it is known before it runs.
+    ready: Any = None
 
     def check(self) -> "BaseScan":
         """Raise NotNative where the store would have to be helped."""
@@ -588,7 +591,7 @@ class BaseScan:
 
     def open(self, steps: list[str]):
         """The scan, ready to be fetched; None when nothing can match."""
-        ready = getattr(self, "ready", None)
+        ready = self.ready
         if ready is None:
             conditions = [resolved(each, steps) for each in self.conditions]
             conditions += [each.condition(steps) for each in self.reductions]

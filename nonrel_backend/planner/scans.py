@@ -7,7 +7,8 @@ from django.db import NotSupportedError, models
 from django.db.models.sql.query import Query
 
 from ..query import MISSING, PREFILTER, Json, NonrelQuery
-from .conditions import Condition, Leaf, Node
+from .columns import stored_field
+from .conditions import Condition, Leaf
 from .local import batches, to_local
 
 # How many keys one `IN` takes; more become more scans.
@@ -16,9 +17,9 @@ IN_BATCH = 5_000
 CHUNK = 1_000
 
 
-def new_query(store, model, fields, using=None) -> NonrelQuery:
+def new_query(store, model, fields) -> NonrelQuery:
     """A fresh scan of the model's own table."""
-    compiler = store.ops.compiler("SQLCompiler")(Query(model), store, using)
+    compiler = store.ops.compiler("SQLCompiler")(Query(model), store, None)
     return compiler.query_class(compiler, fields)
 
 
@@ -123,8 +124,7 @@ SAME_LOCALLY = (
 
 def same_locally(query: NonrelQuery, field) -> bool:
     """Whether SQLite holds the field's values just as the store gives them."""
-    while field.remote_field and getattr(field, "target_field", None):
-        field = field.target_field
+    field = stored_field(field)
     known = isinstance(field, SAME_LOCALLY)
     return known and readers(query, [field]) == [None]
 
@@ -160,20 +160,18 @@ def load_whole_tables(store) -> Callable:
     def load(reads, insert):
         guard = Guard(store)
         for table in reads:
-            load_table(store, table, reads[table], (), insert, guard)
+            load_table(store, table, reads[table], insert, guard)
 
     return load
 
 
-def load_table(store, table: str, columns, conditions, insert, guard: Guard) -> str:
-    """Scan the table's columns under the conditions into the local engine."""
+def load_table(store, table: str, columns, insert, guard: Guard) -> None:
+    """Scan the table's columns into the local engine."""
     local = store.local_engine.known_table(table)
     fields = [local.fields[column] for column in columns] or [local.meta.pk]
     query = new_query(store, local.meta.model, fields)
-    push(query, conditions)
     rows = guard(local_rows(query, fields, store.timezone), query)
     insert(table, [field.column for field in fields], rows)
-    return query.describe()
 
 
 def key_batches(condition: Condition) -> Iterator[Condition]:
@@ -189,16 +187,3 @@ def key_batches(condition: Condition) -> Iterator[Condition]:
             yield Leaf(condition.column, "in", values[start : start + IN_BATCH])
     else:
         yield condition
-
-
-__all__ = [
-    "Guard",
-    "Node",
-    "key_batches",
-    "load_table",
-    "load_whole_tables",
-    "local_rows",
-    "new_query",
-    "push",
-    "python_rows",
-]

@@ -10,10 +10,9 @@ from django.db.models.fields.related_lookups import RelatedExact, RelatedIn
 from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.query import Query
-from django.db.models.sql.where import AND
 
 from .conditions import FALSE, Column, Condition, Leaf
-from .lookups import Translator, Untranslatable, conjuncts
+from .lookups import Translator, Untranslatable, conjuncts, top_level
 from .tables import model_of_join, model_of_table, queries_within
 
 
@@ -130,11 +129,7 @@ def _condition_edges(store, query, uses, by_alias, found) -> list[Edge]:
     """Push the query's conjuncts to their aliases; return edges from the others."""
     edges: list[Edge] = []
     where = query.where
-    if where.negated or (where.connector != AND and len(where.children) > 1):
-        children: list = [where]
-    else:
-        children = list(where.children)
-    for child in children:
+    for child in top_level(where):
         if getattr(child, "contains_aggregate", False) or getattr(
             child, "contains_over_clause", False
         ):
