@@ -1,11 +1,11 @@
-"""A PEP 249 cursor over plans, and over read-only SQL run by the local engine."""
+"""A PEP 249 cursor over plans, and over SQL texts run by the local engine."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.db import NotSupportedError
+from . import textwrites
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Statement:
 
 
 class NonrelCursor:
-    """Runs `Statement`s for the compilers and SELECT texts for everybody else.
+    """Runs `Statement`s for the compilers and SQL texts for everybody else.
 
     Going through a cursor gives a query Django's log entry, `execute_wrapper`s and
     checks of the transaction's state, once per ORM query.
@@ -41,11 +41,9 @@ class NonrelCursor:
             return self
         words = statement.lstrip("( \n\t").split(None, 1)
         if not words or words[0].upper() not in ("SELECT", "WITH", "VALUES", "EXPLAIN"):
-            raise NotSupportedError(
-                f"{self.connection.display_name} cannot execute the SQL "
-                f"{statement[:80]!r}: its cursor reads with SELECT and does not "
-                "write. Write through the ORM."
-            )
+            self.rowcount = textwrites.execute(self.connection, statement, params)
+            self.description, self.result = None, iter(())
+            return self
         columns, rows = self.connection.local_engine.select(statement, params)
         self.description = [(name, *[None] * 6) for name in columns]
         self.result = iter(rows)

@@ -74,7 +74,8 @@ class NonrelDatabaseOperations(SQLiteOperations):
         return Json(value)
 
     def get_db_converters(self, expression):
-        return []
+        # For rows of SQL texts, which are as the local engine gives them.
+        return self.connection.local_engine.wrapper.ops.get_db_converters(expression)
 
     def return_insert_columns(self, fields):
         return "", ()

@@ -7,6 +7,7 @@ from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo
 from django.db.models import Index
 
+from ..cursor import Statement
 from ..introspection import NonrelDatabaseIntrospection
 from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
@@ -19,7 +20,14 @@ FieldInfo: Any = namedtuple(  # type: ignore[misc]
 
 class DatabaseIntrospection(NonrelDatabaseIntrospection):
     def get_table_list(self, cursor):
-        names = self.connection.database.list_collection_names()
+        database = self.connection.database
+        if cursor is None:
+            names = database.list_collection_names()
+        else:
+            listing = Statement(
+                database.list_collection_names, lambda: "db.getCollectionNames()"
+            )
+            names = list(cursor.execute(listing).fetchall())
         return [
             TableInfo(name, "t")
             for name in sorted(names)

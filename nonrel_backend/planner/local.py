@@ -23,6 +23,8 @@ from .columns import stored_field
 EXACT_DIGITS = 15
 # SQLite's own limit on parameters; past it, values are written into the text.
 MAX_PARAMETERS = 30_000
+# What a statement that only reads does not do.
+WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 
 
 @lru_cache(maxsize=4096)
@@ -217,6 +219,7 @@ class LocalEngine:
         tables: dict[str, LocalTable],
         load: Callable[[dict[str, tuple[str, ...]], Callable], None],
         chunk: Callable[[Any], Any] = lambda cursor: cursor.fetchall(),
+        writes: bool = False,
     ) -> Any:
         """Create `tables`, let `load(reads, insert)` fill them, run `sql`, drop them.
 
@@ -225,7 +228,8 @@ class LocalEngine:
         """
         with self.lock:
             if self.depth:  # a user's function queried while a statement was running
-                return LocalEngine(self.store).run(sql, params, tables, load, chunk)
+                other = LocalEngine(self.store)
+                return other.run(sql, params, tables, load, chunk, writes)
             self.depth += 1
             self.wrapper.ensure_connection()
             connection = self.wrapper.connection
@@ -236,7 +240,9 @@ class LocalEngine:
                 for table in tables.values():
                     table.create(cursor, self)
                     created.append(table)
-                reads = self.columns_read(connection, sql, params, tables, created)
+                reads = self.columns_read(
+                    connection, sql, params, tables, created, writes
+                )
                 load(reads, lambda *rows: self.insert(connection, *rows))
                 with self.wrapper.wrap_database_errors:
                     sql, params = self.within_limits(sql, params)
@@ -248,7 +254,7 @@ class LocalEngine:
                     connection.execute(f"DROP TABLE {self.quote(table.name)}")
                 self.depth -= 1
 
-    def columns_read(self, connection, sql, params, tables, created):
+    def columns_read(self, connection, sql, params, tables, created, writes):
         """{table: columns} that the statement reads, as SQLite's compiler says."""
         key = (sql, tuple((table.name, table.definition) for table in tables.values()))
         known = self.reads.get(key)
@@ -258,6 +264,8 @@ class LocalEngine:
         reads: dict[str, dict[str, None]] = {name: {} for name in tables}
 
         def authorize(action, table, column, database, trigger):
+            if action in WRITING and not writes:
+                return sqlite3.SQLITE_DENY
             if action == sqlite3.SQLITE_READ and table in reads:
                 if column:
                     reads[table][column] = None
@@ -340,7 +348,7 @@ class LocalEngine:
 
     def select(self, sql: str, params) -> tuple[list[str], list[tuple]]:
         """Run a read-only SQL text over the store's tables: (column names, rows)."""
-        from .scans import load_whole_tables
+        from .scans import load_tables
 
         columns: list[str] = []
 
@@ -348,13 +356,16 @@ class LocalEngine:
             columns.extend(name for name, *_ in cursor.description or ())
             return cursor.fetchall()
 
+        load = load_tables(self.store, sql, params)
+        rows = self.run(sql, self.local_params(params), {}, load, chunk)
+        return columns, rows
+
+    def local_params(self, params) -> Any:
+        """A text's parameters as SQLite holds them."""
         zone = self.store.timezone
         if isinstance(params, dict):
-            params = {name: to_local(value, zone) for name, value in params.items()}
-        else:
-            params = tuple(to_local(value, zone) for value in params or ())
-        rows = self.run(sql, params, {}, load_whole_tables(self.store), chunk)
-        return columns, rows
+            return {name: to_local(value, zone) for name, value in params.items()}
+        return tuple(to_local(value, zone) for value in params or ())
 
 
 PARSERS: dict[str, Callable[[Any], Any]] = {

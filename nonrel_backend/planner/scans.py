@@ -10,6 +10,7 @@ from ..query import MISSING, PREFILTER, Json, NonrelQuery
 from .columns import stored_field
 from .conditions import Condition, Leaf
 from .local import batches, to_local
+from .sqltext import simple_where
 
 # How many keys one `IN` takes; more become more scans.
 IN_BATCH = 5_000
@@ -154,22 +155,25 @@ class Guard:
         )
 
 
-def load_whole_tables(store) -> Callable:
-    """A `load` for LocalEngine.run that reads all rows of every table named."""
+def load_tables(store, sql: str, params) -> Callable:
+    """A `load` for LocalEngine.run that reads every table which the text names."""
 
     def load(reads, insert):
         guard = Guard(store)
-        for table in reads:
-            load_table(store, table, reads[table], insert, guard)
+        for table, columns in reads.items():
+            fields = store.local_engine.known_table(table).fields
+            conditions, _ = simple_where(store, sql, params, table, fields)
+            load_table(store, table, columns, conditions, insert, guard)
 
     return load
 
 
-def load_table(store, table: str, columns, insert, guard: Guard) -> None:
-    """Scan the table's columns into the local engine."""
+def load_table(store, table, columns, conditions, insert, guard: Guard) -> None:
+    """Scan the table's columns, restricted by conditions, into the local engine."""
     local = store.local_engine.known_table(table)
     fields = [local.fields[column] for column in columns] or [local.meta.pk]
     query = new_query(store, local.meta.model, fields)
+    push(query, conditions)
     rows = guard(local_rows(query, fields, store.timezone), query)
     insert(table, [field.column for field in fields], rows)
 

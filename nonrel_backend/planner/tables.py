@@ -67,19 +67,28 @@ def _ends(join):
 def model_from_store(store, table: str) -> Any:
     """A model of a table that no model of the project has, as the store knows it."""
     introspection = store.introspection
-    if table not in introspection.table_names():
+    if table not in [info.name for info in introspection.get_table_list(None)]:
         return None
     keys = introspection.get_primary_key_columns(None, table)
-    attributes: dict[str, Any] = {"__module__": __name__}
+    columns = []
     for row in introspection.get_table_description(None, table):
         kind = introspection.get_field_type(row.type_code, row)
-        options = {"db_column": row.name, "null": row.null_ok}
-        if row.name in keys and len(keys) == 1:
-            options = {"db_column": row.name, "primary_key": True}
+        options = {"null": row.null_ok}
         if kind == "DecimalField":
             options["max_digits"] = row.precision
             options["decimal_places"] = row.scale
-        attributes[f"column_{len(attributes)}"] = getattr(models, kind)(**options)
+        columns.append((row.name, kind, options, keys == [row.name]))
+    return stored_model(table, columns)
+
+
+def stored_model(table: str, columns: list[tuple[str, str, dict, bool]]) -> Any:
+    """A model, in no registry, of (column, field class, its options, is the key)."""
+    attributes: dict[str, Any] = {"__module__": __name__}
+    for name, kind, options, is_key in columns:
+        options = {"primary_key": True} if is_key else options
+        attributes[f"column_{len(attributes)}"] = getattr(models, kind)(
+            db_column=name, **options
+        )
     attributes["Meta"] = type(
         "Meta", (), {"apps": Apps(), "app_label": "nonrel_backend", "db_table": table}
     )

@@ -1,0 +1,67 @@
+"""What a store can take of an SQL text: the conditions of a WHERE on one table."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+
+from .columns import stored_field
+from .conditions import Column, Condition, Leaf
+
+NAME = r'"(?:[^"]|"")+"|\w+'
+TEST = rf"(?:{NAME})\s*(?:[<>]=?|=)\s*%s|(?:{NAME})\s+IN\s*\(%s(?:\s*,\s*%s)*\)"
+# One table and a WHERE of nothing but comparisons with parameters.
+SIMPLE = re.compile(
+    rf"\s*(?:SELECT\s(?:(?!\bSELECT\b).)*?\bFROM|DELETE\s+FROM|UPDATE)\s+"
+    rf"(?P<table>{NAME})(?:\s+SET\s(?:(?!\bSELECT\b).)*?)?\s+WHERE\s+"
+    rf"(?P<tests>(?:{TEST})(?:\s+AND\s+(?:{TEST}))*)\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+ONE_TEST = re.compile(
+    rf"(?P<column>{NAME})\s*(?P<operator>[<>]=?|=|IN\b)\s*(?P<marks>%s|\([^)]*\))",
+    re.IGNORECASE,
+)
+LOOKUPS = {"=": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte", "IN": "in"}
+# Where SQL and the ORM agree on what equal and less are, without a conversion.
+COMPARABLE: dict[type, tuple[type[models.Field], ...]] = {
+    str: (models.CharField, models.TextField),
+    int: (models.IntegerField,),
+    datetime: (models.DateTimeField,),
+}
+
+
+def unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+def simple_where(store, sql: str, params, table: str, fields: dict) -> tuple:
+    """(conditions that every row of the table that the text speaks of satisfies,
+    whether they are its whole WHERE); `fields` is {column: field}.
+    """
+    found = SIMPLE.fullmatch(sql)
+    if not found or isinstance(params, dict) or unquoted(found["table"]) != table:
+        return [], False
+    tests = [
+        (test, test["marks"].count("%s")) for test in ONE_TEST.finditer(found["tests"])
+    ]
+    values = list(params or ())
+    values = values[len(values) - sum(count for _, count in tests) :]
+    conditions = []
+    for test, count in tests:
+        used, values = values[:count], values[count:]
+        field = fields.get(unquoted(test["column"]))
+        condition = field and leaf(store, field, test["operator"].upper(), used)
+        if condition:
+            conditions.append(condition)
+    return conditions, len(conditions) == len(tests)
+
+
+def leaf(store, field, operator: str, values: list[Any]) -> Condition | None:
+    known = stored_field(field)
+    if getattr(known, "db_collation", None) or not all(
+        isinstance(known, COMPARABLE.get(type(value), ())) for value in values
+    ):
+        return None
+    column = Column(field.column, field.db_type(store))
+    return Leaf(column, LOOKUPS[operator], values if operator == "IN" else values[0])
