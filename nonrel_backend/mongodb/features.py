@@ -279,28 +279,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
             "test_aware_datetime_in_local_timezone_with_microsecond",
             "timezones.tests.NewDatabaseTests.test_naive_datetime_with_microsecond",
         },
-        "SQLite's JSON paths cannot hold a double quote.": {
-            "model_fields.test_jsonfield.TestQuerying."
-            "test_lookups_special_chars_double_quotes",
-        },
-        "SQLite, the local engine, has no negative precision for ROUND().": {
-            "db_functions.math.test_round.RoundTests."
-            "test_decimal_with_negative_precision",
-            "db_functions.math.test_round.RoundTests."
-            "test_float_with_negative_precision",
-            "db_functions.math.test_round.RoundTests."
-            "test_integer_with_negative_precision",
-            "db_functions.math.test_round.RoundTests.test_null_with_negative_precision",
-        },
-        "The client is the process's pool; reconnecting gives the same.": {
-            "backends.base.test_base.ConnectionHealthChecksTests."
-            "test_health_checks_enabled",
-            "backends.base.test_base.ConnectionHealthChecksTests."
-            "test_set_autocommit_health_checks_enabled",
-            "backends.tests.BackendTestCase.test_is_usable_after_database_disconnects",
-            "backends.tests.ThreadTests.test_default_connection_thread_local",
-        },
-        "The cursor reads SQL and does not write it.": {
+        "SQL does not write to the tables of models.": {
             "backends.base.test_base.ExecuteWrapperTests.test_database_queried",
             "backends.base.test_base.ExecuteWrapperTests.test_nested_wrapper_invoked",
             "backends.base.test_base.ExecuteWrapperTests.test_wrapper_debug",
@@ -321,16 +300,34 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
             "inspectdb.tests.InspectDBTransactionalTests.test_include_views",
             "introspection.tests.IntrospectionTests.test_django_table_names",
             "introspection.tests.IntrospectionTests.test_table_names_with_views",
-            "migrations.test_operations.OperationTests.test_alter_unique_together",
             "migrations.test_operations.OperationTests."
             "test_create_model_with_constraint",
-            "migrations.test_operations.OperationTests."
-            "test_rename_field_unique_together",
             "schema.tests.SchemaTests.test_add_field_default_transform",
             "timezones.tests.LegacyDatabaseTests."
             "test_cursor_execute_accepts_naive_datetime",
             "timezones.tests.NewDatabaseTests."
             "test_cursor_execute_accepts_naive_datetime",
+        },
+        "SQLite's JSON paths cannot hold a double quote.": {
+            "model_fields.test_jsonfield.TestQuerying."
+            "test_lookups_special_chars_double_quotes",
+        },
+        "SQLite, the local engine, has no negative precision for ROUND().": {
+            "db_functions.math.test_round.RoundTests."
+            "test_decimal_with_negative_precision",
+            "db_functions.math.test_round.RoundTests."
+            "test_float_with_negative_precision",
+            "db_functions.math.test_round.RoundTests."
+            "test_integer_with_negative_precision",
+            "db_functions.math.test_round.RoundTests.test_null_with_negative_precision",
+        },
+        "The client is the process's pool; reconnecting gives the same.": {
+            "backends.base.test_base.ConnectionHealthChecksTests."
+            "test_health_checks_enabled",
+            "backends.base.test_base.ConnectionHealthChecksTests."
+            "test_set_autocommit_health_checks_enabled",
+            "backends.tests.BackendTestCase.test_is_usable_after_database_disconnects",
+            "backends.tests.ThreadTests.test_default_connection_thread_local",
         },
         "Window functions are the local engine's, whatever the store can.": {
             "expressions_window.tests.WindowUnsupportedTests.test_unsupported_backend",
