@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import DataError, IntegrityError
 from django.db.models import CheckConstraint
-from django.db.models.expressions import Value
+from django.db.models.expressions import Case, Value
+from django.db.models.functions import Coalesce
 from django.db.models.sql.query import Query
 
 from .planner.local import to_local
@@ -154,6 +155,11 @@ def may_be_null(expression) -> bool:
     field = getattr(expression, "target", None)
     if field is not None:
         return bool(field.null)
+    if type(expression) is Coalesce:
+        return all(map(may_be_null, expression.get_source_expressions()))
+    if type(expression) is Case:
+        results = [each.result for each in expression.cases]
+        return any(map(may_be_null, [*results, expression.default]))
     if type(expression).__name__ == "CombinedExpression":
         if expression.connector in ("/", "%%", "^"):
             return True

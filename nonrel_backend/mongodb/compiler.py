@@ -1,6 +1,7 @@
 """MongoDB's answers to the author's interface."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from bson import MinKey
@@ -19,11 +20,13 @@ from ..compiler import (
 from ..planner.conditions import Column
 from ..query import MISSING, NonrelQuery, safe_call
 from . import writes
+from .expressions import Expression, Expressions
 from .grouping import Pipeline
 from .operators import to_filter
 from .types import FROM_BSON, to_bson
 
 BATCH_SIZE = 5_000
+INTEGERS = {"int", "long"}
 
 
 class BackendQuery(NonrelQuery):
@@ -38,6 +41,7 @@ class BackendQuery(NonrelQuery):
         self.filters: list[dict[str, Any]] = []
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
+        self.computed: dict[str, Expression] = {}
 
     def key(self, column: str) -> str:
         return "_id" if column == self.pk_column else column
@@ -62,10 +66,7 @@ class BackendQuery(NonrelQuery):
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         if high_mark is not None and high_mark <= low_mark:
             return
-        projection: dict[str, int] | None = None  # all of the document
-        if len(self.fields) < len(self.meta.local_concrete_fields):
-            projection = {self.key(field.column): 1 for field in self.fields}
-            projection.setdefault("_id", 0)
+        projection = self.projection()
         limit = 0 if high_mark is None else high_mark - low_mark
         collection = self.connection.database[self.table]
 
@@ -85,16 +86,42 @@ class BackendQuery(NonrelQuery):
         if first is None:
             self.connection.require_table(self.table)
             return
+        documents: Iterator[dict[str, Any]] = chain([first], cursor)
+        if self.computed:
+            documents = map(self.with_computed, documents)
         pk_column = self.pk_column
         if pk_column is None or "_id" not in first:
-            yield first
-            yield from cursor
+            yield from documents
             return
-        first[pk_column] = first["_id"]
-        yield first
-        for document in cursor:
+        for document in documents:
             document[pk_column] = document["_id"]
             yield document
+
+    def projection(self) -> dict[str, Any] | None:
+        """What of the documents is fetched, None for all."""
+        if (
+            len(self.fields) == len(self.meta.local_concrete_fields)
+            and not self.computed
+        ):
+            return None
+        wanted: dict[str, Any] = {self.key(field.column): 1 for field in self.fields}
+        wanted.setdefault("_id", 0)
+        wanted |= {name: found.value for name, found in self.computed.items()}
+        return wanted
+
+    def compute(self, expressions):
+        translate = Expressions(self)
+        self.computed = {name: translate(each) for name, each in expressions.items()}
+        if any(found.db_type == "json" for found in self.computed.values()):
+            raise NotSupportedError("MongoDB leaves computed JSON to the planner.")
+
+    def with_computed(self, document: dict[str, Any]) -> dict[str, Any]:
+        for name, found in self.computed.items():
+            value = document.get(name)
+            convert = self.compiler.from_db_converter(found.db_type)
+            if value is not None and convert is not None:
+                document[name] = convert(value)
+        return document
 
     @safe_call
     def count(self, limit=None):
@@ -133,19 +160,45 @@ class BackendQuery(NonrelQuery):
             self.connection, self.table, self.filter, self.update_document(values)
         )
 
-    def update_document(self, values: dict[str, Any]) -> dict[str, Any]:
+    def update_document(self, values: dict[str, Any]) -> Any:
+        """The update document, or the pipeline where expressions need one."""
         update: dict[str, dict[str, Any]] = {}
         for column, value in values.items():
             key = self.key(column)
             if key == "_id":
                 raise NotSupportedError("MongoDB's _id never changes.")
             if hasattr(value, "as_sql"):
-                update.setdefault("$inc", {})[key] = self.increment(column, value)
+                by = self.increment(column, value)
+                if by is None:
+                    return self.update_pipeline(values)
+                update.setdefault("$inc", {})[key] = by
             elif value is MISSING:
                 update.setdefault("$unset", {})[key] = ""
             else:
                 update.setdefault("$set", {})[key] = value
         return update
+
+    def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """All columns set at once, from what they were before."""
+        translate = Expressions(self)
+        changes: dict[str, Any] = {}
+        for column, value in values.items():
+            key = self.key(column)
+            if value is MISSING:
+                changes[key] = "$$REMOVE"
+            elif not hasattr(value, "as_sql"):
+                changes[key] = {"$literal": value}
+            else:
+                found, db_type = translate(value), self.db_type(column)
+                if found.db_type != db_type and not (
+                    {found.db_type, db_type} <= INTEGERS
+                ):
+                    raise NotSupportedError("MongoDB leaves a change of type alone.")
+                stored = found.value
+                if db_type in INTEGERS:  # an error, where a sum is past 64 bits
+                    stored = {"$toLong": stored}
+                changes[key] = {"$ifNull": [stored, "$$REMOVE"]}
+        return [{"$set": changes}]
 
     def db_type(self, column: str) -> str | None:
         for field in self.meta.local_concrete_fields:
@@ -153,17 +206,17 @@ class BackendQuery(NonrelQuery):
                 return field.db_type(self.connection)
         return None
 
-    def increment(self, column: str, value: Any) -> Any:
-        """n for `F(column) + n`; NotSupportedError for any other expression."""
+    def increment(self, column: str, value: Any) -> int | None:
+        """n for `F(column) + n`; None for any other expression."""
         if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
-            raise NotSupportedError("Not an increment.")
+            return None
         left, right = value.lhs, value.rhs
         if type(left) is not Col or left.target.column != column:
-            raise NotSupportedError("Not an increment.")
+            return None
         if type(right) is not Value or type(right.value) is not int:
-            raise NotSupportedError("Not an increment.")
-        if left.target.null or self.db_type(column) not in ("int", "long"):
-            raise NotSupportedError("An increment of NULL is NULL.")
+            return None
+        if left.target.null or self.db_type(column) not in INTEGERS:
+            return None  # an increment of NULL is NULL
         return right.value if value.connector == "+" else -right.value
 
     @safe_call
@@ -200,8 +253,7 @@ class BackendQuery(NonrelQuery):
     def describe(self):
         if self.pipeline is not None:
             return f"db.{self.table}.aggregate({self.pipeline.stages(self.filter)!r})"
-        projection = {self.key(field.column): 1 for field in self.fields}
-        text = f"db.{self.table}.find({self.filter!r}, {projection!r})"
+        text = f"db.{self.table}.find({self.filter!r}, {self.projection()!r})"
         return f"{text}.sort({dict(self.sort)!r})" if self.sort else text
 
     @safe_call

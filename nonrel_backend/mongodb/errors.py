@@ -12,7 +12,8 @@ from pymongo import errors
 
 DUPLICATE_KEY = 11000
 DUPLICATE_CODES = {DUPLICATE_KEY, 11001, 12582}
-TOO_LARGE_CODES = {10334, 17419, 17420, 17280}
+# Documents, keys, and numbers that a conversion cannot hold.
+TOO_LARGE_CODES = {10334, 17419, 17420, 17280, 241}
 # What the server could not do now, and may do when asked again.
 TRANSIENT_CODES = {
     6, 7, 24, 43, 46, 50, 64, 89, 91, 100, 112, 134, 175, 189, 202, 225, 237, 239,

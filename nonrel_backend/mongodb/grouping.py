@@ -1,22 +1,49 @@
 """GROUP BY over one collection as one `$group` pipeline."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from bson import Decimal128
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
 from django.db.models import aggregates
-from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
+from django.db.models.expressions import OrderBy, Ref, Star, Value
+from django.db.models.functions import Coalesce
 
+from ..planner.conditions import Column
+from ..planner.lookups import Translator, Untranslatable
 from ..query import Grouping
+from .expressions import NUMBERS, Expression, Expressions, plain_number
+from .operators import to_filter
+from .types import to_bson
 
-NUMBERS = {"int", "long", "double", "decimal"}
-ORDERED = NUMBERS | {"string", "date", "datetime", "time", "duration"}
+SUMMED = NUMBERS | {"decimal"}
+ORDERED = SUMMED | {"string", "date", "datetime", "time", "duration"}
 
 
-def present(path: str) -> dict[str, Any]:
-    """1 where the column is not NULL, else 0."""
-    return {"$cond": [{"$gt": [path, None]}, 1, 0]}
+@dataclass(frozen=True)
+class Item:
+    """A value of each group: where its document has it, and what it is there."""
+
+    path: str
+    db_type: str
+    convert: Callable | None
+    # What SQL answers where there are no rows to group.
+    empty: Any = None
+
+
+class Having(Translator):
+    """Conditions on the items of a group."""
+
+    def __init__(self, pipeline: "Pipeline"):
+        super().__init__(pipeline.query.connection, "")
+        self.pipeline = pipeline
+
+    def column(self, expression) -> Column:
+        item = self.pipeline.item(expression)
+        if not isinstance(item, Item):
+            raise Untranslatable
+        return Column(item.path, item.db_type)
 
 
 class Pipeline:
@@ -25,61 +52,88 @@ class Pipeline:
     def __init__(self, grouping: Grouping, query):
         self.grouping = grouping
         self.query = query
-        self.keys: dict[str, Any] = {}
+        self.expressions = Expressions(query)
+        self.keys: list[Any] = []
         self.accumulators: dict[str, Any] = {}
         self.finals: dict[str, Any] = {}
-        self.converters: dict[str, Callable | None] = {}
-        if grouping.having is not None:
-            raise NotSupportedError("MongoDB leaves HAVING to the planner.")
+        self.items: list[tuple[Any, Item]] = []
         for expression in grouping.group_by or ():
             self.key(expression)
+        self.single = len(self.keys) == 1
         self.output = [self.item(expression) for expression in grouping.select]
+        self.having = self.filter()
         self.sort = self.sorting()
 
-    def column(self, expression) -> tuple[str, str]:
-        """(document path, db_type) of a plain column."""
-        if type(expression) is not Col:
-            raise NotSupportedError("MongoDB groups plain columns only.")
-        db_type = expression.target.db_type(self.query.connection)
-        if getattr(expression.target, "db_collation", None):
-            raise NotSupportedError("MongoDB does not know this collation.")
-        return "$" + self.query.key(expression.target.column), db_type
+    def key(self, expression) -> None:
+        found = self.expressions(expression)
+        if found.db_type not in ORDERED | {"bool", "uuid"}:
+            raise NotSupportedError(f"MongoDB groups no {found.db_type}.")
+        item = Item(
+            f"_id.k{len(self.keys)}",
+            found.db_type,
+            self.query.compiler.from_db_converter(found.db_type),
+        )
+        self.items.append((expression, item))
+        self.keys.append(found.value)
 
-    def key(self, expression) -> str:
-        path, db_type = self.column(expression)
-        if db_type not in ORDERED | {"bool", "uuid"}:
-            raise NotSupportedError(f"MongoDB groups no {db_type}.")
-        for name, known in self.keys.items():
-            if known == {"$ifNull": [path, None]}:
-                return name
-        name = f"k{len(self.keys)}"
-        self.keys[name] = {"$ifNull": [path, None]}
-        self.converters[name] = self.query.compiler.from_db_converter(db_type)
-        return name
-
-    def item(self, expression) -> Any:
+    def item(self, expression) -> Item | Value:
         """Where a selected expression is found in a group's document."""
         while isinstance(expression, Ref):
             expression = expression.source
         if type(expression) is Value:
             return expression
-        if type(expression) is Col:
-            return self.key(expression)
-        return self.aggregate(expression)
+        for known, item in self.items:
+            if known == expression:
+                return self.placed(item)
+        if type(expression) is Coalesce:
+            item = self.defaulted(expression)
+        else:
+            item = self.aggregate(expression)
+        self.items.append((expression, item))
+        return item
 
-    def aggregate(self, expression) -> str:
+    def placed(self, item: Item) -> Item:
+        """One key is the `_id` itself: a missing field and null are one group then."""
+        if self.single and item.path.startswith("_id"):
+            return Item("_id", item.db_type, item.convert)
+        return item
+
+    def defaulted(self, expression: Coalesce) -> Item:
+        """An aggregate with a default for NULL."""
+        aggregate, *rest = expression.get_source_expressions()
+        item = self.item(aggregate)
+        if not isinstance(item, Item) or len(rest) != 1 or type(rest[0]) is not Value:
+            raise NotSupportedError("MongoDB leaves this COALESCE to the planner.")
+        name = f"a{len(self.accumulators)}d{len(self.finals)}"
+        (default,) = rest
+        stored = to_bson(item.db_type, default.value)
+        self.finals[name] = {"$ifNull": [f"${item.path}", {"$literal": stored}]}
+        return Item(name, item.db_type, item.convert, stored)
+
+    def aggregate(self, expression) -> Item:
         translate = AGGREGATES.get(type(expression))
-        if (
-            translate is None
-            or expression.filter is not None
-            or expression.distinct
-            or getattr(expression, "order_by", None)
-        ):
+        if translate is None or getattr(expression, "order_by", None):
             raise NotSupportedError("MongoDB leaves this aggregate to the planner.")
-        (argument,) = expression.get_source_expressions()[:1]
-        name = f"a{len(self.accumulators)}"
-        translate(self, name, argument)
-        return name
+        if expression.distinct and translate is not count:
+            raise NotSupportedError("MongoDB leaves this DISTINCT to the planner.")
+        argument: Any = expression.get_source_expressions()[0]
+        found = None if type(argument) is Star else self.expressions(argument)
+        if expression.filter is not None:
+            condition = self.expressions.condition(expression.filter)
+            value = {"$literal": 1} if found is None else found.value
+            db_type = "int" if found is None else found.db_type
+            found = Expression({"$cond": [condition, value, None]}, db_type)
+        return translate(self, f"a{len(self.accumulators)}", found, expression)
+
+    def filter(self) -> dict[str, Any]:
+        """The `$match` that HAVING is."""
+        if self.grouping.having is None:
+            return {}
+        try:
+            condition = Having(self).condition(self.grouping.having)
+        except (Untranslatable, EmptyResultSet, FullResultSet):
+            raise NotSupportedError("MongoDB leaves this HAVING alone.") from None
+        return to_filter(condition, lambda column: column.name)
 
     def sorting(self) -> dict[str, int]:
         sort: dict[str, int] = {}
@@ -91,9 +145,8 @@ class Pipeline:
             ):
                 raise NotSupportedError("MongoDB sorts NULLs first.")
             item = self.item(ordering.expression)
-            if isinstance(item, str):
-                path = self.key_path(item) if item in self.keys else item
-                sort.setdefault(path, -1 if ordering.descending else 1)
+            if isinstance(item, Item):
+                sort.setdefault(item.path, -1 if ordering.descending else 1)
         return sort
 
     def stages(self, match: dict[str, Any]) -> list[dict[str, Any]]:
@@ -101,7 +154,10 @@ class Pipeline:
         stages: list[dict[str, Any]] = [{"$match": match}] if match else []
         stages.append({"$group": {"_id": self.group_id, **self.accumulators}})
         if self.finals:
-            stages.append({"$set": self.finals})
+            # One after the other: a later one may read an earlier.
+            stages += [{"$set": {name: final}} for name, final in self.finals.items()]
+        if self.having:
+            stages.append({"$match": self.having})
         if self.sort:
             stages.append({"$sort": self.sort})
         if grouping.low_mark:
@@ -112,92 +168,99 @@ class Pipeline:
 
     @property
     def group_id(self) -> Any:
-        """One key stands for itself: a missing field and null are one group then."""
-        if len(self.keys) == 1:
-            ((path, _),) = [key["$ifNull"] for key in self.keys.values()]
-            return path
-        return self.keys or None
-
-    def key_path(self, name: str) -> str:
-        return "_id" if len(self.keys) == 1 else f"_id.{name}"
+        if self.single:
+            return self.keys[0]
+        keys = {f"k{n}": {"$ifNull": [key, None]} for n, key in enumerate(self.keys)}
+        return keys or None
 
     def row(self, document: dict[str, Any]) -> list:
-        keys = document["_id"] or {}
-        if len(self.keys) == 1:
-            keys = dict.fromkeys(self.keys, document["_id"])
         row = []
         for item in self.output:
-            if not isinstance(item, str):
+            if isinstance(item, Value):
                 row.append(item.value)
                 continue
-            value = keys.get(item) if item in self.keys else document.get(item)
-            convert = self.converters.get(item)
-            if value is not None and convert is not None:
-                value = convert(value)
+            value: Any = document
+            for part in item.path.split("."):
+                value = value.get(part)
+            if value is not None and item.convert is not None:
+                value = item.convert(value)
             row.append(value)
         return row
 
     def rows(self, documents: Iterator[dict[str, Any]]) -> Iterator[list]:
-        empty = self.grouping.group_by is None
+        empty = not self.keys and not self.having and not self.grouping.low_mark
         for document in documents:
             empty = False
             yield self.row(document)
-        if empty:  # one row for no rows at all, as SQL has it
-            yield self.row({"_id": {}, **dict.fromkeys(self.counts, 0)})
-
-    @property
-    def counts(self) -> list[str]:
-        return [name for name in self.accumulators if name not in self.converters]
+        if empty and self.grouping.high_mark != 0:
+            # SQL groups no rows at all into one row.
+            yield self.row({item.path: item.empty for _, item in self.items})
 
 
-def count(pipeline: Pipeline, name: str, argument) -> None:
-    if type(argument) is Star:
+def count(pipeline: Pipeline, name: str, found: Expression | None, expression) -> Item:
+    if found is None or (found.always and not expression.distinct):
         pipeline.accumulators[name] = {"$sum": 1}
+    elif expression.distinct:
+        value = {"$cond": [found.present, found.value, "$$REMOVE"]}
+        pipeline.accumulators[name] = {"$addToSet": value}
+        pipeline.finals[name] = {"$size": f"${name}"}
     else:
-        path, _ = pipeline.column(argument)
-        always = not argument.target.null
-        pipeline.accumulators[name] = {"$sum": 1 if always else present(path)}
+        pipeline.accumulators[name] = {"$sum": {"$cond": [found.present, 1, 0]}}
+    return Item(name, "long", None, 0)
 
 
-def total(pipeline: Pipeline, name: str, argument) -> None:
-    path = numeric(pipeline, argument, NUMBERS)
-    pipeline.accumulators[name] = {"$sum": path}
-    pipeline.accumulators[f"{name}_n"] = {"$sum": present(path)}
-    pipeline.finals[name] = {"$cond": [f"${name}_n", f"${name}", None]}
-    pipeline.converters[name] = plain_number
+def total(pipeline: Pipeline, name: str, found: Expression, expression) -> Item:
+    require(found, SUMMED)
+    pipeline.accumulators[name] = {"$sum": found.value}
+    if not found.always or not pipeline.keys:
+        pipeline.accumulators[f"{name}_n"] = {"$sum": {"$cond": [found.present, 1, 0]}}
+        pipeline.finals[name] = {"$cond": [f"${name}_n", f"${name}", None]}
+    return Item(name, found.db_type, plain_number)
 
 
-def average(pipeline: Pipeline, name: str, argument) -> None:
-    pipeline.accumulators[name] = {"$avg": numeric(pipeline, argument, NUMBERS)}
-    pipeline.converters[name] = plain_number
+def mean(operator: str, types: set[str]):
+    """An aggregate of numbers that MongoDB computes as SQL does, null for none."""
 
-
-def extreme(operator: str) -> Callable[[Pipeline, str, Any], None]:
-    def translate(pipeline: Pipeline, name: str, argument) -> None:
-        path = numeric(pipeline, argument, ORDERED)
-        _, db_type = pipeline.column(argument)
-        convert = pipeline.query.compiler.from_db_converter(db_type)
-        pipeline.accumulators[name] = {operator: path}
-        pipeline.converters[name] = convert or plain_number
+    def translate(pipeline: Pipeline, name: str, found: Expression, expression):
+        require(found, types)
+        if operator == "$avg":
+            chosen = operator
+        else:
+            chosen = "$stdDevSamp" if expression_is_sample(expression) else "$stdDevPop"
+        pipeline.accumulators[name] = {chosen: found.value}
+        if operator == "variance":
+            pipeline.finals[name] = {"$multiply": [f"${name}", f"${name}"]}
+        db_type = "decimal" if found.db_type == "decimal" else "double"
+        return Item(name, db_type, plain_number)
 
     return translate
 
 
-def numeric(pipeline: Pipeline, argument, types: set[str]) -> str:
-    path, db_type = pipeline.column(argument)
-    if db_type not in types:
-        raise NotSupportedError(f"MongoDB leaves aggregates of {db_type} alone.")
-    return path
+def expression_is_sample(expression) -> bool:
+    return expression.function.endswith("SAMP")
 
 
-def plain_number(value: Any) -> Any:
-    return value.to_decimal() if isinstance(value, Decimal128) else value
+def extreme(operator: str):
+    def translate(pipeline: Pipeline, name: str, found: Expression, expression):
+        require(found, ORDERED)
+        convert = pipeline.query.compiler.from_db_converter(found.db_type)
+        pipeline.accumulators[name] = {operator: found.value}
+        return Item(name, found.db_type, convert or plain_number)
+
+    return translate
 
 
-AGGREGATES: dict[type, Callable[[Pipeline, str, Any], None]] = {
+def require(found: Expression | None, types: set[str]) -> None:
+    if found is None or found.db_type not in types:
+        raise NotSupportedError("MongoDB leaves aggregates of this type alone.")
+
+
+AGGREGATES: dict[type, Callable[..., Item]] = {
     aggregates.Count: count,
     aggregates.Sum: total,
-    aggregates.Avg: average,
+    aggregates.Avg: mean("$avg", SUMMED),
     aggregates.Min: extreme("$min"),
     aggregates.Max: extreme("$max"),
+    aggregates.StdDev: mean("deviation", NUMBERS),
+    aggregates.Variance: mean("variance", NUMBERS),
 }
