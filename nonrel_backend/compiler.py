@@ -18,8 +18,14 @@ from django.db.transaction import TransactionManagementError
 from django.db.utils import NotSupportedError
 
 from .cursor import Statement
-from .planner.plan import CountPlan, GroupPlan, NativePlan, UnlessRepeated
-from .planner.pushdown import local_plan, plan_select
+from .planner.choice import local_plan, plan_select
+from .planner.plan import (
+    CountPlan,
+    GroupPlan,
+    NativePlan,
+    WithFallback,
+)
+from .planner.related import RelatedGroupsPlan
 from .query import NonrelQuery
 from .text import shown
 
@@ -86,9 +92,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             plan = plan_select(self, order_by, extra_select)
         finally:
             self.query.reset_refcounts(refcounts)
-        self.native = isinstance(
-            plan, (NativePlan, CountPlan, GroupPlan, UnlessRepeated)
-        )
+        self.native = isinstance(plan, NATIVE)
         return plan
 
     def get_select(self, with_col_aliases=False):
@@ -247,6 +251,9 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             if getattr(converter, "__func__", None) is not JSON_FROM_DB
             or converter.__self__.decoder is not None
         ]
+
+
+NATIVE = (NativePlan, CountPlan, GroupPlan, RelatedGroupsPlan, WithFallback)
 
 
 def decoded(decoder):

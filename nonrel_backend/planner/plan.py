@@ -210,15 +210,12 @@ class GroupPlan:
         return [*self.steps, f"native grouping: {found}"]
 
 
-class Repeated(Exception):
-    """A to-many relation has one key twice: its join would repeat the base's row."""
+class Mistaken(Exception):
+    """The rows are not what a plan takes for granted; nothing was handed out yet."""
 
 
-class UnlessRepeated:
-    """A native plan that filters by a to-many relation, where no key comes twice.
-
-    Should one, the local engine does the join.
-    """
+class WithFallback:
+    """A native plan that may prove Mistaken: the local engine answers then."""
 
     def __init__(self, plan, compiler):
         self.plan, self.compiler = plan, compiler
@@ -227,7 +224,7 @@ class UnlessRepeated:
         chunks = self.plan.chunks()
         try:
             first = next(chunks, None)
-        except Repeated:
+        except Mistaken:
             self.give_way()
             yield from self.plan.chunks()
             return
@@ -245,7 +242,7 @@ class UnlessRepeated:
     def explain(self) -> list[str]:
         try:
             return self.plan.explain()
-        except Repeated:
+        except Mistaken:
             self.give_way()
             return self.plan.explain()
 

@@ -1,94 +1,21 @@
-"""Who does what: chooses the plan for a SELECT."""
+"""Native plans: what of a query the store answers by itself."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import NotSupportedError
+from django.core.exceptions import EmptyResultSet
 from django.db.models.aggregates import Count
 from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
 from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
-from ..query import PREFILTER, Grouping
-from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
-from .lookups import (
-    Translator,
-    Untranslatable,
-    collated,
-    combine,
-    conjuncts,
-    top_level,
-)
-from .plan import (
-    MAX_KEYS,
-    CountPlan,
-    GroupPlan,
-    LocalPlan,
-    NativePlan,
-    Repeated,
-    Stitch,
-    StreamPlan,
-    UnlessRepeated,
-)
-from .scans import new_query, push, python_rows
+from ..query import Grouping
+from .basescan import BaseScan, NotNative, Pending, Reduction
+from .conditions import FALSE, Column, Condition
+from .lookups import Translator, Untranslatable, collated, conjuncts, top_level
+from .plan import CountPlan, GroupPlan, NativePlan, Stitch
 from .tables import model_of_join
-from .uses import uses_of
-
-
-class NotNative(Exception):
-    """The store cannot answer this query on its own."""
-
-
-def plan_select(compiler, order_by, extra_select):
-    """The cheapest plan for a compiler's query; raises EmptyResultSet."""
-    try:
-        planner = NativePlanner(compiler, order_by, extra_select)
-        plan = planner.plan()
-        if any(stitch.many for stitch in planner.all_joins.values()):
-            return UnlessRepeated(plan, compiler)
-        return plan
-    except (NotNative, Untranslatable, FullResultSet):
-        pass
-    return local_plan(compiler)
-
-
-def local_plan(compiler):
-    """Scans finished by SQLite: streamed where no row depends on another."""
-    query, store = compiler.query, compiler.store
-    sql, params = compiler.local_sql()
-    uses, edges = uses_of(store, query)
-    lock = compiler.locks()
-    local = LocalPlan(store, sql, tuple(params), uses, edges, lock)
-    if len(uses) == 1 and streams(compiler):
-        low, high = query.low_mark, query.high_mark
-        if query.is_sliced:
-            sql, params = compiler.local_sql(with_limits=False)
-        return StreamPlan(store, sql, tuple(params), uses[0], local, low, high, lock)
-    return local
-
-
-def streams(compiler) -> bool:
-    """Whether every row of the answer comes of one row of the one table."""
-    query = compiler.query
-    selected = [expression for expression, _, _ in compiler.select or ()]
-    return not (
-        query.combinator
-        or query.distinct
-        or query.group_by is not None
-        or query.extra_tables
-        or getattr(compiler, "qualify", None)
-        or getattr(query, "inner_query", None)
-        or compiler.ordered
-        or any(
-            getattr(each, "contains_aggregate", False)
-            or getattr(each, "contains_over_clause", False)
-            for each in selected
-        )
-        or not any(query.alias_refcount.values())
-    )
 
 
 @dataclass
@@ -444,168 +371,6 @@ class NativePlanner:
             if each not in unique:
                 unique.append(each)
         return tuple(unique)
-
-
-class Pending:
-    """The values of a subquery, fetched when the query that holds it runs."""
-
-    def __init__(self, compiler, plan):
-        self.compiler, self.plan = compiler, plan
-
-    def fetch(self, steps: list[str]) -> list:
-        if self.plan is None:
-            return []
-        rows = self.compiler.python_results(self.plan)
-        steps.append(self.plan.text())
-        (expression, *_), *_ = self.compiler.select
-        field_ = expression.output_field
-        store = self.compiler.store
-        field_ = getattr(field_, "target_field", None) or field_
-        return list(
-            dict.fromkeys(
-                None if row[0] is None else field_.get_db_prep_value(row[0], store)
-                for row in rows
-            )
-        )
-
-
-def resolved(condition: Condition, steps: list[str]) -> Condition:
-    """The condition with the values of its subqueries fetched."""
-    if isinstance(condition, Node):
-        return combine(
-            condition.connector, [resolved(each, steps) for each in condition.children]
-        )
-    if not isinstance(condition.value, Pending):
-        return condition
-    values = condition.value.fetch(steps)
-    if condition.negated and None in values:
-        return FALSE  # x NOT IN (..., NULL) is never true
-    values = [value for value in values if value is not None]
-    if not values:
-        return TRUE if condition.negated else FALSE
-    return Leaf(condition.column, "in", values, condition.negated)
-
-
-@dataclass
-class Reduction:
-    """A filtered relation: its keys become a condition on the parent's column."""
-
-    store: Any
-    stitch: Stitch
-    column: Column
-    before: list["Reduction"]
-
-    def query(self, conditions):
-        fields = [
-            each
-            for each in self.stitch.meta.local_concrete_fields
-            if each.column == self.stitch.column.name
-        ]
-        query = new_query(self.store, self.stitch.meta.model, fields)
-        if push(query, conditions):
-            raise NotNative
-        return query, fields
-
-    def check(self) -> None:
-        """Raise NotNative where the store cannot filter the relation exactly."""
-        self.query([stand_in(each) for each in self.stitch.conditions])
-        for other in self.before:
-            other.check()
-
-    def condition(self, steps: list[str]) -> Condition:
-        conditions = [resolved(each, steps) for each in self.stitch.conditions]
-        conditions += [each.condition(steps) for each in self.before]
-        if FALSE in conditions:
-            return FALSE
-        query, fields = self.query(conditions)
-        rows = chain.from_iterable(python_rows(query, fields, 0, None))
-        keys: dict[Any, None] = {}
-        for number, (key,) in enumerate(row for row in rows if row[0] is not None):
-            keys[key] = None
-            if self.stitch.many and (len(keys) <= number or number > MAX_KEYS):
-                raise Repeated
-        steps.append(query.describe())
-        return Leaf(self.column, "in", list(keys)) if keys else FALSE
-
-
-def pends(condition: Condition) -> bool:
-    if isinstance(condition, Node):
-        return any(map(pends, condition.children))
-    return isinstance(condition.value, Pending)
-
-
-def stand_in(condition: Condition) -> Condition:
-    """The condition, to be tried before the values of its subqueries are known."""
-    if isinstance(condition, Node):
-        return Node(condition.connector, tuple(map(stand_in, condition.children)))
-    if isinstance(condition.value, Pending):
-        return Leaf(condition.column, "isnull", False)
-    return condition
-
-
-@dataclass
-class BaseScan:
-    """The scan of the base table, opened when the plan runs: what it is filtered by
-    may have to be fetched first.
-    """
-
-    compiler: Any
-    fields: list
-    conditions: list[Condition]
-    reductions: list[Reduction]
-    names: dict[str, Any] = field(default_factory=dict)
-    ordering: list[tuple[str, bool]] = field(default_factory=list)
-    lock: bool = False
-    grouping: Any = None
-    # The scan itself, where all that filters it is known before it runs.
-    ready: Any = None
-
-    def check(self) -> "BaseScan":
-        """Raise NotNative where the store would have to be helped."""
-        for reduction in self.reductions:
-            reduction.check()
-        query = self.query([stand_in(each) for each in self.conditions])
-        if not self.reductions and not any(map(pends, self.conditions)):
-            self.ready = query
-        return self
-
-    def query(self, conditions: list[Condition]):
-        query = self.compiler.query_class(self.compiler, self.fields)
-        try:
-            for condition in conditions:
-                if query.add_filters(condition) is PREFILTER:
-                    raise NotNative
-            if self.names:
-                query.compute(self.names)
-            if self.ordering and query.order_by(self.ordering) is PREFILTER:
-                raise NotNative
-            if self.grouping is not None:
-                query.group(self.grouping)
-        except NotSupportedError:
-            raise NotNative from None
-        return query
-
-    def nothing(self):
-        """The scan of no rows, where groups are wanted all the same."""
-        return self.query([FALSE])
-
-    def open(self, steps: list[str]):
-        """The scan, ready to be fetched; None when nothing can match."""
-        ready = self.ready
-        if ready is None:
-            conditions = [resolved(each, steps) for each in self.conditions]
-            conditions += [each.condition(steps) for each in self.reductions]
-            if FALSE in conditions:
-                return None
-            try:
-                ready = self.query(conditions)
-            except NotNative:
-                raise NotSupportedError(
-                    "A filter by the values of another table could not be answered."
-                ) from None
-        if self.lock:
-            ready.lock()
-        return ready
 
 
 def columns_in(expression) -> Iterator[Col]:

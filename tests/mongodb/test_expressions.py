@@ -225,3 +225,57 @@ def test_what_mongodb_would_answer_otherwise_is_left_to_the_planner(books):
     ):
         assert not query.explain().startswith("native")
         list(query)
+
+
+RELATED = {
+    "counted": lambda authors: authors.annotate(n=Count("books")).order_by("pk"),
+    "two aggregates, a filter, a slice": lambda authors: (
+        authors.annotate(
+            n=Count("books", filter=Q(books__pages__gt=0)),
+            s=Sum("books__rating", default=0.5),
+            top=Max("books__published"),
+        )
+        .filter(name__gt="a2")
+        .order_by("-name")[1:4]
+    ),
+    "of links": lambda authors: authors.model.books.rel.related_model.objects.annotate(
+        n=Count("genres", distinct=True)
+    ).filter(pages__gt=1),
+    "the first by count": lambda authors: (
+        authors.annotate(n=Count("books"))
+        .order_by("-n", "pk")
+        .values_list("name", "n")[:3]
+    ),
+    "further on": lambda authors: (
+        authors.annotate(top=Max("books__pages"))
+        .order_by("-top", "-pk")
+        .values_list("pk", "top")[1:4]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RELATED)
+def test_what_is_related_is_grouped_by_mongodb(books, library, name):
+    query = RELATED[name](library.Author.objects)
+    assert query.explain().startswith("native"), query.explain()
+    there = list(query.using("oracle"))
+    assert list(query) == there and there
+    if not isinstance(there[0], tuple):
+        columns = list(query.query.annotations)
+        assert [[getattr(row, column) for column in columns] for row in query] == [
+            [getattr(row, column) for column in columns] for row in there
+        ]
+
+
+def test_an_author_without_books_is_among_the_last_by_count(books, library):
+    query = library.Author.objects.annotate(n=Count("books")).order_by("-n", "pk")
+    for limit in (6, 7, 20):
+        rows = list(query[:limit].values_list("pk", "n"))
+        assert rows == list(query.using("oracle")[:limit].values_list("pk", "n"))
+    assert rows[-1] == (7, 0)
+
+
+def test_a_key_that_leads_nowhere_takes_no_place_among_the_first(books, library):
+    library.Author.objects.filter(pk=2)._raw_delete("default")
+    query = library.Author.objects.annotate(n=Count("books")).order_by("-n", "pk")[:3]
+    assert list(query.values_list("pk", "n")) == [(3, 7), (4, 7), (1, 6)]
