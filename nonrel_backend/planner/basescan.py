@@ -12,6 +12,9 @@ from .lookups import combine
 from .plan import MAX_KEYS, Mistaken, Stitch
 from .scans import new_query, push, python_rows
 
+# One command takes no more values: what comes of more is joined locally.
+MAX_VALUES = 200_000
+
 
 class NotNative(Exception):
     """The store cannot answer this query on its own."""
@@ -32,12 +35,13 @@ class Pending:
         field_ = expression.output_field
         store = self.compiler.store
         field_ = getattr(field_, "target_field", None) or field_
-        return list(
-            dict.fromkeys(
-                None if row[0] is None else field_.get_db_prep_value(row[0], store)
-                for row in rows
-            )
+        values = dict.fromkeys(
+            None if row[0] is None else field_.get_db_prep_value(row[0], store)
+            for row in rows
         )
+        if len(values) > MAX_VALUES:
+            raise Mistaken
+        return list(values)
 
 
 def resolved(condition: Condition, steps: list[str]) -> Condition:
@@ -94,6 +98,8 @@ class Reduction:
         for number, (key,) in enumerate(row for row in rows if row[0] is not None):
             keys[key] = None
             if self.stitch.many and (len(keys) <= number or number > MAX_KEYS):
+                raise Mistaken  # its join would repeat the base's row
+            if number >= MAX_VALUES:
                 raise Mistaken
         steps.append(query.describe())
         return Leaf(self.column, "in", list(keys)) if keys else FALSE

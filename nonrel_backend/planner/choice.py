@@ -18,8 +18,7 @@ def plan_select(compiler, order_by, extra_select):
             plan = planner.plan()
         except (NotNative, Untranslatable, FullResultSet):
             continue
-        many = any(stitch.many for stitch in planner.all_joins.values())
-        if many or isinstance(plan, RankedGroupsPlan):
+        if plan.scan.ready is None or isinstance(plan, RankedGroupsPlan):
             return WithFallback(plan, compiler)
         return plan
     return local_plan(compiler)

@@ -5,6 +5,8 @@ from django.db import NotSupportedError, connection
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
+from nonrel_backend.planner import basescan
+
 
 @pytest.fixture
 def books(library):
@@ -64,3 +66,15 @@ def test_raw_sql_reads_and_does_not_write(books):
         with pytest.raises(NotSupportedError, match="Write through the ORM"):
             cursor.execute("DELETE FROM library_book")
     assert books.count() == 500
+
+
+def test_more_keys_than_one_command_takes_are_joined_locally(books, monkeypatch):
+    monkeypatch.setattr(basescan, "MAX_VALUES", 5)
+    inner = books.filter(pages__lt=20).values("author_id")
+    for query in (
+        books.filter(author__name__startswith="a1"),
+        books.filter(author_id__in=inner),
+    ):
+        assert "locally" in query.explain()
+        assert query.count() == len(query) > 50
+    assert "locally" not in books.filter(author__name="a1").explain()
