@@ -6,9 +6,10 @@ from typing import Any
 
 from bson import MinKey
 from django.conf import settings
-from django.db import NotSupportedError, OperationalError
+from django.db import IntegrityError, NotSupportedError, OperationalError
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col, CombinedExpression, Value
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from ..compiler import (
     NonrelAggregateCompiler,
@@ -320,9 +321,43 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
     @safe_call
     def insert_many(self, rows, return_ids):
+        table = self.query.get_meta().db_table
+        given = list(map(dict, rows))
         documents, keys = self.documents(rows)
-        writes.insert_documents(self.store, self.query.get_meta().db_table, documents)
+        try:
+            writes.insert_documents(self.store, table, documents)
+        except (IntegrityError, DuplicateKeyError, BulkWriteError):
+            if not self.collided(table, given, keys):
+                raise
+            documents, keys = self.documents(given)
+            writes.insert_documents(self.store, table, documents)
         return keys
+
+    def collided(self, table: str, given: list[dict[str, Any]], keys: list) -> bool:
+        """Whether a key of the sequence was taken, as another client may have done;
+        the sequence is past all keys then.
+        """
+        pk = self.query.get_meta().pk.column
+        generated = [
+            key for row, key in zip(given, keys, strict=False) if pk not in row
+        ]
+        if not generated:
+            return False
+        collection = self.store.database[table]
+
+        def highest(session):
+            taken = {"_id": {"$in": generated}}
+            if collection.find_one(taken, {"_id": 1}, session=session) is None:
+                return None
+            numbers = {"_id": {"$type": "number"}}
+            return collection.find_one(
+                numbers, {"_id": 1}, sort=[("_id", -1)], session=session
+            )["_id"]
+
+        last = self.store.statement(highest)
+        if last is not None:
+            self.store.sequences.restart(table, last)
+        return last is not None
 
     @safe_call
     def insert_on_conflict(self, rows, on_conflict, unique_columns, update_columns):

@@ -94,11 +94,19 @@ class Sequences:
                 block.next = value + 1
             if value <= block.highest or value <= 0:
                 return
-            self.connection.database[COLLECTION].update_one(
-                {"_id": table}, {"$max": {"value": value}}, upsert=True
-            )
-            block.highest = value
-            block.next = block.end = 1
+            self.pass_by(table, block, value)
+
+    def restart(self, table: str, value: int) -> None:
+        """As advance(), where the keys at hand have turned out to be taken."""
+        with _lock:
+            self.pass_by(table, self.block(table), value)
+
+    def pass_by(self, table: str, block: Block, value: int) -> None:
+        self.connection.database[COLLECTION].update_one(
+            {"_id": table}, {"$max": {"value": value}}, upsert=True
+        )
+        block.highest = max(block.highest, value)
+        block.next = block.end = 1
 
     def reset(self, tables) -> None:
         """Start the sequences of these tables anew."""

@@ -1,8 +1,10 @@
 """Upserts: NULLs, several threads, and savepoints around them."""
 
 import threading
+from contextlib import nullcontext
 
-from django.db import connection, transaction
+import pytest
+from django.db import IntegrityError, connection, transaction
 
 
 def upsert(counters, value):
@@ -61,3 +63,30 @@ def test_a_savepoint_takes_back_an_upsert(library):
         transaction.savepoint_rollback(sid)
     rows = counters.order_by("name").values_list("name", "value")
     assert list(rows) == [("3", 7), ("kept", 0)]
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_keys_taken_by_another_client_are_passed_by(library, in_transaction):
+    library.Counter.objects.create(name="first")
+    first = library.Counter.objects.get().pk
+    documents = connection.database["library_counter"]
+    documents.insert_many(
+        [{"_id": first + n, "name": f"other {n}", "value": 0} for n in range(1, 200)]
+    )
+    block = transaction.atomic() if in_transaction else nullcontext()
+    with block:
+        library.Counter.objects.create(name="second")
+        library.Counter.objects.bulk_create(
+            [library.Counter(name=f"more {n}") for n in range(3)]
+        )
+        with pytest.raises(IntegrityError), transaction.atomic():
+            library.Counter.objects.create(name="second")
+    mine = library.Counter.objects.exclude(name__startswith="other").order_by("pk")
+    assert [counter.name for counter in mine] == [
+        "first",
+        "second",
+        "more 0",
+        "more 1",
+        "more 2",
+    ]
+    assert library.Counter.objects.count() == 204
