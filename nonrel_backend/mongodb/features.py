@@ -50,9 +50,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
         "As on SQLite: dates and datetimes mixed with timedeltas.": {
             "expressions.tests.FTimeDeltaTests.test_mixed_comparisons1",
         },
-        "Changing the members of a composite key is not done yet.": {
-            "migrations.test_operations.OperationTests.test_composite_pk_operations",
-        },
         "Checks and defaults are the model's, not the collection's.": {
             "migrations.test_operations.OperationTests.test_add_constraint",
             "migrations.test_operations.OperationTests."

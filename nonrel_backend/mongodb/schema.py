@@ -16,10 +16,12 @@ from django.db import (
 from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
 from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ..planner.columns import stored_field
 from ..planner.conditions import Column, Leaf, Node
+from ..planner.local import batches
 from ..planner.lookups import Translator, Untranslatable
 from ..schema import NonrelSchemaEditor
 from . import metadata
@@ -28,6 +30,7 @@ from .types import to_bson
 
 logger = logging.getLogger("django.db.backends.schema")
 # Django's own text for a table, as its tests and some projects execute it.
+REWRITTEN_AT_ONCE = 1_000
 DROP_TABLE = re.compile(r'DROP TABLE "?(?P<table>[^" ]+)"?(?: CASCADE)?;?')
 
 
@@ -169,6 +172,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         if field.many_to_many and field.remote_field.through._meta.auto_created:
             self.create_model(field.remote_field.through)
             return
+        if isinstance(field, CompositePrimaryKey):
+            self.add_composite_key(model, field)
         if field.column is None or field.db_type(self.connection) is None:
             return
         table = model._meta.db_table
@@ -226,6 +231,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         if field.many_to_many and field.remote_field.through._meta.auto_created:
             self.delete_model(field.remote_field.through)
             return
+        if isinstance(field, CompositePrimaryKey):
+            self.remove_composite_key(model)
         if field.column is None or field.db_type(self.connection) is None:
             return
         table = model._meta.db_table
@@ -246,6 +253,29 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                 [each for each in columns if each["name"] != field.column],
             )
 
+    def add_composite_key(self, model, field) -> None:
+        columns = [each.column for each in field.model._meta.pk_fields]
+        single = None if len(model._meta.pk_fields) > 1 else model._meta.pk.column
+
+        def change(document):
+            if single:
+                document[single] = document["_id"]
+            return {**document, "_id": {name: document[name] for name in columns}}
+
+        table = model._meta.db_table
+        self.do(f'db["{table}"]: _id of {columns}', self.rewrite, table, change)
+
+    def remove_composite_key(self, model) -> None:
+        """The column `id` is the key then, as Django's default is."""
+        table = model._meta.db_table
+        columns = [field.column for field in model._meta.local_concrete_fields]
+        if "id" not in columns:
+            raise NotSupportedError(
+                f"{table} has no column id to be its key without the composite one: "
+                "add it first."
+            )
+        self.do(f'db["{table}"]: _id of id', self.replace_keys, table, "id")
+
     def _alter_field(
         self,
         model,
@@ -259,8 +289,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
     ):
         table = model._meta.db_table
         collection = self.database[table]
-        old_key = "_id" if old_field.primary_key else old_field.column
-        new_key = "_id" if new_field.primary_key else new_field.column
+        old_key = self.key(model, old_field.column)
+        new_key = new_field.column if old_key != "_id" else old_key
+        if old_field.primary_key != new_field.primary_key and not is_composite(model):
+            new_key = "_id" if new_field.primary_key else new_field.column
         if self.has_own_index(old_field) and (
             not self.has_own_index(new_field)
             or old_key != new_key
@@ -359,13 +391,36 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             self.create_index(table, keys, name, **options)
 
     def replace_keys(self, table: str, key: str) -> None:
-        collection = self.database[table]
-        documents = list(collection.find())
-        for document in documents:
-            document["_id"] = document.pop(key)
-        collection.delete_many({})
-        if documents:
-            collection.insert_many(documents)
+        self.rewrite(
+            table, lambda document: {**document, "_id": document[key]}, without=key
+        )
+
+    def rewrite(
+        self,
+        table: str,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+        without: str = "",
+    ) -> None:
+        """Put `change(document)` in the place of every document, all at one moment.
+
+        An `_id` never changes in place, so a new collection takes the table's name.
+        """
+        old, new = self.database[table], self.database[f"{table}__rewritten"]
+        new.drop()
+        self.database.create_collection(new.name)
+        for batch in batches(old.find(), REWRITTEN_AT_ONCE):
+            changed = [change(document) for document in batch]
+            for document in changed:
+                document.pop(without, None)
+            new.insert_many(changed)
+        for name, index in self.indexes(table).items():
+            options = {
+                option: value
+                for option, value in index.items()
+                if option not in ("v", "key", "ns", "name")
+            }
+            new.create_index(list(index["key"].items()), name=name, **options)
+        new.rename(table, dropTarget=True)
 
     def convert(self, table: str, key: str, old_field, new_field) -> None:
         """Rewrite the column's values in the new type, or refuse and change none."""
@@ -379,30 +434,33 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         if old_type == new_type or {old_type, new_type} == {"int", "long"}:
             return
         collection = self.database[table]
-        changed = []
         target = stored_field(new_field)
-        for document in collection.find({key: {"$exists": True, "$ne": None}}):
+        to_python = CONVERSIONS.get((old_type, new_type), target.to_python)
+
+        def converted(document):
             value = from_bson(old_type, document[key])
             try:
-                converted = CONVERSIONS.get((old_type, new_type), target.to_python)(
-                    value
-                )
-                converted = target.get_db_prep_save(converted, self.connection)
-                document[key] = to_bson(new_type, converted)
+                found = target.get_db_prep_save(to_python(value), self.connection)
+                return {**document, key: to_bson(new_type, found)}
             except Exception as error:
                 raise DataError(
                     f"{table}.{key} cannot become {new_field.get_internal_type()}: "
                     f"the value {value!r} does not convert ({error})."
                 ) from error
-            changed.append(document)
+
+        wanted = {key: {"$exists": True, "$ne": None}}
+        for document in collection.find(wanted, {key: 1}):
+            converted(document)  # refused before anything is changed
         if key == "_id":
-            if changed:
-                collection.delete_many({})
-                collection.insert_many(changed)
+            self.rewrite(table, converted)
             return
-        for document in changed:
-            collection.update_one(
-                {"_id": document["_id"]}, {"$set": {key: document[key]}}
+        documents = map(converted, collection.find(wanted, {key: 1}))
+        for batch in batches(documents, REWRITTEN_AT_ONCE):
+            collection.bulk_write(
+                [
+                    UpdateOne({"_id": {"$eq": each["_id"]}}, {"$set": {key: each[key]}})
+                    for each in batch
+                ]
             )
 
     # --- indexes ---
@@ -619,6 +677,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             key = self.key(model, leaf.column.name)  # type: ignore[union-attr]
             partial.setdefault(key, {}).update(part)
         return partial
+
+
+def is_composite(model) -> bool:
+    return len(model._meta.pk_fields) > 1
 
 
 def partial_leaf(leaf: Any) -> dict[str, Any] | None:
