@@ -72,6 +72,10 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         """A stored value, never None, as a Python value."""
         return value
 
+    def for_db_converter(self, db_type: str | None):
+        """The function that makes Python values stored ones."""
+        return partial(self.convert_value_for_db, db_type)
+
     def from_db_converter(self, db_type: str | None):
         """The function that makes stored values Python values, None for none."""
         return partial(self.convert_value_from_db, db_type)

@@ -71,13 +71,28 @@ class RowChecks:
             if each not in values and not each.generated
         ]
 
-    def complete_and_check(self, rows: list[dict], auto=None, written=None) -> None:
-        """Add generated values to the rows; IntegrityError for a row refused."""
+    def complete_and_check(self, rows: list[dict], written: set | None = None) -> None:
+        """Add generated values to the rows; IntegrityError for a row refused, where
+        only what is `written` of it, by default all, may break a column's own rule.
+        """
         if self.generated or self.constraints:
             self.evaluate(rows)
         for field in rows[0] if rows else ():
             if written is None or field in written:
-                self.check_column(field, [row[field] for row in rows], field is auto)
+                self.check_column(field, [row[field] for row in rows], False)
+
+    def complete_and_check_columns(self, columns: dict, count: int, auto) -> None:
+        """The same for `count` rows that are kept as {field: values}."""
+        if self.generated or self.constraints:
+            rows = [
+                {field: values[number] for field, values in columns.items()}
+                for number in range(count)
+            ]
+            self.evaluate(rows)
+            for field in self.generated:
+                columns[field] = [row[field] for row in rows]
+        for field, values in columns.items():
+            self.check_column(field, values, field is auto)
 
     def check_column(self, field, values: list, is_auto: bool) -> None:
         if not (field.null or is_auto or field.generated) and None in values:

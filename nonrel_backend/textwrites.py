@@ -94,17 +94,8 @@ def insert(store, model, sql: str, params) -> int:
     rows, fields, _ = returned(store, model, sql, params, loads=False)
     compiler = store.ops.compiler("SQLInsertCompiler")(InsertQuery(model), store, None)
     compiler.returning_fields = None
-    compiler.insert_rows(
-        model._meta,
-        [
-            {
-                field: value
-                for field, value in zip(fields, row, strict=True)
-                if value is not None or field is not model._meta.auto_field
-            }
-            for row in rows
-        ],
-    )
+    columns = dict(zip(fields, map(list, zip(*rows, strict=True)), strict=True))
+    compiler.insert_columns(model._meta, columns, len(rows))
     return len(rows)
 
 

@@ -1,5 +1,6 @@
 """What INSERT, UPDATE and DELETE share on every store, as mixins of the compilers."""
 
+from itertools import repeat
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet
@@ -40,6 +41,7 @@ class WriteMixin:
     native: bool
     query_class: Any
     convert_value_for_db: Any
+    for_db_converter: Any
     compile: Any
     get_converters: Any
     apply_converters: Any
@@ -112,44 +114,45 @@ class WriteMixin:
 
 
 class InsertMixin(WriteMixin):
-    """INSERT of any number of rows."""
+    """INSERT of any number of rows, which are kept as columns: {field: values}."""
 
     def execute_sql(self, returning_fields=None):
         self.returning_fields = returning_fields
         meta = self.query.get_meta().concrete_model._meta
-        fields = self.query.fields
-        rows = [
-            {
-                field: self.prepare_value(field, self.pre_save_val(field, obj))
-                for field in fields
-            }
-            for obj in self.query.objs
-        ]
+        objects = self.query.objs
+        columns = {
+            field: [
+                self.prepare_value(field, self.pre_save_val(field, each))
+                for each in objects
+            ]
+            for field in self.query.fields
+        }
 
         def work():
-            return self.insert_rows(meta, rows)
+            return self.insert_columns(meta, columns, len(objects))
 
         def text():
-            columns = ", ".join(f'"{field.column}"' for field in fields)
+            names = ", ".join(f'"{field.column}"' for field in self.query.fields)
             returning = ", ".join(
                 f'"{meta.db_table}"."{field.column}"'
                 for field in self.returning_fields or ()
             )
             return (
-                f'INSERT INTO "{meta.db_table}" ({columns})'
+                f'INSERT INTO "{meta.db_table}" ({names})'
                 + (f" RETURNING {returning}" if returning else "")
-                + f" -- {len(rows)} rows"
+                + f" -- {len(objects)} rows"
             )
 
-        rows = self.run_write(work, text)
+        stored = self.run_write(work, text)
         if not returning_fields:
             return []
         self.native = True
-        columns = [field.get_col(meta.db_table) for field in returning_fields]
-        found = [[row.get(field) for field in returning_fields] for row in rows]
-        return list(
-            map(tuple, self.apply_converters(found, self.get_converters(columns)))
+        nothing = [None] * len(objects)
+        found = zip(
+            *(stored.get(field, nothing) for field in returning_fields), strict=True
         )
+        cols = [field.get_col(meta.db_table) for field in returning_fields]
+        return list(map(tuple, self.apply_converters(found, self.get_converters(cols))))
 
     def prepare_value(self, field, value):
         if hasattr(value, "resolve_expression"):
@@ -158,62 +161,70 @@ class InsertMixin(WriteMixin):
                 return found
         return field.get_db_prep_save(value, connection=self.store)
 
-    def insert_rows(self, meta, rows: list[dict]) -> list[dict]:
-        """Compute, check, store; return {field: Python value} of each row."""
-        self.compute_expressions(rows)
-        checks = RowChecks(self.store, meta)
+    def insert_columns(self, meta, columns: dict, count: int) -> dict:
+        """Compute, check, store `count` rows; return them as {field: Python values}."""
+        self.compute_expressions(columns)
         auto = meta.auto_field
-        for row in rows:
-            for field in meta.local_concrete_fields:
-                if field not in row and not field.generated and field is not auto:
-                    row[field] = None
-        checks.complete_and_check(rows, auto)
-        types = {
-            field: field.db_type(self.store)
-            for field in (rows[0] if rows else ())
-            if field.column is not None
+        for field in meta.local_concrete_fields:
+            if field not in columns and not field.generated and field is not auto:
+                columns[field] = [None] * count
+        RowChecks(self.store, meta).complete_and_check_columns(columns, count, auto)
+        keys = self.insert_documents(self.documents_of(columns, count))
+        if auto is not None and keys:
+            columns[auto] = [
+                key if value is None else value
+                for value, key in zip(
+                    columns.get(auto, [None] * count), keys, strict=True
+                )
+            ]
+        return {
+            field: list(map(python_value, values)) for field, values in columns.items()
         }
-        convert = self.convert_value_for_db
-        documents = [
+
+    def documents_of(self, columns: dict, count: int) -> list[dict[str, Any]]:
+        """The rows as {column: stored value}, NULLs left out."""
+        stored = {}
+        for field, values in columns.items():
+            if field.column is not None:
+                convert = self.for_db_converter(field.db_type(self.store))
+                stored[field.column] = [
+                    MISSING if value is None else convert(value) for value in values
+                ]
+        rows = zip(*stored.values(), strict=True) if stored else repeat((), count)
+        return [
             {
-                field.column: convert(types[field], value)
-                for field, value in row.items()
-                if value is not None and field in types
+                name: value
+                for name, value in zip(stored, row, strict=True)
+                if value is not MISSING
             }
             for row in rows
         ]
-        on_conflict = self.query.on_conflict
-        if on_conflict is None:
-            keys = self.insert_many(documents, bool(self.returning_fields))
-        else:
-            keys = self.insert_on_conflict(
-                documents,
-                on_conflict,
-                [field.column for field in self.query.unique_fields],
-                [field.column for field in self.query.update_fields],
-            )
-        if auto is not None and keys:
-            for row, key in zip(rows, keys, strict=False):
-                if row.get(auto) is None:
-                    row[auto] = key
-        return [
-            {field: python_value(value) for field, value in row.items()} for row in rows
-        ]
 
-    def compute_expressions(self, rows: list[dict]) -> None:
+    def insert_documents(self, documents: list[dict[str, Any]]) -> list:
+        """Store the rows as the query says, conflicts included; return their keys."""
+        query = self.query
+        if query.on_conflict is None:
+            return self.insert_many(documents, bool(self.returning_fields))
+        return self.insert_on_conflict(
+            documents,
+            query.on_conflict,
+            [field.column for field in query.unique_fields],
+            [field.column for field in query.update_fields],
+        )
+
+    def compute_expressions(self, columns: dict) -> None:
         """Replace expressions by the values that the local engine gives them."""
-        for row in rows:
-            for field, value in row.items():
+        waiting: dict[int, list] = {}
+        for field, values in columns.items():
+            for number, value in enumerate(values):
                 if is_json_null(value):
-                    row[field] = Json(None)
-            waiting = {
-                field: value for field, value in row.items() if hasattr(value, "as_sql")
-            }
-            if waiting:
-                for field, value in zip(
-                    waiting, self.computed(list(waiting.values())), strict=True
-                ):
-                    row[field] = field.get_db_prep_save(value, self.store)
+                    values[number] = Json(None)
+                elif hasattr(value, "as_sql"):
+                    waiting.setdefault(number, []).append(field)
+        for number, fields in waiting.items():
+            found = self.computed([columns[field][number] for field in fields])
+            for field, value in zip(fields, found, strict=True):
+                columns[field][number] = field.get_db_prep_save(value, self.store)
 
     def computed(self, expressions: list) -> list:
         compiled = [self.compile(each) for each in expressions]
@@ -380,7 +391,7 @@ class UpdateMixin(WriteMixin):
             }
             states.append({**state, **change})
             changes.append((key, change))
-        checks.complete_and_check(states, None, set(values))
+        checks.complete_and_check(states, set(values))
         for (_, change), state in zip(changes, states, strict=True):
             for field in checks.generated:
                 change[field] = state[field]

@@ -24,7 +24,7 @@ from . import writes
 from .expressions import Expression, Expressions
 from .grouping import Pipeline
 from .operators import to_filter
-from .types import FROM_BSON, to_bson
+from .types import FROM_BSON, TO_BSON, to_bson
 
 BATCH_SIZE = 5_000
 INTEGERS = {"int", "long"}
@@ -293,11 +293,18 @@ def index_of(explained: dict[str, Any]) -> str:
     return "no index"
 
 
+def unchanged(value: Any) -> Any:
+    return value
+
+
 class SQLCompiler(NonrelCompiler):
     query_class = BackendQuery
 
     def convert_value_for_db(self, db_type, value):
         return to_bson(db_type, value)
+
+    def for_db_converter(self, db_type):
+        return TO_BSON.get(db_type, unchanged)
 
     def convert_value_from_db(self, db_type, value):
         convert = self.from_db_converter(db_type)

@@ -67,7 +67,7 @@ class Sequences:
 
     def allocate(self, table: str, block: Block, count: int) -> list[int]:
         if time.monotonic() - block.used < IDLE_SECONDS:
-            block.size = min(block.size * 2, LARGEST_BLOCK)
+            block.size = min(block.size * 8, LARGEST_BLOCK)
         else:
             block.size = 1
         size = max(count, block.size)
