@@ -38,12 +38,12 @@ class RelatedGroups:
     def key_col(self) -> Col:
         return self.key.get_col(self.alias)
 
-    def query(self, condition: Condition, ordering=(), limit: int | None = None):
+    def query(self, conditions: list[Condition], ordering=(), limit=None):
         """The scan that answers it; NotNative where the store cannot."""
         query = new_query(self.store, self.model, [self.key])
         select = (self.key_col(), *self.aggregates)
         try:
-            if push(query, [condition]):
+            if push(query, conditions):
                 raise NotNative
             query.group(Grouping(select, select[:1], None, ordering, 0, limit))
         except NotSupportedError:
@@ -54,7 +54,7 @@ class RelatedGroups:
         """{key: values of the aggregates} of those keys that have related rows."""
         found = {}
         for condition in key_batches(Leaf(self.column(), "in", keys)):
-            query = self.query(condition)
+            query = self.query([condition])
             steps.append(query.describe())
             found.update({key: values for key, *values in query.groups()})
         return found
@@ -114,10 +114,10 @@ class RankedGroupsPlan(RelatedGroupsPlan):
     ordering: tuple = ()
 
     def chunks(self) -> Iterator[list]:
-        assert self.high is not None
         query = self.ranking()
         self.steps.append(query.describe())
-        ranked = [(key, values) for key, *values in query.groups()]
+        ranked = [(key, values) for key, *values in query.groups() if key is not None]
+        ranked = ranked[: self.high]
         last = ranked[-1][1][0] if len(ranked) == self.high else None
         default = self.groups.defaults[0]
         if last is None or (default is not None and last <= default):
@@ -129,8 +129,10 @@ class RankedGroupsPlan(RelatedGroupsPlan):
         yield [self.row([*rows[key], *values]) for key, values in ranked]
 
     def ranking(self):
-        not_null = Leaf(self.groups.column(), "isnull", False)
-        return self.groups.query(not_null, self.ordering, self.high)
+        """The first groups, with one more where that of NULL may be among them."""
+        assert self.high is not None
+        limit = self.high + bool(self.groups.key.null)
+        return self.groups.query([], self.ordering, limit)
 
     def base_rows(self, keys: list) -> dict[Any, list]:
         key = self.fields[self.key_index]
@@ -204,7 +206,7 @@ class RelatedPlanner(NativePlanner):
         ]
         if not self.groups.aggregates:
             raise NotNative
-        self.groups.query(Leaf(self.groups.column(), "isnull", False))
+        self.groups.query([Leaf(self.groups.column(), "in", [])])
         scan = self.scan(fields, conditions, [])
         plan = (
             self.groups,
