@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from bson import MinKey
+from bson import MinKey, ObjectId
 from django.conf import settings
 from django.db import IntegrityError, NotSupportedError, OperationalError
 from django.db.models.constants import OnConflict
@@ -410,7 +410,11 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         if auto and given and all(type(key) is int for key in given):
             self.store.sequences.advance(table, max(given))
         if missing and auto:
-            generated = self.store.sequences.next(table, len(missing))
+            generated: list = (
+                [ObjectId() for _ in missing]
+                if meta.auto_field.db_type(self.store) == "objectId"
+                else self.store.sequences.next(table, len(missing))
+            )
             for row, key in zip(missing, generated, strict=True):
                 row[column] = key
         documents = []

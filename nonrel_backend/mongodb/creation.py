@@ -11,6 +11,12 @@ TEST_TRANSACTION_SECONDS = 3600
 
 
 class DatabaseCreation(NonrelDatabaseCreation):
+    data_types = {
+        **NonrelDatabaseCreation.data_types,
+        "ObjectIdAutoField": "objectId",
+        "ObjectIdField": "objectId",
+    }
+
     def _create_test_db(self, verbosity, autoclobber, keepdb=False):
         name = self._get_test_db_name()
         client = self.client()

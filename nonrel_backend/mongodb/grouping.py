@@ -18,7 +18,7 @@ from .operators import to_filter
 from .types import to_bson
 
 SUMMED = NUMBERS | {"decimal"}
-ORDERED = SUMMED | {"string", "date", "datetime", "time", "duration"}
+ORDERED = SUMMED | {"string", "date", "datetime", "time", "duration", "objectId"}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,14 @@ FieldInfo: Any = namedtuple(  # type: ignore[misc]
 )
 
 
+SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
+# Fields that are not Django's own, by their dotted paths.
+OWN_FIELDS = {
+    name: f"nonrel_backend.mongodb.fields.{name}"
+    for name in ("ObjectIdAutoField", "ObjectIdField")
+}
+
+
 class DatabaseIntrospection(NonrelDatabaseIntrospection):
     def get_table_list(self, cursor):
         database = self.connection.database
@@ -53,13 +61,14 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         ]
 
     def get_field_type(self, data_type, description):
-        return description.internal_type
+        kind = description.internal_type
+        return OWN_FIELDS.get(kind, kind)
 
     def get_sequences(self, cursor, table_name, table_fields=()):
         return [
             {"table": table_name, "column": column["name"]}
             for column in columns_of(self.connection, table_name)
-            if column["pk"] and column["internal_type"].endswith("AutoField")
+            if column["pk"] and column["internal_type"] in SEQUENCED
         ]
 
     def get_relations(self, cursor, table_name):

@@ -34,11 +34,13 @@ def internal_type(field) -> str:
         field = field.target_field
         kind = field.get_internal_type()
         if kind.endswith("AutoField"):
-            return {"BigAutoField": "BigIntegerField"}.get(kind, "IntegerField")
+            return REFERRING.get(kind, "IntegerField")
     kind = field.get_internal_type()
     return "CharField" if kind in STORED_AS_TEXT else kind
 
 
+# What a foreign key to an automatic key holds.
+REFERRING = {"BigAutoField": "BigIntegerField", "ObjectIdAutoField": "ObjectIdField"}
 # inspectdb has no use for these: what they add is in the project, not the store.
 STORED_AS_TEXT = {"FileField", "FilePathField", "SlugField"}
 
@@ -101,7 +103,7 @@ SAMPLED_TYPES: dict[str, tuple[str, str]] = {
     "binData": ("binary", "BinaryField"),
     "object": ("json", "JSONField"),
     "array": ("json", "JSONField"),
-    "objectId": ("string", "CharField"),
+    "objectId": ("objectId", "ObjectIdField"),
 }
 
 
@@ -124,6 +126,8 @@ def columns_of(connection, table: str) -> list[dict[str, Any]]:
     for each in types:
         name, kind = each["_id"]["name"], each["_id"]["type"]
         db_type, internal = SAMPLED_TYPES.get(kind, ("json", "JSONField"))
+        if name == "_id" and kind == "objectId":
+            internal = "ObjectIdAutoField"
         if name in columns and columns[name]["db_type"] != db_type:
             db_type, internal = "json", "JSONField"
         columns[name] = {

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from bson import Binary, DBRef, Decimal128
+from bson import Binary, DBRef, Decimal128, ObjectId
 from bson.decimal128 import create_decimal128_context
 from django.db import DataError
 from django.utils.duration import duration_microseconds
@@ -71,6 +71,11 @@ def to_binary(value: Any) -> bytes:
 
 def to_json(value: Any) -> Any:
     return json_value(value.value if isinstance(value, Json) else value)
+
+
+def to_object_id(value: Any) -> Any:
+    # Fields have refused other text: this is a joined column's, which equals none.
+    return ObjectId(value) if ObjectId.is_valid(value) else value
 
 
 JSON_PLAIN = (type(None), bool, float)
@@ -161,6 +166,7 @@ TO_BSON: dict[str, Callable[[Any], Any]] = {
         value if isinstance(value, UUID) else UUID(str(value))
     ),
     "binary": to_binary,
+    "objectId": to_object_id,
     "json": to_json,
 }
 # Types that pymongo reads as Django wants them have no entry.

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.expressions import Subquery
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
+from django.utils.module_loading import import_string
 
 
 def registered_models() -> dict[str, Any]:
@@ -86,9 +87,8 @@ def stored_model(table: str, columns: list[tuple[str, str, dict, bool]]) -> Any:
     attributes: dict[str, Any] = {"__module__": __name__}
     for name, kind, options, is_key in columns:
         options = {"primary_key": True} if is_key else options
-        attributes[f"column_{len(attributes)}"] = getattr(models, kind)(
-            db_column=name, **options
-        )
+        field = import_string(kind) if "." in kind else getattr(models, kind)
+        attributes[f"column_{len(attributes)}"] = field(db_column=name, **options)
     attributes["Meta"] = type(
         "Meta", (), {"apps": Apps(), "app_label": "nonrel_backend", "db_table": table}
     )
