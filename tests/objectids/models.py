@@ -39,6 +39,9 @@ class Item(models.Model):
     labels = models.ManyToManyField(Label)
     seen_in = ObjectIdField(null=True, blank=True)
 
+    def __str__(self):
+        return self.name
+
 
 class Lamp(Item):
     watts = models.IntegerField()
