@@ -42,6 +42,7 @@ class WriteMixin:
     query_class: Any
     convert_value_for_db: Any
     for_db_converter: Any
+    from_db_converter: Any
     compile: Any
     get_converters: Any
     apply_converters: Any
@@ -169,14 +170,7 @@ class InsertMixin(WriteMixin):
             if field not in columns and not field.generated and field is not auto:
                 columns[field] = [None] * count
         RowChecks(self.store, meta).complete_and_check_columns(columns, count, auto)
-        keys = self.insert_documents(self.documents_of(columns, count))
-        if auto is not None and keys:
-            columns[auto] = [
-                key if value is None else value
-                for value, key in zip(
-                    columns.get(auto, [None] * count), keys, strict=True
-                )
-            ]
+        columns |= self.insert_documents(self.documents_of(columns, count))
         return {
             field: list(map(python_value, values)) for field, values in columns.items()
         }
@@ -200,17 +194,60 @@ class InsertMixin(WriteMixin):
             for row in rows
         ]
 
-    def insert_documents(self, documents: list[dict[str, Any]]) -> list:
-        """Store the rows as the query says, conflicts included; return their keys."""
+    def insert_documents(self, documents: list[dict[str, Any]]) -> dict:
+        """Store the rows as the query says, conflicts included; return {field: values}
+        of those that the store has decided.
+        """
         query = self.query
+        auto = query.get_meta().concrete_model._meta.auto_field
         if query.on_conflict is None:
-            return self.insert_many(documents, bool(self.returning_fields))
-        return self.insert_on_conflict(
+            keys = self.insert_many(documents, bool(self.returning_fields))
+            return {auto: keys} if auto is not None and keys else {}
+        stored = self.insert_on_conflict(
             documents,
             query.on_conflict,
             [field.column for field in query.unique_fields],
             [field.column for field in query.update_fields],
         )
+        return {
+            field: [self.read(field, each) for each in stored]
+            for field in (self.returning_fields or ())
+            if stored
+        }
+
+    def read(self, field, stored: dict[str, Any]) -> Any:
+        """The Python value of a field in {column: stored value}."""
+        value = stored.get(field.column)
+        convert = self.from_db_converter(field.db_type(self.store))
+        return value if value is None or convert is None else convert(value)
+
+    def completed(self, meta, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Check rows ({column: stored value}) as an update has merged them; return
+        {column: stored value or MISSING} of the generated columns of each.
+        """
+        checks = RowChecks(self.store, meta)
+        if not (checks.generated or checks.constraints):
+            return [{} for _ in stored]
+        fields = [
+            each
+            for each in meta.local_concrete_fields
+            if each.column is not None and not each.generated
+        ]
+        rows = [
+            {field: self.prepared(field, each) for field in fields} for each in stored
+        ]
+        checks.complete_and_check(rows)
+        return [
+            {field.column: self.stored(field, row[field]) for field in checks.generated}
+            for row in rows
+        ]
+
+    def prepared(self, field, stored: dict[str, Any]) -> Any:
+        """A stored value as get_db_prep_save() gives it."""
+        value = self.read(field, stored)
+        if field.db_type(self.store) == "json":
+            return Json(value) if field.column in stored else None
+        return field.get_db_prep_save(value, self.store)
 
     def compute_expressions(self, columns: dict) -> None:
         """Replace expressions by the values that the local engine gives them."""
@@ -260,7 +297,11 @@ class InsertMixin(WriteMixin):
         unique_columns: list[str],
         update_columns: list[str],
     ) -> list:
-        """Store rows, leaving (IGNORE) or updating (UPDATE) those that exist."""
+        """Store rows, leaving (IGNORE) or updating (UPDATE) those that exist.
+
+        After UPDATE, return the rows as they are stored, {column: stored value}.
+        `completed()` checks such rows, and gives their generated columns.
+        """
         raise NotSupportedError(
             f"{self.store.display_name} cannot insert and resolve conflicts natively."
         )

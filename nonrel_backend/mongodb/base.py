@@ -15,7 +15,6 @@ from pymongo.errors import ConfigurationError, PyMongoError
 
 from ..base import NonrelDatabaseWrapper
 from ..cursor import Statement
-from . import writes
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .errors import translate
@@ -25,6 +24,7 @@ from .keys import Sequences
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
 from .transactions import Transaction, retry_transaction
+from .uniques import unique_indexes
 from .validation import NO_TRANSACTIONS, DatabaseValidation
 
 TRANSACTION_CHOICES = ("auto", "required", "off")
@@ -191,7 +191,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         """
         known = self.sequences.indexes
         if table not in known:
-            writes.unique_indexes(self, table)
+            unique_indexes(self, table)
         if known[table] is None:
             del known[table]
             raise ProgrammingError(

@@ -25,6 +25,7 @@ from .expressions import Expression, Expressions
 from .grouping import Pipeline
 from .operators import to_filter
 from .types import FROM_BSON, TO_BSON, to_bson
+from .uniques import unique_indexes
 
 BATCH_SIZE = 5_000
 INTEGERS = {"int", "long"}
@@ -329,16 +330,22 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
     @safe_call
     def insert_many(self, rows, return_ids):
         table = self.query.get_meta().db_table
+        return self.with_keys(
+            rows,
+            lambda documents: writes.insert_documents(self.store, table, documents),
+        )[0]
+
+    def with_keys(self, rows, write) -> tuple[list, Any]:
+        """(keys, write(documents)); once more where the sequence's keys were taken."""
         given = list(map(dict, rows))
         documents, keys = self.documents(rows)
         try:
-            writes.insert_documents(self.store, table, documents)
+            return keys, write(documents)
         except (IntegrityError, DuplicateKeyError, BulkWriteError):
-            if not self.collided(table, given, keys):
+            if not self.collided(self.query.get_meta().db_table, given, keys):
                 raise
-            documents, keys = self.documents(given)
-            writes.insert_documents(self.store, table, documents)
-        return keys
+        documents, keys = self.documents(given)
+        return keys, write(documents)
 
     def collided(self, table: str, given: list[dict[str, Any]], keys: list) -> bool:
         """Whether a key of the sequence was taken, as another client may have done;
@@ -369,30 +376,47 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
     @safe_call
     def insert_on_conflict(self, rows, on_conflict, unique_columns, update_columns):
         meta = self.query.get_meta().concrete_model._meta
-        if on_conflict == OnConflict.UPDATE:
-            self.check_conflict_target(meta, unique_columns)
-        documents, keys = self.documents(rows)
         if on_conflict == OnConflict.IGNORE:
-            writes.insert_ignoring(self.store, meta.db_table, documents)
-        else:
-            pk = meta.pk.column
-            writes.upsert_documents(
-                self.store,
-                meta.db_table,
-                documents,
-                ["_id" if name == pk else name for name in unique_columns],
-                update_columns,
-            )
-        return keys
+            self.insert_ignoring(meta, rows)
+            return []
+        pk = meta.pk.column
+        unique = self.conflict_target(meta, unique_columns)
 
-    def check_conflict_target(self, meta, columns: list[str]) -> None:
-        wanted = {"_id" if name == meta.pk.column else name for name in columns}
-        known = writes.unique_indexes(self.store, meta.db_table)
-        if wanted not in [set(keys) for keys, _ in known]:
-            raise OperationalError(
-                f"{meta.db_table} has no unique index on {', '.join(columns)}: "
-                "name the fields of one in unique_fields."
+        def complete(documents):
+            return self.completed(
+                meta, [{**each, pk: each["_id"]} for each in documents]
             )
+
+        _, stored = self.with_keys(
+            rows,
+            lambda documents: writes.upsert_documents(
+                self.store, meta.db_table, documents, unique, update_columns, complete
+            ),
+        )
+        return [{**each, pk: each["_id"]} for each in stored]
+
+    def insert_ignoring(self, meta, rows) -> None:
+        given = list(map(dict, rows))
+        documents, keys = self.documents(rows)
+        if self.collided(meta.db_table, given, keys):
+            documents, _ = self.documents(given)
+        writes.insert_ignoring(self.store, meta.db_table, documents)
+
+    def conflict_target(self, meta, columns: list[str]) -> list[str]:
+        """The keys of the unique index on these columns."""
+        wanted = {"_id" if name == meta.pk.column else name for name in columns}
+        if wanted == {field.column for field in meta.pk_fields}:
+            wanted = {"_id"}
+        for keys, condition in unique_indexes(self.store, meta.db_table):
+            whole = {"$exists": True}
+            if wanted == set(keys) and all(
+                part == whole for part in (condition or {}).values()
+            ):
+                return list(keys)
+        raise OperationalError(
+            f"{meta.db_table} has no unique index on {', '.join(columns)}: "
+            "name the fields of one in unique_fields."
+        )
 
     def documents(self, rows) -> tuple[list[dict[str, Any]], list]:
         """The rows with their keys as `_id`, the missing ones from the sequence."""

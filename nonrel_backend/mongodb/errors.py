@@ -20,6 +20,7 @@ TRANSIENT_CODES = {
     246, 251, 262, 290, 317, 357, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
 }  # fmt: skip
 AUTHENTICATION_FAILED = 18
+TRANSACTION_TOO_LARGE = 388
 
 
 def codes(error: errors.OperationFailure) -> set[int]:
@@ -48,6 +49,12 @@ def translate(error: BaseException, connection) -> Exception | None:
             return DataError(str(error))
         if AUTHENTICATION_FAILED in found:
             return connection.unreachable(error)
+        if TRANSACTION_TOO_LARGE in found:
+            return OperationalError(
+                "This transaction holds more changes than the server's cache: do the "
+                "work in several atomic() blocks, in batches, or give the server more "
+                f"cache (wiredTigerCacheSizeGB). {error}"
+            )
         if found & TRANSIENT_CODES or error.has_error_label(
             "TransientTransactionError"
         ):

@@ -43,7 +43,7 @@ class Sequences:
 
     def __init__(self, connection):
         self.connection = connection
-        # Unique indexes by table, kept here as they live as long (see writes.py).
+        # Unique indexes by table, kept here as they live as long (see uniques.py).
         self.indexes: dict[str, list] = {}
 
     def block(self, table: str) -> Block:

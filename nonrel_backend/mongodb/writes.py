@@ -1,16 +1,29 @@
 """Every write to MongoDB: duplicates looked for and the undo log kept in one place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db import IntegrityError
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteMany, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from ..planner.local import batches
+from ..query import MISSING
 from .errors import DUPLICATE_CODES
+from .uniques import (
+    LOOKUP_BATCH,
+    Uniques,
+    comparable,
+    identity,
+    lookup,
+    mark_of,
+    same_keys,
+    unique_columns,
+    unique_indexes,
+)
 
 Document = dict[str, Any]
-UPSERT_ATTEMPTS = 10
+# How often rows that others store at the same time are looked for again.
+CONFLICT_ATTEMPTS = 10
 
 
 def insert_documents(connection, table: str, documents: list[Document]) -> None:
@@ -41,13 +54,7 @@ def insert_documents(connection, table: str, documents: list[Document]) -> None:
             collection.insert_many(documents, session=session)
 
     transaction.run(work, writes=True)
-    if transaction.records:
-        keys = [document["_id"] for document in documents]
-        transaction.undo.append(
-            lambda session: collection.delete_many(
-                {"_id": {"$in": keys}}, session=session
-            )
-        )
+    remember_undo(transaction, collection, [], documents)
 
 
 def in_own_transaction(connection, work: Callable[[Any], Any]) -> Any:
@@ -60,86 +67,47 @@ def refuse_duplicates(
     connection, table: str, documents: list[Document], session
 ) -> None:
     """A duplicate would make the server abort the transaction: look first."""
-    collection = connection.database[table]
-    for keys, condition in unique_indexes(connection, table):
-        seen = set()
-        wanted = []
-        for document in documents:
-            values = tuple(lookup(document, key) for key in keys)
-            if not applies(condition, document, keys):
-                continue
-            mark = repr(values)
-            if mark in seen:
-                raise IntegrityError(duplicate_message(table, keys, values))
-            seen.add(mark)
-            wanted.append(values)
-        if not wanted:
-            continue
-        if len(keys) == 1:
-            filter_: Document = {keys[0]: {"$in": [values[0] for values in wanted]}}
-        else:
-            filter_ = {
-                "$or": [
-                    {
-                        key: {"$eq": value}
-                        for key, value in zip(keys, values, strict=True)
-                    }
-                    for values in wanted
-                ]
-            }
-        if condition:
-            filter_ = {"$and": [filter_, condition]}
-        found = collection.find_one(filter_, dict.fromkeys(keys, 1), session=session)
-        if found is not None:
-            values = tuple(lookup(found, key) for key in keys)
-            raise IntegrityError(duplicate_message(table, keys, values))
+    uniques = Uniques(connection, table, documents, session)
+    for document in documents:
+        uniques.require(None, document)
 
 
-def lookup(document: Any, path: str) -> Any:
-    for part in path.split("."):
-        document = document.get(part) if isinstance(document, dict) else None
-    return document
+def run_settled(connection, work: Callable[[Any, bool], Any]) -> Any:
+    """`work(session, look)` as one statement. When it is the transaction's first, and
+    the server refuses what somebody else stored meanwhile, it is run again and finds
+    it; `look` says whether it must look for duplicates itself.
+    """
+    transaction = connection.transaction
+    fresh = transaction.is_fresh
+    attempts = 0
 
+    def attempt(session):
+        return work(session, not fresh or attempts > 0)
 
-def applies(condition: Document | None, document: Document, keys) -> bool:
-    """Whether a partial index holds the document; where unsure, it is looked up."""
-    if not condition:
-        return True
-    return not any(
-        requirement == {"$exists": True} and lookup(document, key) is None
-        for key, requirement in condition.items()
-    )
-
-
-def duplicate_message(table: str, keys, values) -> str:
-    columns = ", ".join(f"{table}.{key}" for key in keys)
-    return f"UNIQUE constraint failed: {columns} (duplicate {values!r})"
-
-
-def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
-    """[(document keys, partial filter or None)] of the unique indexes, `_id` first."""
-    known = connection.sequences.indexes
-    if table not in known or known[table] is None:
-        indexes = list(connection.database[table].list_indexes())
-        found: list = [(("_id",), None)]
-        for index in indexes:
-            if index.get("unique"):
-                found.append(
-                    (tuple(index["key"]), index.get("partialFilterExpression"))
-                )
-        known[table] = found if indexes else None
-    return known[table]
+    while True:
+        try:
+            return transaction.run(attempt, writes=True)
+        except (DuplicateKeyError, BulkWriteError):
+            attempts += 1
+            if not fresh or attempts == CONFLICT_ATTEMPTS:
+                raise
 
 
 def insert_ignoring(connection, table: str, documents: list[Document]) -> None:
     """Store those documents that break no unique index."""
+    connection.require_table(table)
     collection = connection.database[table]
-    if connection.transaction.is_open:
-        for document in documents:
-            try:
-                insert_documents(connection, table, [document])
-            except IntegrityError:
-                pass
+    transaction = connection.transaction
+
+    def work(session, look):
+        uniques = Uniques(connection, table, documents, session)
+        new = [each for each in documents if uniques.put(None, each) is None]
+        if new:
+            collection.insert_many(new, session=session)
+        return new
+
+    if transaction.is_open:
+        remember_undo(transaction, collection, [], run_settled(connection, work))
         return
     try:
         collection.bulk_write([InsertOne(each) for each in documents], ordered=False)
@@ -157,62 +125,94 @@ def upsert_documents(
     connection,
     table: str,
     documents: list[Document],
-    unique_columns: list[str],
-    update_columns: list[str],
-) -> None:
-    """Store documents; where `unique_columns` exist, set `update_columns` instead.
+    unique: list[str],
+    columns: list[str],
+    complete: Callable[[list[Document]], list[Document]],
+) -> list[Document]:
+    """Store documents in order; where one with the same `unique` keys is there, set
+    its `columns` instead. Return the rows as they are stored then.
 
-    All of them are one statement: when it is the transaction's first, and somebody
-    else stores the same rows meanwhile, it is run again and finds them.
+    `complete(rows)` gives for each row, as merged, what else changes in it.
     """
+    connection.require_table(table)
+    collection = connection.database[table]
     transaction = connection.transaction
 
-    def work(session):
+    def work(session, look):
+        found = same_rows(collection, documents, unique, session)
+        images = list(found.values())
+        steps = []
         for document in documents:
-            upsert(connection, table, document, unique_columns, update_columns)
+            # As in SQL, NULLs are never equal: a row with one is always new.
+            mark = None if has_null(document, unique) else mark_of(document, unique)
+            old = found.get(mark)
+            row = document if old is None else merged(old, document, columns)
+            steps.append((old, row))
+            if mark is not None:
+                found[mark] = row
+        rows = [row for _, row in steps]
+        written = dict.fromkeys(columns)
+        for row, changes in zip(rows, complete(rows), strict=True):
+            written |= dict.fromkeys(changes)
+            for key, value in changes.items():
+                row.pop(key, None)
+                if value is not MISSING:
+                    row[key] = value
+        if look:
+            uniques = Uniques(connection, table, rows, session, unique)
+            for old, row in steps:
+                uniques.require(old, row)
+        requests = [
+            InsertOne(row)
+            if old is None
+            else UpdateOne({"_id": {"$eq": row["_id"]}}, setting(row, written))
+            for old, row in steps
+        ]
+        collection.bulk_write(requests, session=session)
+        return images, rows
 
-    fresh = transaction.is_fresh
-    for attempt in range(UPSERT_ATTEMPTS):
-        try:
-            transaction.run(work, writes=True)
-            return
-        except (DuplicateKeyError, BulkWriteError):
-            # What the server refused for another's row, the next snapshot holds:
-            # it is updated then, or refused by insert_documents().
-            if not fresh or attempt == UPSERT_ATTEMPTS - 1:
-                raise
+    images, rows = run_settled(connection, work)
+    remember_undo(transaction, collection, images, rows)
+    return rows
 
 
-def upsert(connection, table, document, unique_columns, update_columns) -> None:
-    collection = connection.database[table]
-    found = None
-    # As in SQL, NULLs are never equal: a row with one is always new.
-    if all(document.get(column) is not None for column in unique_columns):
-        filter_ = {column: {"$eq": document[column]} for column in unique_columns}
-        found = connection.statement(
-            lambda session: collection.find_one(filter_, {"_id": 1}, session=session)
-        )
-    if found is None:
-        insert_documents(connection, table, [document])
-        return
-    update: Document = {"$set": {}, "$unset": {}}
-    for column in update_columns:
-        if column in document:
-            update["$set"][column] = document[column]
-        else:
-            update["$unset"][column] = ""
-    update = {operator: part for operator, part in update.items() if part}
-    update_documents(connection, table, {"_id": {"$eq": found["_id"]}}, update)
+def same_rows(
+    collection, documents: list[Document], unique: list[str], session
+) -> dict[Any, Document]:
+    """{mark: stored document} of those with the same `unique` keys."""
+    known = [document for document in documents if not has_null(document, unique)]
+    return {
+        mark_of(document, unique): document
+        for batch in batches(known, LOOKUP_BATCH)
+        for document in collection.find(same_keys(batch, unique), session=session)
+    }
+
+
+def has_null(document: Document, keys) -> bool:
+    return any(lookup(document, key) is None for key in keys)
+
+
+def merged(old: Document, document: Document, columns: list[str]) -> Document:
+    """The old row with the columns of the new."""
+    row = {key: value for key, value in old.items() if key not in columns}
+    new = {key: document[key] for key in columns if key in document}
+    return {**row, **new}
+
+
+def setting(row: Document, columns: Iterable[str]) -> Document:
+    """The update that sets the columns as they are in the row."""
+    update = {
+        "$set": {key: row[key] for key in columns if key in row},
+        "$unset": {key: "" for key in columns if key not in row},
+    }
+    return {operator: part for operator, part in update.items() if part}
 
 
 def update_documents(connection, table: str, filter_: Document, update: Any) -> int:
     """Update all that match; return how many matched."""
     collection = connection.database[table]
     transaction = connection.transaction
-    touched = touched_keys(update)
-    unique = [
-        keys for keys, _ in unique_indexes(connection, table) if set(keys) & touched
-    ]
+    unique = touches_unique(connection, table, touched_keys(update))
     if not transaction.is_open:
         if unique and connection.has_transactions:
             return in_own_transaction(
@@ -230,7 +230,7 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
 
     def write(session):
         if unique:
-            refuse_duplicate_update(collection, filter_, update, unique, session)
+            refuse_duplicate_update(connection, table, filter_, update, session)
         return collection.update_many(filter_, update, session=session).matched_count
 
     return run_undoably(transaction, collection, filter_, write)
@@ -248,31 +248,58 @@ def _names(part: Any) -> list[str]:
     return [part] if isinstance(part, str) else list(part)
 
 
-def refuse_duplicate_update(collection, filter_, update, unique, session) -> None:
-    """As refuse_duplicates(), for the values that a plain $set would write."""
-    changes = update.get("$set", {}) if isinstance(update, dict) else None
-    if changes is None:
-        return
-    for keys in unique:
-        seen: dict[str, Any] = {}
-        columns = dict.fromkeys(keys, 1)
-        for document in list(collection.find(filter_, columns, session=session)):
-            changed = {**document, **changes}
-            values = tuple(lookup(changed, key) for key in keys)
-            if any(value is None for value in values):
-                continue
-            mark = repr(values)
-            same = {
-                key: {"$eq": value} for key, value in zip(keys, values, strict=True)
-            }
-            other = collection.find_one(
-                {"$and": [same, {"_id": {"$ne": document["_id"]}}]},
-                {"_id": 1},
-                session=session,
-            )
-            if mark in seen or other is not None:
-                raise IntegrityError(duplicate_message(collection.name, keys, values))
-            seen[mark] = document["_id"]
+def touches_unique(connection, table: str, touched: set[str]) -> bool:
+    return any(
+        touched & {*keys, *(condition or ())}
+        for keys, condition in unique_indexes(connection, table)
+    )
+
+
+def refuse_duplicate_update(connection, table: str, filter_, update, session) -> None:
+    """As refuse_duplicates(), for the rows that an update would make."""
+    collection = connection.database[table]
+    columns = unique_columns(connection, table)
+    before = list(collection.find(filter_, columns, session=session))
+    if isinstance(update, list):
+        stages = [{"$match": filter_}, *update, {"$project": columns}]
+        made = collection.aggregate(stages, session=session)
+        rows = {identity(row): row for row in made}
+        steps = [(old, rows[identity(old)]) for old in before]
+    else:
+        steps = [(old, changed(old, update)) for old in before]
+    require_unique(connection, table, steps, session)
+
+
+def refuse_duplicate_changes(connection, table: str, updates, session) -> None:
+    """As refuse_duplicate_update(), for updates by key, one after the other."""
+    filter_ = {"_id": {"$in": [key for key, _ in updates]}}
+    columns = unique_columns(connection, table)
+    found = connection.database[table].find(filter_, columns, session=session)
+    rows = {identity(row): row for row in found}
+    steps = []
+    for key, update in updates:
+        old = rows.get(comparable(key))
+        if old is not None:
+            rows[comparable(key)] = row = changed(old, update)
+            steps.append((old, row))
+    require_unique(connection, table, steps, session)
+
+
+def require_unique(connection, table: str, steps, session) -> None:
+    """IntegrityError for the first [(old row, new row)] that breaks a unique index."""
+    uniques = Uniques(connection, table, [row for _, row in steps], session)
+    for old, row in steps:
+        uniques.require(old, row)
+
+
+def changed(row: Document, update: Document) -> Document:
+    """The row after $set, $unset and $inc."""
+    row = {**row, **update.get("$set", {})}
+    for key, number in update.get("$inc", {}).items():
+        row[key] += number
+    for key in update.get("$unset", ()):
+        row.pop(key, None)
+    return row
 
 
 def run_undoably(transaction, collection, filter_: Document, write) -> Any:
@@ -288,14 +315,26 @@ def run_undoably(transaction, collection, filter_: Document, write) -> Any:
 
     result, images = transaction.run(work, writes=True)
     if images:
-        requests = [
-            ReplaceOne({"_id": {"$eq": image["_id"]}}, image, upsert=True)
-            for image in images
-        ]
-        transaction.undo.append(
-            lambda session: collection.bulk_write(requests, session=session)
-        )
+        remember_undo(transaction, collection, images)
     return result
+
+
+def remember_undo(
+    transaction, collection, images: list[Document], rows: Iterable[Document] = ()
+) -> None:
+    """While a savepoint is open, have its rollback put the images in the place of what
+    was written: of the rows, and of what the images have become.
+    """
+    if not transaction.records:
+        return
+    keys = list({identity(row): row["_id"] for row in (*images, *rows)}.values())
+    if not keys:
+        return
+    # None comes back before all are gone: some may have exchanged unique values.
+    requests = [DeleteMany({"_id": {"$in": keys}}), *map(InsertOne, images)]
+    transaction.undo.append(
+        lambda session: collection.bulk_write(requests, session=session)
+    )
 
 
 def update_keys(connection, table: str, updates: list[tuple[Any, Any]]) -> int:
@@ -313,17 +352,15 @@ def update_keys(connection, table: str, updates: list[tuple[Any, Any]]) -> int:
             )
         return collection.bulk_write(requests).matched_count
     touched = {key for _, update in updates for key in touched_keys(update)}
-    if any(set(keys_) & touched for keys_, _ in unique_indexes(connection, table)):
-        return sum(
-            update_documents(connection, table, {"_id": {"$eq": key}}, update)
-            for key, update in updates
-        )
-    return run_undoably(
-        transaction,
-        collection,
-        {"_id": {"$in": [key for key, _ in updates]}},
-        lambda session: collection.bulk_write(requests, session=session).matched_count,
-    )
+    unique = touches_unique(connection, table, touched)
+
+    def write(session):
+        if unique:
+            refuse_duplicate_changes(connection, table, updates, session)
+        return collection.bulk_write(requests, session=session).matched_count
+
+    keys = [key for key, _ in updates]
+    return run_undoably(transaction, collection, {"_id": {"$in": keys}}, write)
 
 
 def delete_documents(connection, table: str, filter_: Document) -> int:

@@ -1,0 +1,173 @@
+"""Unique indexes: which rows of a batch the server would refuse, and why."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+from bson import Binary, Decimal128
+from django.db import IntegrityError
+
+from ..planner.local import batches
+
+Document = dict[str, Any]
+Keys = tuple[str, ...] | list[str]
+# How many rows one find() looks for.
+LOOKUP_BATCH = 1_000
+
+
+class Uniques:
+    """Who holds which unique values: the rows stored, then one by one those written.
+
+    `rows` are all that will be written; `but` is the index that is not looked at.
+    """
+
+    def __init__(
+        self, connection, table: str, rows: list[Document], session, but: Keys = ()
+    ):
+        self.table = table
+        self.indexes = [
+            (keys, condition)
+            for keys, condition in unique_indexes(connection, table)
+            if set(keys) != set(but)
+        ]
+        self.owners: list[dict[Any, Any]] = [{} for _ in self.indexes]
+        collection = connection.database[table]
+        columns = unique_columns(connection, table)
+        for batch in batches(rows, LOOKUP_BATCH):
+            filters = self.filters(batch)
+            if filters:
+                found = collection.find({"$or": filters}, columns, session=session)
+                for document in found:
+                    for owners, mark in self.marks(document):
+                        owners[mark] = identity(document)
+
+    def filters(self, rows: list[Document]) -> list[Document]:
+        found = []
+        for keys, condition in self.indexes:
+            held = [row for row in rows if applies(condition, row)]
+            if held:
+                filter_ = same_keys(held, keys)
+                found.append({"$and": [filter_, condition]} if condition else filter_)
+        return found
+
+    def marks(self, row: Document) -> list[tuple[dict, Any]]:
+        """[(owners of an index, the row's values in it)]"""
+        return [
+            (owners, (keys, mark_of(row, keys)))
+            for (keys, condition), owners in zip(self.indexes, self.owners, strict=True)
+            if applies(condition, row)
+        ]
+
+    def put(self, old: Document | None, row: Document) -> Keys | None:
+        """Note that the row is stored, where `old` was; or else, the keys it breaks."""
+        marks = self.marks(row)
+        for owners, mark in marks:
+            if owners.get(mark, identity(row)) != identity(row) or (
+                old is None and mark in owners
+            ):
+                return mark[0]
+        for owners, mark in self.marks(old) if old is not None else ():
+            if owners.get(mark) == identity(row):
+                del owners[mark]
+        for owners, mark in marks:
+            owners[mark] = identity(row)
+        return None
+
+    def require(self, old: Document | None, row: Document) -> None:
+        """As put(); IntegrityError for a row that cannot be."""
+        keys = self.put(old, row)
+        if keys is not None:
+            columns = ", ".join(f"{self.table}.{key}" for key in keys)
+            values = tuple(lookup(row, key) for key in keys)
+            raise IntegrityError(
+                f"UNIQUE constraint failed: {columns} (duplicate {values!r})"
+            )
+
+
+def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
+    """[(document keys, partial filter or None)] of the unique indexes, `_id` first."""
+    known = connection.sequences.indexes
+    if table not in known or known[table] is None:
+        indexes = list(connection.database[table].list_indexes())
+        found: list = [(("_id",), None)]
+        for index in indexes:
+            if index.get("unique"):
+                found.append(
+                    (tuple(index["key"]), index.get("partialFilterExpression"))
+                )
+        known[table] = found if indexes else None
+    return known[table]
+
+
+def unique_columns(connection, table: str) -> dict[str, int]:
+    """The projection of what the unique indexes depend on."""
+    columns = {"_id": 1}
+    for keys, condition in unique_indexes(connection, table):
+        columns |= dict.fromkeys([*keys, *(condition or ())], 1)
+    return columns
+
+
+def same_keys(rows: Iterable[Document], keys: Keys) -> Document:
+    """The filter for documents with the same values of the keys as one of the rows."""
+    if len(keys) == 1:
+        return {keys[0]: {"$in": [lookup(row, keys[0]) for row in rows]}}
+    return {"$or": [{key: {"$eq": lookup(row, key)} for key in keys} for row in rows]}
+
+
+def lookup(document: Any, path: str) -> Any:
+    for part in path.split("."):
+        document = document.get(part) if isinstance(document, dict) else None
+    return document
+
+
+def identity(row: Document) -> Any:
+    return comparable(row["_id"])
+
+
+def mark_of(row: Document, keys: Keys) -> tuple:
+    """The values of the keys, equal and hashed as the server compares them."""
+    return tuple(comparable(lookup(row, key)) for key in keys)
+
+
+def comparable(value: Any) -> Any:
+    if isinstance(value, Decimal128):
+        value = value.to_decimal()
+    if isinstance(value, UUID):
+        value = Binary.from_uuid(value)
+    if isinstance(value, dict | list) or value != value:
+        return repr(value)
+    return value
+
+
+def applies(condition: Document | None, row: Document) -> bool:
+    """Whether a partial index holds the row; where unsure, yes."""
+    return all(
+        meets(operator, lookup(row, key), wanted)
+        for key, part in (condition or {}).items()
+        for operator, wanted in (
+            part.items() if isinstance(part, dict) else [("$eq", part)]
+        )
+    )
+
+
+def meets(operator: str, value: Any, wanted: Any) -> bool:
+    test = TESTS.get(operator)
+    if test is None:
+        return True
+    if operator not in ("$exists", "$in"):
+        value, wanted = comparable(value), comparable(wanted)
+    try:
+        return test(value, wanted)
+    except TypeError:  # values of different types
+        return False
+
+
+TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "$exists": lambda value, wanted: (value is not None) == wanted,
+    "$eq": lambda value, wanted: value == wanted,
+    "$gt": lambda value, wanted: value > wanted,
+    "$gte": lambda value, wanted: value >= wanted,
+    "$lt": lambda value, wanted: value < wanted,
+    "$lte": lambda value, wanted: value <= wanted,
+    "$in": lambda value, wanted: comparable(value) in map(comparable, wanted),
+}
