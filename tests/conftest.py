@@ -4,6 +4,27 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from pymongo import monitoring
+
+
+class Commands(monitoring.CommandListener):
+    """The names of the commands sent to MongoDB."""
+
+    def __init__(self):
+        self.names: list[str] = []
+
+    def started(self, event):
+        self.names.append(event.command_name)
+
+    def succeeded(self, event):
+        pass
+
+    def failed(self, event):
+        pass
+
+
+COMMANDS = Commands()
+monitoring.register(COMMANDS)
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +51,13 @@ def databases():
 
 
 @pytest.fixture
+def commands():
+    """The names of the commands that the test has sent since it cleared them."""
+    COMMANDS.names.clear()
+    return COMMANDS.names
+
+
+@pytest.fixture
 def library(databases):
     """The models, with no rows in either database."""
     from tests.library import models
@@ -41,6 +69,7 @@ def library(databases):
         models.Genre,
         models.Author,
         models.Counter,
+        models.Offer,
     )
     tables = [model._meta.db_table for model in rows]
     databases["default"].ops.flush(tables, reset_sequences=True)

@@ -404,6 +404,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
     def conflict_target(self, meta, columns: list[str]) -> list[str]:
         """The keys of the unique index on these columns."""
+        self.store.require_table(meta.db_table)
         wanted = {"_id" if name == meta.pk.column else name for name in columns}
         if wanted == {field.column for field in meta.pk_fields}:
             wanted = {"_id"}

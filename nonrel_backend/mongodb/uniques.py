@@ -36,8 +36,12 @@ class Uniques:
         for batch in batches(rows, LOOKUP_BATCH):
             filters = self.filters(batch)
             if filters:
-                found = collection.find({"$or": filters}, columns, session=session)
-                for document in found:
+                for document in collection.find(
+                    {"$or": filters},
+                    columns,
+                    session=session,
+                    batch_size=LOOKUP_BATCH + 1,
+                ):
                     for owners, mark in self.marks(document):
                         owners[mark] = identity(document)
 

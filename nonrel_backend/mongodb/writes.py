@@ -11,6 +11,7 @@ from ..query import MISSING
 from .errors import DUPLICATE_CODES
 from .uniques import (
     LOOKUP_BATCH,
+    Keys,
     Uniques,
     comparable,
     identity,
@@ -168,6 +169,10 @@ def upsert_documents(
             else UpdateOne({"_id": {"$eq": row["_id"]}}, setting(row, written))
             for old, row in steps
         ]
+        if not touches_unique(connection, table, set(written), unique):
+            # The order does not matter, but that rows of the batch are there when
+            # others update them: two commands then.
+            requests.sort(key=lambda request: isinstance(request, UpdateOne))
         collection.bulk_write(requests, session=session)
         return images, rows
 
@@ -184,7 +189,9 @@ def same_rows(
     return {
         mark_of(document, unique): document
         for batch in batches(known, LOOKUP_BATCH)
-        for document in collection.find(same_keys(batch, unique), session=session)
+        for document in collection.find(
+            same_keys(batch, unique), session=session, batch_size=LOOKUP_BATCH + 1
+        )
     }
 
 
@@ -248,10 +255,12 @@ def _names(part: Any) -> list[str]:
     return [part] if isinstance(part, str) else list(part)
 
 
-def touches_unique(connection, table: str, touched: set[str]) -> bool:
+def touches_unique(connection, table: str, touched: set[str], but: Keys = ()) -> bool:
+    """Whether a unique index other than `but` depends on these keys."""
     return any(
         touched & {*keys, *(condition or ())}
         for keys, condition in unique_indexes(connection, table)
+        if set(keys) != set(but)
     )
 
 

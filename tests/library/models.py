@@ -38,6 +38,35 @@ class Novel(Book):
     series = models.CharField(max_length=50, null=True)
 
 
+class Offer(models.Model):
+    """Unique in several ways, with a check and a column that depend on two others."""
+
+    code = models.CharField(max_length=20, unique=True, null=True)
+    label = models.CharField(max_length=20, unique=True, null=True)
+    seller = models.CharField(max_length=20)
+    active = models.BooleanField(default=True)
+    price = models.IntegerField()
+    amount = models.IntegerField()
+    total = models.GeneratedField(
+        expression=models.F("price") * models.F("amount"),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(price__lte=models.F("amount")),
+                name="offer_price_at_most_amount",
+            ),
+            models.UniqueConstraint(
+                fields=["seller"],
+                condition=models.Q(active=True),
+                name="offer_one_active_of_a_seller",
+            ),
+        ]
+
+
 class Counter(models.Model):
     name = models.CharField(max_length=20, unique=True)
     value = models.IntegerField(default=0)
