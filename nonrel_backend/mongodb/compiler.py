@@ -342,7 +342,9 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         try:
             return keys, write(documents)
         except (IntegrityError, DuplicateKeyError, BulkWriteError):
-            if not self.collided(self.query.get_meta().db_table, given, keys):
+            aborted = self.store.transaction.aborted
+            table = self.query.get_meta().db_table
+            if aborted or not self.collided(table, given, keys):
                 raise
         documents, keys = self.documents(given)
         return keys, write(documents)

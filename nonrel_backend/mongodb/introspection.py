@@ -72,8 +72,10 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         ]
 
     def get_relations(self, cursor, table_name):
+        # Django 6.1 asks also for what the database itself does ON DELETE: nothing.
+        on_delete = (None,) if hasattr(self, "on_delete_types") else ()
         return {
-            column["name"]: (column["references"][1], column["references"][0])
+            column["name"]: (*reversed(column["references"]), *on_delete)
             for column in columns_of(self.connection, table_name)
             if column.get("references")
         }

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pymongo import DeleteMany, InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from ..planner.local import batches
 from ..query import MISSING
 from .errors import DUPLICATE_CODES
+from .transactions import is_duplicate
 from .uniques import (
     LOOKUP_BATCH,
     Keys,
@@ -76,21 +77,23 @@ def refuse_duplicates(
 def run_settled(connection, work: Callable[[Any, bool], Any]) -> Any:
     """`work(session, look)` as one statement. When it is the transaction's first, and
     the server refuses what somebody else stored meanwhile, it is run again and finds
-    it; `look` says whether it must look for duplicates itself.
+    it; `look` says whether it must look for duplicates itself, since something is
+    lost when the server refuses one.
     """
     transaction = connection.transaction
     fresh = transaction.is_fresh
+    safe = fresh and transaction.is_open
     attempts = 0
 
     def attempt(session):
-        return work(session, not fresh or attempts > 0)
+        return work(session, not safe or attempts > 0)
 
     while True:
         try:
             return transaction.run(attempt, writes=True)
-        except (DuplicateKeyError, BulkWriteError):
+        except OperationFailure as error:
             attempts += 1
-            if not fresh or attempts == CONFLICT_ATTEMPTS:
+            if not (fresh and is_duplicate(error) and attempts < CONFLICT_ATTEMPTS):
                 raise
 
 

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 import pytest
 from django.apps.registry import Apps
 from django.db import (
+    DatabaseError,
     IntegrityError,
     OperationalError,
     ProgrammingError,
@@ -177,6 +178,18 @@ def test_a_missing_collection_is_an_error(library):
         Absent.objects.bulk_create([Absent(name="a", value=1)], ignore_conflicts=True)
     with pytest.raises(ProgrammingError, match="no such table"):
         upsert(Absent.objects, ["a"], 1)
+
+
+def test_another_refusal_of_the_server_is_said_as_it_is(library):
+    upsert(library.Counter.objects, ["a"], 1)
+    rule = {"value": {"$lt": 10}}
+    connection.database.command("collMod", "library_counter", validator=rule)
+    try:
+        with pytest.raises(DatabaseError, match="failed validation"):
+            upsert(library.Counter.objects, ["a", "b"], 11)
+    finally:
+        connection.database.command("collMod", "library_counter", validator={})
+    assert library.Counter.objects.get().value == 1
 
 
 def test_duplicates_made_by_an_update_leave_the_block_alive(library, around, commands):
