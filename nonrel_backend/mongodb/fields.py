@@ -1,7 +1,6 @@
 """Model fields that hold an ObjectId: automatic keys, and any other column."""
 
 import sqlite3
-from typing import Any
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -17,16 +16,17 @@ sqlite3.register_adapter(ObjectId, str)
 KEY_DEFAULTS = {"sqlite": "DEFAULT (lower(hex(randomblob(12))))"}
 
 
-class ObjectIdMixin:
+class ObjectIdField(models.Field):
     """The values are `bson.ObjectId`; 24 hexadecimal digits are taken for one."""
 
+    description = _("ObjectId")
     empty_strings_allowed = False
     default_error_messages = {"invalid": _("“%(value)s” is not a valid ObjectId.")}
     # An AutoField's are for integers.
     validators = models.Field.validators
-    get_internal_type: Any
-    error_messages: Any
-    name: str
+
+    def get_internal_type(self):
+        return "ObjectIdField"
 
     def is_native(self, connection) -> bool:
         return self.get_internal_type() in connection.data_types
@@ -71,23 +71,12 @@ class ObjectIdMixin:
     def from_text(self, value, expression, connection):
         return ObjectId(value) if ObjectId.is_valid(value) else value
 
-
-class ObjectIdField(ObjectIdMixin, models.Field):
-    """An ObjectId in a column of its own."""
-
-    description = _("ObjectId")
-
-    def get_internal_type(self):
-        return "ObjectIdField"
-
     def formfield(self, **kwargs):
         return super().formfield(**{"form_class": forms.ObjectIdField, **kwargs})
 
 
-class ObjectIdAutoField(ObjectIdMixin, models.AutoField):
+class ObjectIdAutoField(ObjectIdField, models.AutoField):
     """A primary key that is made when the row is inserted."""
-
-    description = _("ObjectId")
 
     def get_internal_type(self):
         return "ObjectIdAutoField"

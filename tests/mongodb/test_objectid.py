@@ -3,6 +3,7 @@
 import json
 import pickle
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from bson import ObjectId
@@ -10,10 +11,23 @@ from django.apps.registry import Apps
 from django.core import checks, serializers
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import DataError, connection, models
 from django.db.migrations.writer import MigrationWriter
-from django.db.models import Count, Exists, F, Max, OuterRef
-from django.db.models.functions import Upper
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import Cast, Coalesce, FirstValue, Upper
 from django.forms import modelform_factory
 from django.test import Client, override_settings
 from django.test.utils import setup_test_environment, teardown_test_environment
@@ -411,3 +425,132 @@ def test_the_admins_filters_searches_and_actions(shop, browser):
     }
     assert browser.post(page, data).status_code == 302
     assert not shop.Item.objects.exists()
+
+
+QUERIES = {
+    "cast": lambda shop: shop.Shelf.annotate(t=Cast("pk", models.CharField())).values(
+        "t", "pk"
+    ),
+    "constant": lambda shop: shop.Shelf.annotate(
+        x=Value(ABSENT, output_field=ObjectIdField())
+    ).values("x"),
+    "case": lambda shop: shop.Shelf.annotate(
+        x=Case(When(name="s0", then=F("pk")), default=Value(None))
+    ).values("name", "x"),
+    "coalesce": lambda shop: shop.Item.annotate(x=Coalesce("shelf", "seen_in")).values(
+        "name", "x"
+    ),
+    "columns": lambda shop: shop.Item.filter(shelf_id=F("seen_in")).values("name"),
+    "unequal": lambda shop: shop.Item.exclude(shelf_id=F("seen_in")).values("name"),
+    "greater": lambda shop: shop.Item.filter(seen_in__gt=F("shelf_id")).values("name"),
+    "distinct": lambda shop: shop.Item.values("shelf").distinct(),
+    "count distinct": lambda shop: (
+        shop.Item.annotate(one=Value(1))
+        .values("one")
+        .annotate(n=Count("shelf", distinct=True))
+        .values("n")
+    ),
+    "extremes": lambda shop: shop.Item.values("shelf").annotate(
+        low=Min("seen_in"), high=Max("pk"), text=Max(Cast("pk", models.TextField()))
+    ),
+    "having": lambda shop: (
+        shop.Item.values("shelf")
+        .annotate(n=Count("pk"), high=Max("pk"))
+        .filter(n__gt=1, high__gt=ABSENT)
+    ),
+    "union": lambda shop: shop.Item.values_list("shelf_id").union(
+        shop.Shelf.values_list("pk")
+    ),
+    "window": lambda shop: shop.Item.annotate(
+        first=Window(FirstValue("pk"), partition_by="shelf", order_by="pk")
+    ).values("name", "first"),
+    "subquery": lambda shop: shop.Shelf.annotate(
+        newest=Subquery(
+            shop.Item.filter(shelf=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+        )
+    ).values("name", "newest"),
+    "in subquery": lambda shop: shop.Item.filter(
+        shelf__in=shop.Shelf.filter(name__gt="s1")
+    ).values("name"),
+    "not in subquery": lambda shop: shop.Item.exclude(
+        shelf__in=shop.Shelf.filter(name__gt="s1").values("pk")
+    ).values("name"),
+    "null": lambda shop: shop.Item.filter(
+        Q(shelf=None) | Q(shelf__name="s2", seen_in__isnull=False)
+    ).values("name"),
+    "many": lambda shop: shop.Item.filter(
+        labels__name="l1", shelf__isnull=False
+    ).values("pk", "labels__pk"),
+    "text": lambda shop: shop.Item.filter(shelf__pk__icontains="91").values("name"),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_queries_answer_as_on_sqlite(shop, name):
+    keys = [ObjectId(f"{number:02x}" * 12) for number in range(7, 250, 9)]
+    answers = []
+    for alias in ("default", "oracle"):
+        managers = SimpleNamespace(
+            **{
+                model.__name__: model.objects.using(alias)
+                for model in (shop.Shelf, shop.Item, shop.Label)
+            }
+        )
+        shelves = [shop.Shelf(pk=keys[n], name=f"s{n}") for n in range(4)]
+        managers.Shelf.bulk_create(shelves)
+        labels = [shop.Label(pk=keys[n], name=f"l{n}") for n in range(3)]
+        managers.Label.bulk_create(labels)
+        for number, key in enumerate(keys[:16]):
+            item = managers.Item.create(
+                pk=key,
+                name=f"i{number}",
+                shelf_id=[None, *keys[:3]][number % 4],
+                seen_in=[None, keys[1], key][number % 3],
+            )
+            item.labels.set(labels[: number % 3])
+        rows = QUERIES[name](managers)
+        answers.append(sorted(map(repr, rows)))
+    assert answers[0] == answers[1]
+    assert answers[0]
+
+
+def test_bulk_update_finds_rows_by_their_keys(shop):
+    made = shop.Shelf.objects.bulk_create(shop.Shelf(name=name) for name in "abc")
+    for shelf in made:
+        shelf.name *= 2
+    assert shop.Shelf.objects.bulk_update(made, ["name"]) == 3
+    assert set(shop.Shelf.objects.values_list("name", flat=True)) == {"aa", "bb", "cc"}
+    found = shop.Shelf.objects.in_bulk([str(made[0].pk)])
+    assert found == {made[0].pk: made[0]}
+
+
+def test_a_column_of_text_becomes_one_of_objectids(shop):
+    class Strange(models.Model):
+        name = models.CharField(max_length=24)
+
+        class Meta:
+            app_label = "objectids"
+            apps = Apps()
+
+    key = ObjectIdField()
+    key.set_attributes_from_name("name")
+    key.model = Strange
+    text = Strange._meta.get_field("name")
+    with connection.schema_editor() as editor:
+        editor.create_model(Strange)
+    try:
+        row = Strange.objects.create(name=str(ABSENT))
+        with connection.schema_editor() as editor:
+            editor.alter_field(Strange, text, key)
+        (document,) = connection.database["objectids_strange"].find()
+        assert document == {"_id": row.pk, "name": ABSENT}
+        with connection.schema_editor() as editor:
+            editor.alter_field(Strange, key, text)
+        assert Strange.objects.get().name == str(ABSENT)
+        Strange.objects.update(name="abc")
+        with pytest.raises(DataError, match="'abc' does not convert"):
+            with connection.schema_editor() as editor:
+                editor.alter_field(Strange, text, key)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Strange)
