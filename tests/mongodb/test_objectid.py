@@ -554,3 +554,31 @@ def test_a_column_of_text_becomes_one_of_objectids(shop):
     finally:
         with connection.schema_editor() as editor:
             editor.delete_model(Strange)
+
+
+def test_integer_keys_are_not_taken_for_objectids(databases):
+    class Numbered(models.Model):
+        id = models.BigAutoField(primary_key=True)
+
+        class Meta:
+            app_label = "objectids"
+            apps = Apps()
+
+    key = ObjectIdAutoField(primary_key=True)
+    key.set_attributes_from_name("id")
+    key.model = Numbered
+    number = Numbered._meta.get_field("id")
+    with connection.schema_editor() as editor:
+        editor.create_model(Numbered)
+    try:
+        row = Numbered.objects.create()
+        with pytest.raises(DataError, match="does not convert"):
+            with connection.schema_editor() as editor:
+                editor.alter_field(Numbered, number, key)
+        assert Numbered.objects.get() == row
+        row.delete()
+        with connection.schema_editor() as editor:
+            editor.alter_field(Numbered, number, key)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Numbered)

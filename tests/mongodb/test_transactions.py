@@ -5,7 +5,9 @@ import threading
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
+from pymongo.errors import OperationFailure
 
+from nonrel_backend.mongodb.errors import translate
 from nonrel_backend.mongodb.transactions import retry_transaction
 
 
@@ -206,3 +208,9 @@ def test_a_block_that_only_read_is_not_committed(counters, monkeypatch):
 
         monkeypatch.setattr(session, "commit_transaction", refuse)
     assert not session.in_transaction
+
+
+def test_a_block_too_large_for_the_servers_cache_is_told_what_to_do(databases):
+    error = translate(OperationFailure("too large", code=388), connection)
+    assert type(error) is OperationalError
+    assert "in batches" in str(error)
