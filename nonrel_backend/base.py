@@ -18,10 +18,15 @@ from .planner.local import LocalEngine
 from .schema import NonrelSchemaEditor
 
 
+def binary(value: Any) -> bytes:
+    """The bytes of a bytes-like object: TypeError for anything else, as bytes(3)."""
+    return bytes(memoryview(value))
+
+
 class Database:
     """The PEP 249 names that Django wants; stores raise Django's own errors."""
 
-    Binary = bytes
+    Binary = staticmethod(binary)
 
     class Error(Exception):
         pass

@@ -376,7 +376,9 @@ class UpdateMixin(WriteMixin):
                         f"{field.__class__.__name__}."
                     )
                 value = value.prepare_database_save(field)
-            if type(value) is Value and not isinstance(value.value, (dict, list)):
+            if is_plain(value, field, self.store) and not isinstance(
+                value.value, (dict, list)
+            ):
                 if value.value is not None or field.get_internal_type() != "JSONField":
                     value = value.value
             if is_json_null(value):
@@ -464,7 +466,7 @@ class UpdateMixin(WriteMixin):
                 constant = when.result
                 if is_json_null(constant):
                     prepared: Any = Json(None)
-                elif type(constant) is Value:
+                elif is_plain(constant, field, self.store):
                     prepared = field.get_db_prep_save(constant.value, self.store)
                 else:
                     return None
@@ -507,11 +509,24 @@ def is_json_null(value: Any) -> bool:
     return JSON_NULL is not None and isinstance(value, JSON_NULL)
 
 
+def is_plain(value: Any, field, store) -> bool:
+    """Whether a value is a Value that the column stores as its own type would."""
+    if type(value) is not Value:
+        return False
+    own = vars(value).get("output_field")
+    return own is None or own.db_type(store) == field.db_type(store)
+
+
 def typed(expression, field):
-    """The expression, which takes the column's type where it has none itself."""
+    """The expression, which takes the column's type where it has none itself.
+
+    JSON that another column is to hold is taken as its text.
+    """
     try:
         known = expression._output_field_or_none
     except FieldError:
+        known = None
+    if isinstance(known, models.JSONField) and not isinstance(field, models.JSONField):
         known = None
     return expression if known else ExpressionWrapper(expression, output_field=field)
 

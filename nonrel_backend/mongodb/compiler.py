@@ -23,7 +23,7 @@ from ..query import MISSING, NonrelQuery, safe_call
 from . import writes
 from .expressions import Expression, Expressions
 from .grouping import Pipeline
-from .operators import to_filter
+from .operators import check_ordered, to_filter
 from .types import FROM_BSON, TO_BSON, to_bson
 from .uniques import unique_indexes
 
@@ -62,6 +62,8 @@ class BackendQuery(NonrelQuery):
         self.filters.append(to_filter(condition, self.key_of))
 
     def order_by(self, ordering):
+        for name, _ in ordering:
+            check_ordered(Column(name, self.db_type(name)))
         self.sort = [(self.key(name), 1 if up else -1) for name, up in ordering]
 
     @safe_call

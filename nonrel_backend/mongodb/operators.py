@@ -97,6 +97,8 @@ def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     if leaf.lookup_type == "in":
         value: Any = [to_bson(db_type, each) for each in leaf.value if each is not None]
     else:
+        if leaf.lookup_type != "exact":
+            check_ordered(leaf.column)
         value = to_bson(db_type, leaf.value)
         if key == "_id" and leaf.lookup_type == "exact" and not leaf.negated:
             if type(value) in PLAIN_KEYS:
@@ -113,7 +115,13 @@ def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     return {key: {INVERSES[leaf.lookup_type]: value}}
 
 
+def check_ordered(column: Column) -> None:
+    if column.db_type == "binary":
+        raise NotSupportedError("MongoDB puts shorter binaries before longer ones.")
+
+
 def in_range(leaf: Leaf, key: str) -> dict[str, Any]:
+    check_ordered(leaf.column)
     if any(each is None for each in leaf.value):
         raise NotSupportedError("A range with NULL is left to the planner.")
     low, high = (to_bson(leaf.column.db_type, each) for each in leaf.value)
@@ -142,7 +150,7 @@ def pattern(leaf: Leaf, key: str) -> dict[str, Any]:
         raise NotSupportedError("MongoDB folds the case of these letters its own way.")
     if leaf.lookup_type in ("regex", "iregex"):
         expression = text
-        if not SAFE_REGEX.fullmatch(text):
+        if not reads_alike(text):
             raise NotSupportedError(
                 "MongoDB reads this regular expression its own way."
             )
@@ -157,6 +165,15 @@ def pattern(leaf: Leaf, key: str) -> dict[str, Any]:
     if leaf.lookup_type == "startswith" and text:
         return prefix(key, text)
     return {key: matched}
+
+
+def reads_alike(expression: str) -> bool:
+    """Whether a regular expression is Python's too, and means the same there."""
+    try:
+        re.compile(expression)
+    except re.error:
+        return False
+    return SAFE_REGEX.fullmatch(expression) is not None
 
 
 def prefix(key: str, text: str) -> dict[str, Any]:
@@ -192,6 +209,8 @@ def compare_columns(leaf: Leaf, key_of: KeyOf) -> dict[str, Any]:
     operator = table.get(leaf.lookup_type)
     if operator is None or not comparable(leaf.column, leaf.value):
         raise NotSupportedError("MongoDB cannot compare these columns.")
+    if leaf.lookup_type != "exact":
+        check_ordered(leaf.column)
     return {
         "$and": [
             {left: {"$ne": None}},

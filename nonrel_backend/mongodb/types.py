@@ -66,7 +66,7 @@ def to_date(value: date) -> datetime:
 
 
 def to_binary(value: Any) -> bytes:
-    return bytes(value)
+    return bytes(memoryview(value))
 
 
 def to_json(value: Any) -> Any:

@@ -35,10 +35,10 @@ def _fold_character(character: str) -> str:
     return folded if len(folded) == 1 else character
 
 
-def fold(text: Any) -> str | None:
+def fold(text: Any) -> str | bytes | None:
     """Simple case folding, character by character, as regular expressions do it."""
-    if text is None:
-        return None
+    if text is None or isinstance(text, bytes):
+        return text
     text = str(text)
     return text.lower() if text.isascii() else "".join(map(_fold_character, text))
 

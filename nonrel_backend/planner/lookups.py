@@ -214,6 +214,8 @@ class Translator:
                 raise Untranslatable
             return other
         if lookup_type in TEXT_LOOKUPS:
+            if not isinstance(rhs, str):
+                raise Untranslatable
             if not column.path and self.is_not_text(lookup):
                 raise Untranslatable
             return rhs

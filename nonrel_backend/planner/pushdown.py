@@ -339,6 +339,9 @@ class NativePlanner:
         reductions = self.reductions(self.split_joins())
         if self.joins:
             raise NotNative
+        for each in self.selected:
+            if type(each) is Value:
+                constant(each)
         grouping = Grouping(
             tuple(self.selected),
             None if self.query.group_by is None else self.group_expressions(),
@@ -402,9 +405,11 @@ def source(expression):
 
 
 def constant(expression: Value) -> Value:
+    """A value that stands for itself: what SQL would convert is left to it."""
+    value = expression.value
     field_ = getattr(expression, "_output_field_or_none", None)
-    if expression.value is not None and field_ is not None:
-        if not isinstance(expression.value, (str, int, float, bool)):
+    if value is not None and field_ is not None:
+        if not isinstance(value, (str, int, float, bool)):
             raise NotNative
     return expression
 

@@ -70,3 +70,36 @@ class Offer(models.Model):
 class Counter(models.Model):
     name = models.CharField(max_length=20, unique=True)
     value = models.IntegerField(default=0)
+
+
+class Specimen(models.Model):
+    """One column of every type that Django has."""
+
+    big = models.BigIntegerField(null=True)
+    binary = models.BinaryField(null=True, editable=True)
+    boolean = models.BooleanField(null=True)
+    char = models.CharField(max_length=100, null=True)
+    date = models.DateField(null=True)
+    datetime = models.DateTimeField(null=True)
+    decimal = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    duration = models.DurationField(null=True)
+    email = models.EmailField(null=True)
+    file = models.FileField(null=True)
+    filepath = models.FilePathField(null=True)
+    float = models.FloatField(null=True)
+    foreign = models.ForeignKey("self", models.CASCADE, null=True)
+    indexed = models.CharField(max_length=100, null=True, unique=True)
+    integer = models.IntegerField(null=True)
+    ip = models.GenericIPAddressField(null=True)
+    json = models.JSONField(null=True)
+    many = models.ManyToManyField("self", symmetrical=False, related_name="ynam")
+    one = models.OneToOneField("self", models.CASCADE, null=True, related_name="eno")
+    positive = models.PositiveIntegerField(null=True)
+    positive_big = models.PositiveBigIntegerField(null=True)
+    positive_small = models.PositiveSmallIntegerField(null=True)
+    slug = models.SlugField(null=True)
+    small = models.SmallIntegerField(null=True)
+    text = models.TextField(null=True)
+    time = models.TimeField(null=True)
+    url = models.URLField(null=True)
+    uuid = models.UUIDField(null=True)
