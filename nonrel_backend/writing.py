@@ -1,10 +1,11 @@
 """What INSERT, UPDATE and DELETE share on every store, as mixins of the compilers."""
 
+import json
 from itertools import repeat
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet
-from django.db import NotSupportedError, models
+from django.db import IntegrityError, NotSupportedError, models
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import (
     Case,
@@ -106,6 +107,12 @@ class WriteMixin:
             for field, value in zip(meta.pk_fields, values, strict=True)
         ]
         return stored[0] if len(stored) == 1 else tuple(stored)
+
+    def prepared(self, field, value: Any) -> Any:
+        """A computed value as get_db_prep_save() would give it."""
+        if not isinstance(field, models.JSONField):
+            return field.get_db_prep_save(value, self.store)
+        return json_of_text(field, value)
 
     def stored(self, field, value: Any) -> Any:
         """A value from get_db_prep_save() as the store holds it; MISSING for NULL."""
@@ -259,9 +266,11 @@ class InsertMixin(WriteMixin):
                 elif hasattr(value, "as_sql"):
                     waiting.setdefault(number, []).append(field)
         for number, fields in waiting.items():
-            found = self.computed([columns[field][number] for field in fields])
+            found = self.computed(
+                [json_as_text(columns[field][number], field) for field in fields]
+            )
             for field, value in zip(fields, found, strict=True):
-                columns[field][number] = field.get_db_prep_save(value, self.store)
+                columns[field][number] = self.prepared(field, value)
 
     def computed(self, expressions: list) -> list:
         compiled = [self.compile(each) for each in expressions]
@@ -428,7 +437,7 @@ class UpdateMixin(WriteMixin):
             change = {
                 **{f: v for f, v in values.items() if f not in expressions},
                 **{
-                    field: field.get_db_prep_save(value, self.store)
+                    field: self.prepared(field, value)
                     for field, value in zip(expressions, found, strict=False)
                 },
             }
@@ -517,16 +526,39 @@ def is_plain(value: Any, field, store) -> bool:
     return own is None or own.db_type(store) == field.db_type(store)
 
 
-def typed(expression, field):
-    """The expression, which takes the column's type where it has none itself.
+def json_of_text(field, value: Any) -> Any:
+    """What a JSON column holds where SQL has computed its text, or a key's value."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return Json(value)
+    try:
+        return Json(json.loads(value))
+    except ValueError as error:
+        raise IntegrityError(
+            f"CHECK constraint failed: {field.column} of "
+            f"{field.model._meta.db_table} would be {value!r}, which is not JSON"
+        ) from error
 
-    JSON that another column is to hold is taken as its text.
+
+def json_as_text(expression, field):
+    """The expression; where a JSON column is to hold it, SQL's text of it."""
+    if not isinstance(field, models.JSONField):
+        return expression
+    return ExpressionWrapper(expression, output_field=models.TextField())
+
+
+def typed(expression, field):
+    """The expression, which takes the column's type where it has none itself, and
+    where it is JSON for a column of text.
     """
+    if isinstance(field, models.JSONField):
+        return json_as_text(expression, field)
     try:
         known = expression._output_field_or_none
     except FieldError:
         known = None
-    if isinstance(known, models.JSONField) and not isinstance(field, models.JSONField):
+    if isinstance(known, models.JSONField):
         known = None
     return expression if known else ExpressionWrapper(expression, output_field=field)
 
