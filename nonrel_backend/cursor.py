@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.db import ProgrammingError
+
 from . import textwrites
 
 
@@ -30,12 +32,14 @@ class NonrelCursor:
 
     def __init__(self, connection):
         self.connection = connection
+        self.closed = False
         self.result: Any = None
         self.rowcount = -1
         self.description: list[tuple] | None = None
         self.lastrowid = None
 
     def execute(self, statement: Statement | str, params=None):
+        self.check_open()
         if isinstance(statement, Statement):
             self.result = statement.run()
             return self
@@ -55,17 +59,25 @@ class NonrelCursor:
             self.execute(sql, params)
 
     def fetchone(self):
+        self.check_open()
         return next(self.result, None)
 
     def fetchmany(self, size: int | None = None):
+        self.check_open()
         size = self.arraysize if size is None else size
         return list(islice(self.result, size))
 
     def fetchall(self):
+        self.check_open()
         return list(self.result)
 
     def __iter__(self):
         return iter(self.result)
 
     def close(self):
-        self.result = iter(())
+        self.closed = True
+        self.result = None
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise ProgrammingError("The cursor is closed.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError, OperationalError, ProgrammingError
+from django.db.backends.utils import debug_transaction
 from django.utils.functional import cached_property
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -224,11 +225,14 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         self.transaction.set_autocommit(autocommit)
 
     def _commit(self) -> None:
-        self.transaction.commit()
+        if self.connection is not None:
+            with debug_transaction(self, "COMMIT"):
+                self.transaction.commit()
 
     def _rollback(self) -> None:
         if self.connection is not None:
-            self.transaction.rollback()
+            with debug_transaction(self, "ROLLBACK"):
+                self.transaction.rollback()
 
     def _savepoint(self, sid: str) -> None:
         self.logged(f"SAVEPOINT {sid}", self.transaction.savepoint, sid)
@@ -239,10 +243,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def _savepoint_commit(self, sid: str) -> None:
         self.logged(f"RELEASE SAVEPOINT {sid}", self.transaction.release, sid)
 
-    def logged(self, text: str, work, *arguments) -> None:
+    def logged(self, text: str, work, *arguments) -> Any:
         """Do the work as one entry of the query log, as it is on SQL."""
         with self.cursor() as cursor:
             cursor.execute(Statement(lambda: work(*arguments), lambda: text))
+            return getattr(cursor, "cursor", cursor).result
 
     def _close(self) -> None:
         # The client is the process's, shared with other threads: it stays open.

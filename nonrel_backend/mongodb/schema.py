@@ -73,7 +73,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         self.connection.before_ddl()
         self.connection.sequences.indexes.clear()
         try:
-            return sql.work()
+            return self.connection.logged(str(sql), sql.work)
         except DuplicateKeyError as error:
             raise IntegrityError(f"{sql}: {error}") from error
         except PyMongoError as error:

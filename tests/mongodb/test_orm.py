@@ -11,8 +11,9 @@ from django.db import (
     transaction,
 )
 from django.db import models as django_models
-from django.db.models import F, Value
-from django.db.models.functions import Length
+from django.db.models import Case, F, TextField, Value, When
+from django.db.models.functions import Concat, Length, Lower
+from django.test.utils import CaptureQueriesContext
 
 JSON_NULL = Value(None, django_models.JSONField())
 
@@ -34,6 +35,59 @@ def test_json_null_is_not_sql_null(library):
     library.Book.objects.create(title="none", author=author, pages=1)
     assert library.Book.objects.get(notes__isnull=False) == null
     assert library.Book.objects.get(notes=JSON_NULL) == null
+
+
+def test_a_computed_json_null_is_not_sql_null(library):
+    author = library.Author.objects.create(name="Ann")
+    books = library.Book.objects
+    books.create(title="null", author=author, pages=1, notes=JSON_NULL)
+    books.create(title="none", author=author, pages=2)
+    kept = Case(When(pages__gt=0, then=F("notes")))
+    assert books.update(notes=kept) == 2
+    assert books.get(notes__isnull=False).title == "null"
+
+
+def test_a_json_column_takes_the_text_that_is_computed(library):
+    author = library.Author.objects.create(name="Ann")
+    books = library.Book.objects
+    books.create(title="t", author=author, pages=1)
+    books.update(notes=Concat(Value('{"$gt": '), Value("1}"), output_field=TextField()))
+    assert books.get().notes == {"$gt": 1}
+    with pytest.raises(IntegrityError, match="not JSON"):
+        books.update(notes=Lower("title"))
+    assert books.get().notes == {"$gt": 1}
+
+
+def test_the_log_holds_the_ends_of_a_transaction(library):
+    with CaptureQueriesContext(connection) as queries:
+        with transaction.atomic():
+            library.Author.objects.create(name="a")
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            1 / 0  # noqa: B018
+    words = [query["sql"].split()[0] for query in queries]
+    assert words == ["BEGIN", "INSERT", "COMMIT", "BEGIN", "ROLLBACK"]
+
+
+def test_the_log_holds_changes_of_the_schema(library):
+    class Passing(django_models.Model):
+        class Meta:
+            app_label = "library"
+            managed = False
+
+    with CaptureQueriesContext(connection) as queries:
+        with connection.schema_editor() as editor:
+            editor.create_model(Passing)
+            editor.delete_model(Passing)
+    assert any("createCollection" in query["sql"] for query in queries)
+
+
+def test_a_closed_cursor_answers_no_more(library):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    with pytest.raises(ProgrammingError, match="closed"):
+        cursor.fetchone()
+    with pytest.raises(ProgrammingError, match="closed"):
+        cursor.execute("SELECT 1")
 
 
 def test_null_is_allowed_twice_in_a_unique_column(library):
