@@ -174,6 +174,11 @@ class LocalEngine:
         self.active: dict[str, LocalTable] = {}
         self.wrapper = self._new_wrapper()
 
+    def __del__(self):
+        wrapper = vars(self).get("wrapper")
+        if wrapper is not None and wrapper.connection is not None:
+            wrapper.connection.close()
+
     def _new_wrapper(self) -> LocalWrapper:
         settings = {
             **self.store.settings_dict,
