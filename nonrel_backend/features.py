@@ -1,5 +1,8 @@
 """What every store can do through the toolkit: mostly what the local engine can."""
 
+import sqlite3
+import sys
+
 from django.db.backends.base.features import BaseDatabaseFeatures
 
 
@@ -11,19 +14,26 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
     order_by_nulls_first = True
+    supports_aggregate_distinct_multiple_argument = False
     supports_aggregate_filter_clause = True
+    supports_aggregate_order_by_clause = sqlite3.sqlite_version_info >= (3, 44)
+    supports_any_value = True
     supports_boolean_expr_in_select_clause = True
     supports_cast_with_precision = False
     supports_frame_exclusion = True
     supports_frame_range_fixed_distance = True
     supports_json_field = True
     supports_json_field_contains = False
+    supports_no_precision_decimalfield = True
     supports_over_clause = True
     supports_parentheses_in_compound = False
     supports_temporal_subtraction = True
     supports_tuple_lookups = False
     supports_update_conflicts = True
     supports_update_conflicts_with_target = True
+    supports_uuid4_function = True
+    supports_uuid4_function_in_default = True
+    supports_uuid7_function = sys.version_info >= (3, 14)
     time_cast_precision = 3
     # --- computed by the toolkit at every write ---
     supports_stored_generated_columns = True
@@ -37,6 +47,9 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     # --- what documents have not ---
     supports_foreign_keys = False
     supports_non_deterministic_collations = False
+    supports_on_delete_db_cascade = False
+    supports_on_delete_db_default = False
+    supports_on_delete_db_null = False
     supports_comments = False
     supports_tablespaces = False
     can_create_inline_fk = False

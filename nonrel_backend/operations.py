@@ -18,11 +18,15 @@ class NonrelDatabaseOperations(SQLiteOperations):
     compiler_module = "nonrel_backend.compiler"
     cast_char_field_without_max_length = "text"
     explain_prefix = "EXPLAIN"
-    # Every limit on the number of parameters is the store's, so none by default.
-    batch_size = 10_000
 
     def bulk_batch_size(self, fields, objs):
-        return max(len(objs), 1) if objs is not None else self.batch_size
+        """All at once, but for a store with a limit of its own, `max_query_params`."""
+        limit = self.connection.features.max_query_params
+        if not limit or not fields:
+            return max(len(objs), 1)
+        # A composite key has as many parameters as members.
+        width = sum(len(getattr(field, "fields", ())) or 1 for field in fields)
+        return max(limit // width, 1)
 
     def explain_query_prefix(self, format=None, **options):
         return super(SQLiteOperations, self).explain_query_prefix(format, **options)

@@ -3,9 +3,10 @@
 from collections import namedtuple
 from typing import Any
 
+import django
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo
-from django.db.models import Index
+from django.db.models import DO_NOTHING, Index
 
 from ..cursor import Statement
 from ..introspection import NonrelDatabaseIntrospection
@@ -72,8 +73,8 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         ]
 
     def get_relations(self, cursor, table_name):
-        # Django 6.1 asks also for what the database itself does ON DELETE: nothing.
-        on_delete = (None,) if hasattr(self, "on_delete_types") else ()
+        # Django 6.1 also asks what the database does with a row left behind.
+        on_delete = (DO_NOTHING,) if django.VERSION >= (6, 1) else ()
         return {
             column["name"]: (*reversed(column["references"]), *on_delete)
             for column in columns_of(self.connection, table_name)

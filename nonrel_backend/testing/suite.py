@@ -41,6 +41,8 @@ COLUMNS = {
 SETTINGS = """\
 import os
 
+import django
+
 DATABASES = {{
     alias: {{
         "ENGINE": {engine!r},
@@ -54,7 +56,8 @@ if {in_memory!r}:
         del database["NAME"], database["HOST"]
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+if django.VERSION < (6, 0):
+    DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False
 TEST_RUNNER = "nonrel_backend.testing.recorder.RecordingRunner"
 """
