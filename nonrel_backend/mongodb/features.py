@@ -335,38 +335,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     }
     # Tests that only Django 6.1 has, or that pass on 5.2.
     django_61_test_skips = {
-        "Django's database cache writes SQL through a cursor.": {
-            "cache.tests.DBCacheTests.test_close_async_uses_specialized_implementation",
-            "cache.tests.DBCacheTests."
-            "test_delete_many_async_uses_specialized_implementation",
-            "cache.tests.DBCacheTests."
-            "test_get_many_async_uses_specialized_implementation",
-            "cache.tests.DBCacheTests."
-            "test_get_or_set_async_uses_specialized_implementation",
-            "cache.tests.DBCacheTests."
-            "test_has_key_async_uses_specialized_implementation",
-            "cache.tests.DBCacheTests.test_incr_async_uses_specialized_implementation",
-            "cache.tests.DBCacheTests."
-            "test_incr_version_async_uses_specialized_implementation",
-            "cache.tests.DBCacheTests."
-            "test_set_many_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_close_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_delete_many_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_get_many_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_get_or_set_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_has_key_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_incr_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_incr_version_async_uses_specialized_implementation",
-            "cache.tests.DBCacheWithTimeZoneTests."
-            "test_set_many_async_uses_specialized_implementation",
-        },
         "Expects another message than SQLite's, which is the local engine.": {
             "db_functions.test_uuid.TestUUID.test_uuid7_unsupported",
         },
