@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models import lookups
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, Exists
 from django.db.models.fields.related_lookups import RelatedExact, RelatedIn
 from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
@@ -159,6 +159,8 @@ def _lookup_edges(store, child, uses, by_alias, found) -> list[Edge]:
         return _subquery_edges(store, child, uses, found)
     if not isinstance(child, (lookups.Exact, RelatedExact)):
         return []
+    if type(child.lhs) is Exists and child.rhs is True:
+        return _exists_edges(store, child.lhs.query, uses, found)
     edges = []
     for inner, outer in ((child.lhs, child.rhs), (child.rhs, child.lhs)):
         if not (type(inner) is Col and type(outer) is Col):
@@ -183,3 +185,20 @@ def _subquery_edges(store, child, uses, found) -> list[Edge]:
         return []
     source = inner_uses[selected.alias]
     return [Edge(source, selected.target.column, use, _column(store, child.lhs.target))]
+
+
+def _exists_edges(store, query, uses, found) -> list[Edge]:
+    """A row outside needs one inside with which it is equal in some columns."""
+    edges = []
+    inside = found.get(id(query), {})
+    for child in top_level(query.where) if inside else ():
+        if not isinstance(child, (lookups.Exact, RelatedExact)):
+            continue
+        for inner, outer in ((child.lhs, child.rhs), (child.rhs, child.lhs)):
+            if not (type(inner) is Col and type(outer) is Col):
+                continue
+            source, target = inside.get(inner.alias), uses.get(outer.alias)
+            if source and target and source.inner and target.inner:
+                column = _column(store, outer.target)
+                edges.append(Edge(source, inner.target.column, target, column))
+    return edges

@@ -277,6 +277,18 @@ def test_a_correlated_subquery_reads_by_the_keys_of_the_join(library, server):
     }
 
 
+def test_exists_reads_outside_only_what_it_finds_inside(library, server):
+    books = library.Book.objects.filter(author=OuterRef("pk"), pages=7)
+    authors = library.Author.objects.filter(Exists(books))
+    assert [author.pk for author in server.rows(authors)] == [8]
+    assert [(read.collection, read.documents) for read in server.reads] == [
+        ("library_book", 1),
+        ("library_author", 1),
+    ]
+    without = library.Author.objects.filter(~Exists(books))
+    assert len(server.rows(without)) == AUTHORS - 1
+
+
 def test_a_date_range_and_a_prefix_by_index(library, server):
     start = date(2007, 1, 1)
     for query in (
