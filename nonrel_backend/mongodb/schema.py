@@ -73,6 +73,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         self.connection.before_ddl()
         self.connection.sequences.indexes.clear()
         try:
+            if not self.logs:
+                return sql.work()
             return self.connection.logged(str(sql), sql.work)
         except DuplicateKeyError as error:
             raise IntegrityError(f"{sql}: {error}") from error
