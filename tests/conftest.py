@@ -63,6 +63,7 @@ def library(databases):
     from tests.library import models
 
     rows = (
+        models.Copy,
         models.Novel,
         models.Book.genres.through,
         models.Book,

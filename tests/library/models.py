@@ -67,6 +67,17 @@ class Offer(models.Model):
         ]
 
 
+class Copy(models.Model):
+    token = models.UUIDField(primary_key=True)
+    book = models.ForeignKey(Book, models.SET_NULL, null=True, related_name="copies")
+    shelf = models.TextField(null=True)
+    bought = models.DateField(null=True)
+    opened = models.TimeField(null=True)
+    lent_for = models.DurationField(null=True)
+    worth = models.BigIntegerField(null=True, db_index=True)
+    cover = models.BinaryField(null=True)
+
+
 class Counter(models.Model):
     name = models.CharField(max_length=20, unique=True)
     value = models.IntegerField(default=0)

@@ -1,0 +1,139 @@
+"""Random rows, the same in both databases."""
+
+import random
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connections, transaction
+
+ALIASES = ("default", "oracle")
+# Values at the boundaries of their kinds. Datetimes hold whole milliseconds, as
+# MongoDB's do; text that differs by the case of letters alone is ASCII.
+VALUES: dict[str, list] = {
+    "text": ["", "a", "ab", "Abc", "b%c", "d_e", "x.y", "$ne", "Zoë", "日本", "it's"]
+    + ["\\", "a\nb", " a ", "0", "😀", "a" * 50],
+    "int": [0, 1, 2, 3, 7, 100, -1, -7, -1000, 2**31 - 1],
+    "long": [0, 1, -1, 5, 2**31, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)],
+    "float": [0.0, 2.5, 4.25, -1.5, 0.1, 0.2, 1e15, -1e-7, 3.0],
+    "decimal": list(map(Decimal, ["0.00", "9.99", "9.90", "-3.10", "999999.99"])),
+    "date": [date(2000, 1, 1), date(1999, 12, 31), date(1900, 2, 28)]
+    + [date(2020, 2, 29), date(2024, 12, 30), date(1, 1, 1), date(9999, 12, 31)],
+    "datetime": [
+        datetime(2020, 1, 1, tzinfo=UTC),
+        datetime(2019, 12, 31, 23, 59, 59, 999000, tzinfo=UTC),
+        datetime(2020, 2, 29, 12, 30, tzinfo=UTC),
+        datetime(1969, 7, 20, 20, 17, 40, 1000, tzinfo=UTC),
+        datetime(2024, 12, 30, 5, tzinfo=UTC),
+    ],
+    "time": [time(0), time(12, 30), time(12, 30, 0, 1), time(23, 59, 59, 999999)],
+    "duration": [timedelta(0), timedelta(days=1), timedelta(microseconds=-1)]
+    + [timedelta(days=-400, seconds=3), timedelta(days=30000)],
+    "uuid": [UUID(int=number) for number in (1, 2, 3, 2**64, 2**127, 2**128 - 1)],
+    "binary": [b"", b"a", b"\0\xff", b"\x80"],
+    "bool": [True, False],
+    "json": [{}, [], {"k": 1}, {"k": None}, {"k": "v"}, {"k": {"j": [1, 2]}}, [1]]
+    + ["s", 0, 1.5, True, "", {"k": [1, "a"], "日": "本"}, {"k": 2, "j": False}],
+    "key": [1, 2, 3, 4, 8, 24, 99],
+}
+AUTHORS, BOOKS, COPIES, GENRES = 8, 24, 12, 4
+
+
+class Data:
+    """Rows of every table."""
+
+    def __init__(self, models, seed: int):
+        self.models = models
+        self.chance = chance = random.Random(seed)
+        through = models.Book.genres.through
+        links = {
+            (chance.randint(1, BOOKS), chance.randint(1, GENRES)) for _ in range(30)
+        }
+        self.rows: list[tuple] = [
+            (models.Author, [self.author(key) for key in range(1, AUTHORS + 1)]),
+            (
+                models.Genre,
+                [models.Genre(pk=key, name=f"g{key}") for key in range(1, GENRES + 1)],
+            ),
+            (models.Book, [self.book(key) for key in range(1, BOOKS + 1)]),
+            (
+                through,
+                [
+                    through(pk=key, book_id=book, genre_id=genre)
+                    for key, (book, genre) in enumerate(sorted(links), 1)
+                ],
+            ),
+            (models.Copy, [self.copy(number) for number in range(1, COPIES + 1)]),
+        ]
+        # {key of the parent: the series of a row of the child table}
+        self.novels = {
+            key: self.value("text", 0.3)
+            for key in sorted(chance.sample(range(1, BOOKS + 1), 6))
+        }
+
+    def value(self, kind: str, null: float = 0.0):
+        """One of the values of a kind, or NULL with that likelihood."""
+        return None if self.chance.random() < null else self.chance.choice(VALUES[kind])
+
+    def author(self, key: int):
+        return self.models.Author(
+            pk=key,
+            name=self.value("text"),
+            email=None if self.chance.random() < 0.3 else f"{key}@x",
+            born=self.value("date", 0.3),
+            mentor_id=self.chance.choice([None, *range(1, key)]),
+        )
+
+    def book(self, key: int):
+        return self.models.Book(
+            pk=key,
+            title=self.value("text"),
+            author_id=self.chance.randint(1, AUTHORS),
+            editor_id=self.chance.choice([None, 1, 2, 3, AUTHORS]),
+            pages=self.value("int"),
+            rating=self.value("float", 0.3),
+            price=self.value("decimal", 0.3),
+            published=self.value("datetime", 0.3),
+            in_print=self.value("bool"),
+            notes=self.value("json", 0.3),
+        )
+
+    def copy(self, number: int):
+        known = VALUES["uuid"]
+        return self.models.Copy(
+            token=known[number] if number < len(known) else UUID(int=number << 100),
+            book_id=self.chance.choice([None, *range(1, 7)]),
+            shelf=self.value("text", 0.3),
+            bought=self.value("date", 0.3),
+            opened=self.value("time", 0.3),
+            lent_for=self.value("duration", 0.3),
+            worth=self.value("long", 0.3),
+            cover=self.value("binary", 0.3),
+        )
+
+    def store(self) -> None:
+        """Put the rows, and no others, into both databases."""
+        tables = [self.models.Novel, *(model for model, _ in reversed(self.rows))]
+        names = [model._meta.db_table for model in tables]
+        connections["default"].ops.flush(names, reset_sequences=True)
+        connections["oracle"].ops.execute_sql_flush(
+            [f'DELETE FROM "{table}"' for table in names]
+        )
+        for alias in ALIASES:
+            with transaction.atomic(alias):
+                for model, rows in self.rows:
+                    model.objects.using(alias).bulk_create(rows)
+                for key, series in self.novels.items():
+                    novel = self.models.Novel(book_ptr_id=key, series=series)
+                    novel.save_base(raw=True, using=alias)
+
+    def contents(self, alias: str) -> dict[str, list[tuple]]:
+        """Every row of every table, all columns; a link's own key means nothing."""
+        found = {}
+        for model in (*(model for model, _ in self.rows), self.models.Novel):
+            columns = [field.attname for field in model._meta.local_concrete_fields]
+            if model._meta.auto_created:
+                columns.remove("id")
+            rows = model.objects.using(alias).order_by(*columns[:2])
+            found[model._meta.db_table] = list(rows.values_list(*columns))
+        return found
