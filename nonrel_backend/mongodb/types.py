@@ -8,7 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from bson import Binary, DBRef, Decimal128, ObjectId
+from bson import Binary, DBRef, Decimal128, Int64, ObjectId
+from bson.codec_options import TypeDecoder, TypeRegistry
 from bson.decimal128 import create_decimal128_context
 from django.db import DataError
 from django.utils.duration import duration_microseconds
@@ -18,6 +19,18 @@ from ..query import Json
 INT64 = range(-(2**63), 2**63)
 DECIMAL_CONTEXT = create_decimal128_context()
 SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class PlainInt(TypeDecoder):
+    """Reads integers of 64 bits as Python's own, which every serializer knows."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
+TYPE_REGISTRY = TypeRegistry([PlainInt()])
 
 
 def to_int(value: Any) -> int:

@@ -1,6 +1,7 @@
 """The ORM on a real MongoDB: writes, transactions, threads, hostile values."""
 
 import threading
+from uuid import UUID
 
 import pytest
 from django.db import (
@@ -275,3 +276,8 @@ def test_sixteen_threads_take_turns_at_a_locked_row(library):
 
     assert in_threads(16, work) == []
     assert library.Counter.objects.get().value == 16
+
+
+def test_integers_of_64_bits_are_plain_ints(library):
+    library.Copy.objects.create(token=UUID(int=1), worth=2**40)
+    assert type(library.Copy.objects.get().worth) is int
