@@ -479,7 +479,9 @@ class UpdateMixin(WriteMixin):
                     prepared = field.get_db_prep_save(constant.value, self.store)
                 else:
                     return None
-                rows.setdefault(key, {})[field.column] = self.stored(field, prepared)
+                # The first WHEN of a key is the one that counts.
+                row = rows.setdefault(key, {})
+                row.setdefault(field.column, self.stored(field, prepared))
         if not self.selects_keys(set(rows), meta):
             return None
         return list(rows.items())

@@ -90,3 +90,21 @@ def test_keys_taken_by_another_client_are_passed_by(library, in_transaction):
         "more 2",
     ]
     assert library.Counter.objects.count() == 204
+
+
+def test_an_existing_row_is_ignored_by_a_transactions_first_statement(library):
+    library.Genre.objects.create(pk=1, name="old")
+    with transaction.atomic():
+        library.Genre.objects.bulk_create(
+            [library.Genre(pk=1, name="new"), library.Genre(pk=2, name="two")],
+            ignore_conflicts=True,
+        )
+    names = library.Genre.objects.order_by("pk").values_list("name", flat=True)
+    assert list(names) == ["old", "two"]
+
+
+def test_of_two_updates_of_one_row_in_bulk_the_first_counts(library):
+    library.Counter.objects.create(pk=1, name="a")
+    rows = [library.Counter(pk=1, value=1), library.Counter(pk=1, value=2)]
+    library.Counter.objects.bulk_update(rows, ["value"])
+    assert library.Counter.objects.get().value == 1
