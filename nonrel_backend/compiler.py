@@ -56,7 +56,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     def compile(self, node):
         """SQL for the local engine, an expression's own `as_<vendor>` first."""
         if self.selecting and type(node) is Col:
-            return "", ()
+            return "", []
         own = getattr(node, f"as_{self.store.vendor}", None)
         if own is not None:
             return own(self, self.connection)

@@ -109,8 +109,13 @@ class Expressions:
         parts = [self(each) for each in expression.get_source_expressions()]
         if len({part.db_type for part in parts} - {NULL}) > 1:
             raise NotSupportedError("MongoDB leaves a change of type to the planner.")
+        # MongoDB 6.0 groups by no $ifNull that names a field twice.
+        values: list = []
+        for part in parts:
+            nested = isinstance(part.value, dict) and part.value.get("$ifNull")
+            values += [each for each in nested or [part.value] if each not in values]
         return Expression(
-            {"$ifNull": [part.value for part in parts]},
+            {"$ifNull": values} if len(values) > 1 else values[0],
             self.db_type(expression),
             any(part.always for part in parts),
         )

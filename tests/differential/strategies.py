@@ -5,6 +5,7 @@ failure as what to paste. The first of several alternatives is the simplest: it 
 Hypothesis shrinks to.
 """
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from .data import VALUES
@@ -719,7 +720,10 @@ def update(draw, model: str) -> str:
         f"{name}={draw(written_value(model, name, columns[name]))}" for name in names
     ]
     end = draw(one_of([""] * 9 + ["[:2]", ".distinct()", ".order_by('pk')"]))
-    return f"{draw(rows(model, steps=2))}{end}.update({', '.join(changes)})"
+    found = f"{draw(rows(model, steps=2))}{end}.update({', '.join(changes)})"
+    # SQLite's subqueries on a table being updated see some rows updated already.
+    assume(f"({model}.objects" not in found)
+    return found
 
 
 @st.composite

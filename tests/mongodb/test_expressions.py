@@ -1,6 +1,7 @@
 """Expressions, grouping and updates that MongoDB computes, as SQLite does."""
 
 from datetime import UTC, date, datetime
+from uuid import UUID
 
 import pytest
 from django.db import DataError, connection
@@ -279,3 +280,19 @@ def test_a_key_that_leads_nowhere_takes_no_place_among_the_first(books, library)
     library.Author.objects.filter(pk=2)._raw_delete("default")
     query = library.Author.objects.annotate(n=Count("books")).order_by("-n", "pk")[:3]
     assert list(query.values_list("pk", "n")) == [(3, 7), (4, 7), (1, 6)]
+
+
+def test_a_group_by_coalesce_of_one_column_twice(library):
+    library.Author.objects.create(name="Ann", email="a@x")
+    authors = library.Author.objects.annotate(
+        contact=Coalesce(Coalesce("email", "name"), "email")
+    )
+    assert list(authors.values_list("contact").annotate(n=Count("pk"))) == [("a@x", 1)]
+
+
+def test_an_aggregate_may_be_filtered_by_a_json_key_across_a_key(library):
+    author = library.Author.objects.create(name="Ann")
+    book = library.Book.objects.create(author=author, pages=1, notes={"k": 1})
+    library.Copy.objects.create(token=UUID(int=1), book=book)
+    has_key = Q(book__notes__k__isnull=False)
+    assert library.Copy.objects.aggregate(n=Count("pk", filter=has_key)) == {"n": 1}
