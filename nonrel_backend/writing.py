@@ -336,6 +336,8 @@ class UpdateMixin(WriteMixin):
     def update(self, result_type) -> int | None:
         try:
             self.pre_sql_setup()
+            # Joins are in the subquery now: here they would repeat rows.
+            self.query.reset_refcounts({self.query.get_initial_alias(): 1})
             if not self.query.values:
                 return None
             values = self.resolved_values()

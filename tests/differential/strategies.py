@@ -103,7 +103,7 @@ def path(draw, model: str, kinds=None, many: bool = True, depth: int = 2):
         if kinds is None or kind in kinds
     ]
     if not columns:  # a number there is always
-        return "pk", COLUMNS[model]["pk"]
+        return ("book", "key") if model == "Copy" else ("pk", "key")
     return draw(one_of(columns))
 
 

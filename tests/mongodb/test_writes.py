@@ -108,3 +108,10 @@ def test_of_two_updates_of_one_row_in_bulk_the_first_counts(library):
     rows = [library.Counter(pk=1, value=1), library.Counter(pk=1, value=2)]
     library.Counter.objects.bulk_update(rows, ["value"])
     assert library.Counter.objects.get().value == 1
+
+
+def test_an_update_across_a_join_to_many_counts_each_row_once(library):
+    author = library.Author.objects.create(name="Ann")
+    library.Book.objects.create(title="a", author=author, pages=1)
+    library.Book.objects.create(title="b", author=author, pages=2)
+    assert library.Author.objects.filter(books__pages__gt=0).update(name="Bo") == 1
