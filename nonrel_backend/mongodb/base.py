@@ -25,7 +25,6 @@ from .keys import Sequences
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
 from .transactions import Transaction, retry_transaction
-from .types import TYPE_REGISTRY
 from .uniques import unique_indexes
 from .validation import NO_TRANSACTIONS, DatabaseValidation
 
@@ -57,7 +56,7 @@ def shared_client(key: tuple, arguments: dict[str, Any]) -> MongoClient:
     key = (os.getpid(), *key)
     with _clients_lock:
         if key not in _clients:
-            _clients[key] = MongoClient(**{"type_registry": TYPE_REGISTRY, **arguments})
+            _clients[key] = MongoClient(**arguments)
         return _clients[key]
 
 

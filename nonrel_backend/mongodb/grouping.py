@@ -119,7 +119,9 @@ class Pipeline:
         argument: Any = expression.get_source_expressions()[0]
         found = None if type(argument) is Star else self.expressions(argument)
         if expression.filter is not None:
-            condition = self.expressions.condition(expression.filter)
+            # Django 6.0 keeps the condition inside an expression of its own.
+            where = getattr(expression.filter, "condition", expression.filter)
+            condition = self.expressions.condition(where)
             value = {"$literal": 1} if found is None else found.value
             db_type = "int" if found is None else found.db_type
             found = Expression({"$cond": [condition, value, None]}, db_type)

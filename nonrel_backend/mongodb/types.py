@@ -5,11 +5,11 @@ import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from operator import pos
 from typing import Any
 from uuid import UUID
 
-from bson import Binary, DBRef, Decimal128, Int64, ObjectId
-from bson.codec_options import TypeDecoder, TypeRegistry
+from bson import Binary, DBRef, Decimal128, ObjectId
 from bson.decimal128 import create_decimal128_context
 from django.db import DataError
 from django.utils.duration import duration_microseconds
@@ -19,18 +19,6 @@ from ..query import Json
 INT64 = range(-(2**63), 2**63)
 DECIMAL_CONTEXT = create_decimal128_context()
 SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-class PlainInt(TypeDecoder):
-    """Reads integers of 64 bits as Python's own, which every serializer knows."""
-
-    bson_type = Int64
-
-    def transform_bson(self, value: Int64) -> int:
-        return int(value)
-
-
-TYPE_REGISTRY = TypeRegistry([PlainInt()])
 
 
 def to_int(value: Any) -> int:
@@ -160,10 +148,6 @@ def from_decimal(value: Any) -> Decimal:
     return value.to_decimal() if isinstance(value, Decimal128) else Decimal(str(value))
 
 
-def from_int(value: Any) -> int:
-    return int(value)
-
-
 TO_BSON: dict[str, Callable[[Any], Any]] = {
     "int": to_int,
     "long": to_int,
@@ -182,8 +166,11 @@ TO_BSON: dict[str, Callable[[Any], Any]] = {
     "objectId": to_object_id,
     "json": to_json,
 }
-# Types that pymongo reads as Django wants them have no entry.
+# Types that pymongo reads as Django wants them have no entry. Its Int64 does not
+# pickle or serialize as an int does: a plus sign makes it one, and leaves doubles be.
 FROM_BSON: dict[str, Callable[[Any], Any]] = {
+    "int": pos,
+    "long": pos,
     "date": from_date,
     "time": time.fromisoformat,
     "duration": lambda value: timedelta(microseconds=value),

@@ -116,6 +116,8 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
 
 
 def _naive(value: datetime, zone) -> str:
+    if value.tzinfo is zone:
+        return str(value.replace(tzinfo=None))
     return str(timezone.make_naive(value, zone) if timezone.is_aware(value) else value)
 
 

@@ -1,6 +1,8 @@
 """Scans: one table read through the author's interface, as Python or local values."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from operator import pos
 from typing import Any
 
 from django.db import NotSupportedError, models
@@ -9,7 +11,7 @@ from django.db.models.sql.query import Query
 from ..query import MISSING, PREFILTER, Json, NonrelQuery
 from .columns import stored_field
 from .conditions import Condition, Leaf
-from .local import batches, to_local
+from .local import ADAPTERS, batches, to_local
 from .sqltext import simple_where
 
 # How many keys one `IN` takes; more become more scans.
@@ -69,50 +71,75 @@ def python_rows(
         yield chunk
 
 
-def local_converters(query: NonrelQuery, fields, zone) -> list[Callable[[Any], Any]]:
-    """For each field, what makes a stored value one of the local engine's."""
-    return [
-        _local_converter(convert, field.db_type(query.connection) == "json", zone)
-        for field, convert in zip(fields, readers(query, fields), strict=True)
-    ]
+def local_converter(convert, zone) -> Callable[[Any], Any]:
+    """What makes a stored value one of the local engine's."""
+    if convert is None:
+        return lambda value: to_local(value, zone)
+
+    def converter(value):
+        value = convert(value)
+        adapt = ADAPTERS.get(type(value))
+        return value if adapt is None else adapt(value, zone)
+
+    return converter
 
 
-def _local_converter(convert, is_json: bool, zone) -> Callable[[Any], Any]:
-    if is_json:
-
-        def from_json(value):
-            if value is MISSING:
-                return None
-            if convert is not None and value is not None:
-                value = convert(value)
-            return to_local(Json(value), zone)
-
-        return from_json
+def local_moment_converter(convert, zone) -> Callable[[Any], Any]:
+    """The same for datetimes: a naive one is of the store's time zone already."""
+    converter = local_converter(convert, zone)
 
     def from_stored(value):
-        if value is None or value is MISSING:
-            return None
-        return to_local(value if convert is None else convert(value), zone)
+        naive = type(value) is datetime and value.tzinfo is None
+        return str(value) if naive else converter(value)
 
     return from_stored
+
+
+def local_json_converter(convert, zone) -> Callable[[Any], Any]:
+    """The same for JSON, whose null is a value."""
+
+    def converter(value):
+        if value is MISSING:
+            return None
+        if convert is not None and value is not None:
+            value = convert(value)
+        return to_local(Json(value), zone)
+
+    return converter
 
 
 def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list]:
     """Rows of local values, one for each field."""
     columns = [field.column for field in fields]
+    converts = readers(query, fields)
+    jsons = [field.db_type(query.connection) == "json" for field in fields]
+    absent = [MISSING if is_json else None for is_json in jsons]
     converting = [
-        (index, column, convert)
-        for index, (field, column, convert) in enumerate(
-            zip(fields, columns, local_converters(query, fields, zone), strict=True)
+        (
+            index,
+            local_moment_converter(convert, zone)
+            if isinstance(stored_field(field), models.DateTimeField)
+            else local_converter(convert, zone),
         )
-        if not same_locally(query, field)
+        for index, (field, convert) in enumerate(zip(fields, converts, strict=True))
+        if not jsons[index] and not same_locally(field, convert)
     ]
-    for document in query.fetch(0, None):
-        get = document.get
-        row = [*map(get, columns)]
-        for index, column, convert in converting:
-            row[index] = convert(get(column, MISSING))
-        yield row
+    converting_json = [
+        (index, local_json_converter(converts[index], zone))
+        for index, is_json in enumerate(jsons)
+        if is_json
+    ]
+    rows = ([*map(document.get, columns, absent)] for document in query.fetch(0, None))
+    for chunk in batches(rows, CHUNK):
+        for index, convert in converting:
+            for row in chunk:
+                value = row[index]
+                if value is not None:
+                    row[index] = convert(value)
+        for index, convert in converting_json:
+            for row in chunk:
+                row[index] = convert(row[index])
+        yield from chunk
 
 
 SAME_LOCALLY = (
@@ -123,11 +150,10 @@ SAME_LOCALLY = (
 )
 
 
-def same_locally(query: NonrelQuery, field) -> bool:
+def same_locally(field, convert) -> bool:
     """Whether SQLite holds the field's values just as the store gives them."""
-    field = stored_field(field)
-    known = isinstance(field, SAME_LOCALLY)
-    return known and readers(query, [field]) == [None]
+    # A plus sign only makes a plain int of a number.
+    return convert in (None, pos) and isinstance(stored_field(field), SAME_LOCALLY)
 
 
 class Guard:
