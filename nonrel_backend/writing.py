@@ -241,7 +241,7 @@ class InsertMixin(WriteMixin):
             if each.column is not None and not each.generated
         ]
         rows = [
-            {field: self.prepared(field, each) for field in fields} for each in stored
+            {field: self.restored(field, each) for field in fields} for each in stored
         ]
         checks.complete_and_check(rows)
         return [
@@ -249,7 +249,7 @@ class InsertMixin(WriteMixin):
             for row in rows
         ]
 
-    def prepared(self, field, stored: dict[str, Any]) -> Any:
+    def restored(self, field, stored: dict[str, Any]) -> Any:
         """A stored value as get_db_prep_save() gives it."""
         value = self.read(field, stored)
         if field.db_type(self.store) == "json":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pymongo import DeleteMany, InsertOne, UpdateOne
+from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from ..planner.local import batches
@@ -342,8 +342,13 @@ def remember_undo(
     keys = list({identity(row): row["_id"] for row in (*images, *rows)}.values())
     if not keys:
         return
-    # None comes back before all are gone: some may have exchanged unique values.
-    requests = [DeleteMany({"_id": {"$in": keys}}), *map(InsertOne, images)]
+    requests: list[Any]
+    if len(keys) == len(images) == 1:
+        # In its place: the order of rows that nothing orders stays as it was.
+        requests = [ReplaceOne({"_id": {"$eq": keys[0]}}, images[0], upsert=True)]
+    else:
+        # None comes back before all are gone: some may have exchanged unique values.
+        requests = [DeleteMany({"_id": {"$in": keys}}), *map(InsertOne, images)]
     transaction.undo.append(
         lambda session: collection.bulk_write(requests, session=session)
     )

@@ -214,3 +214,15 @@ def test_a_block_too_large_for_the_servers_cache_is_told_what_to_do(databases):
     error = translate(OperationFailure("too large", code=388), connection)
     assert type(error) is OperationalError
     assert "in batches" in str(error)
+
+
+def test_rows_put_back_by_a_savepoint_stay_where_they_were(counters, library):
+    manager = library.Counter.objects
+    manager.bulk_create([library.Counter(name=name) for name in "abc"])
+    before = list(manager.values_list("pk", flat=True))
+    with transaction.atomic():
+        sid = transaction.savepoint()
+        for pk in before[:2]:
+            manager.filter(pk=pk).update(value=7)
+        transaction.savepoint_rollback(sid)
+        assert list(manager.values_list("pk", flat=True)) == before
