@@ -218,7 +218,7 @@ def test_a_block_too_large_for_the_servers_cache_is_told_what_to_do(databases):
 
 def test_rows_put_back_by_a_savepoint_stay_where_they_were(counters, library):
     manager = library.Counter.objects
-    manager.bulk_create([library.Counter(name=name) for name in "abc"])
+    manager.bulk_create([library.Counter(name=name) for name in "xyz"])
     before = list(manager.values_list("pk", flat=True))
     with transaction.atomic():
         sid = transaction.savepoint()
