@@ -79,7 +79,7 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
         parts = [to_filter(child, key_of) for child in condition.children]
         if not parts:
             return {} if condition.connector == "AND" else {"$nor": [{}]}
-        return {"$and" if condition.connector == "AND" else "$or": parts}
+        return {"$and": parts} if condition.connector == "AND" else any_of(parts)
     if condition.column.db_type == "json":
         return json_filter(condition, key_of)
     if isinstance(condition.value, Column):
@@ -90,12 +90,22 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
     return translate(condition, key_of(condition.column))
 
 
+def any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """$or, each part once: a server that has SERVER-84013 answers repeated ones with
+    the index bounds of another column.
+    """
+    distinct = list({repr(part): part for part in parts}.values())
+    return {"$or": distinct} if len(distinct) > 1 else distinct[0]
+
+
 def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     db_type = leaf.column.db_type
     if leaf.value is None:
         return {"$nor": [{}]}  # comparing with NULL is never true
     if leaf.lookup_type == "in":
         value: Any = [to_bson(db_type, each) for each in leaf.value if each is not None]
+        if value and not leaf.negated and all(each == value[0] for each in value):
+            return {key: {"$eq": value[0]}}  # as any_of() would have it written
     else:
         if leaf.lookup_type != "exact":
             check_ordered(leaf.column)

@@ -131,3 +131,27 @@ def test_a_unique_field_is_found_by_its_own_index(tables):
     plan = tables[0][0].filter(email="3@x").explain()
     assert "index library_author_email" in plan
     assert "1 keys and 1 documents examined, 1 returned" in plan
+
+
+def test_a_condition_said_twice_finds_its_rows(tables):
+    nobody = Q(published=None) | Q(published=None)
+    early = Q(published__lte=datetime(2020, 1, 9, tzinfo=UTC)) | nobody
+    late = Q(published__gt=datetime(2020, 1, 9, tzinfo=UTC), title__gt="t5")
+    answers = [
+        set(books.filter(late | early & (Q(title__lte="t5") | Q(title__isnull=True))))
+        for _, books in tables
+    ]
+    assert {book.pk for book in answers[0]} == {book.pk for book in answers[1]}
+
+
+def test_xor_negated_counts_null_as_not_true(tables):
+    for _, books in tables:
+        books.filter(pk__lte=3).update(published=None)
+        books.filter(pk__in=[1, 4]).update(title="")
+    late = Q(published__gt=datetime(2020, 2, 1, 5, tzinfo=UTC))
+    answers = [
+        sorted(books.exclude(late ^ Q(title__gt="")).values_list("pk", flat=True))
+        for _, books in tables
+    ]
+    assert answers[0] == answers[1]
+    assert 1 in answers[0]
