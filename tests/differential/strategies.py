@@ -428,17 +428,19 @@ def aggregate(draw, model: str, many: bool = True) -> str:
 
 
 @st.composite
-def rows(draw, model: str, many: bool = True, steps: int = 3, alias: str = "db") -> str:
-    """A queryset of the model, filtered and annotated."""
-    found = f"{model}.objects.using({alias})"
+def rows(draw, model: str, many: bool = True, steps: int = 3) -> str:
+    """A queryset of the model, filtered and annotated; `many` if a row may come with
+    different annotations, so that no ordering by columns says which is first.
+    """
+    found = f"{model}.objects.using(db)"
     for number_of_step in range(draw(st.integers(0, steps))):
         step = draw(one_of(["filter", "filter", "exclude", "annotate", "alias"]))
         name = f"x{number_of_step}"
         if step in ("filter", "exclude"):
             found += f".{step}({draw(condition(model))})"
             continue
-        if step == "annotate" and many and draw(st.integers(0, 3)) == 3:
-            found += draw(filtered_relation(model, name))
+        if step == "annotate" and draw(st.integers(0, 3)) == 3:
+            found += draw(filtered_relation(model, name, many))
             continue
         if draw(st.booleans()):
             found += f".{step}({name}={draw(number(model))})"
@@ -451,8 +453,8 @@ def rows(draw, model: str, many: bool = True, steps: int = 3, alias: str = "db")
 
 
 @st.composite
-def filtered_relation(draw, model: str, name: str) -> str:
-    related = {**FORWARD[model], **REVERSE[model]}
+def filtered_relation(draw, model: str, name: str, many: bool) -> str:
+    related = {**FORWARD[model], **(REVERSE[model] if many else {})}
     if not related:
         return ""
     relation = draw(one_of(sorted(related)))
@@ -493,6 +495,12 @@ def ordering(draw, model: str) -> str:
 
 
 @st.composite
+def ordered(draw, model: str, steps: int = 3) -> str:
+    found = draw(rows(model, many=False, steps=steps))
+    return f"{found}.order_by({draw(ordering(model))})"
+
+
+@st.composite
 def bounds(draw) -> str:
     low, size = draw(st.integers(0, 6)), draw(st.integers(1, 8))
     return draw(one_of([f"[:{size}]", f"[{low}:{low + size}]", f"[{low}:]"]))
@@ -522,8 +530,7 @@ def all_rows(draw, model: str) -> str:
 
 @st.composite
 def sliced(draw, model: str) -> str:
-    found = f"{draw(rows(model))}.order_by({draw(ordering(model))})"
-    return f"listed({found}{draw(bounds())})"
+    return f"listed({draw(ordered(model))}{draw(bounds())})"
 
 
 @st.composite
@@ -546,14 +553,12 @@ def distinct(draw, model: str) -> str:
 
 @st.composite
 def scalar(draw, model: str) -> str:
-    found = draw(rows(model))
-    ordered = f"{found}.order_by({draw(ordering(model))})"
+    found, first = draw(rows(model)), draw(ordered(model))
     return draw(
         one_of(
-            [f"{found}.count()", f"{found}.exists()", f"{ordered}.first()"]
-            + [f"{ordered}.last()", f"{found}.get()", f"{ordered}{draw(bounds())}"][:2]
-            + [f"{ordered}{draw(bounds())}.count()", f"{found}.distinct().count()"]
-            + [f"{ordered}{draw(bounds())}.exists()"]
+            [f"{found}.count()", f"{found}.exists()", f"{first}.first()"]
+            + [f"{first}.last()", f"{found}.get()", f"{found}.distinct().count()"]
+            + [f"{first}{draw(bounds())}.{draw(one_of(['count()', 'exists()']))}"]
             + [f"unordered({found}.in_bulk([{draw(value(COLUMNS[model]['pk']))}]))"]
         )
     )
@@ -561,10 +566,9 @@ def scalar(draw, model: str) -> str:
 
 @st.composite
 def aggregated(draw, model: str) -> str:
-    parts = draw(st.lists(aggregate(model), min_size=1, max_size=3))
-    found = draw(rows(model))
-    if draw(st.integers(0, 4)) == 4:
-        found += f".order_by({draw(ordering(model))}){draw(bounds())}"
+    few = draw(st.integers(0, 4)) == 4
+    found = f"{draw(ordered(model))}{draw(bounds())}" if few else draw(rows(model))
+    parts = draw(st.lists(aggregate(model, many=not few), min_size=1, max_size=3))
     arguments = ", ".join(f"a{index}={part}" for index, part in enumerate(parts))
     return f"{found}.aggregate({arguments})"
 
@@ -622,7 +626,7 @@ def related(draw, model: str) -> str:
     if not choices:
         return draw(all_rows(model))
     name = draw(one_of(choices))
-    found = f"{draw(rows(model, steps=2))}.order_by({draw(ordering(model))})"
+    found = draw(ordered(model, steps=2))
     how = draw(one_of(["select_related", "prefetch_related"]))
     return f"with_related({found}.{how}({name!r}){draw(bounds())}, {name!r})"
 
@@ -633,7 +637,7 @@ def prefetched(draw, model: str) -> str:
     if choices is None:
         return draw(all_rows(model))
     name = draw(one_of(choices))
-    found = f"{draw(rows(model, steps=1))}.order_by({draw(ordering(model))})"
+    found = draw(ordered(model, steps=1))
     return f"with_many({found}.prefetch_related({name!r}){draw(bounds())}, {name!r})"
 
 
@@ -655,16 +659,9 @@ def windowed(draw, model: str) -> str:
 def partial(draw, model: str) -> str:
     names = quoted(name for name in writable(model) if draw(st.booleans()))
     method = draw(one_of(["only", "defer"]))
-    ordered = f"{draw(rows(model, steps=1))}.order_by({draw(ordering(model))})"
-    return draw(
-        one_of(
-            [f"listed({ordered}.{method}({names}))"]
-            + [
-                f"listed({ordered}.iterator(chunk_size=3))",
-                f"listed({ordered}.reverse())",
-            ]
-        )
-    )
+    found = draw(ordered(model, steps=1))
+    end = draw(one_of([f"{method}({names})", "iterator(chunk_size=3)", "reverse()"]))
+    return f"listed({found}.{end})"
 
 
 @st.composite
