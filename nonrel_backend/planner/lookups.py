@@ -16,7 +16,7 @@ from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
 from ..query import Json
-from .columns import stored_field
+from .columns import of_one_kind, stored_field
 from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
 
 INT64 = range(-(2**63), 2**63)
@@ -205,7 +205,7 @@ class Translator:
                 raise Untranslatable
             return rhs
         if isinstance(rhs, Query):
-            return self.values_of(rhs, lookup_type)
+            return self.values_of(lookup, lookup_type)
         if type(rhs) is Value and rhs.value is not None:
             rhs = rhs.value
         if hasattr(rhs, "as_sql") or hasattr(rhs, "resolve_expression"):
@@ -256,8 +256,14 @@ class Translator:
             raise Untranslatable
         return found
 
-    def values_of(self, query: Query, lookup_type: str) -> Any:
+    def values_of(self, lookup, lookup_type: str) -> Any:
+        query = lookup.rhs
         if self.subquery_values is None or lookup_type != "in":
+            raise Untranslatable
+        selected = query.output_field
+        if selected is None or not of_one_kind(
+            self.store, lookup.lhs.output_field, selected
+        ):
             raise Untranslatable
         if getattr(query, "_db", None) not in (None, self.store.alias):
             raise Untranslatable  # Django refuses it when it writes the SQL

@@ -11,6 +11,7 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.query import Query
 
+from .columns import of_one_kind
 from .conditions import FALSE, Column, Condition, Leaf
 from .lookups import Translator, Untranslatable, conjuncts, top_level
 from .tables import model_of_join, model_of_table, queries_within
@@ -169,6 +170,8 @@ def _lookup_edges(store, child, uses, by_alias, found) -> list[Edge]:
         others = by_alias.get(outer.alias, [])
         if use is None or not use.inner or outer.alias in uses or len(others) != 1:
             continue
+        if not of_one_kind(store, inner.target, outer.target):
+            continue
         edges.append(
             Edge(others[0], outer.target.column, use, _column(store, inner.target))
         )
@@ -183,6 +186,8 @@ def _subquery_edges(store, child, uses, found) -> list[Edge]:
     (selected,) = child.rhs.select
     if type(selected) is not Col or selected.alias not in inner_uses:
         return []
+    if not of_one_kind(store, selected.target, child.lhs.target):
+        return []
     source = inner_uses[selected.alias]
     return [Edge(source, selected.target.column, use, _column(store, child.lhs.target))]
 
@@ -196,6 +201,8 @@ def _exists_edges(store, query, uses, found) -> list[Edge]:
             continue
         for inner, outer in ((child.lhs, child.rhs), (child.rhs, child.lhs)):
             if not (type(inner) is Col and type(outer) is Col):
+                continue
+            if not of_one_kind(store, inner.target, outer.target):
                 continue
             source, target = inside.get(inner.alias), uses.get(outer.alias)
             if source and target and source.inner and target.inner:

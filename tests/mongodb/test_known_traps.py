@@ -1,10 +1,11 @@
 """What other backends for MongoDB are known to answer wrongly, against SQLite."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from django.db import NotSupportedError
-from django.db.models import Count, F, FilteredRelation, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
 from django.db.models.functions import TruncDay, TruncMonth
 from django.test import override_settings
 
@@ -155,3 +156,19 @@ def test_xor_negated_counts_null_as_not_true(tables):
     ]
     assert answers[0] == answers[1]
     assert 1 in answers[0]
+
+
+def test_columns_of_different_kinds_are_compared(tables):
+    for _, books in tables:
+        books.filter(pk=2).update(price=Decimal("9.90"))
+        books.filter(pk=3).update(price=Decimal("3.00"), title="3")
+    for ask in (
+        lambda books: books.filter(pk__in=books.values("price")),
+        lambda books: books.filter(title__in=books.values("pages")),
+        lambda books: books.filter(pages__in=books.values("title")),
+        lambda books: books.exclude(copies__book=F("price")),
+        lambda books: books.filter(Exists(books.filter(pk=OuterRef("price")))),
+        lambda books: books.filter(pk__in=books.filter(pk=OuterRef("price"))),
+    ):
+        answers = [{book.pk for book in ask(books)} for _, books in tables]
+        assert answers[0] == answers[1]
