@@ -94,6 +94,23 @@ class RowChecks:
         for field, values in columns.items():
             self.check_column(field, values, field is auto)
 
+    def without_refused(self, columns: dict, count: int, auto) -> tuple[dict, int]:
+        """The rows, kept as {field: values}, without those that a check refuses."""
+        try:
+            self.complete_and_check_columns(columns, count, auto)
+            return columns, count
+        except IntegrityError:
+            kept = []
+        for number in range(count):
+            row = {field: [values[number]] for field, values in columns.items()}
+            try:
+                self.complete_and_check_columns(row, 1, auto)
+            except IntegrityError:
+                continue
+            kept.append(row)
+        fields = kept[0] if kept else columns
+        return {field: [row[field][0] for row in kept] for field in fields}, len(kept)
+
     def check_column(self, field, values: list, is_auto: bool) -> None:
         if not (field.null or is_auto or field.generated) and None in values:
             raise IntegrityError(

@@ -176,7 +176,11 @@ class InsertMixin(WriteMixin):
         for field in meta.local_concrete_fields:
             if field not in columns and not field.generated and field is not auto:
                 columns[field] = [None] * count
-        RowChecks(self.store, meta).complete_and_check_columns(columns, count, auto)
+        checks = RowChecks(self.store, meta)
+        if self.query.on_conflict == OnConflict.IGNORE:
+            columns, count = checks.without_refused(columns, count, auto)
+        else:
+            checks.complete_and_check_columns(columns, count, auto)
         columns |= self.insert_documents(self.documents_of(columns, count))
         return {
             field: list(map(python_value, values)) for field, values in columns.items()

@@ -298,3 +298,20 @@ def test_random_batches_do_what_sqlite_does(library, in_block):
         refused += failed
         assert answers[0] == answers[1], (values, options)
     assert 10 < refused < 140
+
+
+def test_ignored_conflicts_leave_out_what_a_check_refuses(library):
+    def book(key, pages):
+        return library.Book(pk=key, title="t", author_id=1, pages=pages)
+
+    for alias in ("default", "oracle"):
+        library.Author.objects.using(alias).create(pk=1, name="a")
+        books = library.Book.objects.using(alias)
+        books.bulk_create([book(1, 5)])
+        with pytest.raises(IntegrityError), transaction.atomic(using=alias):
+            books.bulk_create([book(2, 6), book(3, -1001)])
+        rows = [book(1, -1001), book(2, 6), book(3, -1001), book(4, None)]
+        books.bulk_create(rows, ignore_conflicts=True)
+        assert list(books.order_by("pk").values_list("pk", "pages")) == [(1, 5), (2, 6)]
+        books.bulk_create([book(5, -1001)], ignore_conflicts=True)
+        assert books.count() == 2
