@@ -116,7 +116,7 @@ class NativePlan:
         key_index = [each.column for each in stitch.fields].index(stitch.column.name)
         for condition in key_batches(Leaf(stitch.column, "in", keys)):
             query = new_query(self.store, stitch.meta.model, stitch.fields)
-            push(query, [condition, *stitch.conditions])
+            push(query, [condition])  # the base's rows meet the stitch's own
             for chunk in python_rows(query, stitch.fields, 0, None):
                 for row in chunk:
                     found[row[key_index]] = row

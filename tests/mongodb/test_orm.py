@@ -175,6 +175,24 @@ def test_an_update_by_a_subquery_sets_what_it_selects(library):
     assert library.Book.objects.get().title == "a"
 
 
+def test_an_insert_stores_what_its_expressions_are(library):
+    author = library.Author.objects.create(name=Lower(Value("ANN")))
+    title = Concat(Value("a"), Value("b"))
+    book = library.Book(title=title, author=author, pages=Value(2) + 1, notes={})
+    library.Book.objects.bulk_create([book])
+    found = library.Book.objects.values_list("title", "author__name", "pages", "notes")
+    assert found.get() == ("ab", "ann", 3, {})
+
+
+def test_a_parents_column_is_filtered_by_a_subquery(library):
+    author = library.Author.objects.create(name="a")
+    for pages in (1, 2, 3):
+        library.Novel.objects.create(title=f"t{pages}", author=author, pages=pages)
+    few = library.Book.objects.filter(pages__lt=3).values("pages")
+    novels = library.Novel.objects.filter(pages__in=few).order_by("pages")
+    assert [(each.pages, each.title) for each in novels] == [(1, "t1"), (2, "t2")]
+
+
 @pytest.mark.parametrize("value", ["$ne", "a.b", "{'$gt': ''}", "$where", "^.*$"])
 def test_text_that_looks_like_an_operator_is_data(library, value):
     library.Author.objects.create(name=value)
