@@ -126,6 +126,7 @@ class Data:
                 for key, series in self.novels.items():
                     novel = self.models.Novel(book_ptr_id=key, series=series)
                     novel.save_base(raw=True, using=alias)
+        self.stored = self.contents("oracle")
 
     def contents(self, alias: str) -> dict[str, list[tuple]]:
         """Every row of every table, all columns; a link's own key means nothing."""
