@@ -106,6 +106,8 @@ def summary(results: list[AppResult], folder: Path, seconds: float) -> int:
         if not result.ok:
             print(f"{result.app}: see {folder / result.app}.log")
             print("".join(f"    {line}\n" for line in result.wrong), end="")
+        for name in result.again:
+            print(f"{name}: wrong, but passed when run again, alone")
     counts = total(results)
     skipped = counts["skipped_by_list"] + counts["skipped_by_features"]
     print(

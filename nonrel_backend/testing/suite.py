@@ -22,6 +22,8 @@ ENGINES = {
     "mongodb": "nonrel_backend.mongodb",
     "sqlite": "django.db.backends.sqlite3",
 }
+# As many tests of an app are run again; more that went wrong are no accident.
+RUN_AGAIN = 3
 HOST_VARIABLES = {"mongodb": "MONGODB_URI"}
 # The longest first, so that the last to end is a short one.
 LONGEST = (
@@ -72,10 +74,20 @@ class AppResult:
     wrong: list[str] = field(default_factory=list)
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    # What went wrong beside other tests, and passed when it was run again alone.
+    again: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         return not (self.counts["failed"] or self.counts["errors"])
+
+    def passed_again(self) -> None:
+        for line in self.wrong:
+            outcome, _, name = line.partition(" ")
+            self.counts["failed" if outcome == "FAIL" else "errors"] -= 1
+            self.counts["passed"] += 1
+            self.again.append(name)
+        self.wrong.clear()
 
 
 def fetch_suite(cache: Path) -> Path:
@@ -126,9 +138,17 @@ class Suite:
             apps, key=lambda app: LONGEST.index(app) if app in LONGEST else 99
         )
         pool = ThreadPoolExecutor(self.parallel)
+        doubtful = []
         try:
             for future in as_completed([pool.submit(self.run_app, a) for a in order]):
-                yield future.result()
+                result = future.result()
+                if 0 < len(result.wrong) <= RUN_AGAIN:
+                    doubtful.append(result)
+                else:
+                    yield result
+            for result in doubtful:
+                self.run_again(result)
+                yield result
         finally:
             # Interrupted or not, nothing of it goes on running.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -150,18 +170,33 @@ class Suite:
         counts = {**dict.fromkeys(COLUMNS, 0), "errors": 1}
         return AppResult(app, counts, [f"ERROR {app}: {problem}"], {}, seconds)
 
-    def execute(self, app: str, record: Path) -> str:
-        """Run the app's tests; says how the process ended, if it left no record."""
+    def run_again(self, result: AppResult) -> None:
+        """Run the tests that went wrong once more, with nothing beside them: Django's
+        suite has some that measure time.
+        """
+        record = self.folder / f"{result.app}.again.json"
+        record.unlink(missing_ok=True)
+        labels = [line.partition(" ")[2] for line in result.wrong]
+        self.execute(f"{result.app}.again", record, labels)
+        if record.is_file():
+            counts = json.loads(record.read_text())
+            if counts["passed"] == len(labels) == counts["tests"]:
+                result.passed_again()
+
+    def execute(self, app: str, record: Path, labels: Sequence[str] = ()) -> str:
+        """Run the app's tests, or those of the labels; says how the process ended, if
+        it left no record.
+        """
         root = Path(__file__).resolve().parents[2]
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(root)]),
-            "NONREL_TEST_NAME": f"dj_{app}",
+            "NONREL_TEST_NAME": "dj_" + app.replace(".", "_"),
             RECORD_VARIABLE: str(record),
         }
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         command = [sys.executable, "runtests.py", "--settings=suite_settings"]
-        command += ["--parallel=1", "--noinput", app]
+        command += ["--parallel=1", "--noinput", *(labels or [app])]
         with open(self.folder / f"{app}.log", "wb") as log:
             process = subprocess.Popen(
                 command,
@@ -245,6 +280,10 @@ def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
         lines += ["## Skipped by our list", ""]
         lines += [f"* {count}: {reason}" for reason, count in sorted(reasons.items())]
         lines.append("")
+    again = [name for result in results for name in result.again]
+    if again:
+        lines += ["## Passed when run again, alone", ""]
+        lines += [*(f"* {name}" for name in sorted(again)), ""]
     wrong = [line for result in results for line in result.wrong]
     if wrong:
         lines += ["## Not passing", "", *(f"* {line}" for line in sorted(wrong)), ""]

@@ -1,9 +1,12 @@
 """Tests are counted by outcome, subtests as one, skips by whose list they are on."""
 
+import json
 import unittest
 
+import pytest
+
 from nonrel_backend.testing.recorder import record
-from nonrel_backend.testing.suite import COLUMNS, AppResult, page, table
+from nonrel_backend.testing.suite import COLUMNS, AppResult, Suite, page, table
 
 
 class Sample(unittest.TestCase):
@@ -82,3 +85,27 @@ def test_the_table_adds_up():
     assert [line.split()[1] for line in lines[2:]] == ["basic", "update", "total"]
     assert lines[-1].replace(" ", "") == "|total|3|3|3|3|3|3|3|"
     assert "* 1: no triggers" in page("mongodb", results, 1.0)
+
+
+class ScriptedSuite(Suite):
+    """A suite of which no process is started: the records are written at once."""
+
+    def __init__(self, folder, *records):
+        self.folder, self.records = folder, list(records)
+
+    def execute(self, app, record, labels=()):
+        record.write_text(json.dumps(self.records.pop(0)))
+        return ""
+
+
+@pytest.mark.parametrize(("second", "failed"), [(1, 0), (0, 1)])
+def test_what_went_wrong_counts_as_passed_if_it_passes_alone(tmp_path, second, failed):
+    first = {**dict.fromkeys(COLUMNS, 0), "tests": 2, "passed": 1, "failed": 1}
+    first |= {"wrong": ["FAIL update.tests.Slow.test_time"], "listed_reasons": {}}
+    again = {"tests": 1, "passed": second}
+    suite = ScriptedSuite(tmp_path, first, again)
+    result = suite.run_app("update")
+    suite.run_again(result)
+    assert (result.counts["passed"], result.counts["failed"]) == (2 - failed, failed)
+    assert result.ok is not bool(failed)
+    assert result.again == ([] if failed else ["update.tests.Slow.test_time"])
