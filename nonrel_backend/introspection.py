@@ -1,16 +1,81 @@
 """What tables a store holds, and what is in them."""
 
+from collections import namedtuple
+from typing import Any
+
+import django
 from django.db.backends.base.introspection import BaseDatabaseIntrospection
+from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
+from django.db.models import DO_NOTHING
+
+FieldInfo: Any = namedtuple(  # type: ignore[misc]
+    "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type")
+)
+SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
 
 
 class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
-    """Backends implement `get_table_list` and what they know besides."""
+    """Backends implement `get_table_list`, `get_constraints` and `columns`."""
+
+    # Fields that are not Django's own: their dotted paths by internal type.
+    own_fields: dict[str, str] = {}
+
+    def columns(self, table_name: str) -> list[dict[str, Any]]:
+        """The columns of a table, each as `description.describe()` has it."""
+        raise NotImplementedError("The backend's introspection must tell the columns.")
 
     def identifier_converter(self, name):
         return name
 
+    def get_table_description(self, cursor, table_name):
+        return [
+            FieldInfo(
+                column["name"],
+                column["db_type"],
+                column.get("max_length"),
+                column.get("max_length"),
+                column.get("max_digits"),
+                column.get("decimal_places"),
+                column["null"],
+                column.get("default"),
+                column.get("collation"),
+                column["pk"],
+                column["internal_type"],
+            )
+            for column in self.columns(table_name)
+        ]
+
+    def get_field_type(self, data_type, description):
+        kind = description.internal_type
+        return self.own_fields.get(kind, kind)
+
     def get_sequences(self, cursor, table_name, table_fields=()):
-        return []
+        return [
+            {"table": table_name, "column": column["name"]}
+            for column in self.columns(table_name)
+            if column["pk"] and column["internal_type"] in SEQUENCED
+        ]
 
     def get_relations(self, cursor, table_name):
-        return {}
+        # Django 6.1 also asks what the database does with a row left behind.
+        on_delete = (DO_NOTHING,) if django.VERSION >= (6, 1) else ()
+        return {
+            column["name"]: (*reversed(column["references"]), *on_delete)
+            for column in self.columns(table_name)
+            if column.get("references")
+        }
+
+    def get_primary_key_columns(self, cursor, table_name):
+        return [column["name"] for column in self.columns(table_name) if column["pk"]]
+
+
+def constraint(columns, **facts):
+    return {
+        "columns": columns,
+        "primary_key": False,
+        "unique": False,
+        "foreign_key": None,
+        "check": False,
+        "index": False,
+        **facts,
+    }

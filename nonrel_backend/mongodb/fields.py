@@ -78,6 +78,8 @@ class ObjectIdField(models.Field):
 class ObjectIdAutoField(ObjectIdField, models.AutoField):
     """A primary key that is made when the row is inserted."""
 
+    referring_type = "ObjectIdField"  # what inspectdb shows of foreign keys to it
+
     def get_internal_type(self):
         return "ObjectIdAutoField"
 

@@ -1,33 +1,20 @@
 """What collections, columns and indexes a database has."""
 
-from collections import namedtuple
-from typing import Any
-
-import django
-from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.backends.base.introspection import TableInfo
-from django.db.models import DO_NOTHING, Index
+from django.db.models import Index
 
 from ..cursor import Statement
-from ..introspection import NonrelDatabaseIntrospection
+from ..introspection import NonrelDatabaseIntrospection, constraint
 from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
 from .metadata import checks_of, columns_of
 
-FieldInfo: Any = namedtuple(  # type: ignore[misc]
-    "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type")
-)
-
-
-SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
-# Fields that are not Django's own, by their dotted paths.
-OWN_FIELDS = {
-    name: f"nonrel_backend.mongodb.fields.{name}"
-    for name in ("ObjectIdAutoField", "ObjectIdField")
-}
-
-
 class DatabaseIntrospection(NonrelDatabaseIntrospection):
+    own_fields = {
+        name: f"nonrel_backend.mongodb.fields.{name}"
+        for name in ("ObjectIdAutoField", "ObjectIdField")
+    }
+
     def get_table_list(self, cursor):
         database = self.connection.database
         if cursor is None:
@@ -43,54 +30,11 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
             if name not in (METADATA, SEQUENCES) and not name.startswith("system.")
         ]
 
-    def get_table_description(self, cursor, table_name):
-        return [
-            FieldInfo(
-                column["name"],
-                column["db_type"],
-                column.get("max_length"),
-                column.get("max_length"),
-                column.get("max_digits"),
-                column.get("decimal_places"),
-                column["null"],
-                column.get("default"),
-                column.get("collation"),
-                column["pk"],
-                column["internal_type"],
-            )
-            for column in columns_of(self.connection, table_name)
-        ]
-
-    def get_field_type(self, data_type, description):
-        kind = description.internal_type
-        return OWN_FIELDS.get(kind, kind)
-
-    def get_sequences(self, cursor, table_name, table_fields=()):
-        return [
-            {"table": table_name, "column": column["name"]}
-            for column in columns_of(self.connection, table_name)
-            if column["pk"] and column["internal_type"] in SEQUENCED
-        ]
-
-    def get_relations(self, cursor, table_name):
-        # Django 6.1 also asks what the database does with a row left behind.
-        on_delete = (DO_NOTHING,) if django.VERSION >= (6, 1) else ()
-        return {
-            column["name"]: (*reversed(column["references"]), *on_delete)
-            for column in columns_of(self.connection, table_name)
-            if column.get("references")
-        }
-
-    def get_primary_key_columns(self, cursor, table_name):
-        return [
-            column["name"]
-            for column in columns_of(self.connection, table_name)
-            if column["pk"]
-        ]
+    def columns(self, table_name):
+        return columns_of(self.connection, table_name)
 
     def get_constraints(self, cursor, table_name):
-        columns = columns_of(self.connection, table_name)
-        pk = [column["name"] for column in columns if column["pk"]]
+        pk = [column["name"] for column in self.columns(table_name) if column["pk"]]
         found = {}
         if pk:
             found["_id_"] = constraint(pk, primary_key=True, unique=True)
@@ -112,15 +56,3 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         for check in checks_of(self.connection, table_name):
             found[check["name"]] = constraint(check["columns"], check=True)
         return found
-
-
-def constraint(columns, **facts):
-    return {
-        "columns": columns,
-        "primary_key": False,
-        "unique": False,
-        "foreign_key": None,
-        "check": False,
-        "index": False,
-        **facts,
-    }

@@ -2,47 +2,9 @@
 
 from typing import Any
 
+from ..description import describe
+
 COLLECTION = "nonrel_schema"
-
-
-def describe(field, connection) -> dict[str, Any]:
-    """One column's entry."""
-    column = {
-        "name": field.column,
-        "db_type": field.db_type(connection),
-        "internal_type": internal_type(field),
-        "null": field.null,
-        "pk": field.primary_key or in_composite_key(field),
-        "max_length": field.max_length,
-        "max_digits": getattr(field, "max_digits", None),
-        "decimal_places": getattr(field, "decimal_places", None),
-        "collation": str(getattr(field, "db_collation", None) or "") or None,
-    }
-    if field.remote_field and getattr(field, "db_constraint", False):
-        target = field.target_field
-        column["references"] = [target.model._meta.db_table, target.column]
-    return column
-
-
-def in_composite_key(field) -> bool:
-    model = getattr(field, "model", None)
-    return model is not None and field in model._meta.pk_fields
-
-
-def internal_type(field) -> str:
-    while field.remote_field and getattr(field, "target_field", None):
-        field = field.target_field
-        kind = field.get_internal_type()
-        if kind.endswith("AutoField"):
-            return REFERRING.get(kind, "IntegerField")
-    kind = field.get_internal_type()
-    return "CharField" if kind in STORED_AS_TEXT else kind
-
-
-# What a foreign key to an automatic key holds.
-REFERRING = {"BigAutoField": "BigIntegerField", "ObjectIdAutoField": "ObjectIdField"}
-# inspectdb has no use for these: what they add is in the project, not the store.
-STORED_AS_TEXT = {"FileField", "FilePathField", "SlugField"}
 
 
 def remember(connection, model) -> None:

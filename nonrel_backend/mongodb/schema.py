@@ -19,6 +19,7 @@ from django.db.transaction import TransactionManagementError
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from ..description import describe
 from ..planner.columns import stored_field
 from ..planner.conditions import Column, Leaf, Node
 from ..planner.local import batches
@@ -201,7 +202,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             for each in metadata.columns_of(self.connection, table)
             if each["name"] != field.column
         ]
-        columns.append(metadata.describe(field, self.connection))
+        columns.append(describe(field, self.connection))
         metadata.remember_columns(self.connection, table, columns)
 
     def backfill_value(self, field) -> Any:
@@ -322,7 +323,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         self.create_field_index(model, new_field)
         if not self.collect_sql:
             columns = [
-                metadata.describe(new_field, self.connection)
+                describe(new_field, self.connection)
                 if each["name"] == old_field.column
                 else each
                 for each in metadata.columns_of(self.connection, table)
