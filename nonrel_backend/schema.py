@@ -1,10 +1,447 @@
 """Schema changes on stores without a schema language."""
 
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, NotSupportedError, ProgrammingError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
+
+logger = logging.getLogger("django.db.backends.schema")
+# Django's own text for a table, as its tests and some projects execute it.
+DROP_TABLE = re.compile(r'DROP TABLE "?(?P<table>[^" ]+)"?(?: CASCADE)?;?')
+
+
+@dataclass
+class Command:
+    """One change of the schema; its text is for people, and for sqlmigrate."""
+
+    text: str
+    work: Callable[[], Any]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
-    """Runs Django's own schema editing without any SQL; backends do the work."""
+    """Runs Django's own schema editing without any SQL; backends do the work.
 
-    # Whether each of its commands is an entry of the query log.
-    logs = True
+    A backend implements the methods under "for backends", each of which changes the
+    store at once; `do` logs them, or only notes their texts for sqlmigrate.
+    """
+
+    # --- for backends ---
+
+    def table_exists(self, table: str) -> bool:
+        raise NotImplementedError
+
+    def make_table(self, model) -> None:
+        """A table with the model's columns, and no index but the key's."""
+        raise NotImplementedError
+
+    def drop_table(self, table: str) -> None:
+        raise NotImplementedError
+
+    def rename_table(self, old: str, new: str) -> None:
+        raise NotImplementedError
+
+    def make_column(self, model, field, value: Any) -> None:
+        """A new column, with this value from get_db_prep_save() in every row."""
+        raise NotImplementedError
+
+    def drop_column(self, model, field) -> None:
+        """Remove a column with the indexes and checks that hold it."""
+        raise NotImplementedError
+
+    def change_column(self, model, old_field, new_field, value: Any) -> None:
+        """Rename and convert a column; `value` takes the place of NULL."""
+        raise NotImplementedError
+
+    def make_index(self, model, name, parts, unique=False, condition=None) -> None:
+        """An index of [(column, descending, transform or None)]."""
+        raise NotImplementedError
+
+    def drop_index(self, table: str, name: str) -> None:
+        raise NotImplementedError
+
+    def known_indexes(self, table: str) -> dict[str, tuple[list[str], bool]]:
+        """{name: (columns, whether unique)}, but for the primary key's."""
+        raise NotImplementedError
+
+    def keep_check(self, table: str, name: str, columns: list[str]) -> None:
+        """Remember a check constraint, which the toolkit applies at every write."""
+        raise NotImplementedError
+
+    def drop_check(self, table: str, name: str) -> None:
+        raise NotImplementedError
+
+    # --- carrying out, or collecting for sqlmigrate ---
+
+    def do(self, text: str, work, *arguments, **options) -> Any:
+        return self.execute(Command(text, partial(work, *arguments, **options)), None)
+
+    def execute(self, sql, params=()):
+        if not isinstance(sql, Command):
+            self.execute_text(str(sql))
+            return None
+        if self.collect_sql:
+            self.collected_sql.append(str(sql))
+            return None
+        logger.debug("%s", sql, extra={"params": params, "sql": str(sql)})
+        return sql.work()
+
+    def execute_text(self, sql: str) -> None:
+        """Run SQL: the one kind that any store can carry out is DROP TABLE."""
+        dropped = DROP_TABLE.fullmatch(sql)
+        if not dropped:
+            raise NotSupportedError(
+                f"{self.connection.display_name} cannot run the SQL {sql[:80]!r} of a "
+                "migration. Use RunPython, or the schema editor's own methods."
+            )
+        self.do(sql, self.drop_table, dropped["table"])
+
+    # --- tables ---
+
+    def create_model(self, model):
+        meta = model._meta
+        table = meta.db_table
+        if not self.collect_sql and self.table_exists(table):
+            raise ProgrammingError(f'table "{table}" already exists')
+        columns = ", ".join(
+            f'"{field.column}" {field.db_type(self.connection)}'
+            for field in meta.local_concrete_fields
+            if field.db_type(self.connection)
+        )
+        self.do(f'CREATE TABLE "{table}" ({columns})', self.make_table, model)
+        for field in meta.local_concrete_fields:
+            self.create_field_index(model, field)
+        for names in meta.unique_together:
+            self.create_unique_together(model, names)
+        for index in meta.indexes:
+            self.add_index(model, index)
+        for constraint in meta.constraints:
+            self.add_constraint(model, constraint)
+        for field in meta.local_many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.create_model(field.remote_field.through)
+
+    def delete_model(self, model):
+        for field in model._meta.local_many_to_many:
+            if field.remote_field.through._meta.auto_created:
+                self.delete_model(field.remote_field.through)
+        table = model._meta.db_table
+        self.do(f'DROP TABLE "{table}"', self.drop_table, table)
+
+    def alter_db_table(self, model, old_db_table, new_db_table):
+        if old_db_table == new_db_table:
+            return
+        if (
+            self.connection.features.ignores_table_name_case
+            and old_db_table.lower() == new_db_table.lower()
+        ):
+            return
+        self.do(
+            f'ALTER TABLE "{old_db_table}" RENAME TO "{new_db_table}"',
+            self.rename_table,
+            old_db_table,
+            new_db_table,
+        )
+
+    def alter_db_table_comment(self, model, old_db_table_comment, new_db_table_comment):
+        pass
+
+    def alter_db_tablespace(self, model, old_db_tablespace, new_db_tablespace):
+        pass
+
+    # --- fields ---
+
+    def add_field(self, model, field):
+        if field.many_to_many and field.remote_field.through._meta.auto_created:
+            self.create_model(field.remote_field.through)
+            return
+        if field.column is None or field.db_type(self.connection) is None:
+            return
+        table = model._meta.db_table
+        self.do(
+            f'ALTER TABLE "{table}" ADD COLUMN "{field.column}" '
+            f"{field.db_type(self.connection)}",
+            self.make_column,
+            model,
+            field,
+            self.backfill_value(field),
+        )
+        if field.generated and not self.collect_sql:
+            from .generated import fill
+
+            fill(self.connection, model, field)
+        self.create_field_index(model, field)
+
+    def backfill_value(self, field) -> Any:
+        """What a new column holds in the rows there are, from get_db_prep_save()."""
+        if field.generated:
+            return None
+        if not field.has_db_default():
+            default = self._effective_default(field)
+            return field.get_db_prep_save(default, self.connection)
+        from django.db.models.sql import InsertQuery
+
+        compiler = self.connection.ops.compiler("SQLInsertCompiler")
+        insert = compiler(InsertQuery(field.model), self.connection, None)
+        (value,) = insert.computed([field._db_default_expression])
+        return field.get_db_prep_save(value, self.connection)
+
+    def effective_default(self, field):
+        return field.get_db_prep_save(self._effective_default(field), self.connection)
+
+    def remove_field(self, model, field):
+        if field.many_to_many and field.remote_field.through._meta.auto_created:
+            self.delete_model(field.remote_field.through)
+            return
+        if field.column is None or field.db_type(self.connection) is None:
+            return
+        table = model._meta.db_table
+        self.do(
+            f'ALTER TABLE "{table}" DROP COLUMN "{field.column}"',
+            self.drop_column,
+            model,
+            field,
+        )
+
+    def _alter_field(
+        self,
+        model,
+        old_field,
+        new_field,
+        old_type,
+        new_type,
+        old_db_params,
+        new_db_params,
+        strict=False,
+    ):
+        table = model._meta.db_table
+        if self.has_own_index(old_field) and (
+            not self.has_own_index(new_field)
+            or old_field.column != new_field.column
+            or old_field.unique != new_field.unique
+        ):
+            self.drop_field_indexes(table, old_field)
+        value = None
+        if old_field.null and not new_field.null:
+            value = self.backfill_value(new_field)
+        self.do(
+            f'ALTER TABLE "{table}" ALTER COLUMN "{old_field.column}" '
+            f'"{new_field.column}" {new_type}',
+            self.change_column,
+            model,
+            old_field,
+            new_field,
+            value,
+        )
+        self.create_field_index(model, new_field)
+        self.alter_referencing(old_field, new_field, old_type, new_type)
+
+    def alter_referencing(self, old_field, new_field, old_type, new_type) -> None:
+        """Convert foreign keys along with the key they refer to."""
+        if old_type == new_type or not (old_field.primary_key or old_field.unique):
+            return
+        for relation in new_field.model._meta.related_objects:
+            if relation.many_to_many or relation.field.target_field is not new_field:
+                continue
+            other = relation.related_model
+            if other._meta.proxy or not other._meta.managed:
+                continue
+            self.do(
+                f'ALTER TABLE "{other._meta.db_table}" ALTER COLUMN '
+                f'"{relation.field.column}" {new_type}',
+                self.change_type,
+                other,
+                relation.field.column,
+                old_field,
+                new_field,
+            )
+
+    def change_type(self, model, column: str, old_field, new_field) -> None:
+        """Convert a column that refers to `old_field` to the type of `new_field`."""
+        raise NotImplementedError
+
+    # --- indexes ---
+
+    def has_own_index(self, field) -> bool:
+        return bool((field.unique or field.db_index) and not field.primary_key)
+
+    def create_field_index(self, model, field) -> None:
+        if (
+            not self.has_own_index(field)
+            or isinstance(field, CompositePrimaryKey)
+            or field.db_type(self.connection) is None
+        ):
+            return
+        table = model._meta.db_table
+        name = self.field_index_name(table, field)
+        if self.collect_sql or name not in self.known_indexes(table):
+            self.index_fields(model, name, [field], unique=field.unique)
+
+    def field_index_name(self, table: str, field) -> str:
+        suffix = "_uniq" if field.unique else ""
+        return self._create_index_name(table, [field.column], suffix)
+
+    def drop_field_indexes(self, table: str, field) -> None:
+        name = self.field_index_name(table, field)
+        if self.collect_sql or name in self.known_indexes(table):
+            self.remove(table, name)
+
+    def index_fields(
+        self, model, name: str, fields, unique=False, condition=None
+    ) -> None:
+        parts = [(field.column, False, None) for field in fields]
+        self.create(model, name, parts, unique, condition)
+
+    def create(self, model, name: str, parts, unique=False, condition=None) -> None:
+        table = model._meta.db_table
+        kind = "UNIQUE INDEX" if unique else "INDEX"
+        columns = ", ".join(
+            f'"{column}" DESC' if descending else f'"{column}"'
+            for column, descending, _ in parts
+        )
+        self.do(
+            f'CREATE {kind} "{name}" ON "{table}" ({columns})',
+            self.make_index,
+            model,
+            name,
+            parts,
+            unique,
+            condition,
+        )
+
+    def remove(self, table: str, name: str) -> None:
+        self.do(f'DROP INDEX "{name}"', self.drop_index, table, name)
+
+    def create_unique_together(self, model, names) -> None:
+        fields = [model._meta.get_field(name) for name in names]
+        self.index_fields(model, self.unique_name(model, fields), fields, unique=True)
+
+    def unique_name(self, model, fields) -> str:
+        columns = [field.column for field in fields]
+        return self._create_index_name(model._meta.db_table, columns, "_uniq")
+
+    def alter_unique_together(self, model, old_unique_together, new_unique_together):
+        old = {tuple(names) for names in old_unique_together}
+        new = {tuple(names) for names in new_unique_together}
+        for names in old - new:
+            self.drop_together(model, names, unique=True)
+        for names in new - old:
+            self.create_unique_together(model, names)
+
+    def alter_index_together(self, model, old_index_together, new_index_together):
+        old = {tuple(names) for names in old_index_together}
+        new = {tuple(names) for names in new_index_together}
+        for names in old - new:
+            self.drop_together(model, names, unique=False)
+        for names in new - old:
+            fields = [model._meta.get_field(name) for name in names]
+            columns = [field.column for field in fields]
+            name = self._create_index_name(model._meta.db_table, columns, "_idx")
+            self.index_fields(model, name, fields)
+
+    def drop_together(self, model, names, unique: bool) -> None:
+        """Drop the one index of these fields that no constraint or index named."""
+        table = model._meta.db_table
+        columns = [model._meta.get_field(name).column for name in names]
+        meta = model._meta
+        named = {each.name for each in (*meta.constraints, *meta.indexes)}
+        found = [
+            name
+            for name, (known, is_unique) in self.known_indexes(table).items()
+            if known == columns and is_unique == unique and name not in named
+        ]
+        if len(found) > 1:  # a field of its own may be unique, too
+            suffix = "_uniq" if unique else "_idx"
+            own = self._create_index_name(table, columns, suffix)
+            found = [name for name in found if name == own] or found
+        if len(found) != 1:
+            raise ValueError(
+                f"Found wrong number ({len(found)}) of constraints for "
+                f"{table}({', '.join(columns)})"
+            )
+        self.remove(table, found[0])
+
+    def index_parts(self, model, index) -> list[tuple[str, bool, str | None]] | None:
+        """[(column, descending, transform)] of an Index, None for expressions that
+        the store cannot index.
+        """
+        if index.expressions:
+            return None
+        return [
+            (model._meta.get_field(name).column, bool(order), None)
+            for name, order in index.fields_orders
+        ]
+
+    def add_index(self, model, index):
+        parts = self.index_parts(model, index)
+        if parts is not None:
+            self.create(model, index.name, parts, False, index.condition)
+
+    def remove_index(self, model, index):
+        table = model._meta.db_table
+        if self.collect_sql or index.name in self.known_indexes(table):
+            self.remove(table, index.name)
+
+    def rename_index(self, model, old_index, new_index):
+        self.remove_index(model, old_index)
+        self.add_index(model, new_index)
+
+    def add_constraint(self, model, constraint):
+        if isinstance(constraint, CheckConstraint):
+            self.add_check(model, constraint)
+        elif isinstance(constraint, UniqueConstraint):
+            self.add_unique(model, constraint)
+
+    def add_unique(self, model, constraint) -> None:
+        if constraint.expressions or constraint.deferrable or constraint.include:
+            return  # Django's checks warn of those that a backend does not support
+        fields = [model._meta.get_field(name) for name in constraint.fields]
+        self.index_fields(
+            model, constraint.name, fields, unique=True, condition=constraint.condition
+        )
+
+    def add_check(self, model, constraint) -> None:
+        names = {
+            str(name).split("__")[0]
+            for name in constraint.condition.referenced_base_fields
+        }
+        columns = [
+            field.column
+            for field in model._meta.local_concrete_fields
+            if field.name in names or (field.primary_key and "pk" in names)
+        ]
+        table = model._meta.db_table
+        self.do(
+            f'ALTER TABLE "{table}" ADD CONSTRAINT "{constraint.name}" CHECK',
+            self.make_check,
+            model,
+            constraint,
+            columns,
+        )
+
+    def make_check(self, model, constraint, columns: list[str]) -> None:
+        rows = model._base_manager.using(self.connection.alias)
+        if rows.exists() and rows.exclude(constraint.condition).exists():
+            raise IntegrityError(f"CHECK constraint failed: {constraint.name}")
+        self.keep_check(model._meta.db_table, constraint.name, columns)
+
+    def remove_constraint(self, model, constraint):
+        table = model._meta.db_table
+        if isinstance(constraint, CheckConstraint):
+            self.do(
+                f'ALTER TABLE "{table}" DROP CONSTRAINT "{constraint.name}"',
+                self.drop_check,
+                table,
+                constraint.name,
+            )
+        elif isinstance(constraint, UniqueConstraint):
+            if self.collect_sql or constraint.name in self.known_indexes(table):
+                self.remove(table, constraint.name)

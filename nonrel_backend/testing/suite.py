@@ -19,11 +19,13 @@ import django
 from .recorder import RECORD_VARIABLE
 
 ENGINES = {
+    "lmdb": "nonrel_backend.lmdb",
     "mongodb": "nonrel_backend.mongodb",
     "sqlite": "django.db.backends.sqlite3",
 }
 # As many tests of an app are run again; more that went wrong are no accident.
 RUN_AGAIN, TRIES = 3, 5
+IN_MEMORY = {"lmdb", "sqlite"}
 HOST_VARIABLES = {"mongodb": "MONGODB_URI"}
 # The longest first, so that the last to end is a short one.
 LONGEST = (
@@ -55,7 +57,7 @@ DATABASES = {{
 }}
 if {in_memory!r}:
     for database in DATABASES.values():
-        del database["NAME"], database["HOST"]
+        database["NAME"], database["HOST"] = ":memory:", ""
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if django.VERSION < (6, 0):
@@ -125,7 +127,7 @@ class Suite:
         host = os.environ.get(HOST_VARIABLES.get(backend, ""), "")
         (self.folder / "suite_settings.py").write_text(
             SETTINGS.format(
-                engine=ENGINES[backend], host=host, in_memory=backend == "sqlite"
+                engine=ENGINES[backend], host=host, in_memory=backend in IN_MEMORY
             )
         )
 

@@ -1,0 +1,200 @@
+"""The DatabaseWrapper for LMDB: NAME is the folder that holds the store."""
+
+import os
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import lmdb
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
+
+from ..base import NonrelDatabaseWrapper
+from ..cursor import Statement
+from ..query import translated_errors
+from .catalog import Table
+from .creation import DatabaseCreation
+from .environment import (
+    DURABILITY,
+    MAP_SIZE,
+    Environment,
+    environment,
+    temporary_folder,
+)
+from .errors import translate
+from .features import DatabaseFeatures
+from .introspection import DatabaseIntrospection
+from .operations import DatabaseOperations
+from .schema import DatabaseSchemaEditor
+from .transactions import Transaction
+
+TEMPORARY = ":memory:"
+# How long a writer waits for another, as in Django's SQLite.
+TIMEOUT = 5.0
+_connected: weakref.WeakSet["DatabaseWrapper"] = weakref.WeakSet()
+_inherited: list[Any] = []
+
+
+def disconnect_after_fork() -> None:
+    """A forked child connects anew; its parent's transactions stay its parent's."""
+    for wrapper in list(_connected):
+        if wrapper.connection is not None:
+            _inherited.append(wrapper.transaction)
+            wrapper.connection = None
+            wrapper.in_atomic_block = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=disconnect_after_fork)
+
+
+class DatabaseWrapper(NonrelDatabaseWrapper):
+    """NAME is a folder, or ":memory:" for a store that ends with the process.
+
+    OPTIONS: `durability`: "full" (default: what is committed survives a crash of the
+    machine), "no-metasync" (the last transaction may be lost then), "none" (the
+    store may be, not by a crash of the process alone); `timeout`: seconds that a
+    writer waits for another (default 5); `map_size`: the most that the store may
+    grow to before it needs a larger map, in bytes.
+    """
+
+    vendor = "lmdb"
+    display_name = "LMDB"
+    own_options = NonrelDatabaseWrapper.own_options
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
+    transaction: Transaction
+
+    def get_connection_params(self) -> dict[str, Any]:
+        settings = self.settings_dict
+        if not settings["NAME"]:
+            raise ImproperlyConfigured(
+                "settings.DATABASES is improperly configured. "
+                "Please supply the NAME value: the folder of the store."
+            )
+        options = super().get_connection_params()
+        unknown = set(options) - {"durability", "timeout", "map_size"}
+        if unknown:
+            raise ImproperlyConfigured(
+                f"LMDB has no OPTIONS {', '.join(sorted(unknown))}; it has durability, "
+                "timeout, map_size and local_rows."
+            )
+        temporary = str(settings["NAME"]).startswith(TEMPORARY)
+        durability = options.get("durability", "none" if temporary else "full")
+        if durability not in DURABILITY:
+            raise ImproperlyConfigured(
+                f"OPTIONS['durability'] is {durability!r}; it must be one of "
+                f"{', '.join(DURABILITY)}."
+            )
+        return {
+            "path": self.folder(settings["NAME"]),
+            "durability": durability,
+            "map_size": int(options.get("map_size", MAP_SIZE)),
+        }
+
+    def folder(self, name: Any) -> str:
+        """The folder that a NAME stands for."""
+        name = os.fspath(name)
+        return temporary_folder(name) if name.startswith(TEMPORARY) else name
+
+    @property
+    def timeout(self) -> float:
+        return float(self.settings_dict["OPTIONS"].get("timeout", TIMEOUT))
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Environment:
+        path = conn_params["path"]
+        try:
+            found = environment(**conn_params)
+        except (lmdb.Error, OSError) as error:
+            raise OperationalError(
+                f"The store in {path} cannot be opened: {error}"
+            ) from error
+        self.transaction = Transaction(self, found)
+        _connected.add(self)
+        return found
+
+    def translate_error(self, error: BaseException) -> Exception | None:
+        if isinstance(error, lmdb.MapFullError) and self.connection is not None:
+            self.connection.full = True
+        return translate(error)
+
+    def get_database_version(self) -> tuple[int, ...]:
+        return lmdb.version()
+
+    # --- reading and writing ---
+
+    def table(self, txn, name: str) -> Table:
+        """A table as the transaction sees it; ProgrammingError for none."""
+        return self.connection.catalog.table(txn, name)
+
+    def read(self, work: Callable[[Any], Any]) -> Any:
+        """`work(txn)` on what may be read now."""
+        self.ensure_connection()
+        with translated_errors(self), self.transaction.reading() as now:
+            return work(now())
+
+    def write(self, work: Callable[[Any], Any], nested: bool = True) -> Any:
+        """`work(txn)` as one statement, all of it or nothing; again in a larger map
+        where it was too small and nothing else is lost by it.
+        """
+        self.ensure_connection()
+        with translated_errors(self):
+            alone = not self.transaction.levels
+            try:
+                with self.transaction.writing(nested) as txn:
+                    return work(txn)
+            except lmdb.MapFullError:
+                if not alone:
+                    raise
+            while True:
+                self.connection.full = True
+                try:
+                    with self.transaction.writing() as txn:
+                        return work(txn)
+                except lmdb.MapFullError:
+                    continue
+
+    def all_or_nothing(self, work: Callable[[], Any]) -> Any:
+        return self.write(lambda txn: work())
+
+    # --- transactions ---
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        with translated_errors(self):
+            self.transaction.set_autocommit(autocommit)
+
+    def _commit(self) -> None:
+        with translated_errors(self):
+            self.transaction.commit()
+
+    def _rollback(self) -> None:
+        if self.connection is not None:
+            with translated_errors(self):
+                self.transaction.rollback()
+
+    def _savepoint(self, sid: str) -> None:
+        self.logged(f"SAVEPOINT {sid}", self.transaction.savepoint, sid)
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.transaction.rollback_to, sid)
+
+    def _savepoint_commit(self, sid: str) -> None:
+        self.logged(f"RELEASE SAVEPOINT {sid}", self.transaction.release, sid)
+
+    def logged(self, text: str, work, *arguments) -> None:
+        """Do the work as one entry of the query log, as it is on SQL."""
+
+        def run():
+            with translated_errors(self):
+                work(*arguments)
+
+        with self.cursor() as cursor:
+            cursor.execute(Statement(run, lambda: text))
+
+    def _close(self) -> None:
+        # The environment is the process's, shared with other threads: it stays open.
+        if self.connection is not None:
+            self.transaction.abort_to(0)

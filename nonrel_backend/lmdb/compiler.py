@@ -1,0 +1,368 @@
+"""LMDB's answers to the author's interface."""
+
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, NotSupportedError, OperationalError
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Col, CombinedExpression, Value
+
+from ..compiler import (
+    NonrelAggregateCompiler,
+    NonrelCompiler,
+    NonrelDeleteCompiler,
+    NonrelInsertCompiler,
+    NonrelUpdateCompiler,
+)
+from ..query import MISSING, NonrelQuery, safe_call
+from . import rows as writing
+from .catalog import Table, counters
+from .paths import Ordering, choose
+from .predicates import Tests, prepare
+from .scan import Scan
+from .values import FROM_STORED, JSON_NULL, checked, to_int, to_stored
+
+
+class BackendQuery(NonrelQuery):
+    """One scan of one table, by the index that holds the fewest candidates."""
+
+    def __init__(self, compiler, fields):
+        super().__init__(compiler, fields)
+        self.meta = self.query.get_meta()
+        self.name = self.meta.db_table
+        self.tests: list = []
+        self.ordering: list[tuple[str, bool]] = []
+
+    def add_filters(self, condition):
+        tests = prepare(condition)
+        if isinstance(tests, Tests) and tests.connector == "AND":
+            self.tests += tests.children
+        else:
+            self.tests.append(tests)
+
+    def order_by(self, ordering):
+        self.ordering = ordering
+
+    # --- reading ---
+
+    def positions(self, table: Table) -> Ordering:
+        return [(table.position(name), up) for name, up in self.ordering]
+
+    def scan(self, txn, limit: int | None) -> tuple[Table, Scan, Ordering]:
+        table = self.connection.table(txn, self.name)
+        ordering = self.positions(table) if self.ordering else []
+        choice = choose(txn, table, self.tests, ordering, limit)
+        return table, Scan(table, choice), ordering
+
+    @safe_call
+    def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
+        connection = self.connection
+        connection.ensure_connection()
+        with connection.transaction.reading() as now:
+            table, scan, ordering = self.scan(now(), high_mark)
+            document = self.document(table)
+            yield from map(document, scan.rows(now, ordering, low_mark, high_mark))
+
+    def document(self, table: Table) -> Callable[[list], dict[str, Any]]:
+        """What makes a row {column: stored value}; JSON columns that are NULL are
+        left out, and null in them is None.
+        """
+        columns = [field.column for field in self.fields]
+        positions = [table.position(column) for column in columns]
+        if len(positions) == 1:
+            (column,), (position,) = columns, positions
+
+            def document(row: list) -> dict[str, Any]:
+                return {column: row[position]}
+
+        else:
+            take = itemgetter(*positions)
+
+            def document(row: list) -> dict[str, Any]:
+                return dict(zip(columns, take(row), strict=True))
+
+        json_columns = [
+            column for column in columns if table.columns[column].db_type == "json"
+        ]
+        if not json_columns:
+            return document
+
+        def with_json(row: list) -> dict[str, Any]:
+            found = document(row)
+            for column in json_columns:
+                if found[column] is None:
+                    del found[column]
+                elif found[column] is JSON_NULL:
+                    found[column] = None
+            return found
+
+        return with_json
+
+    @safe_call
+    def count(self, limit=None):
+        self.connection.ensure_connection()
+        with self.connection.transaction.reading() as now:
+            txn = now()
+            if not self.tests and limit is None:
+                return counters(txn, self.connection.table(txn, self.name))[1]
+            _, scan, _ = self.scan(txn, limit)
+            return scan.count(now, limit)
+
+    def lock(self):
+        self.connection.ensure_connection()
+        self.connection.transaction.lock()
+
+    # --- writing ---
+
+    def found(self, txn) -> tuple[Table, list]:
+        """All rows of the scan, with their keys, before any is written."""
+        table, scan, _ = self.scan(txn, None)
+        return table, list(scan.found(lambda: txn))
+
+    @safe_call
+    def delete(self):
+        def work(txn):
+            table, found = self.found(txn)
+            return writing.delete(txn, table, found)
+
+        return self.connection.write(work)
+
+    @safe_call
+    def update(self, values):
+        changes = [(column, self.change(column, v)) for column, v in values.items()]
+
+        def work(txn):
+            table, found = self.found(txn)
+            placed = [(table.position(column), change) for column, change in changes]
+            return writing.replace(txn, table, list(changed(found, placed)))
+
+        return self.connection.write(work)
+
+    def change(self, column: str, value: Any) -> Callable[[Any], Any]:
+        """The function of a column's old value that gives the new one."""
+        if not hasattr(value, "as_sql"):
+            stored = None if value is MISSING else value
+            return lambda old: stored
+        amount = self.increment(column, value)
+        return lambda old: None if old is None else to_int(old + amount)
+
+    def increment(self, column: str, value: Any) -> int:
+        """n for `F(column) + n`; NotSupportedError for any other expression."""
+        if type(value) is CombinedExpression and value.connector in ("+", "-"):
+            left, right = value.lhs, value.rhs
+            if (
+                type(left) is Col
+                and left.target.column == column
+                and left.target.db_type(self.connection) in ("int", "long")
+                and type(right) is Value
+                and type(right.value) is int
+            ):
+                return right.value if value.connector == "+" else -right.value
+        raise NotSupportedError("Not an increment.")
+
+    @safe_call
+    def update_rows(self, rows):
+        def work(txn):
+            table = self.connection.table(txn, self.name)
+            changes = []
+            for key, values in rows:
+                row_key = table.key_of(key if isinstance(key, tuple) else (key,))
+                data = txn.get(table.prefix + row_key)
+                if data is None:
+                    continue
+                placed = [
+                    (table.position(column), self.change(column, value))
+                    for column, value in values.items()
+                ]
+                row = writing.unpack_row(data, table.width)
+                changes += changed([(row_key, row)], placed)
+            return writing.replace(txn, table, changes)
+
+        return self.connection.write(work)
+
+    @safe_call
+    def delete_rows(self, keys):
+        def work(txn):
+            table = self.connection.table(txn, self.name)
+            row_keys = [
+                table.key_of(key if isinstance(key, tuple) else (key,)) for key in keys
+            ]
+            found = [
+                (row_key, writing.unpack_row(data, table.width))
+                for row_key in row_keys
+                if (data := txn.get(table.prefix + row_key)) is not None
+            ]
+            return writing.delete(txn, table, found)
+
+        return self.connection.write(work)
+
+    # --- for people ---
+
+    def describe(self):
+        parts = [f"scan {self.name}"]
+        if self.tests:
+            parts.append("where " + " and ".join(map(described, self.tests)))
+        if self.ordering:
+            names = [name if up else f"-{name}" for name, up in self.ordering]
+            parts.append(f"by {', '.join(names)}")
+        return " ".join(parts)
+
+    @safe_call
+    def explain(self):
+        def work(txn):
+            low, high = self.limits
+            table, scan, _ = self.scan(txn, high)
+            choice = scan.choice
+            entries = choice.path.counted(txn, 10_000)
+            facts = [str(choice.path), f"{entries} entries"]
+            if choice.residual:
+                facts.append("tested: " + " and ".join(map(described, choice.residual)))
+            if not choice.ordered:
+                facts.append("sorted")
+            return f"{self.describe()} [{', '.join(facts)}]"
+
+        return self.connection.read(work)
+
+
+def changed(found, placed) -> Iterator[tuple[bytes, list, list]]:
+    """(row's key, row, row as it is to be)."""
+    for row_key, row in found:
+        new = row.copy()
+        for position, change in placed:
+            new[position] = change(row[position])
+        yield row_key, row, new
+
+
+def described(test) -> str:
+    if isinstance(test, Tests):
+        return f"({f' {test.connector.lower()} '.join(map(described, test.children))})"
+    prefix = "not " if test.negated else ""
+    value = test.other if test.other is not None else repr(test.leaf.value)
+    return f"{prefix}{test.column} {test.lookup_type} {value}"
+
+
+class SQLCompiler(NonrelCompiler):
+    query_class = BackendQuery
+
+    def convert_value_for_db(self, db_type, value):
+        return to_stored(db_type, value)
+
+    def convert_value_from_db(self, db_type, value):
+        convert = self.from_db_converter(db_type)
+        return value if convert is None else convert(value)
+
+    def from_db_converter(self, db_type):
+        convert = FROM_STORED.get(db_type)
+        if convert is None:
+            return None
+        if db_type == "datetime" and settings.USE_TZ:
+            zone = self.store.timezone
+            return checked(lambda value: convert(value).replace(tzinfo=zone), db_type)
+        return checked(convert, db_type)
+
+
+class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
+    @property
+    def store_connection(self):
+        return self.store
+
+    def insert(self, data, return_id=False):
+        return self.insert_many([data], return_id)[0]
+
+    @safe_call
+    def insert_many(self, rows, return_ids):
+        meta = self.query.get_meta()
+
+        def work(txn):
+            table = self.store.table(txn, meta.db_table)
+            return writing.insert_new(
+                txn, table, listed(table, rows), self.auto_position(meta, table)
+            )
+
+        return self.store.write(work, nested=len(rows) > 1)
+
+    def auto_position(self, meta, table: Table) -> int | None:
+        auto = meta.auto_field
+        return None if auto is None else table.position(auto.column)
+
+    @safe_call
+    def insert_on_conflict(self, rows, on_conflict, unique_columns, update_columns):
+        meta = self.query.get_meta().concrete_model._meta
+
+        def work(txn):
+            table = self.store.table(txn, meta.db_table)
+            auto = self.auto_position(meta, table)
+            target = [table.position(column) for column in unique_columns]
+            if on_conflict == OnConflict.UPDATE:
+                index = conflict_index(table, target, unique_columns)
+            keys = []
+            for row in listed(table, rows):
+                if on_conflict == OnConflict.UPDATE:
+                    found = existing(txn, table, index, row)
+                    if found is not None:
+                        row_key, old = found
+                        new = old.copy()
+                        for column in update_columns:
+                            new[table.position(column)] = row[table.position(column)]
+                        writing.replace(txn, table, [(row_key, old, new)])
+                        keys.append(None if auto is None else old[auto])
+                        continue
+                    keys += writing.insert_new(txn, table, [row], auto)
+                else:
+                    try:
+                        keys += writing.insert_new(txn, table, [row], auto)
+                    except IntegrityError:
+                        keys.append(None)
+            return keys
+
+        return self.store.write(work)
+
+
+def listed(table: Table, rows: list[dict[str, Any]]) -> list[list]:
+    """{column: stored value} as rows by position."""
+    found = []
+    for values in rows:
+        row = [None] * table.width
+        for column, value in values.items():
+            row[table.position(column)] = value
+        found.append(row)
+    return found
+
+
+def conflict_index(table: Table, target: list[int], columns: list[str]):
+    for index in (table.primary, *table.indexes):
+        if index.unique and index.condition is None:
+            if index.positions == set(target) and not any(
+                transform for _, _, transform in index.parts
+            ):
+                return index
+    raise OperationalError(
+        f"{table.name} has no unique index on {', '.join(columns)}: "
+        "name the fields of one in unique_fields."
+    )
+
+
+def existing(txn, table: Table, index, row: list):
+    """The row with the same values in a unique index, None for none."""
+    if any(row[position] is None for position in index.positions):
+        return None
+    if index is table.primary:
+        row_key = table.row_key(row)
+    else:
+        row_key = txn.get(index.key(row, b""))
+    data = None if row_key is None else txn.get(table.prefix + row_key)
+    return None if data is None else (row_key, writing.unpack_row(data, table.width))
+
+
+class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
+
+
+class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
+
+
+class SQLAggregateCompiler(NonrelAggregateCompiler, SQLCompiler):
+    pass

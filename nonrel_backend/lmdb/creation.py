@@ -1,0 +1,54 @@
+"""Test databases: folders, in memory where the system has such a place."""
+
+import os
+import sys
+
+from ..creation import NonrelDatabaseCreation
+from .environment import discard
+
+
+class DatabaseCreation(NonrelDatabaseCreation):
+    def _get_test_db_name(self):
+        """A temporary store, unless TEST["NAME"] names a folder."""
+        name = self.connection.settings_dict["TEST"]["NAME"]
+        return str(name) if name else f":memory:test_{self.connection.alias}"
+
+    def _create_test_db(self, verbosity, autoclobber, keepdb=False):
+        name = self._get_test_db_name()
+        path = self.connection.folder(name)
+        if keepdb or name.startswith(":memory:"):
+            return name
+        if os.path.exists(path):
+            if not autoclobber:
+                answer = input(
+                    f"Type 'yes' to delete the test database '{path}', or 'no' to "
+                    "cancel: "
+                )
+                if answer != "yes":
+                    self.log("Tests cancelled.")
+                    sys.exit(1)
+            discard(path)
+        return name
+
+    def get_test_db_clone_settings(self, suffix):
+        settings = super().get_test_db_clone_settings(suffix)
+        # Where temporary stores are is known to this process only.
+        source = self.connection.folder(self.connection.settings_dict["NAME"])
+        return {**settings, "NAME": f"{source}_{suffix}"}
+
+    def _clone_test_db(self, suffix, verbosity, keepdb=False):
+        target = self.get_test_db_clone_settings(suffix)["NAME"]
+        if keepdb and os.path.exists(target):
+            return
+        discard(target)
+        os.makedirs(target)
+        self.connection.ensure_connection()
+        self.connection.connection.lmdb.copy(target)
+
+    def _destroy_test_db(self, test_database_name, verbosity):
+        self.connection.close()
+        discard(self.connection.folder(test_database_name))
+
+    def test_db_signature(self):
+        name = self._get_test_db_name()
+        return (*super().test_db_signature()[:2], self.connection.alias, name)

@@ -1,0 +1,146 @@
+"""Keys whose bytes sort as the values they stand for: NULL first, then by value.
+
+A component begins with a byte that says whether it is NULL, and no component is the
+beginning of another, so components follow each other without more ado. In a
+descending component every byte is inverted.
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from struct import Struct
+from typing import Any
+
+from ..planner.local import fold
+
+NULL = b"\x01"
+PRESENT = b"\x02"
+# What a component of NULL begins with, ascending or descending.
+NULL_BYTES = (1, 254)
+PAST_PRESENT = b"\x03"
+INVERSION = bytes(255 - byte for byte in range(256))
+HASH_SIZE = 16
+
+_pack_unsigned = Struct(">BQ").pack
+_pack_double = Struct(">d").pack
+_unpack_bits = Struct(">Q").unpack
+SIGN = 1 << 63
+ALL_BITS = (1 << 64) - 1
+
+
+def encode_int(value: Any) -> bytes:
+    return _pack_unsigned(2, int(value) + SIGN)
+
+
+def encode_double(value: float) -> bytes:
+    """IEEE bits with the sign flipped, or all of them; NaN is no number: NULL."""
+    if value != value:
+        return NULL
+    (bits,) = _unpack_bits(_pack_double(value + 0.0))
+    return _pack_unsigned(2, bits ^ ALL_BITS if bits & SIGN else bits | SIGN)
+
+
+def encode_bytes(value: bytes) -> bytes:
+    return b"\x02%b\0" % value.replace(b"\0", b"\0\xff")
+
+
+def encode_text(value: str) -> bytes:
+    return encode_bytes(value.encode("utf-8", "surrogatepass"))
+
+
+def encode_fixed(value: bytes) -> bytes:
+    return PRESENT + value
+
+
+def encode_bool(value: Any) -> bytes:
+    return b"\x02\1" if value else b"\x02\0"
+
+
+EXPONENT_BIAS = 1 << 62
+
+
+def encode_decimal(value: Any) -> bytes:
+    """Sign, exponent, digits without zeros at the end: equal numbers, equal keys."""
+    number = value if isinstance(value, Decimal) else Decimal(value)
+    if number.is_nan():
+        return NULL
+    if not number:
+        return b"\x02\x80"
+    sign, digits, _ = number.as_tuple()
+    if number.is_infinite():
+        return b"\x02\x00" if sign else b"\x02\xff"
+    text = "".join(map(str, digits)).rstrip("0").encode()
+    magnitude = (number.adjusted() + EXPONENT_BIAS).to_bytes(8, "big") + text + b"\0"
+    return b"\x02\x01" + inverted(magnitude) if sign else b"\x02\xc0" + magnitude
+
+
+def encode_json(value: Any) -> bytes:
+    """By its text, as SQLite has it: good for uniqueness, not for order."""
+    return encode_text(json.dumps(value, default=repr))
+
+
+def encode_any(value: Any) -> bytes:
+    """Values of types that the toolkit does not know: equal only if alike."""
+    return encode_text(repr(value))
+
+
+ENCODERS: dict[str, Callable[[Any], bytes]] = {
+    "int": encode_int,
+    "long": encode_int,
+    "double": encode_double,
+    "bool": encode_bool,
+    "string": encode_text,
+    "date": encode_int,
+    "datetime": encode_int,
+    "time": encode_int,
+    "duration": encode_int,
+    "decimal": encode_decimal,
+    "uuid": encode_fixed,
+    "binary": encode_bytes,
+    "json": encode_json,
+}
+# What an index on an expression holds of a text.
+TRANSFORMS: dict[str, Callable[[str], str | None]] = {
+    "fold": fold,
+    "reverse": lambda text: text[::-1],
+    "lower": str.lower,
+    "upper": str.upper,
+}
+
+
+@lru_cache(maxsize=256)
+def component(
+    db_type: str, descending: bool = False, transform: str | None = None
+) -> Callable[[Any], bytes]:
+    """The function that encodes values of a column, None included."""
+    encode = ENCODERS.get(db_type, encode_any)
+    change = TRANSFORMS[transform] if transform else None
+
+    def ascending(value: Any) -> bytes:
+        if value is None:
+            return NULL
+        return encode(value if change is None else change(value))
+
+    if not descending:
+        return ascending
+    return lambda value: inverted(ascending(value))
+
+
+def inverted(key: bytes) -> bytes:
+    return key.translate(INVERSION)
+
+
+def following(key: bytes) -> bytes:
+    """The first key after all keys that begin with `key`."""
+    key = key.rstrip(b"\xff")
+    return key[:-1] + bytes([key[-1] + 1])
+
+
+def shortened(key: bytes, size: int) -> bytes:
+    """A key of at most `size` bytes: a long one's beginning and its hash."""
+    if len(key) <= size:
+        return key
+    digest = blake2b(key, digest_size=HASH_SIZE).digest()
+    return key[: size - HASH_SIZE] + digest

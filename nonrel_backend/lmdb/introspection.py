@@ -1,0 +1,43 @@
+"""What tables, columns and indexes a store has."""
+
+from django.db.backends.base.introspection import TableInfo
+from django.db.models import Index
+
+from ..cursor import Statement
+from ..introspection import NonrelDatabaseIntrospection, constraint
+from . import catalog
+
+
+class DatabaseIntrospection(NonrelDatabaseIntrospection):
+    def names(self) -> list[str]:
+        return self.connection.read(
+            lambda txn: [name for name, _ in catalog.entries(txn)]
+        )
+
+    def get_table_list(self, cursor):
+        names = self.names
+        if cursor is not None:
+            cursor.execute(Statement(self.names, lambda: "SELECT name of all tables"))
+            names = cursor.fetchall
+        return [TableInfo(name, "t") for name in names()]
+
+    def columns(self, table_name):
+        return self.connection.read(
+            lambda txn: self.connection.table(txn, table_name).entry["columns"]
+        )
+
+    def get_constraints(self, cursor, table_name):
+        table = self.connection.read(lambda txn: self.connection.table(txn, table_name))
+        pk = [column.name for column in table.pk]
+        found = {"PRIMARY": constraint(pk, primary_key=True, unique=True)}
+        for index in table.indexes:
+            found[index.name] = constraint(
+                index.columns,
+                unique=index.unique,
+                index=True,
+                orders=["DESC" if down else "ASC" for _, down, _ in index.parts],
+                type=Index.suffix,
+            )
+        for check in table.entry["checks"]:
+            found[check["name"]] = constraint(check["columns"], check=True)
+        return found

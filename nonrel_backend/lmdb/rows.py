@@ -1,0 +1,186 @@
+"""Writing rows: each together with its entries in the indexes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError
+
+from .catalog import (
+    ROW_KEY_SIZE,
+    Index,
+    Table,
+    counters,
+    mark_truncated,
+    set_counters,
+)
+from .encoding import following
+from .values import pack, unpack_row
+
+# (row's key, row)
+Found = tuple[bytes, list]
+
+
+def duplicate(table: Table, index: Index) -> IntegrityError:
+    columns = ", ".join(
+        f"{table.name}.{table.by_position[position].name}"
+        for position, _, _ in index.parts
+    )
+    return IntegrityError(f"UNIQUE constraint failed: {columns}")
+
+
+def insert(txn, table: Table, row: list) -> bytes:
+    """Store a new row; IntegrityError before anything is changed."""
+    row_key = table.row_key(row)
+    waiting = []
+    for index in table.indexes:
+        key = index.key(row, row_key)
+        if key is None:
+            continue
+        if index.unique and txn.get(key) is not None:
+            raise duplicate(table, index)
+        waiting.append((index, key))
+    if not txn.put(table.prefix + row_key, pack(row), overwrite=False):
+        raise duplicate(table, table.primary)
+    if len(row_key) == ROW_KEY_SIZE:
+        note_truncation(txn, table, table.primary, row)
+    for index, key in waiting:
+        txn.put(key, row_key)
+        if len(key) > ROW_KEY_SIZE:
+            note_truncation(txn, table, index, row)
+    return row_key
+
+
+def note_truncation(txn, table: Table, index: Index, row: list) -> None:
+    if not index.truncated:
+        limit = ROW_KEY_SIZE if index is table.primary else None
+        if index.truncates(row, limit):
+            mark_truncated(txn, table, index)
+
+
+def insert_new(txn, table: Table, rows: list[list], auto: int | None) -> list:
+    """Store new rows, those without the key at `auto` with the next; the keys."""
+    sequence, count = counters(txn, table)
+    keys = []
+    for row in rows:
+        if auto is not None:
+            if row[auto] is None:
+                sequence += 1
+                row[auto] = sequence
+            elif type(row[auto]) is int and row[auto] > sequence:
+                sequence = row[auto]
+            keys.append(row[auto])
+        insert(txn, table, row)
+    set_counters(txn, table, sequence, count + len(rows))
+    return keys
+
+
+def delete(txn, table: Table, found: Iterable[Found]) -> int:
+    deleted = 0
+    for row_key, row in found:
+        if not txn.delete(table.prefix + row_key):
+            continue
+        deleted += 1
+        for index in table.indexes:
+            key = index.key(row, row_key)
+            if key is not None:
+                txn.delete(key)
+    if deleted:
+        sequence, count = counters(txn, table)
+        set_counters(txn, table, sequence, count - deleted)
+    return deleted
+
+
+def replace(txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
+    """Store [(row's key, old row, new row)]; the entries of all old rows go before
+    those of the new ones come, so that rows may swap unique values.
+    """
+    plans = []
+    for row_key, old, new in changes:
+        changed = {at for at, value in enumerate(new) if differs(old[at], value)}
+        if not changed:
+            continue
+        new_key = row_key
+        if changed & table.primary.positions:
+            new_key = table.row_key(new)
+        moved = new_key != row_key
+        if moved:
+            txn.delete(table.prefix + row_key)
+        waiting = []
+        for index in table.indexes:
+            if not moved and not changed & index.positions:
+                continue
+            old_entry, entry = index.key(old, row_key), index.key(new, new_key)
+            if old_entry is not None and (moved or old_entry != entry):
+                txn.delete(old_entry)
+            elif old_entry == entry:
+                continue
+            if entry is not None:
+                waiting.append((index, entry))
+        plans.append((new_key, new, moved, waiting))
+    for new_key, new, moved, waiting in plans:
+        if not txn.put(table.prefix + new_key, pack(new), overwrite=not moved):
+            raise duplicate(table, table.primary)
+        if moved:
+            note_truncation(txn, table, table.primary, new)
+        for index, entry in waiting:
+            if not txn.put(entry, new_key, overwrite=not index.unique):
+                raise duplicate(table, index)
+            if len(entry) > ROW_KEY_SIZE:
+                note_truncation(txn, table, index, new)
+    return len(changes)
+
+
+def differs(old: Any, new: Any) -> bool:
+    return old is not new and (old != new or type(old) is not type(new))
+
+
+def all_rows(txn, table: Table) -> Iterable[Found]:
+    """Every row, by key."""
+    cursor = txn.cursor()
+    end = following(table.prefix)
+    if not cursor.set_range(table.prefix):
+        return
+    for key, data in cursor.iternext():
+        if key >= end:
+            return
+        yield key[4:], unpack_row(data, table.width)
+
+
+def build_index(txn, table: Table, index: Index) -> None:
+    """Make the entries of all rows; IntegrityError for a duplicate."""
+    for row_key, row in list_rows(txn, table):
+        key = index.key(row, row_key)
+        if key is None:
+            continue
+        if not txn.put(key, row_key, overwrite=not index.unique):
+            raise duplicate(table, index)
+        note_truncation(txn, table, index, row)
+
+
+def list_rows(txn, table: Table) -> Iterable[Found]:
+    """As all_rows(), in batches that bear writing meanwhile."""
+    start, end = table.prefix, following(table.prefix)
+    while True:
+        batch = []
+        cursor = txn.cursor()
+        if cursor.set_range(start):
+            for key, data in cursor.iternext():
+                if key >= end:
+                    break
+                batch.append((key[4:], unpack_row(data, table.width)))
+                if len(batch) == 1000:
+                    break
+        if not batch:
+            return
+        yield from batch
+        start = table.prefix + batch[-1][0] + b"\0"
+
+
+def get(txn, table: Table, row_key: bytes) -> list:
+    data = txn.get(table.prefix + row_key)
+    if data is None:
+        raise DatabaseError(
+            f"The store is damaged: an index of {table.name} names a row that is "
+            "not there. `manage.py nonrel_check --fix` rebuilds the indexes."
+        )
+    return unpack_row(data, table.width)

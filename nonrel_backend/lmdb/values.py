@@ -1,0 +1,268 @@
+"""What Django's values are in the store, and back; rows as bytes, and back."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import msgpack
+from django.db import DatabaseError, DataError
+from django.utils.duration import duration_microseconds
+
+from ..query import Json
+
+INT64 = range(-(2**63), 2**63)
+EPOCH = datetime(1970, 1, 1)
+MICROSECOND = timedelta(microseconds=1)
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class JsonNull:
+    """JSON's null as the whole value of a column, where None is SQL's NULL."""
+
+    def __repr__(self) -> str:
+        return "null"
+
+
+JSON_NULL = JsonNull()
+
+
+# --- values ---
+
+
+def to_int(value: Any) -> int:
+    number = value if type(value) is int else int(value)
+    if number not in INT64:
+        raise DataError(
+            f"{number} is too large: integer columns have 64 bits. "
+            "Use a DecimalField or a CharField for it."
+        )
+    return number
+
+
+def to_string(value: Any) -> str:
+    text = value if type(value) is str else str(value)
+    if not text.isascii() and SURROGATES.search(text):
+        raise DataError(f"{text!r} holds a lone surrogate, which no UTF-8 can hold.")
+    return text
+
+
+def to_decimal(value: Any) -> str:
+    try:
+        return str(value if isinstance(value, Decimal) else Decimal(str(value)))
+    except InvalidOperation as error:
+        raise DataError(f"{value!r} is no decimal number.") from error
+
+
+def to_date(value: date) -> int:
+    return value.toordinal()
+
+
+def to_datetime(value: Any) -> int:
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    elif value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return (value - EPOCH) // MICROSECOND
+
+
+def to_time(value: Any) -> int:
+    if not isinstance(value, time):
+        value = time.fromisoformat(str(value))
+    minutes = value.hour * 60 + value.minute
+    return (minutes * 60 + value.second) * 1_000_000 + value.microsecond
+
+
+def to_uuid(value: Any) -> bytes:
+    return (value if isinstance(value, UUID) else UUID(str(value))).bytes
+
+
+def to_json(value: Any) -> Any:
+    if isinstance(value, Json):
+        value = value.value
+    return JSON_NULL if value is None else json_value(value)
+
+
+JSON_PLAIN = (type(None), bool, float, str, int)
+
+
+def json_value(value: Any) -> Any:
+    """A value that `json.dumps` would take; TypeError for any other."""
+    if type(value) in JSON_PLAIN:
+        return value
+    if isinstance(value, dict):
+        return {json_key(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+JSON_KEYS = {True: "true", False: "false", None: "null"}
+
+
+def json_key(key: Any) -> str:
+    if type(key) is str:
+        return key
+    if isinstance(key, bool) or key is None:
+        return JSON_KEYS[key]
+    if not isinstance(key, (str, int, float)):
+        raise TypeError(
+            f"keys must be str, int, float, bool or None, not {type(key).__name__}"
+        )
+    return str(key)
+
+
+def from_datetime(value: int) -> datetime:
+    return EPOCH + timedelta(microseconds=value)
+
+
+def from_time(value: int) -> time:
+    seconds, microseconds = divmod(value, 1_000_000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return time(hours, minutes, seconds, microseconds)
+
+
+def from_json(value: Any) -> Any:
+    return None if value is JSON_NULL else value
+
+
+TO_STORED: dict[str, Callable[[Any], Any]] = {
+    "int": to_int,
+    "long": to_int,
+    "double": float,
+    "bool": bool,
+    "string": to_string,
+    "date": to_date,
+    "datetime": to_datetime,
+    "time": to_time,
+    "duration": lambda value: to_int(duration_microseconds(value)),
+    "decimal": to_decimal,
+    "uuid": to_uuid,
+    "binary": bytes,
+    "json": to_json,
+}
+# Types that are stored as Django wants them have no entry.
+FROM_STORED: dict[str, Callable[[Any], Any]] = {
+    "date": date.fromordinal,
+    "datetime": from_datetime,
+    "time": from_time,
+    "duration": lambda value: timedelta(microseconds=value),
+    "decimal": Decimal,
+    "uuid": lambda value: UUID(bytes=value),
+    "json": from_json,
+}
+BAD_VALUE = (TypeError, ValueError, OverflowError, ArithmeticError)
+
+
+def to_stored(db_type: str | None, value: Any) -> Any:
+    """A Python value as `db_type` is stored; DataError when it cannot be."""
+    convert = TO_STORED.get(db_type or "")
+    if convert is None or (value is None and db_type != "json"):
+        return value
+    return convert(value)
+
+
+def from_stored(db_type: str | None, value: Any) -> Any:
+    """A stored value, not None, as Django's Python value."""
+    convert = FROM_STORED.get(db_type or "")
+    return value if convert is None else checked(convert, db_type)(value)
+
+
+def checked(convert: Callable[[Any], Any], db_type: str | None):
+    """The converter, with DatabaseError for a value that it cannot have written."""
+
+    def converted(value: Any) -> Any:
+        try:
+            return convert(value)
+        except BAD_VALUE as error:
+            raise DatabaseError(
+                f"The store is damaged: {value!r} is no {db_type}."
+            ) from error
+
+    return converted
+
+
+# --- rows ---
+
+EXTENSIONS: dict[int, tuple[type, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
+    0: (JsonNull, lambda value: b"", lambda data: JSON_NULL),
+    1: (int, lambda value: str(value).encode(), int),
+    2: (
+        Decimal,
+        lambda value: str(value).encode(),
+        lambda data: Decimal(data.decode()),
+    ),
+    3: (
+        datetime,
+        lambda value: value.isoformat().encode(),
+        lambda data: datetime.fromisoformat(data.decode()),
+    ),
+    4: (
+        date,
+        lambda value: value.isoformat().encode(),
+        lambda data: date.fromisoformat(data.decode()),
+    ),
+    5: (
+        time,
+        lambda value: value.isoformat().encode(),
+        lambda data: time.fromisoformat(data.decode()),
+    ),
+    6: (
+        timedelta,
+        lambda value: str(duration_microseconds(value)).encode(),
+        lambda data: timedelta(microseconds=int(data)),
+    ),
+    7: (UUID, attrgetter("bytes"), lambda data: UUID(bytes=data)),
+}
+CODES = {kind: code for code, (kind, _, _) in EXTENSIONS.items()}
+
+
+def extended(value: Any) -> msgpack.ExtType:
+    for kind in type(value).__mro__:
+        code = CODES.get(kind)
+        if code is not None:
+            return msgpack.ExtType(code, EXTENSIONS[code][1](value))
+    raise DataError(f"{value!r} of {type(value).__name__} cannot be stored.")
+
+
+def restored(code: int, data: bytes) -> Any:
+    if code not in EXTENSIONS:
+        raise ValueError(f"unknown extension {code}")
+    return EXTENSIONS[code][2](bytes(data))
+
+
+def pack(value: Any) -> bytes:
+    try:
+        return msgpack.packb(value, default=extended, unicode_errors="surrogatepass")
+    except ValueError as error:  # too deep, or past 4 GB
+        raise DataError(f"This value cannot be stored: {error}") from error
+
+
+def unpack(data: bytes) -> Any:
+    """What `pack` made; DatabaseError for bytes that it did not make."""
+    try:
+        return msgpack.unpackb(
+            data,
+            strict_map_key=False,
+            ext_hook=restored,
+            unicode_errors="surrogatepass",
+        )
+    except (*BAD_VALUE, msgpack.UnpackException, RecursionError) as error:
+        raise DatabaseError(f"The store is damaged: {error or 'no value'}") from error
+
+
+def unpack_row(data: bytes, width: int) -> list:
+    """A row's values by position; columns added since are NULL."""
+    row = unpack(data)
+    if type(row) is not list:
+        raise DatabaseError("The store is damaged: a row is no list.")
+    if len(row) < width:
+        row += [None] * (width - len(row))
+    return row
