@@ -133,6 +133,12 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         # Foreign keys are never checked by the store: nothing to switch off.
         return True
 
+    def kept_checks(self, table: str) -> list[dict[str, Any]] | None:
+        """The table's check constraints, where the store itself keeps their "name",
+        "columns" and "sql"; None where it does not, and the model's are applied.
+        """
+        return None
+
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
         """`work()` in a block that is undone as a whole, where transactions are."""
         with transaction.atomic(using=self.alias, savepoint=False):

@@ -198,6 +198,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             sql, params = self.local_sql()
         except EmptyResultSet:
             return plan.text()
+        if self.query.select_for_update and self.store.features.has_select_for_update:
+            sql = f"{sql} {self.store.ops.for_update_sql()}"
         prefix = ""
         if self.query.explain_info:
             prefix = self.store.ops.explain_query_prefix() + " "

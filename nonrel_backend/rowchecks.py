@@ -31,9 +31,20 @@ class RowChecks:
         return [each for each in self.meta.local_concrete_fields if each.generated]
 
     @cached_property
-    def constraints(self) -> list[CheckConstraint]:
+    def constraints(self) -> list[tuple[str, str, tuple]]:
+        """(name, SQL, parameters) of the table's check constraints."""
+        kept = self.store.kept_checks(self.meta.db_table)
+        if kept is not None:
+            columns = {field.column for field in self.meta.local_concrete_fields}
+            return [
+                (check["name"], check["sql"], ())
+                for check in kept
+                if columns.issuperset(check["columns"])
+            ]
         return [
-            each for each in self.meta.constraints if isinstance(each, CheckConstraint)
+            (each.name, *check_sql(self.store, self.meta.model, each.condition))
+            for each in self.meta.constraints
+            if isinstance(each, CheckConstraint)
         ]
 
     def needed(self, values: dict, by_key: list | None = None) -> bool:
@@ -129,7 +140,7 @@ class RowChecks:
         table = engine.table(self.meta)
         zone = self.store.timezone
         compiled = [field.generated_sql(engine.wrapper) for field in self.generated]
-        compiled += [self.check_sql(each) for each in self.constraints]
+        compiled += [(text, values) for _, text, values in self.constraints]
         sql = "SELECT {} FROM {} ORDER BY rowid".format(
             ", ".join(f"({text})" for text, _ in compiled), engine.quote(table.name)
         )
@@ -152,18 +163,11 @@ class RowChecks:
         for row, values in zip(rows, found, strict=True):
             for field, value in zip(self.generated, values, strict=False):
                 row[field] = self.python_value(field, value)
-            for constraint, value in zip(
+            for (name, *_), value in zip(
                 self.constraints, values[len(self.generated) :], strict=True
             ):
                 if value is not None and not value:
-                    raise IntegrityError(f"CHECK constraint failed: {constraint.name}")
-
-    def check_sql(self, constraint: CheckConstraint) -> tuple[str, tuple]:
-        query = Query(self.meta.model, alias_cols=False)
-        where = query.build_where(constraint.condition)
-        wrapper = self.store.local_engine.wrapper
-        compiler = query.get_compiler(connection=wrapper)
-        return where.as_sql(compiler, wrapper)
+                    raise IntegrityError(f"CHECK constraint failed: {name}")
 
     def python_value(self, field, value: Any) -> Any:
         wrapper = self.store.local_engine.wrapper
@@ -174,6 +178,16 @@ class RowChecks:
         ]:
             value = converter(value, expression, wrapper)
         return field.get_db_prep_save(value, self.store)
+
+
+def check_sql(store, model, condition) -> tuple[str, tuple]:
+    """A condition on one row as SQL for the local engine, and its parameters."""
+    query = Query(model, alias_cols=False)
+    where = query.build_where(condition)
+    wrapper = store.local_engine.wrapper
+    compiler = query.get_compiler(connection=wrapper)
+    sql, params = where.as_sql(compiler, wrapper)
+    return sql, tuple(params)
 
 
 def is_positive(field) -> bool:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, NotSupportedError, ProgrammingError
+from django.db import IntegrityError, ProgrammingError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
+
+from .cursor import Statement
+from .description import describe
+from .rowchecks import check_sql
 
 logger = logging.getLogger("django.db.backends.schema")
 # Django's own text for a table, as its tests and some projects execute it.
@@ -72,8 +76,10 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         """{name: (columns, whether unique)}, but for the primary key's."""
         raise NotImplementedError
 
-    def keep_check(self, table: str, name: str, columns: list[str]) -> None:
-        """Remember a check constraint, which the toolkit applies at every write."""
+    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+        """Remember a check constraint (see `kept_checks` of the connection), which the
+        toolkit applies at every write.
+        """
         raise NotImplementedError
 
     def drop_check(self, table: str, name: str) -> None:
@@ -86,23 +92,31 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
 
     def execute(self, sql, params=()):
         if not isinstance(sql, Command):
-            self.execute_text(str(sql))
+            self.execute_text(str(sql), params)
             return None
         if self.collect_sql:
             self.collected_sql.append(str(sql))
             return None
         logger.debug("%s", sql, extra={"params": params, "sql": str(sql)})
-        return sql.work()
+        with self.connection.cursor() as cursor:
+            cursor.execute(Statement(sql.work, lambda: str(sql)))
+            return getattr(cursor, "cursor", cursor).result
 
-    def execute_text(self, sql: str) -> None:
-        """Run SQL: the one kind that any store can carry out is DROP TABLE."""
+    def execute_text(self, sql: str, params=None) -> None:
+        """Run SQL: what the cursor can, and DROP TABLE of any table."""
+        if self.collect_sql:
+            ending = "" if not sql or sql.rstrip().endswith(";") else ";"
+            self.collected_sql.append(sql + ending)
+            return
         dropped = DROP_TABLE.fullmatch(sql)
-        if not dropped:
-            raise NotSupportedError(
-                f"{self.connection.display_name} cannot run the SQL {sql[:80]!r} of a "
-                "migration. Use RunPython, or the schema editor's own methods."
-            )
-        self.do(sql, self.drop_table, dropped["table"])
+        if dropped:
+            self.do(sql, self.drop_table, dropped["table"])
+            return
+        logger.debug(
+            "%s; (params %r)", sql, params, extra={"params": params, "sql": sql}
+        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, params)
 
     # --- tables ---
 
@@ -194,6 +208,10 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         (value,) = insert.computed([field._db_default_expression])
         return field.get_db_prep_save(value, self.connection)
 
+    def described(self, field) -> dict[str, Any]:
+        """What the store keeps of a column."""
+        return describe(field, self.connection)
+
     def effective_default(self, field):
         return field.get_db_prep_save(self._effective_default(field), self.connection)
 
@@ -232,15 +250,16 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         value = None
         if old_field.null and not new_field.null:
             value = self.backfill_value(new_field)
-        self.do(
-            f'ALTER TABLE "{table}" ALTER COLUMN "{old_field.column}" '
-            f'"{new_field.column}" {new_type}',
-            self.change_column,
-            model,
-            old_field,
-            new_field,
-            value,
-        )
+        if self.described(old_field) != self.described(new_field):
+            self.do(
+                f'ALTER TABLE "{table}" ALTER COLUMN "{old_field.column}" '
+                f'"{new_field.column}" {new_type}',
+                self.change_column,
+                model,
+                old_field,
+                new_field,
+                value,
+            )
         self.create_field_index(model, new_field)
         self.alter_referencing(old_field, new_field, old_type, new_type)
 
@@ -248,8 +267,11 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         """Convert foreign keys along with the key they refer to."""
         if old_type == new_type or not (old_field.primary_key or old_field.unique):
             return
-        for relation in new_field.model._meta.related_objects:
-            if relation.many_to_many or relation.field.target_field is not new_field:
+        self.convert_references(old_field, new_field, new_field, new_type)
+
+    def convert_references(self, old_field, new_field, target, new_type) -> None:
+        for relation in target.model._meta.related_objects:
+            if relation.many_to_many or relation.field.target_field is not target:
                 continue
             other = relation.related_model
             if other._meta.proxy or not other._meta.managed:
@@ -263,6 +285,8 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
                 old_field,
                 new_field,
             )
+            if relation.field.unique:  # to which others may refer in their turn
+                self.convert_references(old_field, new_field, relation.field, new_type)
 
     def change_type(self, model, column: str, old_field, new_field) -> None:
         """Convert a column that refers to `old_field` to the type of `new_field`."""
@@ -286,7 +310,7 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
             self.index_fields(model, name, [field], unique=field.unique)
 
     def field_index_name(self, table: str, field) -> str:
-        suffix = "_uniq" if field.unique else ""
+        suffix = "_key" if field.unique else ""
         return self._create_index_name(table, [field.column], suffix)
 
     def drop_field_indexes(self, table: str, field) -> None:
@@ -370,8 +394,8 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         self.remove(table, found[0])
 
     def index_parts(self, model, index) -> list[tuple[str, bool, str | None]] | None:
-        """[(column, descending, transform)] of an Index, None for expressions that
-        the store cannot index.
+        """[(column, descending, None)] of an Index; None where it is on expressions,
+        which a backend may know more of.
         """
         if index.expressions:
             return None
@@ -409,10 +433,8 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         )
 
     def add_check(self, model, constraint) -> None:
-        names = {
-            str(name).split("__")[0]
-            for name in constraint.condition.referenced_base_fields
-        }
+        referenced = getattr(constraint.condition, "referenced_base_fields", ())
+        names = {str(name).split("__")[0] for name in referenced}
         columns = [
             field.column
             for field in model._meta.local_concrete_fields
@@ -431,7 +453,15 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         rows = model._base_manager.using(self.connection.alias)
         if rows.exists() and rows.exclude(constraint.condition).exists():
             raise IntegrityError(f"CHECK constraint failed: {constraint.name}")
-        self.keep_check(model._meta.db_table, constraint.name, columns)
+        sql = check_sql(self.connection, model, constraint.condition)
+        self.keep_check(
+            model._meta.db_table,
+            {
+                "name": constraint.name,
+                "columns": columns,
+                "sql": self.connection.local_engine.written_in(*sql),
+            },
+        )
 
     def remove_constraint(self, model, constraint):
         table = model._meta.db_table

@@ -8,6 +8,7 @@ from typing import Any
 import lmdb
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
+from django.db.backends.utils import debug_transaction
 
 from ..base import NonrelDatabaseWrapper
 from ..cursor import Statement
@@ -39,7 +40,7 @@ def disconnect_after_fork() -> None:
     """A forked child connects anew; its parent's transactions stay its parent's."""
     for wrapper in list(_connected):
         if wrapper.connection is not None:
-            _inherited.append(wrapper.transaction)
+            _inherited.append(wrapper.connection)
             wrapper.connection = None
             wrapper.in_atomic_block = False
 
@@ -66,7 +67,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
-    transaction: Transaction
+    connection: Transaction | None
 
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict
@@ -104,7 +105,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def timeout(self) -> float:
         return float(self.settings_dict["OPTIONS"].get("timeout", TIMEOUT))
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Environment:
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Transaction:
         path = conn_params["path"]
         try:
             found = environment(**conn_params)
@@ -112,27 +113,38 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             raise OperationalError(
                 f"The store in {path} cannot be opened: {error}"
             ) from error
-        self.transaction = Transaction(self, found)
         _connected.add(self)
-        return found
+        return Transaction(found, self.timeout)
+
+    @property
+    def transaction(self) -> Transaction:
+        """What is open now; connects when needed."""
+        self.ensure_connection()
+        return self.connection  # type: ignore[return-value]
+
+    @property
+    def environment(self) -> Environment:
+        return self.transaction.environment
 
     def translate_error(self, error: BaseException) -> Exception | None:
         if isinstance(error, lmdb.MapFullError) and self.connection is not None:
-            self.connection.full = True
+            self.connection.environment.full = True
         return translate(error)
 
     def get_database_version(self) -> tuple[int, ...]:
         return lmdb.version()
 
+    def kept_checks(self, table: str) -> list[dict[str, Any]]:
+        return self.read(lambda txn: self.table(txn, table).entry["checks"])
+
     # --- reading and writing ---
 
     def table(self, txn, name: str) -> Table:
         """A table as the transaction sees it; ProgrammingError for none."""
-        return self.connection.catalog.table(txn, name)
+        return self.environment.catalog.table(txn, name)
 
     def read(self, work: Callable[[Any], Any]) -> Any:
         """`work(txn)` on what may be read now."""
-        self.ensure_connection()
         with translated_errors(self), self.transaction.reading() as now:
             return work(now())
 
@@ -140,7 +152,6 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         """`work(txn)` as one statement, all of it or nothing; again in a larger map
         where it was too small and nothing else is lost by it.
         """
-        self.ensure_connection()
         with translated_errors(self):
             alone = not self.transaction.levels
             try:
@@ -150,7 +161,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
                 if not alone:
                     raise
             while True:
-                self.connection.full = True
+                self.environment.full = True
                 try:
                     with self.transaction.writing() as txn:
                         return work(txn)
@@ -167,13 +178,14 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             self.transaction.set_autocommit(autocommit)
 
     def _commit(self) -> None:
-        with translated_errors(self):
-            self.transaction.commit()
+        if self.connection is not None:
+            with debug_transaction(self, "COMMIT"), translated_errors(self):
+                self.connection.commit()
 
     def _rollback(self) -> None:
         if self.connection is not None:
-            with translated_errors(self):
-                self.transaction.rollback()
+            with debug_transaction(self, "ROLLBACK"), translated_errors(self):
+                self.connection.rollback()
 
     def _savepoint(self, sid: str) -> None:
         self.logged(f"SAVEPOINT {sid}", self.transaction.savepoint, sid)
@@ -197,4 +209,4 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def _close(self) -> None:
         # The environment is the process's, shared with other threads: it stays open.
         if self.connection is not None:
-            self.transaction.abort_to(0)
+            self.connection.abort_to(0)

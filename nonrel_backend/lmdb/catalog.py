@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import DatabaseError, ProgrammingError
 
-from . import predicates
+from . import expressions, predicates
 from .encoding import NULL_BYTES, component, following, shortened
 from .values import pack, unpack
 
@@ -26,6 +26,10 @@ TOKENS_REMEMBERED = 8
 ROW_KEY_SIZE = 160
 PAYLOAD_SIZE = 511 - 4 - ROW_KEY_SIZE
 NAME_SIZE = 400
+# What of a row an expression is of: row[WHOLE].
+WHOLE = slice(None)
+# The name of a key's column that was removed, until another column is the key.
+REMOVED_KEY = "\0removed"
 
 _tree = Struct(">I").pack
 _counters = Struct(">qq")
@@ -44,31 +48,48 @@ class Index:
         self.prefix = _tree(entry["id"])
         self.unique: bool = entry["unique"]
         self.truncated: bool = entry.get("truncated", False)
-        # [(position, descending, transform)]
-        self.parts: list[tuple[int, bool, str | None]] = [
+        # [(position, descending, transform or what an expression is)]
+        self.parts: list[tuple[int, bool, Any]] = [
             (position, bool(descending), transform)
             for position, descending, transform in entry["parts"]
         ]
-        self.positions = {position for position, _, _ in self.parts}
-        self.columns = [table.by_position[at].name for at, _, _ in self.parts]
-        self.encoders = [
-            (
-                position,
-                component(table.by_position[position].db_type, descending, transform),
-            )
-            for position, descending, transform in self.parts
-        ]
-        self.condition: Any = None
+        # Columns on which the entries depend.
+        self.positions: set[int] = set()
+        # Names of the columns, None for what is not one of them itself.
+        self.columns: list[str | None] = []
+        # [(what of a row is encoded, how)]
+        self.encoders: list[tuple[Any, Callable[[Any], bytes]]] = []
+        for part in self.parts:
+            self.add_part(table, *part)
         self.conditions: list = []
         self.applies: Callable[[list], bool] | None = None
         if entry.get("condition") is not None:
-            self.condition = predicates.loaded(entry["condition"])
-            self.conditions = predicates.conjuncts(self.condition)
-            tests = predicates.prepare(self.condition)
-            self.applies = predicates.bind(tests, table.position)
-            self.positions |= {
-                table.position(name) for name in predicates.columns(tests)
-            }
+            self.add_condition(table, entry["condition"])
+
+    def add_part(self, table: "Table", position: int, descending: bool, what) -> None:
+        if isinstance(what, dict):
+            evaluate = table.evaluator(what, self.positions)
+            collate = expressions.COLLATIONS[what.get("collation") or "binary"]
+            encode = component("", descending)
+            self.encoders.append((WHOLE, lambda row: encode(collate(evaluate(row)))))
+            self.columns.append(None)
+            return
+        column = table.by_position[position]
+        self.positions.add(position)
+        self.columns.append(None if what else column.name)
+        self.encoders.append((position, component(column.db_type, descending, what)))
+
+    def add_condition(self, table: "Table", entry: Any) -> None:
+        if isinstance(entry, dict):
+            evaluate = table.evaluator(entry, self.positions)
+            self.applies = lambda row: bool(evaluate(row))
+            self.conditions = [entry]  # which is no condition of any query
+            return
+        condition = predicates.loaded(entry)
+        self.conditions = predicates.conjuncts(condition)
+        tests = predicates.prepare(condition)
+        self.applies = predicates.bind(tests, table.position)
+        self.positions |= {table.position(name) for name in predicates.columns(tests)}
 
     def key(self, row: list, row_key: bytes) -> bytes | None:
         """The key of the row's entry, None where a partial index leaves it out."""
@@ -106,6 +127,9 @@ class Table:
         self.width: int = entry["width"]
         self.columns = {each["name"]: Column(each) for each in entry["columns"]}
         self.by_position = {each.position: each for each in self.columns.values()}
+        self.with_defaults = {
+            each["name"] for each in entry["columns"] if each.get("default")
+        }
         self.pk = [each for each in self.columns.values() if each.entry["pk"]]
         self.primary = Index(
             self,
@@ -126,6 +150,14 @@ class Table:
                 f"no such column: {self.name}.{column} (run makemigrations and migrate)"
             )
         return found.position
+
+    def evaluator(self, what: dict[str, Any], positions: set[int]):
+        """The function of a row for an expression; its columns go to `positions`."""
+        columns = [self.columns[name] for name in what["columns"]]
+        positions |= {column.position for column in columns}
+        return expressions.evaluator(
+            what["sql"], [(each.name, each.position, each.db_type) for each in columns]
+        )
 
     def row_key(self, row: list) -> bytes:
         encoders = self.primary.encoders

@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, NotSupportedError, OperationalError
+from django.db import IntegrityError, NotSupportedError, OperationalError, models
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Col, CombinedExpression, Value
 
@@ -58,9 +58,7 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
-        connection = self.connection
-        connection.ensure_connection()
-        with connection.transaction.reading() as now:
+        with self.connection.transaction.reading() as now:
             table, scan, ordering = self.scan(now(), high_mark)
             document = self.document(table)
             yield from map(document, scan.rows(now, ordering, low_mark, high_mark))
@@ -102,7 +100,6 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def count(self, limit=None):
-        self.connection.ensure_connection()
         with self.connection.transaction.reading() as now:
             txn = now()
             if not self.tests and limit is None:
@@ -111,7 +108,6 @@ class BackendQuery(NonrelQuery):
             return scan.count(now, limit)
 
     def lock(self):
-        self.connection.ensure_connection()
         self.connection.transaction.lock()
 
     # --- writing ---
@@ -239,8 +235,12 @@ def described(test) -> str:
     if isinstance(test, Tests):
         return f"({f' {test.connector.lower()} '.join(map(described, test.children))})"
     prefix = "not " if test.negated else ""
-    value = test.other if test.other is not None else repr(test.leaf.value)
+    value = test.other if test.other is not None else shown(test.leaf.value)
     return f"{prefix}{test.column} {test.lookup_type} {value}"
+
+
+def shown(value: Any) -> str:
+    return f"{len(value)} values" if isinstance(value, list) else repr(value)
 
 
 class SQLCompiler(NonrelCompiler):
@@ -273,15 +273,39 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
     @safe_call
     def insert_many(self, rows, return_ids):
-        meta = self.query.get_meta()
+        meta = self.query.get_meta().concrete_model._meta
 
         def work(txn):
             table = self.store.table(txn, meta.db_table)
-            return writing.insert_new(
-                txn, table, listed(table, rows), self.auto_position(meta, table)
-            )
+            auto = self.auto_position(meta, table)
+            return writing.insert_new(txn, table, self.listed(table, rows), auto)
 
         return self.store.write(work, nested=len(rows) > 1)
+
+    def listed(self, table: Table, rows: list[dict[str, Any]]) -> list[list]:
+        """{column: stored value} as rows by position; columns that the model does not
+        know have their defaults.
+        """
+        start = [None] * table.width
+        unknown = table.with_defaults.difference(
+            field.column for field in self.query.get_meta().local_concrete_fields
+        )
+        for column in unknown:
+            start[table.position(column)] = self.default(table.columns[column])
+        found = []
+        for values in rows:
+            row = start.copy()
+            for column, value in values.items():
+                row[table.position(column)] = value
+            found.append(row)
+        return found
+
+    def default(self, column) -> Any:
+        engine = self.store.local_engine
+        _, ((value,),) = engine.select(f"SELECT {column.entry['default']}", ())
+        field = getattr(models, column.entry["internal_type"])()
+        value = field.get_db_prep_save(engine.from_local(field, value), self.store)
+        return to_stored(column.db_type, value)
 
     def auto_position(self, meta, table: Table) -> int | None:
         auto = meta.auto_field
@@ -298,7 +322,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             if on_conflict == OnConflict.UPDATE:
                 index = conflict_index(table, target, unique_columns)
             keys = []
-            for row in listed(table, rows):
+            for row in self.listed(table, rows):
                 if on_conflict == OnConflict.UPDATE:
                     found = existing(txn, table, index, row)
                     if found is not None:
@@ -320,23 +344,10 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         return self.store.write(work)
 
 
-def listed(table: Table, rows: list[dict[str, Any]]) -> list[list]:
-    """{column: stored value} as rows by position."""
-    found = []
-    for values in rows:
-        row = [None] * table.width
-        for column, value in values.items():
-            row[table.position(column)] = value
-        found.append(row)
-    return found
-
-
 def conflict_index(table: Table, target: list[int], columns: list[str]):
     for index in (table.primary, *table.indexes):
-        if index.unique and index.condition is None:
-            if index.positions == set(target) and not any(
-                transform for _, _, transform in index.parts
-            ):
+        if index.unique and not index.conditions and None not in index.columns:
+            if index.positions == set(target):
                 return index
     raise OperationalError(
         f"{table.name} has no unique index on {', '.join(columns)}: "

@@ -42,8 +42,7 @@ class DatabaseCreation(NonrelDatabaseCreation):
             return
         discard(target)
         os.makedirs(target)
-        self.connection.ensure_connection()
-        self.connection.connection.lmdb.copy(target)
+        self.connection.environment.lmdb.copy(target)
 
     def _destroy_test_db(self, test_database_name, verbosity):
         self.connection.close()

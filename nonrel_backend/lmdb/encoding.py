@@ -82,8 +82,12 @@ def encode_json(value: Any) -> bytes:
 
 
 def encode_any(value: Any) -> bytes:
-    """Values of types that the toolkit does not know: equal only if alike."""
-    return encode_text(repr(value))
+    """A value by its own type: numbers, then texts, then bytes."""
+    if isinstance(value, (int, float, Decimal)):
+        return b"\x02\x01" + encode_decimal(Decimal(value))[1:]
+    if isinstance(value, bytes):
+        return b"\x02\x03" + encode_bytes(value)[1:]
+    return b"\x02\x02" + encode_text(value if type(value) is str else repr(value))[1:]
 
 
 ENCODERS: dict[str, Callable[[Any], bytes]] = {

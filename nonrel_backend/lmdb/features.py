@@ -14,8 +14,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     supports_select_for_update_with_limit = True
     supports_index_on_text_field = True
     supports_partial_indexes = True
-    supports_expression_indexes = False
-    supports_functions_in_partial_indexes = False
+    supports_virtual_generated_columns = True
     can_rename_index = True
     allows_auto_pk_0 = True
     prohibits_null_characters_in_text_exception = None

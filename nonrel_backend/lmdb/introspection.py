@@ -5,6 +5,7 @@ from django.db.models import Index
 
 from ..cursor import Statement
 from ..introspection import NonrelDatabaseIntrospection, constraint
+from ..rowchecks import POSITIVE
 from . import catalog
 
 
@@ -22,14 +23,27 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         return [TableInfo(name, "t") for name in names()]
 
     def columns(self, table_name):
-        return self.connection.read(
-            lambda txn: self.connection.table(txn, table_name).entry["columns"]
-        )
+        table = self.connection.read(lambda txn: self.connection.table(txn, table_name))
+        return [
+            column
+            for column in table.entry["columns"]
+            if column["name"] != catalog.REMOVED_KEY
+        ]
 
     def get_constraints(self, cursor, table_name):
         table = self.connection.read(lambda txn: self.connection.table(txn, table_name))
         pk = [column.name for column in table.pk]
-        found = {"PRIMARY": constraint(pk, primary_key=True, unique=True)}
+        found = {}
+        if pk != [catalog.REMOVED_KEY]:
+            found["PRIMARY"] = constraint(pk, primary_key=True, unique=True)
+        for column in self.columns(table_name):
+            name = column["name"]
+            if column.get("references"):
+                found[f"{table_name}_{name}_fk"] = constraint(
+                    [name], foreign_key=tuple(column["references"])
+                )
+            if column["internal_type"] in POSITIVE:
+                found[f"{table_name}_{name}_check"] = constraint([name], check=True)
         for index in table.indexes:
             found[index.name] = constraint(
                 index.columns,

@@ -1,7 +1,7 @@
 """Names, limits and flushing on LMDB."""
 
 from ..operations import NonrelDatabaseOperations
-from .catalog import NAME_SIZE, clear_tree, counters, set_counters
+from .catalog import NAME_SIZE, clear_tree, counters, set_counters, table_key
 
 
 class DatabaseOperations(NonrelDatabaseOperations):
@@ -15,6 +15,8 @@ class DatabaseOperations(NonrelDatabaseOperations):
 
         def work(txn):
             for name in tables:
+                if txn.get(table_key(name)) is None:
+                    continue  # of a model that was not migrated
                 table = connection.table(txn, name)
                 sequence, _ = counters(txn, table)
                 for index in (table.primary, *table.indexes):

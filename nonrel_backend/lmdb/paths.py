@@ -171,6 +171,8 @@ def match(table: Table, index: Index, tests: dict[str, list[Test]]) -> Path | No
     unique = index.unique
     last: Range | None = None
     for position, descending, transform in index.parts:
+        if isinstance(transform, dict):
+            break  # an expression, which no test is on
         column = table.by_position[position]
         candidates = tests.get(column.name, ())
         test, values = fewest_points(candidates, transform)

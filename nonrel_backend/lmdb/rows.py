@@ -21,10 +21,9 @@ Found = tuple[bytes, list]
 
 
 def duplicate(table: Table, index: Index) -> IntegrityError:
-    columns = ", ".join(
-        f"{table.name}.{table.by_position[position].name}"
-        for position, _, _ in index.parts
-    )
+    if None in index.columns:
+        return IntegrityError(f"UNIQUE constraint failed: index '{index.name}'")
+    columns = ", ".join(f"{table.name}.{column}" for column in index.columns)
     return IntegrityError(f"UNIQUE constraint failed: {columns}")
 
 

@@ -3,17 +3,18 @@
 from typing import Any
 
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
-from django.db.models import F
 from django.db.models.expressions import Col, OrderBy
-from django.db.models.functions import Lower, Reverse, Upper
+from django.db.models.functions import Collate, Lower, Reverse, Upper
+from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
-from ..description import describe
 from ..planner.columns import stored_field
 from ..planner.lookups import Translator, Untranslatable
+from ..planner.pushdown import columns_in
 from ..schema import NonrelSchemaEditor
 from . import catalog, predicates, rows
 from .catalog import Table, loaded
+from .expressions import COLLATIONS, checked
 from .values import from_stored, pack, to_stored
 
 # What an index on an expression holds, for finding rows and for uniqueness.
@@ -47,7 +48,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
         def work(txn):
             columns = [
-                {**describe(field, self.connection), "position": position}
+                {**self.described(field), "position": position}
                 for position, field in enumerate(fields)
             ]
             if not any(column["pk"] for column in columns):
@@ -100,9 +101,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                 raise ProgrammingError(f"duplicate column name: {field.column}")
             position = entry["width"]
             entry["width"] += 1
-            entry["columns"].append(
-                {**describe(field, self.connection), "position": position}
-            )
+            entry["columns"].append({**self.described(field), "position": position})
             known = loaded(table, pack(entry))
             if stored is not None:
                 for row_key, row in rows.list_rows(txn, known):
@@ -127,11 +126,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         def work(txn):
             known = self.connection.table(txn, table)
             position = known.position(field.column)
-            if position in known.primary.positions:
-                raise NotSupportedError(
-                    f"The primary key of {table} cannot be removed: make another "
-                    "field the primary key in the same migration."
-                )
             entry = self.entry(txn, table)
             for index in known.indexes:
                 if position in index.positions:
@@ -142,6 +136,11 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                 for check in entry["checks"]
                 if field.column not in check["columns"]
             ]
+            if position in known.primary.positions:
+                # The rows keep their places by it, until another key is named.
+                named(entry["columns"], field.column)["name"] = catalog.REMOVED_KEY
+                catalog.save(txn, table, entry)
+                return
             remove_named(entry["columns"], field.column)
             for row_key, row in rows.list_rows(txn, known):
                 row[position] = None
@@ -162,10 +161,12 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             entry = self.entry(txn, table)
             column = named(entry["columns"], old_field.column)
             column.clear()
-            column |= {**describe(new_field, self.connection), "position": position}
+            column |= {**self.described(new_field), "position": position}
             if new_field.primary_key:
-                for other in entry["columns"]:
+                for other in list(entry["columns"]):
                     other["pk"] = other is column
+                    if other["name"] == catalog.REMOVED_KEY:
+                        entry["columns"].remove(other)
             if old_field.column != new_field.column:
                 self.rename_column(txn, entry, table, old_field, new_field)
             convert = self.conversion(table, old_field, new_field, old_type, new_type)
@@ -194,11 +195,19 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     def rename_column(self, txn, entry, table: str, old_field, new_field) -> None:
         old, new = old_field.column, new_field.column
+        quote = self.connection.local_engine.quote
         for index in entry["indexes"]:
-            if index["condition"] is not None:
+            expressions = [what for _, _, what in index["parts"]]
+            if isinstance(index["condition"], list):
                 index["condition"] = predicates.renamed(index["condition"], old, new)
+            for what in (*expressions, index["condition"]):
+                if isinstance(what, dict) and old in what["columns"]:
+                    what["columns"] = [new if x == old else x for x in what["columns"]]
+                    what["sql"] = what["sql"].replace(quote(old), quote(new))
         for check in entry["checks"]:
-            check["columns"] = [new if x == old else x for x in check["columns"]]
+            if old in check["columns"]:
+                check["columns"] = [new if x == old else x for x in check["columns"]]
+                check["sql"] = check["sql"].replace(quote(old), quote(new))
         for name, _ in list(catalog.entries(txn)):
             other = entry if name == table else self.entry(txn, name)
             for column in other["columns"]:
@@ -252,9 +261,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     def make_index(self, model, name, parts, unique=False, condition=None):
         table = model._meta.db_table
-        dumped = None
         if condition is not None:
-            dumped = predicates.dumped(self.condition(model, name, condition))
+            condition = self.condition(model, condition)
 
         def work(txn):
             known = self.connection.table(txn, table)
@@ -267,10 +275,14 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                     "name": name,
                     "unique": unique,
                     "parts": [
-                        [known.position(column), descending, transform]
+                        [
+                            -1 if column is None else known.position(column),
+                            descending,
+                            transform,
+                        ]
                         for column, descending, transform in parts
                     ],
-                    "condition": dumped,
+                    "condition": condition,
                 }
             )
             catalog.save(txn, table, entry)
@@ -279,21 +291,17 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
         self.write(work)
 
-    def condition(self, model, name: str, condition):
-        """A Q as a condition that rows can be tested by."""
-        query = Query(model)
+    def condition(self, model, condition) -> Any:
+        """A Q as the catalog keeps it: tests of columns, or else an expression."""
+        query = Query(model, alias_cols=False)
         where = query.build_where(condition)
+        alias = query.get_initial_alias()
         try:
-            found = Translator(self.connection, query.get_initial_alias()).condition(
-                where
-            )
+            found = Translator(self.connection, alias).condition(where)
             predicates.prepare(found)
-        except (Untranslatable, NotSupportedError) as error:
-            raise NotSupportedError(
-                f"LMDB cannot keep {name}: its condition has more than comparisons of "
-                "columns with constants."
-            ) from error
-        return found
+        except (Untranslatable, NotSupportedError):
+            return self.expression(query, where)
+        return predicates.dumped(found)
 
     def drop_index(self, table, name):
         def work(txn):
@@ -322,33 +330,68 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         return self.expression_parts(model, index.expressions, SEARCHED)
 
     def expression_parts(self, model, expressions, transforms):
-        found = []
-        for expression in expressions:
-            descending = isinstance(expression, OrderBy) and expression.descending
-            if isinstance(expression, OrderBy):
-                expression = expression.expression
-            transform = transforms.get(type(expression))
-            if transform is not None:
-                (expression,) = expression.get_source_expressions()
-            if type(expression) not in (F, Col) or not hasattr(expression, "name"):
-                return None
-            field = model._meta.get_field(expression.name)
-            if transform and field.db_type(self.connection) != "string":
-                return None
-            found.append((field.column, descending, transform))
-        return found
+        query = Query(model, alias_cols=False)
+        return [
+            self.expression_part(query, expression, transforms)
+            for expression in expressions
+        ]
+
+    def expression_part(self, query, expression, transforms):
+        """(column, descending, transform), where there is no column but what the
+        expression is, if need be.
+        """
+        wrapped = IndexExpression(expression)
+        wrapped.set_wrapper_classes(self.connection)
+        resolved = wrapped.resolve_expression(query)
+        descending, collation = False, None
+        while isinstance(resolved, (IndexExpression, OrderBy, Collate)):
+            if isinstance(resolved, OrderBy):
+                descending = bool(resolved.descending)
+            elif isinstance(resolved, Collate):
+                collation = resolved.collation.lower()
+            resolved = resolved.get_source_expressions()[-1]
+        if type(resolved) is Col and not collation:
+            return resolved.target.column, descending, None
+        transform = transforms.get(type(resolved))
+        if transform is not None and not collation:
+            (column,) = resolved.get_source_expressions()
+            if type(column) is Col and column.target.db_type(self.connection) == (
+                "string"
+            ):
+                return column.target.column, descending, transform
+        return None, descending, self.expression(query, resolved, collation)
+
+    def expression(self, query, expression, collation=None) -> dict[str, Any]:
+        """An SQL expression as the catalog keeps it."""
+        if collation is not None and collation not in COLLATIONS:
+            raise NotSupportedError(
+                f"LMDB has no index by the collation {collation}; it has "
+                f"{', '.join(COLLATIONS)}."
+            )
+        wrapper = self.connection.local_engine.wrapper
+        compiler = query.get_compiler(connection=wrapper)
+        sql, params = compiler.compile(expression)
+        sql = self.connection.local_engine.written_in(sql, params) % ()
+        names = list(dict.fromkeys(col.target.column for col in columns_in(expression)))
+        checked(sql, names)
+        return {"sql": sql, "columns": names, "collation": collation}
 
     def add_unique(self, model, constraint):
         if not constraint.expressions:
             super().add_unique(model, constraint)
             return
         parts = self.expression_parts(model, constraint.expressions, UNIQUE)
-        if parts is None:
-            raise NotSupportedError(
-                f"LMDB cannot keep {constraint.name}: it knows Lower, Upper and "
-                "Reverse of texts in unique constraints."
-            )
         self.create(model, constraint.name, parts, True, constraint.condition)
+
+    def described(self, field):
+        column = super().described(field)
+        if field.has_db_default():
+            query = Query(field.model, alias_cols=False)
+            default = field._db_default_expression
+            wrapper = self.connection.local_engine.wrapper
+            sql = query.get_compiler(connection=wrapper).compile(default)
+            column["default"] = self.connection.local_engine.written_in(*sql)
+        return column
 
     def rename_index(self, model, old_index, new_index):
         table = model._meta.db_table
@@ -363,10 +406,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     # --- checks ---
 
-    def keep_check(self, table, name, columns):
+    def keep_check(self, table, check):
         def work(txn):
             entry = self.entry(txn, table)
-            entry["checks"].append({"name": name, "columns": columns})
+            entry["checks"].append(check)
             catalog.save(txn, table, entry)
 
         self.write(work)

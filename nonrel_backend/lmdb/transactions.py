@@ -24,9 +24,10 @@ class Transaction:
     and reads what it wrote.
     """
 
-    def __init__(self, connection, environment):
-        self.connection = connection
+    def __init__(self, environment, timeout: float):
         self.environment = environment
+        # Seconds to wait for another writer.
+        self.timeout = timeout
         self.autocommit = True
         self.levels: list[Level] = []
         self.thread = 0
@@ -93,7 +94,7 @@ class Transaction:
                 parent = level.txn
                 continue
             if parent is None:
-                level.txn = self.environment.begin_write(self.connection.timeout)
+                level.txn = self.environment.begin_write(self.timeout)
                 self.thread = threading.get_ident()
             else:
                 level.txn = self.environment.lmdb.begin(parent=parent, write=True)

@@ -82,7 +82,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         except PyMongoError as error:
             raise self.connection.translate_error(error) from error
 
-    def execute_text(self, sql: str) -> None:
+    def execute_text(self, sql: str, params=None) -> None:
         """Run SQL: the one kind that MongoDB can carry out is DROP TABLE."""
         if self.connection.in_atomic_block and not self.collect_sql:
             raise TransactionManagementError(

@@ -349,6 +349,12 @@ class LocalEngine:
             return sql, params
         return sql % tuple(map(self._literal, params)), ()
 
+    def written_in(self, sql: str, params) -> str:
+        """A text, which a store may keep, with its parameters written in."""
+        self.wrapper.ensure_connection()
+        values = [self._literal(value).replace("%%", "%") for value in params]
+        return (sql % tuple(values)).replace("%", "%%")
+
     def _literal(self, value: Any) -> str:
         quoted = self.wrapper.connection.execute("SELECT quote(?)", (value,))
         return quoted.fetchone()[0].replace("%", "%%")

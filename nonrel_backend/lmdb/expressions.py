@@ -1,0 +1,96 @@
+"""SQL expressions of one row, for indexes on them: computed by SQLite, as all else."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DataError
+from django.db.utils import DatabaseError
+
+from ..planner.local import LocalWrapper, to_local
+from ..query import Json
+from .values import JSON_NULL, from_stored
+
+SETTINGS: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": ":memory:",
+    "OPTIONS": {},
+    "TIME_ZONE": None,
+    "AUTOCOMMIT": True,
+    "CONN_MAX_AGE": None,
+    "CONN_HEALTH_CHECKS": False,
+    "USER": "",
+    "PASSWORD": "",
+    "HOST": "",
+    "PORT": "",
+    "TEST": {},
+}
+_thread = threading.local()
+
+
+def scratch():
+    """This thread's SQLite connection, with the functions that Django has there."""
+    if not hasattr(_thread, "connection"):
+        wrapper = LocalWrapper(SETTINGS, "nonrel_expressions")
+        _thread.connection = wrapper.get_new_connection(
+            {**wrapper.get_connection_params(), "check_same_thread": False}
+        )
+    return _thread.connection
+
+
+def checked(sql: str, names: list[str]) -> None:
+    """Raise DatabaseError for an expression that no index can be on."""
+    columns = ", ".join(map(quoted, names))
+    connection = scratch()
+    connection.execute(f"CREATE TABLE nonrel_scratch ({columns or 'nothing'})")
+    try:
+        connection.execute(f"CREATE INDEX nonrel_index ON nonrel_scratch (({sql}))")
+    except connection.Error as error:
+        raise DatabaseError(str(error)) from error
+    finally:
+        connection.execute("DROP TABLE nonrel_scratch")
+
+
+def quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def evaluator(sql: str, columns: list[tuple[str, int, str]]) -> Callable[[list], Any]:
+    """The function of a row that gives the expression's value; `columns` are
+    (name, position, db_type).
+    """
+    marks = ", ".join(f"? AS {quoted(name)}" for name, _, _ in columns)
+    statement = f"SELECT ({sql}) FROM (SELECT {marks or '1'})"
+
+    def evaluate(row: list) -> Any:
+        values = [local(db_type, row[position]) for _, position, db_type in columns]
+        connection = scratch()
+        try:
+            ((value,),) = connection.execute(statement, values)
+        except connection.Error as error:
+            raise DataError(f"{sql} cannot be computed: {error}") from error
+        return value
+
+    return evaluate
+
+
+def local(db_type: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if db_type == "json":
+        return to_local(Json(None if value is JSON_NULL else value), None)
+    return to_local(from_stored(db_type, value), None)
+
+
+def folded(value: Any) -> Any:
+    """A text under SQLite's NOCASE, by which A to Z are a to z."""
+    if not isinstance(value, str):
+        return value
+    return value.encode().lower().decode()
+
+
+COLLATIONS: dict[str, Callable[[Any], Any]] = {
+    "binary": lambda value: value,
+    "nocase": folded,
+    "rtrim": lambda value: value.rstrip(" ") if isinstance(value, str) else value,
+}
