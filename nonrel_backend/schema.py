@@ -9,6 +9,9 @@ from typing import Any
 
 from django.db import IntegrityError, ProgrammingError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.sqlite3.schema import (
+    DatabaseSchemaEditor as SQLiteSchemaEditor,
+)
 from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
 
 from .cursor import Statement
@@ -17,7 +20,7 @@ from .rowchecks import check_sql
 
 logger = logging.getLogger("django.db.backends.schema")
 # Django's own text for a table, as its tests and some projects execute it.
-DROP_TABLE = re.compile(r'DROP TABLE "?(?P<table>[^" ]+)"?(?: CASCADE)?;?')
+DROP_TABLE = re.compile(r'DROP TABLE "?(?P<table>[^" ;]+)"?(?: CASCADE)?;?')
 
 
 @dataclass
@@ -29,6 +32,15 @@ class Command:
 
     def __str__(self) -> str:
         return self.text
+
+
+def unsupported(constraint: UniqueConstraint) -> bool:
+    """Whether it asks for more than uniqueness."""
+    return bool(
+        constraint.deferrable
+        or constraint.include
+        or constraint.nulls_distinct is not None
+    )
 
 
 class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
@@ -85,6 +97,9 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
     def drop_check(self, table: str, name: str) -> None:
         raise NotImplementedError
 
+    quote_value = SQLiteSchemaEditor.quote_value
+    prepare_default = quote_value
+
     # --- carrying out, or collecting for sqlmigrate ---
 
     def do(self, text: str, work, *arguments, **options) -> Any:
@@ -104,17 +119,17 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
 
     def execute_text(self, sql: str, params=None) -> None:
         """Run SQL: what the cursor can, and DROP TABLE of any table."""
-        if self.collect_sql:
-            ending = "" if not sql or sql.rstrip().endswith(";") else ";"
-            self.collected_sql.append(sql + ending)
-            return
         dropped = DROP_TABLE.fullmatch(sql)
-        if dropped:
+        if dropped and not self.collect_sql:
             self.do(sql, self.drop_table, dropped["table"])
             return
-        logger.debug(
-            "%s; (params %r)", sql, params, extra={"params": params, "sql": sql}
-        )
+        extra = {"params": params, "sql": sql}
+        logger.debug("%s; (params %r)", sql, params, extra=extra)
+        if self.collect_sql:
+            ending = "" if not sql or sql.rstrip().endswith(";") else ";"
+            values = tuple(map(self.quote_value, params or ()))
+            self.collected_sql.append((sql % values if values else sql) + ending)
+            return
         with self.connection.cursor() as cursor:
             cursor.execute(sql, params)
 
@@ -246,7 +261,7 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
             or old_field.column != new_field.column
             or old_field.unique != new_field.unique
         ):
-            self.drop_field_indexes(table, old_field)
+            self.drop_field_indexes(model, old_field)
         value = None
         if old_field.null and not new_field.null:
             value = self.backfill_value(new_field)
@@ -313,10 +328,19 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         suffix = "_key" if field.unique else ""
         return self._create_index_name(table, [field.column], suffix)
 
-    def drop_field_indexes(self, table: str, field) -> None:
-        name = self.field_index_name(table, field)
-        if self.collect_sql or name in self.known_indexes(table):
-            self.remove(table, name)
+    def drop_field_indexes(self, model, field) -> None:
+        """Drop the indexes of one column that neither a constraint nor index named."""
+        meta = model._meta
+        names = [self.field_index_name(meta.db_table, field)]
+        if not self.collect_sql:
+            named = {each.name for each in (*meta.constraints, *meta.indexes)}
+            names = [
+                name
+                for name, facts in self.known_indexes(meta.db_table).items()
+                if facts == ([field.column], field.unique) and name not in named
+            ]
+        for name in names:
+            self.remove(meta.db_table, name)
 
     def index_fields(
         self, model, name: str, fields, unique=False, condition=None
@@ -425,7 +449,7 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
             self.add_unique(model, constraint)
 
     def add_unique(self, model, constraint) -> None:
-        if constraint.expressions or constraint.deferrable or constraint.include:
+        if constraint.expressions or unsupported(constraint):
             return  # Django's checks warn of those that a backend does not support
         fields = [model._meta.get_field(name) for name in constraint.fields]
         self.index_fields(

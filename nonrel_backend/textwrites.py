@@ -1,7 +1,7 @@
-"""SQL texts that write, on tables that no model of the project owns.
+"""SQL texts that write.
 
-Django's database cache is such a table. A model's rows are written through the ORM,
-which knows its defaults, checks and generated columns.
+Django's database cache is a table without a model. A model's rows are written by them
+where it has no database defaults and generated columns, of which a text knows nothing.
 """
 
 import re
@@ -9,6 +9,7 @@ import sqlite3
 from typing import Any
 
 from django.db import NotSupportedError, OperationalError, models
+from django.db.backends.sqlite3.introspection import FlexibleFieldLookupDict
 from django.db.models.sql import InsertQuery
 
 from .planner.local import batches
@@ -53,17 +54,18 @@ def execute(store, sql: str, params) -> int:
     """
     found = WRITE.fullmatch(sql) or DEFINITION.fullmatch(sql)
     table = unquoted(found["table"]) if found else ""
-    if not found or table in registered_models():
+    known = registered_models().get(table)
+    if not found or (known and (found.re is not WRITE or computes(known))):
         raise NotSupportedError(
             f"{store.display_name} cannot execute the SQL {sql[:80]!r}: its cursor "
-            "reads with SELECT, and writes by simple statements only to tables that no "
-            "model has. Write through the ORM."
+            "reads with SELECT, and writes by simple statements, to tables of models "
+            "only where these have no computed columns. Write through the ORM."
         )
     verb = found["verb"].upper().split()
     if verb[0] in ("CREATE", "DROP"):
         define(store, verb, table, sql)
         return -1
-    model = model_from_store(store, table)
+    model = known or model_from_store(store, table)
     if model is None:
         raise OperationalError(f"no such table: {table}")
     sql = sql.rstrip("; \n")
@@ -74,6 +76,14 @@ def execute(store, sql: str, params) -> int:
             pass  # found row by row
     work = {"INSERT": insert, "UPDATE": update, "DELETE": delete}[verb[0]]
     return store.all_or_nothing(lambda: work(store, model, sql, params))
+
+
+def computes(model) -> bool:
+    """Whether columns of the model have values that an SQL text does not name."""
+    return any(
+        field.generated or field.has_db_default()
+        for field in model._meta.local_concrete_fields
+    )
 
 
 def exact_scan(store, model, sql: str, params):
@@ -219,14 +229,25 @@ def declared_model(store, table: str, sql: str):
         columns = rows.fetchall()
     described = []
     for _, name, declared, required, _, key in columns:
-        kind = types.get(declared.lower(), "")
+        kind = types.get(declared.lower()) or sql_type(declared)
         if not kind:
             raise NotSupportedError(
                 f"{store.display_name} knows no column type {declared!r} ({name} of "
                 f"{table}): use one of {', '.join(sorted(types))}, or a model."
             )
         described.append((name, kind, {"null": not (required or key)}, bool(key)))
+    if not any(is_key for *_, is_key in described):
+        described.append(("rowid", "BigAutoField", {}, True))
     return stored_model(table, described)
+
+
+def sql_type(declared: str) -> str:
+    """The field of an SQL type such as varchar(15), empty for none."""
+    try:
+        kind = FlexibleFieldLookupDict()[declared.lower()]
+    except KeyError:
+        return ""
+    return "TextField" if kind == "CharField" else kind
 
 
 def add_index(editor, model, sql: str) -> None:

@@ -209,4 +209,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def _close(self) -> None:
         # The environment is the process's, shared with other threads: it stays open.
         if self.connection is not None:
-            self.connection.abort_to(0)
+            self.connection.close()
+
+    def is_usable(self) -> bool:
+        return self.connection is not None and not self.connection.closed

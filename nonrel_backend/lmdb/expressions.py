@@ -42,7 +42,7 @@ def checked(sql: str, names: list[str]) -> None:
     """Raise DatabaseError for an expression that no index can be on."""
     columns = ", ".join(map(quoted, names))
     connection = scratch()
-    connection.execute(f"CREATE TABLE nonrel_scratch ({columns or 'nothing'})")
+    connection.execute(f"CREATE TABLE nonrel_scratch ({columns or 'no_column'})")
     try:
         connection.execute(f"CREATE INDEX nonrel_index ON nonrel_scratch (({sql}))")
     except connection.Error as error:

@@ -11,7 +11,7 @@ from django.db.models.sql.query import Query
 from ..planner.columns import stored_field
 from ..planner.lookups import Translator, Untranslatable
 from ..planner.pushdown import columns_in
-from ..schema import NonrelSchemaEditor
+from ..schema import NonrelSchemaEditor, unsupported
 from . import catalog, predicates, rows
 from .catalog import Table, loaded
 from .expressions import COLLATIONS, checked
@@ -379,6 +379,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
     def add_unique(self, model, constraint):
         if not constraint.expressions:
             super().add_unique(model, constraint)
+            return
+        if unsupported(constraint):
             return
         parts = self.expression_parts(model, constraint.expressions, UNIQUE)
         self.create(model, constraint.name, parts, True, constraint.condition)

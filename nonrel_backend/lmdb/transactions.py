@@ -31,6 +31,7 @@ class Transaction:
         self.autocommit = True
         self.levels: list[Level] = []
         self.thread = 0
+        self.closed = False
 
     @property
     def current(self):
@@ -146,6 +147,10 @@ class Transaction:
     def rollback(self) -> None:
         self.abort_to(0)
         self.reopen()
+
+    def close(self) -> None:
+        self.abort_to(0)
+        self.closed = True
 
     def reopen(self) -> None:
         if not self.autocommit:
