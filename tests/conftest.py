@@ -1,4 +1,4 @@
-"""A real server and both databases' tables for all tests, empty for each of them."""
+"""A real store and all databases' tables for all tests, empty for each of them."""
 
 import os
 from contextlib import ExitStack
@@ -26,6 +26,9 @@ class Commands(monitoring.CommandListener):
 COMMANDS = Commands()
 monitoring.register(COMMANDS)
 
+BACKEND = os.environ.get("NONREL_BACKEND") or "mongodb"
+collect_ignore = [] if BACKEND == "mongodb" else ["mongodb"]
+
 
 @pytest.fixture(scope="session")
 def databases():
@@ -33,7 +36,7 @@ def databases():
     from nonrel_backend.testing.servers import mongodb_uri
 
     with ExitStack() as stack:
-        if "MONGODB_URI" not in os.environ:
+        if BACKEND == "mongodb" and "MONGODB_URI" not in os.environ:
             os.environ["MONGODB_URI"] = stack.enter_context(mongodb_uri())
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
         import django
@@ -44,10 +47,9 @@ def databases():
         for alias in connections:
             call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
         yield connections
-        default = connections["default"]
-        default.ensure_connection()
-        default.transaction.end()
-        default.connection.drop_database(default.settings_dict["NAME"])
+        for alias in ("default", "lmdb"):
+            connection = connections[alias]
+            connection.creation._destroy_test_db(connection.settings_dict["NAME"], 0)
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def commands():
 
 @pytest.fixture
 def library(databases):
-    """The models, with no rows in either database."""
+    """The models, with no rows in any database."""
     from tests.library import models
 
     rows = (
@@ -73,7 +75,8 @@ def library(databases):
         models.Offer,
     )
     tables = [model._meta.db_table for model in rows]
-    databases["default"].ops.flush(tables, reset_sequences=True)
+    for alias in ("default", "lmdb"):
+        databases[alias].ops.flush(tables, reset_sequences=True)
     databases["oracle"].ops.execute_sql_flush(
         [f'DELETE FROM "{table}"' for table in tables]
     )

@@ -1,6 +1,11 @@
-"""Settings of our own tests: the backend under test, and SQLite to compare with."""
+"""Settings of our own tests: the backend under test, and SQLite to compare with.
+
+NONREL_BACKEND names the backend (mongodb when unset). The tests of LMDB itself have a
+store of their own, "lmdb", whatever the backend.
+"""
 
 import os
+import tempfile
 from uuid import uuid4
 
 SECRET_KEY = "tests"
@@ -12,6 +17,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.admin",
+    "nonrel_backend",
     "tests.library",
     "tests.objectids",
 ]
@@ -38,11 +44,20 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
-DATABASES = {
-    "default": {
+BACKENDS = {
+    "lmdb": {"ENGINE": "nonrel_backend.lmdb", "NAME": ":memory:"},
+    "mongodb": {
         "ENGINE": "nonrel_backend.mongodb",
-        "HOST": os.environ["MONGODB_URI"],
+        "HOST": os.environ.get("MONGODB_URI", ""),
         "NAME": f"nonrel_{uuid4().hex[:8]}",
+    },
+}
+DATABASES = {
+    "default": BACKENDS[os.environ.get("NONREL_BACKEND") or "mongodb"],
+    "lmdb": {
+        "ENGINE": "nonrel_backend.lmdb",
+        "NAME": tempfile.mkdtemp(prefix="nonrel_tests_"),
+        "OPTIONS": {"timeout": 0.5},
     },
     "oracle": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
 }

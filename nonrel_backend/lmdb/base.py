@@ -13,6 +13,7 @@ from django.db.backends.utils import debug_transaction
 from ..base import NonrelDatabaseWrapper
 from ..cursor import Statement
 from ..query import translated_errors
+from . import catalog, checking
 from .catalog import Table
 from .creation import DatabaseCreation
 from .environment import (
@@ -170,6 +171,26 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
         return self.write(lambda txn: work())
+
+    # --- upkeep ---
+
+    def check_store(self, fix: bool = False) -> list[str]:
+        """A sentence for each disagreement of rows and indexes; `fix` repairs them."""
+
+        def work(txn):
+            names = [name for name, _ in catalog.entries(txn)]
+            tables = [self.table(txn, name) for name in names]
+            return list(checking.problems(txn, tables, fix))
+
+        return self.write(work) if fix else self.read(work)
+
+    def backup(self, path: str | os.PathLike) -> None:
+        """Copy the store as it is now, while others use it, to a new folder."""
+        os.makedirs(path, exist_ok=True)
+        if os.listdir(path):
+            raise OperationalError(f"{path} is not empty: name a new folder.")
+        with translated_errors(self):
+            self.environment.lmdb.copy(os.fspath(path), compact=True)
 
     # --- transactions ---
 

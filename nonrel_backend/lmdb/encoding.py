@@ -43,11 +43,17 @@ def encode_double(value: float) -> bytes:
 
 
 def encode_bytes(value: bytes) -> bytes:
-    return b"\x02%b\0" % value.replace(b"\0", b"\0\xff")
+    """Ended by 0 1; a 0 within is 0 255."""
+    return b"\x02%b\0\1" % value.replace(b"\0", b"\0\xff")
 
 
 def encode_text(value: str) -> bytes:
     return encode_bytes(value.encode("utf-8", "surrogatepass"))
+
+
+def text_prefix(text: str) -> bytes:
+    """What the components of all texts with this beginning begin with."""
+    return encode_text(text)[:-2]
 
 
 def encode_fixed(value: bytes) -> bytes:

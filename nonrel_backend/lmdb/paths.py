@@ -13,6 +13,7 @@ from .encoding import (
     component,
     following,
     inverted,
+    text_prefix,
 )
 from .predicates import Test, Tests
 
@@ -85,7 +86,7 @@ def interval(test: Test, transform: str | None) -> Range | None:
 
 
 def prefix(text: str) -> Range:
-    start = component("string")(text)[:-1]
+    start = text_prefix(text)
     return start, following(start)
 
 

@@ -1,0 +1,157 @@
+"""Keys sort as the values they stand for."""
+
+import math
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nonrel_backend.lmdb.encoding import (
+    NULL,
+    PRESENT,
+    component,
+    following,
+    shortened,
+    text_prefix,
+)
+from nonrel_backend.lmdb.values import to_stored
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+VALUES = {
+    "int": st.integers(-(2**63), 2**63 - 1),
+    "double": st.floats(allow_nan=False),
+    "bool": st.booleans(),
+    "string": TEXTS | st.text("a\0\x01\xff", max_size=5),
+    "binary": st.binary(max_size=8) | st.lists(st.sampled_from([0, 255])).map(bytes),
+    "date": st.dates(),
+    "datetime": st.datetimes(),
+    "time": st.times(),
+    "duration": st.timedeltas(timedelta(days=-(10**8)), timedelta(days=10**8)),
+    "decimal": st.decimals(allow_nan=False),
+    "uuid": st.uuids(),
+}
+NAMES = st.sampled_from(sorted(VALUES))
+
+
+def key(db_type, value, descending=False):
+    return component(db_type, descending)(
+        None if value is None else to_stored(db_type, value)
+    )
+
+
+@given(st.data(), NAMES)
+def test_keys_sort_as_values(data, db_type):
+    one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
+    first, second = key(db_type, one), key(db_type, other)
+    assert (first < second) == (one < other)
+    assert (first == second) == (one == other)
+
+
+@given(st.data(), NAMES)
+def test_descending_keys_sort_the_other_way(data, db_type):
+    one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
+    first, second = key(db_type, one, True), key(db_type, other, True)
+    assert (first > second) == (one < other)
+    assert (first == second) == (one == other)
+
+
+@given(st.data(), NAMES)
+def test_null_comes_first_and_last_when_descending(data, db_type):
+    value = data.draw(VALUES[db_type])
+    assert key(db_type, None) == NULL < PRESENT <= key(db_type, value)
+    assert key(db_type, None, True) > key(db_type, value, True)
+
+
+@given(st.data(), NAMES)
+def test_no_key_begins_another(data, db_type):
+    one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
+    assert one == other or not key(db_type, other).startswith(key(db_type, one))
+
+
+class Backwards:
+    """A value that sorts the other way."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __lt__(self, other):
+        return other.value < self.value
+
+    def __eq__(self, other):
+        return self.value == other.value
+
+
+@given(st.data(), st.lists(st.tuples(NAMES, st.booleans()), min_size=1, max_size=4))
+def test_compound_keys_sort_as_tuples(data, columns):
+    def draw():
+        row = [data.draw(VALUES[db_type] | st.none()) for db_type, _ in columns]
+        encoded = b"".join(
+            key(db_type, value, descending)
+            for (db_type, descending), value in zip(columns, row, strict=True)
+        )
+        parts = []
+        for (_, descending), value in zip(columns, row, strict=True):
+            part = (value is not None, *([] if value is None else [value]))
+            parts.append(Backwards(part) if descending else part)
+        return encoded, parts
+
+    (first, one), (second, other) = draw(), draw()
+    assert (first < second) == (one < other)
+    assert (first == second) == (one == other)
+
+
+@given(TEXTS, TEXTS)
+def test_texts_with_a_prefix_are_one_range(text, prefix):
+    start = text_prefix(prefix)
+    assert (start <= key("string", text) < following(start)) == text.startswith(prefix)
+
+
+@given(st.binary(min_size=1).filter(lambda data: data.strip(b"\xff")), st.binary())
+def test_following_is_past_all_that_begins_so(start, more):
+    assert start + more < following(start)
+    assert following(start)[:-1] == start[: len(following(start)) - 1]
+
+
+def test_equal_numbers_have_equal_keys():
+    assert key("decimal", Decimal("2.50")) == key("decimal", Decimal("2.5"))
+    assert key("decimal", Decimal("1E+3")) == key("decimal", Decimal("1000"))
+    assert key("decimal", Decimal("-0")) == key("decimal", Decimal("0.00"))
+    assert key("double", -0.0) == key("double", 0.0)
+
+
+def test_nan_is_as_null():
+    assert key("double", math.nan) == NULL == key("decimal", Decimal("NaN"))
+
+
+def test_long_keys_are_shortened_and_stay_different():
+    one, other = shortened(b"a" * 500, 100), shortened(b"a" * 499 + b"b", 100)
+    assert len(one) == len(other) == 100
+    assert one != other
+    assert shortened(b"a" * 100, 100) == b"a" * 100
+
+
+@pytest.mark.parametrize(
+    ("transform", "value", "same_as"),
+    [("fold", "STRASSE É", "strasse é"), ("reverse", "abc", "cba")],
+)
+def test_expression_keys_hold_what_is_looked_for(transform, value, same_as):
+    encode = component("string", False, transform)
+    assert encode(value) == key("string", same_as)
+
+
+@pytest.mark.parametrize(
+    ("db_type", "values"),
+    [
+        ("date", [date.min, date(1969, 12, 31), date(1970, 1, 1), date.max]),
+        ("datetime", [datetime.min, datetime(1970, 1, 1), datetime.max]),
+        ("time", [time.min, time(12, 0, 0, 1), time.max]),
+        ("uuid", [UUID(int=0), UUID(int=2**64), UUID(int=2**128 - 1)]),
+        ("decimal", [Decimal("-Infinity"), Decimal("-1E+9"), 0, Decimal("Infinity")]),
+    ],
+)
+def test_extremes_sort(db_type, values):
+    keys = [key(db_type, value) for value in values]
+    assert keys == sorted(keys)

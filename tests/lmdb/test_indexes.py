@@ -1,0 +1,385 @@
+"""Whatever way is chosen, the rows are those that looking at every row finds."""
+
+import random
+from operator import itemgetter
+
+import lmdb
+import pytest
+from django.db import DatabaseError, IntegrityError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nonrel_backend.lmdb import catalog, checking, rows
+from nonrel_backend.lmdb.paths import Path, Union, choose
+from nonrel_backend.lmdb.predicates import bind, prepare
+from nonrel_backend.lmdb.scan import Scan
+from nonrel_backend.planner.conditions import Column, Leaf, Node
+
+LONG = "x" * 400
+TEXTS = ["", "a", "ab", "Ab", "b", "ba", "\0", "é", "É", LONG, LONG + "a", LONG + "b"]
+NUMBERS = [-(2**63), -5, -1, 0, 1, 2, 3, 2**63 - 1]
+FLOATS = [-1.5, -0.0, 0.0, 2.5, float("inf"), float("nan")]
+DECIMALS = ["-3.10", "0", "2.5", "2.50", "1E+2", "NaN"]
+COLUMNS = {
+    "id": ("long", None),
+    "name": ("string", TEXTS),
+    "number": ("int", NUMBERS),
+    "ratio": ("double", FLOATS),
+    "price": ("decimal", DECIMALS),
+    "flag": ("bool", [True, False]),
+}
+POSITIONS = {name: position for position, name in enumerate(COLUMNS)}
+# (columns with - for descending, transform, unique, condition)
+INDEXES = [
+    (["name"], None, False, None),
+    (["number"], None, False, None),
+    (["-ratio"], None, False, None),
+    (["price"], None, False, None),
+    (["flag", "-number"], None, False, None),
+    (["name", "number"], None, False, None),
+    (["name"], "fold", False, None),
+    (["name"], "reverse", False, None),
+    (["number"], None, False, Leaf(Column("flag", "bool"), "exact", True)),
+]
+
+
+def entry(indexes=INDEXES):
+    return {
+        "id": 1,
+        "width": len(COLUMNS),
+        "columns": [
+            {
+                "name": name,
+                "db_type": db_type,
+                "pk": name == "id",
+                "position": POSITIONS[name],
+            }
+            for name, (db_type, _) in COLUMNS.items()
+        ],
+        "indexes": [
+            {
+                "id": number,
+                "name": f"index_{number}",
+                "unique": unique,
+                "parts": [
+                    [POSITIONS[name.lstrip("-")], name.startswith("-"), transform]
+                    for name in names
+                ],
+                "condition": condition,
+            }
+            for number, (names, transform, unique, condition) in enumerate(indexes, 2)
+        ],
+        "checks": [],
+    }
+
+
+@pytest.fixture
+def store(tmp_path):
+    with lmdb.open(str(tmp_path), map_size=1 << 28, sync=False) as environment:
+        yield environment
+
+
+def make_table(txn, indexes=INDEXES):
+    from nonrel_backend.lmdb.predicates import dumped
+
+    made = entry(indexes)
+    for index in made["indexes"]:
+        if index["condition"] is not None:
+            index["condition"] = dumped(index["condition"])
+    catalog.save(txn, "things", made)
+    return catalog.Catalog().table(txn, "things")
+
+
+def random_row(chance, key):
+    return [
+        key,
+        *(
+            None if chance.random() < 0.2 else chance.choice(values)
+            for _, values in list(COLUMNS.values())[1:]
+        ),
+    ]
+
+
+ORDERED = ["exact", "gt", "gte", "lt", "lte"]
+TEXT_LOOKUPS = ["startswith", "endswith", "contains"]
+CASELESS = ["iexact", "istartswith", "icontains", "iendswith"]
+
+
+@st.composite
+def leaves(draw):
+    name = draw(st.sampled_from(sorted(COLUMNS)))
+    db_type, values = COLUMNS[name]
+    column = Column(name, db_type)
+    value = st.sampled_from(values) if values else st.integers(-1, 60)
+    if db_type == "decimal":
+        value = value.filter(lambda text: text != "NaN")
+    kinds = [*ORDERED, "in", "isnull", "range"]
+    if db_type == "string":
+        kinds += [*TEXT_LOOKUPS, *CASELESS]
+    kind = draw(st.sampled_from(kinds))
+    negated = draw(st.booleans())
+    if kind == "in":
+        return Leaf(column, kind, draw(st.lists(value, max_size=4)), negated)
+    if kind == "isnull":
+        return Leaf(column, kind, draw(st.booleans()), negated)
+    if kind == "range":
+        return Leaf(column, kind, [draw(value), draw(value)], negated)
+    return Leaf(column, kind, draw(value), negated)
+
+
+CONDITIONS = st.recursive(
+    leaves(),
+    lambda inner: st.builds(
+        Node, st.sampled_from(["AND", "OR"]), st.lists(inner, max_size=3).map(tuple)
+    ),
+    max_leaves=5,
+)
+ORDERINGS = st.lists(
+    st.tuples(st.integers(0, len(COLUMNS) - 1), st.booleans()),
+    max_size=3,
+    unique_by=itemgetter(0),
+)
+
+
+def plain(value, db_type):
+    """What a stored value sorts by, NULL and NaN first."""
+    from decimal import Decimal
+
+    if value is None or value == "NaN" and db_type == "decimal" or value != value:
+        return (0,)
+    return (1, Decimal(value) if db_type == "decimal" else value)
+
+
+def expected(everything, tests, ordering, low, high):
+    found = [
+        row
+        for row in everything
+        if all(bind(test, POSITIONS.__getitem__)(row) for test in tests)
+    ]
+    for position, ascending in reversed(ordering):
+        db_type = list(COLUMNS.values())[position][0]
+        found.sort(
+            key=lambda row, at=position, kind=db_type: plain(row[at], kind),
+            reverse=not ascending,
+        )
+    return found[low:high]
+
+
+@pytest.fixture
+def filled(store):
+    """A table with rows that were inserted, changed and deleted, and its rows."""
+    chance = random.Random(7)
+    with store.begin(write=True) as txn:
+        table = make_table(txn)
+        known = {key: random_row(chance, key) for key in range(80)}
+        for row in known.values():
+            rows.insert(txn, table, list(row))
+        rows.set_counters(txn, table, 79, 80)
+        for key in chance.sample(range(80), 40):
+            new = random_row(chance, key)
+            row_key = table.row_key(known[key])
+            rows.replace(txn, table, [(row_key, known[key], new)])
+            known[key] = new
+        for key in chance.sample(range(80), 20):
+            row = known.pop(key)
+            assert rows.delete(txn, table, [(table.row_key(row), row)]) == 1
+    return store, [known[key] for key in sorted(known)]
+
+
+def test_random_conditions_find_what_a_look_at_every_row_finds(filled):
+    store, everything = filled
+    with store.begin() as txn:
+        table = catalog.Catalog().table(txn, "things")
+
+        @settings(max_examples=600, deadline=None)
+        @given(
+            st.lists(CONDITIONS, max_size=3),
+            ORDERINGS,
+            st.integers(0, 5),
+            st.none() | st.integers(0, 12),
+        )
+        def check(conditions, ordering, low, size):
+            high = None if size is None else low + size
+            tests = [prepare(condition) for condition in conditions]
+            # The key last makes one right answer.
+            full = ordering
+            if all(position for position, _ in ordering):
+                full = [*ordering, (0, True)]
+            choice = choose(txn, table, tests, full, high)
+            found = list(Scan(table, choice).rows(lambda: txn, full, low, high))
+            wanted = expected(everything, tests, full, low, high)
+            assert [row[0] for row in found] == [row[0] for row in wanted]
+            unordered = choose(txn, table, tests, [], None)
+            count = Scan(table, unordered).count(lambda: txn, None)
+            assert count == len(expected(everything, tests, [], 0, None))
+
+        check()
+
+
+def test_rows_and_entries_agree_after_random_writes(filled):
+    store, _ = filled
+    with store.begin(write=True) as txn:
+        table = catalog.Catalog().table(txn, "things")
+        assert list(checking.problems(txn, [table], fix=False)) == []
+
+
+def test_disagreements_are_found_and_repaired(filled):
+    store, everything = filled
+    with store.begin(write=True) as txn:
+        table = catalog.Catalog().table(txn, "things")
+        index = table.indexes[1]
+        row = everything[0]
+        txn.delete(index.key(row, table.row_key(row)))
+        txn.put(index.prefix + b"\x02stray", table.row_key(row))
+        txn.put(b"\0\0\1\0left over", b"")
+        rows.set_counters(txn, table, 0, 0)
+        found = list(checking.problems(txn, [table], fix=True))
+        assert len(found) == 4
+        assert list(checking.problems(txn, [table], fix=False)) == []
+
+
+def chosen(store, conditions, ordering=(), limit=None):
+    with store.begin() as txn:
+        table = catalog.Catalog().table(txn, "things")
+        tests = [prepare(condition) for condition in conditions]
+        return choose(txn, table, tests, list(ordering), limit)
+
+
+NAME, NUMBER = Column("name", "string"), Column("number", "int")
+FLAG, ID = Column("flag", "bool"), Column("id", "long")
+
+
+def many(store, count=3000):
+    with store.begin(write=True) as txn:
+        table = make_table(txn)
+        for key in range(count):
+            row = [key, f"n{key % 10}", key % 100, None, None, key % 2 == 0]
+            rows.insert(txn, table, row)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "index"),
+    [
+        ([Leaf(ID, "exact", 5)], "PRIMARY"),
+        ([Leaf(NAME, "exact", "n1")], "index_2"),
+        ([Leaf(NAME, "startswith", "n1")], "index_2"),
+        ([Leaf(NUMBER, "range", [1, 2])], "index_3"),
+        ([Leaf(NAME, "exact", "n1"), Leaf(NUMBER, "exact", 1)], "index_7"),
+        ([Leaf(NAME, "exact", "n1"), Leaf(NUMBER, "gt", 90)], "index_7"),
+        ([Leaf(NAME, "iexact", "N1")], "index_8"),
+        ([Leaf(NAME, "endswith", "1")], "index_9"),
+        ([Leaf(NAME, "exact", "n1"), Leaf(ID, "lt", 20)], "PRIMARY"),
+    ],
+)
+def test_the_index_with_the_fewest_entries_is_taken(store, conditions, index):
+    many(store)
+    choice = chosen(store, conditions)
+    assert isinstance(choice.path, Path)
+    assert choice.path.index.name == index
+
+
+def test_a_partial_index_serves_only_queries_with_its_condition(store):
+    only = Leaf(FLAG, "exact", True)
+    with store.begin(write=True) as txn:
+        table = make_table(txn, [(["number"], None, False, only)])
+        for key in range(100):
+            rows.insert(txn, table, [key, None, key, None, None, key % 2 == 0])
+    assert chosen(store, [Leaf(NUMBER, "exact", 3)]).path.index.name == "PRIMARY"
+    choice = chosen(store, [Leaf(NUMBER, "exact", 3), only])
+    assert choice.path.index.name == "index_2"
+
+
+def test_an_or_is_a_union_where_every_branch_has_an_index(store):
+    many(store)
+    both = Node("OR", (Leaf(NAME, "exact", "n1"), Leaf(NUMBER, "exact", 7)))
+    assert isinstance(chosen(store, [both]).path, Union)
+    half = Node("OR", (Leaf(NAME, "exact", "n1"), Leaf(FLAG, "isnull", True, True)))
+    assert isinstance(chosen(store, [half]).path, Union)
+    none = Node("OR", (Leaf(NAME, "exact", "n1"), Leaf(NAME, "contains", "x")))
+    assert not isinstance(chosen(store, [none]).path, Union)
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_an_order_with_a_limit_follows_the_index(store, ascending):
+    many(store)
+    choice = chosen(store, [], [(POSITIONS["number"], ascending)], 10)
+    assert choice.ordered
+    assert choice.reverse is not ascending
+    assert choice.path.index.name == "index_3"
+
+
+def test_equality_on_a_prefix_leaves_the_order_of_the_next_column(store):
+    many(store)
+    flag = [Leaf(FLAG, "exact", True)]
+    choice = chosen(store, flag, [(POSITIONS["number"], False)], 10)
+    assert (choice.ordered, choice.reverse, choice.residual) == (True, False, [])
+    assert choice.path.index.name == "index_6"
+
+
+def test_few_candidates_are_sorted_rather_than_the_order_followed(store):
+    many(store)
+    choice = chosen(
+        store, [Leaf(ID, "in", [1, 2, 3])], [(POSITIONS["number"], True)], 2
+    )
+    assert choice.path.index.name == "PRIMARY"
+    assert not choice.ordered
+
+
+def test_shortened_keys_are_not_trusted_with_order(store):
+    with store.begin(write=True) as txn:
+        table = make_table(txn)
+        for key, end in enumerate("cab"):
+            rows.insert(txn, table, [key, LONG + end, 0, None, None, None])
+        fresh = catalog.Catalog().table(txn, "things")
+        ordering = [(POSITIONS["name"], True)]
+        choice = choose(txn, fresh, [], ordering, 2)
+        assert not choice.ordered
+        found = Scan(fresh, choice).rows(lambda: txn, ordering, 0, None)
+        assert [row[1][-1] for row in found] == ["a", "b", "c"]
+
+
+def test_a_unique_index_refuses_and_changes_nothing(store):
+    with store.begin(write=True) as txn:
+        table = make_table(txn, [(["name", "number"], None, True, None)])
+        rows.insert(txn, table, [1, "a", 1, None, None, None])
+        rows.insert(txn, table, [2, "a", None, None, None, None])
+        rows.insert(txn, table, [3, "a", None, None, None, None])  # NULLs differ
+        with pytest.raises(IntegrityError, match="things.name, things.number"):
+            rows.insert(txn, table, [4, "a", 1, None, None, None])
+        with pytest.raises(IntegrityError, match="things.id"):
+            rows.insert(txn, table, [1, "b", 1, None, None, None])
+        rows.set_counters(txn, table, 3, 3)
+        assert list(checking.problems(txn, [table], fix=False)) == []
+
+
+def test_unique_values_can_be_swapped(store):
+    with store.begin(write=True) as txn:
+        table = make_table(txn, [(["number"], None, True, None)])
+        old = [[key, None, key, None, None, None] for key in (1, 2)]
+        for row in old:
+            rows.insert(txn, table, row)
+        new = [[1, None, 2, None, None, None], [2, None, 1, None, None, None]]
+        changes = [(table.row_key(a), a, b) for a, b in zip(old, new, strict=True)]
+        assert rows.replace(txn, table, changes) == 2
+        rows.set_counters(txn, table, 2, 2)
+        assert list(checking.problems(txn, [table], fix=False)) == []
+
+
+def test_an_entry_without_its_row_is_a_database_error(store):
+    many(store, 50)
+    with store.begin(write=True) as txn:
+        table = catalog.Catalog().table(txn, "things")
+        txn.delete(table.prefix + table.row_key([7]))
+        tests = [prepare(Leaf(NUMBER, "range", [5, 9]))]
+        choice = choose(txn, table, tests, [], None)
+        with pytest.raises(DatabaseError, match="nonrel_check --fix"):
+            list(Scan(table, choice).rows(lambda: txn, [], 0, None))
+
+
+def test_a_row_of_another_type_is_a_database_error(store):
+    with store.begin(write=True) as txn:
+        table = make_table(txn, [])
+        txn.put(table.prefix + table.row_key([1]), rows.pack([1, 5, "x", None, 1, 2]))
+        choice = choose(txn, table, [prepare(Leaf(NUMBER, "gt", 3))], [], None)
+        with pytest.raises(DatabaseError, match="another type"):
+            list(Scan(table, choice).rows(lambda: txn, [], 0, None))
