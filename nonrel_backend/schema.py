@@ -97,6 +97,8 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
     def drop_check(self, table: str, name: str) -> None:
         raise NotImplementedError
 
+    # Whether commands are entries of the query log: not within one of them.
+    logs = True
     quote_value = SQLiteSchemaEditor.quote_value
     prepare_default = quote_value
 
@@ -113,6 +115,8 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
             self.collected_sql.append(str(sql))
             return None
         logger.debug("%s", sql, extra={"params": params, "sql": str(sql)})
+        if not self.logs:
+            return sql.work()
         with self.connection.cursor() as cursor:
             cursor.execute(Statement(sql.work, lambda: str(sql)))
             return getattr(cursor, "cursor", cursor).result

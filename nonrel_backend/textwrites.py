@@ -206,7 +206,7 @@ def returned(store, model, sql: str, params, fields=None, loads: bool = True):
 def define(store, verb: list[str], table: str, sql: str) -> None:
     """CREATE TABLE, CREATE INDEX or DROP TABLE by the store's own schema editor."""
     with store.schema_editor(atomic=False) as editor:
-        editor.logs = False  # the text itself is in the log
+        editor.logs = False
         if verb == ["CREATE", "TABLE"]:
             editor.create_model(declared_model(store, table, sql))
             return

@@ -293,14 +293,15 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     def condition(self, model, condition) -> Any:
         """A Q as the catalog keeps it: tests of columns, or else an expression."""
-        query = Query(model, alias_cols=False)
+        query = Query(model)
         where = query.build_where(condition)
         alias = query.get_initial_alias()
         try:
             found = Translator(self.connection, alias).condition(where)
             predicates.prepare(found)
         except (Untranslatable, NotSupportedError):
-            return self.expression(query, where)
+            query = Query(model, alias_cols=False)
+            return self.expression(query, query.build_where(condition))
         return predicates.dumped(found)
 
     def drop_index(self, table, name):
