@@ -1,7 +1,7 @@
-"""SQL texts that write.
+"""SQL texts that write, on tables that no model of the project owns.
 
-Django's database cache is a table without a model. A model's rows are written by them
-where it has no database defaults and generated columns, of which a text knows nothing.
+Django's database cache is such a table. A model's rows are written through the ORM,
+which knows its defaults, checks and generated columns.
 """
 
 import re
@@ -54,18 +54,17 @@ def execute(store, sql: str, params) -> int:
     """
     found = WRITE.fullmatch(sql) or DEFINITION.fullmatch(sql)
     table = unquoted(found["table"]) if found else ""
-    known = registered_models().get(table)
-    if not found or (known and (found.re is not WRITE or computes(known))):
+    if not found or table in registered_models():
         raise NotSupportedError(
             f"{store.display_name} cannot execute the SQL {sql[:80]!r}: its cursor "
-            "reads with SELECT, and writes by simple statements, to tables of models "
-            "only where these have no computed columns. Write through the ORM."
+            "reads with SELECT, and writes by simple statements only to tables that no "
+            "model has. Write through the ORM."
         )
     verb = found["verb"].upper().split()
     if verb[0] in ("CREATE", "DROP"):
         define(store, verb, table, sql)
         return -1
-    model = known or model_from_store(store, table)
+    model = model_from_store(store, table)
     if model is None:
         raise OperationalError(f"no such table: {table}")
     sql = sql.rstrip("; \n")
@@ -76,14 +75,6 @@ def execute(store, sql: str, params) -> int:
             pass  # found row by row
     work = {"INSERT": insert, "UPDATE": update, "DELETE": delete}[verb[0]]
     return store.all_or_nothing(lambda: work(store, model, sql, params))
-
-
-def computes(model) -> bool:
-    """Whether columns of the model have values that an SQL text does not name."""
-    return any(
-        field.generated or field.has_db_default()
-        for field in model._meta.local_concrete_fields
-    )
 
 
 def exact_scan(store, model, sql: str, params):
@@ -206,7 +197,7 @@ def returned(store, model, sql: str, params, fields=None, loads: bool = True):
 def define(store, verb: list[str], table: str, sql: str) -> None:
     """CREATE TABLE, CREATE INDEX or DROP TABLE by the store's own schema editor."""
     with store.schema_editor(atomic=False) as editor:
-        editor.logs = False
+        editor.logs = False  # the text itself is in the log
         if verb == ["CREATE", "TABLE"]:
             editor.create_model(declared_model(store, table, sql))
             return

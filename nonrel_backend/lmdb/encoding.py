@@ -112,7 +112,7 @@ ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "json": encode_json,
 }
 # What an index on an expression holds of a text.
-TRANSFORMS: dict[str, Callable[[str], str | None]] = {
+TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "fold": fold,
     "reverse": lambda text: text[::-1],
     "lower": str.lower,

@@ -9,6 +9,7 @@ from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
 from .metadata import checks_of, columns_of
 
+
 class DatabaseIntrospection(NonrelDatabaseIntrospection):
     own_fields = {
         name: f"nonrel_backend.mongodb.fields.{name}"
