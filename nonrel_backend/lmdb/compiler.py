@@ -1,6 +1,7 @@
 """LMDB's answers to the author's interface."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any
 
@@ -60,43 +61,8 @@ class BackendQuery(NonrelQuery):
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         with self.connection.transaction.reading() as now:
             table, scan, ordering = self.scan(now(), high_mark)
-            document = self.document(table)
+            document = documents(table, [field.column for field in self.fields])
             yield from map(document, scan.rows(now, ordering, low_mark, high_mark))
-
-    def document(self, table: Table) -> Callable[[list], dict[str, Any]]:
-        """What makes a row {column: stored value}; JSON columns that are NULL are
-        left out, and null in them is None.
-        """
-        columns = [field.column for field in self.fields]
-        positions = [table.position(column) for column in columns]
-        if len(positions) == 1:
-            (column,), (position,) = columns, positions
-
-            def document(row: list) -> dict[str, Any]:
-                return {column: row[position]}
-
-        else:
-            take = itemgetter(*positions)
-
-            def document(row: list) -> dict[str, Any]:
-                return dict(zip(columns, take(row), strict=True))
-
-        json_columns = [
-            column for column in columns if table.columns[column].db_type == "json"
-        ]
-        if not json_columns:
-            return document
-
-        def with_json(row: list) -> dict[str, Any]:
-            found = document(row)
-            for column in json_columns:
-                if found[column] is None:
-                    del found[column]
-                elif found[column] is JSON_NULL:
-                    found[column] = None
-            return found
-
-        return with_json
 
     @safe_call
     def count(self, limit=None):
@@ -222,6 +188,41 @@ class BackendQuery(NonrelQuery):
         return self.connection.read(work)
 
 
+def documents(table: Table, columns: list[str]) -> Callable[[list], dict[str, Any]]:
+    """What makes a row {column: stored value}; JSON columns that are NULL are left
+    out, and null in them is None.
+    """
+    positions = [table.position(column) for column in columns]
+    if len(positions) == 1:
+        (column,), (position,) = columns, positions
+
+        def document(row: list) -> dict[str, Any]:
+            return {column: row[position]}
+
+    else:
+        take = itemgetter(*positions)
+
+        def document(row: list) -> dict[str, Any]:
+            return dict(zip(columns, take(row), strict=True))
+
+    json_columns = [
+        column for column in columns if table.columns[column].db_type == "json"
+    ]
+    if not json_columns:
+        return document
+
+    def with_json(row: list) -> dict[str, Any]:
+        found = document(row)
+        for column in json_columns:
+            if found[column] is None:
+                del found[column]
+            elif found[column] is JSON_NULL:
+                found[column] = None
+        return found
+
+    return with_json
+
+
 def changed(found, placed) -> Iterator[tuple[bytes, list, list]]:
     """(row's key, row, row as it is to be)."""
     for row_key, row in found:
@@ -318,28 +319,32 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         def work(txn):
             table = self.store.table(txn, meta.db_table)
             auto = self.auto_position(meta, table)
+            if on_conflict == OnConflict.IGNORE:
+                for row in self.listed(table, rows):
+                    with suppress(IntegrityError):
+                        writing.insert_new(txn, table, [row], auto)
+                return []
             target = [table.position(column) for column in unique_columns]
-            if on_conflict == OnConflict.UPDATE:
-                index = conflict_index(table, target, unique_columns)
-            keys = []
+            index = conflict_index(table, target, unique_columns)
+            known = [field.column for field in meta.local_concrete_fields]
+            document = documents(table, [each for each in known if each is not None])
+            stored = []
             for row in self.listed(table, rows):
-                if on_conflict == OnConflict.UPDATE:
-                    found = existing(txn, table, index, row)
-                    if found is not None:
-                        row_key, old = found
-                        new = old.copy()
-                        for column in update_columns:
-                            new[table.position(column)] = row[table.position(column)]
-                        writing.replace(txn, table, [(row_key, old, new)])
-                        keys.append(None if auto is None else old[auto])
-                        continue
-                    keys += writing.insert_new(txn, table, [row], auto)
-                else:
-                    try:
-                        keys += writing.insert_new(txn, table, [row], auto)
-                    except IntegrityError:
-                        keys.append(None)
-            return keys
+                found = existing(txn, table, index, row)
+                if found is None:
+                    writing.insert_new(txn, table, [row], auto)
+                    stored.append(document(row))
+                    continue
+                row_key, old = found
+                new = old.copy()
+                for column in update_columns:
+                    new[table.position(column)] = row[table.position(column)]
+                (generated,) = self.completed(meta, [document(new)])
+                for column, value in generated.items():
+                    new[table.position(column)] = None if value is MISSING else value
+                writing.replace(txn, table, [(row_key, old, new)])
+                stored.append(document(new))
+            return stored
 
         return self.store.write(work)
 
