@@ -35,6 +35,8 @@ class BackendQuery(NonrelQuery):
         self.name = self.meta.db_table
         self.tests: list = []
         self.ordering: list[tuple[str, bool]] = []
+        # What select_for_update() has seen, so that it never yields an unlocked row.
+        self.finds_nothing = False
 
     def add_filters(self, condition):
         tests = prepare(condition)
@@ -59,6 +61,8 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
+        if self.finds_nothing:
+            return
         with self.connection.transaction.reading() as now:
             table, scan, ordering = self.scan(now(), high_mark)
             document = documents(table, [field.column for field in self.fields])
@@ -74,7 +78,10 @@ class BackendQuery(NonrelQuery):
             return scan.count(now, limit)
 
     def lock(self):
-        self.connection.transaction.lock()
+        # Where there is no row, none is locked: others may make one.
+        self.finds_nothing = not self.count(1)
+        if not self.finds_nothing:
+            self.connection.transaction.lock()
 
     # --- writing ---
 

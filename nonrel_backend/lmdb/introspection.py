@@ -38,10 +38,6 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
             found["PRIMARY"] = constraint(pk, primary_key=True, unique=True)
         for column in self.columns(table_name):
             name = column["name"]
-            if column.get("references"):
-                found[f"{table_name}_{name}_fk"] = constraint(
-                    [name], foreign_key=tuple(column["references"])
-                )
             if column["internal_type"] in POSITIVE:
                 found[f"{table_name}_{name}_check"] = constraint([name], check=True)
         for index in table.indexes:
