@@ -15,7 +15,10 @@ from .features import NonrelDatabaseFeatures
 from .introspection import NonrelDatabaseIntrospection
 from .operations import NonrelDatabaseOperations
 from .planner.local import LocalEngine
+from .planner.shapes import Shape
 from .schema import NonrelSchemaEditor
+
+TYPES_REMEMBERED = 10_000
 
 
 def binary(value: Any) -> bytes:
@@ -86,6 +89,17 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def __init__(self, settings_dict, alias="default"):
         super().__init__(settings_dict, alias)
         self.data_types = self.creation.data_types
+        self.shapes: dict[Any, Shape] = {}
+        self.types: dict[int, tuple[Any, str | None]] = {}
+
+    def type_of(self, field) -> str | None:
+        """The field's db_type(), remembered."""
+        found = self.types.get(id(field))
+        if found is None or found[0] is not field:
+            if len(self.types) >= TYPES_REMEMBERED:
+                self.types.clear()
+            found = self.types[id(field)] = (field, field.db_type(self))
+        return found[1]
 
     @cached_property
     def local_engine(self) -> LocalEngine:

@@ -26,6 +26,7 @@ from .planner.plan import (
     WithFallback,
 )
 from .planner.related import RelatedGroupsPlan
+from .planner.shapes import Shape, shape_of
 from .query import NonrelQuery
 from .text import shown
 
@@ -46,6 +47,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.ordered = False
         self.has_extra_select = False
         self.skipping = self.selecting = False
+        # Where all columns of the model are selected, and nothing else.
+        self.shape: Shape | None = None
 
     def __repr__(self):
         return (
@@ -100,6 +103,11 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         return plan
 
     def get_select(self, with_col_aliases=False):
+        self.shape = None
+        if self.skipping and not with_col_aliases:
+            self.shape = shape_of(self)
+            if self.shape is not None:
+                return list(self.shape.select), dict(self.shape.klass_info), {}
         self.selecting = self.skipping
         try:
             return super().get_select(with_col_aliases)
@@ -224,6 +232,11 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     def get_converters(self, expressions):
         if not self.native:
             return super().get_converters(expressions)
+        if self.shape is not None:
+            return self.shape.converters
+        return self.native_column_converters(expressions)
+
+    def native_column_converters(self, expressions) -> dict:
         converters = {}
         index = 0
         for expression in expressions:

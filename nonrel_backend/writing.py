@@ -118,7 +118,7 @@ class WriteMixin:
         """A value from get_db_prep_save() as the store holds it; MISSING for NULL."""
         if value is None:
             return MISSING
-        return self.convert_value_for_db(field.db_type(self.store), value)
+        return self.convert_value_for_db(self.store.type_of(field), value)
 
 
 class InsertMixin(WriteMixin):
@@ -191,7 +191,7 @@ class InsertMixin(WriteMixin):
         stored = {}
         for field, values in columns.items():
             if field.column is not None:
-                convert = self.for_db_converter(field.db_type(self.store))
+                convert = self.for_db_converter(self.store.type_of(field))
                 stored[field.column] = [
                     MISSING if value is None else convert(value) for value in values
                 ]
@@ -229,7 +229,7 @@ class InsertMixin(WriteMixin):
     def read(self, field, stored: dict[str, Any]) -> Any:
         """The Python value of a field in {column: stored value}."""
         value = stored.get(field.column)
-        convert = self.from_db_converter(field.db_type(self.store))
+        convert = self.from_db_converter(self.store.type_of(field))
         return value if value is None or convert is None else convert(value)
 
     def completed(self, meta, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -256,7 +256,7 @@ class InsertMixin(WriteMixin):
     def restored(self, field, stored: dict[str, Any]) -> Any:
         """A stored value as get_db_prep_save() gives it."""
         value = self.read(field, stored)
-        if field.db_type(self.store) == "json":
+        if self.store.type_of(field) == "json":
             return Json(value) if field.column in stored else None
         return field.get_db_prep_save(value, self.store)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -262,13 +263,20 @@ class SQLCompiler(NonrelCompiler):
         return value if convert is None else convert(value)
 
     def from_db_converter(self, db_type):
-        convert = FROM_STORED.get(db_type)
-        if convert is None:
-            return None
         if db_type == "datetime" and settings.USE_TZ:
-            zone = self.store.timezone
-            return checked(lambda value: convert(value).replace(tzinfo=zone), db_type)
-        return checked(convert, db_type)
+            return aware_reader(self.store.timezone)
+        return READERS.get(db_type)
+
+
+READERS = {
+    db_type: checked(convert, db_type) for db_type, convert in FROM_STORED.items()
+}
+
+
+@lru_cache(maxsize=16)
+def aware_reader(zone) -> Callable[[Any], Any]:
+    convert = FROM_STORED["datetime"]
+    return checked(lambda value: convert(value).replace(tzinfo=zone), "datetime")
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]

@@ -27,6 +27,8 @@ FORMAT_KEY = b"\0\0\0\0format"
 # Addresses, not disc: the file grows as it is filled.
 MAP_SIZE = 1 << 40 if sys.maxsize > 1 << 32 and fcntl else 1 << 30
 SMALLEST_MAP = 1 << 20
+# By how much the file grows, and when it does.
+FILE_STEP, AHEAD = 1 << 20, 1 << 18
 MAX_READERS = 1024
 DURABILITY: dict[str, dict[str, bool]] = {
     "full": {},
@@ -60,6 +62,7 @@ def forget_after_fork() -> None:
         # In a child this only has the driver forget that the files are open.
         each.lmdb.close()
         os.close(each.lock_file)
+        os.close(each.data_file)
     _inherited.extend(_environments.values())
     _environments.clear()
 
@@ -109,9 +112,13 @@ class Environment:
         self.path = path
         self.catalog = Catalog()
         self.lmdb = self.open(path, map_size, DURABILITY[durability])
+        self.page_size = self.lmdb.stat()["psize"]
         self.lock_file = os.open(
             os.path.join(path, "writer.lock"), os.O_RDWR | os.O_CREAT, 0o644
         )
+        self.data_file = os.open(os.path.join(path, "data.mdb"), os.O_RDWR)
+        self.file_size = 0
+        self.syncs = durability != "none"
         self.writer = threading.Lock()
         self.state = threading.Condition()
         self.active = 0
@@ -162,8 +169,9 @@ class Environment:
 
     def close(self) -> None:
         self.lmdb.close()
-        with suppress(OSError):
-            os.close(self.lock_file)
+        for each in (self.lock_file, self.data_file):
+            with suppress(OSError):
+                os.close(each)
 
     # --- transactions ---
 
@@ -190,9 +198,12 @@ class Environment:
         try:
             info = self.lmdb.info()
             size = info["map_size"]
-            if self.full or (info["last_pgno"] + 1) * 4096 * 2 > size:
+            used = (info["last_pgno"] + 1) * self.page_size
+            if self.full or used * 2 > size:
                 self.resize(size * 2)
                 self.full = False
+            if self.syncs:
+                self.extend_file(used)
             with self.state:
                 self.active += 1
             try:
@@ -203,6 +214,16 @@ class Environment:
         except BaseException:
             self.unlock_writer()
             raise
+
+    def extend_file(self, used: int) -> None:
+        """Have the file ready for what a small transaction adds: to flush pages that
+        are there takes half as long as to flush a file that has grown.
+        """
+        if used + AHEAD > self.file_size:
+            self.file_size = os.fstat(self.data_file).st_size
+        if used + AHEAD > self.file_size:
+            with suppress(OSError):  # LMDB says if the disk is full
+                os.pwrite(self.data_file, bytes(FILE_STEP), self.file_size)
 
     def end_write(self) -> None:
         """To be called when the root has been committed or aborted."""

@@ -16,6 +16,26 @@ class Level:
     txn: Any = None
 
 
+class Reading:
+    """A statement's own read transaction, where none is writing."""
+
+    __slots__ = ("transaction", "txn")
+
+    def __init__(self, transaction: "Transaction"):
+        self.transaction = transaction
+
+    def __enter__(self):
+        self.txn = None
+        if self.transaction.current is not None:
+            return self.transaction.now
+        self.txn = txn = self.transaction.environment.begin_read()
+        return lambda: txn
+
+    def __exit__(self, *error):
+        if self.txn is not None:
+            self.transaction.environment.end_read(self.txn)
+
+
 class Transaction:
     """The levels between BEGIN and COMMIT, outermost first.
 
@@ -49,18 +69,9 @@ class Transaction:
                 "what is being written. Use a connection for each thread."
             )
 
-    @contextmanager
-    def reading(self):
-        """Yields a function of the transaction to read from, now."""
-        txn = self.current
-        if txn is not None:
-            yield self.now
-            return
-        txn = self.environment.begin_read()
-        try:
-            yield lambda: txn
-        finally:
-            self.environment.end_read(txn)
+    def reading(self) -> "Reading":
+        """Context manager: gives a function of the transaction to read from, now."""
+        return Reading(self)
 
     def now(self):
         """The transaction to go on reading from, while statements come and go."""

@@ -193,7 +193,7 @@ class Translator:
             raise Untranslatable
         if path and field.encoder:
             raise Untranslatable
-        db_type = field.db_type(self.store)
+        db_type = self.store.type_of(field)
         if db_type is None or collated(field):
             raise Untranslatable
         return Column(field.column, db_type, tuple(path))

@@ -253,6 +253,9 @@ class NativePlanner:
     def output(self, fields: list) -> tuple[list, dict[str, Any]]:
         output: list = []
         names: dict[str, Any] = {}
+        if self.compiler.shape is not None:
+            fields += self.compiler.shape.fields
+            return [(self.base, index) for index in range(len(fields))], names
         for expression in flat(self.selected):
             if type(expression) is Col:
                 index = self.field_index(

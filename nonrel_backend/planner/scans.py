@@ -42,7 +42,7 @@ def readers(query: NonrelQuery, fields) -> list[Callable | None]:
     """For each field, what makes a stored value a Python value (None: nothing)."""
     compiler = query.compiler
     return [
-        compiler.from_db_converter(field.db_type(query.connection)) for field in fields
+        compiler.from_db_converter(query.connection.type_of(field)) for field in fields
     ]
 
 
@@ -112,7 +112,7 @@ def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list]:
     """Rows of local values, one for each field."""
     columns = [field.column for field in fields]
     converts = readers(query, fields)
-    jsons = [field.db_type(query.connection) == "json" for field in fields]
+    jsons = [query.connection.type_of(field) == "json" for field in fields]
     absent = [MISSING if is_json else None for is_json in jsons]
     converting = [
         (
