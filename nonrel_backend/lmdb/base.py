@@ -9,6 +9,7 @@ import lmdb
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.db.backends.utils import debug_transaction
+from lmdb.verify import verify
 
 from ..base import NonrelDatabaseWrapper
 from ..cursor import Statement
@@ -175,14 +176,19 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     # --- upkeep ---
 
     def check_store(self, fix: bool = False) -> list[str]:
-        """A sentence for each disagreement of rows and indexes; `fix` repairs them."""
+        """A sentence for all that is wrong with the file, or else for each disagreement
+        of rows and indexes, which `fix` repairs. Nobody can write meanwhile.
+        """
 
         def work(txn):
+            damage = verify(self.environment.data_path)
+            if damage:  # which could end the process that goes there
+                return [f"The file is damaged: {each}" for each in damage]
             names = [name for name, _ in catalog.entries(txn)]
             tables = [self.table(txn, name) for name in names]
             return list(checking.problems(txn, tables, fix))
 
-        return self.write(work) if fix else self.read(work)
+        return self.write(work)
 
     def backup(self, path: str | os.PathLike) -> None:
         """Copy the store as it is now, while others use it, to a new folder."""

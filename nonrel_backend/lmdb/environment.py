@@ -7,7 +7,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,28 @@ def forget_after_fork() -> None:
     global _lock
     _lock = threading.RLock()
     for each in _environments.values():
-        # In a child this only has the driver forget that the files are open.
-        each.lmdb.close()
+        each.inherited = True
         os.close(each.lock_file)
         os.close(each.data_file)
     _inherited.extend(_environments.values())
     _environments.clear()
+
+
+@contextmanager
+def opening_what_a_parent_has_open() -> Iterator[None]:
+    """py-lmdb opens files once in a process and its forks. But to close a parent's
+    environment in its child would end the parent's reading, so the guard sleeps.
+    """
+    if not _inherited:
+        yield
+        return
+    from lmdb import _envid
+
+    guard, _envid.env_keys = _envid.env_keys, lambda path, subdir: ()
+    try:
+        yield
+    finally:
+        _envid.env_keys = guard
 
 
 if hasattr(os, "register_at_fork"):
@@ -116,16 +133,20 @@ class Environment:
         self.lock_file = os.open(
             os.path.join(path, "writer.lock"), os.O_RDWR | os.O_CREAT, 0o644
         )
-        self.data_file = os.open(os.path.join(path, "data.mdb"), os.O_RDWR)
+        self.data_path = os.path.join(path, "data.mdb")
+        self.data_file = os.open(self.data_path, os.O_RDWR)
         self.file_size = 0
         self.syncs = durability != "none"
         self.writer = threading.Lock()
+        # In a forked child, which leaves all of it to its parent.
+        self.inherited = False
         self.state = threading.Condition()
         self.active = 0
         self.growing = False
         self.full = False
         try:
             self.lmdb.reader_check()
+            self.check_size()
             self.check_format()
         except BaseException:
             self.close()
@@ -135,14 +156,24 @@ class Environment:
         os.makedirs(path, exist_ok=True)
         while True:
             try:
-                return lmdb.open(
-                    path, map_size=map_size, max_readers=MAX_READERS, **flags
-                )
+                with opening_what_a_parent_has_open():
+                    return lmdb.open(
+                        path, map_size=map_size, max_readers=MAX_READERS, **flags
+                    )
             except (lmdb.MemoryError, OSError, OverflowError):
                 # The process may not have so many addresses.
                 if map_size <= SMALLEST_MAP:
                     raise
                 map_size //= 2
+
+    def check_size(self) -> None:
+        """A file cut short would end the process that reads past its end."""
+        size = (self.lmdb.info()["last_pgno"] + 1) * self.page_size
+        if os.fstat(self.data_file).st_size < size:
+            raise DatabaseError(
+                f"The store is damaged: {self.data_path} is shorter than the "
+                f"{size} bytes that it should have. Restore a backup."
+            )
 
     def check_format(self) -> None:
         with self.lmdb.begin() as txn:
@@ -187,6 +218,9 @@ class Environment:
             raise
 
     def end_read(self, txn) -> None:
+        if self.inherited:
+            _inherited.append(txn)
+            return
         try:
             txn.abort()
         finally:

@@ -135,7 +135,7 @@ class Transaction:
             self.end(self.levels.pop(), "abort")
 
     def end(self, level: Level, how: str) -> None:
-        if level.txn is None:
+        if level.txn is None or self.environment.inherited:
             return
         self.check_thread()
         try:
