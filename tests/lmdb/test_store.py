@@ -1,0 +1,371 @@
+"""The store as a whole: growing, durability, damage, upkeep, schema in transactions."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import lmdb
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, OperationalError, connections, models, transaction
+
+from nonrel_backend.lmdb.environment import FORMAT, FORMAT_KEY
+from nonrel_backend.lmdb.values import pack
+
+ROOT = Path(__file__).parents[2]
+
+
+def authors():
+    from tests.library.models import Author
+
+    return Author.objects.using("own")
+
+
+def add_authors(start, stop):
+    model = authors().model
+    return authors().bulk_create(
+        [model(name=f"a{n}", email=f"{n}@x") for n in range(start, stop)]
+    )
+
+
+def folder_of(connection):
+    return connection.settings_dict["NAME"]
+
+
+def reopened(open_store, work=None, **options):
+    """The store, closed and opened again after `work(folder)`."""
+    from nonrel_backend.lmdb import environment
+
+    connection = connections["own"]
+    connection.close()
+    folder = os.path.realpath(folder_of(connection))
+    environment._environments.pop(folder).close()
+    if work is not None:
+        work(folder)
+    return open_store(**options)
+
+
+# --- growing ---
+
+
+def test_the_map_grows_when_it_is_full(store, open_store):
+    store = reopened(open_store, map_size=1 << 20)
+    assert store.environment.lmdb.info()["map_size"] == 1 << 20
+    add_authors(0, 20_000)
+    assert authors().count() == 20_000
+    assert store.environment.lmdb.info()["map_size"] > 1 << 20
+
+
+def test_the_map_grows_between_transactions(store, open_store):
+    store = reopened(open_store, map_size=1 << 20)
+    for start in range(0, 10_000, 500):
+        with transaction.atomic(using="own"):
+            add_authors(start, start + 500)
+    assert authors().count() == 10_000
+
+
+def test_a_transaction_too_large_for_the_map_is_undone_and_the_next_has_room(
+    store, open_store
+):
+    reopened(open_store, map_size=1 << 20)
+    with pytest.raises(OperationalError, match="The store is full"):
+        with transaction.atomic(using="own"):
+            add_authors(0, 20_000)
+    assert authors().count() == 0
+    add_authors(0, 10)
+    assert authors().count() == 10
+
+
+def test_another_process_may_make_the_map_larger(store, open_store):
+    reopened(open_store, map_size=1 << 20)
+    add_authors(0, 10)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            add_authors(10, 20_000)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert authors().count() == 20_000
+    add_authors(20_000, 20_010)
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize("durability", ["full", "no-metasync", "none"])
+def test_what_is_written_is_there_after_opening_again(store, open_store, durability):
+    reopened(open_store, durability=durability)
+    add_authors(0, 100)
+    reopened(open_store, durability=durability)
+    assert authors().count() == 100
+
+
+@pytest.mark.parametrize("options", [{"durability": "much"}, {"speed": 1}])
+def test_unknown_options_are_refused(open_store, options):
+    with pytest.raises(ImproperlyConfigured, match="OPTIONS"):
+        open_store(**options).ensure_connection()
+
+
+def test_no_name_is_refused(open_store):
+    connection = open_store()
+    connection.settings_dict["NAME"] = ""
+    with pytest.raises(ImproperlyConfigured, match="the folder of the store"):
+        connection.ensure_connection()
+
+
+def test_a_folder_that_cannot_be_made_is_an_operational_error(open_store, tmp_path):
+    (tmp_path / "file").write_text("")
+    connection = open_store()
+    connection.settings_dict["NAME"] = str(tmp_path / "file")
+    with pytest.raises(OperationalError, match="cannot be opened"):
+        connection.ensure_connection()
+
+
+# --- what others have written ---
+
+
+def test_a_newer_format_is_refused(store, open_store):
+    def make_newer(folder):
+        with lmdb.open(folder) as environment, environment.begin(write=True) as txn:
+            txn.put(FORMAT_KEY, pack(FORMAT + 1))
+
+    with pytest.raises(OperationalError, match="Use a newer one"):
+        reopened(open_store, make_newer).ensure_connection()
+
+
+def test_a_store_of_something_else_is_refused(open_store, tmp_path):
+    with lmdb.open(str(tmp_path / "store")) as environment:
+        with environment.begin(write=True) as txn:
+            txn.put(b"key", b"value")
+    with pytest.raises(DatabaseError, match="was not made by this backend"):
+        open_store().ensure_connection()
+
+
+def test_a_file_of_something_else_is_an_operational_error(store, open_store):
+    def overwrite(folder):
+        Path(folder, "data.mdb").write_bytes(b"something else" * 1000)
+
+    with pytest.raises(OperationalError, match="cannot be opened"):
+        reopened(open_store, overwrite).ensure_connection()
+
+
+def test_a_file_cut_short_is_a_database_error(store, open_store):
+    add_authors(0, 5000)
+
+    def cut(folder):
+        path = Path(folder, "data.mdb")
+        os.truncate(path, path.stat().st_size // 3)
+
+    with pytest.raises(DatabaseError, match="is shorter than"):
+        reopened(open_store, cut).ensure_connection()
+
+
+def test_damaged_values_are_database_errors_or_rows(store):
+    """Every byte of a value may change: no other exception, no other code."""
+    chance = random.Random(3)
+    add_authors(0, 200)
+    environment = store.environment.lmdb
+    with environment.begin() as txn:
+        entries = [
+            (bytes(key), bytes(value)) for key, value in txn.cursor() if key[:4] > b"\0"
+        ]
+    for key, value in chance.sample(entries, 150):
+        damaged = bytearray(value)
+        for _ in range(chance.choice([1, 3])):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        with environment.begin(write=True) as txn:
+            txn.put(key, bytes(damaged[: chance.randrange(1, len(damaged) + 1)]))
+        for query in (authors().all(), authors().filter(name__gte="a5")):
+            try:
+                list(query)
+            except DatabaseError:
+                pass
+        store.environment.catalog.known.clear()
+        with environment.begin(write=True) as txn:
+            txn.put(key, value)
+    assert authors().count() == len(authors().all()) == 200
+
+
+READ_ALL = """
+import sys
+from django.conf import settings
+
+settings.configure(
+    INSTALLED_APPS=["tests.library"],
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    DATABASES={"default": {"ENGINE": "nonrel_backend.lmdb", "NAME": sys.argv[1]}},
+)
+import django
+
+django.setup()
+from django.db import connection
+
+print(connection.check_store()[:1])
+"""
+
+
+def test_nonrel_check_finds_damaged_pages_and_does_not_fall_over_them(store, tmp_path):
+    add_authors(0, 3000)
+    chance = random.Random(11)
+    source = Path(folder_of(store), "data.mdb").read_bytes()
+    pages = store.environment.lmdb.info()["last_pgno"] + 1
+    size = store.environment.page_size
+    for _ in range(8):
+        folder = tmp_path / "damaged"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        damaged = bytearray(source)
+        for page in chance.sample(range(2, pages), pages // 3):
+            damaged[page * size + chance.randrange(10, 40)] ^= 0xFF
+        (folder / "data.mdb").write_bytes(damaged)
+        done = subprocess.run(
+            [sys.executable, "-c", READ_ALL, str(folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode in (0, 1), done.stderr
+        assert "damaged" in done.stdout or "DatabaseError" in done.stderr
+
+
+# --- upkeep ---
+
+
+def run(command, *arguments, **options):
+    output = StringIO()
+    call_command(command, *arguments, database="own", stdout=output, **options)
+    return output.getvalue()
+
+
+def test_nonrel_check_repairs_indexes(store):
+    add_authors(0, 50)
+    assert run("nonrel_check") == "no problems\n"
+    with store.environment.lmdb.begin() as txn:
+        table = store.table(txn, "library_author")
+    prefix = table.indexes[0].prefix
+    with store.environment.lmdb.begin(write=True) as txn:
+        cursor = txn.cursor()
+        assert cursor.set_range(prefix)
+        cursor.delete()
+        txn.put(prefix + b"\2nobody\0\1", b"\2nobody")
+    with pytest.raises(CommandError, match="2 problems"):
+        run("nonrel_check")
+    assert "lacks the row" in run("nonrel_check", fix=True)
+    assert run("nonrel_check") == "no problems\n"
+
+
+def test_nonrel_check_is_of_stores_that_need_it(databases):
+    with pytest.raises(CommandError, match="checks itself"):
+        call_command("nonrel_check", database="oracle")
+
+
+def test_nonrel_backup_copies_what_is_committed(store, open_store, tmp_path):
+    add_authors(0, 1000)
+    target = tmp_path / "copy"
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with transaction.atomic(using="own"):
+                authors().update(name="uncommitted")
+                os.kill(os.getppid(), 0)
+                run("nonrel_backup", str(target))
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    with pytest.raises(OperationalError, match="not empty"):
+        run("nonrel_backup", str(target))
+    add_authors(1000, 1001)
+    store.settings_dict["NAME"] = str(target)
+    store.close()
+    assert sorted(authors().values_list("name", flat=True)) == sorted(
+        f"a{n}" for n in range(1000)
+    )
+    assert store.check_store() == []
+
+
+def test_a_backup_while_others_write_is_consistent(store, tmp_path):
+    from tests.library.models import Counter
+
+    Counter.objects.using("own").create(name="authors")
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for step in range(100_000):
+                with transaction.atomic(using="own"):
+                    add_authors(step, step + 1)
+                    Counter.objects.using("own").update(value=step + 1)
+        finally:
+            os._exit(0)
+    try:
+        while authors().count() < 20:
+            pass
+        for number in range(5):
+            run("nonrel_backup", str(tmp_path / f"copy{number}"))
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+    for number in range(5):
+        store.settings_dict["NAME"] = str(tmp_path / f"copy{number}")
+        store.close()
+        count = authors().count()
+        assert count >= 20
+        assert Counter.objects.using("own").get().value == count
+        assert store.check_store() == []
+
+
+# --- the schema ---
+
+
+def test_changes_of_the_schema_are_rolled_back(store):
+    from tests.library.models import Author, Genre
+
+    add_authors(0, 20)
+    field = models.IntegerField(default=7)
+    field.set_attributes_from_name("extra")
+    field.model = Author
+    tables = store.introspection.table_names()
+    with pytest.raises(ZeroDivisionError), transaction.atomic(using="own"):
+        with store.schema_editor(atomic=False) as editor:
+            editor.add_field(Author, field)
+            editor.remove_field(Author, Author._meta.get_field("email"))
+            editor.add_index(Author, models.Index(fields=["born"], name="born_index"))
+            editor.delete_model(Genre)
+        assert store.introspection.table_names() != tables
+        raise ZeroDivisionError
+    assert store.introspection.table_names() == tables
+    assert authors().get(email="3@x").name == "a3"
+    constraints = store.introspection.get_constraints(None, "library_author")
+    assert "born_index" not in constraints
+    assert store.check_store() == []
+
+
+def test_savepoints_are_rolled_back_alone(store):
+    with transaction.atomic(using="own"):
+        add_authors(0, 1)
+        with pytest.raises(ZeroDivisionError), transaction.atomic(using="own"):
+            add_authors(1, 2)
+            with transaction.atomic(using="own"):
+                add_authors(2, 3)
+            assert authors().count() == 3
+            raise ZeroDivisionError
+        add_authors(3, 4)
+    assert sorted(authors().values_list("name", flat=True)) == ["a0", "a3"]
+    assert store.check_store() == []
+
+
+def test_a_statement_that_fails_is_undone_alone(store):
+    from django.db import IntegrityError
+
+    add_authors(5, 6)
+    with transaction.atomic(using="own"):
+        with pytest.raises(IntegrityError), transaction.atomic(using="own"):
+            add_authors(0, 10)
+        add_authors(10, 11)
+    assert authors().count() == 2
+    assert store.check_store() == []
