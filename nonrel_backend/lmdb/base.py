@@ -112,9 +112,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         try:
             found = environment(**conn_params)
         except (lmdb.Error, OSError) as error:
-            raise OperationalError(
-                f"The store in {path} cannot be opened: {error}"
-            ) from error
+            kind = type(translate(error) or OperationalError())
+            raise kind(f"The store in {path} cannot be opened: {error}") from error
         _connected.add(self)
         return Transaction(found, self.timeout)
 
@@ -152,23 +151,19 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     def write(self, work: Callable[[Any], Any], nested: bool = True) -> Any:
         """`work(txn)` as one statement, all of it or nothing; again in a larger map
-        where it was too small and nothing else is lost by it.
+        where it was too small and the transaction has written nothing else.
         """
         with translated_errors(self):
-            alone = not self.transaction.levels
-            try:
-                with self.transaction.writing(nested) as txn:
-                    return work(txn)
-            except lmdb.MapFullError:
-                if not alone:
-                    raise
+            first = self.transaction.current is None
             while True:
-                self.environment.full = True
                 try:
-                    with self.transaction.writing() as txn:
+                    with self.transaction.writing(nested) as txn:
                         return work(txn)
                 except lmdb.MapFullError:
-                    continue
+                    if not first:
+                        raise
+                self.environment.full = True
+                self.transaction.start_over()
 
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
         return self.write(lambda txn: work())

@@ -183,10 +183,14 @@ class BackendQuery(NonrelQuery):
     def explain(self):
         def work(txn):
             low, high = self.limits
-            table, scan, _ = self.scan(txn, high)
+            _, scan, ordering = self.scan(txn, high)
+            returned = sum(1 for _ in scan.rows(lambda: txn, ordering, low, high))
             choice = scan.choice
-            entries = choice.path.counted(txn, 10_000)
-            facts = [str(choice.path), f"{entries} entries"]
+            facts = [
+                str(choice.path),
+                f"{scan.keys} keys and {scan.documents} documents examined, "
+                f"{returned} returned",
+            ]
             if choice.residual:
                 facts.append("tested: " + " and ".join(map(described, choice.residual)))
             if not choice.ordered:

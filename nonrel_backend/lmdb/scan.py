@@ -26,6 +26,8 @@ class Scan:
         self.table = table
         self.choice = choice
         self.matches = self.bound(choice.residual)
+        # What has been read so far: entries of indexes, and rows.
+        self.keys = self.documents = 0
 
     def bound(self, tests: list) -> Matches | None:
         return (
@@ -67,11 +69,15 @@ class Scan:
             for key, _ in path.ranges:
                 data = txn.get(key)
                 if data is not None:
+                    self.keys += 1
+                    self.documents += 1
                     yield key[4:], unpack_row(data, table.width)
             return
         for key, _ in path.ranges:
             row_key = txn.get(key)
             if row_key is not None:
+                self.keys += 1
+                self.documents += 1
                 yield row_key, get(txn, table, row_key)
 
     def scanned(self, now: Now, path: Path, limit: int | None) -> Iterator[Found]:
@@ -79,6 +85,7 @@ class Scan:
         primary = path.index is table.primary
         for txn, batch in self.batches(now, path, limit):
             if primary:
+                self.documents += len(batch)
                 width = table.width
                 for key, data in batch:
                     yield key[4:], unpack_row(data, width)
@@ -100,6 +107,7 @@ class Scan:
                 txn = now()
                 batch = read_entries(txn, low, high, reverse, size)
                 if batch:
+                    self.keys += len(batch)
                     yield txn, batch
                 if len(batch) < size:
                     break
@@ -111,6 +119,7 @@ class Scan:
 
     def rows_of(self, txn, row_keys: list[bytes]) -> Iterator[Found]:
         table = self.table
+        self.documents += len(row_keys)
         prefix, width = table.prefix, table.width
         if len(row_keys) == 1:
             yield row_keys[0], get(txn, table, row_keys[0])
@@ -125,11 +134,13 @@ class Scan:
     def united(self, now: Now, union: Union) -> Iterator[Found]:
         keys: set[bytes] = set()
         for path in union.paths:
-            entries = Scan(self.table, Choice(path, [])).batches(now, path, None)
+            part = Scan(self.table, Choice(path, []))
+            entries = part.batches(now, path, None)
             if path.index is self.table.primary:  # whose entries are the rows
                 keys.update(key[4:] for _, batch in entries for key, _ in batch)
             else:
                 keys.update(row_key for _, batch in entries for _, row_key in batch)
+            self.keys += part.keys
         ordered = sorted(keys)
         for start in range(0, len(ordered), LARGEST_BATCH):
             yield from self.rows_of(now(), ordered[start : start + LARGEST_BATCH])

@@ -144,6 +144,12 @@ class Transaction:
             if not any(each.txn is not None for each in self.levels):
                 self.environment.end_write()
 
+    def start_over(self) -> None:
+        """Have the same levels, none of them begun."""
+        names = [level.name for level in self.levels]
+        self.abort_to(0)
+        self.levels += map(Level, names)
+
     def set_autocommit(self, autocommit: bool) -> None:
         if autocommit and not self.autocommit:
             self.commit_to(0)
