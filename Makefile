@@ -2,22 +2,28 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-BACKEND ?= mongodb
+BACKEND ?= lmdb
 N ?= 2000
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint format bench fuzz docs clean
+.PHONY: help demo test suite lint format bench fuzz docs clean
 
 help:
-	@echo "make demo    start the store, migrate, load and tour testproject (SERVE=1 serves it)"
-	@echo "make test    our own tests, then a choice of Django's own suite"
+	@echo "make demo    migrate, load and tour testproject on LMDB (SERVE=1 serves it;"
+	@echo "             BACKEND=mongodb starts a MongoDB for it)"
+	@echo "make test    our own tests on LMDB and MongoDB, a choice of Django's own suite"
+	@echo "make suite   all 128 apps of Django's suite on LMDB"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the benchmarks, side by side"
 	@echo "make fuzz    N=100000 random queries compared with SQLite"
-	@echo "make docs    docs/django-suite.md anew: all 128 apps of Django's suite"
+	@echo "make docs    the tables of Django's suite in docs/ anew"
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev]'
@@ -27,12 +33,17 @@ $(VENV)/.lint: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	touch $@
 
-demo: $(VENV)/.test
+# Only a store with a server needs what the tests need, the server among it.
+demo: $(VENV)/$(if $(filter lmdb,$(BACKEND)),.demo,.test)
 	NONREL_BACKEND=$(BACKEND) SERVE=$(SERVE) $(BIN)/python testproject/demo.py
 
 test: $(VENV)/.test
-	$(BIN)/python runtests.py --backend $(BACKEND)
-	$(BIN)/python runtests.py django --quick --backend $(BACKEND)
+	$(BIN)/python runtests.py --backend lmdb
+	$(BIN)/python runtests.py --backend mongodb
+	$(BIN)/python runtests.py django --quick --backend mongodb
+
+suite: $(VENV)/.test
+	$(BIN)/python runtests.py django --backend lmdb
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -50,7 +61,8 @@ fuzz: $(VENV)/.test
 	FUZZ_QUERIES=$(N) $(BIN)/python runtests.py --backend $(BACKEND) tests/differential
 
 docs: $(VENV)/.test
-	$(BIN)/python runtests.py django --backend $(BACKEND) --save docs/django-suite.md
+	$(BIN)/python runtests.py django --backend lmdb --save docs/django-suite-lmdb.md
+	$(BIN)/python runtests.py django --backend mongodb --save docs/django-suite.md
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

@@ -2,7 +2,7 @@
 
 import nox
 
-# Each part of the ORM once, in some three minutes; `--quick` or apps for more.
+# Each part of the ORM once, in some minutes; `--quick` or apps for more.
 APPS = """
     aggregation aggregation_regress annotations backends basic bulk_create composite_pk
     constraints custom_pk db_functions defer expressions expressions_case
@@ -18,6 +18,7 @@ APPS = """
 def django61(session: nox.Session) -> None:
     """Our own tests and a choice of Django 6.1's suite (arguments: other apps)."""
     session.install("-e", ".[test]", "Django>=6.1,<6.2")
-    session.run("python", "runtests.py")
     apps = session.posargs or APPS
-    session.run("python", "runtests.py", "django", *apps)
+    for backend in ("lmdb", "mongodb"):
+        session.run("python", "runtests.py", "--backend", backend)
+        session.run("python", "runtests.py", "django", "--backend", backend, *apps)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Runs our own tests, or Django's whole suite, on a backend.
 
-runtests.py [--backend mongodb] [pytest arguments]
-runtests.py django [APP ...] [--backend mongodb] [--quick] [--parallel N]
+runtests.py [--backend lmdb] [pytest arguments]
+runtests.py django [APP ...] [--backend lmdb] [--quick] [--parallel N]
 """
 
 import argparse
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nonrel_backend.testing.servers import mongodb_uri
 from nonrel_backend.testing.suite import ENGINES, AppResult, Suite, page, table, total
 
 ROOT = Path(__file__).resolve().parent
@@ -44,6 +43,8 @@ def server(backend: str) -> Iterator[None]:
     if backend != "mongodb":
         yield
         return
+    from nonrel_backend.testing.servers import mongodb_uri
+
     with mongodb_uri() as uri:
         os.environ["MONGODB_URI"] = uri
         yield
@@ -51,7 +52,7 @@ def server(backend: str) -> Iterator[None]:
 
 def run_own(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="runtests.py", allow_abbrev=False)
-    parser.add_argument("--backend", choices=ENGINES, default="mongodb")
+    parser.add_argument("--backend", choices=ENGINES, default="lmdb")
     options, pytest_arguments = parser.parse_known_args(arguments)
     os.environ["NONREL_BACKEND"] = options.backend
     with server(options.backend):
@@ -62,7 +63,7 @@ def run_own(arguments: list[str]) -> int:
 def run_django(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="runtests.py django")
     parser.add_argument("apps", nargs="*", metavar="APP", help="default: all 128")
-    parser.add_argument("--backend", choices=ENGINES, default="mongodb")
+    parser.add_argument("--backend", choices=ENGINES, default="lmdb")
     parser.add_argument("--exclude", nargs="+", default=[], metavar="APP")
     parser.add_argument("--quick", action="store_true", help="a choice of the apps")
     parser.add_argument("--parallel", type=int, default=2, help="apps at a time")

@@ -1,16 +1,30 @@
-"""`make demo`: start the store, migrate, load the atlas, take the tour (and serve)."""
+"""`make demo`: migrate, load the atlas, take the tour (and serve); starts a server for
+a store that needs one.
+"""
 
 import os
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from nonrel_backend.testing.servers import mongodb_uri  # noqa: E402  (the path first)
+
+@contextmanager
+def server(backend: str) -> Iterator[None]:
+    """The backend's server, if it has one, and its address in the environment."""
+    if backend != "mongodb":
+        yield
+        return
+    from nonrel_backend.testing.servers import mongodb_uri
+
+    with mongodb_uri() as uri:
+        os.environ["MONGODB_URI"] = uri
+        yield
 
 
 def manage(*arguments: str) -> None:
@@ -20,9 +34,7 @@ def manage(*arguments: str) -> None:
 
 
 def main() -> int:
-    backend = os.environ.get("NONREL_BACKEND") or "mongodb"
-    with mongodb_uri() if backend == "mongodb" else nullcontext("") as uri:
-        os.environ["MONGODB_URI"] = uri
+    with server(os.environ.get("NONREL_BACKEND") or "lmdb"):
         try:
             manage("migrate", "--verbosity=1")
             manage("loadatlas")

@@ -26,8 +26,8 @@ class Commands(monitoring.CommandListener):
 COMMANDS = Commands()
 monitoring.register(COMMANDS)
 
-BACKEND = os.environ.get("NONREL_BACKEND") or "mongodb"
-collect_ignore = [] if BACKEND == "mongodb" else ["mongodb"]
+BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
+collect_ignore = [name for name in ("lmdb", "mongodb") if name != BACKEND]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Settings of our own tests: the backend under test, and SQLite to compare with.
 
-NONREL_BACKEND names the backend (mongodb when unset). The tests of LMDB itself have a
-store of their own, "lmdb", whatever the backend.
+NONREL_BACKEND names the backend (lmdb when unset). The tests of LMDB itself have a
+store of their own, "lmdb", in a folder.
 """
 
 import os
@@ -53,7 +53,7 @@ BACKENDS = {
     },
 }
 DATABASES = {
-    "default": BACKENDS[os.environ.get("NONREL_BACKEND") or "mongodb"],
+    "default": BACKENDS[os.environ.get("NONREL_BACKEND") or "lmdb"],
     "lmdb": {
         "ENGINE": "nonrel_backend.lmdb",
         "NAME": tempfile.mkdtemp(prefix="nonrel_tests_"),

@@ -1,4 +1,4 @@
-"""Settings of the atlas; NONREL_BACKEND picks the store (default: mongodb)."""
+"""Settings of the atlas; NONREL_BACKEND picks the store (default: lmdb)."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parents[1]
 
 BACKENDS = {
+    "lmdb": {"ENGINE": "nonrel_backend.lmdb", "NAME": BASE_DIR / "atlas.lmdb"},
     "mongodb": {
         "ENGINE": "nonrel_backend.mongodb",
         "NAME": "atlas",
@@ -17,7 +18,7 @@ BACKENDS = {
         "NAME": BASE_DIR / "atlas.sqlite3",
     },
 }
-DATABASES = {"default": BACKENDS[os.environ.get("NONREL_BACKEND") or "mongodb"]}
+DATABASES = {"default": BACKENDS[os.environ.get("NONREL_BACKEND") or "lmdb"]}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "for a demonstration only")

@@ -62,7 +62,7 @@ def test_the_map_grows_when_it_is_full(store, open_store):
 
 
 def test_the_map_grows_between_transactions(store, open_store):
-    store = reopened(open_store, map_size=1 << 20)
+    reopened(open_store, map_size=1 << 20)
     for start in range(0, 10_000, 500):
         with transaction.atomic(using="own"):
             add_authors(start, start + 500)
