@@ -7,7 +7,7 @@ from django.db import DatabaseError
 from . import catalog
 from .catalog import Index, Table, counters, set_counters
 from .encoding import following
-from .paths import read_entries
+from .entries import read_entries
 from .values import unpack_row
 
 BATCH = 1_000

@@ -67,7 +67,18 @@ class BackendQuery(NonrelQuery):
         with self.connection.transaction.reading() as now:
             table, scan, ordering = self.scan(now(), high_mark)
             document = documents(table, [field.column for field in self.fields])
-            yield from map(document, scan.rows(now, ordering, low_mark, high_mark))
+            for rows in scan.rows(now, ordering, low_mark, high_mark):
+                yield from map(document, rows)
+
+    @safe_call
+    def fetch_lists(self, columns, absent, low_mark, high_mark):
+        if self.finds_nothing:
+            return
+        with self.connection.transaction.reading() as now:
+            table, scan, ordering = self.scan(now(), high_mark)
+            take = lists(table, columns, absent)
+            for rows in scan.rows(now, ordering, low_mark, high_mark):
+                yield take(rows)
 
     @safe_call
     def count(self, limit=None):
@@ -184,7 +195,7 @@ class BackendQuery(NonrelQuery):
         def work(txn):
             low, high = self.limits
             _, scan, ordering = self.scan(txn, high)
-            returned = sum(1 for _ in scan.rows(lambda: txn, ordering, low, high))
+            returned = sum(map(len, scan.rows(lambda: txn, ordering, low, high)))
             choice = scan.choice
             facts = [
                 str(choice.path),
@@ -231,6 +242,52 @@ def documents(table: Table, columns: list[str]) -> Callable[[list], dict[str, An
             elif found[column] is JSON_NULL:
                 found[column] = None
         return found
+
+    return with_json
+
+
+def lists(
+    table: Table, columns: list[str], absent: list
+) -> Callable[[list[list]], list[list]]:
+    """What makes rows lists of these columns' values; JSON's null is None in them,
+    SQL's what `absent` has.
+    """
+    positions = [table.position(column) for column in columns]
+    json_columns = [
+        (at, absent[at])
+        for at, column in enumerate(columns)
+        if table.columns[column].db_type == "json"
+    ]
+    if len(positions) == 1:
+        (position,) = positions
+
+        def take(rows: list[list]) -> list[list]:
+            return [[row[position]] for row in rows]
+
+    elif positions == list(range(table.width)):
+
+        def take(rows: list[list]) -> list[list]:
+            return rows
+
+    else:
+        pick = itemgetter(*positions)
+
+        def take(rows: list[list]) -> list[list]:
+            return list(map(list, map(pick, rows)))
+
+    if not json_columns:
+        return take
+
+    def with_json(rows: list[list]) -> list[list]:
+        taken = take(rows)
+        for at, nothing in json_columns:
+            for row in taken:
+                value = row[at]
+                if value is None:
+                    row[at] = nothing
+                elif value is JSON_NULL:
+                    row[at] = None
+        return taken
 
     return with_json
 

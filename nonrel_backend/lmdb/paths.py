@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from .catalog import PAYLOAD_SIZE, ROW_KEY_SIZE, Index, Table
@@ -15,6 +14,7 @@ from .encoding import (
     inverted,
     text_prefix,
 )
+from .entries import count_entries
 from .predicates import Test, Tests
 
 # A range of keys, its end not among them.
@@ -24,7 +24,9 @@ Ordering = list[tuple[int, bool]]
 # So many points of several IN are looked up one by one.
 MAX_POINTS = 10_000
 # How many entries a probe counts in each round, of each path.
-PROBES = (16, 256, 2048)
+PROBES = (16, 256, 2048, 16384)
+# Rows that are cheaper to read than two indexes; entries that are cheaper than a row.
+FEW_ROWS, ENTRIES_FOR_A_ROW = 64, 3
 # With so many candidates to be sorted, following the order may be cheaper.
 SORTED_CHEAPLY = 512
 EVERYTHING_PRESENT: Range = (PRESENT, PAST_PRESENT)
@@ -127,6 +129,9 @@ class Union:
     paths: list[Path]
     unique: bool = False
 
+    def combine(self, sets: Iterator[set[bytes]]) -> set[bytes]:
+        return set().union(*sets)
+
     def counted(self, txn, limit: int) -> int:
         return sum_up_to(limit, (path.counted(txn, limit) for path in self.paths))
 
@@ -135,10 +140,28 @@ class Union:
 
 
 @dataclass
+class Intersection:
+    """The rows that are on every one of several paths."""
+
+    paths: list[Path]
+    unique: bool = False
+
+    @property
+    def used(self) -> list[Test]:
+        return [test for path in self.paths for test in path.used]
+
+    def combine(self, sets: Iterator[set[bytes]]) -> set[bytes]:
+        return set.intersection(*sets)
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.paths))
+
+
+@dataclass
 class Choice:
     """The path taken, the tests left to do and whether the order is right."""
 
-    path: Path | Union
+    path: Path | Union | Intersection
     residual: list
     ordered: bool = True
     reverse: bool = False
@@ -289,9 +312,12 @@ def choose(
         return following_order
     if len(candidates) == 1 and following_order is None:
         return finished(table, candidates[0], tests, ordering)
-    best, number = probed(txn, candidates)
+    counts = probed(txn, candidates)
+    (number, best), *others = counts
     if following_order is not None and limit is not None and number > SORTED_CHEAPLY:
         return following_order
+    if ordering or limit is None:
+        best = intersected(best, number, others)
     return finished(table, best, tests, ordering)
 
 
@@ -309,20 +335,31 @@ def usable(table: Table, tests: list) -> list[Index]:
     return found
 
 
-def probed(txn, candidates: list) -> tuple[Path | Union, int]:
-    """The path with the fewest entries, and how many, counted no further than need
-    be.
-    """
+def probed(txn, candidates: list) -> list[tuple[int, Any]]:
+    """(how many entries, path), the fewest first, counted no further than need be."""
     for limit in PROBES:
         counts = [each.counted(txn, limit) for each in candidates]
-        fewest = min(counts)
-        if fewest < limit or len(candidates) == 0:
+        if min(counts) < limit:
             break
-    best = min(
-        range(len(candidates)),
-        key=lambda at: (counts[at], -getattr(candidates[at], "fixed", 0)),
+    return sorted(
+        zip(counts, candidates, strict=True),
+        key=lambda item: (item[0], -getattr(item[1], "fixed", 0)),
     )
-    return candidates[best], fewest
+
+
+def intersected(best, number: int, others: list) -> Any:
+    """The best path and the next that does another test, where to read the entries of
+    both is cheaper than the rows of one.
+    """
+    if number <= FEW_ROWS or number >= PROBES[-1] or type(best) is not Path:
+        return best
+    used = set(map(id, best.used))
+    for count, path in others:
+        if number + count > number * ENTRIES_FOR_A_ROW:
+            return best
+        if type(path) is Path and not set(map(id, path.used)) & used:
+            return Intersection([best, path])
+    return best
 
 
 def unions(txn, table: Table, tests: list) -> Iterator[Union]:
@@ -347,8 +384,7 @@ def branch(txn, table: Table, child) -> Path | None:
     ]
     if len(found) < 2:
         return found[0] if found else None
-    best, _ = probed(txn, found)
-    return best  # type: ignore[return-value]
+    return probed(txn, found)[0][1]
 
 
 def constant_columns(table: Table, tests: list) -> set[int]:
@@ -388,54 +424,7 @@ def finished(table, path, tests, ordering) -> Choice:
     return Choice(path, left(tests, path), bool(way), way == "backwards")
 
 
-def left(tests: list, path: Path | Union) -> list:
+def left(tests: list, path: Path | Union | Intersection) -> list:
     """The tests that the path does not do."""
     used = {id(test) for test in getattr(path, "used", ())}
     return [test for test in tests if id(test) not in used]
-
-
-# --- entries ---
-
-
-def count_entries(txn, low: bytes, high: bytes, limit: int | None = None) -> int:
-    """How many keys there are in a range, at most `limit`."""
-    cursor = txn.cursor()
-    if low >= high or not cursor.set_range(low):
-        return 0
-    keys = cursor.iternext(keys=True, values=False)
-    count = 0
-    size = 16
-    while limit is None or count < limit:
-        if limit is not None:
-            size = min(size, limit - count)
-        batch = list(islice(keys, size))
-        if not batch:
-            break
-        if batch[-1] >= high:
-            return count + sum(key < high for key in batch)
-        count += len(batch)
-        size = min(size * 8, 4096)
-    return count
-
-
-def read_entries(
-    txn, low: bytes, high: bytes, reverse: bool, size: int
-) -> list[tuple[bytes, bytes]]:
-    """The first `size` entries of a range, or the last ones, last first."""
-    if low >= high:
-        return []
-    cursor = txn.cursor()
-    if reverse:
-        found = cursor.prev() if cursor.set_range(high) else cursor.last()
-        if not found:
-            return []
-        batch = list(islice(cursor.iterprev(), size))
-        if batch and batch[-1][0] < low:
-            batch = [entry for entry in batch if entry[0] >= low]
-        return batch
-    if not cursor.set_range(low):
-        return []
-    batch = list(islice(cursor.iternext(), size))
-    if batch and batch[-1][0] >= high:
-        batch = [entry for entry in batch if entry[0] < high]
-    return batch

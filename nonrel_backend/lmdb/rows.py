@@ -175,11 +175,8 @@ def list_rows(txn, table: Table) -> Iterable[Found]:
         start = table.prefix + batch[-1][0] + b"\0"
 
 
-def get(txn, table: Table, row_key: bytes) -> list:
-    data = txn.get(table.prefix + row_key)
-    if data is None:
-        raise DatabaseError(
-            f"The store is damaged: an index of {table.name} names a row that is "
-            "not there. `manage.py nonrel_check --fix` rebuilds the indexes."
-        )
-    return unpack_row(data, table.width)
+def missing(table: Table) -> DatabaseError:
+    return DatabaseError(
+        f"The store is damaged: an index of {table.name} names a row that is "
+        "not there. `manage.py nonrel_check --fix` rebuilds the indexes."
+    )

@@ -1,22 +1,25 @@
-"""The rows of a choice, found, tested, ordered and cut to size."""
+"""The rows of a choice, found, tested, ordered and cut to size, batch by batch."""
 
 import heapq
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, compress
 from typing import Any
 
 from django.db import DatabaseError
 
 from .catalog import Table
-from .paths import Choice, Ordering, Path, Union, count_entries, read_entries
+from .entries import count_entries, read_entries
+from .paths import Choice, Intersection, Ordering, Path, Union
 from .predicates import COMPARABLE, NANS, Matches, all_of, bind, never, same
-from .rows import Found, get
-from .values import BAD_VALUE, unpack_row
+from .rows import Found, missing
+from .values import BAD_VALUE, unpack_rows
 
 # Entries read at a time: a few first, for who wants few rows.
 FIRST_BATCH, LARGEST_BATCH, GROWTH = 16, 4096, 8
 # What is read now: a transaction under way may be a deeper one at the next batch.
 Now = Callable[[], Any]
+# (a row's key with its table's prefix, the row as bytes)
+Item = tuple[bytes, bytes]
 
 
 class Scan:
@@ -38,59 +41,81 @@ class Scan:
 
     # --- what is found ---
 
-    def found(self, now: Now, limit: int | None = None) -> Iterator[Found]:
-        """(row's key, row) of all rows wanted; of `limit`, no more need be read."""
-        rows = self.candidates(now, limit)
-        return rows if self.matches is None else self.tested(rows, self.matches)
+    def found(self, now: Now) -> Iterator[Found]:
+        """(row's key, row) of all rows wanted."""
+        for items in self.items(now, None):
+            keys = [key[4:] for key, _ in items]
+            rows = self.unpacked(items)
+            if self.matches is not None:
+                right = self.right(rows)
+                keys, rows = list(compress(keys, right)), list(compress(rows, right))
+            yield from zip(keys, rows, strict=True)
 
-    def tested(self, rows: Iterator[Found], matches: Matches) -> Iterator[Found]:
+    def chunks(self, now: Now, limit: int | None, skip: int = 0) -> Iterator[list]:
+        """Lists of the rows wanted; of `limit`, no more need be read. The first
+        `skip` are left out.
+        """
+        if self.matches is None:
+            yield from map(self.unpacked, self.items(now, limit, skip))
+            return
+        for items in self.items(now, limit):
+            rows = self.unpacked(items)
+            rows = list(compress(rows, self.right(rows)))
+            skip, rows = max(0, skip - len(rows)), rows[skip:]
+            if rows:
+                yield rows
+
+    def unpacked(self, items: list[Item]) -> list[list]:
+        return unpack_rows([data for _, data in items], self.table.width)
+
+    def right(self, rows: list[list]) -> list[bool]:
+        """Which of the rows are wanted."""
         try:
-            for item in rows:
-                if matches(item[1]):
-                    yield item
+            return list(map(self.matches, rows))  # type: ignore[arg-type]
         except BAD_VALUE as error:
             raise DatabaseError(
                 f"The store is damaged: a row of {self.table.name} holds a value "
                 "of another type than its column."
             ) from error
 
-    def candidates(self, now: Now, limit: int | None) -> Iterator[Found]:
+    def items(self, now: Now, limit: int | None, skip: int = 0) -> Iterator[list[Item]]:
+        """The rows of the path as they are stored, but for the first `skip`."""
         path = self.choice.path
-        if isinstance(path, Union):
-            return self.united(now, path)
-        if path.unique:
-            return self.looked_up(now(), path)
-        return self.scanned(now, path, limit)
+        if not isinstance(path, Path):
+            yield from self.collected(now, path, skip)
+        elif path.unique:
+            items = self.looked_up(now(), path)[skip:]
+            if items:
+                yield items
+        else:
+            yield from self.scanned(now, path, limit, skip)
 
-    def looked_up(self, txn, path: Path) -> Iterator[Found]:
+    def looked_up(self, txn, path: Path) -> list[Item]:
         """By whole keys, of which each has one row or none."""
-        table = self.table
-        if path.index is table.primary:
-            for key, _ in path.ranges:
-                data = txn.get(key)
-                if data is not None:
-                    self.keys += 1
-                    self.documents += 1
-                    yield key[4:], unpack_row(data, table.width)
-            return
-        for key, _ in path.ranges:
-            row_key = txn.get(key)
-            if row_key is not None:
-                self.keys += 1
-                self.documents += 1
-                yield row_key, get(txn, table, row_key)
+        keys = [key for key, _ in path.ranges]
+        if path.index is not self.table.primary:
+            found = [txn.get(key) for key in keys]
+            row_keys = [row_key for row_key in found if row_key is not None]
+            self.keys += len(row_keys)
+            return self.items_of(txn, row_keys)
+        found = [(key, txn.get(key)) for key in keys]
+        items = [item for item in found if item[1] is not None]
+        self.keys += len(items)
+        self.documents += len(items)
+        return items
 
-    def scanned(self, now: Now, path: Path, limit: int | None) -> Iterator[Found]:
-        table = self.table
-        primary = path.index is table.primary
+    def scanned(self, now: Now, path: Path, limit, skip: int) -> Iterator[list[Item]]:
+        primary = path.index is self.table.primary
         for txn, batch in self.batches(now, path, limit):
+            if skip:
+                skip, batch = max(0, skip - len(batch)), batch[skip:]
+                if not batch:
+                    continue
             if primary:
                 self.documents += len(batch)
-                width = table.width
-                for key, data in batch:
-                    yield key[4:], unpack_row(data, width)
+                yield batch
             else:
-                yield from self.rows_of(txn, [row_key for _, row_key in batch])
+                yield self.items_of(txn, [row_key for _, row_key in batch])
 
     def batches(self, now: Now, path: Path, limit: int | None):
         """(transaction, entries) until all ranges are through.
@@ -117,49 +142,61 @@ class Scan:
                     low = batch[-1][0] + b"\0"
                 size = min(size * GROWTH, LARGEST_BATCH)
 
-    def rows_of(self, txn, row_keys: list[bytes]) -> Iterator[Found]:
+    def items_of(self, txn, row_keys: list[bytes]) -> list[Item]:
+        """The rows that entries name."""
         table = self.table
         self.documents += len(row_keys)
-        prefix, width = table.prefix, table.width
-        if len(row_keys) == 1:
-            yield row_keys[0], get(txn, table, row_keys[0])
-            return
-        items = txn.cursor().getmulti([prefix + key for key in row_keys])
-        if len(items) != len(row_keys):
-            for row_key in row_keys:
-                get(txn, table, row_key)  # says which
-        for key, data in items:
-            yield key[4:], unpack_row(data, width)
+        keys = [table.prefix + key for key in row_keys]
+        if len(keys) == 1:
+            data = txn.get(keys[0])
+            items = [] if data is None else [(keys[0], data)]
+        else:
+            items = txn.cursor().getmulti(keys)
+        if len(items) != len(keys):
+            raise missing(table)
+        return items
 
-    def united(self, now: Now, union: Union) -> Iterator[Found]:
-        keys: set[bytes] = set()
-        for path in union.paths:
-            part = Scan(self.table, Choice(path, []))
-            entries = part.batches(now, path, None)
-            if path.index is self.table.primary:  # whose entries are the rows
-                keys.update(key[4:] for _, batch in entries for key, _ in batch)
-            else:
-                keys.update(row_key for _, batch in entries for _, row_key in batch)
-            self.keys += part.keys
-        ordered = sorted(keys)
+    def collected(
+        self, now: Now, path: Union | Intersection, skip: int
+    ) -> Iterator[list[Item]]:
+        """Rows of many ranges, each once, by key."""
+        sets = (self.row_keys(now, each) for each in path.paths)
+        ordered = sorted(path.combine(sets))[skip:]
         for start in range(0, len(ordered), LARGEST_BATCH):
-            yield from self.rows_of(now(), ordered[start : start + LARGEST_BATCH])
+            yield self.items_of(now(), ordered[start : start + LARGEST_BATCH])
+
+    def row_keys(self, now: Now, path: Path) -> set[bytes]:
+        part = Scan(self.table, Choice(path, []))
+        batches = (batch for _, batch in part.batches(now, path, None))
+        if path.index is self.table.primary:  # whose entries are the rows
+            keys = {key[4:] for batch in batches for key, _ in batch}
+        else:
+            keys = {row_key for batch in batches for _, row_key in batch}
+        self.keys += part.keys
+        return keys
 
     # --- in order, cut to size ---
 
     def rows(
         self, now: Now, ordering: Ordering, low: int, high: int | None
-    ) -> Iterator[list]:
-        """The rows from `low` to `high` of those wanted."""
+    ) -> Iterator[list[list]]:
+        """Chunks of the rows from `low` to `high` of those wanted."""
         if high is not None and high <= low:
-            return iter(())
-        if self.choice.ordered:
-            found = self.found(now, high)
-            return (row for _, row in islice(found, low, high))
-        return iter(self.sorted(now, ordering, high)[low:])
+            return
+        if not self.choice.ordered:
+            yield self.sorted(now, ordering, high)[low:]
+            return
+        left = None if high is None else high - low
+        for rows in self.chunks(now, high, low):
+            if left is not None and len(rows) >= left:
+                yield rows[:left]
+                return
+            if left is not None:
+                left -= len(rows)
+            yield rows
 
     def sorted(self, now: Now, ordering: Ordering, high: int | None) -> list[list]:
-        rows = (row for _, row in self.found(now))
+        rows = chain.from_iterable(self.chunks(now, None))
         try:
             ways = {ascending for _, ascending in ordering}
             if len(ways) == 1:
@@ -205,12 +242,16 @@ class Scan:
 
     def count(self, now: Now, limit: int | None) -> int:
         path = self.choice.path
+        total = 0
         if self.matches is None and isinstance(path, Path) and not path.unique:
-            total = 0
             for low, high in path.ranges:
                 left = None if limit is None else limit - total
                 total += count_entries(now(), low, high, left)
                 if limit is not None and total >= limit:
                     break
             return total
-        return sum(1 for _ in islice(self.found(now, limit), limit))
+        for rows in self.chunks(now, limit):
+            total += len(rows)
+            if limit is not None and total >= limit:
+                return limit
+        return total

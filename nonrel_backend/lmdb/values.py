@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -245,24 +246,35 @@ def pack(value: Any) -> bytes:
         raise DataError(f"This value cannot be stored: {error}") from error
 
 
+unpacked = partial(
+    msgpack.unpackb,
+    strict_map_key=False,
+    ext_hook=restored,
+    unicode_errors="surrogatepass",
+)
+NOT_PACKED = (*BAD_VALUE, msgpack.UnpackException, RecursionError)
+
+
 def unpack(data: bytes) -> Any:
     """What `pack` made; DatabaseError for bytes that it did not make."""
     try:
-        return msgpack.unpackb(
-            data,
-            strict_map_key=False,
-            ext_hook=restored,
-            unicode_errors="surrogatepass",
-        )
-    except (*BAD_VALUE, msgpack.UnpackException, RecursionError) as error:
+        return unpacked(data)
+    except NOT_PACKED as error:
         raise DatabaseError(f"The store is damaged: {error or 'no value'}") from error
 
 
 def unpack_row(data: bytes, width: int) -> list:
     """A row's values by position; columns added since are NULL."""
-    row = unpack(data)
-    if type(row) is not list:
-        raise DatabaseError("The store is damaged: a row is no list.")
-    if len(row) < width:
-        row += [None] * (width - len(row))
-    return row
+    return unpack_rows([data], width)[0]
+
+
+def unpack_rows(data: list[bytes], width: int) -> list[list]:
+    """The rows' values by position; columns added since are NULL."""
+    try:
+        rows = list(map(unpacked, data))
+        if not all(map(width.__eq__, map(list.__len__, rows))):
+            for row in rows:
+                row += [None] * (width - len(row))
+    except NOT_PACKED as error:
+        raise DatabaseError(f"The store is damaged: {error or 'no row'}") from error
+    return rows

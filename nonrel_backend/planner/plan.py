@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
+from ..query import CHUNK
 from .conditions import Column, Condition, Leaf
-from .scans import CHUNK, Guard, key_batches, local_rows, new_query, push, python_rows
+from .scans import Guard, key_batches, local_rows, new_query, push, python_rows
 from .uses import Edge, Use
 
 # Past so many keys a join's scan is cheaper without them.
@@ -323,39 +324,29 @@ class LocalPlan:
             push(query, plain if part is None else [part, *plain])
             if self.lock and use is self.uses[0]:
                 query.lock()
-            rows = self.guard(local_rows(query, fields, self.store.timezone), query)
-            self.insert(
-                use.table, columns, self.watched(rows, use, columns, wanted, shared)
-            )
+            chunks = self.guard(local_rows(query, fields, self.store.timezone), query)
+            chunks = self.watched(chunks, use, columns, wanted, shared)
+            self.insert(use.table, columns, chain.from_iterable(chunks))
             self.steps.append(query.describe())
 
-    def watched(self, rows, use: Use, columns, wanted, shared):
+    def watched(self, chunks, use: Use, columns, wanted, shared):
         """Pass rows on, keeping their keys for other scans and out of doubles."""
-        sinks = []
-        for column in wanted:
-            keys = self.keys.setdefault((id(use), column), {})
-            sinks.append((columns.index(column), keys))
-        if not sinks and not shared:
-            return rows
+        sinks = [
+            (columns.index(column), self.keys.setdefault((id(use), column), {}))
+            for column in wanted
+        ]
         identity = [
             columns.index(each.column)
             for each in use.meta.pk_fields
             if each.column in columns
         ]
         seen = self.seen.setdefault(use.table, set())
-
-        def passed():
-            for row in rows:
-                for index, keys in sinks:
-                    keys[row[index]] = None
-                if shared:
-                    key = tuple(row[index] for index in identity)
-                    if key in seen:
-                        continue
-                    seen.add(key)
-                yield row
-
-        return passed()
+        for chunk in chunks:
+            for index, keys in sinks:
+                keys.update(dict.fromkeys([row[index] for row in chunk]))
+            if shared:
+                chunk = list(unseen(chunk, identity, seen))
+            yield chunk
 
     def restrictions(self, use: Use) -> list[Condition]:
         found: list[Condition] = []
@@ -391,6 +382,15 @@ class LocalPlan:
             f"rows loaded: {self.guard.rows}",
             f"locally: {self.sql % self.params_text()}",
         ]
+
+
+def unseen(rows: list, identity: list[int], seen: set) -> Iterator[list]:
+    """The rows whose key was not seen before."""
+    for row in rows:
+        key = tuple(row[index] for index in identity)
+        if key not in seen:
+            seen.add(key)
+            yield row
 
 
 def _is_long(condition: Condition) -> bool:
@@ -457,7 +457,7 @@ class StreamPlan:
         if self.lock:
             query.lock()
         self.steps.append(query.describe())
-        source = local_rows(query, fields, self.store.timezone)
+        source = chain.from_iterable(local_rows(query, fields, self.store.timezone))
         answers = (
             engine.run(
                 self.sql,

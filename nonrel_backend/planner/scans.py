@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from operator import pos
 from typing import Any
 
@@ -11,13 +12,11 @@ from django.db.models.sql.query import Query
 from ..query import MISSING, PREFILTER, Json, NonrelQuery
 from .columns import stored_field
 from .conditions import Condition, Leaf
-from .local import ADAPTERS, batches, to_local
+from .local import ADAPTERS, to_local
 from .sqltext import simple_where
 
 # How many keys one `IN` takes; more become more scans.
 IN_BATCH = 5_000
-# How many rows are converted and handed on at a time.
-CHUNK = 1_000
 
 
 def new_query(store, model, fields) -> NonrelQuery:
@@ -57,12 +56,7 @@ def python_rows(
         if convert is not None
     ]
     keys = [*columns, *names]
-    if len(keys) == 1:
-        (key,) = keys
-        rows = ([document.get(key)] for document in query.fetch(low, high))
-    else:
-        rows = ([*map(document.get, keys)] for document in query.fetch(low, high))
-    for chunk in batches(rows, CHUNK):
+    for chunk in query.fetch_lists(keys, [None] * len(keys), low, high):
         for index, convert in converting:
             for row in chunk:
                 value = row[index]
@@ -108,8 +102,8 @@ def local_json_converter(convert, zone) -> Callable[[Any], Any]:
     return converter
 
 
-def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list]:
-    """Rows of local values, one for each field."""
+def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list[list]]:
+    """Chunks of rows of local values, one for each field."""
     columns = [field.column for field in fields]
     converts = readers(query, fields)
     jsons = [query.connection.type_of(field) == "json" for field in fields]
@@ -129,8 +123,7 @@ def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list]:
         for index, is_json in enumerate(jsons)
         if is_json
     ]
-    rows = ([*map(document.get, columns, absent)] for document in query.fetch(0, None))
-    for chunk in batches(rows, CHUNK):
+    for chunk in query.fetch_lists(columns, absent, 0, None):
         for index, convert in converting:
             for row in chunk:
                 value = row[index]
@@ -139,7 +132,7 @@ def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list]:
         for index, convert in converting_json:
             for row in chunk:
                 row[index] = convert(row[index])
-        yield from chunk
+        yield chunk
 
 
 SAME_LOCALLY = (
@@ -164,12 +157,15 @@ class Guard:
         self.limit = store.local_rows
         self.rows = 0
 
-    def __call__(self, rows: Iterable, query: NonrelQuery) -> Iterator:
-        for row in rows:
-            self.rows += 1
-            if self.limit and self.rows > self.limit:
-                raise NotSupportedError(self.message(query))
-            yield row
+    def __call__(self, chunks: Iterable[list], query: NonrelQuery) -> Iterator[list]:
+        for chunk in chunks:
+            self.count(len(chunk), query)
+            yield chunk
+
+    def count(self, rows: int, query: NonrelQuery) -> None:
+        self.rows += rows
+        if self.limit and self.rows > self.limit:
+            raise NotSupportedError(self.message(query))
 
     def message(self, query: NonrelQuery) -> str:
         table = query.query.get_meta().db_table
@@ -200,8 +196,8 @@ def load_table(store, table, columns, conditions, insert, guard: Guard) -> None:
     fields = [local.fields[column] for column in columns] or [local.meta.pk]
     query = new_query(store, local.meta.model, fields)
     push(query, conditions)
-    rows = guard(local_rows(query, fields, store.timezone), query)
-    insert(table, [field.column for field in fields], rows)
+    chunks = guard(local_rows(query, fields, store.timezone), query)
+    insert(table, [field.column for field in fields], chain.from_iterable(chunks))
 
 
 def key_batches(condition: Condition) -> Iterator[Condition]:

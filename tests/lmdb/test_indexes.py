@@ -150,6 +150,12 @@ def plain(value, db_type):
     return (1, Decimal(value) if db_type == "decimal" else value)
 
 
+def rows_of(scan, txn, ordering, low, high):
+    return [
+        row for chunk in scan.rows(lambda: txn, ordering, low, high) for row in chunk
+    ]
+
+
 def expected(everything, tests, ordering, low, high):
     found = [
         row
@@ -206,7 +212,7 @@ def test_random_conditions_find_what_a_look_at_every_row_finds(filled):
             if all(position for position, _ in ordering):
                 full = [*ordering, (0, True)]
             choice = choose(txn, table, tests, full, high)
-            found = list(Scan(table, choice).rows(lambda: txn, full, low, high))
+            found = rows_of(Scan(table, choice), txn, full, low, high)
             wanted = expected(everything, tests, full, low, high)
             assert [row[0] for row in found] == [row[0] for row in wanted]
             unordered = choose(txn, table, tests, [], None)
@@ -334,7 +340,7 @@ def test_shortened_keys_are_not_trusted_with_order(store):
         ordering = [(POSITIONS["name"], True)]
         choice = choose(txn, fresh, [], ordering, 2)
         assert not choice.ordered
-        found = Scan(fresh, choice).rows(lambda: txn, ordering, 0, None)
+        found = rows_of(Scan(fresh, choice), txn, ordering, 0, None)
         assert [row[1][-1] for row in found] == ["a", "b", "c"]
 
 
