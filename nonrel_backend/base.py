@@ -65,7 +65,8 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     A backend keeps its connection in `self.connection` (what `get_new_connection`
     returns) and says in `translate_error` what the store's errors are in Django's.
     OPTIONS["local_rows"] bounds what one query may load into the local engine
-    (default 250,000 rows, 0 means no bound).
+    (default 250,000 rows, 0 means no bound), OPTIONS["kept_rows"] what stays there for
+    the next one, where the store can tell whether it is still so.
     """
 
     # What get_new_connection() returned, None while there is none.
@@ -80,7 +81,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     introspection_class = NonrelDatabaseIntrospection
     ops_class = NonrelDatabaseOperations
     # Names of OPTIONS that are the toolkit's own and no driver's.
-    own_options = frozenset({"local_rows"})
+    own_options = frozenset({"local_rows", "kept_rows"})
     # Django's SQL texts never reach the store; the local engine writes its own.
     operators: dict[str, str] = {}
     pattern_ops: dict[str, str] = {}
@@ -109,6 +110,11 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def local_rows(self) -> int:
         """How many rows one query may load into the local engine (0: any number)."""
         return self.settings_dict["OPTIONS"].get("local_rows", 250_000)
+
+    @property
+    def kept_rows(self) -> int:
+        """How many rows of whole tables may stay in the local engine."""
+        return self.settings_dict["OPTIONS"].get("kept_rows", 100_000)
 
     def translate_error(self, error: BaseException) -> Exception | None:
         """The Django error for an error of the store's driver, None for any other."""

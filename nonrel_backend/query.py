@@ -146,6 +146,13 @@ class NonrelQuery:
         while chunk := list(islice(rows, CHUNK)):
             yield chunk
 
+    def version(self) -> Any:
+        """What is another one after every change of the table's rows, as the scan
+        sees them, and is never used again: so a table that was loaded once is known to
+        be the same still. None where the store cannot tell.
+        """
+        return None
+
     def count(self, limit: int | None = None) -> int:
         """The number of rows of the scan, at most `limit`."""
         return sum(1 for _ in self.fetch(0, limit))

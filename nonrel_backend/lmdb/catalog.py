@@ -32,7 +32,8 @@ WHOLE = slice(None)
 REMOVED_KEY = "\0removed"
 
 _tree = Struct(">I").pack
-_counters = Struct(">qq")
+# The last key handed out, the number of rows, what each change makes another.
+_counters = Struct(">qq12s")
 
 
 class Index:
@@ -266,11 +267,13 @@ def counters(txn, table: Table) -> tuple[int, int]:
         return 0, 0
     if len(data) != _counters.size:
         raise DatabaseError(f"The store is damaged: the counters of {table.name}.")
-    return _counters.unpack(data)
+    sequence, rows, _ = _counters.unpack(data)
+    return sequence, rows
 
 
 def set_counters(txn, table: Table, sequence: int, rows: int) -> None:
-    txn.put(table.counters_key, _counters.pack(sequence, rows))
+    """To be called after every change of rows, be it that these stay the same."""
+    txn.put(table.counters_key, _counters.pack(sequence, rows, os.urandom(12)))
 
 
 def mark_truncated(txn, table: Table, index: Index) -> None:

@@ -20,7 +20,7 @@ from ..compiler import (
 )
 from ..query import MISSING, NonrelQuery, safe_call
 from . import rows as writing
-from .catalog import Table, counters
+from .catalog import TOKEN_KEY, Table, counters
 from .paths import Ordering, choose
 from .predicates import Tests, prepare
 from .scan import Scan
@@ -79,6 +79,12 @@ class BackendQuery(NonrelQuery):
             take = lists(table, columns, absent)
             for rows in scan.rows(now, ordering, low_mark, high_mark):
                 yield take(rows)
+
+    @safe_call
+    def version(self):
+        with self.connection.transaction.reading() as now:
+            table = self.connection.table(now(), self.name)
+            return now().get(TOKEN_KEY), now().get(table.counters_key)
 
     @safe_call
     def count(self, limit=None):

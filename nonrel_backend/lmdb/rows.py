@@ -126,6 +126,8 @@ def replace(txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
                 raise duplicate(table, index)
             if len(entry) > ROW_KEY_SIZE:
                 note_truncation(txn, table, index, new)
+    if plans:
+        set_counters(txn, table, *counters(txn, table))
     return len(changes)
 
 

@@ -18,6 +18,7 @@ from django.utils.duration import duration_microseconds
 
 from ..query import Json
 from .columns import stored_field
+from .kept import KeptTables
 
 # SQLite computes with doubles: this many digits survive the way there and back.
 EXACT_DIGITS = 15
@@ -161,7 +162,8 @@ class LocalTable:
 
 
 class LocalEngine:
-    """Runs one statement at a time over rows loaded for it; nothing is left behind.
+    """Runs one statement at a time over rows loaded for it. What is left behind are
+    `kept` tables, where the store can tell whether they are still the same.
 
     Re-entrant, because a result is complete when `run` returns, and safe between
     threads that share a DatabaseWrapper by its lock.
@@ -175,6 +177,7 @@ class LocalEngine:
         self.tables: dict[int, tuple[Any, LocalTable]] = {}
         self.active: dict[str, LocalTable] = {}
         self.wrapper = self._new_wrapper()
+        self.kept = KeptTables(self)
 
     def __del__(self):
         wrapper = vars(self).get("wrapper")
@@ -257,8 +260,7 @@ class LocalEngine:
                     return chunk(cursor)
             finally:
                 cursor.close()
-                for table in created:
-                    connection.execute(f"DROP TABLE {self.quote(table.name)}")
+                self.kept.put_away([table.name for table in created])
                 self.depth -= 1
 
     def columns_read(self, connection, sql, params, tables, created, writes):

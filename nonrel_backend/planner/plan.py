@@ -315,6 +315,8 @@ class LocalPlan:
         fields = [table.fields[column] for column in columns]
         if not conditions:
             self.loaded.add(use.table)
+            if use.table not in self.seen and self.kept(use, table, columns):
+                return
         long_in = [each for each in conditions if _is_long(each)]
         splitting = long_in[0] if long_in else None
         plain = [each for each in conditions if each is not splitting]
@@ -328,6 +330,28 @@ class LocalPlan:
             chunks = self.watched(chunks, use, columns, wanted, shared)
             self.insert(use.table, columns, chain.from_iterable(chunks))
             self.steps.append(query.describe())
+
+    def kept(self, use: Use, table, columns: list[str]) -> bool:
+        """Whether the whole table is, or can be, kept in the local engine."""
+
+        def scan_of(names):
+            fields = [table.fields[name] for name in names]
+            return new_query(self.store, use.meta.model, fields), fields
+
+        def read(names):
+            scan, fields = scan_of(names)
+            return self.guard(local_rows(scan, fields, self.store.timezone), scan)
+
+        query, _ = scan_of(columns)
+        version = None if self.lock else query.version()
+        if version is None:
+            return False
+        kept = self.store.local_engine.kept
+        before = self.guard.rows
+        rows = kept.rows(table, columns, version, read)
+        self.guard.count(before + rows - self.guard.rows, query)
+        self.steps.append(query.describe())
+        return True
 
     def watched(self, chunks, use: Use, columns, wanted, shared):
         """Pass rows on, keeping their keys for other scans and out of doubles."""
