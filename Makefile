@@ -38,9 +38,11 @@ demo: $(VENV)/$(if $(filter lmdb,$(BACKEND)),.demo,.test)
 	NONREL_BACKEND=$(BACKEND) SERVE=$(SERVE) $(BIN)/python testproject/demo.py
 
 test: $(VENV)/.test
-	$(BIN)/python runtests.py --backend lmdb
-	$(BIN)/python runtests.py --backend mongodb
+	$(MAKE) --jobs=2 --output-sync=target test-lmdb test-mongodb
 	$(BIN)/python runtests.py django --quick --backend mongodb
+
+test-%: $(VENV)/.test
+	$(BIN)/python runtests.py --backend $*
 
 suite: $(VENV)/.test
 	$(BIN)/python runtests.py django --backend lmdb

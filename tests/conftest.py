@@ -27,7 +27,10 @@ COMMANDS = Commands()
 monitoring.register(COMMANDS)
 
 BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
-collect_ignore = [name for name in ("lmdb", "mongodb") if name != BACKEND]
+collect_ignore = {
+    "lmdb": ["mongodb", "testing/test_servers.py"],
+    "mongodb": ["lmdb"],
+}.get(BACKEND, ["lmdb", "mongodb", "testing/test_servers.py"])
 
 
 @pytest.fixture(scope="session")
