@@ -46,10 +46,13 @@ class OrmShop:
 
     # --- the data ---
 
-    def load(self) -> None:
+    def migrate(self) -> None:
         with connection.schema_editor() as editor:
             for model in MODELS:
                 editor.create_model(model)
+
+    def load(self) -> None:
+        self.migrate()
         for model, rows in (
             (Author, data.authors(self.scale)),
             (Genre, data.genres(self.scale)),

@@ -105,11 +105,13 @@ def misses(results: Results, name: str) -> list[str]:
     return found
 
 
+def as_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def table(results: Results) -> str:
-    lines = [row(results, name) for name in results.names()]
-    text = [" | ".join(HEADINGS), " | ".join("---" for _ in HEADINGS)]
-    text += [" | ".join(line) for line in lines]
-    return "\n".join(f"| {line} |" for line in text)
+    return as_table(HEADINGS, [row(results, name) for name in results.names()])
 
 
 def targets(results: Results) -> list[str]:
@@ -156,10 +158,10 @@ def local_section(raw: dict, ours: dict) -> tuple[str, bool]:
     return text, ratio <= MOST_LOCAL
 
 
-def million_section(answer: dict) -> tuple[str, bool]:
+def million_section(answer: dict, most: int = MOST_MEGABYTES) -> tuple[str, bool]:
     text = (
         f"iterator() over {answer['rows']} rows: {answer['seconds']:.1f} s, "
         f"{answer['megabytes']:.0f} MB at most, {answer['growth']:.0f} MB more than "
-        f"before (at most {MOST_MEGABYTES})"
+        f"before (at most {most})"
     )
-    return text, answer["megabytes"] <= MOST_MEGABYTES
+    return text, answer["megabytes"] <= most

@@ -26,6 +26,8 @@ from benchmarks.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("raw", "sqlite", "peer", "ours")
+# Whose failures are shown in full: all that is of our own making.
+OURS = ("raw", "sqlite", "ours", "sqlite-wal", "lmdb")
 PEER_FOLDER = ROOT / ".cache" / "benchmark-peer"
 PEER_PACKAGES = ("django-mongodb-backend==5.2.4", "Django>=5.2,<5.3")
 # An operation is asked for other rows in each round.
@@ -71,21 +73,21 @@ class Worker:
         self.process.wait()
 
 
-def peer_python() -> str:
-    """The Python of the peer's own environment, made when it is not there."""
-    python = PEER_FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
+def python_with(packages: tuple[str, ...], folder: Path) -> str:
+    """The Python of an environment that has them, made when it is not there."""
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():
-        print(f"Installing {PEER_PACKAGES[0]} into {PEER_FOLDER} ...", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", PEER_FOLDER], check=True)
+        print(f"Installing {', '.join(packages)} into {folder} ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         pip = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, *PEER_PACKAGES], check=True)
+        subprocess.run([*pip, *packages], check=True)
     return str(python)
 
 
 class Run:
     """One run: the workers, and what they have answered."""
 
-    def __init__(self, options: argparse.Namespace, server: Server, folder: str):
+    def __init__(self, options: argparse.Namespace, server: Any, folder: str):
         self.options = options
         self.server = server
         self.folder = folder
@@ -101,16 +103,21 @@ class Run:
             return str(Path(self.folder) / "bench.sqlite3")
         return f"bench_{self.run_id}_{backend}"
 
+    def python(self, backend: str) -> str:
+        if backend != "peer":
+            return sys.executable
+        return self.options.peer_python or python_with(PEER_PACKAGES, PEER_FOLDER)
+
+    def times(self, name: str, backend: str) -> int:
+        return times(name, self.effort)
+
     def worker(self, backend: str) -> Worker:
-        python = sys.executable
-        if backend == "peer":
-            python = self.options.peer_python or peer_python()
         return Worker(
             backend,
             self.options.scale,
             self.server.uri,
             self.database(backend),
-            python,
+            self.python(backend),
         )
 
     def load(self) -> None:
@@ -146,7 +153,7 @@ class Run:
 
     def measure(self, worker: Worker, name: str, number: int, kept: bool):
         """One operation by one worker; None when it cannot do it."""
-        repeat = times(name, self.effort) if kept else 1
+        repeat = self.times(name, worker.backend) if kept else 1
         turn = number * TURNS_PER_ROUND
         before = self.server.cpu_seconds()
         try:
@@ -154,7 +161,7 @@ class Run:
         except WorkerError as error:
             message, trace = error.args
             self.errors[name, worker.backend] = message.splitlines()[0][:200]
-            if worker.backend != "peer":
+            if worker.backend in OURS:
                 print(trace, file=sys.stderr, flush=True)
             return None
         server = self.server.cpu_seconds() - before

@@ -13,7 +13,7 @@ import time
 import traceback
 from typing import Any
 
-from . import data, local
+from . import data, growth, local
 from .answers import digest
 from .operations import ONCE, WRITING
 
@@ -23,12 +23,12 @@ ENGINES = {
     "ours": "nonrel_backend.mongodb",
     "peer": "django_mongodb_backend",
     "sqlite": "django.db.backends.sqlite3",
+    "sqlite-wal": "django.db.backends.sqlite3",
+    "lmdb": "nonrel_backend.lmdb",
 }
-KEYS = {
-    "ours": "django.db.models.BigAutoField",
-    "peer": "django_mongodb_backend.fields.ObjectIdAutoField",
-    "sqlite": "django.db.models.BigAutoField",
-}
+KEYS = {"peer": "django_mongodb_backend.fields.ObjectIdAutoField"}
+# As durable as LMDB is: every commit is on the disk.
+WAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 
 
 def make_shop(backend: str, scale: data.Scale, uri: str, name: str) -> Any:
@@ -36,17 +36,23 @@ def make_shop(backend: str, scale: data.Scale, uri: str, name: str) -> Any:
         from .raw import RawShop
 
         return RawShop(scale, uri, name)
+    if backend not in ENGINES:
+        from .documents import DocumentShop
+
+        return DocumentShop(scale, backend, name)
     import django
     from django.conf import settings
 
-    database = {"ENGINE": ENGINES[backend], "NAME": name}
-    if backend != "sqlite":
+    database: dict[str, Any] = {"ENGINE": ENGINES[backend], "NAME": name}
+    if backend in ("ours", "peer"):
         database["HOST"] = uri
+    if backend == "sqlite-wal":
+        database["OPTIONS"] = {"init_command": WAL}
     settings.configure(
         DATABASES={"default": database},
         DATABASE_ROUTERS=[],
         INSTALLED_APPS=["benchmarks.shop"],
-        DEFAULT_AUTO_FIELD=KEYS[backend],
+        DEFAULT_AUTO_FIELD=KEYS.get(backend, "django.db.models.BigAutoField"),
         USE_TZ=True,
         TIME_ZONE="UTC",
     )
@@ -122,14 +128,21 @@ def state(shop: Any) -> dict[str, Any]:
     return {"digest": hashed, "answer": text}
 
 
+def migrate(shop: Any) -> dict[str, Any]:
+    shop.migrate()
+    return {}
+
+
 COMMANDS = {
     "load": load,
+    "migrate": migrate,
     "measure": measure,
     "profile": profile,
     "state": state,
     "local_plan": local.plan,
     "load_million": local.load_million,
     "million": local.million,
+    "grow": growth.grow,
 }
 
 
