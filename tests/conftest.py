@@ -4,6 +4,7 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pymongo import monitoring
 
 
@@ -22,6 +23,15 @@ class Commands(monitoring.CommandListener):
     def failed(self, event):
         pass
 
+
+# How fast an example is found depends on what else the machine does.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 COMMANDS = Commands()
 monitoring.register(COMMANDS)

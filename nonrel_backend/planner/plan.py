@@ -315,8 +315,13 @@ class LocalPlan:
         fields = [table.fields[column] for column in columns]
         if not conditions:
             self.loaded.add(use.table)
-            if use.table not in self.seen and self.kept(use, table, columns):
-                return
+        # What narrows other scans down has to be read by its own conditions.
+        if not (conditions and wanted or use.table in self.seen) and self.kept(
+            use, table, columns, bool(conditions)
+        ):
+            self.loaded.add(use.table)
+            return
+        before = self.guard.rows
         long_in = [each for each in conditions if _is_long(each)]
         splitting = long_in[0] if long_in else None
         plain = [each for each in conditions if each is not splitting]
@@ -330,9 +335,13 @@ class LocalPlan:
             chunks = self.watched(chunks, use, columns, wanted, shared)
             self.insert(use.table, columns, chain.from_iterable(chunks))
             self.steps.append(query.describe())
+        if conditions:
+            engine.kept.note_part(self.sql, use.table, self.guard.rows - before)
 
-    def kept(self, use: Use, table, columns: list[str]) -> bool:
-        """Whether the whole table is, or can be, kept in the local engine."""
+    def kept(self, use: Use, table, columns: list[str], narrowed: bool) -> bool:
+        """Whether the whole table is, or can be, kept in the local engine, and, where
+        only a part is needed, had better be.
+        """
 
         def scan_of(names):
             fields = [table.fields[name] for name in names]
@@ -340,16 +349,20 @@ class LocalPlan:
 
         def read(names):
             scan, fields = scan_of(names)
-            return self.guard(local_rows(scan, fields, self.store.timezone), scan)
+            chunks = local_rows(scan, fields, self.store.timezone)
+            return chunks if narrowed else self.guard(chunks, scan)
 
         query, _ = scan_of(columns)
         version = None if self.lock else query.version()
         if version is None:
             return False
         kept = self.store.local_engine.kept
+        if narrowed and not kept.pays(self.sql, table, columns, version, query.count):
+            return False
         before = self.guard.rows
         rows = kept.rows(table, columns, version, read)
-        self.guard.count(before + rows - self.guard.rows, query)
+        if not narrowed:
+            self.guard.count(before + rows - self.guard.rows, query)
         self.steps.append(query.describe())
         return True
 

@@ -1,0 +1,133 @@
+"""What is kept of an LMDB store's tables: after each kind of change, and which."""
+
+import os
+import random
+
+import pytest
+from django.db import transaction
+from django.db.models import Avg, Count, F, OuterRef, Subquery
+
+from nonrel_backend.planner.kept import PASSED_OVER
+
+
+def counters():
+    from tests.library.models import Counter
+
+    return Counter.objects.using("own")
+
+
+def average() -> float:
+    """What only the local engine can tell, of all rows."""
+    return counters().aggregate(found=Avg(F("value") * F("value")))["found"]
+
+
+def expected() -> float:
+    values = list(counters().values_list("value", flat=True))
+    return sum(value**2 for value in values) / len(values)
+
+
+def rows_kept(store) -> dict[str, int]:
+    return {name: kept.rows for name, kept in store.local_engine.kept.tables.items()}
+
+
+@pytest.fixture
+def filled(store):
+    model = counters().model
+    counters().bulk_create([model(name=f"c{n}", value=n) for n in range(10)])
+    assert average() == expected()
+    assert rows_kept(store) == {"library_counter": 10}
+    return store
+
+
+CHANGES = {
+    "create": lambda: counters().create(name="new", value=50),
+    "update": lambda: counters().filter(name="c1").update(value=77),
+    "update of all": lambda: counters().update(value=F("value") + 1),
+    "save": lambda: counters().model(pk=2, name="c1", value=9).save(using="own"),
+    "delete": lambda: counters().filter(name="c9").delete(),
+    "upsert": lambda: counters().bulk_create(
+        [counters().model(name="c3", value=99)],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["value"],
+    ),
+    "get_or_create": lambda: counters().get_or_create(name="z", defaults={"value": 4}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_kind_of_change_is_seen(filled, change):
+    before = average()
+    CHANGES[change]()
+    assert average() == expected() != before
+
+
+def test_a_transaction_sees_its_own_changes_and_others_do_not_keep_them(filled):
+    before = average()
+    with pytest.raises(KeyError), transaction.atomic(using="own"):
+        counters().update(value=1000)
+        assert average() == 1000**2
+        counters().filter(name="c1").delete()
+        with pytest.raises(ValueError), transaction.atomic(using="own"):
+            counters().update(value=1)
+            assert average() == 1
+            raise ValueError
+        assert average() == 1000**2
+        raise KeyError
+    assert average() == expected() == before
+    with transaction.atomic(using="own"):
+        counters().update(value=2)
+    assert average() == 4
+
+
+def test_changes_of_another_process_are_seen(filled):
+    pid = os.fork()
+    if not pid:
+        try:
+            counters().update(value=3)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert average() == 9
+
+
+def test_an_unchanged_table_is_not_read_again(filled, monkeypatch):
+    monkeypatch.setattr(filled.local_engine, "insert", None)
+    assert average() == expected()
+
+
+def test_a_column_added_later_is_loaded_with_the_others(filled):
+    assert counters().aggregate(found=Count("name", distinct=True))["found"] == 10
+    (kept,) = filled.local_engine.kept.tables.values()
+    assert kept.columns >= {"name", "value"}
+    assert average() == expected()
+
+
+def test_a_statement_that_reads_a_part_again_and_again_has_the_table_kept(filled):
+    model = counters().model
+    counters().bulk_create([model(name=f"d{n}", value=n) for n in range(90)])
+
+    def part():
+        found = counters().filter(pk__lte=50)
+        return found.aggregate(found=Avg(F("value") * F("value")))["found"]
+
+    first = part()
+    assert rows_kept(filled)["library_counter"] != 100
+    for _ in range(4):
+        assert part() == first
+    assert rows_kept(filled)["library_counter"] == 100
+    counters().filter(pk=1).update(value=PASSED_OVER)
+    assert part() != first
+
+
+def test_random_changes_and_joins_agree_with_what_is_stored(filled):
+    chance = random.Random(5)
+    largest = counters().filter(name=OuterRef("name")).order_by("-value").values("pk")
+    for _ in range(60):
+        CHANGES[chance.choice(["update", "update of all", "save", "upsert"])]()
+        if chance.random() < 0.5:
+            value = chance.randrange(100)
+            counters().filter(pk=chance.randrange(1, 12)).update(value=value)
+        assert average() == expected()
+        found = counters().annotate(found=Subquery(largest[:1]))
+        assert all(each.found == each.pk for each in found)
