@@ -24,7 +24,7 @@ ENGINES = {
     "sqlite": "django.db.backends.sqlite3",
 }
 # As many tests of an app are run again; more that went wrong are no accident.
-RUN_AGAIN, TRIES = 3, 5
+RUN_AGAIN, TRIES = 3, 10
 IN_MEMORY = {"lmdb", "sqlite"}
 HOST_VARIABLES = {"mongodb": "MONGODB_URI"}
 # The longest first, so that the last to end is a short one.

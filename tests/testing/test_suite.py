@@ -6,7 +6,7 @@ import unittest
 import pytest
 
 from nonrel_backend.testing.recorder import record
-from nonrel_backend.testing.suite import COLUMNS, AppResult, Suite, page, table
+from nonrel_backend.testing.suite import COLUMNS, TRIES, AppResult, Suite, page, table
 
 
 class Sample(unittest.TestCase):
@@ -98,7 +98,7 @@ class ScriptedSuite(Suite):
         return ""
 
 
-@pytest.mark.parametrize(("tries", "failed"), [([0, 1], 0), ([0] * 5, 1)])
+@pytest.mark.parametrize(("tries", "failed"), [([0, 1], 0), ([0] * TRIES, 1)])
 def test_what_went_wrong_counts_as_passed_if_it_passes_alone(tmp_path, tries, failed):
     first = {**dict.fromkeys(COLUMNS, 0), "tests": 2, "passed": 1, "failed": 1}
     first |= {"wrong": ["FAIL update.tests.Slow.test_time"], "listed_reasons": {}}
