@@ -19,6 +19,7 @@ from ..compiler import (
     NonrelUpdateCompiler,
 )
 from ..query import MISSING, NonrelQuery, safe_call
+from . import memory
 from . import rows as writing
 from .catalog import TOKEN_KEY, Table, counters
 from .paths import Ordering, choose
@@ -77,8 +78,13 @@ class BackendQuery(NonrelQuery):
         with self.connection.transaction.reading() as now:
             table, scan, ordering = self.scan(now(), high_mark)
             take = lists(table, columns, absent)
+            read = 0
             for rows in scan.rows(now, ordering, low_mark, high_mark):
                 yield take(rows)
+                read += len(rows)
+                if read > memory.ROWS:
+                    memory.give_back(self.connection.environment.data_path)
+                    read = 0
 
     @safe_call
     def version(self):

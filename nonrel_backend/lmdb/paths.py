@@ -312,7 +312,13 @@ def choose(
         return following_order
     if len(candidates) == 1 and following_order is None:
         return finished(table, candidates[0], tests, ordering)
-    counts = probed(txn, candidates)
+    if limit is not None:
+        if following_order is not None and not following_order.residual:
+            return following_order
+        whole_answers = [each for each in candidates if not left(tests, each)]
+        if whole_answers and not ordering:
+            return finished(table, whole_answers[0], tests, ordering)
+    counts = probed(txn, candidates, PROBES if limit is None else PROBES[:-1])
     (number, best), *others = counts
     if following_order is not None and limit is not None and number > SORTED_CHEAPLY:
         return following_order
@@ -335,9 +341,9 @@ def usable(table: Table, tests: list) -> list[Index]:
     return found
 
 
-def probed(txn, candidates: list) -> list[tuple[int, Any]]:
+def probed(txn, candidates: list, limits=PROBES) -> list[tuple[int, Any]]:
     """(how many entries, path), the fewest first, counted no further than need be."""
-    for limit in PROBES:
+    for limit in limits:
         counts = [each.counted(txn, limit) for each in candidates]
         if min(counts) < limit:
             break
