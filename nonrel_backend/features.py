@@ -6,6 +6,14 @@ import sys
 from django.db.backends.base.features import BaseDatabaseFeatures
 
 
+def merged(skips: dict[str, set[str]], more: dict[str, set[str]]) -> dict:
+    """Both lists of tests left out, a reason's tests together."""
+    reasons = [*skips, *(reason for reason in more if reason not in skips)]
+    return {
+        reason: skips.get(reason, set()) | more.get(reason, set()) for reason in reasons
+    }
+
+
 class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     """Backends override what their store does better or worse."""
 

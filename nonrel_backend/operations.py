@@ -1,6 +1,7 @@
 """How values and names are handed to a store: as they are in Python."""
 
 import json
+from decimal import Context
 
 from django.conf import settings
 from django.db import DataError
@@ -8,6 +9,9 @@ from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperatio
 from django.utils import timezone
 
 from .query import Json
+
+# Rounding to decimal places must not stop at the default 28 digits.
+WIDE = Context(prec=100)
 
 
 class NonrelDatabaseOperations(SQLiteOperations):
@@ -61,7 +65,9 @@ class NonrelDatabaseOperations(SQLiteOperations):
         return value
 
     def adapt_decimalfield_value(self, value, max_digits=None, decimal_places=None):
-        return value
+        if value is None or decimal_places is None or not value.is_finite():
+            return value
+        return value.quantize(value.__class__(1).scaleb(-decimal_places), context=WIDE)
 
     def adapt_ipaddressfield_value(self, value):
         return value or None

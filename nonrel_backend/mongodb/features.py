@@ -3,15 +3,7 @@
 import django
 from django.utils.functional import cached_property
 
-from ..features import NonrelDatabaseFeatures
-
-
-def merged(skips: dict[str, set[str]], more: dict[str, set[str]]) -> dict:
-    """Both, a reason's tests together."""
-    reasons = [*skips, *(reason for reason in more if reason not in skips)]
-    return {
-        reason: skips.get(reason, set()) | more.get(reason, set()) for reason in reasons
-    }
+from ..features import NonrelDatabaseFeatures, merged
 
 
 class DatabaseFeatures(NonrelDatabaseFeatures):

@@ -1,12 +1,7 @@
 """Names, limits and flushing on MongoDB."""
 
-from decimal import Context
-
 from ..operations import NonrelDatabaseOperations
 from .writes import delete_documents
-
-# Rounding to decimal places must not stop at the default 28 digits.
-WIDE = Context(prec=100)
 
 
 class DatabaseOperations(NonrelDatabaseOperations):
@@ -14,11 +9,6 @@ class DatabaseOperations(NonrelDatabaseOperations):
 
     def max_name_length(self):
         return 120
-
-    def adapt_decimalfield_value(self, value, max_digits=None, decimal_places=None):
-        if value is None or decimal_places is None or not value.is_finite():
-            return value
-        return value.quantize(value.__class__(1).scaleb(-decimal_places), context=WIDE)
 
     def flush(self, tables, reset_sequences):
         connection = self.connection

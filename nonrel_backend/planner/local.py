@@ -67,6 +67,8 @@ class LocalOperations(sqlite3_base.DatabaseOperations):
             if isinstance(value, str):
                 return Decimal(value)
             if isinstance(value, int):
+                if abs(value) >= 10**EXACT_DIGITS:
+                    return Decimal(value)
                 value = float(value)
             return convert(value, expression, connection)
 
