@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
-from django.db.models.expressions import Col, OrderBy
+from django.db.models.expressions import Col, Func, OrderBy
 from django.db.models.functions import Collate, Lower, Reverse, Upper
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
@@ -19,6 +19,8 @@ from .values import from_stored, pack, to_stored
 
 # What an index on an expression holds, for finding rows and for uniqueness.
 SEARCHED: dict[type, str] = {Lower: "fold", Upper: "fold", Reverse: "reverse"}
+# What Django puts around an index's expression.
+PARENTHESES = {"template": "(%(expressions)s)"}
 UNIQUE: dict[type, str] = {Lower: "lower", Upper: "upper", Reverse: "reverse"}
 
 
@@ -351,6 +353,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             elif isinstance(resolved, Collate):
                 collation = resolved.collation.lower()
             resolved = resolved.get_source_expressions()[-1]
+        if type(resolved) is Func and resolved.extra == PARENTHESES:
+            (resolved,) = resolved.get_source_expressions()
         if type(resolved) is Col and not collation:
             return resolved.target.column, descending, None
         transform = transforms.get(type(resolved))
