@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import DatabaseError, ProgrammingError
 
-from . import expressions, predicates
+from . import expressions, partial, predicates
 from .encoding import NULL_BYTES, component, following, shortened
 from .values import pack, unpack
 
@@ -86,8 +86,8 @@ class Index:
             self.applies = lambda row: bool(evaluate(row))
             self.conditions = [entry]  # which is no condition of any query
             return
-        condition = predicates.loaded(entry)
-        self.conditions = predicates.conjuncts(condition)
+        condition = partial.loaded(entry)
+        self.conditions = partial.conjuncts(condition)
         tests = predicates.prepare(condition)
         self.applies = predicates.bind(tests, table.position)
         self.positions |= {table.position(name) for name in predicates.columns(tests)}

@@ -6,7 +6,6 @@ import shutil
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,17 +15,13 @@ import lmdb
 from django.db import DatabaseError, OperationalError
 
 from .catalog import Catalog
+from .locking import WriterLock
 from .values import pack, unpack
-
-try:
-    import fcntl
-except ImportError:  # Windows: waiting for other processes has no timeout there
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 FORMAT_KEY = b"\0\0\0\0format"
 # Addresses, not disc: the file grows as it is filled.
-MAP_SIZE = 1 << 40 if sys.maxsize > 1 << 32 and fcntl else 1 << 30
+MAP_SIZE = 1 << 40 if sys.maxsize > 1 << 32 and os.name == "posix" else 1 << 30
 SMALLEST_MAP = 1 << 20
 # By how much the file grows, and when it does.
 FILE_STEP, AHEAD = 1 << 20, 1 << 18
@@ -61,7 +56,7 @@ def forget_after_fork() -> None:
     _lock = threading.RLock()
     for each in _environments.values():
         each.inherited = True
-        os.close(each.lock_file)
+        os.close(each.writer.file)
         os.close(each.data_file)
     _inherited.extend(_environments.values())
     _environments.clear()
@@ -118,26 +113,18 @@ def discard(path: str) -> None:
 
 
 class Environment:
-    """LMDB's environment with a lock for writers that gives up, and a map that grows.
-
-    LMDB has one writer at a time, on all processes, and waits for it for ever. So
-    writers take two locks before: a thread's within the process, and one on a file,
-    which the system lets go of when a process ends, however it does.
-    """
+    """LMDB's environment, with a map that grows and a file ahead of its need."""
 
     def __init__(self, path: str, durability: str = "full", map_size: int = MAP_SIZE):
         self.path = path
         self.catalog = Catalog()
         self.lmdb = self.open(path, map_size, DURABILITY[durability])
         self.page_size = self.lmdb.stat()["psize"]
-        self.lock_file = os.open(
-            os.path.join(path, "writer.lock"), os.O_RDWR | os.O_CREAT, 0o644
-        )
+        self.writer = WriterLock(path)
         self.data_path = os.path.join(path, "data.mdb")
         self.data_file = os.open(self.data_path, os.O_RDWR)
         self.file_size = 0
         self.syncs = durability != "none"
-        self.writer = threading.Lock()
         # In a forked child, which leaves all of it to its parent.
         self.inherited = False
         self.state = threading.Condition()
@@ -179,7 +166,7 @@ class Environment:
         with self.lmdb.begin() as txn:
             stored = txn.get(FORMAT_KEY)
         if stored is None:
-            self.lock_writer(GROWING_SECONDS)
+            self.writer.acquire(GROWING_SECONDS)
             try:
                 with self.lmdb.begin(write=True) as txn:
                     if txn.stat()["entries"] and txn.get(FORMAT_KEY) is None:
@@ -189,7 +176,7 @@ class Environment:
                         )
                     txn.put(FORMAT_KEY, pack(FORMAT), overwrite=False)
             finally:
-                self.unlock_writer()
+                self.writer.release()
             return
         version = unpack(stored)
         if type(version) is not int or version > FORMAT:
@@ -200,7 +187,7 @@ class Environment:
 
     def close(self) -> None:
         self.lmdb.close()
-        for each in (self.lock_file, self.data_file):
+        for each in (self.writer.file, self.data_file):
             with suppress(OSError):
                 os.close(each)
 
@@ -228,7 +215,7 @@ class Environment:
 
     def begin_write(self, seconds: float):
         """The root of a write transaction; OperationalError when others keep it."""
-        self.lock_writer(seconds)
+        self.writer.acquire(seconds)
         try:
             info = self.lmdb.info()
             size = info["map_size"]
@@ -246,7 +233,7 @@ class Environment:
                 self.ended()
                 raise
         except BaseException:
-            self.unlock_writer()
+            self.writer.release()
             raise
 
     def extend_file(self, used: int) -> None:
@@ -262,7 +249,7 @@ class Environment:
     def end_write(self) -> None:
         """To be called when the root has been committed or aborted."""
         self.ended()
-        self.unlock_writer()
+        self.writer.release()
 
     def begin(self, **options):
         try:
@@ -301,41 +288,3 @@ class Environment:
             finally:
                 self.growing = False
                 self.state.notify_all()
-
-    # --- the one writer ---
-
-    def lock_writer(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        if not self.writer.acquire(timeout=seconds):
-            raise self.locked(seconds)
-        try:
-            self.lock_processes(seconds, until)
-        except BaseException:
-            self.writer.release()
-            raise
-
-    def lock_processes(self, seconds: float, until: float) -> None:
-        pause = 0.0005
-        while fcntl:
-            try:
-                fcntl.lockf(self.lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except (BlockingIOError, PermissionError) as error:
-                if time.monotonic() > until:
-                    raise self.locked(seconds) from error
-            time.sleep(pause)
-            pause = min(pause * 2, 0.02)
-
-    def unlock_writer(self) -> None:
-        try:
-            if fcntl:
-                fcntl.lockf(self.lock_file, fcntl.LOCK_UN)
-        finally:
-            self.writer.release()
-
-    def locked(self, seconds: float) -> OperationalError:
-        return OperationalError(
-            f"database is locked: another transaction has been writing to "
-            f"{self.path} for {seconds:g} seconds. Make transactions shorter or "
-            'OPTIONS["timeout"] longer.'
-        )

@@ -1,103 +1,18 @@
-"""How the rows of a query are found: ranges of keys, and which index is the best."""
+"""The ways to the rows of a query: ranges of one index, or of several together."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from .catalog import PAYLOAD_SIZE, ROW_KEY_SIZE, Index, Table
-from .encoding import (
-    HASH_SIZE,
-    PAST_PRESENT,
-    PRESENT,
-    component,
-    following,
-    inverted,
-    text_prefix,
-)
+from .encoding import HASH_SIZE, component, following
 from .entries import count_entries
-from .predicates import Test, Tests
+from .predicates import Test
+from .ranges import Range, backwards, fewest_points, interval
 
-# A range of keys, its end not among them.
-Range = tuple[bytes, bytes]
 # [(position, ascending)]
 Ordering = list[tuple[int, bool]]
 # So many points of several IN are looked up one by one.
 MAX_POINTS = 10_000
-# How many entries a probe counts in each round, of each path.
-PROBES = (16, 256, 2048, 16384)
-# Rows that are cheaper to read than two indexes; entries that are cheaper than a row.
-FEW_ROWS, ENTRIES_FOR_A_ROW = 64, 3
-# With so many candidates to be sorted, following the order may be cheaper.
-SORTED_CHEAPLY = 512
-EVERYTHING_PRESENT: Range = (PRESENT, PAST_PRESENT)
-INVERSES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
-
-
-# --- one test on one column, as keys ---
-
-
-def points(test: Test, transform: str | None) -> list[Any] | None:
-    """The values that the test allows, None where it allows more than a list."""
-    if test.negated and test.lookup_type != "isnull":
-        return None
-    if transform == "fold":
-        return [test.value] if test.lookup_type == "iexact" else None
-    if transform is not None:
-        return None
-    if test.lookup_type == "exact" and test.value is not None:
-        return [test.value]
-    if test.lookup_type == "in":
-        return test.value
-    if test.lookup_type == "isnull" and test.value != test.negated:
-        return [None]
-    return None
-
-
-def interval(test: Test, transform: str | None) -> Range | None:
-    """The components that the test allows, where they are one range."""
-    if test.value is None or test.other is not None:
-        return None
-    lookup_type = test.lookup_type
-    if transform is not None:
-        if test.negated:
-            return None
-        if transform == "fold" and lookup_type == "istartswith":
-            return prefix(test.value)
-        if transform == "reverse" and lookup_type == "endswith":
-            return prefix(test.value[::-1])
-        return None
-    if lookup_type == "isnull":
-        return EVERYTHING_PRESENT if test.value == test.negated else None
-    if test.negated:
-        lookup_type = INVERSES.get(lookup_type, "")
-    encode = component(test.db_type)
-    if lookup_type == "range":
-        low, high = test.value
-        return encode(low), following(encode(high))
-    if lookup_type == "startswith":
-        return prefix(test.value)
-    if lookup_type not in INVERSES:
-        return None
-    key = encode(test.value)
-    return {
-        "gt": (following(key), PAST_PRESENT),
-        "gte": (key, PAST_PRESENT),
-        "lt": (PRESENT, key),
-        "lte": (PRESENT, following(key)),
-    }[lookup_type]
-
-
-def prefix(text: str) -> Range:
-    start = text_prefix(text)
-    return start, following(start)
-
-
-def backwards(low: bytes, high: bytes) -> Range:
-    """The range of the same components in a descending column."""
-    return following(inverted(high)), following(inverted(low))
-
-
-# --- paths ---
 
 
 @dataclass
@@ -237,15 +152,6 @@ def match(table: Table, index: Index, tests: dict[str, list[Test]]) -> Path | No
     return Path(index, ranges, used, fixed, unique)
 
 
-def fewest_points(tests: Sequence[Test], transform) -> tuple[Test | None, list]:
-    best: tuple[Test | None, list] = (None, [])
-    for test in tests:
-        values = points(test, transform)
-        if values is not None and (best[0] is None or len(values) < len(best[1])):
-            best = (test, values)
-    return best
-
-
 def clipped(bounds: Range, cut: int) -> Range:
     """A range that also holds all that was shortened."""
     low, high = bounds
@@ -285,152 +191,3 @@ def order_of(table: Table, path: Path, ordering: Ordering, constant: set[int]):
     if len(ways) > 1:
         return False
     return "backwards" if ways == {True} else "forwards"
-
-
-def choose(
-    txn, table: Table, tests: list, ordering: Ordering, limit: int | None
-) -> Choice:
-    """The way to the rows for which all `tests` are true."""
-    columns = by_column(tests)
-    candidates: list[Path | Union] = []
-    for index in (table.primary, *usable(table, tests)):
-        path = match(table, index, columns)
-        if path is None:
-            continue
-        if path.unique and len(path.ranges) == 1:
-            return finished(table, path, tests, ordering)
-        candidates.append(path)
-    candidates += unions(txn, table, tests)
-    following_order = None
-    if ordering:
-        following_order = ordered_path(table, tests, candidates, ordering)
-    if not candidates:
-        return following_order or finished(table, whole(table), tests, ordering)
-    if following_order is not None and (
-        len(candidates) == 1 and following_order.path is candidates[0]
-    ):
-        return following_order
-    if len(candidates) == 1 and following_order is None:
-        return finished(table, candidates[0], tests, ordering)
-    if limit is not None:
-        if following_order is not None and not following_order.residual:
-            return following_order
-        whole_answers = [each for each in candidates if not left(tests, each)]
-        if whole_answers and not ordering:
-            return finished(table, whole_answers[0], tests, ordering)
-    counts = probed(txn, candidates, PROBES if limit is None else PROBES[:-1])
-    (number, best), *others = counts
-    if following_order is not None and limit is not None and number > SORTED_CHEAPLY:
-        return following_order
-    if ordering or limit is None:
-        best = intersected(best, number, others)
-    return finished(table, best, tests, ordering)
-
-
-def usable(table: Table, tests: list) -> list[Index]:
-    """The indexes that hold all rows wanted."""
-    leaves = None
-    found = []
-    for index in table.indexes:
-        if index.conditions:
-            if leaves is None:
-                leaves = [test.leaf for test in tests if type(test) is Test]
-            if not all(each in leaves for each in index.conditions):
-                continue
-        found.append(index)
-    return found
-
-
-def probed(txn, candidates: list, limits=PROBES) -> list[tuple[int, Any]]:
-    """(how many entries, path), the fewest first, counted no further than need be."""
-    for limit in limits:
-        counts = [each.counted(txn, limit) for each in candidates]
-        if min(counts) < limit:
-            break
-    return sorted(
-        zip(counts, candidates, strict=True),
-        key=lambda item: (item[0], -getattr(item[1], "fixed", 0)),
-    )
-
-
-def intersected(best, number: int, others: list) -> Any:
-    """The best path and the next that does another test, where to read the entries of
-    both is cheaper than the rows of one.
-    """
-    if number <= FEW_ROWS or number >= PROBES[-1] or type(best) is not Path:
-        return best
-    used = set(map(id, best.used))
-    for count, path in others:
-        if number + count > number * ENTRIES_FOR_A_ROW:
-            return best
-        if type(path) is Path and not set(map(id, path.used)) & used:
-            return Intersection([best, path])
-    return best
-
-
-def unions(txn, table: Table, tests: list) -> Iterator[Union]:
-    """A Union for every OR whose branches all have a path."""
-    for test in tests:
-        if type(test) is not Tests or test.connector != "OR":
-            continue
-        paths = [branch(txn, table, child) for child in test.children]
-        if paths and all(path is not None for path in paths):
-            yield Union(paths)  # type: ignore[arg-type]
-
-
-def branch(txn, table: Table, child) -> Path | None:
-    tests = child.children if type(child) is Tests else [child]
-    if type(child) is Tests and child.connector == "OR":
-        return None
-    columns = by_column(tests)
-    found = [
-        path
-        for index in (table.primary, *usable(table, tests))
-        if (path := match(table, index, columns)) is not None
-    ]
-    if len(found) < 2:
-        return found[0] if found else None
-    return probed(txn, found)[0][1]
-
-
-def constant_columns(table: Table, tests: list) -> set[int]:
-    return {
-        table.position(test.column)
-        for test in tests
-        if type(test) is Test
-        and test.lookup_type == "exact"
-        and not test.negated
-        and test.other is None
-    }
-
-
-def ordered_path(table, tests, candidates, ordering) -> Choice | None:
-    """A path that yields the order, one that also filters before any other."""
-    constant = constant_columns(table, tests)
-    paths = [each for each in candidates if type(each) is Path]
-    tried = {id(each.index) for each in paths}
-    paths.sort(key=lambda path: -path.fixed)
-    for index in (table.primary, *usable(table, tests)):
-        if id(index) not in tried:
-            start = index.prefix
-            paths.append(Path(index, [(start, following(start))]))
-    for path in paths:
-        way = order_of(table, path, ordering, constant)
-        if way:
-            return Choice(path, left(tests, path), True, way == "backwards")
-    return None
-
-
-def finished(table, path, tests, ordering) -> Choice:
-    way: Any = "forwards"
-    if ordering and not (path.unique and len(path.ranges) == 1):
-        way = False
-        if type(path) is Path:
-            way = order_of(table, path, ordering, constant_columns(table, tests))
-    return Choice(path, left(tests, path), bool(way), way == "backwards")
-
-
-def left(tests: list, path: Path | Union | Intersection) -> list:
-    """The tests that the path does not do."""
-    used = {id(test) for test in getattr(path, "used", ())}
-    return [test for test in tests if id(test) not in used]

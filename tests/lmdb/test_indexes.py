@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nonrel_backend.lmdb import catalog, checking, rows
-from nonrel_backend.lmdb.paths import Path, Union, choose
+from nonrel_backend.lmdb.choice import choose
+from nonrel_backend.lmdb.paths import Path, Union
 from nonrel_backend.lmdb.predicates import bind, prepare
 from nonrel_backend.lmdb.scan import Scan
 from nonrel_backend.planner.conditions import Column, Leaf, Node
@@ -80,7 +81,7 @@ def store(tmp_path):
 
 
 def make_table(txn, indexes=INDEXES):
-    from nonrel_backend.lmdb.predicates import dumped
+    from nonrel_backend.lmdb.partial import dumped
 
     made = entry(indexes)
     for index in made["indexes"]:

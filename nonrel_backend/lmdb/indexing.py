@@ -1,0 +1,184 @@
+"""Indexes of tables: what the catalog says of them, and their entries made."""
+
+from typing import Any
+
+from django.db import NotSupportedError, ProgrammingError
+from django.db.models.expressions import Col, Func, OrderBy
+from django.db.models.functions import Collate, Lower, Reverse, Upper
+from django.db.models.indexes import IndexExpression
+from django.db.models.sql.query import Query
+
+from ..indexing import unsupported
+from ..planner.lookups import Translator, Untranslatable
+from ..planner.pushdown import columns_in
+from ..schema import NonrelSchemaEditor
+from . import catalog, partial, predicates, rows
+from .expressions import COLLATIONS, checked
+
+# What an index on an expression holds, for finding rows and for uniqueness.
+SEARCHED: dict[type, str] = {Lower: "fold", Upper: "fold", Reverse: "reverse"}
+# What Django puts around an index's expression.
+PARENTHESES = {"template": "(%(expressions)s)"}
+UNIQUE: dict[type, str] = {Lower: "lower", Upper: "upper", Reverse: "reverse"}
+
+
+class IndexEditing(NonrelSchemaEditor):
+    """Indexes on columns and on expressions, whole and partial."""
+
+    def write(self, work) -> Any:
+        return self.connection.write(work)
+
+    def entry(self, txn, table: str) -> dict[str, Any]:
+        """The table's catalog entry, to be changed and saved."""
+        return catalog.entry_of(txn, table)
+
+    def make_index(self, model, name, parts, unique=False, condition=None):
+        table = model._meta.db_table
+        if condition is not None:
+            condition = self.condition(model, condition)
+
+        def work(txn):
+            known = self.connection.table(txn, table)
+            entry = self.entry(txn, table)
+            if any(index["name"] == name for index in entry["indexes"]):
+                raise ProgrammingError(f"index {name} already exists")
+            entry["indexes"].append(
+                {
+                    "id": catalog.new_tree(txn),
+                    "name": name,
+                    "unique": unique,
+                    "parts": [
+                        [
+                            -1 if column is None else known.position(column),
+                            descending,
+                            transform,
+                        ]
+                        for column, descending, transform in parts
+                    ],
+                    "condition": condition,
+                }
+            )
+            catalog.save(txn, table, entry)
+            after = self.connection.table(txn, table)
+            rows.build_index(txn, after, after.indexes[-1])
+
+        self.write(work)
+
+    def condition(self, model, condition) -> Any:
+        """A Q as the catalog keeps it: tests of columns, or else an expression."""
+        query = Query(model)
+        where = query.build_where(condition)
+        alias = query.get_initial_alias()
+        try:
+            found = Translator(self.connection, alias).condition(where)
+            predicates.prepare(found)
+        except (Untranslatable, NotSupportedError):
+            query = Query(model, alias_cols=False)
+            return self.expression(query, query.build_where(condition))
+        return partial.dumped(found)
+
+    def drop_index(self, table, name):
+        def work(txn):
+            known = self.connection.table(txn, table)
+            entry = self.entry(txn, table)
+            for index in known.indexes:
+                if index.name == name:
+                    catalog.clear_tree(txn, index.prefix)
+            remove_named(entry["indexes"], name)
+            catalog.save(txn, table, entry)
+
+        self.write(work)
+
+    def known_indexes(self, table):
+        def work(txn):
+            known = self.connection.table(txn, table)
+            return {
+                index.name: (index.columns, index.unique) for index in known.indexes
+            }
+
+        return self.connection.read(work)
+
+    def index_parts(self, model, index):
+        if not index.expressions:
+            return super().index_parts(model, index)
+        return self.expression_parts(model, index.expressions, SEARCHED)
+
+    def expression_parts(self, model, expressions, transforms):
+        query = Query(model, alias_cols=False)
+        return [
+            self.expression_part(query, expression, transforms)
+            for expression in expressions
+        ]
+
+    def expression_part(self, query, expression, transforms):
+        """(column, descending, transform), where there is no column but what the
+        expression is, if need be.
+        """
+        wrapped = IndexExpression(expression)
+        wrapped.set_wrapper_classes(self.connection)
+        resolved = wrapped.resolve_expression(query)
+        descending, collation = False, None
+        while isinstance(resolved, (IndexExpression, OrderBy, Collate)):
+            if isinstance(resolved, OrderBy):
+                descending = bool(resolved.descending)
+            elif isinstance(resolved, Collate):
+                collation = resolved.collation.lower()
+            resolved = resolved.get_source_expressions()[-1]
+        if type(resolved) is Func and resolved.extra == PARENTHESES:
+            (resolved,) = resolved.get_source_expressions()
+        if type(resolved) is Col and not collation:
+            return resolved.target.column, descending, None
+        transform = transforms.get(type(resolved))
+        if transform is not None and not collation:
+            (column,) = resolved.get_source_expressions()
+            if type(column) is Col and column.target.db_type(self.connection) == (
+                "string"
+            ):
+                return column.target.column, descending, transform
+        return None, descending, self.expression(query, resolved, collation)
+
+    def expression(self, query, expression, collation=None) -> dict[str, Any]:
+        """An SQL expression as the catalog keeps it."""
+        if collation is not None and collation not in COLLATIONS:
+            raise NotSupportedError(
+                f"LMDB has no index by the collation {collation}; it has "
+                f"{', '.join(COLLATIONS)}."
+            )
+        wrapper = self.connection.local_engine.wrapper
+        compiler = query.get_compiler(connection=wrapper)
+        sql, params = compiler.compile(expression)
+        sql = self.connection.local_engine.written_in(sql, params) % ()
+        names = list(dict.fromkeys(col.target.column for col in columns_in(expression)))
+        checked(sql, names)
+        return {"sql": sql, "columns": names, "collation": collation}
+
+    def add_unique(self, model, constraint):
+        if not constraint.expressions:
+            super().add_unique(model, constraint)
+            return
+        if unsupported(constraint):
+            return
+        parts = self.expression_parts(model, constraint.expressions, UNIQUE)
+        self.create(model, constraint.name, parts, True, constraint.condition)
+
+    def rename_index(self, model, old_index, new_index):
+        table = model._meta.db_table
+
+        def work(txn):
+            entry = self.entry(txn, table)
+            named(entry["indexes"], old_index.name)["name"] = new_index.name
+            catalog.save(txn, table, entry)
+
+        text = f'ALTER INDEX "{old_index.name}" RENAME TO "{new_index.name}"'
+        self.do(text, self.write, work)
+
+
+def named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    for entry in entries:
+        if entry["name"] == name:
+            return entry
+    raise ProgrammingError(f"There is no {name}.")
+
+
+def remove_named(entries: list[dict[str, Any]], name: str) -> None:
+    entries.remove(named(entries, name))
