@@ -14,6 +14,7 @@ from .catalog import (
     set_counters,
 )
 from .encoding import following
+from .progress import told
 from .values import pack, unpack_row
 
 # (row's key, row)
@@ -149,7 +150,9 @@ def all_rows(txn, table: Table) -> Iterable[Found]:
 
 def build_index(txn, table: Table, index: Index) -> None:
     """Make the entries of all rows; IntegrityError for a duplicate."""
-    for row_key, row in list_rows(txn, table):
+    _, count = counters(txn, table)
+    everything = told(list_rows(txn, table), count, f"{table.name}: {index.name}")
+    for row_key, row in everything:
         key = index.key(row, row_key)
         if key is None:
             continue

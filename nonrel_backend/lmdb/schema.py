@@ -9,6 +9,7 @@ from ..planner.columns import stored_field
 from . import catalog, partial, rows
 from .catalog import Table, loaded
 from .indexing import IndexEditing, named, remove_named
+from .progress import told
 from .values import from_stored, pack, to_stored
 
 
@@ -292,7 +293,8 @@ def rebuild(txn, table: Table, entry: dict[str, Any], change) -> None:
         index["truncated"] = False
     catalog.save(txn, table.name, entry)
     after = loaded(table.name, pack(entry))
-    for _, row in rows.list_rows(txn, table):
+    everything = told(rows.list_rows(txn, table), count, f"{table.name}: all rows")
+    for _, row in everything:
         change(row)
         rows.insert(txn, after, row)
     for index in (table.primary, *table.indexes):

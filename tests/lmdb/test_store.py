@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 from io import StringIO
 from pathlib import Path
 
@@ -99,6 +100,15 @@ def test_another_process_may_make_the_map_larger(store, open_store):
 # --- settings ---
 
 
+@pytest.mark.parametrize(
+    ("durability", "sync", "metasync"),
+    [("full", True, True), ("no-metasync", True, False), ("none", False, False)],
+)
+def test_durability_is_lmdbs(open_store, durability, sync, metasync):
+    flags = open_store(durability=durability).environment.lmdb.flags()
+    assert (flags["sync"], flags["metasync"]) == (sync, metasync)
+
+
 @pytest.mark.parametrize("durability", ["full", "no-metasync", "none"])
 def test_what_is_written_is_there_after_opening_again(store, open_store, durability):
     reopened(open_store, durability=durability)
@@ -126,6 +136,70 @@ def test_a_folder_that_cannot_be_made_is_an_operational_error(open_store, tmp_pa
     connection.settings_dict["NAME"] = str(tmp_path / "file")
     with pytest.raises(OperationalError, match="cannot be opened"):
         connection.ensure_connection()
+
+
+def test_threads_share_what_the_process_has_open(store):
+    found = []
+
+    def look():
+        found.append(connections["own"].environment)
+        connections["own"].close()
+
+    for _ in range(2):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert found == [store.environment] * 2
+
+
+MAKE_TEMPORARY = """
+import os
+from django.conf import settings
+
+settings.configure(
+    DATABASES={"default": {"ENGINE": "nonrel_backend.lmdb", "NAME": ":memory:"}}
+)
+import django
+
+django.setup()
+from django.db import connection
+
+print(os.path.exists(connection.environment.data_path), connection.environment.path)
+"""
+
+
+def test_a_temporary_store_ends_with_its_process():
+    command = [sys.executable, "-c", MAKE_TEMPORARY]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    there, path = said.stdout.split()
+    assert there == "True"
+    assert not os.path.exists(path)
+
+
+def resident(path):
+    """How many bytes of a file's map the process has in memory."""
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.split(" ")[0] and ":" not in line.split(" ")[0]:
+            inside = line.endswith(path)
+        elif inside and line.startswith("Rss:"):
+            total += int(line.split()[1]) * 1024
+    return total
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="Linux tells.")
+def test_a_long_scan_gives_its_memory_back(store, monkeypatch):
+    from nonrel_backend.lmdb import memory
+
+    add_authors(0, 20_000)
+    path = store.environment.data_path
+    memory.give_back(path)
+    assert resident(path) == 0
+    assert sum(1 for _ in authors().iterator()) == 20_000
+    assert resident(path) > 1_000_000
+    monkeypatch.setattr(memory, "ROWS", 5_000)
+    assert sum(1 for _ in authors().iterator()) == 20_000
+    assert resident(path) < 1_000_000
 
 
 # --- what others have written ---
@@ -344,6 +418,22 @@ def test_changes_of_the_schema_are_rolled_back(store):
     constraints = store.introspection.get_constraints(None, "library_author")
     assert "born_index" not in constraints
     assert store.check_store() == []
+
+
+def test_a_long_rebuilding_tells_how_far_it_is(store, monkeypatch, caplog):
+    from nonrel_backend.lmdb import progress
+    from tests.library.models import Author
+
+    add_authors(0, 250)
+    monkeypatch.setattr(progress, "SECONDS", 0)
+    monkeypatch.setattr(progress, "ROWS", 100)
+    with caplog.at_level("INFO", "nonrel_backend.lmdb"):
+        with store.schema_editor() as editor:
+            editor.add_index(Author, models.Index(fields=["born"], name="by_born"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "library_author: by_born: 100 of 250 rows",
+        "library_author: by_born: 200 of 250 rows",
+    ]
 
 
 def test_savepoints_are_rolled_back_alone(store):
