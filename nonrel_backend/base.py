@@ -5,18 +5,21 @@ from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import debug_transaction
 from django.db.utils import IntegrityError
 from django.utils.functional import cached_property
 
+from .catalog import Catalog
+from .catalogschema import CatalogSchemaEditor
 from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
-from .cursor import NonrelCursor
+from .cursor import NonrelCursor, Statement
 from .features import NonrelDatabaseFeatures
 from .introspection import NonrelDatabaseIntrospection
 from .operations import NonrelDatabaseOperations
 from .planner.local import LocalEngine
 from .planner.shapes import Shape
-from .schema import NonrelSchemaEditor
+from .query import translated_errors
 
 TYPES_REMEMBERED = 10_000
 
@@ -74,7 +77,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     vendor = "nonrel"
     display_name = "Nonrel"
     Database = Database
-    SchemaEditorClass = NonrelSchemaEditor
+    SchemaEditorClass = CatalogSchemaEditor
+    # What the toolkit keeps of tables, keys and unique values; None where the store
+    # does all of that itself.
+    catalog_class: type[Catalog] | None = Catalog
     client_class = NonrelDatabaseClient
     creation_class = NonrelDatabaseCreation
     features_class = NonrelDatabaseFeatures
@@ -92,6 +98,8 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         self.data_types = self.creation.data_types
         self.shapes: dict[Any, Shape] = {}
         self.types: dict[int, tuple[Any, str | None]] = {}
+        # How many statements are being carried out by smaller ones.
+        self.statements = 0
 
     def type_of(self, field) -> str | None:
         """The field's db_type(), remembered."""
@@ -105,6 +113,16 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     @cached_property
     def local_engine(self) -> LocalEngine:
         return LocalEngine(self)
+
+    @cached_property
+    def catalog(self) -> Catalog | None:
+        return self.catalog_class(self) if self.catalog_class else None
+
+    @property
+    def db_connection(self) -> Any:
+        """What get_new_connection() returned; connects when needed."""
+        self.ensure_connection()
+        return self.connection
 
     @property
     def local_rows(self) -> int:
@@ -134,14 +152,56 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def init_connection_state(self):
         pass
 
+    # --- transactions: for stores whose features say `supports_transactions` ---
+
     def _set_autocommit(self, autocommit):
-        pass
+        if self.features.supports_transactions:
+            self.connection.autocommit = autocommit
 
     def _commit(self):
-        pass
+        if self.connection is not None and self.features.supports_transactions:
+            with debug_transaction(self, "COMMIT"), translated_errors(self):
+                self.connection.commit()
 
     def _rollback(self):
-        pass
+        if self.connection is not None and self.features.supports_transactions:
+            with debug_transaction(self, "ROLLBACK"), translated_errors(self):
+                self.connection.rollback()
+
+    def _savepoint(self, sid):
+        self.logged(f"SAVEPOINT {sid}", self.set_savepoint, sid)
+
+    def _savepoint_rollback(self, sid):
+        self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.undo_savepoint, sid)
+
+    def _savepoint_commit(self, sid):
+        self.logged(f"RELEASE SAVEPOINT {sid}", self.release_savepoint, sid)
+
+    def set_savepoint(self, sid: str) -> None:
+        """For stores whose features say `uses_savepoints`; so are the next two."""
+        raise NotImplementedError
+
+    def undo_savepoint(self, sid: str) -> None:
+        raise NotImplementedError
+
+    def release_savepoint(self, sid: str) -> None:
+        raise NotImplementedError
+
+    def logged(self, text: str, work, *arguments) -> Any:
+        """Do the work as one entry of the query log, as it is on SQL."""
+
+        def run():
+            with translated_errors(self):
+                return work(*arguments)
+
+        with self.cursor() as cursor:
+            cursor.execute(Statement(run, lambda: text))
+            return getattr(cursor, "cursor", cursor).result
+
+    @property
+    def queries_logged(self):
+        # A statement is one entry, not also those that it is made of.
+        return not self.statements and super().queries_logged
 
     def _close(self):
         pass
@@ -157,12 +217,16 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         """The table's check constraints, where the store itself keeps their "name",
         "columns" and "sql"; None where it does not, and the model's are applied.
         """
-        return None
+        return self.catalog.entry(table)["checks"] if self.catalog else None
 
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
-        """`work()` in a block that is undone as a whole, where transactions are."""
-        with transaction.atomic(using=self.alias, savepoint=False):
-            return work()
+        """`work()` as one statement, undone as a whole where there are savepoints."""
+        self.statements += 1
+        try:
+            with transaction.atomic(self.alias, savepoint=self.features.uses_savepoints):
+                return work()
+        finally:
+            self.statements -= 1
 
     def check_constraints(self, table_names=None):
         """Raise IntegrityError for the first foreign key that leads nowhere."""

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db.models.expressions import Col
 from django.db.models.sql import compiler as django_compiler
@@ -50,6 +51,10 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         # Where all columns of the model are selected, and nothing else.
         self.shape: Shape | None = None
 
+    @property
+    def store_connection(self):
+        return self.store
+
     def __repr__(self):
         return (
             f"<{self.__class__.__qualname__} model={self.query.model.__qualname__} "
@@ -81,7 +86,11 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     def from_db_converter(self, db_type: str | None):
         """The function that makes stored values Python values, None for none."""
-        return partial(self.convert_value_from_db, db_type)
+        convert = partial(self.convert_value_from_db, db_type)
+        if db_type != "datetime" or not settings.USE_TZ:
+            return convert
+        zone = self.store.timezone
+        return lambda value: convert(value).replace(tzinfo=zone)
 
     # --- planning ---
 

@@ -36,3 +36,27 @@ class NonrelDatabaseCreation(BaseDatabaseCreation):
         "TimeField": "time",
         "UUIDField": "uuid",
     }
+
+    def _create_test_db(self, verbosity, autoclobber, keepdb=False):
+        name = self._get_test_db_name()
+        if not keepdb:
+            self.drop_tables(name)
+        return name
+
+    def _destroy_test_db(self, test_database_name, verbosity):
+        self.drop_tables(test_database_name)
+        self.connection.close()
+
+    def drop_tables(self, name: str) -> None:
+        """Leave nothing in the database of that NAME which the toolkit put there."""
+        connection = self.connection
+        before = connection.settings_dict["NAME"]
+        connection.close()
+        connection.settings_dict["NAME"] = name
+        try:
+            with connection.schema_editor() as editor:
+                for table in connection.catalog.names():
+                    editor.drop_table(table)
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = before

@@ -4,8 +4,12 @@ from collections import namedtuple
 from typing import Any
 
 import django
-from django.db.backends.base.introspection import BaseDatabaseIntrospection
+from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
+from django.db.models import Index
+
+from .cursor import Statement
+from .rowchecks import POSITIVE
 from django.db.models import DO_NOTHING
 
 FieldInfo: Any = namedtuple(  # type: ignore[misc]
@@ -15,14 +19,48 @@ SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
 
 
 class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
-    """Backends implement `get_table_list`, `get_constraints` and `columns`."""
+    """Reads the toolkit's catalog; a backend whose store knows its tables implements
+    `get_table_list`, `get_constraints` and `columns`.
+    """
 
     # Fields that are not Django's own: their dotted paths by internal type.
     own_fields: dict[str, str] = {}
 
+    def get_table_list(self, cursor):
+        names = self.connection.catalog.names
+        if cursor is not None:
+            text = "SELECT name of all tables"
+            cursor.execute(Statement(self.connection.catalog.names, lambda: text))
+            names = cursor.fetchall
+        return [TableInfo(name, "t") for name in names()]
+
     def columns(self, table_name: str) -> list[dict[str, Any]]:
         """The columns of a table, each as `description.describe()` has it."""
-        raise NotImplementedError("The backend's introspection must tell the columns.")
+        return self.connection.catalog.entry(table_name)["columns"]
+
+    def get_constraints(self, cursor, table_name):
+        entry = self.connection.catalog.entry(table_name)
+        keys = [column["name"] for column in entry["columns"] if column["pk"]]
+        found = {"PRIMARY": constraint(keys, primary_key=True, unique=True)}
+        for column in entry["columns"]:
+            name = column["name"]
+            if column.get("references"):
+                found[f"{table_name}_{name}_fk"] = constraint(
+                    [name], foreign_key=tuple(column["references"])
+                )
+            if column["internal_type"] in POSITIVE:
+                found[f"{table_name}_{name}_check"] = constraint([name], check=True)
+        for index in entry["indexes"]:
+            found[index["name"]] = constraint(
+                [part if isinstance(part, str) else None for part in index["parts"]],
+                unique=index["unique"],
+                index=True,
+                orders=["DESC" if down else "ASC" for down in index["descending"]],
+                type=Index.suffix,
+            )
+        for check in entry["checks"]:
+            found[check["name"]] = constraint(check["columns"], check=True)
+        return found
 
     def identifier_converter(self, name):
         return name

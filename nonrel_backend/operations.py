@@ -4,11 +4,14 @@ import json
 from decimal import Context
 
 from django.conf import settings
-from django.db import DataError
+from django.db import DataError, NotSupportedError
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 from django.utils import timezone
 
+from .catalog import table_model
+from .planner.scans import new_query
 from .query import Json
+from .rows import Rows
 
 # Rounding to decimal places must not stop at the default 28 digits.
 WIDE = Context(prec=100)
@@ -19,7 +22,12 @@ class NonrelDatabaseOperations(SQLiteOperations):
     the compiler's `convert_value_for_db` makes them the store's.
     """
 
-    compiler_module = "nonrel_backend.compiler"
+    @property
+    def compiler_module(self) -> str:
+        """The compiler.py beside the backend's base.py."""
+        package = type(self.connection).__module__.rpartition(".")[0]
+        return f"{package}.compiler"
+
     cast_char_field_without_max_length = "text"
     explain_prefix = "EXPLAIN"
 
@@ -109,4 +117,19 @@ class NonrelDatabaseOperations(SQLiteOperations):
 
     def flush(self, tables: list[str], reset_sequences: bool) -> None:
         """Delete all rows of the tables, and start their keys anew when asked."""
-        raise NotImplementedError("The backend's operations must implement flush().")
+        catalog = self.connection.catalog
+
+        def work():
+            for table in tables:
+                entry = catalog.find(table)
+                if entry is None:
+                    continue  # of a model that was not migrated
+                model = table_model(table, entry)
+                try:
+                    new_query(self.connection, model, [model._meta.pk]).delete()
+                except NotSupportedError:
+                    Rows(self.connection, model).clear()
+                if reset_sequences:
+                    catalog.reset(table)
+
+        self.connection.all_or_nothing(work)

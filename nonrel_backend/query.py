@@ -91,10 +91,18 @@ class NonrelQuery:
         self.fields = fields
         # The rows that explain() speaks of.
         self.limits: tuple[int, int | None] = (0, None)
+        if self.connection.catalog:
+            self.connection.catalog.require(self.query.get_meta().db_table)
 
     @property
     def store_connection(self):
         return self.connection
+
+    def convert_value_for_db(self, db_type: str, value: Any) -> Any:
+        """The compiler's: a Python value, or each of a list, as the store holds it."""
+        if isinstance(value, (list, tuple)) and db_type != "json":
+            return [self.compiler.convert_value_for_db(db_type, each) for each in value]
+        return self.compiler.convert_value_for_db(db_type, value)
 
     def add_filter(
         self, column: str, lookup_type: str, negated: bool, db_type: str, value: Any
@@ -187,15 +195,38 @@ class NonrelQuery:
 
         MISSING as a value removes the column.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must implement update_rows() to be written."
+        return sum(
+            self.with_key("exact", key, "update_rows").update(values)
+            for key, values in rows
         )
 
     def delete_rows(self, keys: list[Any]) -> int:
         """Delete rows by stored key; return how many there were."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must implement delete_rows() to be written."
+        if len(self.query.get_meta().pk_fields) == 1:
+            return self.with_key("in", list(keys), "delete_rows").delete()
+        return sum(
+            self.with_key("exact", key, "delete_rows").delete() for key in keys
         )
+
+    def with_key(self, lookup_type: str, key: Any, method: str) -> "NonrelQuery":
+        """A scan of the rows with a stored key, or with those of a list."""
+        fields = self.query.get_meta().pk_fields
+        scan = type(self)(self.compiler, fields)
+        try:
+            for field, part in zip(
+                fields, key if len(fields) > 1 else [key], strict=True
+            ):
+                db_type = field.db_type(self.connection)
+                read = self.compiler.from_db_converter(db_type) or (lambda part: part)
+                value = list(map(read, part)) if lookup_type == "in" else read(part)
+                if scan.add_filter(field.column, lookup_type, False, db_type, value):
+                    raise NotSupportedError("No exact filter by the key.")
+        except NotSupportedError as error:
+            raise NotImplementedError(
+                f"{type(self).__name__} must implement {method}(), or filter its rows "
+                "by key, to be written."
+            ) from error
+        return scan
 
     def lock(self) -> None:
         """Lock the rows of the scan until the transaction ends, where there is one."""

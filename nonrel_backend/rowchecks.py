@@ -72,9 +72,11 @@ class RowChecks:
                 return True
         return False
 
-    def columns_needed(self, values: dict) -> list:
-        """The fields of a row, not being written, that the checks read."""
-        if not (self.generated or self.constraints):
+    def columns_needed(self, values: dict, whole: bool = False) -> list:
+        """The fields of a row, not being written, that the checks read, or of the
+        `whole` row.
+        """
+        if not (whole or self.generated or self.constraints):
             return []
         return [
             each
@@ -137,10 +139,22 @@ class RowChecks:
 
     def evaluate(self, rows: list[dict]) -> None:
         engine = self.store.local_engine
-        table = engine.table(self.meta)
-        zone = self.store.timezone
         compiled = [field.generated_sql(engine.wrapper) for field in self.generated]
         compiled += [(text, values) for _, text, values in self.constraints]
+        for row, values in zip(rows, self.computed(compiled, rows), strict=True):
+            for field, value in zip(self.generated, values, strict=False):
+                row[field] = self.python_value(field, value)
+            for (name, *_), value in zip(
+                self.constraints, values[len(self.generated) :], strict=True
+            ):
+                if value is not None and not value:
+                    raise IntegrityError(f"CHECK constraint failed: {name}")
+
+    def computed(self, compiled: list[tuple[str, Any]], rows: list[dict]) -> list:
+        """For each row the values of SQL expressions, given with their parameters."""
+        engine = self.store.local_engine
+        table = engine.table(self.meta)
+        zone = self.store.timezone
         sql = "SELECT {} FROM {} ORDER BY rowid".format(
             ", ".join(f"({text})" for text, _ in compiled), engine.quote(table.name)
         )
@@ -155,19 +169,11 @@ class RowChecks:
             )
 
         try:
-            found = engine.run(sql, params, {table.name: table}, load)
+            return engine.run(sql, params, {table.name: table}, load)
         except OverflowError as error:
             raise DataError(
                 f"A number for {self.meta.db_table} has more than 64 bits."
             ) from error
-        for row, values in zip(rows, found, strict=True):
-            for field, value in zip(self.generated, values, strict=False):
-                row[field] = self.python_value(field, value)
-            for (name, *_), value in zip(
-                self.constraints, values[len(self.generated) :], strict=True
-            ):
-                if value is not None and not value:
-                    raise IntegrityError(f"CHECK constraint failed: {name}")
 
     def python_value(self, field, value: Any) -> Any:
         wrapper = self.store.local_engine.wrapper

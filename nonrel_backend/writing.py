@@ -20,6 +20,7 @@ from django.db.models.sql.constants import ROW_COUNT
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
 
+from . import keptwrites
 from .cursor import Statement
 from .planner.conditions import FALSE
 from .planner.lookups import Translator, Untranslatable, conjuncts
@@ -27,6 +28,7 @@ from .planner.scans import push
 from .query import MISSING, Json
 from .rowchecks import RowChecks
 from .text import shown
+from .uniques import Uniques
 
 # Django 6.1's, None before.
 JSON_NULL = getattr(models, "JSONNull", None)
@@ -297,6 +299,8 @@ class InsertMixin(WriteMixin):
 
     def insert_many(self, rows: list[dict[str, Any]], return_ids: bool) -> list:
         """Store rows, all or none; return their keys when asked."""
+        if self.store.catalog:
+            return self.store.all_or_nothing(lambda: keptwrites.insert(self, rows))
         if len(rows) == 1:
             return [self.insert(rows[0], return_ids)]
         return self.store.all_or_nothing(
@@ -315,8 +319,14 @@ class InsertMixin(WriteMixin):
         After UPDATE, return the rows as they are stored, {column: stored value}.
         `completed()` checks such rows, and gives their generated columns.
         """
-        raise NotSupportedError(
-            f"{self.store.display_name} cannot insert and resolve conflicts natively."
+        if not self.store.catalog:
+            raise NotSupportedError(
+                f"{self.store.display_name} cannot insert and resolve conflicts."
+            )
+        return self.store.all_or_nothing(
+            lambda: keptwrites.insert_on_conflict(
+                self, rows, on_conflict, unique_columns, update_columns
+            )
         )
 
 
@@ -405,7 +415,8 @@ class UpdateMixin(WriteMixin):
     def update_by(self, scan, values: dict) -> int:
         meta = self.query.get_meta()
         checks = RowChecks(self.store, meta)
-        if scan is not None and not checks.needed(values):
+        uniques = self.uniques(meta, values)
+        if scan is not None and not (uniques or checks.needed(values)):
             try:
                 return scan.update(
                     {
@@ -418,17 +429,27 @@ class UpdateMixin(WriteMixin):
             except NotSupportedError:
                 pass
         by_key = self.values_by_key(values)
-        if by_key is not None and not checks.needed(values, by_key):
+        if by_key is not None and not (uniques or checks.needed(values, by_key)):
             return self.query_class(self, [meta.pk]).update_rows(by_key)
         return self.store.all_or_nothing(
-            lambda: self.update_computed(meta, checks, values)
+            lambda: self.update_computed(meta, checks, values, uniques)
         )
 
-    def update_computed(self, meta, checks, values: dict) -> int:
+    def uniques(self, meta, values: dict) -> Uniques | None:
+        """The table's unique indexes, if the toolkit is to look after them now."""
+        if self.store.catalog is None:
+            return None
+        uniques = Uniques(self.store, meta.model)
+        columns = {field.column for field in (*values, *RowChecks(self.store, meta).generated)}
+        return uniques if uniques.concern(columns) else None
+
+    def update_computed(self, meta, checks, values: dict, uniques) -> int:
+        if self.store.catalog:
+            self.query_class(self, [meta.pk]).lock()
         expressions = {
             field: value for field, value in values.items() if hasattr(value, "as_sql")
         }
-        others = checks.columns_needed(values)
+        others = checks.columns_needed(values, uniques is not None)
         alias = self.query.get_initial_alias()
         columns = [field.get_col(alias) for field in others]
         computed = [typed(value, field) for field, value in expressions.items()]
@@ -463,6 +484,13 @@ class UpdateMixin(WriteMixin):
             )
             for key, change in changes
         ]
+        if uniques:
+            rows = [
+                {field.column: self.stored(field, state[field]) for field in state}
+                for state in states
+            ]
+            keys = [key for key, _ in written]
+            uniques.check(list(map(keptwrites.without_missing, rows)), keys)
         if written:
             self.query_class(self, [meta.pk]).update_rows(written)
         return len(written)

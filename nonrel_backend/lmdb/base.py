@@ -69,6 +69,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
+    catalog_class = None
     connection: Transaction | None
 
     def get_connection_params(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import weakref
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import NotSupportedError, OperationalError, ProgrammingError
+from django.db import NotSupportedError, OperationalError, ProgrammingError, transaction
 from django.db.backends.utils import debug_transaction
 from django.utils.functional import cached_property
 from pymongo import MongoClient
@@ -77,6 +77,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
+    catalog_class = None
     validation_class = DatabaseValidation
     known_database: Database | None = None
 
@@ -213,7 +214,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def all_or_nothing(self, work):
         """As the toolkit's, begun anew when another transaction was in the way."""
         if self.in_atomic_block:
-            return super().all_or_nothing(work)
+            with transaction.atomic(using=self.alias, savepoint=False):
+                return work()
         return retry_transaction(self.alias)(work)()
 
     def before_ddl(self) -> None:

@@ -1,0 +1,1 @@
+"""A database backend for Django: ENGINE is this package's name."""

@@ -1,0 +1,391 @@
+"""Schema changes for stores that keep no schema: entries of the toolkit's catalog."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
+from django.db.models.expressions import Col, OrderBy
+from django.db.models.functions import Collate
+from django.db.models.indexes import IndexExpression
+from django.db.models.sql.query import Query
+
+from .catalog import table_model
+from .planner.columns import stored_field
+from .planner.pushdown import columns_in
+from .query import MISSING
+from .rowchecks import check_sql
+from .rows import Row, Rows
+from .schema import Command, NonrelSchemaEditor, unsupported
+from .uniques import Uniques
+
+
+class CatalogSchemaEditor(NonrelSchemaEditor):
+    """Changes entries and brings the rows along, by the backend author's methods."""
+
+    @property
+    def catalog(self):
+        return self.connection.catalog
+
+    def execute(self, sql, params=()):
+        if isinstance(sql, Command):
+            work = sql.work
+            sql = Command(sql.text, lambda: self.connection.all_or_nothing(work))
+        return super().execute(sql, params)
+
+    def rows(self, table: str, entry: dict[str, Any]) -> Rows:
+        return Rows(self.connection, table_model(table, entry))
+
+    # --- tables ---
+
+    def table_exists(self, table):
+        return self.catalog.find(table) is not None
+
+    def make_table(self, model):
+        columns = [
+            self.described(field)
+            for field in model._meta.local_concrete_fields
+            if field.column is not None and field.db_type(self.connection) is not None
+        ]
+        entry = {"columns": columns, "indexes": [], "checks": []}
+        self.catalog.save(model._meta.db_table, entry)
+
+    def drop_table(self, table):
+        self.rows(table, self.catalog.entry(table)).clear()
+        self.catalog.remove(table)
+
+    def rename_table(self, old, new):
+        if self.table_exists(new):
+            raise ProgrammingError(f'table "{new}" already exists')
+        entry = self.catalog.copy(old)
+        source = self.rows(old, entry)
+        found = source.find()
+        sequence = self.catalog.sequences.get(old)
+        source.clear()
+        self.catalog.remove(old)
+        self.catalog.save(new, entry)
+        self.rows(new, entry).insert(found)
+        if sequence is not None:
+            self.catalog.sequences.set(new, sequence)
+        self.rename_references(lambda reference: [new, reference[1]], old)
+
+    def rename_references(self, rename: Callable[[list], list], table: str) -> None:
+        """Change what foreign keys say of the table to which they refer."""
+        for name in self.catalog.names():
+            entry = self.catalog.copy(name)
+            changed = False
+            for column in entry["columns"]:
+                references = column.get("references")
+                if references and references[0] == table:
+                    column["references"] = rename(references)
+                    changed |= column["references"] != references
+            if changed:
+                self.catalog.save(name, entry)
+
+    # --- columns ---
+
+    def described(self, field):
+        column = super().described(field)
+        if field.has_db_default():
+            query = Query(field.model, alias_cols=False)
+            engine = self.connection.local_engine
+            compiler = query.get_compiler(connection=engine.wrapper)
+            sql = compiler.compile(field._db_default_expression)
+            column["default"] = engine.written_in(*sql)
+        return column
+
+    def stored(self, field, value: Any) -> Any:
+        compiler = self.connection.ops.compiler("SQLInsertCompiler")
+        if value is None:
+            return MISSING
+        convert = compiler(Query(None), self.connection, None).for_db_converter(
+            field.db_type(self.connection)
+        )
+        return convert(value)
+
+    def make_column(self, model, field, value):
+        table = model._meta.db_table
+        entry = self.catalog.copy(table)
+        if any(column["name"] == field.column for column in entry["columns"]):
+            raise ProgrammingError(f"duplicate column name: {field.column}")
+        entry["columns"].append(self.described(field))
+        stored = self.stored(field, value)
+        rows = self.rows(table, self.catalog.entry(table))
+        found = rows.find()
+        if stored is not MISSING:
+            rows.update([(rows.key(row), {field.column: stored}) for row in found])
+        elif found and not field.null and not field.generated:
+            raise IntegrityError(f"NOT NULL constraint failed: {table}.{field.column}")
+        self.catalog.save(table, entry)
+
+    def drop_column(self, model, field):
+        table, name = model._meta.db_table, field.column
+        entry = self.catalog.copy(table)
+        column = named(entry["columns"], name)
+        for kind in ("indexes", "checks"):
+            entry[kind] = [each for each in entry[kind] if name not in each["columns"]]
+        if column["pk"]:
+            # The rows keep their places by it, until another key is named.
+            self.rewrite(table, entry, lambda: rename(entry, name, REMOVED_KEY))
+            return
+        entry["columns"].remove(column)
+        rows = self.rows(table, self.catalog.entry(table))
+        found = [row for row in rows.find() if name in row]
+        rows.update([(rows.key(row), {name: MISSING}) for row in found])
+        self.catalog.save(table, entry)
+
+    def change_column(self, model, old_field, new_field, value):
+        table = model._meta.db_table
+        old, new = old_field.column, new_field.column
+        entry = self.catalog.copy(table)
+        before = named(entry["columns"], old)
+        convert = self.conversion(
+            table,
+            old_field,
+            new_field,
+            old_field.db_type(self.connection),
+            new_field.db_type(self.connection),
+        )
+        default = self.stored(new_field, value)
+
+        def change(row: Row) -> Row:
+            changed = row.get(old, MISSING)
+            if changed is MISSING:
+                changed = default
+            elif convert is not None:
+                changed = convert(changed)
+            if changed is MISSING and not new_field.null:
+                raise IntegrityError(f"NOT NULL constraint failed: {table}.{new}")
+            return {old: MISSING, new: changed} if old != new else {new: changed}
+
+        rekeyed = before["pk"] or new_field.primary_key
+        before.clear()
+        before |= self.described(new_field)
+        if new_field.primary_key:
+            for other in list(entry["columns"]):
+                other["pk"] = other is before
+                if other["name"] == REMOVED_KEY:
+                    entry["columns"].remove(other)
+        if old != new:
+            rename(entry, old, new, self.connection.local_engine.quote)
+        self.change_rows(table, entry, change, rekeyed)
+        if old != new:
+            self.rename_references(
+                lambda reference: [table, new if reference[1] == old else reference[1]],
+                table,
+            )
+
+    def change_rows(self, table: str, entry, change, rekeyed: bool) -> None:
+        """Save a changed entry, and the rows as `change(row)` says."""
+        rows = self.rows(table, self.catalog.entry(table))
+        found = [(rows.key(row), row, change(row)) for row in rows.find()]
+        if not rekeyed:
+            different = [
+                (key, changes)
+                for key, row, changes in found
+                if any(row.get(name, MISSING) is not changes[name] for name in changes)
+            ]
+            self.catalog.save(table, entry)
+            self.rows(table, entry).update(different)
+            return
+        rows.delete([key for key, _, _ in found])
+        self.catalog.save(table, entry)
+        changed = []
+        for _, row, changes in found:
+            values = {**row, **changes, REMOVED_KEY: MISSING}
+            changed.append({k: v for k, v in values.items() if v is not MISSING})
+        self.rows(table, entry).insert(changed)
+
+    def rewrite(self, table: str, entry, rename_key) -> None:
+        """Move the values of a key that is removed to a column that stands for it."""
+        rows = self.rows(table, self.catalog.entry(table))
+        (name,) = (column["name"] for column in entry["columns"] if column["pk"])
+        found = rows.find()
+        rows.clear()
+        rename_key()
+        self.catalog.save(table, entry)
+        for row in found:
+            row[REMOVED_KEY] = row.pop(name)
+        self.rows(table, entry).insert(found)
+
+    def conversion(self, table, old_field, new_field, old_type, new_type):
+        """The function from old to new stored values, None for none."""
+        if old_type == new_type or {old_type, new_type} == {"int", "long"}:
+            return None
+        compiler = self.connection.ops.compiler("SQLInsertCompiler")(
+            Query(None), self.connection, None
+        )
+        read = compiler.from_db_converter(old_type) or (lambda value: value)
+        store = compiler.for_db_converter(new_type)
+        target = stored_field(new_field)
+        to_python = CONVERSIONS.get((old_type, new_type), target.to_python)
+
+        def convert(stored: Any) -> Any:
+            value = read(stored)
+            try:
+                converted = to_python(value)
+                return store(target.get_db_prep_save(converted, self.connection))
+            except Exception as error:
+                raise DataError(
+                    f"{table}.{old_field.column} cannot become "
+                    f"{new_field.get_internal_type()}: the value {value!r} does not "
+                    f"convert ({error})."
+                ) from error
+
+        return convert
+
+    def change_type(self, model, column, old_field, new_field):
+        table = model._meta.db_table
+        new_type = new_field.rel_db_type(self.connection)
+        old_type = old_field.rel_db_type(self.connection)
+        convert = self.conversion(table, old_field, new_field, old_type, new_type)
+        entry = self.catalog.copy(table)
+        described = named(entry["columns"], column)
+        described["db_type"] = new_type
+
+        def change(row: Row) -> Row:
+            if convert is None or column not in row:
+                return {}
+            return {column: convert(row[column])}
+
+        self.change_rows(table, entry, change, described["pk"])
+
+    # --- indexes ---
+
+    def make_index(self, model, name, parts, unique=False, condition=None):
+        table = model._meta.db_table
+        entry = self.catalog.copy(table)
+        if any(index["name"] == name for index in entry["indexes"]):
+            raise ProgrammingError(f"index {name} already exists")
+        index: dict[str, Any] = {
+            "name": name,
+            "unique": unique,
+            "parts": [column or sql for column, _, sql in parts],
+            "descending": [descending for _, descending, _ in parts],
+            "condition": None,
+        }
+        if condition is not None:
+            where = Query(model).build_where(condition)
+            sql = check_sql(self.connection, model, condition)
+            index["condition"] = self.expression(sql, where)
+        columns = [part for part in index["parts"] if isinstance(part, str)]
+        for part in (*index["parts"], index["condition"]):
+            columns += part["columns"] if isinstance(part, dict) else []
+        index["columns"] = list(dict.fromkeys(columns))
+        if unique:
+            uniques = Uniques(self.connection, table_model(table, entry), [index])
+            uniques.rows.lock()
+            found = uniques.rows.find()
+            uniques.check(found, [uniques.rows.key(row) for row in found])
+        entry["indexes"].append(index)
+        self.catalog.save(table, entry)
+
+    def expression(self, sql: tuple[str, Any], node) -> dict[str, Any]:
+        """An SQL expression and the columns that it names, as the catalog keeps it."""
+        names = dict.fromkeys(column.target.column for column in columns_in(node))
+        written = self.connection.local_engine.written_in(*sql)
+        return {"sql": written, "columns": list(names)}
+
+    def drop_index(self, table, name):
+        entry = self.catalog.copy(table)
+        entry["indexes"].remove(named(entry["indexes"], name))
+        self.catalog.save(table, entry)
+
+    def known_indexes(self, table):
+        return {
+            index["name"]: (
+                [part if isinstance(part, str) else None for part in index["parts"]],
+                index["unique"],
+            )
+            for index in self.catalog.entry(table)["indexes"]
+        }
+
+    def index_parts(self, model, index):
+        if not index.expressions:
+            return super().index_parts(model, index)
+        return self.expression_parts(model, index.expressions)
+
+    def expression_parts(self, model, expressions):
+        query = Query(model, alias_cols=False)
+        return [self.expression_part(query, each) for each in expressions]
+
+    def expression_part(self, query, expression):
+        """(column, descending, None), or no column but what the expression is."""
+        wrapped = IndexExpression(expression)
+        wrapped.set_wrapper_classes(self.connection)
+        resolved = wrapped.resolve_expression(query)
+        descending = False
+        while isinstance(resolved, (IndexExpression, OrderBy)):
+            if isinstance(resolved, OrderBy):
+                descending = bool(resolved.descending)
+            resolved = resolved.get_source_expressions()[-1]
+        if type(resolved) is Col:
+            return resolved.target.column, descending, None
+        if isinstance(resolved, Collate):
+            raise NotSupportedError(
+                f"{self.connection.display_name} has no index by a collation: use "
+                "Lower() or Upper() of the column."
+            )
+        wrapper = self.connection.local_engine.wrapper
+        sql = query.get_compiler(connection=wrapper).compile(resolved)
+        return None, descending, self.expression(sql, resolved)
+
+    def add_unique(self, model, constraint):
+        if not constraint.expressions:
+            super().add_unique(model, constraint)
+        elif not unsupported(constraint):
+            parts = self.expression_parts(model, constraint.expressions)
+            self.create(model, constraint.name, parts, True, constraint.condition)
+
+    # --- checks ---
+
+    def keep_check(self, table, check):
+        entry = self.catalog.copy(table)
+        entry["checks"].append(check)
+        self.catalog.save(table, entry)
+
+    def drop_check(self, table, name):
+        entry = self.catalog.copy(table)
+        entry["checks"].remove(named(entry["checks"], name))
+        self.catalog.save(table, entry)
+
+
+# The name of a key's column that was removed, until another column is the key.
+REMOVED_KEY = "nonrel_removed_key"
+
+
+def named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    for entry in entries:
+        if entry["name"] == name:
+            return entry
+    raise ProgrammingError(f"There is no {name}.")
+
+
+def rename(entry: dict[str, Any], old: str, new: str, quote=None) -> None:
+    """Rename a column wherever the entry of its table names it."""
+    for column in entry["columns"]:
+        if column["name"] == old:
+            column["name"] = new
+    for index in entry["indexes"]:
+        index["parts"] = [new if part == old else part for part in index["parts"]]
+    known = [*entry["checks"], *entry["indexes"]]
+    for index in entry["indexes"]:
+        known += [part for part in index["parts"] if isinstance(part, dict)]
+        known += [index["condition"]] if index["condition"] else []
+    for each in known:
+        if old in each["columns"]:
+            each["columns"] = [new if name == old else name for name in each["columns"]]
+            if quote and "sql" in each:
+                each["sql"] = each["sql"].replace(quote(old), quote(new))
+
+
+CONVERSIONS: dict[tuple[str | None, str | None], Any] = {
+    ("bool", "int"): int,
+    ("bool", "long"): int,
+    ("int", "string"): str,
+    ("long", "string"): str,
+    ("double", "string"): str,
+    ("decimal", "string"): str,
+    ("uuid", "string"): lambda value: value.hex,
+    ("date", "string"): str,
+    ("datetime", "string"): str,
+}

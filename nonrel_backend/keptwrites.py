@@ -1,0 +1,87 @@
+"""Inserting where the toolkit keeps the keys and looks after unique values."""
+
+from django.db import OperationalError
+from django.db.models.constants import OnConflict
+
+from .query import MISSING
+from .rows import Row
+from .uniques import Uniques
+
+
+def insert(compiler, rows: list[Row]) -> list:
+    """Store new rows by the author's `insert`; return their keys as Python values."""
+    meta = compiler.query.get_meta().concrete_model._meta
+    uniques = Uniques(compiler.store, meta.model)
+    uniques.rows.lock()
+    give_keys(compiler.store, meta, rows)
+    uniques.check(rows)
+    keys = []
+    for row in rows:
+        given = row.get(meta.pk.column) if meta.pk.column else None
+        stored = compiler.insert(dict(row), given is None)
+        keys.append(stored if given is None else compiler.read(meta.pk, row))
+    return keys
+
+
+def give_keys(store, meta, rows: list[Row]) -> None:
+    """Complete the rows by the next keys of the table's sequence."""
+    auto = meta.auto_field
+    if auto is None:
+        return
+    catalog, table = store.catalog, meta.db_table
+    given = [row[auto.column] for row in rows if auto.column in row]
+    numbers = [key for key in given if type(key) is int]
+    if numbers:
+        catalog.advance(table, max(numbers))
+    missing = [row for row in rows if auto.column not in row]
+    if missing:
+        for row, key in zip(missing, catalog.next_keys(table, len(missing)), strict=True):
+            row[auto.column] = key
+
+
+def insert_on_conflict(
+    compiler, rows: list[Row], on_conflict: OnConflict, target: list[str], update: list
+) -> list[Row]:
+    """Store rows, leaving or updating those that there are; return them as they are
+    stored then, after UPDATE.
+    """
+    meta = compiler.query.get_meta().concrete_model._meta
+    uniques = Uniques(compiler.store, meta.model)
+    uniques.rows.lock()
+    if on_conflict == OnConflict.IGNORE:
+        for row in rows:
+            if not any(uniques.existing(index, row) for index in uniques.indexes):
+                insert(compiler, [row])
+        return []
+    index = uniques.of_columns(target)
+    if index is None:
+        raise OperationalError(
+            f"{meta.db_table} has no unique index on {', '.join(target)}: "
+            "name the fields of one in unique_fields."
+        )
+    stored = []
+    for row in rows:
+        found = uniques.existing(index, row)
+        if found is None:
+            insert(compiler, [row])
+            stored.append(row)
+        else:
+            stored.append(merge(compiler, meta, uniques, found, row, update))
+    return stored
+
+
+def merge(compiler, meta, uniques: Uniques, found: Row, row: Row, update: list) -> Row:
+    """Update a row that is there by a new one's columns; the row as it is then."""
+    changes = {column: row.get(column, MISSING) for column in update}
+    merged = without_missing({**found, **changes})
+    (generated,) = compiler.completed(meta, [merged])
+    changes |= generated
+    merged = without_missing({**merged, **generated})
+    key = uniques.rows.key(found)
+    uniques.check([merged], [key])
+    uniques.rows.update([(key, changes)])
+    return merged
+
+
+def without_missing(row: Row) -> Row:
+    return {column: value for column, value in row.items() if value is not MISSING}

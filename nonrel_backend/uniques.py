@@ -1,0 +1,165 @@
+"""Unique values, looked after by the toolkit where the store does not do it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import IntegrityError
+
+from .planner.conditions import Column, Condition, Leaf
+from .query import Json
+from .rowchecks import RowChecks
+from .rows import Row, Rows
+
+# How many values a scan is asked for at once; more and the whole table is read.
+MOST_VALUES = 5_000
+PRIMARY = "PRIMARY"
+
+
+class UniqueIndex:
+    """A unique index as the catalog has it: {"name", "parts", "condition"}.
+
+    A part is the name of a column, or {"sql", "columns"}; the condition is such, too.
+    """
+
+    def __init__(self, name: str, parts: list, condition: dict | None = None):
+        self.name = name
+        self.parts = parts
+        self.condition = condition
+        self.plain = [part for part in parts if isinstance(part, str)]
+        computed = [part for part in parts if not isinstance(part, str)]
+        self.computed = computed + ([condition] if condition else [])
+        self.columns = set(self.plain).union(
+            *(each["columns"] for each in self.computed)
+        )
+
+
+class Uniques:
+    """The unique indexes of one table, its primary key's first."""
+
+    def __init__(self, store, model, indexes: list[dict[str, Any]] | None = None):
+        self.rows = Rows(store, model)
+        self.store = store
+        self.meta = self.rows.meta
+        if indexes is None:
+            indexes = store.catalog.entry(self.meta.db_table)["indexes"]
+        keys = [field.column for field in self.meta.pk_fields]
+        found = [UniqueIndex(PRIMARY, keys)] + [
+            UniqueIndex(each["name"], each["parts"], each["condition"])
+            for each in indexes
+            if each["unique"]
+        ]
+        self.indexes = [
+            each for each in found if each.columns.issubset(self.rows.fields)
+        ]
+
+    def concern(self, columns: Iterable[str]) -> bool:
+        """Whether any of the columns is in a unique index."""
+        return any(not index.columns.isdisjoint(columns) for index in self.indexes)
+
+    def check(self, rows: list[Row], replaced: Iterable[Any] = ()) -> None:
+        """IntegrityError where new rows would repeat what is unique among them and
+        the rows there are, but for those with the keys `replaced`.
+        """
+        gone = set(replaced)
+        for index in self.indexes:
+            wanted: set[tuple] = set()
+            for value in self.values(index, rows):
+                if value in wanted:
+                    raise self.duplicate(index)
+                if value is not None:
+                    wanted.add(value)
+            if wanted and any(
+                value in wanted and key not in gone
+                for value, key, _ in self.present(index, rows)
+            ):
+                raise self.duplicate(index)
+
+    def existing(self, index: UniqueIndex, row: Row) -> Row | None:
+        """The row that has the same values in the index as a new one."""
+        (wanted,) = self.values(index, [row])
+        if wanted is None:
+            return None
+        for value, _, found in self.present(index, [row]):
+            if value == wanted:
+                return found
+        return None
+
+    def of_columns(self, columns: Iterable[str]) -> UniqueIndex | None:
+        """The index of just these columns, without a condition."""
+        for index in self.indexes:
+            if set(index.plain) == set(columns) and not index.computed:
+                return index
+        return None
+
+    def duplicate(self, index: UniqueIndex) -> IntegrityError:
+        table = self.meta.db_table
+        if len(index.plain) < len(index.parts):
+            return IntegrityError(f"UNIQUE constraint failed: index '{index.name}'")
+        columns = ", ".join(f"{table}.{column}" for column in index.plain)
+        return IntegrityError(f"UNIQUE constraint failed: {columns}")
+
+    def present(self, index: UniqueIndex, rows: list[Row]):
+        """(values in the index, key, row) of the rows there are which may collide."""
+        found = self.rows.find(self.conditions(index, rows))
+        for value, row in zip(self.values(index, found), found, strict=True):
+            yield value, self.rows.key(row), row
+
+    def conditions(self, index: UniqueIndex, rows: list[Row]) -> list[Condition]:
+        if len(rows) > MOST_VALUES:
+            return []
+        conditions: list[Condition] = []
+        for name in index.plain:
+            db_type = self.rows.fields[name].db_type(self.store)
+            if db_type == "json":
+                continue
+            to_python = self.rows.to_python(name)
+            values = [to_python(row[name]) for row in rows if name in row]
+            conditions.append(Leaf(Column(name, db_type), "in", values))
+        return conditions
+
+    def values(self, index: UniqueIndex, rows: list[Row]) -> list[tuple | None]:
+        """For each row its values in the index, None where it is not in it."""
+        if not rows:
+            return []
+        computed = self.computed(index, rows) if index.computed else [()] * len(rows)
+        return [
+            self.value(index, row, list(more))
+            for row, more in zip(rows, computed, strict=True)
+        ]
+
+    def value(self, index: UniqueIndex, row: Row, computed: list) -> tuple | None:
+        if index.condition is not None and not computed.pop():
+            return None
+        values = tuple(
+            hashable(row.get(part)) if isinstance(part, str) else computed.pop(0)
+            for part in index.parts
+        )
+        return None if None in values else values
+
+    def computed(self, index: UniqueIndex, rows: list[Row]) -> list:
+        """What the local engine computes of each row for the index."""
+        prepared = [
+            {field: self.prepared(field, row) for field in self.rows.fields.values()}
+            for row in rows
+        ]
+        checks = RowChecks(self.store, self.meta)
+        return checks.computed([(each["sql"], ()) for each in index.computed], prepared)
+
+    def prepared(self, field, row: Row) -> Any:
+        """A stored value as get_db_prep_save() gives it."""
+        if field.column not in row:
+            return None
+        value = row[field.column]
+        if value is not None:
+            value = self.rows.to_python(field.column)(value)
+        if field.db_type(self.store) == "json":
+            return Json(value)
+        return field.get_db_prep_save(value, self.store)
+
+
+def hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
