@@ -18,7 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.admin",
     "nonrel_backend",
-    "tests.library",
+    "tests.library.apps.LibraryConfig",
     "tests.objectids",
 ]
 AUTH_USER_MODEL = "objectids.User"

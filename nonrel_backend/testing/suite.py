@@ -22,6 +22,7 @@ ENGINES = {
     "lmdb": "nonrel_backend.lmdb",
     "mongodb": "nonrel_backend.mongodb",
     "sqlite": "django.db.backends.sqlite3",
+    "template": "backend_template",
 }
 # As many tests of an app are run again; more that went wrong are no accident.
 RUN_AGAIN, TRIES = 3, 10

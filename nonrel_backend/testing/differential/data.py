@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.core.management.color import no_style
 from django.db import connections, transaction
 
-ALIASES = ("default", "oracle")
 # Values at the boundaries of their kinds. Datetimes hold whole milliseconds, as
 # MongoDB's do; text that differs by the case of letters alone is ASCII.
 VALUES: dict[str, list] = {
@@ -42,8 +42,9 @@ AUTHORS, BOOKS, COPIES, GENRES = 8, 24, 12, 4
 class Data:
     """Rows of every table."""
 
-    def __init__(self, models, seed: int):
+    def __init__(self, models, seed: int, aliases=("default",)):
         self.models = models
+        self.aliases = aliases
         self.chance = chance = random.Random(seed)
         through = models.Book.genres.through
         links = {
@@ -115,11 +116,9 @@ class Data:
         """Put the rows, and no others, into both databases."""
         tables = [self.models.Novel, *(model for model, _ in reversed(self.rows))]
         names = [model._meta.db_table for model in tables]
-        connections["default"].ops.flush(names, reset_sequences=True)
-        connections["oracle"].ops.execute_sql_flush(
-            [f'DELETE FROM "{table}"' for table in names]
-        )
-        for alias in ALIASES:
+        for alias in self.aliases:
+            empty(alias, names)
+        for alias in self.aliases:
             with transaction.atomic(alias):
                 for model, rows in self.rows:
                     model.objects.using(alias).bulk_create(rows)
@@ -138,3 +137,9 @@ class Data:
             rows = model.objects.using(alias).order_by(*columns[:2])
             found[model._meta.db_table] = list(rows.values_list(*columns))
         return found
+
+
+def empty(alias: str, tables: list[str]) -> None:
+    """Delete all rows of the tables, and start their keys anew."""
+    ops = connections[alias].ops
+    ops.execute_sql_flush(ops.sql_flush(no_style(), tables, reset_sequences=True))

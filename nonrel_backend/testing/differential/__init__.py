@@ -1,0 +1,1 @@
+"""Random queries and writes, done by a backend and by SQLite, must agree."""

@@ -1,0 +1,122 @@
+"""What a query or a write, as a text of Python, does on a database."""
+
+import datetime
+import math
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import functions
+from django.db.models.query import QuerySet
+
+from .data import Data
+
+# --- what is compared of an answer ---
+
+
+def plain(value: Any) -> Any:
+    """A value as one that can be compared between databases."""
+    if isinstance(value, models.Model):
+        shown = {k: v for k, v in sorted(vars(value).items()) if k[0] != "_"}
+        return [type(value).__name__, plain(shown)]
+    if isinstance(value, QuerySet):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def listed(rows) -> list:
+    return [plain(row) for row in rows]
+
+
+def unordered(rows) -> list:
+    if isinstance(rows, dict):
+        rows = rows.values()
+    return sorted(listed(rows), key=lambda row: repr(rounded(row)))
+
+
+def with_related(rows, name: str) -> list:
+    return [plain((row, getattr(row, name))) for row in rows]
+
+
+def with_many(rows, name: str) -> list:
+    return [(plain(row), unordered(getattr(row, name).all())) for row in rows]
+
+
+def rounded(value: Any) -> Any:
+    if isinstance(value, (float, Decimal)):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, list) else value
+
+
+def difference(ours: Any, expected: Any) -> tuple | None:
+    """The smallest parts that differ, in type too; None if all is the same. Floats and
+    what is computed of them need be only nearly so.
+    """
+    if type(ours) is not type(expected):
+        return ours, expected
+    if isinstance(ours, (list, tuple)) and len(ours) == len(expected):
+        pairs = zip(ours, expected, strict=True)
+        return next(filter(None, (difference(*pair) for pair in pairs)), None)
+    if isinstance(ours, dict) and ours.keys() == expected.keys():
+        pairs = ((ours[key], expected[key]) for key in ours)
+        return next(filter(None, (difference(*pair) for pair in pairs)), None)
+    if isinstance(ours, (float, Decimal)):
+        nearly = math.isclose(ours, expected, rel_tol=1e-9, abs_tol=1e-9)
+        return None if nearly else (ours, expected)
+    return None if ours == expected else (ours, expected)
+
+
+# --- running a text on a database ---
+
+NAMES = {
+    **vars(functions),
+    **vars(models),
+    **vars(datetime),
+    "datetime": datetime,
+    "Decimal": Decimal,
+    "UUID": uuid.UUID,
+    "listed": listed,
+    "unordered": unordered,
+    "with_related": with_related,
+    "with_many": with_many,
+}
+
+
+def answer(data: Data, text: str, alias: str) -> Any:
+    return plain(eval(text, {**NAMES, **vars(data.models), "db": alias}))
+
+
+def read(data: Data, text: str, alias: str) -> Any:
+    try:
+        return answer(data, text, alias)
+    except Exception as error:
+        return type(error)
+
+
+def written(data: Data, ending: str, text: str, alias: str) -> tuple:
+    """The answer or error of a write, and what the tables hold after it."""
+    if ending == "committed":
+        return read(data, text, alias), data.contents(alias)
+    if ending == "rolled back":
+        return rolled_back(data, text, alias)
+    with transaction.atomic(alias):
+        found = *rolled_back(data, text, alias), data.contents(alias)
+        transaction.set_rollback(True, alias)
+    return found
+
+
+def rolled_back(data: Data, text: str, alias: str) -> tuple:
+    try:
+        with transaction.atomic(alias):
+            found = answer(data, text, alias), data.contents(alias)
+            transaction.set_rollback(True, alias)
+    except Exception as error:
+        return type(error), None
+    return found

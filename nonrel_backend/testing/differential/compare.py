@@ -1,0 +1,87 @@
+"""Has Hypothesis draw texts and compares what two databases make of them."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from django.db import NotSupportedError
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from .answers import difference, read, written
+from .data import Data
+from .strategies import query, write
+
+QUERIES_PER_DATA = 250
+# The share of what SQLite answers that the backend may refuse.
+REFUSED = 0.01
+ENDINGS = ("rolled back", "savepoint", "committed")
+
+
+def compare_queries(models, aliases, count: int, number: int) -> str:
+    """Draw `count` queries; AssertionError with the smallest that disagrees, else a
+    line of what was done.
+    """
+
+    def run(text: str, data: Data) -> list[tuple]:
+        return [(read(data, text, alias),) for alias in aliases]
+
+    return compare(models, aliases, query(), count, number, run)
+
+
+def compare_writes(models, aliases, count: int, number: int, endings=ENDINGS) -> str:
+    """The same for writes, brought to an end in each of these ways."""
+
+    def run(drawn: tuple[str, str], data: Data) -> list[tuple]:
+        ending = drawn[0] if drawn[0] in endings else "committed"
+        found = [written(data, ending, drawn[1], alias) for alias in aliases]
+        if ending == "committed":
+            data.store()
+        return found
+
+    return compare(models, aliases, write(), count, number, run)
+
+
+def compare(
+    models, aliases, strategy: st.SearchStrategy, count: int, number: int, run: Callable
+) -> str:
+    """Have both databases do drawn texts, on new data now and then."""
+    outcomes: Counter[str] = Counter()
+    first = number
+    while (done := outcomes.total()) < count:
+        data = Data(models, number, aliases)
+        data.store()
+        some = min(QUERIES_PER_DATA, count - done)
+        compare_some(data, number, strategy, some, run, outcomes)
+        number += 1
+    told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+    assert outcomes["refused"] <= max(REFUSED * done, 1), told
+    return f"{done} of seed {first}: {told}"
+
+
+def compare_some(data: Data, number: int, strategy, count: int, run, outcomes) -> None:
+    @seed(number)
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate, Phase.shrink],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(strategy)
+    def agree(drawn: Any) -> None:
+        ours, expected = run(drawn, data)
+        if ours[0] is NotSupportedError is not expected[0]:
+            outcomes["refused"] += 1
+            return
+        wrong = difference(ours, expected)
+        assert not wrong, "{!r}\nours: {!r}\nexpected: {!r}".format(drawn, *wrong)
+        error = isinstance(ours[0], type)
+        outcomes["the same error" if error else "the same answer"] += 1
+
+    try:
+        agree()
+    except AssertionError as error:
+        error.add_note(f"The data is that of seed {number} (FUZZ_SEED).")
+        raise

@@ -1,0 +1,86 @@
+"""What the conformance suite found, for people to read."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Section:
+    """One kind of checks: what was right, what refused, what wrong and how."""
+
+    right: int = 0
+    refused: list[str] = field(default_factory=list)
+    # [(text, what the backend gave, what is expected)]
+    wrong: list[tuple[str, Any, Any]] = field(default_factory=list)
+    # Why it was not tried.
+    left_out: str = ""
+
+    def smallest(self) -> tuple[str, Any, Any]:
+        return min(self.wrong, key=lambda wrong: len(wrong[0]))
+
+    def __str__(self) -> str:
+        if self.left_out:
+            return f"not tried: {self.left_out}"
+        total = self.right + len(self.refused) + len(self.wrong)
+        refused = f", {len(self.refused)} refused" if self.refused else ""
+        return f"{self.right} of {total} right{refused}"
+
+
+@dataclass
+class Report:
+    """All sections, and what of a query the store does itself."""
+
+    name: str
+    sections: dict[str, Section] = field(default_factory=dict)
+    native: dict[str, list[str]] = field(default_factory=dict)
+    local: dict[str, list[str]] = field(default_factory=dict)
+
+    def section(self, name: str) -> Section:
+        return self.sections.setdefault(name, Section())
+
+    def probed(self, what: str, name: str, native: bool) -> None:
+        (self.native if native else self.local).setdefault(what, []).append(name)
+
+    def __str__(self) -> str:
+        lines = [f"Conformance of {self.name}", ""]
+        width = max(map(len, self.sections), default=0)
+        for name, section in self.sections.items():
+            mark = "WRONG" if section.wrong else "-" if section.left_out else "ok"
+            lines.append(f"  {mark:5}  {name:{width}}  {section}")
+        lines += self.lines_of("WRONG, the smallest of each", self.wrong_lines())
+        lines += self.lines_of("REFUSED with an error that says why", self.refusals())
+        lines += self.lines_of("PUSHED DOWN to the store", table(self.native))
+        lines += self.lines_of("FINISHED LOCALLY by the toolkit", table(self.local))
+        return "\n".join(lines) + "\n"
+
+    def lines_of(self, title: str, lines: list[str]) -> list[str]:
+        return ["", title, "", *(f"  {line}" for line in lines)] if lines else []
+
+    def wrong_lines(self) -> list[str]:
+        found = []
+        for name, section in self.sections.items():
+            if section.wrong:
+                text, ours, expected = section.smallest()
+                found += [f"{name}: {text}", f"    gave     {shortened(ours)}"]
+                found += [f"    expected {shortened(expected)}"]
+        return found
+
+    def refusals(self) -> list[str]:
+        return [
+            f"{name}: {min(section.refused, key=len)}"
+            for name, section in self.sections.items()
+            if section.refused
+        ]
+
+
+def table(found: dict[str, list[str]]) -> list[str]:
+    """One line for each of those that have the same names."""
+    together: dict[str, list[str]] = {}
+    for what, names in found.items():
+        together.setdefault(", ".join(names), []).append(what)
+    return [f"{', '.join(what)}: {names}" for names, what in together.items()]
+
+
+def shortened(value: Any) -> str:
+    text = value.__name__ if isinstance(value, type) else repr(value)
+    return text if len(text) <= 300 else f"{text[:300]}..."

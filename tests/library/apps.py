@@ -1,0 +1,7 @@
+"""The toolkit's models for tests, as an app called "library"."""
+
+from nonrel_backend.testing.apps import TestingConfig
+
+
+class LibraryConfig(TestingConfig):
+    label = "library"
