@@ -1,137 +1,110 @@
 """Queries and writes in the store's own terms. What is refused, the toolkit does."""
 
 import json
-
-from nonrel_backend import compiler
-from nonrel_backend.query import MISSING, NonrelQuery, safe_call
+from uuid import UUID
 
 from django.db import NotSupportedError
 
-from .store import LowLevelQuery, save_entity
+from nonrel_backend.compiler import NonrelCompiler, NonrelInsertCompiler
+from nonrel_backend.query import MISSING, NonrelQuery, safe_call
+
+from .store import DuplicateKey
 
 # TODO: your store's operators. A function returns the operator and another value.
 OPERATORS_MAP = {
-    "exact": "=",
-    "gt": ">",
-    "gte": ">=",
-    "lt": "<",
-    "lte": "<=",
-    "in": "in",
+    **{"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "in": "in"},
     "isnull": lambda lookup_type, value: ("=" if value else "!=", None),
 }
-
+# NOT: true where there is a value and the lookup is false.
 NEGATION_MAP = {
-    "exact": "!=",
-    "gt": "<=",
-    "gte": "<",
-    "lt": ">=",
-    "lte": ">",
-    "in": "not in",
+    **{"exact": "!=", "gt": "<=", "gte": "<", "lt": ">=", "lte": ">", "in": "not in"},
     "isnull": lambda lookup_type, value: ("!=" if value else "=", None),
 }
-
-# TODO: what your store's types hold that Python's do not, by `db_type`.
-TO_STORED = {"json": lambda value: json.dumps(value.value)}
-FROM_STORED = {"json": json.loads}
-
-
-# TODO: your store's key for a row: the sample's is the primary key's stored value.
-def key_of(meta, data):
-    key = tuple(data[field.column] for field in meta.pk_fields)
-    return key if len(key) > 1 else key[0]
+# TODO: by db_type, what your store does not hold as Python does, and back.
+TO_DB = {"string": str, "json": lambda value: json.dumps(value.value)}
+TO_DB["uuid"] = lambda value: UUID(str(value)).hex
+FROM_DB = {"json": json.loads, "uuid": UUID}
 
 
 class BackendQuery(NonrelQuery):
     def __init__(self, compiler, fields):
         super().__init__(compiler, fields)
-        self.meta = self.query.get_meta()
-        # TODO: your store's query, which may be no more than a dict.
-        self.db_query = LowLevelQuery(self.connection.db_connection, self.meta.db_table)
+        # TODO: your store's own query, which may be no more than a dict.
+        self.db_query = {"filters": [], "ordering": []}
 
     @safe_call
     def add_filter(self, column, lookup_type, negated, db_type, value):
-        # TODO: restrict the query; NotSupportedError leaves the filter to the toolkit.
-        operators = NEGATION_MAP if negated else OPERATORS_MAP
-        if lookup_type not in operators:
-            raise NotSupportedError(f"The store has no {lookup_type}.")
-        operator = operators[lookup_type]
-        if callable(operator):
-            operator, value = operator(lookup_type, value)
-        elif db_type == "json":
-            raise NotSupportedError("The store does not look into JSON.")
-        else:
-            value = self.convert_value_for_db(db_type, value)
-        if column == self.meta.pk.column and operator in ("=", "in"):
-            self.db_query.get(value if operator == "in" else [value])
-        else:
-            self.db_query.filter(column, operator, value)
+        # TODO: restrict the query. NotSupportedError leaves it to the toolkit; return
+        # PREFILTER where the store may answer with more rows.
+        op = (NEGATION_MAP if negated else OPERATORS_MAP).get(lookup_type)
+        if op is None or (db_type == "json" and lookup_type != "isnull"):
+            raise NotSupportedError(f"No {lookup_type} on {db_type}.")
+        if callable(op):
+            op, value = op(lookup_type, value)
+        db_value = self.convert_value_for_db(db_type, value)
+        if column == self.query.get_meta().pk.column and op == "=":
+            self.db_query["key"] = db_value
+        self.db_query["filters"].append((column, op, db_value))
 
     def order_by(self, ordering):
-        # TODO: [(column, ascending), ...], with NULL before all values if ascending.
-        types = {field.column: field.db_type(self.connection) for field in self.meta.fields}
-        if any(types[column] == "json" for column, _ in ordering):
-            raise NotSupportedError("The store does not order by JSON.")
-        self.db_query.ordering = ordering
+        # TODO: [(column, ascending), ...], NULL before every value.
+        self.db_query["ordering"] = ordering
 
     @safe_call
     def fetch(self, low_mark, high_mark):
-        # TODO: yield {column: stored value}, NULLs left out. `self.fields` are wanted.
-        yield from self.db_query.fetch()[low_mark:high_mark]
+        # TODO: yield {column: stored value}, without NULLs; self.fields are wanted.
+        yield from (row for _, row in self.found()[low_mark:high_mark])
 
-    # TODO: leave out what your store does not do by itself of count, delete, update.
+    def found(self):
+        return self.connection.db_connection.find(self.table, self.db_query)
+
+    # TODO: leave out what your store does not do by itself: any of the rest.
 
     @safe_call
     def count(self, limit=None):
-        return len(self.db_query.fetch()[:limit])
+        return len(self.found()[:limit])
 
     @safe_call
     def delete(self):
-        return self.db_query.write(lambda document: None)
+        with self.connection.db_connection.writing(self.table) as documents:
+            found = self.found()
+            for key, _ in found:
+                del documents[key]
+        return len(found)
 
     @safe_call
     def update(self, values):
         if any(hasattr(value, "as_sql") for value in values.values()):
-            raise NotSupportedError("The store does not compute.")
-        return self.db_query.write(lambda document: present({**document, **values}))
+            raise NotSupportedError("No expressions.")
+        with self.connection.db_connection.writing(self.table) as documents:
+            found = self.found()
+            for key, document in found:
+                new = {**document, **values}
+                documents[key] = {k: v for k, v in new.items() if v is not MISSING}
+        return len(found)
 
     @safe_call
     def lock(self):
-        # TODO: keep other writers out until the transaction ends, or leave it out.
-        if self.connection.in_atomic_block:
-            self.connection.db_connection.lock()
+        self.connection.db_connection.lock()
 
 
-def present(document):
-    return {name: v for name, v in document.items() if v is not MISSING}
-
-
-class SQLCompiler(compiler.NonrelCompiler):
+class SQLCompiler(NonrelCompiler):
     query_class = BackendQuery
 
     def convert_value_for_db(self, db_type, value):
-        return TO_STORED[db_type](value) if db_type in TO_STORED else value
+        return TO_DB[db_type](value) if db_type in TO_DB else value
 
     def convert_value_from_db(self, db_type, value):
-        return FROM_STORED[db_type](value) if db_type in FROM_STORED else value
+        return FROM_DB[db_type](value) if db_type in FROM_DB else value
 
 
-class SQLInsertCompiler(compiler.NonrelInsertCompiler, SQLCompiler):
+class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):
     @safe_call
     def insert(self, data, return_id=False):
-        # TODO: store {column: stored value}; the driver refuses a key that there is.
-        meta = self.query.get_meta()
-        key = key_of(meta, data)
-        save_entity(self.store.db_connection, meta.db_table, key, data)
+        # TODO: store a new {column: stored value}, unless there is one of that key.
+        table, key = self.query.get_meta().db_table, self.key_of(data)
+        with self.store.db_connection.writing(table) as documents:
+            if key in documents:
+                raise DuplicateKey(f"{table} has the key {key!r} already.")
+            documents[key] = data
         return key
-
-
-class SQLUpdateCompiler(compiler.NonrelUpdateCompiler, SQLCompiler):
-    pass
-
-
-class SQLDeleteCompiler(compiler.NonrelDeleteCompiler, SQLCompiler):
-    pass
-
-
-class SQLAggregateCompiler(compiler.NonrelAggregateCompiler, SQLCompiler):
-    pass

@@ -4,11 +4,5 @@ from nonrel_backend.creation import NonrelDatabaseCreation
 
 
 class DatabaseCreation(NonrelDatabaseCreation):
-    # TODO: the names of your store's types for Django's fields: the `db_type` that
-    # convert_value_for_db() and convert_value_from_db() are given. If the default
-    # names will do for you, leave out this mapping.
-    data_types = {
-        **NonrelDatabaseCreation.data_types,
-        "GenericIPAddressField": "string",
-        "JSONField": "json",
-    }
+    # TODO: the db_types that the conversions in compiler.py are given, if not these.
+    data_types = {**NonrelDatabaseCreation.data_types, "SlugField": "string"}

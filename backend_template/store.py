@@ -3,74 +3,72 @@
 TODO: delete this file, and import your store's own driver in its place.
 """
 
-import threading
+from contextlib import contextmanager
 from operator import eq, ge, gt, le, lt, ne
+from threading import Lock
 
 OPERATORS = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 OPERATORS["in"] = lambda found, values: found in values
 OPERATORS["not in"] = lambda found, values: found not in values
+# {address: ({table: {key: document}}, never changed in place, and its writer's lock)}
+DATABASES = {}
 
 
-class StoreError(Exception):
-    """The store cannot do it: closed, or busy."""
+def passes(found, op, value):
+    return (found is not None or value is None) and OPERATORS[op](found, value)
 
 
-class DuplicateKey(StoreError):
-    """There is a document with that key already."""
-
-
-class Database:
-    """{table: {key: document}}, in which nothing is ever changed in place."""
-
-    def __init__(self):
-        self.tables, self.writing = {}, threading.Lock()
+class DuplicateKey(Exception):
+    """The table has a document with that key."""
 
 
 class Connection:
     """Reads what is committed, and from its first write on a copy of its own."""
 
-    databases = {}
-
     def __init__(self, *address):
-        self.database = self.databases.setdefault(address, Database())
+        self.tables, self.writer = DATABASES.setdefault(address, ({}, Lock()))
         self.copy, self.savepoints = None, {}
         self.autocommit, self.closed = True, False
 
-    def read(self, table):
+    def find(self, table, query):
+        """[(key, document)] of {"key", "filters", "ordering"}; NULL is only NULL."""
         if self.closed:
-            raise StoreError("The connection is closed.")
-        tables = self.database.tables if self.copy is None else self.copy
-        return tables.get(table, {})
+            raise ConnectionError("The connection is closed.")
+        found = (self.tables if self.copy is None else self.copy).get(table, {})
+        if "key" in query:
+            found = {k: found[k] for k in [query["key"]] if k in found}
+        for name, op, value in query["filters"]:
+            found = {k: d for k, d in found.items() if passes(d.get(name), op, value)}
+        rows = list(found.items())
+        for name, up in reversed(query["ordering"]):
+            rows.sort(key=lambda r: (name in r[1], r[1].get(name)), reverse=not up)
+        return rows
 
     def lock(self):
-        """Be the only one to write until the end of the transaction."""
         if self.copy is None:
-            if not self.database.writing.acquire(timeout=5):
-                raise StoreError("Another connection has been writing for 5 seconds.")
-            self.copy = self.database.tables.copy()
+            if not self.writer.acquire(timeout=5):
+                raise TimeoutError("Another connection has been writing for 5 seconds.")
+            self.copy = self.tables.copy()
 
-    def write(self, table, change):
-        """Put `change(documents)`, {key: document, or None to delete it}."""
+    @contextmanager
+    def writing(self, table):
+        """Yields {key: document} to be changed."""
         self.lock()
         try:
-            documents = self.read(table)
-            documents = {**documents, **change(documents)}
-            self.copy[table] = {k: d for k, d in documents.items() if d is not None}
-            if self.autocommit:
-                self.commit()
+            yield (documents := self.copy.get(table, {}).copy())
+            self.copy[table] = documents
         finally:
             if self.autocommit:
-                self.rollback()
+                self.commit()
 
     def commit(self):
-        if self.copy is not None:
-            self.database.tables = self.copy
+        self.tables.update(self.copy or {})
         self.rollback()
 
     def rollback(self):
         if self.copy is not None:
-            self.database.writing.release()
-        self.copy, self.savepoints = None, {}
+            self.copy = None
+            self.writer.release()
 
     def savepoint(self, name):
         self.lock()
@@ -78,70 +76,3 @@ class Connection:
 
     def rollback_to(self, name):
         self.copy = self.savepoints[name].copy()
-
-
-def connect(host, port, user, password, name):
-    return Connection(host, port, name)
-
-
-def save_entity(connection, table, key, document):
-    """Store a new document."""
-
-    def change(documents):
-        if key in documents:
-            raise DuplicateKey(f"{table} has a document with the key {key!r}.")
-        return {key: document}
-
-    connection.write(table, change)
-
-
-class LowLevelQuery:
-    """The documents of a table that pass every filter, in order."""
-
-    def __init__(self, connection, table):
-        self.connection, self.table = connection, table
-        self.filters, self.ordering, self.keys = [], [], None
-
-    def get(self, keys):
-        self.keys = set(keys) if self.keys is None else self.keys & set(keys)
-
-    def filter(self, column, operator, value):
-        self.filters.append((column, OPERATORS[operator], value))
-
-    def passes(self, document):
-        """A missing value passes nothing but a comparison with None."""
-        for column, compare, value in self.filters:
-            found = document.get(column)
-            if (found is None and value is not None) or not compare(found, value):
-                return False
-        return True
-
-    def found(self, documents):
-        """{key: document}, where no value comes before every value."""
-        keys = documents if self.keys is None else self.keys
-        if len(keys) > 1:
-            keys = [key for key in documents if key in keys]
-        found = [(k, documents[k]) for k in keys if k in documents]
-        found = [(k, document) for k, document in found if self.passes(document)]
-        for column, up in reversed(self.ordering):
-            found.sort(key=lambda row: order(row[1].get(column)), reverse=not up)
-        return dict(found)
-
-    def fetch(self):
-        return list(self.found(self.connection.read(self.table)).values())
-
-    def write(self, change):
-        """Put `change(document)` for each, None to delete it; how many there were."""
-        counts = []
-
-        def changes(documents):
-            found = self.found(documents)
-            counts.append(len(found))
-            return {key: change(document) for key, document in found.items()}
-
-        self.connection.write(self.table, changes)
-        return counts[0]
-
-
-def order(value):
-    return value is not None, value

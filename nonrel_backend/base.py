@@ -185,7 +185,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         raise NotImplementedError
 
     def release_savepoint(self, sid: str) -> None:
-        raise NotImplementedError
+        """What was done since is the transaction's now: mostly nothing to do."""
 
     def logged(self, text: str, work, *arguments) -> Any:
         """Do the work as one entry of the query log, as it is on SQL."""
@@ -204,10 +204,14 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         return not self.statements and super().queries_logged
 
     def _close(self):
-        pass
+        if self.features.supports_transactions:
+            self.connection.rollback()
+        close = getattr(self.connection, "close", None)
+        if close is not None:
+            close()
 
     def is_usable(self):
-        return True
+        return not getattr(self.connection, "closed", False)
 
     def disable_constraint_checking(self):
         # Foreign keys are never checked by the store: nothing to switch off.
@@ -223,7 +227,9 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         """`work()` as one statement, undone as a whole where there are savepoints."""
         self.statements += 1
         try:
-            with transaction.atomic(self.alias, savepoint=self.features.uses_savepoints):
+            with transaction.atomic(
+                self.alias, savepoint=self.features.uses_savepoints
+            ):
                 return work()
         finally:
             self.statements -= 1

@@ -67,8 +67,9 @@ class Named:
 class Catalog:
     """Tables and sequences, each a row of the store itself.
 
-    A table's entry holds "columns" (see `description.py`), "indexes" (see
-    `uniques.py`) and "checks" (see `kept_checks` of the connection).
+    A table's entry holds "columns" (see `description.py`), "key" (the names of the
+    primary key's), "indexes" (see `uniques.py`) and "checks" (see `kept_checks` of the
+    connection).
     """
 
     def __init__(self, store):
@@ -156,14 +157,14 @@ def table_model(table: str, entry: dict[str, Any]) -> Any:
     from django.apps.registry import Apps
 
     attributes: dict[str, Any] = {"__module__": __name__}
-    keys = [column["name"] for column in entry["columns"] if column["pk"]]
+    keys = entry["key"]
     names = {}
     for number, column in enumerate(entry["columns"]):
         names[column["name"]] = f"column_{number}"
         attributes[f"column_{number}"] = StoredColumn(
             stored_type=column["db_type"],
             db_column=column["name"],
-            null=not column["pk"],
+            null=column["name"] not in keys,
             primary_key=keys == [column["name"]],
         )
     if len(keys) > 1:

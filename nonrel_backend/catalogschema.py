@@ -46,7 +46,8 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
             for field in model._meta.local_concrete_fields
             if field.column is not None and field.db_type(self.connection) is not None
         ]
-        entry = {"columns": columns, "indexes": [], "checks": []}
+        key = [field.column for field in model._meta.pk_fields]
+        entry = {"columns": columns, "key": key, "indexes": [], "checks": []}
         self.catalog.save(model._meta.db_table, entry)
 
     def drop_table(self, table):
@@ -161,6 +162,7 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
         before.clear()
         before |= self.described(new_field)
         if new_field.primary_key:
+            entry["key"] = [old]
             for other in list(entry["columns"]):
                 other["pk"] = other is before
                 if other["name"] == REMOVED_KEY:
@@ -198,7 +200,7 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
     def rewrite(self, table: str, entry, rename_key) -> None:
         """Move the values of a key that is removed to a column that stands for it."""
         rows = self.rows(table, self.catalog.entry(table))
-        (name,) = (column["name"] for column in entry["columns"] if column["pk"])
+        (name,) = entry["key"]
         found = rows.find()
         rows.clear()
         rename_key()
@@ -283,6 +285,7 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
         """An SQL expression and the columns that it names, as the catalog keeps it."""
         names = dict.fromkeys(column.target.column for column in columns_in(node))
         written = self.connection.local_engine.written_in(*sql)
+        self.connection.local_engine.check_indexable(written % (), list(names))
         return {"sql": written, "columns": list(names)}
 
     def drop_index(self, table, name):
@@ -304,11 +307,11 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
             return super().index_parts(model, index)
         return self.expression_parts(model, index.expressions)
 
-    def expression_parts(self, model, expressions):
+    def expression_parts(self, model, expressions, unique=False):
         query = Query(model, alias_cols=False)
-        return [self.expression_part(query, each) for each in expressions]
+        return [self.expression_part(query, each, unique) for each in expressions]
 
-    def expression_part(self, query, expression):
+    def expression_part(self, query, expression, unique: bool):
         """(column, descending, None), or no column but what the expression is."""
         wrapped = IndexExpression(expression)
         wrapped.set_wrapper_classes(self.connection)
@@ -320,10 +323,10 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
             resolved = resolved.get_source_expressions()[-1]
         if type(resolved) is Col:
             return resolved.target.column, descending, None
-        if isinstance(resolved, Collate):
+        if unique and isinstance(resolved, Collate):
             raise NotSupportedError(
-                f"{self.connection.display_name} has no index by a collation: use "
-                "Lower() or Upper() of the column."
+                f"{self.connection.display_name} has no unique index by a collation: "
+                "use Lower() or Upper() of the column."
             )
         wrapper = self.connection.local_engine.wrapper
         sql = query.get_compiler(connection=wrapper).compile(resolved)
@@ -333,7 +336,7 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
         if not constraint.expressions:
             super().add_unique(model, constraint)
         elif not unsupported(constraint):
-            parts = self.expression_parts(model, constraint.expressions)
+            parts = self.expression_parts(model, constraint.expressions, unique=True)
             self.create(model, constraint.name, parts, True, constraint.condition)
 
     # --- checks ---
@@ -367,6 +370,7 @@ def rename(entry: dict[str, Any], old: str, new: str, quote=None) -> None:
             column["name"] = new
     for index in entry["indexes"]:
         index["parts"] = [new if part == old else part for part in index["parts"]]
+    entry["key"] = [new if name == old else name for name in entry["key"]]
     known = [*entry["checks"], *entry["indexes"]]
     for index in entry["indexes"]:
         known += [part for part in index["parts"] if isinstance(part, dict)]

@@ -6,11 +6,10 @@ from typing import Any
 import django
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
-from django.db.models import Index
+from django.db.models import DO_NOTHING, Index
 
 from .cursor import Statement
 from .rowchecks import POSITIVE
-from django.db.models import DO_NOTHING
 
 FieldInfo: Any = namedtuple(  # type: ignore[misc]
     "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type")
@@ -40,14 +39,9 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
 
     def get_constraints(self, cursor, table_name):
         entry = self.connection.catalog.entry(table_name)
-        keys = [column["name"] for column in entry["columns"] if column["pk"]]
-        found = {"PRIMARY": constraint(keys, primary_key=True, unique=True)}
+        found = {"PRIMARY": constraint(entry["key"], primary_key=True, unique=True)}
         for column in entry["columns"]:
             name = column["name"]
-            if column.get("references"):
-                found[f"{table_name}_{name}_fk"] = constraint(
-                    [name], foreign_key=tuple(column["references"])
-                )
             if column["internal_type"] in POSITIVE:
                 found[f"{table_name}_{name}_check"] = constraint([name], check=True)
         for index in entry["indexes"]:

@@ -1,7 +1,10 @@
 """Inserting where the toolkit keeps the keys and looks after unique values."""
 
-from django.db import OperationalError
+from typing import Any
+
+from django.db import OperationalError, models
 from django.db.models.constants import OnConflict
+from django.db.models.sql.query import Query
 
 from .query import MISSING
 from .rows import Row
@@ -14,6 +17,7 @@ def insert(compiler, rows: list[Row]) -> list:
     uniques = Uniques(compiler.store, meta.model)
     uniques.rows.lock()
     give_keys(compiler.store, meta, rows)
+    give_defaults(compiler.store, meta, rows)
     uniques.check(rows)
     keys = []
     for row in rows:
@@ -35,8 +39,29 @@ def give_keys(store, meta, rows: list[Row]) -> None:
         catalog.advance(table, max(numbers))
     missing = [row for row in rows if auto.column not in row]
     if missing:
-        for row, key in zip(missing, catalog.next_keys(table, len(missing)), strict=True):
+        for row, key in zip(
+            missing, catalog.next_keys(table, len(missing)), strict=True
+        ):
             row[auto.column] = key
+
+
+def give_defaults(store, meta, rows: list[Row]) -> None:
+    """Complete the rows by the database defaults of columns that the model has not."""
+    known = {field.column for field in meta.local_concrete_fields}
+    for column in store.catalog.entry(meta.db_table)["columns"]:
+        if column.get("default") and column["name"] not in known:
+            value = default_of(store, column)
+            for row in rows:
+                row.setdefault(column["name"], value)
+
+
+def default_of(store, column: dict[str, Any]) -> Any:
+    engine = store.local_engine
+    _, ((value,),) = engine.select(f"SELECT {column['default']}", ())
+    field = getattr(models, column["internal_type"])()
+    value = field.get_db_prep_save(engine.from_local(field, value), store)
+    compiler = store.ops.compiler("SQLInsertCompiler")(Query(None), store, None)
+    return compiler.convert_value_for_db(column["db_type"], value)
 
 
 def insert_on_conflict(

@@ -2,6 +2,8 @@
 
 import json
 from decimal import Context
+from functools import lru_cache
+from importlib import import_module
 
 from django.conf import settings
 from django.db import DataError, NotSupportedError
@@ -30,6 +32,12 @@ class NonrelDatabaseOperations(SQLiteOperations):
 
     cast_char_field_without_max_length = "text"
     explain_prefix = "EXPLAIN"
+
+    def compiler(self, compiler_name):
+        """The backend's own compiler of that name, or the toolkit's on its reads."""
+        module = import_module(self.compiler_module)
+        own = getattr(module, compiler_name, None)
+        return own or derived(compiler_name, module.SQLCompiler)
 
     def bulk_batch_size(self, fields, objs):
         """All at once, but for a store with a limit of its own, `max_query_params`."""
@@ -133,3 +141,11 @@ class NonrelDatabaseOperations(SQLiteOperations):
                     catalog.reset(table)
 
         self.connection.all_or_nothing(work)
+
+
+@lru_cache(maxsize=64)
+def derived(name: str, reading: type) -> type:
+    """SQLUpdateCompiler and the like for a backend that has not written its own."""
+    from . import compiler
+
+    return type(name, (getattr(compiler, name), reading), {})

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,7 @@ from .planner.conditions import Column, Condition, Leaf, Node
 
 # What add_filter(), add_filters() and order_by() return for "taken, but check again".
 PREFILTER = object()
+NUMBER = re.compile(r"-?[0-9]+")
 # A column that a document does not have.
 MISSING = object()
 # How many rows are converted and handed on at a time.
@@ -89,17 +91,27 @@ class NonrelQuery:
         self.query = compiler.query
         self.connection = compiler.store
         self.fields = fields
+        self.table: str = self.query.get_meta().db_table
         # The rows that explain() speaks of.
         self.limits: tuple[int, int | None] = (0, None)
         if self.connection.catalog:
-            self.connection.catalog.require(self.query.get_meta().db_table)
+            self.connection.catalog.require(self.table)
 
     @property
     def store_connection(self):
         return self.connection
 
+    def db_type(self, column: str) -> str | None:
+        """The stored type of a column of the table."""
+        for field in self.query.get_meta().local_concrete_fields:
+            if field.column == column:
+                return field.db_type(self.connection)
+        return None
+
     def convert_value_for_db(self, db_type: str, value: Any) -> Any:
         """The compiler's: a Python value, or each of a list, as the store holds it."""
+        if value is None:
+            return None
         if isinstance(value, (list, tuple)) and db_type != "json":
             return [self.compiler.convert_value_for_db(db_type, each) for each in value]
         return self.compiler.convert_value_for_db(db_type, value)
@@ -132,7 +144,7 @@ class NonrelQuery:
             condition.lookup_type,
             condition.negated,
             condition.column.db_type,
-            condition.value,
+            comparable(condition.column.db_type, condition.value),
         )
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
@@ -204,9 +216,7 @@ class NonrelQuery:
         """Delete rows by stored key; return how many there were."""
         if len(self.query.get_meta().pk_fields) == 1:
             return self.with_key("in", list(keys), "delete_rows").delete()
-        return sum(
-            self.with_key("exact", key, "delete_rows").delete() for key in keys
-        )
+        return sum(self.with_key("exact", key, "delete_rows").delete() for key in keys)
 
     def with_key(self, lookup_type: str, key: Any, method: str) -> "NonrelQuery":
         """A scan of the rows with a stored key, or with those of a list."""
@@ -238,6 +248,16 @@ class NonrelQuery:
     def explain(self) -> str:
         """`describe()` with what the store tells of the index used and rows read."""
         return self.describe()
+
+
+def comparable(db_type: str, value: Any) -> Any:
+    """Text as the number that a column of numbers is joined or compared with."""
+    if db_type not in ("int", "long"):
+        return value
+    if isinstance(value, list):
+        return [comparable(db_type, each) for each in value]
+    number = isinstance(value, str) and NUMBER.fullmatch(value)
+    return int(value) if number else value
 
 
 @dataclass(frozen=True)

@@ -291,6 +291,12 @@ class InsertMixin(WriteMixin):
 
     # --- for backends ---
 
+    def key_of(self, data: dict[str, Any]) -> Any:
+        """The key of a row that is inserted, as `delete_rows` takes it."""
+        fields = self.query.get_meta().concrete_model._meta.pk_fields
+        key = tuple(data[field.column] for field in fields)
+        return key if len(key) > 1 else key[0]
+
     def insert(self, data: dict[str, Any], return_id: bool = False) -> Any:
         """Store one row ({column: stored value}, NULLs left out); return its key
         as a Python value when asked. A duplicate raises the driver's error for it.
@@ -415,7 +421,7 @@ class UpdateMixin(WriteMixin):
     def update_by(self, scan, values: dict) -> int:
         meta = self.query.get_meta()
         checks = RowChecks(self.store, meta)
-        uniques = self.uniques(meta, values)
+        uniques = self.uniques(meta, values, checks)
         if scan is not None and not (uniques or checks.needed(values)):
             try:
                 return scan.update(
@@ -435,12 +441,12 @@ class UpdateMixin(WriteMixin):
             lambda: self.update_computed(meta, checks, values, uniques)
         )
 
-    def uniques(self, meta, values: dict) -> Uniques | None:
+    def uniques(self, meta, values: dict, checks) -> Uniques | None:
         """The table's unique indexes, if the toolkit is to look after them now."""
         if self.store.catalog is None:
             return None
         uniques = Uniques(self.store, meta.model)
-        columns = {field.column for field in (*values, *RowChecks(self.store, meta).generated)}
+        columns = {field.column for field in (*values, *checks.generated)}
         return uniques if uniques.concern(columns) else None
 
     def update_computed(self, meta, checks, values: dict, uniques) -> int:

@@ -154,6 +154,9 @@ class BaseScan:
                     raise NotNative
             if self.names:
                 query.compute(self.names)
+            # Its order is that of its text, which no store keeps.
+            if any(query.db_type(name) == "json" for name, _ in self.ordering):
+                raise NotNative
             if self.ordering and query.order_by(self.ordering) is PREFILTER:
                 raise NotNative
             if self.grouping is not None:

@@ -353,6 +353,16 @@ class LocalEngine:
             return sql, params
         return sql % tuple(map(self._literal, params)), ()
 
+    def check_indexable(self, sql: str, names: list[str]) -> None:
+        """Raise DatabaseError for an expression that no index can be on."""
+        columns = ", ".join(map(self.quote, names)) or "no_column"
+        with self.wrapper.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE nonrel_scratch ({columns})")
+            try:
+                cursor.execute(f"CREATE INDEX nonrel_index ON nonrel_scratch (({sql}))")
+            finally:
+                cursor.execute("DROP TABLE nonrel_scratch")
+
     def written_in(self, sql: str, params) -> str:
         """A text, which a store may keep, with its parameters written in."""
         self.wrapper.ensure_connection()

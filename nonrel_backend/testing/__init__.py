@@ -1,1 +1,5 @@
-"""What a backend's own tests need: servers to start, suites to run."""
+"""What a backend's own tests need: the conformance suite, servers, Django's suite."""
+
+from .conformance import BackendConformance
+
+__all__ = ["BackendConformance"]

@@ -357,9 +357,7 @@ class BackendConformance(unittest.TestCase):
                 again(lambda: increment(models))
 
         self.expect(name, "no error in update()", together(count, threads), [])
-        self.expect(
-            name, "increments kept", objects.get().value, rounds * threads
-        )
+        self.expect(name, "increments kept", objects.get().value, rounds * threads)
         self.check(name)
 
     def test_14_random(self):
@@ -371,7 +369,9 @@ class BackendConformance(unittest.TestCase):
         features = connections[OURS].features
         endings = ENDINGS[2:]
         if features.supports_transactions:
-            endings = ENDINGS if features.uses_savepoints else (ROLLED_BACK, "committed")
+            endings = (
+                ENDINGS if features.uses_savepoints else (ROLLED_BACK, "committed")
+            )
         count = int(os.environ.get("FUZZ_QUERIES") or self.RANDOM)
         number = int(os.environ.get("FUZZ_SEED") or self.SEED)
         self.drawn(
@@ -382,9 +382,7 @@ class BackendConformance(unittest.TestCase):
         self.drawn(
             "random writes",
             count // 4,
-            lambda: compare_writes(
-                self.models, ALIASES, count // 4, number, endings
-            ),
+            lambda: compare_writes(self.models, ALIASES, count // 4, number, endings),
         )
 
     def drawn(self, name: str, count: int, work: Callable[[], str]) -> None:

@@ -56,9 +56,7 @@ EQUALITY = ["{f}={v!r}", "{f}__in=[{v!r}]", "{f}__in=[{v!r}, None]"]
 NULLS = ["{f}__isnull=True", "{f}__isnull=False", "{f}=None", "{f}__in=[]"]
 ORDER = [f"{{f}}__{each}={{v!r}}" for each in ("gt", "gte", "lt", "lte")]
 RANGE = ["{f}__range=({v!r}, {w!r})"]
-PATTERNS = [
-    f"{{f}}__{each}={{v!r}}" for each in ("contains", "startswith", "endswith")
-]
+PATTERNS = [f"{{f}}__{each}={{v!r}}" for each in ("contains", "startswith", "endswith")]
 FOLDED = [
     f"{{f}}__{each}={{v!r}}"
     for each in ("iexact", "icontains", "istartswith", "iendswith")
@@ -87,7 +85,10 @@ CLOCK = [
     for part, number in {"hour": 12, "minute": 30, "second": 59}.items()
     for compare in ("", "__gte", "__lt")
 ]
-DATES = [f"{{f}}__date{each}=date({{v.year}}, {{v.month}}, {{v.day}})" for each in ("", "__gt", "__lte")]
+DATES = [
+    f"{{f}}__date{each}=date({{v.year}}, {{v.month}}, {{v.day}})"
+    for each in ("", "__gt", "__lte")
+]
 JSON = [
     f"{{f}}{lookup}"
     for lookup in (

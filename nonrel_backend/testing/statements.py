@@ -7,7 +7,7 @@ BOOKS = "Book.objects.using(db)"
 AUTHORS = "Author.objects.using(db)"
 
 ORDERING = [
-    "listed({rows}.order_by({by}, 'pk'))".format(rows=rows, by=by)
+    f"listed({rows}.order_by({by}, 'pk'))"
     for rows, columns in {
         BOOKS: ["title", "pages", "rating", "price", "published", "in_print"],
         AUTHORS: ["name", "email", "born", "mentor"],
@@ -142,7 +142,7 @@ WRITES = [
 
 BULK = [
     "len(Genre.objects.using(db).bulk_create([Genre(name=str(n)) for n in range(50)]))",
-    "unordered(Genre.objects.using(db).bulk_create([Genre(name='p'), Genre(name='q')]))",
+    "unordered(Genre.objects.using(db).bulk_create([Genre(name=n) for n in 'pq']))",
     "Genre.objects.using(db).bulk_create([Genre(name='r'), Genre(name='g1')])",
     "len(Genre.objects.using(db).bulk_create([Genre(name='r'), Genre(name='g1')], "
     "ignore_conflicts=True))",
@@ -159,7 +159,8 @@ BULK = [
 
 KEYS = [
     "Genre.objects.using(db).create(name='a').pk > 0",
-    "(lambda a, b: b.pk > a.pk)(*[Genre.objects.using(db).create(name=n) for n in 'ab'])",
+    "(lambda a, b: b.pk > a.pk)("
+    "*[Genre.objects.using(db).create(name=n) for n in 'ab'])",
     "Genre.objects.using(db).create(pk=500, name='a').pk",
     "(Genre.objects.using(db).create(pk=500, name='a'), "
     "Genre.objects.using(db).create(name='b').pk > 500)[1]",
@@ -184,8 +185,8 @@ UNIQUE = [
     "Genre.objects.using(db).bulk_create([Genre(name='d'), Genre(name='d')])",
     f"{AUTHORS}.create(name='a', email=None) and {AUTHORS}.create(name='b') and None",
     f"{AUTHORS}.create(name='a', email='s') and {AUTHORS}.create(name='b', email='s')",
-    "[Offer.objects.using(db).create(seller='a', price=1, amount=2, active=active).total"
-    " for active in (False, False, True)]",
+    "[Offer.objects.using(db).create(seller='a', price=1, amount=2, active=active)"
+    ".total for active in (False, False, True)]",
     "[Offer.objects.using(db).create(seller='a', price=1, amount=2) for _ in 'ab']",
     "Offer.objects.using(db).create(seller='a', price=3, amount=2)",
     "Offer.objects.using(db).create(seller=None, price=1, amount=2)",
