@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
+from django.db.models import CompositePrimaryKey
 from django.db.models.expressions import Col, OrderBy
 from django.db.models.functions import Collate
 from django.db.models.indexes import IndexExpression
@@ -250,6 +251,34 @@ class CatalogSchemaEditor(NonrelSchemaEditor):
             return {column: convert(row[column])}
 
         self.change_rows(table, entry, change, described["pk"])
+
+    # --- composite keys ---
+
+    def add_field(self, model, field):
+        if not isinstance(field, CompositePrimaryKey):
+            super().add_field(model, field)
+            return
+        key = [model._meta.get_field(name).column for name in field.field_names]
+        self.change_key(model, key)
+
+    def remove_field(self, model, field):
+        if not isinstance(field, CompositePrimaryKey):
+            super().remove_field(model, field)
+            return
+        self.change_key(model, [model._meta.get_field(field.field_names[0]).column])
+
+    def change_key(self, model, key: list[str]) -> None:
+        table = model._meta.db_table
+        columns = ", ".join(map(self.quote_name, key))
+        text = f'ALTER TABLE "{table}" ADD PRIMARY KEY ({columns})'
+        self.do(text, self.rekey, table, key)
+
+    def rekey(self, table: str, key: list[str]) -> None:
+        entry = self.catalog.copy(table)
+        entry["key"] = key
+        for column in entry["columns"]:
+            column["pk"] = column["name"] in key
+        self.change_rows(table, entry, lambda row: {}, rekeyed=True)
 
     # --- indexes ---
 

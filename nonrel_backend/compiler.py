@@ -172,8 +172,6 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self, result_type=MULTI, chunked_fetch=False, chunk_size=GET_ITERATOR_CHUNK_SIZE
     ):
         result_type = result_type or NO_RESULTS
-        if self.store.connection is None:
-            self.store.cursor().close()
         try:
             plan = self.plan()
         except EmptyResultSet:

@@ -4,6 +4,7 @@ import sqlite3
 import sys
 
 from django.db.backends.base.features import BaseDatabaseFeatures
+from django.utils.functional import cached_property
 
 
 def merged(skips: dict[str, set[str]], more: dict[str, set[str]]) -> dict:
@@ -172,11 +173,11 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
         },
     }
 
-    @property
+    @cached_property
     def can_rollback_ddl(self):
         """The catalog is undone with the rows."""
         return self.supports_transactions and self.connection.catalog is not None
 
-    @property
+    @cached_property
     def atomic_transactions(self):
         return self.can_rollback_ddl

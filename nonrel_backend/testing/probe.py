@@ -17,25 +17,32 @@ METHODS = ("count", "delete", "update", "group", "compute", "lock")
 
 def probe(connection, models, report: Report) -> None:
     model = models.Specimen
-    for name, values in VALUES.items():
+    kinds = {}
+    for name in VALUES:
         field = model._meta.get_field(name)
-        kind = field.get_internal_type()
-        lookups = LOOKUPS + (TEXT_LOOKUPS if name in ("char", "text") else ())
-        for lookup in lookups:
-            value = value_for(lookup, field, values)
-            for negated in (False, True):
-                leaf = Leaf(column_of(field, connection), lookup, value, negated)
-                shown = f"not {lookup}" if negated else lookup
-                report.probed(kind, shown, takes(connection, model, field, leaf))
-        report.probed(kind, "order by", orders(connection, model, field))
-    name = model._meta.get_field("char")
-    leaf = Leaf(column_of(name, connection), "exact", "a")
-    either = Node("OR", (leaf, Leaf(leaf.column, "exact", "b")))
-    report.probed("conditions", "OR", takes(connection, model, name, either))
+        kinds.setdefault(field.get_internal_type(), field)
+    for kind, field in kinds.items():
+        for lookup in LOOKUPS + (TEXT_LOOKUPS if kind == "CharField" else ()):
+            value = value_for(lookup, field, VALUES[field.name])
+            plain, negated = (
+                takes(connection, model, field, leaf)
+                for leaf in leaves(column_of(field, connection), lookup, value)
+            )
+            report.probed(kind, lookup, plain)
+            if plain != negated:
+                report.probed(kind, f"not {lookup}", negated)
+        report.probed(kind, "order", orders(connection, model, field))
+    field = kinds["CharField"]
+    either = Node("OR", tuple(leaves(column_of(field, connection), "exact", "a")))
+    report.probed("conditions", "OR", takes(connection, model, field, either))
     query = connection.ops.compiler("SQLCompiler").query_class
     for method in METHODS:
         own = getattr(query, method) is not getattr(NonrelQuery, method)
         report.probed("whole queries", method, own)
+
+
+def leaves(column: Column, lookup: str, value: Any) -> list[Leaf]:
+    return [Leaf(column, lookup, value, negated) for negated in (False, True)]
 
 
 def column_of(field, connection) -> Column:
@@ -64,6 +71,8 @@ def takes(connection, model, field, condition) -> bool:
 
 def orders(connection, model, field) -> bool:
     query = new_query(connection, model, [field])
+    if query.db_type(field.column) == "json":
+        return False
     try:
         return query.order_by([(field.column, True)]) is not PREFILTER
     except NotSupportedError:

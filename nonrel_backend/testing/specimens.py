@@ -1,5 +1,6 @@
 """Values at the extremes of every field type, and the lookups that each type has."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -56,7 +57,12 @@ EQUALITY = ["{f}={v!r}", "{f}__in=[{v!r}]", "{f}__in=[{v!r}, None]"]
 NULLS = ["{f}__isnull=True", "{f}__isnull=False", "{f}=None", "{f}__in=[]"]
 ORDER = [f"{{f}}__{each}={{v!r}}" for each in ("gt", "gte", "lt", "lte")]
 RANGE = ["{f}__range=({v!r}, {w!r})"]
-PATTERNS = [f"{{f}}__{each}={{v!r}}" for each in ("contains", "startswith", "endswith")]
+# SQLite's LIKE folds the case of ASCII; these are as its regular expressions have it.
+PATTERNS = {
+    "contains": lambda value: re.escape(value),
+    "startswith": lambda value: r"\A" + re.escape(value),
+    "endswith": lambda value: re.escape(value) + r"\Z",
+}
 FOLDED = [
     f"{{f}}__{each}={{v!r}}"
     for each in ("iexact", "icontains", "istartswith", "iendswith")
@@ -124,7 +130,7 @@ LOOKUPS: dict[str, list[str]] = {
     "date": [*ORDERED, *DAYS],
     "datetime": [*ORDERED, *DAYS, *CLOCK, *DATES],
     "json": ["{f}={v!r}", *JSON],
-    **dict.fromkeys(("char", "text", "indexed"), [*ORDERED, *PATTERNS, *REGEX]),
+    **dict.fromkeys(("char", "text", "indexed"), [*ORDERED, *REGEX]),
     **dict.fromkeys(("email", "slug", "url", "file", "filepath"), EQUALITY),
     "ip": EQUALITY,
 }
@@ -155,3 +161,13 @@ def lookups(field: str) -> list[str]:
             each.format(f=field, v=value) for each in FOLDED for value in FOLDED_VALUES
         ]
     return list(dict.fromkeys(found))
+
+
+def patterns(field: str) -> dict[str, str]:
+    """{text of a lookup: what it is to SQLite}, of lookups that mind the case."""
+    return {
+        f"{field}__{lookup}={value!r}": f"{field}__regex={pattern(value)!r}"
+        for lookup, pattern in PATTERNS.items()
+        for value in (*TEXTS, "b", "C")
+        if field in ("char", "text", "indexed")
+    }

@@ -34,8 +34,8 @@ SLICING = [
     for by in ("pk", "-rating", "author__name")
     for bounds in ("[:1]", "[:5]", "[3:7]", "[20:]", "[0:0]", "[100:]", "[1:9:3]")
 ] + [
-    f"{BOOKS}.order_by('{by}').{method}()"
-    for by in ("pk", "-pages")
+    f"{BOOKS}.order_by('{by}', 'pk').{method}()"
+    for by in ("pages", "-pages")
     for method in ("first", "last")
 ]
 SLICING += [
@@ -48,7 +48,7 @@ SLICING += [
 ]
 
 JOINS = [
-    f"unordered({BOOKS}.filter(author__name__startswith='A'))",
+    f"unordered({BOOKS}.filter(author__name__startswith='x'))",
     f"unordered({BOOKS}.filter(editor__isnull=True))",
     f"unordered({BOOKS}.exclude(editor__name='a'))",
     f"unordered({BOOKS}.filter(author__mentor__name__gt=''))",
