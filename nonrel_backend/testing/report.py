@@ -1,6 +1,7 @@
 """What the conformance suite found, for people to read."""
 
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
 
@@ -78,7 +79,10 @@ def table(found: dict[str, list[str]]) -> list[str]:
     together: dict[str, list[str]] = {}
     for what, names in found.items():
         together.setdefault(", ".join(names), []).append(what)
-    return [f"{', '.join(what)}: {names}" for names, what in together.items()]
+    lines = []
+    for names, what in together.items():
+        lines += wrap(f"{', '.join(what)}: {names}", 80, subsequent_indent="    ")
+    return lines
 
 
 def shortened(value: Any) -> str:

@@ -1,0 +1,23 @@
+"""python -m nonrel_backend startbackend NAME [DIR] | conformance --engine ENGINE"""
+
+import sys
+
+COMMANDS = ("startbackend", "conformance")
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] not in COMMANDS:
+        print(f"usage: python -m nonrel_backend {{{','.join(COMMANDS)}}} ...")
+        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+    if arguments[0] == "startbackend":
+        from .startbackend import Command
+
+        Command().run_from_argv(["python -m nonrel_backend", *arguments])
+        return 0
+    from .testing.command import run
+
+    return run(arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
