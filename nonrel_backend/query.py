@@ -147,7 +147,7 @@ class NonrelQuery:
             comparable(condition.column.db_type, condition.value),
         )
 
-    def order_by(self, ordering: list[tuple[str, bool]]) -> None:
+    def order_by(self, ordering: list[tuple[str, bool]]) -> object | None:
         """Order the scan by [(column, ascending), ...], NULLs first when ascending."""
         raise NotSupportedError("No native ordering.")
 

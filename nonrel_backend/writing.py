@@ -491,12 +491,12 @@ class UpdateMixin(WriteMixin):
             for key, change in changes
         ]
         if uniques:
-            rows = [
+            whole = [
                 {field.column: self.stored(field, state[field]) for field in state}
                 for state in states
             ]
             keys = [key for key, _ in written]
-            uniques.check(list(map(keptwrites.without_missing, rows)), keys)
+            uniques.check(list(map(keptwrites.without_missing, whole)), keys)
         if written:
             self.query_class(self, [meta.pk]).update_rows(written)
         return len(written)

@@ -11,6 +11,7 @@ import os
 import threading
 import unittest
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import django
@@ -19,11 +20,9 @@ from django.conf import settings
 from django.db import (
     DatabaseError,
     DataError,
-    IntegrityError,
     NotSupportedError,
     OperationalError,
     connections,
-    transaction,
 )
 from django.test import override_settings
 
@@ -39,8 +38,7 @@ class BackendConformance(unittest.TestCase):
     """Subclass it with a DATABASES entry, in any project or in none.
 
     `break_connection` says how to cut the backend off from its store; without it that
-    part is left out. `limits` names values that the store cannot hold and why:
-    {"datetime": {value: reason}}... these are left out.
+    part is left out.
     """
 
     DATABASES: dict[str, dict[str, Any]] = {}
@@ -327,17 +325,10 @@ class BackendConformance(unittest.TestCase):
 
         data = self.data
         data.store()
-        endings = [ROLLED_BACK]
-        if features.uses_savepoints:
-            endings.append("savepoint")
-
+        endings = [ROLLED_BACK] + ["savepoint"] * features.uses_savepoints
+        texts = [each for texts in CHANGES.values() for each in texts]
         for ending in endings:
-            texts = [each for texts in CHANGES.values() for each in texts]
-            self.agree(
-                "transactions",
-                texts,
-                lambda text, alias, ending=ending: written(data, ending, text, alias),
-            )
+            self.agree("transactions", texts, partial(written, data, ending))
             self.expect(
                 "transactions",
                 f"all rows after being {ending}",
@@ -501,11 +492,6 @@ def register(alias: str, entry: dict[str, Any]) -> None:
     connections.settings[alias] = configured["default"]
 
 
-def all_models(models) -> list:
-    found = models.Author._meta.app_config.get_models(include_auto_created=True)
-    return list(found)
-
-
 def tables_of(found: Iterable) -> list[str]:
     tables = []
     for model in found:
@@ -518,6 +504,3 @@ def create_tables(connection, models) -> None:
     with connection.schema_editor() as editor:
         for model in models.Author._meta.app_config.get_models():
             editor.create_model(model)
-
-
-__all__ = ["BackendConformance", "IntegrityError", "transaction"]

@@ -17,7 +17,7 @@ METHODS = ("count", "delete", "update", "group", "compute", "lock")
 
 def probe(connection, models, report: Report) -> None:
     model = models.Specimen
-    kinds = {}
+    kinds: dict[str, Any] = {}
     for name in VALUES:
         field = model._meta.get_field(name)
         kinds.setdefault(field.get_internal_type(), field)

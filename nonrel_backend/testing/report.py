@@ -80,8 +80,8 @@ def table(found: dict[str, list[str]]) -> list[str]:
     for what, names in found.items():
         together.setdefault(", ".join(names), []).append(what)
     lines = []
-    for names, what in together.items():
-        lines += wrap(f"{', '.join(what)}: {names}", 80, subsequent_indent="    ")
+    for shared, kinds in together.items():
+        lines += wrap(f"{', '.join(kinds)}: {shared}", 80, subsequent_indent="    ")
     return lines
 
 

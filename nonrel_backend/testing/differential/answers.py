@@ -65,8 +65,8 @@ def difference(ours: Any, expected: Any) -> tuple | None:
         pairs = zip(ours, expected, strict=True)
         return next(filter(None, (difference(*pair) for pair in pairs)), None)
     if isinstance(ours, dict) and ours.keys() == expected.keys():
-        pairs = ((ours[key], expected[key]) for key in ours)
-        return next(filter(None, (difference(*pair) for pair in pairs)), None)
+        keyed = ((ours[key], expected[key]) for key in ours)
+        return next(filter(None, (difference(*pair) for pair in keyed)), None)
     if isinstance(ours, (float, Decimal)):
         nearly = math.isclose(ours, expected, rel_tol=1e-9, abs_tol=1e-9)
         return None if nearly else (ours, expected)
