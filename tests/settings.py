@@ -51,6 +51,7 @@ BACKENDS = {
         "HOST": os.environ.get("MONGODB_URI", ""),
         "NAME": f"nonrel_{uuid4().hex[:8]}",
     },
+    "template": {"ENGINE": "backend_template", "NAME": "tests"},
 }
 DATABASES = {
     "default": BACKENDS[os.environ.get("NONREL_BACKEND") or "lmdb"],

@@ -346,7 +346,7 @@ class BackendConformance(unittest.TestCase):
 
         def create() -> None:
             for number in range(rounds):
-                again(lambda n=number: get_or_create(models, f"n{n}"))
+                again(partial(get_or_create, models, f"n{number}"))
 
         self.expect(name, "no error in get_or_create()", together(create, threads), [])
         self.expect(name, "rows made once", objects.count(), rounds)

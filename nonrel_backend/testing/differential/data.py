@@ -125,7 +125,7 @@ class Data:
                 for key, series in self.novels.items():
                     novel = self.models.Novel(book_ptr_id=key, series=series)
                     novel.save_base(raw=True, using=alias)
-        self.stored = self.contents("oracle")
+        self.stored = self.contents(self.aliases[-1])
 
     def contents(self, alias: str) -> dict[str, list[tuple]]:
         """Every row of every table, all columns; a link's own key means nothing."""
