@@ -86,6 +86,8 @@ def library(databases):
         models.Author,
         models.Counter,
         models.Offer,
+        models.Place,
+        models.Tag,
     )
     tables = [model._meta.db_table for model in rows]
     for alias in ("default", "lmdb"):

@@ -22,6 +22,9 @@ def run(arguments: list[str]) -> int:
         metavar="NAME=VALUE",
         help=f"{', '.join(map(str.lower, SETTINGS))}, or one of OPTIONS",
     )
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help="of the report; default: all"
+    )
     parser.add_argument("--random", type=int, default=200, help="random queries")
     parser.add_argument("--seed", type=int, default=1, help="of the random queries")
     parser.add_argument(
@@ -49,7 +52,11 @@ def run(arguments: list[str]) -> int:
         attributes["break_connection"] = lambda self, connection: function(connection)
     sys.path.insert(0, "")
     tests = type("Conformance", (BackendConformance,), attributes)
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(tests)
+    suite = unittest.TestSuite(
+        tests(name)
+        for name in unittest.defaultTestLoader.getTestCaseNames(tests)
+        if not options.sections or getattr(tests, name).section in options.sections
+    )
     result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(suite)
     return 0 if result.wasSuccessful() else 1
 

@@ -83,6 +83,17 @@ class Counter(models.Model):
     value = models.IntegerField(default=0)
 
 
+class Tag(models.Model):
+    name = models.CharField(max_length=20, primary_key=True)
+
+
+class Place(models.Model):
+    pk = models.CompositePrimaryKey("room", "number")
+    room = models.CharField(max_length=20)
+    number = models.IntegerField()
+    note = models.CharField(max_length=20, null=True)
+
+
 class Specimen(models.Model):
     """One column of every type that Django has."""
 

@@ -1,7 +1,8 @@
 """Values at the extremes of every field type, and the lookups that each type has."""
 
+import math
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,28 @@ VALUES: dict[str, list[Any]] = {
     "url": ["http://a.org/?b=1&c=%20"],
     "uuid": [UUID(int=number) for number in (0, 1, 2**64, 2**127, 2**128 - 1)],
 }
+# What is only stored and read again: other kinds of values that fields take, too.
+EXTREMES: list[dict[str, Any]] = [
+    {"char": "a\0b"},
+    {"text": "\0"},
+    {"text": "\N{COMBINING ACUTE ACCENT}e\r\n\u2028"},
+    {"float": math.inf},
+    {"float": -math.inf},
+    {"float": 7},
+    {"integer": "7"},
+    {"boolean": 1},
+    {"decimal": Decimal("1E+2")},
+    {"decimal": "1.5"},
+    {"date": "2020-02-29"},
+    {"datetime": datetime(2020, 1, 1, 3, tzinfo=timezone(timedelta(hours=5)))},
+    {"time": "12:30"},
+    {"uuid": "00000000-0000-0000-0000-0000000000ff"},
+    {"ip": "::ffff:10.0.0.1"},
+    {"json": None},
+    {"json": [None, [], {}, [[{"": {"": None}}]]]},
+    {"json": {"0": 1, "a b": "\0", "$set": {"x.y": True}}},
+    {"json": [1e308, -0.5, -(2**63), "é" * 1000]},
+]
 ROWS = max(map(len, VALUES.values())) + 2
 
 EQUALITY = ["{f}={v!r}", "{f}__in=[{v!r}]", "{f}__in=[{v!r}, None]"]

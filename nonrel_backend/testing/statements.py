@@ -5,6 +5,8 @@
 
 BOOKS = "Book.objects.using(db)"
 AUTHORS = "Author.objects.using(db)"
+TAGS = "Tag.objects.using(db)"
+PLACES = "Place.objects.using(db)"
 
 ORDERING = [
     f"listed({rows}.order_by({by}, 'pk'))"
@@ -174,6 +176,24 @@ KEYS = [
     "Copy.objects.using(db).create(token=UUID(int=2))",
     "Copy.objects.using(db).create(token=UUID(int=9)).pk",
     "Copy.objects.using(db).filter(pk=UUID(int=2)).delete()",
+    f"{TAGS}.create(name='new').pk",
+    f"{TAGS}.create(name='a')",
+    f"listed({TAGS}.filter(pk__in=['a', 'c', '日本']).order_by('pk'))",
+    f"listed({TAGS}.filter(pk__gte='a').order_by('-pk'))",
+    f"{TAGS}.filter(pk='a').update(name='c')",
+    f"{TAGS}.filter(pk='a').update(name='b')",
+    f"{TAGS}.filter(pk='').delete()",
+    f"{TAGS}.get(pk='b').save()",
+    f"{PLACES}.create(room='c', number=1).pk",
+    f"{PLACES}.create(room='a', number=1)",
+    f"{PLACES}.get(pk=('a', 2))",
+    f"{PLACES}.get(pk=('a', 3))",
+    f"listed({PLACES}.filter(pk__in=[('a', 2), ('b', 1), ('c', 1)]).order_by('pk'))",
+    f"listed({PLACES}.order_by('-pk'))",
+    f"{PLACES}.filter(pk=('a', 1)).update(note='n')",
+    f"{PLACES}.filter(room='a').update(note=F('room'))",
+    "Place(room='a', number=1, note='saved').save(using=db)",
+    f"{PLACES}.get(pk=('b', 2)).delete()",
 ]
 
 UNIQUE = [

@@ -47,6 +47,14 @@ def with_many(rows, name: str) -> list:
     return [(plain(row), unordered(getattr(row, name).all())) for row in rows]
 
 
+def kept(rows, **columns) -> list:
+    """What is read of one new row's columns, by an object and as values."""
+    key = rows.create(**columns).pk
+    made = rows.get(pk=key)
+    values = rows.filter(pk=key).values_list(*columns)
+    return plain([[getattr(made, name) for name in columns], *values])
+
+
 def rounded(value: Any) -> Any:
     if isinstance(value, (float, Decimal)):
         return f"{value:.6g}"
@@ -82,6 +90,8 @@ NAMES = {
     "datetime": datetime,
     "Decimal": Decimal,
     "UUID": uuid.UUID,
+    "inf": math.inf,
+    "kept": kept,
     "listed": listed,
     "unordered": unordered,
     "with_related": with_related,

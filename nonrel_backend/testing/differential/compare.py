@@ -18,9 +18,16 @@ REFUSED = 0.01
 ENDINGS = ("rolled back", "savepoint", "committed")
 
 
+class Disagreement(AssertionError):
+    """Its arguments are the text, what the first database gave, and the second."""
+
+    def __str__(self) -> str:
+        return "{}\nours: {!r}\nexpected: {!r}".format(*self.args)
+
+
 def compare_queries(models, aliases, count: int, number: int) -> str:
-    """Draw `count` queries; AssertionError with the smallest that disagrees, else a
-    line of what was done.
+    """Draw `count` queries; Disagreement on the smallest that is wrong, else a line of
+    what was done.
     """
 
     def run(text: str, data: Data) -> list[tuple]:
@@ -55,7 +62,8 @@ def compare(
         compare_some(data, number, strategy, some, run, outcomes)
         number += 1
     told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
-    assert outcomes["refused"] <= max(REFUSED * done, 1), told
+    if outcomes["refused"] > max(REFUSED * done, 1):
+        raise Disagreement("what is refused", told, f"at most {REFUSED:.0%}")
     return f"{done} of seed {first}: {told}"
 
 
@@ -76,12 +84,14 @@ def compare_some(data: Data, number: int, strategy, count: int, run, outcomes) -
             outcomes["refused"] += 1
             return
         wrong = difference(ours, expected)
-        assert not wrong, "{!r}\nours: {!r}\nexpected: {!r}".format(drawn, *wrong)
+        if wrong:
+            text = drawn if isinstance(drawn, str) else "{1}  # {0}".format(*drawn)
+            raise Disagreement(text, *wrong)
         error = isinstance(ours[0], type)
         outcomes["the same error" if error else "the same answer"] += 1
 
     try:
         agree()
-    except AssertionError as error:
+    except Disagreement as error:
         error.add_note(f"The data is that of seed {number} (FUZZ_SEED).")
         raise

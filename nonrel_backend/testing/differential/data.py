@@ -37,6 +37,7 @@ VALUES: dict[str, list] = {
     "key": [1, 2, 3, 4, 8, 24, 99],
 }
 AUTHORS, BOOKS, COPIES, GENRES = 8, 24, 12, 4
+TAGS = ["", "A", "a", "b", "日本"]
 
 
 class Data:
@@ -65,6 +66,12 @@ class Data:
                 ],
             ),
             (models.Copy, [self.copy(number) for number in range(1, COPIES + 1)]),
+            (models.Offer, []),
+            (models.Tag, [models.Tag(name=name) for name in TAGS]),
+            (
+                models.Place,
+                [models.Place(room=room, number=n) for room in "ab" for n in (1, 2)],
+            ),
         ]
         # {key of the parent: the series of a row of the child table}
         self.novels = {

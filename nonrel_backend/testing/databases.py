@@ -1,0 +1,67 @@
+"""The two databases of the conformance suite, in any Django project or in none."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.db import connections
+from django.test import override_settings
+
+OURS, REFERENCE = "conformance", "conformance_sqlite"
+ALIASES = (OURS, REFERENCE)
+APP = "nonrel_backend.testing"
+SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
+
+def set_up_django() -> None:
+    """Have Django ready, with settings of our own where there are none."""
+    if not settings.configured and "DJANGO_SETTINGS_MODULE" not in os.environ:
+        settings.configure(
+            DATABASES={"default": SQLITE}, INSTALLED_APPS=[APP], USE_TZ=True
+        )
+    if not apps.ready:
+        django.setup()
+
+
+@contextmanager
+def databases(entry: dict[str, Any]) -> Iterator[None]:
+    """Within it OURS is a test database of that DATABASES entry, REFERENCE SQLite's."""
+    known = {config.name for config in apps.get_app_configs()}
+    installed = [*settings.INSTALLED_APPS, *{APP} - known]
+    # In other time zones SQLite has no date for the first and last of datetimes.
+    with override_settings(USE_TZ=True, TIME_ZONE="UTC", INSTALLED_APPS=installed):
+        register(OURS, entry)
+        register(REFERENCE, SQLITE)
+        connection = connections[OURS]
+        try:
+            name = connection.creation._create_test_db(0, autoclobber=True)
+            connection.close()
+            connections.settings[OURS]["NAME"] = name
+            connection.settings_dict["NAME"] = name
+            yield
+            connection.creation._destroy_test_db(name, 0)
+        finally:
+            for alias in ALIASES:
+                connections[alias].close()
+                del connections[alias], connections.settings[alias]
+
+
+def register(alias: str, entry: dict[str, Any]) -> None:
+    """Have `connections` know a database."""
+    configured = connections.configure_settings({"default": dict(entry)})
+    connections.settings[alias] = configured["default"]
+
+
+def create_tables() -> Any:
+    """Create the tables of the tests' models on both; returns the models' module."""
+    from . import models
+
+    for alias in ALIASES:
+        with connections[alias].schema_editor() as editor:
+            for model in models.Author._meta.app_config.get_models():
+                editor.create_model(model)
+    return models

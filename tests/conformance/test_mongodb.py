@@ -1,0 +1,26 @@
+"""MongoDB does what Django does on SQLite."""
+
+import os
+
+from pymongo import MongoClient
+
+from nonrel_backend.testing import BackendConformance
+
+
+class MongoDBTests(BackendConformance):
+    DATABASES = {
+        "default": {
+            "ENGINE": "nonrel_backend.mongodb",
+            "NAME": f"conformance_{os.getpid()}",
+        }
+    }
+    DATETIME_UNIT = 1000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.DATABASES["default"]["HOST"] = os.environ["MONGODB_URI"]
+        super().setUpClass()
+
+    def break_connection(self, connection):
+        # Nothing listens at port 1.
+        connection.connection = MongoClient(port=1, serverSelectionTimeoutMS=50)
