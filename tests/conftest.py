@@ -37,10 +37,9 @@ COMMANDS = Commands()
 monitoring.register(COMMANDS)
 
 BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
-collect_ignore = {
-    "lmdb": ["mongodb", "testing/test_servers.py"],
-    "mongodb": ["lmdb"],
-}.get(BACKEND, ["lmdb", "mongodb", "testing/test_servers.py"])
+collect_ignore = [name for name in ("lmdb", "mongodb", "template") if name != BACKEND]
+if BACKEND != "mongodb":
+    collect_ignore.append("testing/test_servers.py")
 
 
 @pytest.fixture(scope="session")

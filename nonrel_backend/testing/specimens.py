@@ -141,7 +141,13 @@ JSON = [
         "__k__has_key='j'",
     )
 ]
-ORDERED = [*EQUALITY, *ORDER, *RANGE]
+# As expressions: their negation, unlike that of keywords, leaves NULL out.
+EXPRESSIONS = [
+    f"{each}(F('{{f}}'), {{v!r}})"
+    for each in ("Exact", "GreaterThan", "GreaterThanOrEqual", "LessThan")
+]
+EXPRESSIONS.append("In(F('{f}'), [{v!r}, {w!r}])")
+ORDERED = [*EQUALITY, *ORDER, *RANGE, *EXPRESSIONS]
 # {field: texts of lookups; {f} is the field, {v} and {w} values}
 LOOKUPS: dict[str, list[str]] = {
     **dict.fromkeys(("big", "integer", "small", "float", "decimal"), ORDERED),
@@ -161,20 +167,27 @@ LOOKUPS: dict[str, list[str]] = {
 FOLDED_VALUES = ["a", "AB", "abc", "x.Y", "B%", "_", ""]
 
 
-def documents() -> list[dict[str, Any]]:
+def values_in(unit: int) -> dict[str, list[Any]]:
+    """VALUES, with datetimes in whole units of so many microseconds."""
+    datetimes = [
+        each.replace(microsecond=each.microsecond // unit * unit)
+        for each in VALUES["datetime"]
+    ]
+    return {**VALUES, "datetime": datetimes}
+
+
+def documents(found: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """The columns of each row: every value once, NULL in all other rows."""
     return [
-        {field: values[row] for field, values in VALUES.items() if row < len(values)}
+        {field: values[row] for field, values in found.items() if row < len(values)}
         for row in range(ROWS)
     ]
 
 
-def lookups(field: str) -> list[str]:
+def lookups(field: str, values: list[Any]) -> list[str]:
     """The texts of all lookups on a field."""
-    values = VALUES[field]
-    found = [] if field == "json" else [each.format(f=field, v=0) for each in NULLS]
-    if field == "json":
-        found = [each.format(f=field) for each in NULLS[:2]]
+    nulls = NULLS[:2] if field == "json" else NULLS
+    found = [each.format(f=field) for each in nulls]
     for template in LOOKUPS[field]:
         for index, value in enumerate(values):
             other = values[(index + 2) % len(values)]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import functions
+from django.db.models import functions, lookups
 from django.db.models.query import QuerySet
 
 from .data import Data
@@ -84,6 +84,7 @@ def difference(ours: Any, expected: Any) -> tuple | None:
 # --- running a text on a database ---
 
 NAMES = {
+    **vars(lookups),
     **vars(functions),
     **vars(models),
     **vars(datetime),
