@@ -6,8 +6,10 @@ from django.db import OperationalError, models
 from django.db.models.constants import OnConflict
 from django.db.models.sql.query import Query
 
+from .catalog import table_model
+from .planner.conditions import Column, Leaf
 from .query import MISSING
-from .rows import Row
+from .rows import Row, Rows
 from .uniques import Uniques
 
 
@@ -106,6 +108,23 @@ def merge(compiler, meta, uniques: Uniques, found: Row, row: Row, update: list) 
     uniques.check([merged], [key])
     uniques.rows.update([(key, changes)])
     return merged
+
+
+def move(store, meta, changes: list[tuple[Any, Row]]) -> None:
+    """Update rows whose keys change: they are stored anew under these."""
+    table = meta.db_table
+    rows = Rows(store, table_model(table, store.catalog.entry(table)))
+    changed = dict(changes)
+    conditions = []
+    if len(rows.meta.pk_fields) == 1:
+        column = rows.meta.pk.column
+        keys = list(map(rows.to_python(column), changed))
+        key_column = Column(column, rows.meta.pk.db_type(store))
+        conditions.append(Leaf(key_column, "in", keys))
+    moved = [row for row in rows.find(conditions) if rows.key(row) in changed]
+    new = [without_missing({**row, **changed[rows.key(row)]}) for row in moved]
+    rows.delete(list(changed))
+    rows.insert(new)
 
 
 def without_missing(row: Row) -> Row:

@@ -40,11 +40,11 @@ class Command(TemplateCommand):
             Path(directory).mkdir(parents=True, exist_ok=True)
         options |= {
             "template": str(template_folder()),
-            "extensions": ["py"],
+            "extensions": [],
             "files": [],
             "exclude": None,
         }
-        super().handle("app", name, directory, **options)
+        super().handle("backend", name, directory, **options)
         folder = Path(directory or name)
         package = folder.resolve().name
         for path in folder.glob("*.py"):

@@ -497,7 +497,9 @@ class UpdateMixin(WriteMixin):
             ]
             keys = [key for key, _ in written]
             uniques.check(list(map(keptwrites.without_missing, whole)), keys)
-        if written:
+        if written and uniques and not set(meta.pk_fields).isdisjoint(values):
+            keptwrites.move(self.store, meta, written)
+        elif written:
             self.query_class(self, [meta.pk]).update_rows(written)
         return len(written)
 

@@ -166,11 +166,14 @@ class BackendQuery(NonrelQuery):
 
     def update_document(self, values: dict[str, Any]) -> Any:
         """The update document, or the pipeline where expressions need one."""
+        if any(field.column in values for field in self.meta.pk_fields):
+            raise NotSupportedError(
+                "MongoDB's _id never changes: insert a row with the new primary key, "
+                "and delete the old one."
+            )
         update: dict[str, dict[str, Any]] = {}
         for column, value in values.items():
             key = self.key(column)
-            if key == "_id":
-                raise NotSupportedError("MongoDB's _id never changes.")
             if hasattr(value, "as_sql"):
                 by = self.increment(column, value)
                 if by is None:

@@ -1,0 +1,107 @@
+"""docs/writing-a-backend.md, followed to the letter: its files, then its commands."""
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = (ROOT / "docs" / "writing-a-backend.md").read_text()
+BLOCK = re.compile(r"([^\n]+(?:\n[^\n]+)*)?\n\n```(python|console)\n(.*?)```", re.S)
+
+
+def steps():
+    """(what the text says before a block, its kind, the block) in order."""
+    return [match.groups() for match in BLOCK.finditer(DOCUMENT)]
+
+
+def place_of(node):
+    """First and last line of a definition, decorators included; from 0, half-open."""
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    return first - 1, node.end_lineno
+
+
+def with_methods(source, class_name, methods):
+    """The source with methods put at a class's end, in place of those of that name."""
+    methods = dedent(methods)
+    names = {node.name for node in ast.parse(methods).body}
+    lines = source.splitlines()
+    tree = ast.parse(source)
+    (found,) = (each for each in tree.body if getattr(each, "name", "") == class_name)
+    old = [each for each in found.body if getattr(each, "name", "") in names]
+    added = indent(methods, "    ").rstrip().splitlines()
+    lines[found.end_lineno : found.end_lineno] = ["", *added]
+    for each in reversed(old):
+        first, last = place_of(each)
+        del lines[first:last]
+    return "\n".join(lines) + "\n"
+
+
+def before_classes(source, block):
+    first = next(n for n in ast.parse(source).body if isinstance(n, ast.ClassDef))
+    lines = source.splitlines()
+    lines[place_of(first)[0] : place_of(first)[0]] = block.splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def edit(folder, text, block, last):
+    """Do to the files what the text says of the block; returns the file."""
+    sentence = " ".join(text.split())
+    if written := re.search(r"[Ww]rite `([^`]+)`:$", sentence):
+        path = folder / written[1]
+        path.write_text(block)
+    elif added := re.search(r"[Aa]dd to `(\w+)` in `([^`]+)`:$", sentence):
+        path = folder / added[2]
+        path.write_text(with_methods(path.read_text(), added[1], block))
+    elif added := re.search(r"Add to `([^`]+)` before the classes:$", sentence):
+        path = folder / added[1]
+        path.write_text(before_classes(path.read_text(), block))
+    elif sentence == "and to its imports:":
+        path = last
+        docstring, rest = path.read_text().split("\n", 1)
+        path.write_text(f"{docstring}\n{block}{rest}")
+    else:
+        pytest.fail(f"The text does not say where this goes: {sentence}")
+    compile(path.read_text(), path, "exec")
+    return path
+
+
+def run(folder, command):
+    """What a command prints."""
+    words = shlex.split(command)
+    assert words.pop(0) == "python"
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_tutorial_leads_where_it_says(tmp_path):
+    found = steps()
+    assert DOCUMENT.count("```python") == sum(kind == "python" for _, kind, _ in found)
+    assert DOCUMENT.count("```console") == sum(
+        kind == "console" for _, kind, _ in found
+    )
+    last = None
+    for text, kind, block in found:
+        if kind == "python":
+            last = edit(tmp_path, text, block, last)
+            continue
+        command, *expected = block.splitlines()
+        shown = run(tmp_path, command.removeprefix("$ "))
+        for line in expected:
+            assert line in shown, f"{command}\n{shown}"
+            shown = shown[shown.index(line) + len(line) :]
