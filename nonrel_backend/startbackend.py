@@ -47,7 +47,8 @@ class Command(TemplateCommand):
         super().handle("backend", name, directory, **options)
         folder = Path(directory or name)
         package = folder.resolve().name
-        for path in folder.glob("*.py"):
+        for each in template_folder().glob("*.py"):
+            path = folder / each.name
             text = path.read_text()
             for found in (f'"ENGINE": "{TEMPLATE}"', f"{TEMPLATE}.tests"):
                 text = text.replace(found, found.replace(TEMPLATE, package))
