@@ -67,8 +67,7 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def delete(self):
         with self.connection.db_connection.writing(self.table) as documents:
-            found = self.found()
-            for key, _ in found:
+            for key, _ in (found := self.found()):
                 del documents[key]
         return len(found)
 
@@ -77,8 +76,7 @@ class BackendQuery(NonrelQuery):
         if any(hasattr(value, "as_sql") for value in values.values()):
             raise NotSupportedError("No expressions.")
         with self.connection.db_connection.writing(self.table) as documents:
-            found = self.found()
-            for key, document in found:
+            for key, document in (found := self.found()):
                 new = {**document, **values}
                 documents[key] = {k: v for k, v in new.items() if v is not MISSING}
         return len(found)

@@ -8,8 +8,7 @@ from operator import eq, ge, gt, le, lt, ne
 from threading import Lock
 
 OPERATORS = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
-OPERATORS["in"] = lambda found, values: found in values
-OPERATORS["not in"] = lambda found, values: found not in values
+OPERATORS |= {"in": lambda a, b: a in b, "not in": lambda a, b: a not in b}
 # {address: ({table: {key: document}}, never changed in place, and its writer's lock)}
 DATABASES = {}
 
@@ -29,6 +28,9 @@ class Connection:
         self.tables, self.writer = DATABASES.setdefault(address, ({}, Lock()))
         self.copy, self.savepoints = None, {}
         self.autocommit, self.closed = True, False
+
+    def close(self):
+        self.closed = True
 
     def find(self, table, query):
         """[(key, document)] of {"key", "filters", "ordering"}; NULL is only NULL."""

@@ -8,4 +8,4 @@ class BackendTests(BackendConformance):
     DATABASES = {"default": {"ENGINE": "backend_template", "NAME": "conformance"}}
 
     def break_connection(self, connection):
-        connection.db_connection.closed = True
+        connection.db_connection.close()

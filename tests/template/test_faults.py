@@ -184,7 +184,7 @@ def copy(tmp_path):
     """A copy of the template, as the package "copied"."""
     shutil.copytree(ROOT / "backend_template", tmp_path / "copied")
     (tmp_path / "breaking.py").write_text(
-        "def close(connection):\n    connection.db_connection.closed = True\n"
+        "def close(connection):\n    connection.db_connection.close()\n"
     )
     return tmp_path
 
