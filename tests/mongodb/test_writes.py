@@ -1,10 +1,11 @@
-"""Upserts: NULLs, several threads, and savepoints around them."""
+"""Upserts: NULLs, several threads, savepoints around them; keys never change."""
 
 import threading
 from contextlib import nullcontext
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, NotSupportedError, connection, transaction
+from django.db.models import F
 
 
 def upsert(counters, value):
@@ -115,3 +116,14 @@ def test_an_update_across_a_join_to_many_counts_each_row_once(library):
     library.Book.objects.create(title="a", author=author, pages=1)
     library.Book.objects.create(title="b", author=author, pages=2)
     assert library.Author.objects.filter(books__pages__gt=0).update(name="Bo") == 1
+
+
+def test_a_part_of_a_composite_key_does_not_change(library):
+    places = library.Place.objects
+    places.create(room="a", number=1, note="here")
+    for change in ({"number": 2}, {"number": F("number") + 1, "note": "there"}):
+        with pytest.raises(NotSupportedError, match="_id never changes"):
+            places.update(**change)
+    assert places.get(pk=("a", 1)).note == "here"
+    places.update(note="there")
+    assert places.get(pk=("a", 1)).note == "there"
