@@ -9,9 +9,10 @@ from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
 from .catalog import table_model
+from .indexing import unsupported
 from .planner.pushdown import columns_in
 from .rowchecks import check_sql
-from .schema import NonrelSchemaEditor, unsupported
+from .schema import NonrelSchemaEditor
 from .uniques import Uniques
 
 
