@@ -272,8 +272,6 @@ import sys
 from django.conf import settings
 
 settings.configure(
-    INSTALLED_APPS=["tests.library"],
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     DATABASES={"default": {"ENGINE": "nonrel_backend.lmdb", "NAME": sys.argv[1]}},
 )
 import django
