@@ -24,7 +24,7 @@ from .cursor import Statement
 from .planner.conditions import FALSE
 from .planner.lookups import Translator, Untranslatable, conjuncts
 from .planner.scans import push
-from .query import MISSING, Json
+from .query import MISSING, Document, Json
 from .rowchecks import RowChecks
 from .text import shown
 
@@ -229,7 +229,10 @@ class InsertMixin(WriteMixin):
     def read(self, field, stored: dict[str, Any]) -> Any:
         """The Python value of a field in {column: stored value}."""
         value = stored.get(field.column)
-        convert = self.from_db_converter(self.store.type_of(field))
+        db_type = self.store.type_of(field)
+        if db_type == "document":
+            return field.from_db_value(value, None, self.store)
+        convert = self.from_db_converter(db_type)
         return value if value is None or convert is None else convert(value)
 
     def completed(self, meta, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -321,7 +324,7 @@ class InsertMixin(WriteMixin):
 
 
 def python_value(value: Any) -> Any:
-    return value.value if isinstance(value, Json) else value
+    return value.value if isinstance(value, (Document, Json)) else value
 
 
 class UpdateMixin(WriteMixin):
@@ -421,8 +424,31 @@ class UpdateMixin(WriteMixin):
         if by_key is not None and not checks.needed(values, by_key):
             return self.query_class(self, [meta.pk]).update_rows(by_key)
         return self.store.all_or_nothing(
-            lambda: self.update_computed(meta, checks, values)
+            lambda: self.update_found(meta, checks, values)
         )
+
+    def update_found(self, meta, checks, values: dict) -> int:
+        """Update the rows found by their keys."""
+        if all(getattr(each, "is_constant", True) for each in values.values()) and any(
+            hasattr(each, "and_then") for each in values.values()
+        ):
+            others = [each for each in values.values() if hasattr(each, "as_sql")]
+            if all(hasattr(each, "and_then") for each in others) and not (
+                checks.generated or checks.constraints
+            ):
+                written = {
+                    field.column: value
+                    if hasattr(value, "as_sql")
+                    else self.stored(field, value)
+                    for field, value in values.items()
+                }
+                keys = [row[0] for row in self.keys_and(self.query)]
+                try:
+                    query = self.query_class(self, [meta.pk])
+                    return query.update_rows([(key, written) for key in keys])
+                except NotSupportedError:
+                    pass
+        return self.update_computed(meta, checks, values)
 
     def update_computed(self, meta, checks, values: dict) -> int:
         expressions = {

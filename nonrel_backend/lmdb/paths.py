@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from ..planner.conditions import Step
 from .catalog import PAYLOAD_SIZE, ROW_KEY_SIZE, Index, Table
 from .encoding import HASH_SIZE, component, following
 from .entries import count_entries
@@ -96,27 +98,36 @@ def whole(table: Table) -> Path:
     return Path(table.primary, [(start, following(start))])
 
 
-def by_column(tests: Sequence) -> dict[str, list[Test]]:
-    found: dict[str, list[Test]] = {}
+def by_column(tests: Sequence) -> dict[Any, list[Test]]:
+    """Tests by column, those of paths by (column, path)."""
+    found: dict[Any, list[Test]] = {}
     for test in tests:
         if type(test) is Test and test.other is None:
-            found.setdefault(test.column, []).append(test)
+            key = (test.column, test.path) if test.path else test.column
+            found.setdefault(key, []).append(test)
     return found
 
 
-def match(table: Table, index: Index, tests: dict[str, list[Test]]) -> Path | None:
+def match(table: Table, index: Index, tests: dict[Any, list[Test]]) -> Path | None:
     """The path by this index; None where the tests narrow nothing down."""
     starts, used, fixed = [index.prefix], [], 0
     unique = index.unique
     last: Range | None = None
     for position, descending, transform in index.parts:
-        if isinstance(transform, dict):
+        if isinstance(transform, dict) and "path" not in transform:
             break  # an expression, which no test is on
         column = table.by_position[position]
+        db_type = column.db_type
         candidates = tests.get(column.name, ())
+        if isinstance(transform, dict):
+            path = index.paths[position, transform["path"]]
+            candidates = tests.get((column.name, path), ())
+            db_type, transform = transform["db_type"], None
+            if Step.EACH in path:  # two tests may hold for two different items
+                candidates = candidates[:1]
         test, values = fewest_points(candidates, transform)
         if test is not None and len(starts) * len(values) <= MAX_POINTS:
-            encode = component(column.db_type, descending, None)
+            encode = component(db_type, descending, None)
             if transform:
                 encode = component("string", descending, None)
             ends = sorted({encode(value) for value in values})

@@ -1,12 +1,14 @@
 """LMDB's answers to the author's interface: one scan of one table."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from operator import itemgetter
 from typing import Any
 
 from django.db import NotSupportedError
 from django.db.models.expressions import Col, CombinedExpression, Value
 
+from ..documents.changing import changed as changed_document
 from ..query import MISSING, NonrelQuery, safe_call
 from . import memory
 from . import rows as writing
@@ -128,6 +130,9 @@ class BackendQuery(NonrelQuery):
         if not hasattr(value, "as_sql"):
             stored = None if value is MISSING else value
             return lambda old: stored
+        if getattr(value, "is_constant", False):
+            steps = value.stored(self.connection)
+            return lambda old: changed_document(deepcopy(old), deepcopy(steps))
         amount = self.increment(column, value)
         return lambda old: None if old is None else to_int(old + amount)
 

@@ -81,6 +81,9 @@ class Scan:
     def items(self, now: Now, limit: int | None, skip: int = 0) -> Iterator[list[Item]]:
         """The rows of the path as they are stored, but for the first `skip`."""
         path = self.choice.path
+        if isinstance(path, Path) and path.index.many:
+            # A row has an entry for each of its items.
+            path = Union([path])
         if not isinstance(path, Path):
             yield from self.collected(now, path, skip)
         elif path.unique:
@@ -243,7 +246,12 @@ class Scan:
     def count(self, now: Now, limit: int | None) -> int:
         path = self.choice.path
         total = 0
-        if self.matches is None and isinstance(path, Path) and not path.unique:
+        if (
+            self.matches is None
+            and isinstance(path, Path)
+            and not path.unique
+            and not path.index.many
+        ):
             for low, high in path.ranges:
                 left = None if limit is None else limit - total
                 total += count_entries(now(), low, high, left)

@@ -20,13 +20,15 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ..description import describe
+from ..documents.indexes import indexed_path
 from ..planner.columns import stored_field
-from ..planner.conditions import Column, Leaf, Node
+from ..planner.conditions import Column, Leaf, Node, Step
 from ..planner.local import batches
 from ..planner.lookups import Translator, Untranslatable
 from ..schema import NonrelSchemaEditor
 from . import metadata
 from .operators import OPERATORS_MAP
+from .paths import dotted
 from .types import to_bson
 
 logger = logging.getLogger("django.db.backends.schema")
@@ -584,6 +586,17 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             )
 
     def add_index(self, model, index):
+        paths = [
+            indexed_path(self.connection, model, each) for each in index.expressions
+        ]
+        if index.condition is None and paths and None not in paths:
+            keys = [
+                (path_key(self.key(model, path[0].name), path[0]), -1 if path[1] else 1)
+                for path in paths
+                if path is not None
+            ]
+            self.create_index(model._meta.db_table, keys, index.name)
+            return None
         if (
             index.contains_expressions
             and not self.connection.features.supports_expression_indexes
@@ -682,12 +695,19 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         return partial
 
 
+def path_key(key: str, column: Column) -> str:
+    """A path as an index has it, which holds every item of the arrays on the way."""
+    return dotted(key, tuple(step for step in column.path if step is not Step.EACH))
+
+
 def is_composite(model) -> bool:
     return len(model._meta.pk_fields) > 1
 
 
 def partial_leaf(leaf: Any) -> dict[str, Any] | None:
     if not isinstance(leaf, Leaf) or isinstance(leaf.value, Column):
+        return None
+    if leaf.column.path:
         return None
     if leaf.lookup_type == "isnull":
         return {"$exists": True} if leaf.value == leaf.negated else {"$eq": None}

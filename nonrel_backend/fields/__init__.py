@@ -1,0 +1,25 @@
+"""Collection fields and embedded models, the same on every backend."""
+
+from . import lookups  # noqa: F401 (registers them)
+from .collections import DictField, ListField, SetField
+from .embedded import EmbeddedModel, EmbeddedModelField
+from .managers import DocumentManager, DocumentQuerySet
+from .raw import BlobField, RawField
+from .updates import AddToSet, Increment, Pull, Push, SetKey
+
+__all__ = [
+    "AddToSet",
+    "BlobField",
+    "DictField",
+    "DocumentManager",
+    "DocumentQuerySet",
+    "EmbeddedModel",
+    "EmbeddedModelField",
+    "Increment",
+    "ListField",
+    "Pull",
+    "Push",
+    "RawField",
+    "SetField",
+    "SetKey",
+]
