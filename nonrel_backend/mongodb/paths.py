@@ -63,7 +63,18 @@ def path_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
         raise NotSupportedError("MongoDB leaves whole documents to the planner.")
     if leaf.lookup_type in UNINDEXED_PARTS and isinstance(column.path[-1], int):
         raise NotSupportedError("MongoDB's expressions have no positions in paths.")
+    if isinstance(column.path[-1], int):
+        return position_filter(leaf, dotted(key, column.path), translate)
     return translate(leaf, dotted(key, column.path))
+
+
+def position_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
+    """An item by its position: a list too short is neither null there nor not."""
+    present = {key: {"$exists": True, "$not": {"$type": "null"}}}
+    if leaf.lookup_type == "isnull":
+        return {"$nor": [present]} if leaf.value != leaf.negated else present
+    found = translate(Leaf(leaf.column, leaf.lookup_type, leaf.value), key)
+    return {"$and": [present, {"$nor": [found]}]} if leaf.negated else found
 
 
 # Lookups that are written with $expr.
