@@ -27,6 +27,10 @@ class NoKey(models.Field):
     def get_attname_column(self):
         return self.get_attname(), None
 
+    def contribute_to_class(self, cls, name, private_only=False):
+        super().contribute_to_class(cls, name, private_only)
+        setattr(cls, name, None)
+
     def check(self, **kwargs):
         return []
 
@@ -68,7 +72,6 @@ class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
     """Base of models that are embedded in others by an EmbeddedModelField."""
 
     no_key = NoKey()
-    no_key_value = None
     objects = NoTable()
 
     class Meta:
@@ -104,6 +107,11 @@ class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
         memo[id(self)] = found
         found.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return found
+
+    @property
+    def prepare_database_save(self):
+        # By it Django knows what stands for a key.
+        raise AttributeError("An embedded model is a value.")
 
     def save(self, *args, **kwargs):
         raise NotSupportedError(

@@ -8,7 +8,7 @@ from bson import ObjectId
 from django.db import NotSupportedError
 
 from ..planner.conditions import Column, Condition, Leaf, Node
-from .paths import path_filter
+from .paths import document_filter, path_filter
 from .types import to_bson
 
 KeyOf = Callable[[Column], str]
@@ -94,6 +94,8 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
 
 
 def leaf_filter(condition: Leaf, key: str) -> dict[str, Any]:
+    if condition.column.db_type == "document":
+        return document_filter(condition, key)
     translate = LEAVES.get(condition.lookup_type)
     if translate is None:
         raise NotSupportedError(f"MongoDB has no lookup {condition.lookup_type!r}.")

@@ -22,7 +22,8 @@ COMPARISONS = {
 }
 # A filter for one leaf on one key, as operators.py has them.
 Translate = Callable[[Leaf, str], dict[str, Any]]
-NEVER: dict[str, Any] = {"$nor": [{}]}
+# What is not NULL in a column of documents. A list of nulls is not NULL.
+HELD: dict[str, Any] = {"$type": ["array", "object"]}
 
 
 def dotted(key: str, path: tuple) -> str:
@@ -59,13 +60,20 @@ def path_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
         return {"$nor": [found]} if positive else found
     if column.db_type == "raw":
         return raw_filter(leaf, key)
-    if column.db_type == "document" and leaf.lookup_type != "isnull":
-        raise NotSupportedError("MongoDB leaves whole documents to the planner.")
+    if column.db_type == "document":
+        return document_filter(leaf, dotted(key, column.path))
     if leaf.lookup_type in UNINDEXED_PARTS and isinstance(column.path[-1], int):
         raise NotSupportedError("MongoDB's expressions have no positions in paths.")
     if isinstance(column.path[-1], int):
         return position_filter(leaf, dotted(key, column.path), translate)
     return translate(leaf, dotted(key, column.path))
+
+
+def document_filter(leaf: Leaf, key: str) -> dict[str, Any]:
+    """Whether there is a document: all else is left to the planner."""
+    if leaf.lookup_type != "isnull":
+        raise NotSupportedError("MongoDB leaves whole documents to the planner.")
+    return {key: {"$not": HELD} if leaf.value != leaf.negated else HELD}
 
 
 def position_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
@@ -117,6 +125,8 @@ def any_filter(leaf: Leaf, key: str, path: tuple, translate) -> dict[str, Any]:
 
 def one_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
     if leaf.lookup_type == "isnull":
+        if leaf.column.db_type == "document":
+            return {key: HELD}
         return {key: {"$exists": True, "$ne": None}} if key else {"": {"$ne": None}}
     if leaf.lookup_type in UNINDEXED_PARTS:
         raise NotSupportedError("MongoDB has no $expr inside of $elemMatch.")
@@ -129,14 +139,13 @@ def one_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
 def length_filter(leaf: Leaf, key: str) -> dict[str, Any]:
     path = dotted(key, leaf.column.path[:-1])
     if leaf.lookup_type == "isnull":
-        present = {path: {"$ne": None}}
-        return {"$nor": [present]} if leaf.value != leaf.negated else present
+        return {path: {"$not": HELD} if leaf.value != leaf.negated else HELD}
     operator = COMPARISONS.get(leaf.lookup_type)
     if operator is None or path[-1].isdigit():
         raise NotSupportedError("MongoDB leaves this lookup to the planner.")
     operator = INVERSE[operator] if leaf.negated else operator
     return {
-        path: {"$ne": None},
+        path: HELD,
         "$expr": {operator: [length_of(f"${path}"), {"$literal": leaf.value}]},
     }
 

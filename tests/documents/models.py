@@ -18,24 +18,24 @@ class Country(models.Model):
 
 
 class Place(EmbeddedModel):
-    lat = models.FloatField(null=True)
-    lng = models.FloatField(null=True)
+    lat = models.FloatField(null=True, blank=True)
+    lng = models.FloatField(null=True, blank=True)
 
 
 class Address(EmbeddedModel):
     street = models.CharField(max_length=50, blank=True)
-    city = models.CharField(max_length=50, null=True)
-    zip = models.IntegerField(null=True)
-    since = models.DateField(null=True)
-    country = models.ForeignKey(Country, models.CASCADE, null=True)
-    place = EmbeddedModelField(Place, null=True)
+    city = models.CharField(max_length=50, null=True, blank=True)
+    zip = models.IntegerField(null=True, blank=True)
+    since = models.DateField(null=True, blank=True)
+    country = models.ForeignKey(Country, models.CASCADE, null=True, blank=True)
+    place = EmbeddedModelField(Place, null=True, blank=True)
     phones = ListField(models.CharField(max_length=20), blank=True)
 
 
 class Comment(EmbeddedModel):
     author = models.CharField(max_length=20)
-    stars = models.IntegerField(null=True)
-    at = models.DateTimeField(null=True)
+    stars = models.IntegerField(null=True, blank=True)
+    at = models.DateTimeField(null=True, blank=True)
     labels = ListField(models.CharField(max_length=20), blank=True)
     replies = ListField(EmbeddedModelField("documents.Comment"), blank=True)
 

@@ -58,7 +58,9 @@ class Maker:
 
     def shape(self):
         if self.random.random() < 0.5:
-            return Circle(name=self.random.choice(self.words), radius=self.random.random())
+            return Circle(
+                name=self.random.choice(self.words), radius=self.random.random()
+            )
         return Square(name=self.random.choice(self.words), side=2.0)
 
     def city(self, name: str) -> City:
