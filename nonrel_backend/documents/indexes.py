@@ -1,6 +1,6 @@
 """Indexes on paths, as Index(F("address__city"), name=...), and on a list's items."""
 
-from django.db.models.expressions import OrderBy
+from django.db.models.expressions import Col, Func, OrderBy
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
@@ -16,10 +16,16 @@ def indexed_path(store, model, expression) -> tuple[Column, bool] | None:
     wrapped.set_wrapper_classes(store)
     resolved = wrapped.resolve_expression(Query(model, alias_cols=False))
     descending = False
-    while isinstance(resolved, (IndexExpression, OrderBy)):
+    while isinstance(resolved, (IndexExpression, OrderBy)) or type(resolved) is Func:
         if isinstance(resolved, OrderBy):
             descending = bool(resolved.descending)
+        elif type(resolved) is Func and resolved.function is not None:
+            return None
         resolved = resolved.get_source_expressions()[-1]
+    if type(resolved) is Col:
+        field = resolved.target
+        column = items_path(store, field) or Column(field.column, store.type_of(field))
+        return column, descending
     if not hasattr(resolved, "as_column"):
         return None
     try:

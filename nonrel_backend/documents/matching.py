@@ -100,6 +100,9 @@ def dict_contains(value: dict, wanted: dict) -> bool:
 # Lookups on a whole list, set or dictionary, both documents of one field.
 DOCUMENT_LOOKUPS: dict[str, Callable[[Any, Any], bool]] = {
     "exact": equal,
+    "same_items": lambda value, wanted: (
+        len(value) == len(wanted) and all(among(each, wanted) for each in value)
+    ),
     "in": lambda value, wanted: among(value, wanted),
     "contains": lambda value, wanted: (
         dict_contains(value, wanted)

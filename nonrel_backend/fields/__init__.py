@@ -3,6 +3,7 @@
 from . import lookups  # noqa: F401 (registers them)
 from .collections import DictField, ListField, SetField
 from .embedded import EmbeddedModel, EmbeddedModelField
+from .indexes import PathIndex
 from .managers import DocumentManager, DocumentQuerySet
 from .raw import BlobField, RawField
 from .updates import AddToSet, Increment, Pull, Push, SetKey
@@ -17,6 +18,7 @@ __all__ = [
     "EmbeddedModelField",
     "Increment",
     "ListField",
+    "PathIndex",
     "Pull",
     "Push",
     "RawField",

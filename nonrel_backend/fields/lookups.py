@@ -11,14 +11,14 @@ from ..planner.conditions import Column, Condition, Leaf, Step
 from ..planner.lookups import conjunction
 from .base import DocumentField
 from .collections import DictField, ListField, SetField
-from .paths import Item, Path, leaf_field
+from .paths import Item, leaf_field
 
 
 class DocumentLookup(Lookup):
     """A comparison with a collection; SQL has it done by a function."""
 
-    # Whether the other side is a list of the column's own values.
-    many_values = False
+    # What the function calls the lookup, if not by its own name.
+    sql_name = ""
 
     @property
     def field(self) -> Any:
@@ -48,7 +48,7 @@ class DocumentLookup(Lookup):
             value, values = "%s", [self.document(connection)]
         return (
             f"NONREL_MATCH({sql}, %s, {value})",
-            (*params, self.lookup_name, *values),
+            (*params, self.sql_name or self.lookup_name, *values),
         )
 
     # --- for the planner ---
@@ -86,6 +86,12 @@ class DocumentLookup(Lookup):
 
 class DocumentExact(DocumentLookup):
     lookup_name = "exact"
+
+
+class SetExact(DocumentExact):
+    """The same items, in whatever order they are stored."""
+
+    sql_name = "same_items"
 
 
 class DocumentIn(DocumentLookup):
@@ -184,7 +190,6 @@ DocumentField.register_lookup(DocumentIn)
 for field in (ListField, SetField):
     for lookup in (Contains, ContainedBy, Overlap, Length):
         field.register_lookup(lookup)
+SetField.register_lookup(SetExact)
 DictField.register_lookup(DictContains)
 DictField.register_lookup(Length)
-
-__all__ = ["Path"]

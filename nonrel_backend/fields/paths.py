@@ -238,6 +238,13 @@ class AnyItem(Lookup):
         )
 
 
+def key_of(value, relation):
+    """What an embedded foreign key stores of a model's instance."""
+    if not isinstance(value, models.Model):
+        return value
+    return getattr(value, relation.target_field.attname)
+
+
 class PathLookup(AnyItem):
     """A lookup of the leaf's own field."""
 
@@ -249,9 +256,10 @@ class PathLookup(AnyItem):
     def get_prep_lookup(self):
         field = leaf_field(self.path.leaf)
         rhs = self.rhs
-        if isinstance(rhs, models.Model) and self.path.leaf.remote_field:
-            rhs = getattr(rhs, self.path.leaf.target_field.attname)
-        self.rhs = rhs
+        if self.path.leaf.remote_field:
+            if isinstance(rhs, (list, tuple, set)):
+                rhs = [key_of(each, self.path.leaf) for each in rhs]
+            rhs = key_of(rhs, self.path.leaf)
         return self.base(self.path.transformed(Item(field)), rhs).rhs
 
     def inner(self, lhs):

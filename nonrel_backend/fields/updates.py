@@ -13,7 +13,7 @@ from ..documents.functions import path_text
 from ..planner.conditions import Step
 from .base import DocumentField
 from .collections import ListField, SetField
-from .paths import Item, next_step
+from .paths import Item, key_of, next_step
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ class Operation:
             or isinstance(leaf, (models.IntegerField, models.FloatField))
         ):
             raise FieldError(f"A {type(leaf).__name__} is not incremented: set it.")
-        value = self.value
-        if isinstance(value, models.Model) and leaf.remote_field:
-            value = getattr(value, leaf.target_field.attname)
+        value = key_of(self.value, leaf) if leaf.remote_field else self.value
         return replace(self, steps=steps, leaf=leaf, in_model=in_model, value=value)
 
     @property

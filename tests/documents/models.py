@@ -8,6 +8,7 @@ from nonrel_backend.fields import (
     EmbeddedModel,
     EmbeddedModelField,
     ListField,
+    PathIndex,
     RawField,
     SetField,
 )
@@ -72,8 +73,10 @@ class City(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["tags"], name="city_tags"),
-            models.Index(models.F("address__city"), name="city_address_city"),
-            models.Index(models.F("comments__author"), name="city_comment_author"),
+            models.Index(fields=["kinds"], name="city_kinds"),
+            PathIndex("address__city", "-population", name="city_address_city"),
+            PathIndex("comments__author", name="city_comment_author"),
+            PathIndex("sizes__height", name="city_height"),
         ]
 
 
