@@ -1,6 +1,7 @@
 """Changes of documents: of those in a store's types and of those of text alike."""
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any
 
 from django.db import DataError
@@ -36,8 +37,13 @@ def at_path(document: Any, path: list, operation: Callable, value: Any) -> Any:
     return document
 
 
-# Sets a field of an embedded model to NULL, which is to have no such key.
-REMOVED = object()
+class Removal(Enum):
+    """Sets a field of an embedded model to NULL, which is to have no such key."""
+
+    REMOVED = "removed"
+
+
+REMOVED = Removal.REMOVED
 
 
 def expect(document: Any, kind: type) -> Any:

@@ -116,7 +116,7 @@ def raw(text: str | None, lookup_name: str, value: str) -> bool:
     return text is not None and raw_matches(lookup_name, loaded(text), loaded(value))
 
 
-def update(text: str | None, changes: str, *values: Any) -> str:
+def update(text: str | None, changes: str, *values: Any) -> str | None:
     """A document changed; `values` stand for those that SQL has computed."""
     document = None if text is None else copy.deepcopy(loaded(text))
     computed = iter(values)
@@ -127,7 +127,8 @@ def update(text: str | None, changes: str, *values: Any) -> str:
         else:
             value = REMOVED if value == ["removed"] else value[0]
         steps.append((name, path, value))
-    return dumped(changed(document, steps))
+    found = changed(document, steps)
+    return None if found is None else dumped(found)
 
 
 def unhex(text: str | None) -> bytes | None:
