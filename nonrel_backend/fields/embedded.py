@@ -451,12 +451,12 @@ def schema_of(field: EmbeddedModelField) -> dict[str, list]:
             if model._meta.label in found:
                 continue
             fields = []
-            for each in model._meta.concrete_fields:
-                each = each.clone()
+            for original in model._meta.concrete_fields:
+                each = original.clone()
                 for inner in embedded_within(each):
                     inner.is_bare = True
                     waiting.append(inner)
-                fields.append((each.name, each))
+                fields.append((original.name, each))
             found[model._meta.label] = fields
     return dict(sorted(found.items()))
 

@@ -12,7 +12,7 @@ class PathIndex(models.Index):
     """
 
     # It is no index on expressions, of which Django's checks would warn.
-    contains_expressions = False  # type: ignore[assignment]
+    contains_expressions = False
 
     def __init__(self, *paths: str, name: str):
         self.paths = paths

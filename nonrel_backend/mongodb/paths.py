@@ -151,9 +151,11 @@ def length_filter(leaf: Leaf, key: str) -> dict[str, Any]:
 
 
 def length_of(value: str) -> dict[str, Any]:
-    """How many items an array or a document has."""
-    items = {"$cond": [{"$isArray": value}, value, {"$objectToArray": value}]}
-    return {"$size": items}
+    """How many items an array or a document has; 0 for what is NULL, of which the
+    server may ask before it looks at the rest of the filter.
+    """
+    pairs = {"$objectToArray": {"$ifNull": [value, {}]}}
+    return {"$size": {"$cond": [{"$isArray": value}, value, pairs]}}
 
 
 def raw_filter(leaf: Leaf, key: str) -> dict[str, Any]:
