@@ -143,6 +143,7 @@ class DocumentField(models.Field):
 
     def check(self, **kwargs):
         found = super().check(**kwargs)
+        found += self.problems(self)
         for field in self.item_fields():
             found += self.check_item(field)
         for name, asked in {
@@ -196,11 +197,14 @@ class DocumentField(models.Field):
                     "Add an index on the path to Meta.indexes.",
                 )
             ]
-        return [
-            problem
-            for other in inner_fields(field)
-            for problem in self.check_item(other)
-        ]
+        found = field.problems(self) if isinstance(field, DocumentField) else []
+        for other in inner_fields(field):
+            found += self.check_item(other)
+        return found
+
+    def problems(self, holder) -> list:
+        """What is wrong with it, as an error of the column that holds it."""
+        return []
 
 
 # Fields that need a table: for its keys, or to tell files apart.

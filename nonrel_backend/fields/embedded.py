@@ -373,30 +373,31 @@ class EmbeddedModelField(DocumentField):
 
     # --- checks ---
 
-    def check(self, **kwargs):
-        found = super().check(**kwargs)
+    def problems(self, holder):
         try:
             allowed = self.embedded_models()
         except LookupError as error:
             return [
-                *found,
-                self.error(
+                holder.error(
                     f"The embedded model cannot be found: {error}",
                     "E010",
                     "Embedded models are subclasses of EmbeddedModel.",
-                ),
+                )
             ]
         if not allowed:
-            found.append(
-                self.error(
+            return [
+                holder.error(
                     "No embedded model is allowed.",
                     "E011",
                     "Name one, or list them: EmbeddedModelField(models=[A, B]).",
                 )
-            )
-        for model in allowed:
-            found += check_embedded(self, model, set())
-        return found
+            ]
+        seen: set = set()
+        return [
+            problem
+            for model in allowed
+            for problem in check_embedded(holder, model, seen)
+        ]
 
     def formfield(self, **kwargs):
         from ..forms.fields import EmbeddedModelField as FormField
