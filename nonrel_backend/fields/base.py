@@ -119,6 +119,21 @@ class DocumentField(models.Field):
                 "Enter valid JSON.", code="invalid"
             ) from error
 
+    def json_formfield(self, **kwargs):
+        """A form field of JSON, where there are no rows nor forms for the value."""
+        from ..forms.fields import DocumentField as FormField
+
+        return self.own_formfield(
+            **{"form_class": FormField, "model_field": self, **kwargs}
+        )
+
+    def own_formfield(self, **kwargs):
+        """As Field.formfield(), which would take no default for one."""
+        return models.Field.formfield(
+            self,
+            **{"initial": self.get_default, "show_hidden_initial": False, **kwargs},
+        )
+
     # --- lookups ---
 
     def get_lookup(self, lookup_name):

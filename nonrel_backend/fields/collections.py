@@ -92,12 +92,18 @@ class ItemsField(DocumentField):
         self.run_validators(value)
         return value
 
-    def formfield(self, **kwargs):
+    def formfield(self, within=(), **kwargs):
         from ..forms import fields as forms
 
-        form_class = getattr(forms, type(self).form_class_name)
-        return super().formfield(
-            **{"form_class": form_class, "item_field": self.item_field, **kwargs}
+        item = self.item_field
+        options = {"within": within} if isinstance(item, DocumentField) else {}
+        item_field = item.formfield(**options)
+        if item_field is None:
+            return self.json_formfield(**kwargs)
+        form_class = getattr(forms, self.form_class_name)
+        kwargs.pop("widget", None)
+        return self.own_formfield(
+            **{"form_class": form_class, "item_field": item_field, **kwargs}
         )
 
     form_class_name = "ListField"
@@ -156,6 +162,7 @@ class SetField(ItemsField):
     description = "Set"
     empty = set
     empty_values = [*models.Field.empty_values, set(), frozenset()]
+    form_class_name = "SetField"
     lookup_names = ListField.lookup_names
 
     def document_writer(self, codec):

@@ -399,15 +399,15 @@ class EmbeddedModelField(DocumentField):
             for problem in check_embedded(holder, model, seen)
         ]
 
-    def formfield(self, **kwargs):
+    def formfield(self, within=(), **kwargs):
         from ..forms.fields import EmbeddedModelField as FormField
 
-        if self.is_polymorphic:
-            return super().formfield(**kwargs)
-        (model,) = self.embedded_models()
-        return super().formfield(
-            **{"form_class": FormField, "embedded_model": model, **kwargs}
-        )
+        allowed = self.embedded_models()
+        if self.is_polymorphic or allowed[0] in within:
+            return self.json_formfield(**kwargs)
+        kwargs.pop("widget", None)
+        options = {"embedded_model": allowed[0], "within": within}
+        return self.own_formfield(**{"form_class": FormField, **options, **kwargs})
 
 
 def adopt(field, owner) -> None:
