@@ -68,6 +68,7 @@ def page(documents, server, browser):
     )
     client = Client()
     client.force_login(user)
+    session = client.cookies["sessionid"].value
     context = browser.new_context(viewport={"width": 1200, "height": 1600})
     context.add_cookies(
         [
