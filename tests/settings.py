@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.admin",
     "nonrel_backend",
+    "tests.docs",
     "tests.documents",
     "tests.library",
     "tests.objectids",

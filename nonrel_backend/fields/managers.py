@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
+from django.db.models.signals import class_prepared
 
 
 class DocumentQuerySet(models.QuerySet):
@@ -63,6 +64,7 @@ DocumentManager = models.Manager.from_queryset(DocumentQuerySet, "DocumentManage
 
 def give_manager(sender, **kwargs) -> None:
     """A model that declares no manager has one that knows paths."""
+    class_prepared.disconnect(give_manager, sender=sender)
     meta = sender._meta
     manager: Any = getattr(vars(sender).get("objects"), "manager", None)
     if type(manager) is not models.Manager or not manager.auto_created:

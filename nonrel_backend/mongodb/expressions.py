@@ -97,6 +97,8 @@ class Expressions:
         if expression.value is None:
             return Expression(None, NULL)
         db_type = self.db_type(expression)
+        if db_type == "document":
+            raise NotSupportedError("MongoDB leaves constant documents to the planner.")
         stored = to_bson(db_type, expression.value)
         return Expression({"$literal": stored}, db_type, True)
 

@@ -72,11 +72,7 @@ def page(documents, server, browser):
     context = browser.new_context(viewport={"width": 1200, "height": 1600})
     context.add_cookies(
         [
-            {
-                "name": "sessionid",
-                "value": client.cookies["sessionid"].value,
-                "url": server,
-            }
+            {"name": "sessionid", "value": session, "url": server},
         ]
     )
     page = context.new_page()
