@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import lru_cache
+from threading import RLock
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import DataError, models
@@ -38,6 +38,8 @@ class Codec:
         self.writers: dict[int, tuple[Any, Convert]] = {}
         self.readers: dict[int, tuple[Any, Convert]] = {}
         self.write_leaf, self.read_leaf = write_leaf, read_leaf
+        self.lock = RLock()
+        self.building: dict[tuple[str, int], list[Convert]] = {}
 
     def writer(self, field) -> Convert:
         """What makes a field's value, not None, a document."""
@@ -50,18 +52,21 @@ class Codec:
         found = functions.get(id(field))
         if found is not None and found[0] is field:
             return found[1]
-        if len(functions) > REMEMBERED:
-            functions.clear()
-        # A model may hold itself: until it is known, it is looked up when called.
-        functions[id(field)] = (field, lambda value: functions[id(field)][1](value))
-        own = getattr(field, method, None)
-        try:
-            convert = leaf(field) if own is None else own(self)
-        except BaseException:
-            functions.pop(id(field), None)
-            raise
-        functions[id(field)] = (field, convert)
-        return convert
+        with self.lock:
+            key = (method, id(field))
+            if key in self.building:  # a model that holds itself
+                later = self.building[key]
+                return lambda value: later[0](value)
+            built = self.building[key] = []
+            try:
+                own = getattr(field, method, None)
+                built.append(leaf(field) if own is None else own(self))
+            finally:
+                del self.building[key]
+            if len(functions) > REMEMBERED:
+                functions.clear()
+            functions[id(field)] = (field, built[0])
+            return built[0]
 
 
 def optional(convert: Convert) -> Convert:
@@ -233,22 +238,22 @@ def is_store(connection) -> bool:
     return "DocumentField" in connection.data_types
 
 
-codecs: WeakKeyDictionary = WeakKeyDictionary()
-text_codecs: WeakKeyDictionary = WeakKeyDictionary()
-
-
 def codec_of(connection) -> Codec:
-    found = codecs.get(connection)
-    if found is None:
-        found = codecs[connection] = store_codec(connection)
-    return found
+    """The codec of a store's own types."""
+    return remembered(connection, "document_codec", store_codec)
 
 
 def text_codec_of(connection) -> Codec:
-    found = text_codecs.get(connection)
-    if found is None:
-        found = text_codecs[connection] = text_codec(connection)
-    return found
+    return remembered(connection, "document_text_codec", text_codec)
+
+
+def remembered(connection, name: str, make: Callable) -> Codec:
+    """A connection's codec, until the time zone is another."""
+    now = (settings.USE_TZ, connection.timezone)
+    known = vars(connection).get(name)
+    if known is None or known[0] != now:
+        known = vars(connection)[name] = (now, make(connection))
+    return known[1]
 
 
 # --- text ---
@@ -259,10 +264,12 @@ def dumped(document: Any) -> str:
     return json.dumps(document, sort_keys=True)
 
 
-@lru_cache(maxsize=512)
 def loaded(text: str) -> Any:
     """The document of a text, to be read only."""
-    return json.loads(text)
+    return short_loaded(text) if len(text) < REMEMBERED else json.loads(text)
+
+
+short_loaded = lru_cache(maxsize=512)(json.loads)
 
 
 def to_text(field, value: Any, connection) -> str:

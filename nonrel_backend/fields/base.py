@@ -165,10 +165,14 @@ class DocumentField(models.Field):
             "unique": self.unique,
             "primary_key": self.primary_key,
             "choices": self.choices,
+            "db_index": self.db_index,
         }.items():
-            if asked:
+            if asked and not (name == "db_index" and self.unique):
+                hint = "Add an index to Meta.indexes." if name == "db_index" else None
                 found.append(
-                    self.error(f"A {type(self).__name__} takes no {name!r}.", "E001")
+                    self.error(
+                        f"A {type(self).__name__} takes no {name!r}.", "E001", hint
+                    )
                 )
         return found
 

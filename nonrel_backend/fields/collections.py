@@ -11,6 +11,9 @@ from .base import DocumentField, described_error
 from .embedded import adopt
 from .raw import RawField
 
+# Where migrations find the fields.
+OWN_PATH = "nonrel_backend.fields."
+
 
 class ItemsField(DocumentField):
     """What lists, sets and dictionaries share: an item field."""
@@ -26,7 +29,8 @@ class ItemsField(DocumentField):
         name, path, args, kwargs = super().deconstruct()
         if not self.untyped:
             args = [self.item_field, *args]
-        return name, path.replace(".collections.", "."), args, kwargs
+        path = path.replace("nonrel_backend.fields.collections.", OWN_PATH)
+        return name, path, args, kwargs
 
     def clone(self):
         found = super().clone()

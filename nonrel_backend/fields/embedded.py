@@ -236,7 +236,8 @@ class EmbeddedModelField(DocumentField):
             kwargs["schema"] = self.schema
         elif not self.is_bare:
             kwargs["schema"] = schema_of(self)
-        return name, "nonrel_backend.fields.EmbeddedModelField", args, kwargs
+        path = path.replace("nonrel_backend.fields.embedded.", "nonrel_backend.fields.")
+        return name, path, args, kwargs
 
     def label_of(self, model) -> str:
         if not isinstance(model, str):
@@ -495,8 +496,7 @@ def check_embedded(field, model, seen: set) -> list:
                 field.error(
                     f"{where} is unique, which an embedded model cannot be.",
                     "E014",
-                    "Add a UniqueConstraint or an index on the path to the model that "
-                    "holds it.",
+                    "Hold what is unique in a column of the model that embeds it.",
                 )
             )
         if each.name in RESERVED_NAMES or (

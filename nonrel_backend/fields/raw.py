@@ -10,7 +10,8 @@ class RawField(models.JSONField):
 
     def deconstruct(self):
         name, path, args, kwargs = super().deconstruct()
-        return name, "nonrel_backend.fields.RawField", args, kwargs
+        path = path.replace("nonrel_backend.fields.raw.", "nonrel_backend.fields.")
+        return name, path, args, kwargs
 
 
 class BlobField(models.BinaryField):
@@ -28,7 +29,8 @@ class BlobField(models.BinaryField):
             kwargs.pop("editable", None)
         else:
             kwargs["editable"] = False
-        return name, "nonrel_backend.fields.BlobField", args, kwargs
+        path = path.replace("nonrel_backend.fields.raw.", "nonrel_backend.fields.")
+        return name, path, args, kwargs
 
     def to_python(self, value):
         if hasattr(value, "read"):

@@ -1,7 +1,7 @@
 """Migrations: what they are written as, and what each change does to the rows."""
 
 import pytest
-from django.db import connections, migrations, models
+from django.db import IntegrityError, connections, migrations, models
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.migrations.writer import MigrationWriter
@@ -234,3 +234,19 @@ def test_an_index_is_written_and_read_back(fields):
     index = fields.PathIndex("address__city", "-population", name="x")
     again = loaded(migrations.AddIndex("City", index))
     assert again.index == index
+
+
+def test_a_path_is_unique_where_the_store_keeps_it(fields, houses):
+    table = houses(at=address(fields))
+    if table.alias == "default" and connections["default"].vendor != "lmdb":
+        pytest.skip("Django's checks warn that it is not kept")
+    street = models.UniqueConstraint(models.F("at__street"), name="unique_street")
+    table.migrate(migrations.AddConstraint("House", street))
+    table.rows.create(at={"street": "a"})
+    table.rows.create(at=None)
+    table.rows.create(at=None)
+    with pytest.raises(IntegrityError):
+        table.rows.create(at={"street": "a"})
+    other = table.rows.create(at={"street": "b"})
+    with pytest.raises(IntegrityError):
+        table.rows.filter(pk=other.pk).update(at__street="a")

@@ -1,6 +1,7 @@
 """The rest of the ORM on models that hold documents."""
 
 import pytest
+from django.apps.registry import Apps
 from django.db import connection, models
 from django.db.models import Case, Exists, F, OuterRef, Value, When
 from django.db.models.functions import Length, Lower
@@ -143,6 +144,7 @@ def test_constraints_on_paths(databases):
 
         class Meta:
             app_label = "documents"
+            apps = Apps()
             constraints = [
                 models.CheckConstraint(
                     condition=models.Q(sizes__n__gte=0), name="checked_n"
