@@ -3,10 +3,12 @@
 import heapq
 from collections.abc import Callable, Iterator
 from itertools import chain, compress
+from operator import itemgetter
 from typing import Any
 
 from django.db import DatabaseError
 
+from ..documents.functions import at_path
 from .catalog import Table
 from .entries import count_entries, read_entries
 from .paths import Choice, Intersection, Ordering, Path, Union
@@ -219,19 +221,12 @@ class Scan:
             ) from error
         return found if high is None else found[:high]
 
-    def sort_key(self, positions: list[int]) -> Callable[[list], Any]:
+    def sort_key(self, positions: list) -> Callable[[list], Any]:
         """NULLs (and NaN) first, then by value."""
-        parts = [
-            (
-                at,
-                NANS.get(self.table.by_position[at].db_type, never),
-                COMPARABLE.get(self.table.by_position[at].db_type, same),
-            )
-            for at in positions
-        ]
+        parts = [self.sorted_part(position) for position in positions]
 
-        def value_of(row, at, is_nan, convert):
-            value = row[at]
+        def value_of(row, get, is_nan, convert):
+            value = get(row)
             if value is None or is_nan(value):
                 return (False, None)
             return (True, convert(value))
@@ -240,6 +235,21 @@ class Scan:
             (part,) = parts
             return lambda row: value_of(row, *part)
         return lambda row: [value_of(row, *part) for part in parts]
+
+    def sorted_part(self, position) -> tuple:
+        """What of a row is compared, what is NaN in it, and how it is compared."""
+        if isinstance(position, tuple):
+            at, path, db_type = position
+
+            def get(row):
+                return next(at_path(row[at], path), None)
+
+        else:
+            db_type, get = (
+                self.table.by_position[position].db_type,
+                itemgetter(position),
+            )
+        return get, NANS.get(db_type, never), COMPARABLE.get(db_type, same)
 
     # --- counted ---
 

@@ -267,3 +267,20 @@ def lookup(city: City, name: str, wanted) -> bool:
     if last == "isnull":
         return (not found) == wanted
     return any(TESTS[last](value, wanted) for value in found)
+
+
+def path_key(city: City, path: str):
+    """By what a path orders: NULL first."""
+    found = values_at(city, path.split("__"))
+    return (bool(found), found[0] if found else None)
+
+
+ORDERED = [
+    "address__city",
+    "address__zip",
+    "address__since",
+    "address__place__lat",
+    "sizes__a",
+    "tags__0",
+    "years__1",
+]

@@ -15,7 +15,7 @@ ROWS = 25
 
 @pytest.mark.parametrize("alias", ["default", "oracle"])
 def test_queries_of_documents(documents, databases, alias):
-    from tests.fields.oracle import Maker, satisfies
+    from tests.fields.oracle import ORDERED, Maker, path_key, satisfies
 
     City = documents.City
     for number in range((CASES + QUERIES - 1) // QUERIES):
@@ -36,3 +36,15 @@ def test_queries_of_documents(documents, databases, alias):
             wanted = [each.name for each in stored if satisfies(each, query)]
             assert found == wanted, (SEED + number, query)
             assert rows.count() == len(wanted), (SEED + number, query)
+            path, down = maker.random.choice(ORDERED), maker.random.choice(["", "-"])
+            ordered = rows.order_by(f"{down}{path}", "pk")[1:6]
+            by_path = sorted(
+                (each for each in stored if satisfies(each, query)),
+                key=lambda each: path_key(each, path),
+                reverse=bool(down),  # what is equal stays in the order of keys
+            )
+            values = rows.order_by("pk").values_list(path, flat=True)
+            assert list(ordered) == by_path[1:6], (SEED + number, query, path)
+            assert list(values) == [
+                path_key(each, path)[1] for each in stored if satisfies(each, query)
+            ], (SEED + number, query, path)

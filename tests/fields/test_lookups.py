@@ -307,3 +307,17 @@ def test_other_databases_say_that_they_cannot(documents, cities):
     with mock.patch.object(compiler.connection, "vendor", "postgresql"):
         with pytest.raises(NotSupportedError, match="cannot look"):
             compiler.as_sql()
+
+
+@pytest.mark.parametrize("cities", ["default"], indirect=True)
+def test_the_store_orders_by_paths(cities):
+    for order in ("address__zip", "-address__place__lat", "sizes__height"):
+        assert "locally" not in cities.order_by(order, "name").explain()
+    first = cities.filter(address__city__gt="").order_by("address__city")[:1]
+    assert "index city_address_city" in first.explain()
+    assert names(first) == ["Kyoto"]
+    assert [each.name for each in cities.order_by("-address__city")] == [
+        "Osaka",
+        "Kyoto",
+        "Empty",
+    ]
