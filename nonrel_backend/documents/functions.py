@@ -122,13 +122,28 @@ def update(text: str | None, changes: str, *values: Any) -> str | None:
     computed = iter(values)
     steps = []
     for name, path, value in json.loads(changes):
-        if value == ["computed"]:
-            value = next(computed)
-        else:
-            value = REMOVED if value == ["removed"] else value[0]
-        steps.append((name, path, value))
+        steps.append((name, path, GIVEN[value[0]](value[1:], computed)))
     found = changed(document, steps)
     return None if found is None else dumped(found)
+
+
+def computed_value(kind: str, value: Any) -> Any:
+    """What SQL has computed, as documents of text hold it."""
+    if value is None:
+        return None
+    if kind in ("document", "raw"):
+        return json.loads(value)
+    if kind == "boolean":
+        return bool(value)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+# The value of a change: written with it, NULL in an embedded model, or SQL's.
+GIVEN = {
+    "given": lambda rest, computed: rest[0],
+    "removed": lambda rest, computed: REMOVED,
+    "computed": lambda rest, computed: computed_value(rest[0], next(computed)),
+}
 
 
 def unhex(text: str | None) -> bytes | None:

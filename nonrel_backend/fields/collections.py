@@ -121,7 +121,6 @@ class ListField(ItemsField):
 
     description = "List"
     empty = list
-    empty_values = [*models.Field.empty_values]
     lookup_names = DocumentField.lookup_names | {
         "contains",
         "contained_by",

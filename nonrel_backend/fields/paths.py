@@ -30,6 +30,8 @@ def kind_of(field) -> str:
         return "raw"
     if isinstance(field, DocumentField):
         return "document"
+    if isinstance(field, models.BooleanField):
+        return "boolean"
     return "binary" if codec.is_binary(field) else "plain"
 
 

@@ -13,7 +13,7 @@ from ..documents.functions import path_text
 from ..planner.conditions import Step
 from .base import DocumentField
 from .collections import ListField, SetField
-from .paths import Item, key_of, next_step
+from .paths import Item, key_of, kind_of, next_step
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class Operation:
                 raise FieldError(
                     f"{self.name} does not go with a {type(leaf).__name__}."
                 )
+        if isinstance(self.value, list) and any(
+            hasattr(each, "resolve_expression") for each in self.value
+        ):
+            raise FieldError(f"{self.name} takes values, not expressions.")
         if self.name == "increment" and not (
             codec.is_raw(leaf)
             or isinstance(leaf, (models.IntegerField, models.FloatField))
@@ -64,7 +68,8 @@ class Operation:
         if self.name == "increment":
             return self.leaf.to_python(self.value)
         if self.name in ITEM_OPERATIONS:
-            return writers.writer(self.items_field())(self.value)
+            items = self.items_field()
+            return writers.writer(items)(items.to_python(self.value))
         if self.value is None:
             return REMOVED if self.in_model else None
         field = self.leaf
@@ -172,14 +177,15 @@ class Change(Expression):
         writers = codec.text_codec_of(connection)
         sql, params = compiler.compile(self.column)
         params = list(params)
-        changes, computed, values = [], [], []
+        changes: list[Any] = []
+        computed, values = [], []
         for each in self.operations:
-            value: Any = ["computed"]
             if each.is_constant:
                 found = each.converted(writers)
-                value = ["removed"] if found is REMOVED else [found, "given"]
+                value = ["removed"] if found is REMOVED else ["given", found]
             else:
                 text, more = compiler.compile(each.value)
+                value = ["computed", kind_of(each.value.output_field)]
                 computed.append(text)
                 values += more
             changes.append([each.name, codec.loaded(path_text(each.steps)), value])

@@ -95,6 +95,24 @@ def cities(documents, request):
         (lambda f: {"address__zip": F("population")}, "address__zip", 3, 0),
         (lambda f: {"address__city": Upper("name")}, "address__city", "KYOTO", "EMPTY"),
         (lambda f: {"address": None}, "address", None, None),
+        (
+            lambda f: {"address__phones": F("tags")},
+            "address__phones",
+            ["a", "b", "a"],
+            [],
+        ),
+        (
+            lambda f: {"attributes": f.SetKey("n", F("name"))},
+            "attributes__n",
+            "Kyoto",
+            "Empty",
+        ),
+        (
+            lambda f: {"attributes": f.SetKey("n", F("sizes"))},
+            "attributes__n",
+            {"height": 5, "a.b": 1},
+            {},
+        ),
     ],
 )
 def test_a_part_is_changed(fields, cities, values, path, kyoto, empty):
@@ -162,6 +180,7 @@ def test_indexes_follow_a_change(fields, cities):
     [
         (lambda f: {"name": f.Push("x")}, "holds no documents"),
         (lambda f: {"sizes": f.Push(1)}, "does not go with"),
+        (lambda f: {"tags": f.Push(F("name"))}, "takes values"),
         (lambda f: {"address__nothing": 1}, "has no"),
         (lambda f: {"comments__author": "x"}, "leads to many values"),
         (lambda f: {"address__since": f.Increment(1)}, "is not incremented"),
@@ -178,6 +197,18 @@ def test_a_value_of_another_kind_is_an_error(fields, cities):
     with pytest.raises(DatabaseError):
         cities.filter(name="Kyoto").update(attributes__n=fields.Push(1))
     assert cities.get(name="Kyoto").attributes == {"n": 1, "list": [1]}
+
+
+def test_the_stores_indexes_agree_with_its_rows(fields, documents, databases):
+    store = databases["lmdb"]
+    manager = documents.City.objects.using("lmdb")
+    manager.create(name="a", tags=["x", "x", "y"], kinds={"z"})
+    manager.create(name="b", comments=[documents.Comment(author="x")])
+    manager.update(tags=fields.AddToSet("x", "w"), kinds=fields.Pull("z"))
+    manager.filter(name="a").update(address__city="Nara", tags=fields.Pull("x"))
+    assert store.check_store(False) == []
+    manager.filter(tags__contains="w", name="b").delete()
+    assert store.check_store(False) == []
 
 
 def test_a_rollback_undoes_a_change(fields, cities):
