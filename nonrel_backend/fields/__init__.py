@@ -2,9 +2,10 @@
 
 from . import lookups  # noqa: F401 (registers them)
 from .collections import DictField, ListField, SetField
-from .embedded import EmbeddedModel, EmbeddedModelField
+from .embedded import EmbeddedModelField
 from .indexes import PathIndex
 from .managers import DocumentManager, DocumentQuerySet
+from .model import EmbeddedModel
 from .raw import BlobField, RawField
 from .updates import AddToSet, Increment, Pull, Push, SetKey
 

@@ -1,139 +1,17 @@
-"""Models that are values: embedded in a column of another, with no table."""
+"""EmbeddedModelField: a value that is an embedded model."""
 
 import copy
 from typing import Any
 
 from django.core import exceptions
-from django.db import NotSupportedError, models
-from django.db.models.base import ModelBase
+from django.db import models
 from django.utils.functional import cached_property
 
 from ..documents.codec import optional
 from .base import DocumentField
-from .registry import EmbeddedApps, embedded_models
-
-# The key under which a document says which of several models it is of.
-MODEL_KEY = "_model"
-
-
-class NoKey(models.Field):
-    """Stands where Django wants a primary key: no column and no value."""
-
-    def __init__(self, **kwargs):
-        super().__init__(
-            primary_key=True, editable=False, blank=True, serialize=False, null=False
-        )
-
-    def get_attname_column(self):
-        return self.get_attname(), None
-
-    def contribute_to_class(self, cls, name, private_only=False):
-        super().contribute_to_class(cls, name, private_only)
-        setattr(cls, name, None)
-
-    def check(self, **kwargs):
-        return []
-
-
-class NoTable(models.Manager):
-    """What `objects` of an embedded model is."""
-
-    def get_queryset(self):
-        raise NotSupportedError(
-            f"{self.model.__name__} has no table: it is embedded in other models. Ask "
-            "the model that has the EmbeddedModelField."
-        )
-
-
-class EmbeddedModelBase(ModelBase):
-    """Puts embedded models into their own registry."""
-
-    def __new__(cls, name, bases, attrs, **kwargs):
-        if not any(isinstance(base, EmbeddedModelBase) for base in bases):
-            return super().__new__(cls, name, bases, attrs, **kwargs)
-        meta = attrs.get("Meta")
-        if meta is None:
-            inherited = [
-                base.Meta for base in bases if getattr(base, "Meta", None) is not None
-            ]
-            meta = type("Meta", tuple(inherited[:1]), {})
-            meta.abstract = False
-        if not hasattr(meta, "apps") or meta.apps is None:
-            meta = type("Meta", (meta,), {"apps": embedded_models})
-        attrs["Meta"] = meta
-        for field in attrs.values():
-            if isinstance(field, models.ForeignKey):
-                # The other side cannot find what is embedded.
-                field.remote_field.related_name = "+"
-        return super().__new__(cls, name, bases, attrs, **kwargs)
-
-
-class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
-    """Base of models that are embedded in others by an EmbeddedModelField."""
-
-    no_key = NoKey()
-    objects = NoTable()
-
-    class Meta:
-        abstract = True
-        apps = embedded_models
-
-    def __eq__(self, other):
-        if type(other) is not type(self):
-            return NotImplemented
-        return all(
-            getattr(self, field.attname) == getattr(other, field.attname)
-            for field in self._meta.concrete_fields
-        )
-
-    # A value that changes has no place in a set.
-    __hash__ = None  # type: ignore[assignment]
-
-    def __str__(self):
-        values = (getattr(self, each.attname) for each in self._meta.concrete_fields)
-        return ", ".join(str(value) for value in values if value not in (None, ""))
-
-    def __repr__(self):
-        return f"<{type(self).__name__}: {self}>"
-
-    def __reduce__(self):
-        model = type(self)
-        if model._meta.apps is not embedded_models:  # of a migration
-            return super().__reduce__()
-        return model_of_pickle, (model._meta.label,), self.__getstate__()
-
-    def __deepcopy__(self, memo):
-        found = type(self).__new__(type(self))
-        memo[id(self)] = found
-        found.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return found
-
-    @property
-    def prepare_database_save(self):
-        # By it Django knows what stands for a key.
-        raise AttributeError("An embedded model is a value.")
-
-    def save(self, *args, **kwargs):
-        raise NotSupportedError(
-            f"{type(self).__name__} is embedded: save the model that holds it."
-        )
-
-    def delete(self, *args, **kwargs):
-        raise NotSupportedError(
-            f"{type(self).__name__} is embedded: take it out of the model that holds "
-            "it, and save that."
-        )
-
-    def validate_unique(self, exclude=None):
-        pass
-
-    def validate_constraints(self, exclude=None):
-        pass
-
-
-def model_of_pickle(label: str):
-    model = embedded_models.find(label)
-    return model.__new__(model)
+from .checks import check_embedded, embedded_within
+from .model import EmbeddedModel, EmbeddedModelBase
+from .registry import MODEL_KEY, EmbeddedApps, embedded_models
 
 
 class EmbeddedModelField(DocumentField):
@@ -431,15 +309,6 @@ def flat(errors: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def embedded_within(field):
-    """The embedded fields that a field is, or has as items."""
-    if isinstance(field, EmbeddedModelField):
-        yield field
-    elif isinstance(field, DocumentField):
-        for inner in field.item_fields():
-            yield from embedded_within(inner)
-
-
 def schema_of(field: EmbeddedModelField) -> dict[str, list]:
     """{label: [(name, field)]} of all models that a field leads to."""
     found: dict[str, list] = {}
@@ -461,72 +330,3 @@ def schema_of(field: EmbeddedModelField) -> dict[str, list]:
                 fields.append((original.name, each))
             found[model._meta.label] = fields
     return dict(sorted(found.items()))
-
-
-def check_embedded(field, model, seen: set) -> list:
-    """What is wrong with an embedded model; each is looked at once."""
-    if model in seen:
-        return []
-    seen.add(model)
-    if not issubclass(model, EmbeddedModel):
-        return [
-            field.error(
-                f"{model._meta.label} is no EmbeddedModel.",
-                "E012",
-                "Only subclasses of nonrel_backend.fields.EmbeddedModel are embedded.",
-            )
-        ]
-    found = []
-    label = model._meta.label
-    if model._meta.many_to_many:
-        names = ", ".join(each.name for each in model._meta.many_to_many)
-        found.append(
-            field.error(
-                f"{label} is embedded and cannot keep many-to-many relations: {names}.",
-                "E013",
-                "Hold a list of keys: ListField(models.BigIntegerField()).",
-            )
-        )
-    for each in model._meta.local_fields:
-        if isinstance(each, NoKey):
-            continue
-        where = f"{label}.{each.name}"
-        if isinstance(each, models.OneToOneField) or (each.unique and each.column):
-            found.append(
-                field.error(
-                    f"{where} is unique, which an embedded model cannot be.",
-                    "E014",
-                    "Hold what is unique in a column of the model that embeds it.",
-                )
-            )
-        if each.name in RESERVED_NAMES or (
-            each.column and (each.column.startswith("$") or "." in each.column)
-        ):
-            found.append(
-                field.error(
-                    f"{where} is named as a lookup is.",
-                    "E015",
-                    "Paths could not name it: rename it.",
-                )
-            )
-        if isinstance(each, (models.AutoField, models.FileField)):
-            found.append(
-                field.error(
-                    f"{where} is a {type(each).__name__}, which cannot be embedded.",
-                    "E016",
-                    "Use a UUIDField with a default, or a CharField for a name.",
-                )
-            )
-        for inner in embedded_within(each):
-            try:
-                inside = inner.embedded_models()
-            except LookupError as error:
-                found.append(field.error(f"{where}: {error}", "E010"))
-                continue
-            for other in inside:
-                found += check_embedded(field, other, seen)
-    return found
-
-
-# What a path's next part means before it can be a field's name.
-RESERVED_NAMES = {"exact", "isnull", "in", MODEL_KEY}

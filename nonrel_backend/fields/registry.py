@@ -7,6 +7,9 @@ from functools import partial
 from django.apps import apps as project
 from django.apps.registry import Apps
 
+# The key under which a document says which of several models it is of.
+MODEL_KEY = "_model"
+
 
 class EmbeddedApps(Apps):
     """Embedded models by label."""
