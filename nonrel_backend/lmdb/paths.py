@@ -11,8 +11,8 @@ from .entries import count_entries
 from .predicates import Test
 from .ranges import Range, backwards, fewest_points, interval
 
-# [(position, ascending)]
-Ordering = list[tuple[int, bool]]
+# [(position, ascending)]; of a path, (position, path, db_type) is the position.
+Ordering = list[tuple[Any, bool]]
 # So many points of several IN are looked up one by one.
 MAX_POINTS = 10_000
 
@@ -169,20 +169,30 @@ def clipped(bounds: Range, cut: int) -> Range:
     return low[:cut], high if len(high) <= cut else following(high[:cut])
 
 
+def ordered_part(index: Index, part: tuple) -> tuple:
+    """A part of an index, that of a path with the place that an ordering has for it."""
+    position, descending, what = part
+    if not isinstance(what, dict) or "path" not in what:
+        return part
+    path = index.paths[position, what["path"]]
+    return (position, path, what["db_type"]), descending, None
+
+
 def order_of(table: Table, path: Path, ordering: Ordering, constant: set[int]):
     """Whether the path's entries come in this order: False, "forwards", "backwards".
 
     `constant` holds the columns that have one value in all rows wanted.
     """
-    if len(path.ranges) > 1 or path.index.truncated:
+    if len(path.ranges) > 1 or path.index.truncated or path.index.many:
         return False
-    parts = [*path.index.parts, *table.primary.parts]
+    own = [ordered_part(path.index, part) for part in path.index.parts]
+    parts = [*own, *table.primary.parts]
     waiting = iter(
         (position, descending)
         for position, descending, transform in parts
         if transform is not None or position not in constant
     )
-    if any(transform for _, _, transform in path.index.parts):
+    if any(transform for _, _, transform in own):
         return False
     ways = set()
     ended = {position for position, _, _ in table.primary.parts} - constant
