@@ -18,6 +18,7 @@ class NonrelDatabaseCreation(BaseDatabaseCreation):
         "DateField": "date",
         "DateTimeField": "datetime",
         "DecimalField": "decimal",
+        "DocumentField": "document",
         "DurationField": "duration",
         "FileField": "string",
         "FilePathField": "string",

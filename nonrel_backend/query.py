@@ -29,6 +29,27 @@ class Json:
     value: Any
 
 
+@dataclass(frozen=True)
+class Document:
+    """A Python value for a column of documents, and the field that knows its leaves."""
+
+    field: Any
+    value: Any
+    connection: Any
+
+    def stored(self) -> Any:
+        """Lists and dictionaries whose leaves are of the store's own types."""
+        from .documents.codec import codec_of
+
+        return codec_of(self.connection).writer(self.field)(self.value)
+
+    def text(self) -> str:
+        """The document as the local engine's tables hold it."""
+        from .documents.codec import to_text
+
+        return to_text(self.field, self.value, self.connection)
+
+
 def safe_call(method: Callable) -> Callable:
     """Translate the store's errors, which `connection.translate_error` knows, to
     Django's. The original is the `__cause__`. Generators are covered while they are
@@ -150,6 +171,10 @@ class NonrelQuery:
     def order_by(self, ordering: list[tuple[str, bool]]) -> object | None:
         """Order the scan by [(column, ascending), ...], NULLs first when ascending."""
         raise NotSupportedError("No native ordering.")
+
+    def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
+        """The same by [(Column, ascending), ...], some of which are paths."""
+        raise NotSupportedError("No native ordering by paths.")
 
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         """Yield {column: stored value} for rows low_mark to high_mark (None: all)."""
@@ -280,6 +305,7 @@ class Grouping:
 __all__ = [
     "Column",
     "Condition",
+    "Document",
     "Grouping",
     "Json",
     "Leaf",

@@ -204,6 +204,8 @@ def may_be_null(expression) -> bool:
     """Whether an expression's value can be NULL although its columns' are not."""
     if isinstance(expression, Value):
         return expression.value is None
+    if getattr(expression, "never_null", False):
+        return False
     field = getattr(expression, "target", None)
     if field is not None:
         return bool(field.null)

@@ -14,6 +14,7 @@ from django.db.backends.sqlite3.schema import (
 
 from .cursor import Statement
 from .description import describe
+from .documents.altering import conversion
 from .indexing import IndexEditing
 
 logger = logging.getLogger("django.db.backends.schema")
@@ -258,7 +259,9 @@ class NonrelSchemaEditor(IndexEditing):
         value = None
         if old_field.null and not new_field.null:
             value = self.backfill_value(new_field)
-        if self.described(old_field) != self.described(new_field):
+        if self.described(old_field) != self.described(new_field) or conversion(
+            self.connection, old_field, new_field
+        ):
             self.do(
                 f'ALTER TABLE "{table}" ALTER COLUMN "{old_field.column}" '
                 f'"{new_field.column}" {new_type}',

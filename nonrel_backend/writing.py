@@ -25,7 +25,7 @@ from .cursor import Statement
 from .planner.conditions import FALSE
 from .planner.lookups import Translator, Untranslatable, conjuncts
 from .planner.scans import push
-from .query import MISSING, Json
+from .query import MISSING, Document, Json
 from .rowchecks import RowChecks
 from .text import shown
 from .uniques import Uniques
@@ -231,7 +231,10 @@ class InsertMixin(WriteMixin):
     def read(self, field, stored: dict[str, Any]) -> Any:
         """The Python value of a field in {column: stored value}."""
         value = stored.get(field.column)
-        convert = self.from_db_converter(self.store.type_of(field))
+        db_type = self.store.type_of(field)
+        if db_type == "document":
+            return field.from_db_value(value, None, self.store)
+        convert = self.from_db_converter(db_type)
         return value if value is None or convert is None else convert(value)
 
     def completed(self, meta, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -337,7 +340,7 @@ class InsertMixin(WriteMixin):
 
 
 def python_value(value: Any) -> Any:
-    return value.value if isinstance(value, Json) else value
+    return value.value if isinstance(value, (Document, Json)) else value
 
 
 class UpdateMixin(WriteMixin):
@@ -424,22 +427,24 @@ class UpdateMixin(WriteMixin):
         uniques = self.uniques(meta, values, checks)
         if scan is not None and not (uniques or checks.needed(values)):
             try:
-                return scan.update(
-                    {
-                        field.column: value
-                        if hasattr(value, "as_sql")
-                        else self.stored(field, value)
-                        for field, value in values.items()
-                    }
-                )
+                return scan.update(self.written(values))
             except NotSupportedError:
                 pass
         by_key = self.values_by_key(values)
         if by_key is not None and not (uniques or checks.needed(values, by_key)):
             return self.query_class(self, [meta.pk]).update_rows(by_key)
         return self.store.all_or_nothing(
-            lambda: self.update_computed(meta, checks, values, uniques)
+            lambda: self.update_found(meta, checks, values, uniques)
         )
+
+    def written(self, values: dict) -> dict[str, Any]:
+        """{column: stored value or expression}."""
+        return {
+            field.column: value
+            if hasattr(value, "as_sql")
+            else self.stored(field, value)
+            for field, value in values.items()
+        }
 
     def uniques(self, meta, values: dict, checks) -> Uniques | None:
         """The table's unique indexes, if the toolkit is to look after them now."""
@@ -448,6 +453,22 @@ class UpdateMixin(WriteMixin):
         uniques = Uniques(self.store, meta.model)
         columns = {field.column for field in (*values, *checks.generated)}
         return uniques if uniques.concern(columns) else None
+
+    def update_found(self, meta, checks, values: dict, uniques) -> int:
+        """Update rows by their keys, by the store's own changes of documents if it can."""
+        expressions = [each for each in values.values() if hasattr(each, "as_sql")]
+        changes = expressions and all(
+            getattr(each, "is_constant", False) for each in expressions
+        )
+        if changes and not (uniques or checks.generated or checks.constraints):
+            written = self.written(values)
+            keys = [row[0] for row in self.keys_and(self.query)]
+            query = self.query_class(self, [meta.pk])
+            try:
+                return query.update_rows([(key, written) for key in keys])
+            except NotSupportedError:
+                pass
+        return self.update_computed(meta, checks, values, uniques)
 
     def update_computed(self, meta, checks, values: dict, uniques) -> int:
         if self.store.catalog:

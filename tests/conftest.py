@@ -98,3 +98,17 @@ def library(databases):
         [f'DELETE FROM "{table}"' for table in tables]
     )
     return models
+
+
+@pytest.fixture
+def documents(databases):
+    """The models with documents in their columns, with no rows in any database."""
+    from tests.documents import models
+
+    tables = [models.City._meta.db_table, models.Sample._meta.db_table]
+    databases["default"].ops.flush(tables, reset_sequences=True)
+    databases["lmdb"].ops.flush(tables, reset_sequences=True)
+    databases["oracle"].ops.execute_sql_flush(
+        [f'DELETE FROM "{table}"' for table in tables]
+    )
+    return models

@@ -18,6 +18,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.admin",
     "nonrel_backend",
+    "tests.docs",
+    "tests.documents",
     "tests.library.apps.LibraryConfig",
     "tests.objectids",
 ]

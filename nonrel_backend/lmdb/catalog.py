@@ -6,12 +6,15 @@ is the catalog's own.
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import product
 from struct import Struct
 from typing import Any
 
 from django.db import DatabaseError, ProgrammingError
 
-from . import expressions, partial, predicates
+from ..documents.functions import path_steps
+from ..planner.conditions import Step
+from . import documents, expressions, partial, predicates
 from .encoding import NULL_BYTES, component, following, shortened
 from .values import pack, unpack
 
@@ -54,12 +57,16 @@ class Index:
             (position, bool(descending), transform)
             for position, descending, transform in entry["parts"]
         ]
+        # What of a column a part holds: {(position, text): path}.
+        self.paths: dict[tuple[int, str], tuple] = {}
         # Columns on which the entries depend.
         self.positions: set[int] = set()
         # Names of the columns, None for what is not one of them itself.
         self.columns: list[str | None] = []
         # [(what of a row is encoded, how)]
         self.encoders: list[tuple[Any, Callable[[Any], bytes]]] = []
+        # Whether a row has any number of entries; encoders give lists then.
+        self.many = False
         for part in self.parts:
             self.add_part(table, *part)
         self.conditions: list = []
@@ -68,6 +75,9 @@ class Index:
             self.add_condition(table, entry["condition"])
 
     def add_part(self, table: "Table", position: int, descending: bool, what) -> None:
+        if isinstance(what, dict) and "path" in what:
+            self.add_path(position, descending, what)
+            return
         if isinstance(what, dict):
             evaluate = table.evaluator(what, self.positions)
             collate = expressions.COLLATIONS[what.get("collation") or "binary"]
@@ -79,6 +89,18 @@ class Index:
         self.positions.add(position)
         self.columns.append(None if what else column.name)
         self.encoders.append((position, component(column.db_type, descending, what)))
+
+    def add_path(self, position: int, descending: bool, what: dict[str, Any]) -> None:
+        path = tuple(path_steps(what["path"]))
+        self.paths[position, what["path"]] = path
+        self.positions.add(position)
+        self.columns.append(None)
+        encode = component(what["db_type"], descending)
+        if Step.EACH in path:
+            self.many = True
+            self.encoders.append((position, documents.items_encoder(path, encode)))
+        else:
+            self.encoders.append((position, documents.path_encoder(path, encode)))
 
     def add_condition(self, table: "Table", entry: Any) -> None:
         if isinstance(entry, dict):
@@ -92,6 +114,23 @@ class Index:
         self.applies = predicates.bind(tests, table.position)
         self.positions |= {table.position(name) for name in predicates.columns(tests)}
 
+    def keys(self, row: list, row_key: bytes) -> list[bytes]:
+        """The keys of all of the row's entries."""
+        if not self.many:
+            key = self.key(row, row_key)
+            return [] if key is None else [key]
+        if self.applies is not None and not self.applies(row):
+            return []
+        return [
+            self.prefix + shortened(payload, PAYLOAD_SIZE) + row_key
+            for payload in self.payloads(row)
+        ]
+
+    def payloads(self, row: list) -> set[bytes]:
+        parts = [encode(row[at]) for at, encode in self.encoders]
+        lists = [each if isinstance(each, list) else [each] for each in parts]
+        return {b"".join(each) for each in product(*lists)}
+
     def key(self, row: list, row_key: bytes) -> bytes | None:
         """The key of the row's entry, None where a partial index leaves it out."""
         if self.applies is not None and not self.applies(row):
@@ -103,7 +142,10 @@ class Index:
         return self.prefix + payload + row_key
 
     def truncates(self, row: list, size: int | None = None) -> bool:
-        length = sum(len(encode(row[position])) for position, encode in self.encoders)
+        if self.many:
+            length = max(map(len, self.payloads(row)))
+        else:
+            length = sum(len(encode(row[at])) for at, encode in self.encoders)
         return length > (PAYLOAD_SIZE if size is None else size)
 
 

@@ -41,7 +41,11 @@ def check_rows(txn, table: Table, fix: bool) -> Iterator[str]:
             row = unpack_row(data, table.width)
             if table.row_key(row) != row_key:
                 raise DatabaseError("its key is not that of its values")
-            expected = [(index, index.key(row, row_key)) for index in table.indexes]
+            expected = [
+                (index, entry)
+                for index in table.indexes
+                for entry in index.keys(row, row_key)
+            ]
         except (DatabaseError, TypeError, ValueError, AttributeError) as error:
             yield f"{table.name}: the row {row_key!r} is damaged: {error}"
             continue
@@ -49,8 +53,6 @@ def check_rows(txn, table: Table, fix: bool) -> Iterator[str]:
         if type(key_value) is int and not more:
             highest = max(highest, key_value)
         for index, entry in expected:
-            if entry is None:
-                continue
             found = txn.get(entry)
             if found == row_key:
                 continue
@@ -75,7 +77,7 @@ def check_entries(txn, table: Table, index: Index, fix: bool) -> Iterator[str]:
     for key, row_key in entries(txn, index.prefix):
         data = txn.get(table.prefix + row_key)
         try:
-            right = data and index.key(unpack_row(data, table.width), row_key) == key
+            right = data and key in index.keys(unpack_row(data, table.width), row_key)
         except (DatabaseError, TypeError, ValueError, AttributeError):
             continue  # the row is damaged, which has been said
         if not right:

@@ -140,6 +140,7 @@ def constant_columns(table: Table, tests: list) -> set[int]:
         and test.lookup_type == "exact"
         and not test.negated
         and test.other is None
+        and not test.path
     }
 
 

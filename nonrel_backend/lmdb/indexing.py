@@ -8,7 +8,10 @@ from django.db.models.functions import Collate, Lower, Reverse, Upper
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
+from ..documents.functions import path_steps, path_text
+from ..documents.indexes import indexed_path, items_path
 from ..indexing import unsupported
+from ..planner.conditions import Step
 from ..planner.lookups import Translator, Untranslatable
 from ..planner.pushdown import columns_in
 from ..schema import NonrelSchemaEditor
@@ -20,6 +23,16 @@ SEARCHED: dict[type, str] = {Lower: "fold", Upper: "fold", Reverse: "reverse"}
 # What Django puts around an index's expression.
 PARENTHESES = {"template": "(%(expressions)s)"}
 UNIQUE: dict[type, str] = {Lower: "lower", Upper: "upper", Reverse: "reverse"}
+
+
+def path_entry(column) -> dict[str, Any]:
+    """A path as the catalog keeps it."""
+    return {"path": path_text(column.path), "db_type": column.db_type}
+
+
+def is_of_items(what: Any) -> bool:
+    """Whether a part of an index has any number of entries for a row."""
+    return isinstance(what, dict) and Step.EACH in path_steps(what.get("path", "[]"))
 
 
 class IndexEditing(NonrelSchemaEditor):
@@ -72,10 +85,10 @@ class IndexEditing(NonrelSchemaEditor):
         try:
             found = Translator(self.connection, alias).condition(where)
             predicates.prepare(found)
+            return partial.dumped(found)
         except (Untranslatable, NotSupportedError):
             query = Query(model, alias_cols=False)
             return self.expression(query, query.build_where(condition))
-        return partial.dumped(found)
 
     def drop_index(self, table, name):
         def work(txn):
@@ -99,16 +112,26 @@ class IndexEditing(NonrelSchemaEditor):
         return self.connection.read(work)
 
     def index_parts(self, model, index):
-        if not index.expressions:
-            return super().index_parts(model, index)
-        return self.expression_parts(model, index.expressions, SEARCHED)
+        if index.expressions:
+            return self.expression_parts(model, index.expressions, SEARCHED)
+        parts = []
+        for name, order in index.fields_orders:
+            field = model._meta.get_field(name)
+            items = items_path(self.connection, field)
+            what = None if items is None else path_entry(items)
+            parts.append((field.column, bool(order), what))
+        return parts
 
     def expression_parts(self, model, expressions, transforms):
         query = Query(model, alias_cols=False)
-        return [
-            self.expression_part(query, expression, transforms)
-            for expression in expressions
-        ]
+        parts = []
+        for expression in expressions:
+            path = indexed_path(self.connection, model, expression)
+            if path is None or not path[0].path:
+                parts.append(self.expression_part(query, expression, transforms))
+            else:
+                parts.append((path[0].name, path[1], path_entry(path[0])))
+        return parts
 
     def expression_part(self, query, expression, transforms):
         """(column, descending, transform), where there is no column but what the
@@ -159,6 +182,11 @@ class IndexEditing(NonrelSchemaEditor):
         if unsupported(constraint):
             return
         parts = self.expression_parts(model, constraint.expressions, UNIQUE)
+        if any(is_of_items(what) for _, _, what in parts):
+            raise NotSupportedError(
+                f"{constraint.name} is of the items of lists, which LMDB's indexes "
+                "hold once for each row: their uniqueness is not kept."
+            )
         self.create(model, constraint.name, parts, True, constraint.condition)
 
     def rename_index(self, model, old_index, new_index):

@@ -1,5 +1,7 @@
 """The conditions of partial indexes, as the catalog keeps them."""
 
+from django.db import NotSupportedError
+
 from ..planner.conditions import Column, Condition, Leaf, Node
 
 
@@ -14,6 +16,8 @@ def dumped(condition: Condition) -> list:
     if isinstance(condition, Node):
         return [condition.connector, list(map(dumped, condition.children))]
     column, value = condition.column, condition.value
+    if column.path:
+        raise NotSupportedError("A condition on a path is kept as an expression.")
     if isinstance(value, Column):
         value = {"column": [value.name, value.db_type]}
     return [

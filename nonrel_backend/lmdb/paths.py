@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from ..planner.conditions import Step
 from .catalog import PAYLOAD_SIZE, ROW_KEY_SIZE, Index, Table
 from .encoding import HASH_SIZE, component, following
 from .entries import count_entries
 from .predicates import Test
 from .ranges import Range, backwards, fewest_points, interval
 
-# [(position, ascending)]
-Ordering = list[tuple[int, bool]]
+# [(position, ascending)]; of a path, (position, path, db_type) is the position.
+Ordering = list[tuple[Any, bool]]
 # So many points of several IN are looked up one by one.
 MAX_POINTS = 10_000
 
@@ -96,27 +98,36 @@ def whole(table: Table) -> Path:
     return Path(table.primary, [(start, following(start))])
 
 
-def by_column(tests: Sequence) -> dict[str, list[Test]]:
-    found: dict[str, list[Test]] = {}
+def by_column(tests: Sequence) -> dict[Any, list[Test]]:
+    """Tests by column, those of paths by (column, path)."""
+    found: dict[Any, list[Test]] = {}
     for test in tests:
         if type(test) is Test and test.other is None:
-            found.setdefault(test.column, []).append(test)
+            key = (test.column, test.path) if test.path else test.column
+            found.setdefault(key, []).append(test)
     return found
 
 
-def match(table: Table, index: Index, tests: dict[str, list[Test]]) -> Path | None:
+def match(table: Table, index: Index, tests: dict[Any, list[Test]]) -> Path | None:
     """The path by this index; None where the tests narrow nothing down."""
     starts, used, fixed = [index.prefix], [], 0
     unique = index.unique
     last: Range | None = None
     for position, descending, transform in index.parts:
-        if isinstance(transform, dict):
+        if isinstance(transform, dict) and "path" not in transform:
             break  # an expression, which no test is on
         column = table.by_position[position]
+        db_type = column.db_type
         candidates = tests.get(column.name, ())
+        if isinstance(transform, dict):
+            path = index.paths[position, transform["path"]]
+            candidates = tests.get((column.name, path), ())
+            db_type, transform = transform["db_type"], None
+            if Step.EACH in path:  # two tests may hold for two different items
+                candidates = candidates[:1]
         test, values = fewest_points(candidates, transform)
         if test is not None and len(starts) * len(values) <= MAX_POINTS:
-            encode = component(column.db_type, descending, None)
+            encode = component(db_type, descending, None)
             if transform:
                 encode = component("string", descending, None)
             ends = sorted({encode(value) for value in values})
@@ -158,20 +169,30 @@ def clipped(bounds: Range, cut: int) -> Range:
     return low[:cut], high if len(high) <= cut else following(high[:cut])
 
 
+def ordered_part(index: Index, part: tuple) -> tuple:
+    """A part of an index, that of a path with the place that an ordering has for it."""
+    position, descending, what = part
+    if not isinstance(what, dict) or "path" not in what:
+        return part
+    path = index.paths[position, what["path"]]
+    return (position, path, what["db_type"]), descending, None
+
+
 def order_of(table: Table, path: Path, ordering: Ordering, constant: set[int]):
     """Whether the path's entries come in this order: False, "forwards", "backwards".
 
     `constant` holds the columns that have one value in all rows wanted.
     """
-    if len(path.ranges) > 1 or path.index.truncated:
+    if len(path.ranges) > 1 or path.index.truncated or path.index.many:
         return False
-    parts = [*path.index.parts, *table.primary.parts]
+    own = [ordered_part(path.index, part) for part in path.index.parts]
+    parts = [*own, *table.primary.parts]
     waiting = iter(
         (position, descending)
         for position, descending, transform in parts
         if transform is not None or position not in constant
     )
-    if any(transform for _, _, transform in path.index.parts):
+    if any(transform for _, _, transform in own):
         return False
     ways = set()
     ended = {position for position, _, _ in table.primary.parts} - constant

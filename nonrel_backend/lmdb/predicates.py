@@ -85,6 +85,8 @@ class Test:
     matches: Matches
     # The other column of a comparison of two.
     other: str | None = None
+    # What of the column is tested.
+    path: tuple = ()
 
 
 @dataclass(slots=True)
@@ -100,7 +102,11 @@ def prepare(condition: Condition) -> "Test | Tests":
     if isinstance(condition, Node):
         return Tests(condition.connector, [prepare(x) for x in condition.children])
     column, lookup_type = condition.column, condition.lookup_type
-    if column.path or (column.db_type not in EQUAL and lookup_type != "isnull"):
+    if column.path:
+        from .documents import prepare_path
+
+        return prepare_path(condition)
+    if column.db_type not in EQUAL and lookup_type != "isnull":
         raise NotSupportedError(f"LMDB has no {lookup_type!r} on {column.db_type}.")
     if isinstance(condition.value, Column):
         return compare_columns(condition)

@@ -1,19 +1,22 @@
 """LMDB's answers to the author's interface: one scan of one table."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from operator import itemgetter
 from typing import Any
 
 from django.db import NotSupportedError
 from django.db.models.expressions import Col, CombinedExpression, Value
 
+from ..documents.changing import changed as changed_document
+from ..planner.conditions import Column, Step
 from ..query import MISSING, NonrelQuery, safe_call
 from . import memory
 from . import rows as writing
 from .catalog import TOKEN_KEY, Table, counters
 from .choice import choose
 from .paths import Ordering
-from .predicates import Tests, prepare
+from .predicates import EQUAL, Tests, prepare
 from .scan import Scan
 from .values import JSON_NULL, to_int
 
@@ -26,7 +29,8 @@ class BackendQuery(NonrelQuery):
         self.meta = self.query.get_meta()
         self.name = self.meta.db_table
         self.tests: list = []
-        self.ordering: list[tuple[str, bool]] = []
+        # The names of columns, or columns where there are paths among them.
+        self.ordering: list[tuple[Any, bool]] = []
         # What select_for_update() has seen, so that it never yields an unlocked row.
         self.finds_nothing = False
 
@@ -40,10 +44,16 @@ class BackendQuery(NonrelQuery):
     def order_by(self, ordering):
         self.ordering = ordering
 
+    def order_by_columns(self, ordering):
+        for column, _ in ordering:
+            if column.is_many or column.db_type not in EQUAL:
+                raise NotSupportedError(f"LMDB does not order {column.db_type}.")
+        self.ordering = ordering
+
     # --- reading ---
 
     def positions(self, table: Table) -> Ordering:
-        return [(table.position(name), up) for name, up in self.ordering]
+        return [(place(table, by), up) for by, up in self.ordering]
 
     def scan(self, txn, limit: int | None) -> tuple[Table, Scan, Ordering]:
         table = self.connection.table(txn, self.name)
@@ -128,6 +138,9 @@ class BackendQuery(NonrelQuery):
         if not hasattr(value, "as_sql"):
             stored = None if value is MISSING else value
             return lambda old: stored
+        if getattr(value, "is_constant", False):
+            steps = value.stored(self.connection)
+            return lambda old: changed_document(deepcopy(old), deepcopy(steps))
         amount = self.increment(column, value)
         return lambda old: None if old is None else to_int(old + amount)
 
@@ -188,8 +201,8 @@ class BackendQuery(NonrelQuery):
         if self.tests:
             parts.append("where " + " and ".join(map(described, self.tests)))
         if self.ordering:
-            names = [name if up else f"-{name}" for name, up in self.ordering]
-            parts.append(f"by {', '.join(names)}")
+            signs = [("" if up else "-", column_name(by)) for by, up in self.ordering]
+            parts.append(f"by {', '.join(sign + name for sign, name in signs)}")
         return " ".join(parts)
 
     @safe_call
@@ -308,7 +321,24 @@ def described(test) -> str:
         return f"({f' {test.connector.lower()} '.join(map(described, test.children))})"
     prefix = "not " if test.negated else ""
     value = test.other if test.other is not None else shown(test.leaf.value)
-    return f"{prefix}{test.column} {test.lookup_type} {value}"
+    name = column_name(test.leaf.column)
+    return f"{prefix}{name} {test.lookup_type} {value}"
+
+
+def place(table: Table, by: str | Column) -> Any:
+    """What an ordering's column is in a row."""
+    if isinstance(by, str):
+        return table.position(by)
+    position = table.position(by.name)
+    return (position, by.path, by.db_type) if by.path else position
+
+
+def column_name(by: str | Column) -> str:
+    return by if isinstance(by, str) else ".".join([by.name, *map(step_name, by.path)])
+
+
+def step_name(step: Any) -> str:
+    return f"[{step.value}]" if isinstance(step, Step) else str(step)
 
 
 def shown(value: Any) -> str:

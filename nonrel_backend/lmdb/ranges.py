@@ -23,6 +23,8 @@ def points(test: Test, transform: str | None) -> list[Any] | None:
     """The values that the test allows, None where it allows more than a list."""
     if test.negated and test.lookup_type != "isnull":
         return None
+    if test.db_type == "raw":
+        return None
     if transform == "fold":
         return [test.value] if test.lookup_type == "iexact" else None
     if transform is not None:
@@ -38,9 +40,11 @@ def points(test: Test, transform: str | None) -> list[Any] | None:
 
 def interval(test: Test, transform: str | None) -> Range | None:
     """The components that the test allows, where they are one range."""
-    if test.value is None or test.other is not None:
+    if test.value is None or test.other is not None or test.db_type == "raw":
         return None
     lookup_type = test.lookup_type
+    if test.negated and lookup_type != "isnull" and test.leaf.column.is_many:
+        return None  # no item is so: entries tell of those that are
     if transform is not None:
         if test.negated:
             return None

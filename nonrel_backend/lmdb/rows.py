@@ -33,6 +33,9 @@ def insert(txn, table: Table, row: list) -> bytes:
     row_key = table.row_key(row)
     waiting = []
     for index in table.indexes:
+        if index.many:
+            waiting += [(index, key) for key in index.keys(row, row_key)]
+            continue
         key = index.key(row, row_key)
         if key is None:
             continue
@@ -81,8 +84,7 @@ def delete(txn, table: Table, found: Iterable[Found]) -> int:
             continue
         deleted += 1
         for index in table.indexes:
-            key = index.key(row, row_key)
-            if key is not None:
+            for key in index.keys(row, row_key):
                 txn.delete(key)
     if deleted:
         sequence, count = counters(txn, table)
@@ -108,6 +110,13 @@ def replace(txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
         waiting = []
         for index in table.indexes:
             if not moved and not changed & index.positions:
+                continue
+            if index.many:
+                before = set(index.keys(old, row_key))
+                after = set(index.keys(new, new_key))
+                for each in before if moved else before - after:
+                    txn.delete(each)
+                waiting += [(index, x) for x in (after if moved else after - before)]
                 continue
             old_entry, entry = index.key(old, row_key), index.key(new, new_key)
             if old_entry is not None and (moved or old_entry != entry):
@@ -153,12 +162,10 @@ def build_index(txn, table: Table, index: Index) -> None:
     _, count = counters(txn, table)
     everything = told(list_rows(txn, table), count, f"{table.name}: {index.name}")
     for row_key, row in everything:
-        key = index.key(row, row_key)
-        if key is None:
-            continue
-        if not txn.put(key, row_key, overwrite=not index.unique):
-            raise duplicate(table, index)
-        note_truncation(txn, table, index, row)
+        for key in index.keys(row, row_key):
+            if not txn.put(key, row_key, overwrite=not index.unique):
+                raise duplicate(table, index)
+            note_truncation(txn, table, index, row)
 
 
 def list_rows(txn, table: Table) -> Iterable[Found]:

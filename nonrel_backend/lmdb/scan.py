@@ -3,10 +3,12 @@
 import heapq
 from collections.abc import Callable, Iterator
 from itertools import chain, compress
+from operator import itemgetter
 from typing import Any
 
 from django.db import DatabaseError
 
+from ..documents.functions import at_path
 from .catalog import Table
 from .entries import count_entries, read_entries
 from .paths import Choice, Intersection, Ordering, Path, Union
@@ -81,6 +83,9 @@ class Scan:
     def items(self, now: Now, limit: int | None, skip: int = 0) -> Iterator[list[Item]]:
         """The rows of the path as they are stored, but for the first `skip`."""
         path = self.choice.path
+        if isinstance(path, Path) and path.index.many:
+            # A row has an entry for each of its items.
+            path = Union([path])
         if not isinstance(path, Path):
             yield from self.collected(now, path, skip)
         elif path.unique:
@@ -216,19 +221,12 @@ class Scan:
             ) from error
         return found if high is None else found[:high]
 
-    def sort_key(self, positions: list[int]) -> Callable[[list], Any]:
+    def sort_key(self, positions: list) -> Callable[[list], Any]:
         """NULLs (and NaN) first, then by value."""
-        parts = [
-            (
-                at,
-                NANS.get(self.table.by_position[at].db_type, never),
-                COMPARABLE.get(self.table.by_position[at].db_type, same),
-            )
-            for at in positions
-        ]
+        parts = [self.sorted_part(position) for position in positions]
 
-        def value_of(row, at, is_nan, convert):
-            value = row[at]
+        def value_of(row, get, is_nan, convert):
+            value = get(row)
             if value is None or is_nan(value):
                 return (False, None)
             return (True, convert(value))
@@ -238,12 +236,32 @@ class Scan:
             return lambda row: value_of(row, *part)
         return lambda row: [value_of(row, *part) for part in parts]
 
+    def sorted_part(self, position) -> tuple:
+        """What of a row is compared, what is NaN in it, and how it is compared."""
+        if isinstance(position, tuple):
+            at, path, db_type = position
+
+            def get(row):
+                return next(at_path(row[at], path), None)
+
+        else:
+            db_type, get = (
+                self.table.by_position[position].db_type,
+                itemgetter(position),
+            )
+        return get, NANS.get(db_type, never), COMPARABLE.get(db_type, same)
+
     # --- counted ---
 
     def count(self, now: Now, limit: int | None) -> int:
         path = self.choice.path
         total = 0
-        if self.matches is None and isinstance(path, Path) and not path.unique:
+        if (
+            self.matches is None
+            and isinstance(path, Path)
+            and not path.unique
+            and not path.index.many
+        ):
             for low, high in path.ranges:
                 left = None if limit is None else limit - total
                 total += count_entries(now(), low, high, left)

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import DataError, IntegrityError, ProgrammingError
 from django.db.models.sql.query import Query
 
+from ..documents.altering import conversion
 from ..planner.columns import stored_field
 from . import catalog, partial, rows
 from .catalog import Table, loaded
@@ -185,7 +186,7 @@ class DatabaseSchemaEditor(IndexEditing):
             if isinstance(index["condition"], list):
                 index["condition"] = partial.renamed(index["condition"], old, new)
             for what in (*expressions, index["condition"]):
-                if isinstance(what, dict) and old in what["columns"]:
+                if isinstance(what, dict) and old in what.get("columns", ()):
                     what["columns"] = [new if x == old else x for x in what["columns"]]
                     what["sql"] = what["sql"].replace(quote(old), quote(new))
         for check in entry["checks"]:
@@ -202,6 +203,9 @@ class DatabaseSchemaEditor(IndexEditing):
 
     def conversion(self, table, old_field, new_field, old_type, new_type):
         """The function from old to new stored values, None for none."""
+        of_documents = conversion(self.connection, old_field, new_field)
+        if of_documents is not None:
+            return of_documents
         if old_type == new_type or {old_type, new_type} == {"int", "long"}:
             return None
         target = stored_field(new_field)

@@ -148,6 +148,7 @@ TO_STORED: dict[str, Callable[[Any], Any]] = {
     "uuid": to_uuid,
     "binary": bytes,
     "json": to_json,
+    "document": lambda value: value.stored(),
 }
 # Types that are stored as Django wants them have no entry.
 FROM_STORED: dict[str, Callable[[Any], Any]] = {

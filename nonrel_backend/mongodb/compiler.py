@@ -24,6 +24,7 @@ from . import writes
 from .expressions import Expression, Expressions
 from .grouping import Pipeline
 from .operators import check_ordered, to_filter
+from .paths import change_of, dotted
 from .types import FROM_BSON, TO_BSON, to_bson
 from .uniques import unique_indexes
 
@@ -65,6 +66,18 @@ class BackendQuery(NonrelQuery):
         for name, _ in ordering:
             check_ordered(Column(name, self.db_type(name)))
         self.sort = [(self.key(name), 1 if up else -1) for name, up in ordering]
+
+    def order_by_columns(self, ordering):
+        keys = []
+        for column, ascending in ordering:
+            check_ordered(column)
+            if column.is_many or any(type(step) is not str for step in column.path):
+                raise NotSupportedError("MongoDB leaves this order to the planner.")
+            if column.db_type in ("raw", "document"):
+                raise NotSupportedError("MongoDB orders types of its own.")
+            key = dotted(self.key(column.name), column.path)
+            keys.append((key, 1 if ascending else -1))
+        self.sort = keys
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
@@ -174,7 +187,11 @@ class BackendQuery(NonrelQuery):
         update: dict[str, dict[str, Any]] = {}
         for column, value in values.items():
             key = self.key(column)
-            if hasattr(value, "as_sql"):
+            if getattr(value, "is_constant", False):
+                changes = change_of(key, value.stored(self.connection))
+                for operator, parts in changes.items():
+                    update.setdefault(operator, {}).update(parts)
+            elif hasattr(value, "as_sql"):
                 by = self.increment(column, value)
                 if by is None:
                     return self.update_pipeline(values)

@@ -20,6 +20,7 @@ from django.db.models.expressions import (
 from ..planner.conditions import Column, Condition, Leaf, Node
 from ..planner.lookups import PART_EXTRACTS, Translator, Untranslatable, collated
 from .operators import COMPARISONS, DATE_PARTS
+from .paths import path_expression
 from .types import to_bson
 
 # The db_type of a constant NULL, which goes with any.
@@ -61,6 +62,8 @@ class Expressions:
         self.key = query.key
 
     def __call__(self, expression) -> Expression:
+        if hasattr(expression, "as_column"):
+            return self.path(expression)
         translate = TRANSLATIONS.get(type(expression))
         if translate is None:
             raise NotSupportedError(
@@ -81,10 +84,21 @@ class Expressions:
             raise NotSupportedError("MongoDB does not know this collation.")
         return Expression(f"${self.key(field.column)}", db_type, not field.null)
 
+    def path(self, expression) -> Expression:
+        """What is found inside a column of documents."""
+        alias = next((part.alias for part in columns_of(expression)), "")
+        try:
+            column = Translator(self.store, alias).column(expression)
+        except Untranslatable:
+            raise NotSupportedError("MongoDB leaves this to the planner.") from None
+        return Expression(*path_expression(column, self.key(column.name)))
+
     def constant(self, expression: Value) -> Expression:
         if expression.value is None:
             return Expression(None, NULL)
         db_type = self.db_type(expression)
+        if db_type == "document":
+            raise NotSupportedError("MongoDB leaves constant documents to the planner.")
         stored = to_bson(db_type, expression.value)
         return Expression({"$literal": stored}, db_type, True)
 
@@ -191,7 +205,12 @@ class Expressions:
             operator = "$and" if condition.connector == "AND" else "$or"
             return {operator: [self.truth(each) for each in condition.children]}
         column, value = condition.column, condition.value
-        if column.db_type == "json" or isinstance(value, Column) or value is None:
+        if (
+            column.db_type == "json"
+            or column.path
+            or isinstance(value, Column)
+            or value is None
+        ):
             raise NotSupportedError("MongoDB leaves this condition to the planner.")
         path = f"${self.key(column.name)}"
         present = {"$gt": [path, None]}

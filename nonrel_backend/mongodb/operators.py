@@ -8,6 +8,7 @@ from bson import ObjectId
 from django.db import NotSupportedError
 
 from ..planner.conditions import Column, Condition, Leaf, Node
+from .paths import document_filter, path_filter
 from .types import to_bson
 
 KeyOf = Callable[[Column], str]
@@ -82,12 +83,23 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
         return {"$and": parts} if condition.connector == "AND" else any_of(parts)
     if condition.column.db_type == "json":
         return json_filter(condition, key_of)
+    if condition.column.path:
+        column = Column(condition.column.name, condition.column.db_type)
+        return path_filter(condition, key_of(column), leaf_filter)
     if isinstance(condition.value, Column):
+        if condition.value.path:
+            raise NotSupportedError("MongoDB leaves this comparison to the planner.")
         return compare_columns(condition, key_of)
+    return leaf_filter(condition, key_of(condition.column))
+
+
+def leaf_filter(condition: Leaf, key: str) -> dict[str, Any]:
+    if condition.column.db_type == "document":
+        return document_filter(condition, key)
     translate = LEAVES.get(condition.lookup_type)
     if translate is None:
         raise NotSupportedError(f"MongoDB has no lookup {condition.lookup_type!r}.")
-    return translate(condition, key_of(condition.column))
+    return translate(condition, key)
 
 
 def any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:

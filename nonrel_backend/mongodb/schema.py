@@ -20,13 +20,16 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ..description import describe
+from ..documents.altering import conversion
+from ..documents.indexes import indexed_path
 from ..planner.columns import stored_field
-from ..planner.conditions import Column, Leaf, Node
+from ..planner.conditions import Column, Leaf, Node, Step
 from ..planner.local import batches
 from ..planner.lookups import Translator, Untranslatable
 from ..schema import NonrelSchemaEditor
 from . import metadata
 from .operators import OPERATORS_MAP
+from .paths import HELD, dotted
 from .types import to_bson
 
 logger = logging.getLogger("django.db.backends.schema")
@@ -305,18 +308,22 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             self.drop_field_indexes(table, old_key)
         if old_key != new_key:
             self.rename_key(table, old_key, new_key)
-        if old_type != new_type:
+        of_documents = conversion(self.connection, old_field, new_field)
+        if of_documents is not None:
+            self.convert_documents(table, new_key, of_documents)
+        elif old_type != new_type:
             self.convert(table, new_key, old_field, new_field)
         if old_field.null and not new_field.null:
             value = self.backfill_value(new_field)
+            null = {"$not": HELD} if new_type == "document" else None
             if value is not None:
                 self.do(
                     f'db["{table}"].updateMany({{"{new_key}": null}}, {{$set: ...}})',
                     collection.update_many,
-                    {new_key: None},
+                    {new_key: null},
                     {"$set": {new_key: value}},
                 )
-            elif not self.collect_sql and collection.find_one({new_key: None}):
+            elif not self.collect_sql and collection.find_one({new_key: null}):
                 raise IntegrityError(
                     f"NOT NULL constraint failed: {table}.{new_field.column}"
                 )
@@ -424,6 +431,24 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             }
             new.create_index(list(index["key"].items()), name=name, **options)
         new.rename(table, dropTarget=True)
+
+    def convert_documents(self, table: str, key: str, change) -> None:
+        """Rewrite a column's documents in their new structure."""
+        if self.collect_sql:
+            self.collected_sql.append(f'db["{table}"]: convert "{key}"')
+            return
+        collection = self.database[table]
+        documents = collection.find({key: HELD}, {key: 1})
+        for batch in batches(documents, REWRITTEN_AT_ONCE):
+            collection.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": {"$eq": each["_id"]}},
+                        {"$set": {key: change(each[key])}},
+                    )
+                    for each in batch
+                ]
+            )
 
     def convert(self, table: str, key: str, old_field, new_field) -> None:
         """Rewrite the column's values in the new type, or refuse and change none."""
@@ -584,6 +609,17 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             )
 
     def add_index(self, model, index):
+        paths = [
+            indexed_path(self.connection, model, each) for each in index.expressions
+        ]
+        if index.condition is None and paths and None not in paths:
+            keys = [
+                (path_key(self.key(model, path[0].name), path[0]), -1 if path[1] else 1)
+                for path in paths
+                if path is not None
+            ]
+            self.create_index(model._meta.db_table, keys, index.name)
+            return None
         if (
             index.contains_expressions
             and not self.connection.features.supports_expression_indexes
@@ -682,12 +718,19 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         return partial
 
 
+def path_key(key: str, column: Column) -> str:
+    """A path as an index has it, which holds every item of the arrays on the way."""
+    return dotted(key, tuple(step for step in column.path if step is not Step.EACH))
+
+
 def is_composite(model) -> bool:
     return len(model._meta.pk_fields) > 1
 
 
 def partial_leaf(leaf: Any) -> dict[str, Any] | None:
     if not isinstance(leaf, Leaf) or isinstance(leaf.value, Column):
+        return None
+    if leaf.column.path:
         return None
     if leaf.lookup_type == "isnull":
         return {"$exists": True} if leaf.value == leaf.negated else {"$eq": None}

@@ -165,6 +165,7 @@ TO_BSON: dict[str, Callable[[Any], Any]] = {
     "binary": to_binary,
     "objectId": to_object_id,
     "json": to_json,
+    "document": lambda value: value.stored(),
 }
 # Types that pymongo reads as Django wants them have no entry. Its Int64 does not
 # pickle or serialize as an int does: a plus sign makes it one, and leaves doubles be.

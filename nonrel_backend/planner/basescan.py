@@ -132,10 +132,18 @@ class BaseScan:
     reductions: list[Reduction]
     names: dict[str, Any] = field(default_factory=dict)
     ordering: list[tuple[str, bool]] = field(default_factory=list)
+    # The ordering where there are paths in it.
+    paths_ordered: list[tuple[Column, bool]] = field(default_factory=list)
     lock: bool = False
     grouping: Any = None
     # The scan itself, where all that filters it is known before it runs.
     ready: Any = None
+
+    def order(self, ordering: list[tuple[Column, bool]]) -> None:
+        if any(column.path for column, _ in ordering):
+            self.paths_ordered = ordering
+        else:
+            self.ordering = [(column.name, up) for column, up in ordering]
 
     def check(self) -> "BaseScan":
         """Raise NotNative where the store would have to be helped."""
@@ -157,7 +165,9 @@ class BaseScan:
             # Its order is that of its text, which no store keeps.
             if any(query.db_type(name) == "json" for name, _ in self.ordering):
                 raise NotNative
-            if self.ordering and query.order_by(self.ordering) is PREFILTER:
+            if self.paths_ordered:
+                query.order_by_columns(self.paths_ordered)
+            elif self.ordering and query.order_by(self.ordering) is PREFILTER:
                 raise NotNative
             if self.grouping is not None:
                 query.group(self.grouping)

@@ -1,21 +1,44 @@
 """The WHERE tree as AND and OR over lookups on columns, in negation normal form."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeAlias
+
+
+class Step(Enum):
+    """What a path may hold besides keys and positions."""
+
+    # Every item of a list: a lookup asks whether any of them satisfies it.
+    EACH = "each"
+    # At the end: how many items there are.
+    LENGTH = "length"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column, or with `path` a key inside a JSON column."""
+    """A column, or with `path` what is found inside a column of documents.
+
+    `db_type` is what the path leads to; "json" is a key inside a JSON column and "raw"
+    any JSON value inside another document. A string in a path is a key, a number a
+    position.
+    """
 
     name: str
     db_type: str
-    path: tuple[str | int, ...] = ()
+    path: tuple[str | int | Step, ...] = ()
+
+    @property
+    def is_many(self) -> bool:
+        """Whether the path leads to any number of values."""
+        return Step.EACH in self.path
 
 
 @dataclass(frozen=True)
 class Leaf:
     """One lookup. Negated, it is true where the value is not NULL and it is false.
+
+    On a path to many values it is true where any of them satisfies the lookup, and
+    negated where none does, which is where there are none, too.
 
     `value` is a Python value, a list (in, range), a bool (isnull) or a Column.
     """

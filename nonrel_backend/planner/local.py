@@ -16,7 +16,7 @@ from django.db.backends.sqlite3 import base as sqlite3_base
 from django.utils import timezone
 from django.utils.duration import duration_microseconds
 
-from ..query import Json
+from ..query import Document, Json
 from .columns import stored_field
 from .kept import KeptTables
 
@@ -84,6 +84,8 @@ class LocalFeatures(sqlite3_base.DatabaseFeatures):
 class LocalWrapper(sqlite3_base.DatabaseWrapper):
     """A private SQLite connection; Django does not know of it."""
 
+    # It has the collation nonrel_decimal.
+    exact_decimals = True
     ops_class = LocalOperations
     features_class = LocalFeatures
     operators = {
@@ -100,6 +102,8 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
     }
 
     def get_new_connection(self, conn_params):
+        from ..documents.functions import register
+
         connection = super().get_new_connection(conn_params)
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.execute("PRAGMA foreign_keys = OFF")
@@ -111,6 +115,9 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
         }.items():
             connection.create_function(name, 1, function, deterministic=True)
         connection.create_collation("nonrel_decimal", _compare_decimals)
+        register(connection)
+        # Made now: making it is a write, which an authorizer would refuse.
+        connection.execute("SELECT 1 FROM json_each('[]')").fetchall()
         connection.isolation_level = None
         return connection
 
@@ -138,6 +145,7 @@ ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {
     Decimal: lambda value, zone: str(value),
     UUID: lambda value, zone: value.hex,
     Json: lambda value, zone: json.dumps(value.value),
+    Document: lambda value, zone: value.text(),
     dict: lambda value, zone: json.dumps(value),
     list: lambda value, zone: json.dumps(value),
 }

@@ -138,7 +138,16 @@ class Translator:
             return Leaf(self.column(node), "exact", True, negated)
         if not isinstance(node, lookups.Lookup):
             raise Untranslatable
+        if hasattr(node, "as_condition"):  # of documents
+            return node.as_condition(self, negated)
         return self.lookup(node, negated)
+
+    def refuse(self) -> None:
+        """Leave it to the local engine."""
+        raise Untranslatable
+
+    def untrue(self, condition: Condition) -> Condition:
+        return untrue(condition)
 
     def lookup(self, lookup, negated: bool) -> Condition:
         if getattr(lookup, "bilateral_transforms", None):
@@ -180,6 +189,11 @@ class Translator:
             raise lookup.overflow_exception
 
     def column(self, expression) -> Column:
+        if hasattr(expression, "as_column"):  # a path in a document
+            found = expression.as_column(self)
+            if found is None:
+                raise Untranslatable
+            return found
         path: list = []
         while type(expression) is json_fields.KeyTransform:
             path.insert(0, expression.key_name)
@@ -216,7 +230,8 @@ class Translator:
         if lookup_type in TEXT_LOOKUPS:
             if not isinstance(rhs, str):
                 raise Untranslatable
-            if not column.path and self.is_not_text(lookup):
+            in_json = column.path and column.db_type == "json"
+            if not in_json and self.is_not_text(lookup):
                 raise Untranslatable
             return rhs
         if lookup_type == "in":
@@ -400,8 +415,10 @@ def untrue(condition: Condition) -> Condition:
     )
     if condition.lookup_type == "isnull":
         return opposite
-    if condition.column.path or condition.column.db_type == "json":
+    if condition.column.db_type == "json":
         raise Untranslatable
+    if condition.column.is_many:
+        return opposite
     nulls = [Leaf(condition.column, "isnull", True)]
     if isinstance(condition.value, Column):
         nulls.append(Leaf(condition.value, "isnull", True))

@@ -233,7 +233,8 @@ class NativePlanner:
         if not fields:
             fields.append(self.first_pk())
         scan = self.scan(fields, conditions, reductions)
-        scan.names, scan.ordering = names, ordering
+        scan.names = names
+        scan.order(ordering)
         scan.lock = self.compiler.locks()
         return NativePlan(
             self.store,
@@ -302,8 +303,8 @@ class NativePlanner:
                 return len(chosen) - 1
         raise NotNative
 
-    def ordering(self) -> list[tuple[str, bool]]:
-        found = []
+    def ordering(self) -> list[tuple[Column, bool]]:
+        found: list[tuple[Column, bool]] = []
         for ordering, _ in self.order_by:
             if (
                 type(ordering) is not OrderBy
@@ -314,13 +315,18 @@ class NativePlanner:
             expression = source(ordering.expression)
             if type(expression) is Value:
                 continue
+            if hasattr(expression, "as_column"):
+                column = Translator(self.store, self.base).column(expression)
+                found.append((column, not ordering.descending))
+                continue
             if type(expression) is not Col or expression.alias != self.base:
                 raise NotNative
             if expression.target.db_type(self.store) == "json" or collated(
                 expression.target
             ):
                 raise NotNative
-            found.append((expression.target.column, not ordering.descending))
+            column = self.column_of(self.meta, expression.target.column)
+            found.append((column, not ordering.descending))
         return found
 
     # --- counting and grouping ---

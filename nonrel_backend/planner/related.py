@@ -221,7 +221,7 @@ class RelatedPlanner(NativePlanner):
             found = RankedGroupsPlan(*plan, ordering=self.ranking())
             found.ranking()
             return found
-        scan.ordering = self.ordering()
+        scan.order(self.ordering())
         scan.check()
         return RelatedGroupsPlan(*plan)
 

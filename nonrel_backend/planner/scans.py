@@ -102,6 +102,16 @@ def local_json_converter(convert, zone) -> Callable[[Any], Any]:
     return converter
 
 
+def local_document_converter(field, connection) -> Callable[[Any], Any]:
+    """The same for documents, whose field knows their leaves."""
+
+    def converter(value):
+        found = field.from_db_value(value, None, connection)
+        return field.get_db_prep_value(found, connection, prepared=True).text()
+
+    return converter
+
+
 def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list[list]]:
     """Chunks of rows of local values, one for each field."""
     columns = [field.column for field in fields]
@@ -113,6 +123,8 @@ def local_rows(query: NonrelQuery, fields, zone) -> Iterator[list[list]]:
             index,
             local_moment_converter(convert, zone)
             if isinstance(stored_field(field), models.DateTimeField)
+            else local_document_converter(field, query.connection)
+            if query.connection.type_of(field) == "document"
             else local_converter(convert, zone),
         )
         for index, (field, convert) in enumerate(zip(fields, converts, strict=True))

@@ -2,6 +2,13 @@
 
 from django.db import models
 
+from nonrel_backend.fields import (
+    EmbeddedModel,
+    EmbeddedModelField,
+    ListField,
+    PathIndex,
+)
+
 
 class Country(models.Model):
     code = models.CharField(max_length=2, primary_key=True)
@@ -20,6 +27,16 @@ class Country(models.Model):
         return self.name
 
 
+class Location(EmbeddedModel):
+    """Where something is: a part of its row, with no table of its own."""
+
+    latitude = models.FloatField()
+    longitude = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.latitude:.4f}, {self.longitude:.4f}"
+
+
 class City(models.Model):
     id = models.IntegerField("GeoNames number", primary_key=True)
     name = models.CharField(max_length=200, db_index=True)
@@ -27,15 +44,17 @@ class City(models.Model):
         Country, on_delete=models.CASCADE, related_name="cities"
     )
     population = models.IntegerField(db_index=True)
-    latitude = models.FloatField()
-    longitude = models.FloatField()
+    location = EmbeddedModelField(Location, null=True, blank=True)
+    alternate_names = ListField(models.CharField(max_length=200), blank=True)
     timezone = models.CharField(max_length=50)
 
     class Meta:
         ordering = ["name"]
         verbose_name_plural = "cities"
         indexes = [
-            models.Index(fields=["country", "-population"], name="atlas_city_largest")
+            models.Index(fields=["country", "-population"], name="atlas_city_largest"),
+            models.Index(fields=["alternate_names"], name="atlas_city_other_names"),
+            PathIndex("location__latitude", name="atlas_city_latitude"),
         ]
 
     def __str__(self) -> str:

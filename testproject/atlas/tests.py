@@ -11,7 +11,7 @@ from django.test import TestCase
 
 from atlas.management.commands.tour import STOPS
 
-from .models import City, Country, Tag, Traveller, Visit
+from .models import City, Country, Location, Tag, Traveller, Visit
 
 
 class AtlasTests(TestCase):
@@ -23,7 +23,8 @@ class AtlasTests(TestCase):
         )  # fmt: skip
         cls.tokyo = City.objects.create(
             id=1850147, name="Tokyo", country=cls.japan, population=9_733_276,
-            latitude=35.6895, longitude=139.69171, timezone="Asia/Tokyo",
+            location=Location(latitude=35.6895, longitude=139.69171),
+            alternate_names=["Edo", "Tokio"], timezone="Asia/Tokyo",
         )  # fmt: skip
         cls.ada = Traveller.objects.create(name="Ada", home=cls.tokyo)
         cls.ada.tags.add(Tag.objects.create(name="hiker"))
@@ -58,6 +59,18 @@ class AtlasTests(TestCase):
         self.tokyo.delete()
         self.assertFalse(Visit.objects.exists())
         self.assertIsNone(Traveller.objects.get().home)
+
+    def test_a_city_is_found_by_its_other_names_and_where_it_is(self):
+        self.assertEqual(City.objects.get(alternate_names__contains="Edo"), self.tokyo)
+        north = City.objects.filter(location__latitude__gt=35)
+        self.assertEqual(north.get().location.longitude, 139.69171)
+        self.assertFalse(City.objects.filter(location__latitude__gt=36).exists())
+
+    def test_the_admin_shows_a_citys_location_and_other_names(self):
+        self.client.force_login(get_user_model().objects.create_superuser("admin"))
+        page = self.client.get(f"/admin/atlas/city/{self.tokyo.pk}/change/")
+        self.assertContains(page, 'name="location-latitude" value="35.6895"')
+        self.assertContains(page, 'name="alternate_names-0" value="Edo"')
 
     def test_every_page_of_the_admin_opens(self):
         user = get_user_model().objects.create_superuser("admin")

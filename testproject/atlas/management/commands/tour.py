@@ -1,4 +1,4 @@
-"""Ten ORM queries of growing difficulty: their answers, plans and times."""
+"""Twelve ORM queries of growing difficulty: their answers, plans and times."""
 
 import time
 from collections.abc import Callable
@@ -43,6 +43,18 @@ STOPS = [
         "A city by its name, which is indexed",
         lambda: City.objects.filter(name="Reykjavík"),
         lambda city: f"{city.name}, {city.population:,} people",
+    ),
+    Stop(
+        "A city by another of its names: an index has every item of the lists",
+        lambda: City.objects.filter(alternate_names__contains="Constantinople"),
+        lambda city: f"{city.name}, {len(city.alternate_names)} other names",
+    ),
+    Stop(
+        "The northernmost cities: a path into an embedded model",
+        lambda: City.objects.filter(location__latitude__gt=69).order_by(
+            "-location__latitude"
+        )[:5],
+        lambda city: f"{city.name}, {city.location}",
     ),
     Stop(
         "The largest cities of the world: an ordered slice",
@@ -136,7 +148,7 @@ STOPS = [
 
 
 class Command(BaseCommand):
-    help = "Run ten ORM queries and show their plans and times."
+    help = "Run twelve ORM queries and show their plans and times."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for number, stop in enumerate(STOPS, 1):

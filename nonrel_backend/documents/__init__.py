@@ -1,0 +1,1 @@
+"""What documents are on every backend: leaves, paths, lookups and changes."""

@@ -1,0 +1,47 @@
+"""Indexes on paths, as Index(F("address__city"), name=...), and on a list's items."""
+
+from django.db.models.expressions import Col, Func, OrderBy
+from django.db.models.indexes import IndexExpression
+from django.db.models.sql.query import Query
+
+from ..planner.columns import stored_field
+from ..planner.conditions import Column, Step
+from ..planner.lookups import Translator, Untranslatable
+from .codec import is_raw
+
+
+def indexed_path(store, model, expression) -> tuple[Column, bool] | None:
+    """(the path, whether descending) of an index's expression that is just a path."""
+    wrapped = IndexExpression(expression)
+    wrapped.set_wrapper_classes(store)
+    resolved = wrapped.resolve_expression(Query(model, alias_cols=False))
+    descending = False
+    while isinstance(resolved, (IndexExpression, OrderBy)) or type(resolved) is Func:
+        if isinstance(resolved, OrderBy):
+            descending = bool(resolved.descending)
+        elif type(resolved) is Func and resolved.function is not None:
+            return None
+        resolved = resolved.get_source_expressions()[-1]
+    if type(resolved) is Col:
+        field = resolved.target
+        column = items_path(store, field) or Column(field.column, store.type_of(field))
+        return column, descending
+    if not hasattr(resolved, "as_column"):
+        return None
+    try:
+        column = resolved.as_column(Translator(store, resolved.root.alias))
+    except Untranslatable:
+        return None
+    if column is None or column.db_type == "document":
+        return None
+    return column, descending
+
+
+def items_path(store, field) -> Column | None:
+    """The path to the items of a list or set, which an index of its column holds."""
+    item = getattr(field, "item_field", None)
+    if item is None or field.empty is dict or is_raw(item):
+        return None
+    if item.get_internal_type() == "DocumentField":
+        return None
+    return Column(field.column, store.type_of(stored_field(item)), (Step.EACH,))

@@ -1,0 +1,50 @@
+"""A city's coordinates become one embedded model; its other names are a list."""
+
+from django.db import migrations, models
+from django.db.models import F
+
+import nonrel_backend.fields
+
+
+def embed(apps, schema_editor):
+    cities = apps.get_model('atlas', 'City').objects.using(schema_editor.connection.alias)
+    cities.update(location__latitude=F('latitude'), location__longitude=F('longitude'))
+
+
+def take_out(apps, schema_editor):
+    cities = apps.get_model('atlas', 'City').objects.using(schema_editor.connection.alias)
+    cities.update(latitude=F('location__latitude'), longitude=F('location__longitude'))
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('atlas', '0001_initial'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='city',
+            name='alternate_names',
+            field=nonrel_backend.fields.ListField(models.CharField(max_length=200), blank=True),
+        ),
+        migrations.AddField(
+            model_name='city',
+            name='location',
+            field=nonrel_backend.fields.EmbeddedModelField('atlas.Location', blank=True, null=True, schema={'atlas.Location': [('latitude', models.FloatField()), ('longitude', models.FloatField())]}),
+        ),
+        # Going back, the columns are there again, empty, before they are filled.
+        migrations.AlterField('city', 'latitude', models.FloatField(null=True)),
+        migrations.AlterField('city', 'longitude', models.FloatField(null=True)),
+        migrations.RunPython(embed, take_out),
+        migrations.RemoveField(model_name='city', name='latitude'),
+        migrations.RemoveField(model_name='city', name='longitude'),
+        migrations.AddIndex(
+            model_name='city',
+            index=models.Index(fields=['alternate_names'], name='atlas_city_other_names'),
+        ),
+        migrations.AddIndex(
+            model_name='city',
+            index=nonrel_backend.fields.PathIndex('location__latitude', name='atlas_city_latitude'),
+        ),
+    ]

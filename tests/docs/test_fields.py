@@ -1,0 +1,31 @@
+"""The examples of docs/fields.md, run in order."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.db import connections
+
+PAGE = Path(__file__).parents[2] / "docs" / "fields.md"
+
+
+@pytest.fixture
+def examples(databases):
+    """The page's code; its models are of this folder's app."""
+    found = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    declared, *others = found
+    scope: dict = {"__name__": "tests.docs.page"}
+    exec(declared, scope)
+    with connections["default"].schema_editor() as editor:
+        editor.create_model(scope["Shop"])
+    yield others, scope
+    with connections["default"].schema_editor() as editor:
+        editor.delete_model(scope["Shop"])
+
+
+def test_the_examples_are_true(examples):
+    others, scope = examples
+    assert len(others) == 5
+    assert scope["Shop"].check() == []
+    for example in others:
+        exec(example, scope)

@@ -1,0 +1,1 @@
+"""An app whose models hold documents, for the tests."""
