@@ -455,7 +455,7 @@ class UpdateMixin(WriteMixin):
         return uniques if uniques.concern(columns) else None
 
     def update_found(self, meta, checks, values: dict, uniques) -> int:
-        """Update rows by their keys, by the store's own changes of documents if it can."""
+        """Update rows by their keys, by the store's changes of documents if it has."""
         expressions = [each for each in values.values() if hasattr(each, "as_sql")]
         changes = expressions and all(
             getattr(each, "is_constant", False) for each in expressions
