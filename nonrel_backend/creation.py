@@ -18,7 +18,6 @@ class NonrelDatabaseCreation(BaseDatabaseCreation):
         "DateField": "date",
         "DateTimeField": "datetime",
         "DecimalField": "decimal",
-        "DocumentField": "document",
         "DurationField": "duration",
         "FileField": "string",
         "FilePathField": "string",

@@ -8,6 +8,8 @@ from .environment import discard
 
 
 class DatabaseCreation(NonrelDatabaseCreation):
+    data_types = {**NonrelDatabaseCreation.data_types, "DocumentField": "document"}
+
     def _get_test_db_name(self):
         """A temporary store, unless TEST["NAME"] names a folder."""
         name = self.connection.settings_dict["TEST"]["NAME"]

@@ -13,6 +13,7 @@ TEST_TRANSACTION_SECONDS = 3600
 class DatabaseCreation(NonrelDatabaseCreation):
     data_types = {
         **NonrelDatabaseCreation.data_types,
+        "DocumentField": "document",
         "ObjectIdAutoField": "objectId",
         "ObjectIdField": "objectId",
     }

@@ -8,9 +8,15 @@ NUMBER = iter(range(1000))
 
 @pytest.fixture
 def fields(databases):
+    from django.apps import apps
+
     from nonrel_backend import fields
 
-    return fields
+    waiting = dict(apps._pending_operations)
+    yield fields
+    # A wrong relation waits for a model that never comes.
+    apps._pending_operations.clear()
+    apps._pending_operations.update(waiting)
 
 
 def embedded(fields, **attrs):
