@@ -609,15 +609,8 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             )
 
     def add_index(self, model, index):
-        paths = [
-            indexed_path(self.connection, model, each) for each in index.expressions
-        ]
-        if index.condition is None and paths and None not in paths:
-            keys = [
-                (path_key(self.key(model, path[0].name), path[0]), -1 if path[1] else 1)
-                for path in paths
-                if path is not None
-            ]
+        keys = self.path_keys(model, index)
+        if keys and index.condition is None:
             self.create_index(model._meta.db_table, keys, index.name)
             return None
         if (
@@ -636,6 +629,20 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             for name, order in index.fields_orders
         ]
         self.create_index(model._meta.db_table, keys, index.name, **options)
+
+    def path_keys(self, model, index) -> list[tuple[str, int]]:
+        """The keys of an index on paths, none of one on other expressions."""
+        paths = [
+            indexed_path(self.connection, model, each) for each in index.expressions
+        ]
+        found = [path for path in paths if path is not None]
+        of_columns = not any(column.path for column, _ in found)
+        if len(found) < len(paths) or (of_columns and index.contains_expressions):
+            return []
+        return [
+            (path_key(self.key(model, column.name), column), -1 if descending else 1)
+            for column, descending in found
+        ]
 
     def remove_index(self, model, index):
         if index.name in self.indexes(model._meta.db_table):
