@@ -21,7 +21,9 @@ INSTALLED_APPS = [
     "tests.docs",
     "tests.documents",
     "tests.library.apps.LibraryConfig",
+    "nonrel_backend.rest",
     "tests.objectids",
+    "tests.rest",
 ]
 AUTH_USER_MODEL = "objectids.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -54,6 +56,10 @@ BACKENDS = {
         "NAME": f"nonrel_{uuid4().hex[:8]}",
     },
     "template": {"ENGINE": "backend_template", "NAME": "tests"},
+}
+BACKENDS["sqlite"] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": os.path.join(tempfile.gettempdir(), f"nonrel_{uuid4().hex[:8]}.sqlite3"),
 }
 DATABASES = {
     "default": BACKENDS[os.environ.get("NONREL_BACKEND") or "lmdb"],

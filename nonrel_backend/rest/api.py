@@ -1,0 +1,114 @@
+"""Api: resources under one name, with a list of them at its top."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, include, re_path, reverse
+
+from .dispatch import Dispatch
+from .exceptions import NotRegistered
+from .openapi import docs_page, document
+from .options import ResourceOptions
+from .resource import Resource
+from .serializers import Serializer
+
+
+class Api(Dispatch):
+    """`urls` answers for all that is registered, below `api_name`/."""
+
+    def __init__(
+        self, api_name: str = "v1", serializer_class: type[Serializer] = Serializer
+    ):
+        self.api_name = api_name
+        self._registry: dict[str, Resource] = {}
+        self._canonicals: dict[str, Resource] = {}
+        self.serializer = serializer_class()
+        self._meta = ResourceOptions()
+        self._meta.serializer = self.serializer
+        self._meta.resource_name = api_name
+
+    def register(self, resource: Resource, canonical: bool = True) -> None:
+        """Add an instance of a resource; related resources lead to the canonical."""
+        name = getattr(resource._meta, "resource_name", None)
+        if not name or isinstance(resource, type):
+            raise ImproperlyConfigured(
+                f"{resource!r} cannot be registered: give an instance of a Resource "
+                "that has a resource_name."
+            )
+        resource._meta.api_name = self.api_name
+        self._registry[name] = resource
+        if canonical:
+            self._canonicals[name] = resource
+
+    def unregister(self, resource_name: str) -> None:
+        self._registry.pop(resource_name, None)
+        self._canonicals.pop(resource_name, None)
+
+    def canonical_resource_for(self, resource_name: str) -> Resource:
+        if resource_name not in self._canonicals:
+            raise NotRegistered(f"No resource was registered as {resource_name!r}.")
+        return self._canonicals[resource_name]
+
+    # --- addresses ---
+
+    @property
+    def urls(self) -> list:
+        name = rf"^(?P<api_name>{self.api_name})"
+        patterns = [
+            re_path(
+                rf"{name}/$", self.wrap_view("top_level"),
+                name=f"api_{self.api_name}_top_level",
+            ),
+            re_path(
+                rf"{name}/openapi\.json$", self.wrap_view("openapi"),
+                name=f"api_{self.api_name}_openapi",
+            ),
+            re_path(
+                rf"{name}/docs/$", self.wrap_view("docs"),
+                name=f"api_{self.api_name}_docs",
+            ),
+        ]  # fmt: skip
+        # "auth/user" is none of the details of "auth".
+        for key in sorted(self._registry, key=lambda key: (-key.count("/"), key)):
+            patterns.append(re_path(rf"{name}/", include(self._registry[key].urls)))
+        return [*self.prepend_urls(), *self.override_urls(), *patterns]
+
+    def prepend_urls(self) -> list:
+        """Addresses of your own, tried before the others."""
+        return []
+
+    def override_urls(self) -> list:
+        """The older name of prepend_urls()."""
+        return []
+
+    # --- views ---
+
+    def top_level(self, request: HttpRequest, api_name: str | None = None, **kwargs):
+        """The list and the schema of every resource, by its name."""
+        self.method_check(request, ["get"])
+        found: dict[str, dict[str, Any]] = {}
+        for name in sorted(self._registry):
+            found[name] = {
+                "list_endpoint": self.address("api_dispatch_list", name),
+                "schema": self.address("api_get_schema", name),
+            }
+        return self.create_response(request, found)
+
+    def address(self, url_name: str, resource_name: str) -> str:
+        kwargs = {"api_name": self.api_name, "resource_name": resource_name}
+        try:
+            return reverse(url_name, kwargs=kwargs)
+        except NoReverseMatch:
+            return ""
+
+    def openapi(self, request: HttpRequest, **kwargs) -> HttpResponse:
+        """The OpenAPI document of all resources."""
+        self.method_check(request, ["get"])
+        content = self.serializer.to_json(document(self, request))
+        return HttpResponse(content, content_type="application/json")
+
+    def docs(self, request: HttpRequest, **kwargs) -> HttpResponse:
+        """A page that shows the OpenAPI document."""
+        self.method_check(request, ["get"])
+        return docs_page(self, request)

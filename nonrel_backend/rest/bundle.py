@@ -1,0 +1,54 @@
+"""What goes through the dehydrate and hydrate cycles."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+
+class Bundle:
+    """An object, its data, and the request that they are of."""
+
+    def __init__(
+        self,
+        obj: Any = None,
+        data: dict[str, Any] | None = None,
+        request: HttpRequest | None = None,
+        related_obj: Any = None,
+        related_name: str | None = None,
+        objects_saved: set | None = None,
+        via_uri: bool = False,
+    ):
+        self.obj = obj
+        self.data = {} if data is None else data
+        self.request = HttpRequest() if request is None else request
+        # The object whose data this one's was within, and the relation that leads
+        # back to it.
+        self.related_obj = related_obj
+        self.related_name = related_name
+        # (model, key) of what was saved with it.
+        self.objects_saved = set() if objects_saved is None else objects_saved
+        # Whether it stands for what a URI led to: there is nothing to save.
+        self.via_uri = via_uri
+        self.errors: dict[str, Any] = {}
+        # Whether the object is being created; None where the resource does not say.
+        self.is_new: bool | None = None
+        # The names that a PATCH sent; None where all fields are written.
+        self.sent: set[str] | None = None
+        # What was shown of the object before the PATCH.
+        self.shown: dict[str, Any] = {}
+        # The state of an object that is there, before its data was changed.
+        self.before: dict[str, Any] | None = None
+        # The bundles of the related objects, by field.
+        self.related: dict[str, Any] = {}
+        # The relations in full that led here, so that none is followed twice.
+        self.full_path: tuple = ()
+        # What a PUT on the list has stored, and the log that it is in.
+        self.kept: list = []
+        self.changes: Any = None
+        # The object as the client has seen it, where the write depends on that.
+        self.expected: Any = None
+        # The names that are to be shown; None for all.
+        self.only: set[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Bundle for obj: {self.obj!r} and with data: {self.data!r}>"

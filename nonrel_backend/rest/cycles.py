@@ -1,0 +1,223 @@
+"""The dehydrate and hydrate cycles: from object to data, and back."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from .basefields import MISSING, NOT_PROVIDED, ApiField, step
+from .bundle import Bundle
+from .exceptions import ApiFieldError, HydrationError
+from .nested import EmbeddedField, NestedField
+
+
+class Cycles:
+    """What a resource does to a bundle."""
+
+    _meta: Any
+    fields: dict[str, ApiField]
+    get_resource_uri: Any
+
+    def build_bundle(
+        self,
+        obj: Any = None,
+        data: dict[str, Any] | None = None,
+        request: HttpRequest | None = None,
+        objects_saved: set | None = None,
+        via_uri: bool = False,
+    ) -> Bundle:
+        """A bundle of what is given; of an empty object where none is."""
+        if obj is None and self._meta.object_class is not None:
+            obj = self._meta.object_class()
+        return Bundle(
+            obj=obj,
+            data=data,
+            request=request,
+            objects_saved=objects_saved,
+            via_uri=via_uri,
+        )
+
+    # --- dehydrate ---
+
+    def full_dehydrate(self, bundle: Bundle, for_list: bool = False) -> Bundle:
+        """Fill the bundle's data from its object."""
+        data, only, hooks = bundle.data, bundle.only, self.dehydrate_hooks
+        for name, field in self.fields.items():
+            if only is not None and name not in only:
+                continue
+            if field.use_in != "all" and not field.is_used(bundle, for_list):
+                continue
+            data[name] = field.dehydrate(bundle, for_list=for_list)
+            if name in hooks:
+                data[name] = hooks[name](bundle)
+        return self.dehydrate(bundle)
+
+    def dehydrate(self, bundle: Bundle) -> Bundle:
+        """A hook: change the data once all fields are there."""
+        return bundle
+
+    def dehydrate_resource_uri(self, bundle: Bundle) -> str:
+        return self.get_resource_uri(bundle)
+
+    @property
+    def dehydrate_hooks(self) -> dict[str, Any]:
+        return self.hooks("dehydrate")
+
+    def hooks(self, cycle: str) -> dict[str, Any]:
+        """The methods dehydrate_FOO or hydrate_FOO by field."""
+        found = self.__dict__.get(f"_{cycle}_hooks")
+        if found is None:
+            found = {
+                name: getattr(self, f"{cycle}_{name}")
+                for name in self.fields
+                if hasattr(self, f"{cycle}_{name}")
+            }
+            self.__dict__[f"_{cycle}_hooks"] = found
+        return found
+
+    # --- hydrate ---
+
+    def full_hydrate(self, bundle: Bundle) -> Bundle:
+        """Fill the bundle's object from its data; saves nothing."""
+        if bundle.obj is None:
+            bundle.obj = self._meta.object_class()
+        bundle = self.hydrate(bundle)
+        if bundle.sent is not None:
+            # What a hook has put there is written too.
+            bundle.sent |= {
+                name
+                for name, value in bundle.data.items()
+                if bundle.shown.get(name, MISSING) is not value
+            }
+        hooks, errors = self.hooks("hydrate"), {}
+        for name, field in self.fields.items():
+            if field.readonly or (bundle.sent is not None and name not in bundle.sent):
+                continue
+            try:
+                if name in hooks:
+                    bundle = hooks[name](bundle)
+                if field.attribute is None or field.is_m2m:
+                    continue
+                value = field.hydrate(bundle)
+                if value is NOT_PROVIDED or (value is None and not field.null):
+                    continue
+                self.set_value(bundle, field, value)
+            except ApiFieldError as error:
+                errors.update(error.errors or {name: [str(error)]})
+        if errors:
+            raise field_errors(errors)
+        return bundle
+
+    def hydrate(self, bundle: Bundle) -> Bundle:
+        """A hook: change the object or the data before the fields are read."""
+        return bundle
+
+    def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
+        """Give the object the new value of a field."""
+        if isinstance(value, Bundle):
+            bundle.related[field.instance_name] = value
+            value = value.obj
+        if callable(field.attribute):
+            return
+        *way, last = field.steps
+        target = bundle.obj
+        for name in way:
+            target = step(target, name)
+        if isinstance(target, dict):
+            target[last] = value
+        elif target is not MISSING and target is not None:
+            setattr(target, last, value)
+
+    def hydrate_m2m(self, bundle: Bundle) -> Bundle:
+        """Read the data of the to-many relations: lists of bundles."""
+        errors = {}
+        for name, field in self.fields.items():
+            if not field.is_m2m or field.attribute is None:
+                continue
+            if bundle.sent is not None and name not in bundle.sent:
+                continue
+            try:
+                found = field.hydrate_m2m(bundle)  # type: ignore[attr-defined]
+            except ApiFieldError as error:
+                errors.update(error.errors or {name: [str(error)]})
+                continue
+            if found is not NOT_PROVIDED:
+                bundle.related[name] = found
+        if errors:
+            raise field_errors(errors)
+        return bundle
+
+    # --- a part of the data ---
+
+    def merged(self, shown: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
+        """What a PATCH sends over what is there; "address.city" reaches into it."""
+        data, errors = dict(shown), {}
+        for name, value in sent.items():
+            head, dot, path = name.partition(".")
+            field = self.fields.get(head)
+            if field is None:
+                errors[name] = [f"There is no field {head!r}."]
+            elif not dot:
+                data[name] = value
+            elif not isinstance(field, NestedField):
+                errors[name] = [f"The field {head!r} has no parts."]
+            else:
+                try:
+                    data[head] = replaced(
+                        data.get(head), field, path.split("."), value
+                    )
+                except ApiFieldError as error:
+                    errors[name] = [str(error)]
+        if errors:
+            raise field_errors(errors)
+        return data
+
+    # --- the schema ---
+
+    def build_schema(self) -> dict[str, Any]:
+        """What `schema/` returns: all that a client may want to know."""
+        meta = self._meta
+        found: dict[str, Any] = {
+            "fields": {name: field.schema() for name, field in self.fields.items()},
+            "default_format": meta.default_format,
+            "default_limit": meta.limit,
+            "allowed_list_http_methods": meta.list_allowed_methods,
+            "allowed_detail_http_methods": meta.detail_allowed_methods,
+        }
+        if meta.ordering:
+            found["ordering"] = list(meta.ordering)
+        if meta.filtering:
+            found["filtering"] = {
+                name: value if isinstance(value, int) else list(value)
+                for name, value in meta.filtering.items()
+            }
+        return found
+
+
+def field_errors(errors: dict[str, list[str]]) -> HydrationError:
+    text = " ".join(
+        message if name in message else f"{name}: {message}"
+        for name, messages in errors.items()
+        for message in messages
+    )
+    return HydrationError(text, errors)
+
+
+def replaced(data: Any, field: Any, path: list[str], value: Any) -> Any:
+    """A copy of nested data with another value at the path."""
+    if not path:
+        return value
+    name, *rest = path
+    part = field.part(name) if isinstance(field, NestedField) else None
+    if part is None or (isinstance(field, EmbeddedField) and name not in field.fields):
+        raise ApiFieldError(f"{field.instance_name!r} has no {name!r}.")
+    if isinstance(data, list):
+        if not name.isdecimal() or int(name) >= len(data):
+            raise ApiFieldError(f"The list has no item {name!r}.")
+        items = list(data)
+        items[int(name)] = replaced(items[int(name)], part, rest, value)
+        return items
+    if data is not None and not isinstance(data, dict):
+        raise ApiFieldError(f"There is no object for {name!r} to be in.")
+    parts = dict(data or {})
+    parts[name] = replaced(parts.get(name), part, rest, value)
+    return parts

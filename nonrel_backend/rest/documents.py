@@ -1,0 +1,5 @@
+"""DocumentResource"""
+
+
+class DocumentResource:
+    pass

@@ -1,0 +1,34 @@
+"""A whole list as JSON Lines, object by object."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from .bundle import Bundle
+from .projection import Asked, project
+
+JSON_LINES = "application/jsonl"
+CHUNK = 500
+
+
+def is_export(request: Any) -> bool:
+    """Whether ?format=jsonl or Accept ask for it."""
+    wanted = request.GET.get("format")
+    if wanted is not None:
+        return wanted == "jsonl"
+    accepted = request.META.get("HTTP_ACCEPT", "")
+    return JSON_LINES in accepted or "application/x-ndjson" in accepted
+
+
+def lines(resource: Any, request: Any, objects: Any, asked: Asked) -> Iterator[bytes]:
+    """A line for each object; some hundred of them are in memory."""
+    if hasattr(objects, "iterator"):
+        objects = objects.iterator(chunk_size=CHUNK)
+    rows = iter(objects)
+    while chunk := list(islice(rows, CHUNK)):
+        loaded = resource.load_related(chunk, for_list=True, asked=asked)
+        for obj in loaded:
+            bundle = Bundle(obj=obj, request=request)
+            bundle.only = asked.names
+            bundle = project(resource.full_dehydrate(bundle, for_list=True), asked)
+            yield resource._meta.serializer.to_json(bundle).encode() + b"\n"

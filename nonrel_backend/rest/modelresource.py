@@ -1,0 +1,384 @@
+"""ModelResource: a Resource whose objects are of a Django model."""
+
+import re
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import models
+
+from .bundle import Bundle
+from .cycles import Cycles
+from .exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound, Unauthorized
+from .filtering import MALFORMED, Filtering
+from .loading import Loading, relation
+from .modelfields import ModelFields
+from .options import ModelDeclarativeMetaclass
+from .resource import Resource
+from .saving import Saving, changed, state
+from .uris import Uris
+
+WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
+# The methods by which a class makes addresses of its own.
+URI_METHODS = (
+    "base_urls",
+    "prepend_urls",
+    "override_urls",
+    "resource_uri_kwargs",
+    "get_bundle_detail_data",
+    "get_resource_uri",
+)
+
+
+class ModelResource(
+    ModelFields,
+    Filtering,
+    Saving,
+    Loading,
+    Resource,
+    metaclass=ModelDeclarativeMetaclass,
+):
+    """`Meta.queryset` has the objects; each of the model's fields that is no relation
+    has one here.
+    """
+
+    authorizes_itself = True
+
+    def __init__(self, api_name: str | None = None):
+        super().__init__(api_name)
+        cls: Any = type(self)
+        self.has_plain_uris = cls.detail_uri_kwargs is ModelResource.detail_uri_kwargs
+        if any(getattr(cls, name) is not getattr(Uris, name) for name in URI_METHODS):
+            self.has_plain_uris = False
+
+    # --- keys ---
+
+    def detail_uri_kwargs(self, bundle_or_obj: Any) -> dict[str, Any]:
+        obj = bundle_or_obj.obj if isinstance(bundle_or_obj, Bundle) else bundle_or_obj
+        name = self._meta.detail_uri_name
+        return {name: getattr(obj, name)}
+
+    def key_reader(self, model: Any, steps: list[str]) -> Any:
+        found = self.__dict__.setdefault("_key_readers", {})
+        place = (model, *steps)
+        if place not in found:
+            found[place] = self.new_key_reader(model, steps)
+        return found[place]
+
+    def new_key_reader(self, model: Any, steps: list[str]) -> Any:
+        if len(steps) != 1 or not self.has_plain_uris or not hasattr(model, "_meta"):
+            return None
+        field = relation(model, steps[0])
+        if field is None or not field.concrete or field.many_to_many:
+            return None
+        wanted, target = self._meta.detail_uri_name, field.target_field
+        if wanted == target.name or (wanted == "pk" and target.primary_key):
+            return lambda obj: getattr(obj, field.attname)
+        return None
+
+    def lookup_kwargs_with_identifiers(
+        self, bundle: Bundle, kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What an address says, as lookups: texts are values of the model's fields.
+        MalformedKey for what no object can have.
+        """
+        return {name: self.identifier(name, value) for name, value in kwargs.items()}
+
+    def identifier(self, name: str, value: Any) -> Any:
+        options = self._meta.object_class._meta
+        try:
+            field = options.pk if name == "pk" else options.get_field(name)
+        except FieldDoesNotExist:
+            return value
+        while field.remote_field:
+            field = field.target_field
+        malformed = MalformedKey(f"No object has the {name} {value!r}.")
+        if isinstance(value, dict | list | bool | float) or "\x00" in str(value):
+            raise malformed
+        if isinstance(field, models.IntegerField) and not WHOLE_NUMBER.fullmatch(
+            str(value)
+        ):
+            raise malformed
+        try:
+            value = field.to_python(value)
+            field.run_validators(value)
+        except MALFORMED as error:
+            raise malformed from error
+        return value
+
+    # --- reading ---
+
+    def get_object_list(self, request: Any) -> Any:
+        return self._meta.queryset.all()
+
+    def obj_get_list(self, bundle: Bundle, **kwargs) -> Any:
+        request = bundle.request
+        applicable = self.build_filters(filters=getattr(request, "GET", {}))
+        objects = self.apply_filters(request, applicable)
+        if kwargs:
+            objects = objects.filter(
+                **self.lookup_kwargs_with_identifiers(bundle, kwargs)
+            )
+        objects = self.apply_authorization_limits(request, objects)
+        return self.authorized_read_list(objects, bundle)
+
+    def obj_get(self, bundle: Bundle, **kwargs) -> Any:
+        lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
+        objects = self.get_object_list(bundle.request).filter(**lookup)
+        objects = self.apply_authorization_limits(bundle.request, objects)
+        bundle.obj = objects.get()
+        self.authorized_read_detail(objects, bundle)
+        return bundle.obj
+
+    def objs_of_keys(self, keys: list, request: Any, **kwargs) -> dict[Any, Any]:
+        """The objects there are, by the key that was given, in one query."""
+        name, values = self._meta.detail_uri_name, {}
+        if type(self).obj_get is not ModelResource.obj_get:
+            return super().objs_of_keys(keys, request, **kwargs)
+        for key in keys:
+            try:
+                values[key] = self.identifier(name, key)
+            except MalformedKey:
+                continue
+        bundle = self.build_bundle(request=request)
+        lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
+        objects = self.get_object_list(request).filter(**lookup)
+        objects = objects.filter(**{f"{name}__in": set(values.values())})
+        objects = self.apply_authorization_limits(request, objects)
+        by_value = {getattr(obj, name): obj for obj in objects}
+        found = {}
+        for key, value in values.items():
+            if value in by_value and self.is_readable(by_value[value], objects, request):
+                found[key] = by_value[value]
+        return found
+
+    def is_readable(self, obj: Any, objects: Any, request: Any) -> bool:
+        try:
+            return self.authorized_read_detail(objects, Bundle(obj, request=request))
+        except Unauthorized:
+            return False
+
+    def objs_of_references(self, references: list, request: Any) -> dict[Any, Any]:
+        """The objects that URIs and keys lead to, by what was given."""
+        name, keys = self._meta.detail_uri_name, {}
+        for each in references:
+            if isinstance(each, str) and "/" in each:
+                try:
+                    kwargs = self.kwargs_of_uri(each, request)
+                except BadRequest:
+                    continue  # found to be none where it is looked up alone
+                if set(kwargs) == {name}:
+                    keys[each] = kwargs[name]
+            else:
+                keys[each] = each
+        found = self.objs_of_keys(list(keys.values()), request)
+        return {each: found[key] for each, key in keys.items() if key in found}
+
+    # --- writing ---
+
+    def obj_create(self, bundle: Bundle, **kwargs) -> Bundle:
+        bundle.obj = self._meta.object_class()
+        bundle.is_new = True
+        self.identify(bundle, kwargs)
+        return self.save(self.full_hydrate(bundle))
+
+    def obj_update(self, bundle: Bundle, **kwargs) -> Bundle:
+        if bundle.obj is None or bundle.obj.pk is None or bundle.obj._state.adding:
+            bundle.obj = self.obj_get(bundle, **kwargs)
+        bundle.is_new = False
+        objects = self.get_object_list(bundle.request)
+        self.authorized_update_detail(objects, bundle)
+        before = state(bundle.obj)
+        bundle = self.full_hydrate(bundle)
+        self.identify(bundle, kwargs)
+        return self.save(bundle, before)
+
+    def identify(self, bundle: Bundle, kwargs: dict[str, Any]) -> None:
+        """Give the object what its address says; the data cannot say otherwise."""
+        lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
+        options = bundle.obj._meta
+        names = {field.name for field in options.fields} | {
+            field.attname for field in options.concrete_fields
+        }
+        for name, value in lookup.items():
+            name = options.pk.attname if name == "pk" else name
+            if name not in names:
+                continue
+            field = options.get_field(name) if name != options.pk.attname else options.pk
+            setattr(bundle.obj, field.attname, value)
+            for own, each in self.fields.items():
+                if each.steps in ([field.name], [field.attname]):
+                    bundle.data.pop(own, None)
+
+    def update_in_place(
+        self, request: Any, original_bundle: Bundle, new_data: dict[str, Any]
+    ) -> Bundle:
+        bundle = original_bundle
+        shown = {}
+        if self.needs_all_data or any("." in name for name in new_data):
+            shown = self.full_dehydrate(Bundle(obj=bundle.obj, request=request)).data
+        bundle.shown = shown
+        bundle.data = self.merged(shown, new_data)
+        bundle.sent = {name.partition(".")[0] for name in new_data}
+        return self.obj_update(
+            bundle=bundle, **{self._meta.detail_uri_name: self.own_key(bundle.obj)}
+        )
+
+    def own_key(self, obj: Any) -> Any:
+        return getattr(obj, self._meta.detail_uri_name)
+
+    @property
+    def needs_all_data(self) -> bool:
+        """Whether a hook or the validation may look at data that was not sent."""
+        from .validation import Validation
+
+        return (
+            type(self).hydrate is not Cycles.hydrate
+            or bool(self.hooks("hydrate"))
+            or type(self._meta.validation) is not Validation
+        )
+
+    def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
+        """As the model's field takes it, with its validators."""
+        if len(field.steps) == 1 and not field.is_related:
+            value = self.cleaned(bundle.obj, field, value)
+        elif field.steps and relation(type(bundle.obj), field.steps[0]):
+            if not field.is_related:
+                return  # what another object has is changed there
+        super().set_value(bundle, field, value)
+
+    def cleaned(self, obj: Any, field: Any, value: Any) -> Any:
+        try:
+            found = obj._meta.get_field(field.steps[0])
+        except FieldDoesNotExist:
+            return value
+        if value in ("", None) or isinstance(found, models.FileField):
+            if value == "" and not found.empty_strings_allowed:
+                value = None
+            if value is None and not found.null and not found.primary_key:
+                raise ApiFieldError(
+                    f"The '{field.instance_name}' field doesn't allow a null value."
+                )
+            return value
+        if found.primary_key and not obj._state.adding:
+            if found.to_python(value) != obj.pk:
+                raise ApiFieldError("The key of an object cannot be changed.")
+            return obj.pk
+        try:
+            return found.clean(value, obj)
+        except ValidationError as error:
+            raise ApiFieldError(
+                f"The '{field.instance_name}' field: {' '.join(error.messages)}"
+            ) from error
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise field.wrong("another value") from error
+
+    def obj_delete(self, bundle: Bundle, **kwargs) -> None:
+        if bundle.obj is None or bundle.obj.pk is None or bundle.obj._state.adding:
+            bundle.obj = self.obj_get(bundle, **kwargs)
+        self.authorized_delete_detail(self.get_object_list(bundle.request), bundle)
+        if bundle.expected is not None and self._meta.version_field:
+            self.claim(bundle, state(bundle.obj))
+        bundle.obj.delete(using=self.database)
+
+    def obj_delete_list(self, bundle: Bundle, **kwargs) -> None:
+        objects = self.obj_get_list(bundle, **kwargs)
+        self.delete_all(objects, bundle)
+
+    def obj_delete_list_for_update(self, bundle: Bundle, **kwargs) -> None:
+        objects = self.obj_get_list(bundle, **kwargs)
+        kept = [obj.pk for obj in bundle.kept]
+        self.delete_all(objects.exclude(pk__in=kept), bundle)
+
+    def delete_all(self, objects: Any, bundle: Bundle) -> None:
+        objects = self.authorized_delete_list(objects, bundle)
+        if bundle.changes is not None and bundle.changes.keeps:
+            for obj in objects:
+                bundle.changes.remember(obj)
+        if hasattr(objects, "delete"):
+            objects.delete()
+        else:
+            for obj in objects:
+                obj.delete(using=self.database)
+
+    # --- data within another's ---
+
+    def bundle_from_data(
+        self, data: dict[str, Any], request: Any, parent: Any, back: str | None
+    ) -> Bundle:
+        """The bundle of a related object given as data: of the one that is there, by
+        its URI, its key or a unique field; of a new one otherwise.
+        """
+        data = dict(data)
+        obj, identified = self.existing(data, request)
+        bundle = self.build_bundle(data=data, request=request)
+        bundle.related_obj, bundle.related_name = parent, back
+        if obj is None:
+            if not self.can_create():
+                raise ApiFieldError(
+                    f"A {self._meta.resource_name} cannot be created here."
+                )
+            if identified and not set(data) - identified:
+                raise ApiFieldError(f"There is no {self._meta.resource_name} by that.")
+            bundle.is_new = True
+            return self.full_hydrate(bundle)
+        bundle.obj, bundle.is_new = obj, False
+        bundle.sent = set(data) - identified
+        bundle.shown = {name: data[name] for name in identified if name in data}
+        before = state(obj)
+        bundle = self.hydrate_m2m(self.full_hydrate(bundle))
+        bundle.before = before
+        bundle.via_uri = not self.has_changes(bundle, before)
+        if not bundle.via_uri:
+            if not self.can_update():
+                raise ApiFieldError(
+                    f"A {self._meta.resource_name} cannot be changed here."
+                )
+            original = self._meta.object_class._base_manager.using(self.database)
+            unchanged = Bundle(obj=original.get(pk=obj.pk), request=request)
+            self.authorized_update_detail(self.get_object_list(request), unchanged)
+        return bundle
+
+    def existing(self, data: dict[str, Any], request: Any) -> tuple[Any, set[str]]:
+        """(the object that the data is of, or None; the names that say so)."""
+        if isinstance(data.get("resource_uri"), str) and data["resource_uri"]:
+            try:
+                return self.get_via_uri(data["resource_uri"], request), {"resource_uri"}
+            except NotFound as error:
+                raise ApiFieldError(str(error)) from error
+        pk = self._meta.object_class._meta.pk
+        lookups = []
+        for name in data:
+            field = self.fields.get(name)
+            if name == "pk" or (field is not None and field.steps in (["pk"], [pk.name])):
+                lookups.insert(0, (name, "pk"))
+            elif field is not None and field.unique and len(field.steps) == 1:
+                lookups.append((name, field.steps[0]))
+        for name, lookup in lookups:
+            if data[name] is None:
+                continue
+            try:
+                bundle = self.build_bundle(request=request)
+                return self.obj_get(bundle, **{lookup: data[name]}), {name}
+            except MalformedKey as error:
+                raise ApiFieldError(str(error)) from error
+            except (NotFound, self._meta.object_class.DoesNotExist):
+                if lookup == "pk":
+                    return None, {name}
+        return None, set()
+
+    def has_changes(self, bundle: Bundle, before: dict[str, Any]) -> bool:
+        if changed(bundle.obj, before):
+            return True
+        for name, related in bundle.related.items():
+            each = related if isinstance(related, list) else [related]
+            if any(not one.via_uri for one in each):
+                return True
+            if isinstance(related, list):
+                manager = getattr(bundle.obj, self.fields[name].steps[0])
+                keys = set(manager.values_list("pk", flat=True))
+                if keys != {one.obj.pk for one in related}:
+                    return True
+        return False
+
+
+

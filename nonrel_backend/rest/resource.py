@@ -1,0 +1,73 @@
+"""Resource: what an address serves, whatever the data is."""
+
+from typing import Any
+
+from django.conf import settings
+
+from .access import Access
+from .cycles import Cycles
+from .dispatch import Dispatch
+from .etags import Preconditions
+from .options import DeclarativeMetaclass
+from .reads import Reads
+from .uris import Uris
+from .writes import Writes
+
+
+class Resource(
+    Dispatch,
+    Reads,
+    Writes,
+    Cycles,
+    Access,
+    Preconditions,
+    Uris,
+    metaclass=DeclarativeMetaclass,
+):
+    """Fields, `Meta`, and the nine methods that say where the data is.
+
+    An instance serves many requests at once: it keeps nothing of any.
+    """
+
+    def __init__(self, api_name: str | None = None):
+        # Its own, since one class may be in several Apis.
+        self._meta = copied(type(self)._meta)
+        if self._meta.limit is None:
+            self._meta.limit = getattr(settings, "API_LIMIT_PER_PAGE", 20)
+        if api_name is not None:
+            self._meta.api_name = api_name
+        self.fields = {}
+        for name, field in self.base_fields.items():
+            self.fields[name] = copied(field)
+            self.fields[name]._resource = self
+
+    @property
+    def has_dehydrate_hooks(self) -> bool:
+        """Whether a method may need data of other fields."""
+        own = {name for name in self.dehydrate_hooks if name != "resource_uri"}
+        return bool(own) or type(self).dehydrate is not Cycles.dehydrate
+
+    def key_reader(self, model: type, steps: list[str]) -> Any:
+        """A function that reads the key of a related object from an object of the
+        model, without loading it; None where there is none.
+        """
+        return None
+
+    def json_ref(self) -> dict[str, Any]:
+        """Where OpenAPI has the schema of an object."""
+        return {"$ref": f"#/components/schemas/{schema_name(self)}"}
+
+    def prefetches(self, model: Any, for_list: bool, path: tuple) -> list:
+        """What full relations to this resource load with one object."""
+        return []
+
+
+def copied(thing: Any) -> Any:
+    """A shallow copy."""
+    found = object.__new__(type(thing))
+    found.__dict__.update(thing.__dict__)
+    return found
+
+
+def schema_name(resource: Any) -> str:
+    return str(resource._meta.resource_name).replace("/", ".")

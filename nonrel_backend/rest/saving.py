@@ -1,0 +1,268 @@
+"""How a ModelResource saves: the related first, the object, then its to-many relations."""
+
+import copy
+import time
+from random import uniform
+from typing import Any
+
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    connections,
+    models,
+    router,
+    transaction,
+)
+
+from .bundle import Bundle
+from .etags import Preconditions
+from .exceptions import BadRequest, SaveRefused
+from .http import HttpNotImplemented, HttpPreconditionFailed
+from .related import objects
+from .undo import Changes
+
+# How often a write is tried again that another one was in the way of.
+ATTEMPTS = 30
+LONGEST_PAUSE = 0.1
+
+
+def state(obj: models.Model) -> dict[str, Any]:
+    """The values of an object's columns, as they are now."""
+    found = {}
+    for field in obj._meta.concrete_fields:
+        if field.attname in obj.__dict__:
+            value = obj.__dict__[field.attname]
+            simple = isinstance(value, str | int | float | None)
+            found[field.attname] = value if simple else copy.deepcopy(value)
+    return found
+
+
+def changed(obj: models.Model, before: dict[str, Any]) -> set[str]:
+    """The names of the columns that are others by now."""
+    return {name for name, value in state(obj).items() if before.get(name) != value}
+
+
+class Saving:
+    """What a ModelResource does to the database."""
+
+    _meta: Any
+    fields: dict[str, Any]
+
+    # --- transactions ---
+
+    @property
+    def database(self) -> str:
+        """The alias of the database that is written to."""
+        model = self._meta.object_class
+        return self._meta.queryset._db or router.db_for_write(model)
+
+    @property
+    def has_transactions(self) -> bool:
+        return bool(connections[self.database].features.supports_transactions)
+
+    def all_or_nothing(self, work: Any, request: Any) -> Any:
+        """In a transaction; tried again where another one was in the way. Where the
+        store has none, what was written is undone.
+        """
+        if not self.has_transactions:
+            return super().all_or_nothing(work, request)  # type: ignore[misc]
+        nested = connections[self.database].in_atomic_block
+        for attempt in range(ATTEMPTS):
+            try:
+                with transaction.atomic(using=self.database):
+                    return work(Changes(self, keeps=False))
+            except OperationalError:
+                if nested or attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(uniform(0, min(LONGEST_PAUSE, 0.005 * 2**attempt)))
+
+    def check_items(self, request: Any, items: list) -> None:
+        if not self.has_transactions:
+            super().check_items(request, items)  # type: ignore[misc]
+
+    def obj_get_locked(self, bundle: Bundle, **kwargs) -> Any:
+        obj = Preconditions.obj_get_locked(self, bundle, **kwargs)  # type: ignore[arg-type]
+        if not self.has_transactions:
+            if self._meta.version_field is None:
+                text = (
+                    "This store has no transactions: a write can depend on an ETag "
+                    "only where Meta.version_field names a field."
+                )
+                self.refuse(bundle.request, HttpNotImplemented, text)  # type: ignore[attr-defined]
+            return obj
+        if connections[self.database].features.has_select_for_update:
+            manager = type(obj)._base_manager.using(self.database)
+            # Only the lock; then what it protects is read.
+            list(manager.filter(pk=obj.pk).select_for_update().values_list("pk"))
+            obj = Preconditions.obj_get_locked(self, bundle, **kwargs)  # type: ignore[arg-type]
+        return obj
+
+    # --- the object ---
+
+    def save(self, bundle: Bundle, before: dict[str, Any] | None = None) -> Bundle:
+        """Save a hydrated bundle and all that came with it. `before` is the state of
+        an object that is there.
+        """
+        self.check_valid(bundle)  # type: ignore[attr-defined]
+        if before is None:
+            self.authorized_create_detail(self.get_object_list(bundle.request), bundle)  # type: ignore[attr-defined]
+        else:
+            self.authorized_update_detail(self.get_object_list(bundle.request), bundle)  # type: ignore[attr-defined]
+        bundle = self.hydrate_m2m(bundle)  # type: ignore[attr-defined]
+        self.save_related(bundle)
+        self.save_obj(bundle, before)
+        bundle.objects_saved.add(self.create_identifier(bundle.obj))
+        try:
+            self.save_m2m(bundle)
+        except Exception:
+            if before is None and not self.has_transactions:
+                self.rollback([bundle])
+            raise
+        return bundle
+
+    def create_identifier(self, obj: Any) -> tuple:
+        return type(obj), obj.pk
+
+    def save_obj(self, bundle: Bundle, before: dict[str, Any] | None) -> None:
+        obj = bundle.obj
+        try:
+            if before is None:
+                obj.save(force_insert=True, using=self.database)
+                return
+            fields = self.columns_to_write(bundle, before)
+            if self._meta.version_field:
+                self.claim(bundle, before)
+            if fields is None:
+                obj.save(force_update=True, using=self.database)
+            elif fields:
+                obj.save(update_fields=fields, using=self.database)
+        except IntegrityError as error:
+            raise SaveRefused(self, obj) from error
+
+    def columns_to_write(
+        self, bundle: Bundle, before: dict[str, Any]
+    ) -> list[str] | None:
+        """The fields of an UPDATE: all for PUT; for PATCH what was sent, what a hook
+        changed, and what keeps the time of the last change.
+        """
+        self.next_version(bundle.obj, before)
+        if bundle.sent is None:
+            return None
+        options = bundle.obj._meta
+        names = changed(bundle.obj, before)
+        for name in bundle.sent:
+            field = self.fields.get(name)
+            if field is not None and not field.is_m2m and len(field.steps) > 0:
+                names.add(field.steps[0])
+        found = [
+            field.name
+            for field in options.concrete_fields
+            if not field.primary_key
+            and not field.generated
+            and (
+                field.name in names
+                or field.attname in names
+                or getattr(field, "auto_now", False)
+            )
+        ]
+        return found
+
+    def next_version(self, obj: Any, before: dict[str, Any]) -> None:
+        name = self._meta.version_field
+        if name and isinstance(before.get(name), int):
+            setattr(obj, name, before[name] + 1)
+
+    def claim(self, bundle: Bundle, before: dict[str, Any]) -> None:
+        """Compare and set at the store: of those who saw one version, one goes on.
+        412 for another who said what was seen; who did not tries again.
+        """
+        name, obj = self._meta.version_field, bundle.obj
+        field = obj._meta.get_field(name)
+        seen = before[name] if bundle.expected is None else getattr(
+            bundle.expected, name
+        )
+        rows = (
+            type(obj)
+            ._base_manager.using(self.database)
+            .filter(pk=obj.pk, **{name: seen})
+            .update(**{name: field.pre_save(obj, False)})
+        )
+        if rows:
+            return
+        if bundle.expected is None:
+            raise OperationalError("The object was changed meanwhile.")
+        text = "The object is not the one that you have seen: read it again."
+        self.refuse(bundle.request, HttpPreconditionFailed, text)  # type: ignore[attr-defined]
+
+    # --- what is related ---
+
+    def save_related(self, bundle: Bundle) -> None:
+        """Save the to-one relations that came as data, before the object."""
+        for name, related in bundle.related.items():
+            field = self.fields[name]
+            if isinstance(related, Bundle) and not related.via_uri:
+                field.related.save_nested(related)
+            if isinstance(related, Bundle) and len(field.steps) == 1:
+                # Its key is known now.
+                setattr(bundle.obj, field.steps[0], related.obj)
+
+    def save_nested(self, bundle: Bundle) -> None:
+        """Save what came as data within another's."""
+        self.save(bundle, bundle.before)
+
+    def save_m2m(self, bundle: Bundle) -> None:
+        """Save the to-many relations: what came as data, then who belongs to it."""
+        for name, related in bundle.related.items():
+            field = self.fields[name]
+            if not isinstance(related, list) or len(field.steps) != 1:
+                continue
+            manager = getattr(bundle.obj, field.steps[0])
+            if not hasattr(manager, "set"):
+                continue
+            back = field.back_name(bundle.obj)
+            for each in related:
+                if not each.via_uri:
+                    field.related.save_nested(each)
+            kept = [each.obj for each in related]
+            self.set_related(field, manager, kept, back)
+            getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
+
+    def set_related(
+        self, field: Any, manager: Any, kept: list, back: str | None
+    ) -> None:
+        """Have the relation lead to these objects, and to no others."""
+        if hasattr(manager, "remove") or back is None:
+            manager.set(kept)
+            return
+        # The others cannot be without their one: they go.
+        resource, keys = field.related, {each.pk for each in kept}
+        for other in objects(manager):
+            if other.pk in keys:
+                continue
+            if not resource.can_delete():
+                raise BadRequest(
+                    f"The '{field.instance_name}' field leaves out {other.pk!r}, which "
+                    "can be without no other and may not be deleted here."
+                )
+            bundle = Bundle(obj=other)
+            resource.authorized_delete_detail(
+                resource.get_object_list(bundle.request), bundle
+            )
+            other.delete()
+        manager.add(*kept)
+
+    # --- taking it back ---
+
+    def rollback(self, bundles: list[Bundle]) -> None:
+        """Delete what the bundles have created."""
+        for bundle in bundles:
+            if bundle.obj is not None and bundle.obj.pk is not None:
+                manager = type(bundle.obj)._base_manager.using(self.database)
+                manager.filter(pk=bundle.obj.pk).delete()
+
+    def restore(self, obj: Any) -> None:
+        """Store an object as it was."""
+        obj.save_base(raw=True, using=self.database)
+
+
+

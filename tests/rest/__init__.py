@@ -1,0 +1,1 @@
+"""Tests of the REST layer, on the backend under test."""

@@ -1,0 +1,91 @@
+"""Resources served on the backend under test, and a client that speaks JSON."""
+
+import json
+from contextlib import ExitStack
+
+import pytest
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import include, path
+
+
+class Http(Client):
+    """Django's client; bodies are JSON unless a content type is given."""
+
+    def send(self, method, uri, data=None, content_type="application/json", **extra):
+        if content_type == "application/json" and not isinstance(data, bytes | str):
+            data = json.dumps(data)
+        return self.generic(method, uri, data, content_type=content_type, **extra)
+
+    def post(self, uri, data=None, **extra):
+        return self.send("POST", uri, data, **extra)
+
+    def put(self, uri, data=None, **extra):
+        return self.send("PUT", uri, data, **extra)
+
+    def patch(self, uri, data=None, **extra):
+        return self.send("PATCH", uri, data, **extra)
+
+
+@pytest.fixture
+def http():
+    return Http()
+
+
+@pytest.fixture
+def models(databases):
+    """The models of these tests, with no rows."""
+    from django.contrib.auth import get_user_model
+
+    from nonrel_backend.rest.models import ApiAccess, ApiKey
+    from tests.rest import models
+
+    for model in (
+        ApiKey,
+        ApiAccess,
+        models.Comment,
+        models.Note.genres.through,
+        models.Note,
+        models.Genre,
+        models.Author,
+        models.Token,
+        models.Country,
+        models.Page,
+        get_user_model(),
+    ):
+        model._base_manager.all()._raw_delete("default")
+    return models
+
+
+@pytest.fixture
+def serve(databases):
+    """serve(ResourceClass, …): at /api/v1/ from now on; returns the Api."""
+    with ExitStack() as stack:
+
+        def start(*resources, api_name="v1"):
+            from nonrel_backend.rest.api import Api
+
+            api = Api(api_name)
+            for resource in resources:
+                api.register(resource() if isinstance(resource, type) else resource)
+            serve_patterns(stack, [path("api/", include(api.urls))])
+            return api
+
+        start.patterns = lambda patterns: serve_patterns(stack, patterns)
+        yield start
+
+
+def serve_patterns(stack, patterns):
+    urlconf = type("Urls", (), {"urlpatterns": patterns})
+    stack.enter_context(override_settings(ROOT_URLCONF=urlconf))
+
+
+@pytest.fixture
+def queries(databases):
+    """Counts the queries in a with block: `with queries() as found: …; len(found)`."""
+    return lambda: CaptureQueriesContext(databases["default"])
+
+
+@pytest.fixture
+def settings_of():
+    return override_settings

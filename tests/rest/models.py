@@ -1,0 +1,75 @@
+"""Models for the resources of the tests: every kind of relation and of key."""
+
+import uuid
+
+from django.db import models
+
+
+class Author(models.Model):
+    name = models.CharField(max_length=50, unique=True)
+    born = models.DateField(null=True, blank=True)
+    mentor = models.ForeignKey("self", models.SET_NULL, null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+
+class Genre(models.Model):
+    name = models.CharField(max_length=20, unique=True)
+
+
+class Note(models.Model):
+    """The entry of the quick start, with a column of most types."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=30)
+    content = models.TextField(blank=True)
+    author = models.ForeignKey(Author, models.CASCADE, related_name="notes")
+    genres = models.ManyToManyField(Genre, related_name="notes", blank=True)
+    pages = models.IntegerField(default=0, help_text="How many there are.")
+    rating = models.FloatField(null=True, blank=True)
+    price = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    extra = models.JSONField(default=dict, blank=True)
+    read_at = models.TimeField(null=True, blank=True)
+    created = models.DateTimeField(null=True, blank=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    def get_absolute_url(self):
+        return f"/notes/{self.slug}/"
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(pages__gte=0), name="rest_note_pages"
+            )
+        ]
+
+
+class Comment(models.Model):
+    """Cannot be without its note."""
+
+    note = models.ForeignKey(Note, models.CASCADE, related_name="comments")
+    text = models.CharField(max_length=50)
+    written = models.DateTimeField(auto_now_add=True)
+
+
+class Token(models.Model):
+    """With a key that is no number."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=20)
+
+
+class Country(models.Model):
+    """With a key that is a text."""
+
+    code = models.CharField(max_length=5, primary_key=True)
+    name = models.CharField(max_length=50)
+
+
+class Page(models.Model):
+    """With a version that every write changes."""
+
+    text = models.CharField(max_length=50)
+    version = models.IntegerField(default=0, editable=False)
