@@ -1,0 +1,434 @@
+"""POST, PUT, PATCH and DELETE: status codes, nested data, all or nothing."""
+
+import pytest
+
+from nonrel_backend.rest import fields
+from nonrel_backend.rest.authorization import Authorization, ReadOnlyAuthorization
+from nonrel_backend.rest.resources import ModelResource
+
+
+def model_resource(queryset, name, declared=None, authorization=None, **options):
+    """A ModelResource class by the name, with these declared fields and Meta."""
+    options = {
+        "queryset": queryset,
+        "resource_name": name,
+        "authorization": authorization or Authorization(),
+        **options,
+    }
+    attributes = {**(declared or {}), "Meta": type("Meta", (), options)}
+    return type(f"{name.title()}Resource", (ModelResource,), attributes)
+
+
+@pytest.fixture
+def site(models, serve):
+    """site(**Meta of the note): authors, genres, comments and notes, two rows each."""
+
+    def start(full=False, author_authorization=None, comments=False, **options):
+        authors = model_resource(
+            models.Author.objects.all(), "author", authorization=author_authorization
+        )
+        genres = model_resource(models.Genre.objects.all(), "genre")
+        declared = {
+            "author": fields.ForeignKey(authors, "author", full=full),
+            "genres": fields.ManyToManyField(genres, "genres", full=full, blank=True),
+        }
+        notes = model_resource(
+            models.Note.objects.order_by("slug"), "note", declared, **options
+        )
+        comment_resource = model_resource(models.Comment.objects.all(), "comment")
+        if comments:
+            comment_fields = {"note": fields.ForeignKey(notes, "note")}
+            comment_resource = model_resource(
+                models.Comment.objects.order_by("text"), "comment", comment_fields
+            )
+            notes.base_fields["comments"] = fields.OneToManyField(
+                comment_resource, "comments", full=True, blank=True
+            )
+            notes.base_fields["comments"].contribute_to_class(notes, "comments")
+        serve(authors, genres, notes, comment_resource)
+
+    ann = models.Author.objects.create(name="Ann")
+    fun = models.Genre.objects.create(name="fun")
+    models.note = models.Note.objects.create(
+        slug="a", title="A", author=ann, pages=3, extra={"city": {"name": "Rome"}}
+    )
+    models.note.genres.set([fun])
+    models.ann, models.fun, models.start = ann, fun, start
+    models.uri = f"/api/v1/note/{models.note.pk}/"
+    return models
+
+
+def data_of(site, slug="b", **more):
+    return {"slug": slug, "title": "B", "author": site.ann.pk, **more}
+
+
+def slugs(site):
+    return list(site.Note.objects.order_by("slug").values_list("slug", flat=True))
+
+
+def test_post_creates(site, http):
+    site.start()
+    author = f"/api/v1/author/{site.ann.pk}/"
+    genre = f"/api/v1/genre/{site.fun.pk}/"
+    response = http.post(
+        "/api/v1/note/",
+        {"slug": "b", "title": "B", "author": author, "genres": [genre], "pages": 7},
+    )
+    assert response.status_code == 201 and response.content == b""
+    note = site.Note.objects.get(slug="b")
+    assert response["Location"] == f"/api/v1/note/{note.pk}/"
+    assert (note.pages, note.is_active, note.author) == (7, True, site.ann)
+    assert list(note.genres.all()) == [site.fun]
+
+
+def test_always_return_data(site, http):
+    site.start(always_return_data=True)
+    posted = http.post("/api/v1/note/", data_of(site))
+    assert posted.status_code == 201
+    uri = posted.json()["resource_uri"]
+    assert posted.json() == http.get(uri).json()
+    put = http.put(uri, data_of(site, pages=5))
+    assert put.status_code == 200 and put.json()["pages"] == 5
+    patched = http.patch(uri, {"pages": 6})
+    assert patched.status_code == 202 and patched.json()["pages"] == 6
+    listed = http.put("/api/v1/note/", {"objects": [data_of(site, "z")]})
+    assert listed.status_code == 200
+    assert [each["slug"] for each in listed.json()["objects"]] == ["z"]
+
+
+def test_status_codes_of_details(site, http):
+    site.start()
+    assert http.put(site.uri, data_of(site, "c")).status_code == 204
+    assert site.Note.objects.get().slug == "c"
+    assert http.patch(site.uri, {"slug": "d"}).status_code == 202
+    assert http.delete(site.uri).status_code == 204
+    assert http.delete(site.uri).status_code == 404
+    assert http.patch(site.uri, {"slug": "e"}).status_code == 404
+    assert http.get(site.uri).status_code == 404
+    created = http.put(site.uri, data_of(site, "f"))
+    assert created.status_code == 201 and created["Location"].endswith(site.uri)
+    assert site.Note.objects.get().pk == site.note.pk
+
+
+def test_post_on_a_detail_is_not_implemented(site, http):
+    site.start(detail_allowed_methods=["post"])
+    assert http.post(site.uri, {}).status_code == 501
+
+
+def test_the_address_says_the_key_and_not_the_data(site, models, http, serve):
+    other = models.Note.objects.create(slug="o", title="O", author=site.ann)
+    site.start()
+    response = http.put(site.uri, data_of(site, "c", id=other.pk))
+    assert response.status_code == 400
+    assert http.patch(site.uri, {"id": other.pk}).status_code == 400
+    assert slugs(site) == ["a", "o"]
+    assert http.patch(site.uri, {"id": site.note.pk, "pages": 1}).status_code == 202
+
+
+def test_post_never_overwrites(site, http):
+    site.start()
+    response = http.post("/api/v1/note/", data_of(site, id=site.note.pk))
+    assert response.status_code == 409
+    assert slugs(site) == ["a"]
+
+
+def test_what_get_returns_put_accepts(site, http):
+    site.start(full=True)
+    before = http.get(site.uri).json()
+    assert http.put(site.uri, before).status_code == 204
+    after = http.get(site.uri).json()
+    assert {**after, "updated": 0} == {**before, "updated": 0}
+
+
+def test_patch_writes_only_what_was_sent(site, http, queries):
+    site.start()
+    with queries() as found:
+        assert http.patch(site.uri, {"title": "T"}).status_code == 202
+    note = site.Note.objects.get()
+    assert (note.title, note.pages) == ("T", 3)
+    assert note.updated > site.note.updated
+    updates = [each["sql"] for each in found if each["sql"].startswith("UPDATE")]
+    assert all("pages" not in sql.partition("WHERE")[0] for sql in updates)
+
+
+def test_patch_maps_fields_to_attributes(models, serve, http):
+    renamed = {"heading": fields.CharField(attribute="name")}
+    serve(model_resource(models.Country.objects.all(), "country", renamed))
+    models.Country.objects.create(code="it", name="Italy")
+    assert http.patch("/api/v1/country/it/", {"heading": "Italia"}).status_code == 202
+    assert models.Country.objects.get().name == "Italia"
+
+
+def test_patch_refuses_unknown_keys(site, http):
+    site.start()
+    response = http.patch(site.uri, {"titel": "T"})
+    assert response.status_code == 400 and "titel" in response.json()["note"]
+
+
+def test_patch_reaches_into_nested_data(site, http):
+    site.start()
+    assert http.patch(site.uri, {"extra.city.name": "Oslo"}).status_code == 202
+    assert site.Note.objects.get().extra == {"city": {"name": "Oslo"}}
+    assert http.patch(site.uri, {"title.x": "Oslo"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("title", "x" * 31),
+        ("title", None),
+        ("title", ["x"]),
+        ("title", {"x": 1}),
+        ("title", True),
+        ("slug", "no slug!"),
+        ("pages", "many"),
+        ("pages", 1.5),
+        ("pages", True),
+        ("pages", 10**30),
+        ("pages", []),
+        ("pages", -1),
+        ("rating", "NaN"),
+        ("rating", "inf"),
+        ("rating", {}),
+        ("price", "NaN"),
+        ("price", "1.234"),
+        ("price", "123456789012"),
+        ("is_active", "perhaps"),
+        ("is_active", 2),
+        ("created", "yesterday"),
+        ("created", 5),
+        ("created", "2020-13-01T00:00:00"),
+        ("read_at", "25:00"),
+        ("author", None),
+        ("author", "/api/v1/author/999999/"),
+        ("author", "/api/v1/genre/1/"),
+        ("author", "/nowhere/"),
+        ("author", "abc"),
+        ("author", []),
+        ("author", {"pk": {"$ne": 1}}),
+        ("author", {"resource_uri": "/api/v1/author/999999/"}),
+        ("genres", "x"),
+        ("genres", [["x"]]),
+        ("genres", [999999]),
+        ("genres", None),
+    ],
+)
+def test_wrong_data_is_400_with_the_field_named(site, http, name, value):
+    site.start()
+    for method, uri, data in (
+        ("POST", "/api/v1/note/", data_of(site)),
+        ("PUT", site.uri, data_of(site)),
+        ("PATCH", site.uri, {}),
+    ):
+        response = http.send(method, uri, {**data, name: value})
+        assert response.status_code == 400, (method, response.content)
+        assert name in response.json()["error"], (method, response.content)
+        assert slugs(site) == ["a"]
+        assert site.Note.objects.get().pages == 3
+
+
+def test_a_field_that_is_missing_is_named(site, http):
+    site.start()
+    response = http.post("/api/v1/note/", {"slug": "b"})
+    assert response.status_code == 400
+    assert set(response.json()["note"]) == {"title", "author"}
+
+
+def test_a_duplicate_is_409(site, http):
+    site.start()
+    response = http.post("/api/v1/note/", data_of(site, "a"))
+    assert response.status_code == 409 and "slug" in response.json()["note"]
+    other = site.Note.objects.create(slug="o", title="O", author=site.ann)
+    uri = f"/api/v1/note/{other.pk}/"
+    assert http.patch(uri, {"slug": "a"}).status_code == 409
+    assert slugs(site) == ["a", "o"]
+
+
+def test_nested_data_creates_and_changes_what_is_related(site, http):
+    site.start()
+    data = data_of(site, author={"name": "Bob"}, genres=[{"name": "war"}, site.fun.pk])
+    assert http.post("/api/v1/note/", data).status_code == 201
+    note = site.Note.objects.get(slug="b")
+    assert note.author.name == "Bob"
+    assert {each.name for each in note.genres.all()} == {"fun", "war"}
+    change = {"author": {"pk": note.author_id, "name": "Rob"}}
+    assert http.patch(f"/api/v1/note/{note.pk}/", change).status_code == 202
+    assert site.Author.objects.get(pk=note.author_id).name == "Rob"
+    by_unique = {"author": {"name": "Ann"}, "genres": []}
+    assert http.patch(f"/api/v1/note/{note.pk}/", by_unique).status_code == 202
+    note.refresh_from_db()
+    assert note.author == site.ann and not note.genres.exists()
+
+
+def test_nested_data_needs_the_rights_of_its_own_resource(site, http):
+    site.start(author_authorization=ReadOnlyAuthorization())
+    created = http.post("/api/v1/note/", data_of(site, author={"name": "Bob"}))
+    assert created.status_code == 401
+    changed = http.patch(site.uri, {"author": {"pk": site.ann.pk, "name": "Eve"}})
+    assert changed.status_code == 401
+    assert site.Author.objects.get().name == "Ann" and slugs(site) == ["a"]
+    linked = http.patch(site.uri, {"author": {"pk": site.ann.pk, "name": "Ann"}})
+    assert linked.status_code == 202
+
+
+def test_children_are_written_with_their_parent(site, http):
+    site.start(comments=True)
+    data = data_of(site, comments=[{"text": "x"}, {"text": "y"}])
+    assert http.post("/api/v1/note/", data).status_code == 201
+    note = site.Note.objects.get(slug="b")
+    uri = f"/api/v1/note/{note.pk}/"
+    first, second = http.get(uri).json()["comments"]
+    assert (first["text"], second["text"]) == ("x", "y")
+    first["text"] = "changed"
+    assert http.patch(uri, {"comments": [first, {"text": "new"}]}).status_code == 202
+    texts = {each.text for each in note.comments.all()}
+    assert texts == {"changed", "new"}
+    assert http.put(uri, http.get(uri).json()).status_code == 204
+    assert note.comments.count() == 2
+
+
+def test_post_of_a_list_is_all_or_nothing(site, http):
+    site.start()
+    items = [data_of(site, slug) for slug in "xyz"]
+    assert http.post("/api/v1/note/", items).status_code == 201
+    assert slugs(site) == ["a", "x", "y", "z"]
+    items = [data_of(site, "p"), data_of(site, "x")]
+    assert http.post("/api/v1/note/", items).status_code == 409
+    assert http.post("/api/v1/note/", [data_of(site, "p"), 5]).status_code == 400
+    assert slugs(site) == ["a", "x", "y", "z"]
+
+
+def test_put_on_a_list_replaces_it(site, http):
+    site.start()
+    items = [{**data_of(site, "kept"), "resource_uri": site.uri}, data_of(site, "new")]
+    assert http.put("/api/v1/note/", {"objects": items}).status_code == 204
+    assert slugs(site) == ["kept", "new"]
+    assert site.Note.objects.get(slug="kept").pk == site.note.pk
+    wrong = {"objects": [data_of(site, "n2"), {"slug": "no"}]}
+    assert http.put("/api/v1/note/", wrong).status_code == 400
+    assert http.put("/api/v1/note/", {"nothing": []}).status_code == 400
+    assert slugs(site) == ["kept", "new"]
+
+
+def test_patch_on_a_list(site, http):
+    gone = site.Note.objects.create(slug="gone", title="G", author=site.ann)
+    site.start()
+    data = {
+        "objects": [
+            {"resource_uri": site.uri, "pages": 9},
+            data_of(site, "new"),
+            {"resource_uri": "/api/v1/note/777/", **data_of(site, "at")},
+        ],
+        "deleted_objects": [f"/api/v1/note/{gone.pk}/"],
+    }
+    assert http.patch("/api/v1/note/", data).status_code == 202
+    assert slugs(site) == ["a", "at", "new"]
+    assert site.Note.objects.get(slug="a").pages == 9
+    assert site.Note.objects.get(slug="at").pk == 777
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"objects": [{"slug": "x"}]},
+        {"objects": [{"resource_uri": "/api/v1/author/1/", "name": "x"}]},
+        {"objects": [{"resource_uri": 5}]},
+        {"objects": [5]},
+        {"objects": {}},
+        {"deleted_objects": ["/api/v1/author/1/"]},
+        {"deleted_objects": ["/api/v1/note/999999/"]},
+        {"deleted_objects": [5]},
+        {},
+        [],
+    ],
+)
+def test_patch_on_a_list_is_all_or_nothing(site, http, bad):
+    site.start()
+    if isinstance(bad, dict) and bad:
+        first = {"resource_uri": site.uri, "pages": 9}
+        objects = bad.get("objects", [])
+        if isinstance(objects, list):
+            bad = {**bad, "objects": [first, data_of(site, "new"), *objects]}
+    assert http.patch("/api/v1/note/", bad).status_code in (400, 404)
+    assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+
+
+def test_patch_on_a_list_demands_the_methods_of_details(site, http):
+    site.start(detail_allowed_methods=["get", "patch"])
+    deleted = {"objects": [], "deleted_objects": [site.uri]}
+    assert http.patch("/api/v1/note/", deleted).status_code == 405
+    site.start(detail_allowed_methods=["get", "delete"])
+    assert http.patch("/api/v1/note/", {"objects": []}).status_code == 405
+    assert slugs(site) == ["a"]
+
+
+def test_delete_on_a_list_takes_filters_and_no_misspelt_ones(site, http):
+    site.Note.objects.create(slug="b", title="B", author=site.ann)
+    site.start(filtering={"slug": ["exact"]})
+    assert http.delete("/api/v1/note/?slog=b").status_code == 400
+    assert http.delete("/api/v1/note/?slug=b").status_code == 204
+    assert slugs(site) == ["a"]
+    assert http.delete("/api/v1/note/").status_code == 204
+    assert slugs(site) == []
+
+
+def test_a_store_without_transactions_is_undone(site, http, monkeypatch, databases):
+    features = databases["default"].features
+    monkeypatch.setattr(type(features), "supports_transactions", False)
+    features.__dict__.pop("supports_transactions", None)
+    site.start()
+    data = {
+        "objects": [
+            {"resource_uri": site.uri, "pages": 9},
+            data_of(site, "new"),
+            data_of(site, "a"),  # a duplicate, which only the store finds
+        ]
+    }
+    assert http.patch("/api/v1/note/", data).status_code == 409
+    assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+    assert http.put("/api/v1/note/", data).status_code == 409
+    assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+    invalid = {"objects": [data_of(site, "new"), {"slug": "x"}]}
+    assert http.put("/api/v1/note/", invalid).status_code == 400
+    assert slugs(site) == ["a"]
+
+
+def test_keys_that_are_no_numbers(models, serve, http):
+    serve(
+        model_resource(models.Token.objects.all(), "token"),
+        model_resource(models.Country.objects.all(), "country"),
+    )
+    created = http.post("/api/v1/token/", {"name": "t"})
+    assert http.get(created["Location"]).json()["name"] == "t"
+    key = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+    assert http.put(f"/api/v1/token/{key}/", {"name": "u"}).status_code == 201
+    assert str(models.Token.objects.get(name="u").pk) == key
+    assert http.get("/api/v1/token/nonsense/").status_code == 404
+    assert http.put("/api/v1/token/nonsense/", {"name": "u"}).status_code == 404
+    assert http.put("/api/v1/country/it/", {"name": "Italy"}).status_code == 201
+    uri = http.get("/api/v1/country/").json()["objects"][0]["resource_uri"]
+    assert uri == "/api/v1/country/it/"
+    assert http.put("/api/v1/country/a%2Fb/", {"name": "Odd"}).status_code == 201
+    odd = http.get("/api/v1/country/a/b/").json()
+    assert odd["name"] == "Odd" and http.get(odd["resource_uri"]).json() == odd
+    assert http.get("/api/v1/country/toolong/").status_code == 404
+
+
+def test_method_override_is_over_post_only(site, http):
+    site.start(list_allowed_methods=["get"])
+    override = {"X-HTTP-Method-Override": "PATCH"}
+    response = http.post(site.uri, {"pages": 8}, headers=override)
+    assert response.status_code == 202 and site.Note.objects.get().pages == 8
+    response = http.get(site.uri, headers={"X-HTTP-Method-Override": "DELETE"})
+    assert response.status_code == 200 and slugs(site) == ["a"]
+
+
+def test_a_protected_object_is_409(site, http, monkeypatch):
+    from django.db.models import ProtectedError
+
+    def delete(self, *args, **kwargs):
+        raise ProtectedError("no", [self])
+
+    monkeypatch.setattr(site.Note, "delete", delete)
+    site.start()
+    assert http.delete(site.uri).status_code == 409
