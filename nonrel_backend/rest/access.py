@@ -81,6 +81,10 @@ class Access:
         """Load at once what the fields of these objects are about to read."""
         return objects
 
+    def as_stored(self, obj: Any) -> Any:
+        """An object that was just written, as the store has it now."""
+        return obj
+
     def identity(self, data: dict[str, Any], request: Any) -> dict[str, Any]:
         """What the data says of the key of its object; empty for nothing."""
         uri = data.pop("resource_uri", None)

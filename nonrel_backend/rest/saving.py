@@ -1,8 +1,6 @@
 """How a ModelResource saves: the related first, the object, then its to-many relations."""
 
 import copy
-import time
-from random import uniform
 from typing import Any
 
 from django.db import (
@@ -19,11 +17,16 @@ from .etags import Preconditions
 from .exceptions import BadRequest, SaveRefused
 from .http import HttpNotImplemented, HttpPreconditionFailed
 from .related import objects
+from .retries import ATTEMPTS, retried
 from .undo import Changes
 
-# How often a write is tried again that another one was in the way of.
-ATTEMPTS = 30
-LONGEST_PAUSE = 0.1
+# What stores keep with less precision than Python has.
+ROUNDED = (
+    models.DateTimeField,
+    models.DecimalField,
+    models.DurationField,
+    models.TimeField,
+)
 
 
 def state(obj: models.Model) -> dict[str, Any]:
@@ -66,15 +69,13 @@ class Saving:
         """
         if not self.has_transactions:
             return super().all_or_nothing(work, request)  # type: ignore[misc]
+
+        def run():
+            with transaction.atomic(using=self.database):
+                return work(Changes(self, keeps=False))
+
         nested = connections[self.database].in_atomic_block
-        for attempt in range(ATTEMPTS):
-            try:
-                with transaction.atomic(using=self.database):
-                    return work(Changes(self, keeps=False))
-            except OperationalError:
-                if nested or attempt == ATTEMPTS - 1:
-                    raise
-                time.sleep(uniform(0, min(LONGEST_PAUSE, 0.005 * 2**attempt)))
+        return retried(run, attempts=1 if nested else ATTEMPTS)
 
     def check_items(self, request: Any, items: list) -> None:
         if not self.has_transactions:
@@ -193,6 +194,16 @@ class Saving:
             raise OperationalError("The object was changed meanwhile.")
         text = "The object is not the one that you have seen: read it again."
         self.refuse(bundle.request, HttpPreconditionFailed, text)  # type: ignore[attr-defined]
+
+    def as_stored(self, obj: Any) -> Any:
+        """Read again where the store may have rounded or computed a value."""
+        options = obj._meta
+        if any(
+            isinstance(field, ROUNDED) or field.generated
+            for field in options.concrete_fields
+        ):
+            return type(obj)._base_manager.using(self.database).get(pk=obj.pk)
+        return obj
 
     # --- what is related ---
 

@@ -262,8 +262,8 @@ class Writes:
         """A response with the object's data where Meta.always_return_data says so."""
         if not self._meta.always_return_data:
             return (empty or full)()
-        shown = self.build_bundle(obj=bundle.obj, request=request)
-        shown = self.full_dehydrate(shown)
+        obj = self.as_stored(bundle.obj)
+        shown = self.full_dehydrate(self.build_bundle(obj=obj, request=request))
         shown = self.alter_detail_data_to_serialize(request, shown)
         return self.create_response(request, shown, response_class=full)
 
@@ -272,7 +272,7 @@ class Writes:
     ) -> HttpResponse:
         if not self._meta.always_return_data:
             return (empty or full)()
-        objects = [bundle.obj for bundle in bundles]
+        objects = [self.as_stored(bundle.obj) for bundle in bundles]
         shown = self.dehydrated(request, objects, ALL_OF_IT)
         found = {self._meta.collection_name: shown}
         found = self.alter_list_data_to_serialize(request, found)

@@ -1,0 +1,143 @@
+"""A DocumentStore in a collection of pymongo."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+from uuid import uuid4
+
+from django.db import OperationalError
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from .stores import Document
+
+
+@contextmanager
+def translated_errors():
+    """The store's errors as Django's, so that they have an answer."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise OperationalError(str(error)) from error
+
+
+def translated(method):
+    @wraps(method)
+    def inner(*args):
+        with translated_errors():
+            return method(*args)
+
+    return inner
+
+
+class MongoStore:
+    """Documents in a collection of pymongo, by `_id`, in MongoDB's own notation."""
+
+    operators = {
+        "exact": lambda value: {"$eq": value},
+        "iexact": lambda value: {"$regex": f"^{re.escape(str(value))}$", "$options": "i"},
+        "in": lambda value: {"$in": value},
+        "isnull": lambda value: {"$eq": None} if value else {"$ne": None},
+        "contains": lambda value: {"$regex": re.escape(str(value))},
+        "startswith": lambda value: {"$regex": f"^{re.escape(str(value))}"},
+        "endswith": lambda value: {"$regex": f"{re.escape(str(value))}$"},
+        "gt": lambda value: {"$gt": value},
+        "gte": lambda value: {"$gte": value},
+        "lt": lambda value: {"$lt": value},
+        "lte": lambda value: {"$lte": value},
+    }
+
+    def __init__(self, collection: Any):
+        self.collection = collection
+        self.current = threading.local()
+
+    @property
+    def session(self) -> Any:
+        return getattr(self.current, "session", None)
+
+    @translated
+    def get(self, key):
+        found = self.collection.find_one({"_id": key}, session=self.session)
+        if found is not None:
+            found.pop("_id")
+        return found
+
+    def find(self, conditions, ordering):
+        query = {
+            "$and": [
+                {path: self.operators[lookup](value)}
+                for path, lookup, value in conditions
+            ]
+        }
+        cursor = self.collection.find(query if conditions else {}, session=self.session)
+        names = [(path, 1 if ascending else -1) for path, ascending in ordering]
+        return self.pairs(cursor.sort([*names, ("_id", 1)]))
+
+    def pairs(self, cursor: Any) -> Iterator[tuple[str, Document]]:
+        with translated_errors():
+            for found in cursor:
+                yield str(found.pop("_id")), found
+
+    @translated
+    def insert(self, key, document):
+        key = uuid4().hex if key is None else key
+        try:
+            self.collection.insert_one({**document, "_id": key}, session=self.session)
+        except DuplicateKeyError:
+            return None
+        return key
+
+    def condition(self, key: str, expected: Document | None) -> Document:
+        """The document by its key, and as it was."""
+        found: Document = {"_id": key}
+        if expected is not None:
+            as_it_was = {"$literal": {"_id": key, **expected}}
+            found["$expr"] = {"$eq": ["$$ROOT", as_it_was]}
+        return found
+
+    @translated
+    def replace(self, key, document, expected):
+        result = self.collection.replace_one(
+            self.condition(key, expected), document, session=self.session
+        )
+        return result.matched_count == 1
+
+    @translated
+    def delete(self, key, expected=None):
+        result = self.collection.delete_one(
+            self.condition(key, expected), session=self.session
+        )
+        return result.deleted_count == 1
+
+    @translated
+    def transaction(self):
+        hello = self.collection.database.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            return None
+        return MongoTransaction(self)
+
+
+class MongoTransaction:
+    """One transaction for all that a thread does in a with block."""
+
+    def __init__(self, store: MongoStore):
+        self.store = store
+
+    def __enter__(self):
+        client = self.store.collection.database.client
+        self.session = client.start_session()
+        self.session.start_transaction()
+        self.store.current.session = self.session
+
+    def __exit__(self, kind, error, traceback):
+        self.store.current.session = None
+        try:
+            with translated_errors():
+                if kind is None:
+                    self.session.commit_transaction()
+                else:
+                    self.session.abort_transaction()
+        finally:
+            self.session.end_session()

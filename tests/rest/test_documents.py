@@ -1,0 +1,277 @@
+"""Resources over data with no ORM: the Riak example, and DocumentResource on stores."""
+
+import os
+import threading
+from uuid import uuid4
+
+import lmdb
+import pytest
+
+from nonrel_backend.rest import fields
+from nonrel_backend.rest.authorization import Authorization
+from nonrel_backend.rest.constants import ALL
+from nonrel_backend.rest.lmdbstore import LMDBStore
+from nonrel_backend.rest.resources import DocumentResource, Resource
+from nonrel_backend.rest.stores import DictStore
+
+
+def message(key, **more):
+    return {"uuid": key, "user_uuid": "u", "message": "hi", "created": 5, **more}
+
+
+@pytest.fixture
+def riak(databases, serve):
+    from tests.rest.riakexample import MessageResource, riak
+
+    riak.RiakClient.buckets.clear()
+    serve(MessageResource)
+    return riak.RiakClient().bucket("messages").objects
+
+
+def test_the_riak_example(riak, http):
+    created = http.post("/api/v1/riak/", message("a"))
+    assert created.status_code == 201 and created["Location"] == "/api/v1/riak/a/"
+    found = http.get("/api/v1/riak/a/").json()
+    assert found == {**message("a"), "resource_uri": "/api/v1/riak/a/"}
+    assert http.get("/api/v1/riak/").json()["objects"] == [found]
+    assert http.put("/api/v1/riak/a/", message("a", message="ho")).status_code == 204
+    assert http.patch("/api/v1/riak/a/", {"created": 6}).status_code == 202
+    changed = http.get("/api/v1/riak/a/").json()
+    assert (changed["message"], changed["created"]) == ("ho", 6)
+    assert http.post("/api/v1/riak/", {"uuid": "b"}).status_code == 400
+    assert http.delete("/api/v1/riak/a/").status_code == 204
+    assert riak == {}
+
+
+def test_sets_and_lists_of_the_riak_example(riak, http):
+    for key in "ab":
+        http.post("/api/v1/riak/", message(key))
+    found = http.get("/api/v1/riak/set/b;a/").json()["objects"]
+    assert [each["uuid"] for each in found] == ["b", "a"]
+    data = {
+        "objects": [{"resource_uri": "/api/v1/riak/a/", "message": "x"}, message("c")],
+        "deleted_objects": ["/api/v1/riak/b/"],
+    }
+    assert http.patch("/api/v1/riak/", data).status_code == 202
+    assert sorted(riak) == ["a", "c"]
+    assert http.get("/api/v1/riak/a/").json()["message"] == "x"
+    wrong = {"objects": [message("d"), {"uuid": "e"}]}
+    assert http.patch("/api/v1/riak/", wrong).status_code == 400
+    assert sorted(riak) == ["a", "c"]
+    assert http.put("/api/v1/riak/", {"objects": [message("z")]}).status_code == 204
+    assert sorted(riak) == ["z"]
+    assert http.delete("/api/v1/riak/").status_code == 204
+    assert riak == {}
+
+
+def test_the_authorization_holds_without_being_asked(riak, serve, http):
+    from tests.rest.riakexample import MessageResource
+
+    class ReadOnlyMessages(MessageResource):
+        class Meta:
+            resource_name = "riak"
+            object_class = MessageResource._meta.object_class
+
+    http.post("/api/v1/riak/", message("a"))
+    serve(ReadOnlyMessages)
+    for method, uri in (
+        ("POST", ""),
+        ("PUT", "a/"),
+        ("PATCH", "a/"),
+        ("DELETE", "a/"),
+        ("DELETE", ""),
+    ):
+        response = http.send(method, f"/api/v1/riak/{uri}", message("a"))
+        assert response.status_code == 401, method
+    assert list(riak) == ["a"]
+
+
+def test_four_methods_are_enough_for_reading(databases, serve, http):
+    class NumberResource(Resource):
+        value = fields.IntegerField(attribute="value")
+
+        class Meta:
+            resource_name = "number"
+            object_class = dict
+
+        def detail_uri_kwargs(self, bundle_or_obj):
+            obj = getattr(bundle_or_obj, "obj", bundle_or_obj)
+            return {"pk": obj["value"]}
+
+        def get_object_list(self, request):
+            return [{"value": number} for number in range(3)]
+
+        def obj_get_list(self, bundle, **kwargs):
+            return self.get_object_list(bundle.request)
+
+        def obj_get(self, bundle, **kwargs):
+            return {"value": int(kwargs["pk"])}
+
+    serve(NumberResource)
+    found = http.get("/api/v1/number/?limit=2").json()
+    assert [each["value"] for each in found["objects"]] == [0, 1]
+    assert found["meta"]["total_count"] == 3
+    assert http.get("/api/v1/number/1/").json()["resource_uri"] == "/api/v1/number/1/"
+    assert http.get("/api/v1/number/?cursor=").status_code == 400
+
+
+@pytest.fixture(params=["dictionary", "lmdb", "mongodb"])
+def store(request, tmp_path):
+    if request.param == "dictionary":
+        yield DictStore()
+    elif request.param == "lmdb":
+        with lmdb.open(str(tmp_path / "documents"), max_dbs=2) as environment:
+            yield LMDBStore(environment, "messages")
+    else:
+        if not os.environ.get("MONGODB_URI"):
+            pytest.skip("MONGODB_URI names no server")
+        from pymongo import MongoClient
+
+        from nonrel_backend.rest.mongostore import MongoStore
+
+        with MongoClient(os.environ["MONGODB_URI"]) as client:
+            name = f"nonrel_{uuid4().hex[:8]}"
+            client[name].create_collection("messages")
+            yield MongoStore(client[name]["messages"])
+            client.drop_database(name)
+
+
+@pytest.fixture
+def messages(databases, serve, store):
+    documents = store
+
+    class MessageResource(DocumentResource):
+        user = fields.CharField(attribute="user_uuid")
+        message = fields.CharField(attribute="message", default="")
+        created = fields.IntegerField(attribute="created", null=True)
+        day = fields.DateField(attribute="day", null=True)
+        place = fields.EmbeddedField(
+            attribute="place",
+            null=True,
+            fields={"city": fields.CharField(), "zip": fields.IntegerField(null=True)},
+        )
+        tags = fields.ListField(attribute="tags", of=fields.CharField(), default=list)
+
+        class Meta:
+            resource_name = "message"
+            store = documents
+            authorization = Authorization()
+            filtering = {"user": ALL, "created": ALL, "place": ALL, "tags": ["contains"]}
+            ordering = ["created", "place"]
+
+    serve(MessageResource)
+    return store
+
+
+def users(http, query=""):
+    response = http.get(f"/api/v1/message/?{query}")
+    assert response.status_code == 200, response.content
+    return [each["user"] for each in response.json()["objects"]]
+
+
+def test_document_resource(messages, http):
+    data = {"user": "u", "created": 3, "day": "2020-02-03", "tags": ["a"]}
+    created = http.post("/api/v1/message/", data)
+    assert created.status_code == 201
+    uri = created["Location"]
+    found = http.get(uri).json()
+    assert found == {**data, "message": "", "place": None, "resource_uri": uri}
+    assert http.put(uri, {**found, "created": 4}).status_code == 204
+    place = {"place": {"city": "Rome", "zip": None}}
+    assert http.patch(uri, place).status_code == 202
+    assert http.patch(uri, {"place.city": "Oslo"}).status_code == 202
+    assert http.get(uri).json() == {
+        **found, "created": 4, "place": {"city": "Oslo", "zip": None},
+    }  # fmt: skip
+    assert http.put("/api/v1/message/x/", data).status_code == 201
+    assert http.get("/api/v1/message/x/").json()["user"] == "u"
+    assert http.delete(uri).status_code == 204
+    for method in ("GET", "DELETE", "PATCH"):
+        assert http.send(method, uri, {}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"user": None},
+        {"user": "u", "created": "x"},
+        {"user": "u", "tags": "x"},
+        {"user": "u", "tags": [["x"]]},
+        {"user": "u", "place": {"town": "x"}},
+        {"user": "u", "place": {"zip": 5}},
+        {"user": "u", "place": []},
+        {"user": "u", "day": "2020-02-30"},
+    ],
+)
+def test_wrong_documents_are_400(messages, http, wrong):
+    response = http.post("/api/v1/message/", wrong)
+    assert response.status_code == 400 and response.json()["message"]
+    assert users(http) == []
+
+
+def test_filters_and_orderings_of_documents(messages, http):
+    for number, name in enumerate("abcd"):
+        data = {
+            "user": name,
+            "created": None if name == "d" else number,
+            "place": {"city": "Rome" if number % 2 else "Oslo"},
+            "tags": [name, "x"],
+        }
+        assert http.put(f"/api/v1/message/{name}/", data).status_code == 201
+    assert users(http, "order_by=-created") == ["c", "b", "a", "d"]
+    assert users(http, "order_by=place.city,-created") == ["c", "a", "b", "d"]
+    assert users(http, "created__gt=0") == ["b", "c"]
+    assert users(http, "created__isnull=true") == ["d"]
+    assert users(http, "user__in=a,c") == ["a", "c"]
+    assert users(http, "place.city=Rome") == ["b", "d"]
+    assert users(http, "tags__contains=c") == ["c"]
+    assert users(http, "limit=2&offset=1") == ["b", "c"]
+    for wrong in ("created=x", "day=2020-01-01", "tags=x", "order_by=user", "user__$ne=a"):
+        assert http.get(f"/api/v1/message/?{wrong}").status_code == 400, wrong
+    assert http.delete("/api/v1/message/?user=a").status_code == 204
+    assert http.delete("/api/v1/message/?usr=b").status_code == 400
+    assert users(http) == ["b", "c", "d"]
+    found = http.get("/api/v1/message/set/c;a/").json()
+    assert [each["user"] for each in found["objects"]] == ["c"]
+    assert found["not_found"] == ["a"]
+
+
+def test_lists_of_documents_are_all_or_nothing(messages, http):
+    for name in "ab":
+        http.put(f"/api/v1/message/{name}/", {"user": name})
+    wrong = {
+        "objects": [
+            {"resource_uri": "/api/v1/message/a/", "user": "changed"},
+            {"user": "new"},
+        ],
+        "deleted_objects": ["/api/v1/message/b/", "/api/v1/message/nothing/"],
+    }
+    assert http.patch("/api/v1/message/", wrong).status_code == 404
+    assert users(http) == ["a", "b"]
+    wrong["deleted_objects"].pop()
+    assert http.patch("/api/v1/message/", wrong).status_code == 202
+    assert sorted(users(http)) == ["changed", "new"]
+    assert http.put("/api/v1/message/", {"objects": [{"user": "z"}]}).status_code == 204
+    assert users(http) == ["z"]
+
+
+def test_one_of_16_writers_of_a_document_wins(messages, http):
+    from tests.rest.conftest import Http
+
+    http.put("/api/v1/message/x/", {"user": "u"})
+    etag = http.get("/api/v1/message/x/")["ETag"]
+    codes = []
+
+    def write(number):
+        response = Http().patch(
+            "/api/v1/message/x/", {"created": number}, headers={"If-Match": etag}
+        )
+        codes.append(response.status_code)
+
+    threads = [threading.Thread(target=write, args=(each,)) for each in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [202] + [412] * 15
