@@ -22,10 +22,12 @@ INSTALLED_APPS = [
     "tests.documents",
     "tests.library.apps.LibraryConfig",
     "nonrel_backend.rest",
-    "tests.objectids",
     "tests.rest",
 ]
-AUTH_USER_MODEL = "objectids.User"
+BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
+if BACKEND == "mongodb":  # the keys of these models, the users among them, are its own
+    INSTALLED_APPS.append("tests.objectids")
+    AUTH_USER_MODEL = "objectids.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ROOT_URLCONF = "tests.objectids.urls"
 ALLOWED_HOSTS = ["testserver"]
@@ -62,7 +64,7 @@ BACKENDS["sqlite"] = {
     "NAME": os.path.join(tempfile.gettempdir(), f"nonrel_{uuid4().hex[:8]}.sqlite3"),
 }
 DATABASES = {
-    "default": BACKENDS[os.environ.get("NONREL_BACKEND") or "lmdb"],
+    "default": BACKENDS[BACKEND],
     "lmdb": {
         "ENGINE": "nonrel_backend.lmdb",
         "NAME": tempfile.mkdtemp(prefix="nonrel_tests_"),
