@@ -1,4 +1,4 @@
-"""Where the objects are: what you implement, what the user may do with them, the cache."""
+"""Where the objects are: what you implement, what the user may do, the cache."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,14 +9,13 @@ from django.http import HttpRequest
 from .bundle import Bundle
 from .dispatch import parameters
 from .exceptions import BadRequest, ImmediateHttpResponse, Unauthorized
+from .part import Part
 from .undo import Changes
 
 
-class Access:
+class Access(Part):
     """The methods of the data. Those that raise NotImplementedError are yours."""
 
-    _meta: Any
-    fields: dict[str, Any]
     # Whether the nine methods ask the authorization themselves.
     authorizes_itself = False
 
@@ -58,9 +57,9 @@ class Access:
 
     def obj_delete_list_for_update(self, bundle: Bundle, **kwargs) -> None:
         """Delete what a PUT on the list replaces: all but what the bundle has kept."""
-        kept = [self.detail_uri_kwargs(obj) for obj in bundle.kept]  # type: ignore[attr-defined]
+        kept = [self.detail_uri_kwargs(obj) for obj in bundle.kept]
         for obj in list(self.obj_get_list(bundle=bundle, **kwargs)):
-            lookup = self.detail_uri_kwargs(obj)  # type: ignore[attr-defined]
+            lookup = self.detail_uri_kwargs(obj)
             if lookup not in kept:
                 bundle.changes.remember(obj)
                 self.obj_delete(bundle=bundle, **lookup)
@@ -91,7 +90,7 @@ class Access:
         if uri is not None:
             if not isinstance(uri, str):
                 raise BadRequest("'resource_uri' must be a text.")
-            return self.kwargs_of_uri(uri, request)  # type: ignore[attr-defined]
+            return self.kwargs_of_uri(uri, request)
         name = self._meta.detail_uri_name
         return {name: data[name]} if isinstance(data.get(name), str | int) else {}
 
@@ -103,12 +102,12 @@ class Access:
     ) -> Bundle:
         """A PATCH of one object: what is sent, over what is there."""
         obj = original_bundle.obj
-        shown = self.full_dehydrate(Bundle(obj=obj, request=request)).data  # type: ignore[attr-defined]
-        original_bundle.data = self.merged(shown, new_data)  # type: ignore[attr-defined]
+        shown = self.full_dehydrate(Bundle(obj=obj, request=request)).data
+        original_bundle.data = self.merged(shown, new_data)
         self.authorize("update", original_bundle)
         return self.obj_update(
             bundle=original_bundle,
-            **self.detail_uri_kwargs(obj),  # type: ignore[attr-defined]
+            **self.detail_uri_kwargs(obj),
         )
 
     # --- all or nothing ---
@@ -125,25 +124,25 @@ class Access:
     def check_items(self, request: Any, items: list[dict[str, Any]]) -> None:
         """400 before anything is written, where a store has no transactions."""
         for data in items:
-            data = self.alter_deserialized_detail_data(request, dict(data))  # type: ignore[attr-defined]
-            bundle = self.build_bundle(data=data, request=request)  # type: ignore[attr-defined]
+            data = self.alter_deserialized_detail_data(request, dict(data))
+            bundle = self.build_bundle(data=data, request=request)
             if "resource_uri" in data:
                 bundle.is_new, bundle.sent = False, set(data)
                 bundle.shown = dict(data)
-            self.full_hydrate(bundle)  # type: ignore[attr-defined]
+            self.full_hydrate(bundle)
 
     def remember(self, request: Any, changes: Changes, **lookup) -> None:
         """Keep an object as it is before it is changed, where it must be."""
         if not changes.keeps:
             return
-        bundle = self.build_bundle(request=request)  # type: ignore[attr-defined]
+        bundle = self.build_bundle(request=request)
         changes.remember(self.obj_get(bundle=bundle, **lookup))
 
     def restore(self, obj: Any) -> None:
         """Store an object as it was."""
-        data = self.full_dehydrate(Bundle(obj=obj)).data  # type: ignore[attr-defined]
-        bundle = self.build_bundle(data=data)  # type: ignore[attr-defined]
-        self.obj_create(bundle, **self.detail_uri_kwargs(obj))  # type: ignore[attr-defined]
+        data = self.full_dehydrate(Bundle(obj=obj)).data
+        bundle = self.build_bundle(data=data)
+        self.obj_create(bundle, **self.detail_uri_kwargs(obj))
 
     # --- authorization ---
 
@@ -162,7 +161,7 @@ class Access:
             method = getattr(self._meta.authorization, f"{action}_list", None)
             return object_list if method is None else method(object_list, bundle)
         except Unauthorized as error:
-            self.unauthorized_result(error)  # type: ignore[attr-defined]
+            self.unauthorized_result(error)
 
     def authorized_detail(self, action: str, object_list: Any, bundle: Bundle) -> bool:
         try:
@@ -170,7 +169,7 @@ class Access:
             if method is not None and method(object_list, bundle) is not True:
                 raise Unauthorized(f"You are not allowed to {action} that resource.")
         except Unauthorized as error:
-            self.unauthorized_result(error)  # type: ignore[attr-defined]
+            self.unauthorized_result(error)
         return True
 
     def authorized_read_list(self, object_list: Any, bundle: Bundle) -> Any:
@@ -217,7 +216,7 @@ class Access:
         """400 with the errors, where there are any."""
         if not self.is_valid(bundle):
             raise ImmediateHttpResponse(
-                self.error_response(bundle.request, bundle.errors)  # type: ignore[attr-defined]
+                self.error_response(bundle.request, bundle.errors)
             )
 
     # --- the cache ---
@@ -255,4 +254,3 @@ class Access:
     def forget(self, **kwargs) -> None:
         """Have the cache forget an object that was written."""
         self._meta.cache.delete(self.generate_cache_key("detail", **kwargs))
-

@@ -25,7 +25,9 @@ class Authentication:
     def get_identifier(self, request) -> str:
         """What the throttle counts by."""
         meta = request.META
-        return f"{meta.get('REMOTE_ADDR', 'noaddr')}_{meta.get('REMOTE_HOST', 'nohost')}"
+        return (
+            f"{meta.get('REMOTE_ADDR', 'noaddr')}_{meta.get('REMOTE_HOST', 'nohost')}"
+        )
 
     def check_active(self, user) -> bool:
         return user.is_active if self.require_active else True

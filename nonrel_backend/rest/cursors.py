@@ -32,7 +32,8 @@ class Order:
         if not isinstance(name, str) or name == "?":
             raise BadRequest("This ordering cannot be paged by cursor.")
         path = name.lstrip("-+")
-        options, field, nullable = model._meta, None, False
+        options, nullable = model._meta, False
+        field: Any = None
         for part in path.split(LOOKUP_SEP):
             try:
                 field = options.pk if part == "pk" else options.get_field(part)

@@ -4,18 +4,15 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from .basefields import MISSING, NOT_PROVIDED, ApiField, step
+from .basefields import MISSING, NOT_PROVIDED, step
 from .bundle import Bundle
 from .exceptions import ApiFieldError, HydrationError
 from .nested import EmbeddedField, NestedField
+from .part import Part
 
 
-class Cycles:
+class Cycles(Part):
     """What a resource does to a bundle."""
-
-    _meta: Any
-    fields: dict[str, ApiField]
-    get_resource_uri: Any
 
     def build_bundle(
         self,
@@ -136,7 +133,7 @@ class Cycles:
             if bundle.sent is not None and name not in bundle.sent:
                 continue
             try:
-                found = field.hydrate_m2m(bundle)  # type: ignore[attr-defined]
+                found = field.hydrate_m2m(bundle)
             except ApiFieldError as error:
                 errors.update(error.errors or {name: [str(error)]})
                 continue
@@ -162,9 +159,7 @@ class Cycles:
                 errors[name] = [f"The field {head!r} has no parts."]
             else:
                 try:
-                    data[head] = replaced(
-                        data.get(head), field, path.split("."), value
-                    )
+                    data[head] = replaced(data.get(head), field, path.split("."), value)
                 except ApiFieldError as error:
                     errors[name] = [str(error)]
         if errors:

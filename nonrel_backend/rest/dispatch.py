@@ -19,14 +19,13 @@ from .http import (
     HttpTooManyRequests,
     HttpUnauthorized,
 )
+from .part import Part
 
 OVERRIDE = "X-HTTP-Method-Override"
 
 
-class Dispatch:
+class Dispatch(Part):
     """What a resource does around its methods."""
-
-    _meta: Any
 
     def wrap_view(self, view: str) -> Any:
         """A Django view of one of the methods; errors become responses."""
@@ -105,7 +104,7 @@ class Dispatch:
             raise ImmediateHttpResponse(HttpUnauthorized())
 
     def is_authorized(self, request: HttpRequest, object: Any = None) -> None:
-        """401 where an authorization of the older kind, with is_authorized(), says no."""
+        """401 where an authorization of the older kind says no."""
         check = getattr(self._meta.authorization, "is_authorized", None)
         if check is None:
             return

@@ -83,7 +83,7 @@ class DocumentResource(Resource):
 
     def obj_get_list(self, bundle, **kwargs):
         given = parameters(bundle.request)
-        found = self.store.find(self.build_filters(given), self.order(given))  # type: ignore[arg-type]
+        found = self.store.find(self.build_filters(given), self.order(given))
         objects = [DocumentObject(document, key) for key, document in found]
         objects = self.apply_authorization_limits(bundle.request, objects)
         return self.authorized_read_list(objects, bundle)
@@ -126,7 +126,9 @@ class DocumentResource(Resource):
                 f"'{lookup}' is not an allowed filter on the '{name}' field."
             )
 
-    def value(self, field: Any, path: list[str], lookup: str, filters, name: str) -> Any:
+    def value(
+        self, field: Any, path: list[str], lookup: str, filters, name: str
+    ) -> Any:
         """A parameter's value, as the documents have it."""
         for part in path:
             field = field.part(part) if isinstance(field, NestedField) else None

@@ -48,7 +48,11 @@ ANSWERS: list[tuple[Any, type[HttpResponse], Callable[[Any], dict[str, Any]]]] =
         http.HttpMultipleChoices,
         said("More than one object is found at this URI."),
     ),
-    (exceptions.UnsupportedDeserializationFormat, http.HttpUnsupportedMediaType, sentence),
+    (
+        exceptions.UnsupportedDeserializationFormat,
+        http.HttpUnsupportedMediaType,
+        sentence,
+    ),
     (exceptions.UnsupportedFormat, http.HttpNotAcceptable, sentence),
     (exceptions.BadRequest, http.HttpBadRequest, sentence),
     (PermissionDenied, http.HttpForbidden, said("You are not allowed to do that.")),
@@ -112,7 +116,9 @@ def response_of(resource: Any, request: Any, error: Exception) -> HttpResponse:
     return told(resource, request, http.HttpApplicationError, {"error": text})
 
 
-def told(resource: Any, request: Any, response_class: Any, content: Any) -> HttpResponse:
+def told(
+    resource: Any, request: Any, response_class: Any, content: Any
+) -> HttpResponse:
     return resource.error_response(request, content, response_class=response_class)
 
 

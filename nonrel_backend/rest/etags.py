@@ -1,4 +1,4 @@
-"""Which state of an object a client has seen, and whether it is the one that is there."""
+"""Which state of an object a client has seen, and whether it is there still."""
 
 import hashlib
 from typing import Any
@@ -8,6 +8,7 @@ from django.utils.http import parse_etags, quote_etag
 
 from .exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from .http import HttpPreconditionFailed, HttpPreconditionRequired
+from .part import Part
 
 HEADERS = ("If-Match", "If-None-Match")
 
@@ -49,10 +50,8 @@ def fails(request: Any, etag: str | None) -> bool:
     return False
 
 
-class Preconditions:
+class Preconditions(Part):
     """What a resource does before it writes to one object."""
-
-    _meta: Any
 
     def check_preconditions(self, request: Any, **lookup) -> Any:
         """The object as the client has seen it, locked; None where it does not say.
@@ -62,7 +61,7 @@ class Preconditions:
         conditional = wants_etag(request)
         if not conditional and not self._meta.require_if_match:
             return None
-        bundle = self.build_bundle(request=request)  # type: ignore[attr-defined]
+        bundle = self.build_bundle(request=request)
         try:
             obj = self.obj_get_locked(bundle, **lookup)
         except MalformedKey:
@@ -77,8 +76,8 @@ class Preconditions:
             return None
         etag = None
         if obj is not None:
-            shown = self.build_bundle(obj=obj, request=request)  # type: ignore[attr-defined]
-            etag = etag_of(self, self.full_dehydrate(shown))  # type: ignore[attr-defined]
+            shown = self.build_bundle(obj=obj, request=request)
+            etag = etag_of(self, self.full_dehydrate(shown))
         if fails(request, etag):
             text = "The object is not the one that you have seen: read it again."
             self.refuse(request, HttpPreconditionFailed, text)
@@ -86,13 +85,11 @@ class Preconditions:
 
     def refuse(self, request: Any, response_class: Any, text: str) -> None:
         raise ImmediateHttpResponse(
-            self.error_response(  # type: ignore[attr-defined]
-                request, {"error": text}, response_class=response_class
-            )
+            self.error_response(request, {"error": text}, response_class=response_class)
         )
 
     def obj_get_locked(self, bundle: Any, **kwargs) -> Any:
         """obj_get() of what nobody else changes until the write is done, where the
         store can do that.
         """
-        return self.obj_get(bundle=bundle, **kwargs)  # type: ignore[attr-defined]
+        return self.obj_get(bundle=bundle, **kwargs)

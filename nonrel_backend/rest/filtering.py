@@ -15,6 +15,7 @@ from .exceptions import InvalidFilterError, InvalidSortError
 from .fields import BooleanField, CharField
 from .loading import relation, relations
 from .nested import NestedField
+from .part import Part
 
 # What a user may ask for in a regular expression can take for ever: list them to
 # allow them.
@@ -29,11 +30,8 @@ MAX_VALUES = 1000
 MALFORMED = (ValueError, TypeError, ValidationError, ArithmeticError)
 
 
-class Filtering:
+class Filtering(Part):
     """What a ModelResource does to its queryset."""
-
-    _meta: Any
-    fields: dict[str, ApiField]
 
     # --- filters ---
 
@@ -59,8 +57,8 @@ class Filtering:
         resource: Any = self
         field = self.fields[names.pop(0)]
         way = [field]
-        while field.is_related and names and names[0] in field.related.fields:  # type: ignore[attr-defined]
-            resource = field.related  # type: ignore[attr-defined]
+        while field.is_related and names and names[0] in field.related.fields:
+            resource = field.related
             field = resource.fields[names.pop(0)]
             way.append(field)
         if names:
@@ -112,7 +110,7 @@ class Filtering:
                     f"Lookups are not allowed more than one level deep on the "
                     f"'{field_name}' field."
                 )
-            resource = field.related  # type: ignore[attr-defined]
+            resource = field.related
             return attributes + resource.check_filtering(bits[0], filter_type, bits[1:])
         if bits and not (
             isinstance(field, NestedField)
@@ -191,7 +189,7 @@ class Filtering:
 
     def apply_filters(self, request: Any, applicable_filters: dict[str, Any]) -> Any:
         """The queryset with the filters, each object once."""
-        queryset = self.get_object_list(request)  # type: ignore[attr-defined]
+        queryset = self.get_object_list(request)
         try:
             filtered = queryset.filter(**applicable_filters)
         except (*MALFORMED, FieldError) as error:
@@ -267,8 +265,12 @@ class Filtering:
             return attributes
         if not field.is_related:
             raise InvalidSortError(f"The '{first}' field leads to no other resource.")
-        resource = field.related  # type: ignore[attr-defined]
-        if LOOKUP_SEP.join(bits) in listed and len(rest) == 1 and rest[0] in resource.fields:
+        resource = field.related
+        if (
+            LOOKUP_SEP.join(bits) in listed
+            and len(rest) == 1
+            and rest[0] in resource.fields
+        ):
             model = resource._meta.object_class
             return attributes + query_path(model, resource.fields[rest[0]].steps)
         return attributes + resource.check_ordering(rest)
@@ -300,4 +302,3 @@ def nested_value(text: str, lookup: str) -> Any:
         except (ValueError, RecursionError):
             return text
     return text
-

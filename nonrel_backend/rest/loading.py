@@ -1,4 +1,4 @@
-"""What the fields of a page are about to read, loaded in one batch for each relation."""
+"""What the fields of a page are about to read, in one batch for each relation."""
 
 from typing import Any
 
@@ -6,12 +6,11 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Prefetch, prefetch_related_objects
 from django.db.models.constants import LOOKUP_SEP
 
+from .part import Part
 
-class Loading:
+
+class Loading(Part):
     """How a ModelResource avoids queries in a loop."""
-
-    _meta: Any
-    fields: dict[str, Any]
 
     def load_related(self, objects: list, for_list: bool, asked: Any) -> list:
         if not objects:

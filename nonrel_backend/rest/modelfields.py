@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 
 from . import fields
+from .part import Part
 
 # By internal type; a type that is not here is a text.
 FIELD_CLASSES: dict[str, type[fields.ApiField]] = {
@@ -38,7 +39,7 @@ FACTORIES: dict[type, Callable[[Any, dict[str, Any]], fields.ApiField]] = {}
 def register_field(
     model_field: type, factory: Callable[[Any, dict[str, Any]], fields.ApiField]
 ) -> None:
-    """`factory(model_field, options)` makes the resource's field of one of this class."""
+    """`factory(model_field, options)` makes the resource's field of such a one."""
     FACTORIES[model_field] = factory
 
 
@@ -88,14 +89,13 @@ def api_field(
         if kind in FACTORIES:
             return FACTORIES[kind](model_field, options)
     found = (api_field_class or field_class(model_field))(**options)
-    found.model_field = model_field  # type: ignore[attr-defined]
+    found.model_field = model_field
     return found
 
 
-class ModelFields:
+class ModelFields(Part):
     """The class methods of a ModelResource that make its fields."""
 
-    _meta: Any
     base_fields: dict[str, Any]
 
     @classmethod

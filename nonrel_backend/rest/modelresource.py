@@ -9,9 +9,10 @@ from django.db import models
 from .bundle import Bundle
 from .cycles import Cycles
 from .exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound, Unauthorized
+from .fields import IntegerField
 from .filtering import MALFORMED, Filtering
 from .loading import Loading, relation
-from .modelfields import ModelFields
+from .modelfields import ModelFields, field_class
 from .options import ModelDeclarativeMetaclass
 from .resource import Resource
 from .saving import Saving, changed, state
@@ -94,7 +95,7 @@ class ModelResource(
         malformed = MalformedKey(f"No object has the {name} {value!r}.")
         if isinstance(value, dict | list | bool | float) or "\x00" in str(value):
             raise malformed
-        if isinstance(field, models.IntegerField) and not WHOLE_NUMBER.fullmatch(
+        if field_class(field) is IntegerField and not WHOLE_NUMBER.fullmatch(
             str(value)
         ):
             raise malformed
@@ -147,7 +148,9 @@ class ModelResource(
         by_value = {getattr(obj, name): obj for obj in objects}
         found = {}
         for key, value in values.items():
-            if value in by_value and self.is_readable(by_value[value], objects, request):
+            if value in by_value and self.is_readable(
+                by_value[value], objects, request
+            ):
                 found[key] = by_value[value]
         return found
 
@@ -203,7 +206,9 @@ class ModelResource(
             name = options.pk.attname if name == "pk" else name
             if name not in names:
                 continue
-            field = options.get_field(name) if name != options.pk.attname else options.pk
+            field = (
+                options.get_field(name) if name != options.pk.attname else options.pk
+            )
             setattr(bundle.obj, field.attname, value)
             for own, each in self.fields.items():
                 if each.steps in ([field.name], [field.attname]):
@@ -346,13 +351,14 @@ class ModelResource(
             except NotFound as error:
                 raise ApiFieldError(str(error)) from error
         pk = self._meta.object_class._meta.pk
-        lookups = []
+        lookups: list[tuple[str, str]] = []
         for name in data:
             field = self.fields.get(name)
-            if name == "pk" or (field is not None and field.steps in (["pk"], [pk.name])):
+            steps = [] if field is None else field.steps
+            if name == "pk" or steps in (["pk"], [pk.name]):
                 lookups.insert(0, (name, "pk"))
-            elif field is not None and field.unique and len(field.steps) == 1:
-                lookups.append((name, field.steps[0]))
+            elif len(steps) == 1 and self.fields[name].unique:
+                lookups.append((name, steps[0]))
         for name, lookup in lookups:
             if data[name] is None:
                 continue
@@ -379,6 +385,3 @@ class ModelResource(
                 if keys != {one.obj.pk for one in related}:
                     return True
         return False
-
-
-

@@ -32,7 +32,7 @@ class ApiKey(models.Model):
         self.key = key
 
     def __str__(self) -> str:
-        return f"key of {self.user_id}"  # type: ignore[attr-defined]
+        return f"key of {self.user_id}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self.key_hash and not self.key:

@@ -37,7 +37,10 @@ class MongoStore:
 
     operators = {
         "exact": lambda value: {"$eq": value},
-        "iexact": lambda value: {"$regex": f"^{re.escape(str(value))}$", "$options": "i"},
+        "iexact": lambda value: {
+            "$regex": f"^{re.escape(str(value))}$",
+            "$options": "i",
+        },
         "in": lambda value: {"$in": value},
         "isnull": lambda value: {"$eq": None} if value else {"$ne": None},
         "contains": lambda value: {"$regex": re.escape(str(value))},

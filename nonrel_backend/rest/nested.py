@@ -1,4 +1,4 @@
-"""Fields whose data has parts: lists, sets, dictionaries, embedded objects, any JSON."""
+"""Fields whose data has parts: lists, sets, dictionaries, embedded objects, JSON."""
 
 from typing import Any
 

@@ -83,6 +83,7 @@ class DeclarativeMetaclass(type):
     """Collects the fields of a class and of its bases, and reads `Meta`."""
 
     base_fields: dict[str, ApiField]
+    declared_fields: dict[str, ApiField]
     _meta: ResourceOptions
 
     def __new__(metacls, name, bases, attrs):

@@ -52,4 +52,6 @@ def pruned(data: Any, tree: dict[str, Any]) -> Any:
         return [pruned(each, tree) for each in data]
     if not isinstance(data, dict):
         return data
-    return {name: pruned(data[name], part) for name, part in tree.items() if name in data}
+    return {
+        name: pruned(data[name], part) for name, part in tree.items() if name in data
+    }

@@ -11,15 +11,14 @@ from .bundle import Bundle
 from .etags import etag_of
 from .exceptions import BadRequest, NotFound
 from .export import JSON_LINES, is_export, lines
+from .part import Part
 from .projection import asked_fields, project
 
 ABSENT = (NotFound, ObjectDoesNotExist)
 
 
-class Reads:
+class Reads(Part):
     """What a resource answers to GET; each method is called by dispatch()."""
-
-    _meta: Any
 
     # --- GET ---
 

@@ -168,7 +168,7 @@ class ToOneField(RelatedField):
     """Leads to one object."""
 
     related_type = "to_one"
-    help_text = "A single related resource. Can be either a URI or set of nested resource data."
+    help_text = "A single related resource: a URI, or its data."
 
     def dehydrate(self, bundle, for_list=True):
         full = self.is_full(bundle, for_list)
@@ -186,14 +186,16 @@ class ToOneField(RelatedField):
             self.instance_name,
         )
         if back and not self.readonly:
-            return Bundle(
-                obj=bundle.related_obj, request=bundle.request, via_uri=True
-            )
+            return Bundle(obj=bundle.related_obj, request=bundle.request, via_uri=True)
         return super().hydrate(bundle)
 
     def absent(self, bundle):
         found = super().absent(bundle)
-        return found if found in (None, NOT_PROVIDED) else self.related_bundle(found, bundle)
+        return (
+            found
+            if found in (None, NOT_PROVIDED)
+            else self.related_bundle(found, bundle)
+        )
 
     def clean(self, value):
         raise NotImplementedError("A relation is read with its bundle.")
@@ -212,7 +214,7 @@ class ToManyField(RelatedField):
 
     related_type = "to_many"
     is_m2m = True
-    help_text = "Many related resources. Can be either a list of URIs or list of individually nested resource data."
+    help_text = "Many related resources: a list of URIs, or of their data."
 
     def dehydrate(self, bundle, for_list=True):
         if getattr(bundle.obj, "pk", True) is None:
@@ -239,7 +241,8 @@ class ToManyField(RelatedField):
             raise self.wrong("a list")
         found = self.found_at_once(values, bundle)
         return [
-            found[value] if reference(value) and value in found
+            found[value]
+            if reference(value) and value in found
             else self.related_bundle(value, bundle)
             for value in values
         ]

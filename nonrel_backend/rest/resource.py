@@ -37,7 +37,7 @@ class Resource(
         if api_name is not None:
             self._meta.api_name = api_name
         self.fields = {}
-        for name, field in self.base_fields.items():
+        for name, field in type(self).base_fields.items():
             self.fields[name] = copied(field)
             self.fields[name]._resource = self
 

@@ -1,4 +1,4 @@
-"""How a ModelResource saves: the related first, the object, then its to-many relations."""
+"""How a ModelResource saves: the related, the object, its to-many relations."""
 
 import copy
 from typing import Any
@@ -12,6 +12,7 @@ from django.db import (
     transaction,
 )
 
+from .access import Access
 from .bundle import Bundle
 from .etags import Preconditions
 from .exceptions import BadRequest, SaveRefused
@@ -45,11 +46,8 @@ def changed(obj: models.Model, before: dict[str, Any]) -> set[str]:
     return {name for name, value in state(obj).items() if before.get(name) != value}
 
 
-class Saving:
+class Saving(Access, Preconditions):
     """What a ModelResource does to the database."""
-
-    _meta: Any
-    fields: dict[str, Any]
 
     # --- transactions ---
 
@@ -68,7 +66,7 @@ class Saving:
         store has none, what was written is undone.
         """
         if not self.has_transactions:
-            return super().all_or_nothing(work, request)  # type: ignore[misc]
+            return super().all_or_nothing(work, request)
 
         def run():
             with transaction.atomic(using=self.database):
@@ -79,23 +77,23 @@ class Saving:
 
     def check_items(self, request: Any, items: list) -> None:
         if not self.has_transactions:
-            super().check_items(request, items)  # type: ignore[misc]
+            super().check_items(request, items)
 
     def obj_get_locked(self, bundle: Bundle, **kwargs) -> Any:
-        obj = Preconditions.obj_get_locked(self, bundle, **kwargs)  # type: ignore[arg-type]
+        obj = super().obj_get_locked(bundle, **kwargs)
         if not self.has_transactions:
             if self._meta.version_field is None:
                 text = (
                     "This store has no transactions: a write can depend on an ETag "
                     "only where Meta.version_field names a field."
                 )
-                self.refuse(bundle.request, HttpNotImplemented, text)  # type: ignore[attr-defined]
+                self.refuse(bundle.request, HttpNotImplemented, text)
             return obj
         if connections[self.database].features.has_select_for_update:
             manager = type(obj)._base_manager.using(self.database)
             # Only the lock; then what it protects is read.
             list(manager.filter(pk=obj.pk).select_for_update().values_list("pk"))
-            obj = Preconditions.obj_get_locked(self, bundle, **kwargs)  # type: ignore[arg-type]
+            obj = super().obj_get_locked(bundle, **kwargs)
         return obj
 
     # --- the object ---
@@ -104,12 +102,12 @@ class Saving:
         """Save a hydrated bundle and all that came with it. `before` is the state of
         an object that is there.
         """
-        self.check_valid(bundle)  # type: ignore[attr-defined]
+        self.check_valid(bundle)
         if before is None:
-            self.authorized_create_detail(self.get_object_list(bundle.request), bundle)  # type: ignore[attr-defined]
+            self.authorized_create_detail(self.get_object_list(bundle.request), bundle)
         else:
-            self.authorized_update_detail(self.get_object_list(bundle.request), bundle)  # type: ignore[attr-defined]
-        bundle = self.hydrate_m2m(bundle)  # type: ignore[attr-defined]
+            self.authorized_update_detail(self.get_object_list(bundle.request), bundle)
+        bundle = self.hydrate_m2m(bundle)
         self.save_related(bundle)
         self.save_obj(bundle, before)
         bundle.objects_saved.add(self.create_identifier(bundle.obj))
@@ -179,8 +177,8 @@ class Saving:
         """
         name, obj = self._meta.version_field, bundle.obj
         field = obj._meta.get_field(name)
-        seen = before[name] if bundle.expected is None else getattr(
-            bundle.expected, name
+        seen = (
+            before[name] if bundle.expected is None else getattr(bundle.expected, name)
         )
         rows = (
             type(obj)
@@ -193,7 +191,7 @@ class Saving:
         if bundle.expected is None:
             raise OperationalError("The object was changed meanwhile.")
         text = "The object is not the one that you have seen: read it again."
-        self.refuse(bundle.request, HttpPreconditionFailed, text)  # type: ignore[attr-defined]
+        self.refuse(bundle.request, HttpPreconditionFailed, text)
 
     def as_stored(self, obj: Any) -> Any:
         """Read again where the store may have rounded or computed a value."""
@@ -274,6 +272,3 @@ class Saving:
     def restore(self, obj: Any) -> None:
         """Store an object as it was."""
         obj.save_base(raw=True, using=self.database)
-
-
-

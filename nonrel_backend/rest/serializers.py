@@ -134,8 +134,8 @@ class Serializer:
         for name in self.formats:
             if self.content_types[name] == media_type:
                 return name
-        name = ALIASES.get(media_type)
-        return name if name in self.formats else None
+        other = ALIASES.get(media_type)
+        return other if other in self.formats else None
 
     def serialize(
         self,
@@ -165,7 +165,8 @@ class Serializer:
 
     def check_characters(self, content: bytes | str, data: Any) -> None:
         """Half a character, which only an escape can write, has no place anywhere."""
-        if (b"\\" if isinstance(content, bytes) else "\\") not in content:
+        written = content if isinstance(content, bytes) else content.encode()
+        if b"\\" not in written:
             return
         try:
             json.dumps(data, default=simplified, ensure_ascii=False).encode()

@@ -18,19 +18,15 @@ from django.urls import (
 
 from .bundle import Bundle
 from .exceptions import BadRequest, NotFound
+from .part import Part
 
 # Keys that stand in a path as they are.
 PLAIN_KEY = re.compile(r"[\w-]+", re.ASCII)
 PLACEHOLDER = "k0k"
 
 
-class Uris:
+class Uris(Part):
     """What a resource's class adds to its addresses, and finds by them."""
-
-    _meta: Any
-    wrap_view: Any
-    obj_get: Any
-    build_bundle: Any
 
     # --- the addresses that it answers ---
 

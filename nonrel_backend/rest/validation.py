@@ -22,7 +22,9 @@ class FormValidation(Validation):
 
     def __init__(self, **kwargs):
         if "form_class" not in kwargs:
-            raise ImproperlyConfigured("You must provide a 'form_class' to FormValidation.")
+            raise ImproperlyConfigured(
+                "You must provide a 'form_class' to FormValidation."
+            )
         self.form_class = kwargs.pop("form_class")
         super().__init__(**kwargs)
 

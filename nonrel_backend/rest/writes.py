@@ -8,14 +8,13 @@ from .bundle import Bundle
 from .etags import etag_of, wants_etag
 from .exceptions import BadRequest, ImmediateHttpResponse, MalformedKey
 from .http import HttpAccepted, HttpCreated, HttpMethodNotAllowed, HttpNoContent
+from .part import Part
 from .projection import ALL_OF_IT
 from .reads import ABSENT
 
 
-class Writes:
+class Writes(Part):
     """What a resource answers to writes; each method is called by dispatch()."""
-
-    _meta: Any
 
     # --- POST ---
 
@@ -56,9 +55,7 @@ class Writes:
         self.check_items(request, items)
 
         def work(changes):
-            return [
-                self.create_one(request, data, changes, **kwargs) for data in items
-            ]
+            return [self.create_one(request, data, changes, **kwargs) for data in items]
 
         bundles = self.all_or_nothing(work, request)
         return self.written_list(request, {}, bundles, HttpCreated)

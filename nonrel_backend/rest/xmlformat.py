@@ -1,6 +1,6 @@
 """Data as XML and back; every element says its type, texts say none.
 
-    <response><objects type="list"><object><title>A</title>…</object></objects></response>
+<response><objects type="list"><object><title>A</title>…</object></objects></response>
 """
 
 import re
@@ -12,7 +12,15 @@ from .exceptions import BadRequest
 NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 # Characters that XML 1.0 has no way to write.
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-TYPES = {"integer": int, "float": float, "boolean": lambda text: text == "True"}
+TYPES: dict[str | None, Any] = {
+    "integer": int,
+    "float": float,
+    "boolean": lambda text: text == "True",
+}
+    "integer": int,
+    "float": float,
+    "boolean": lambda text: text == "True",
+}
 
 
 def to_xml(data: Any) -> bytes:
@@ -30,7 +38,10 @@ def fill(element: Element, data: Any) -> None:
     elif isinstance(data, list):
         element.set("type", "list")
         for each in data:
-            fill(SubElement(element, "object" if isinstance(each, dict) else "value"), each)
+            fill(
+                SubElement(element, "object" if isinstance(each, dict) else "value"),
+                each,
+            )
     elif isinstance(data, dict):
         element.set("type", "hash")
         for name, value in data.items():
@@ -66,7 +77,11 @@ def value_of(element: Element, depth: int) -> Any:
         return None
     if kind == "list" or element.tag == "objects":
         return [value_of(each, depth + 1) for each in element]
-    if kind == "hash" or element.tag in ("object", "request", "response") or len(element):
+    if (
+        kind == "hash"
+        or element.tag in ("object", "request", "response")
+        or len(element)
+    ):
         return {
             each.get("name", each.tag): value_of(each, depth + 1) for each in element
         }

@@ -51,9 +51,9 @@ def models(databases):
         models.Token,
         models.Country,
         models.Page,
-        get_user_model(),
     ):
         model._base_manager.all()._raw_delete("default")
+    get_user_model().objects.all().delete()
     return models
 
 

@@ -156,7 +156,12 @@ def messages(databases, serve, store):
             resource_name = "message"
             store = documents
             authorization = Authorization()
-            filtering = {"user": ALL, "created": ALL, "place": ALL, "tags": ["contains"]}
+            filtering = {
+                "user": ALL,
+                "created": ALL,
+                "place": ALL,
+                "tags": ["contains"],
+            }
             ordering = ["created", "place"]
 
     serve(MessageResource)
@@ -227,7 +232,13 @@ def test_filters_and_orderings_of_documents(messages, http):
     assert users(http, "place.city=Rome") == ["b", "d"]
     assert users(http, "tags__contains=c") == ["c"]
     assert users(http, "limit=2&offset=1") == ["b", "c"]
-    for wrong in ("created=x", "day=2020-01-01", "tags=x", "order_by=user", "user__$ne=a"):
+    for wrong in (
+        "created=x",
+        "day=2020-01-01",
+        "tags=x",
+        "order_by=user",
+        "user__$ne=a",
+    ):
         assert http.get(f"/api/v1/message/?{wrong}").status_code == 400, wrong
     assert http.delete("/api/v1/message/?user=a").status_code == 204
     assert http.delete("/api/v1/message/?usr=b").status_code == 400

@@ -86,7 +86,12 @@ def test_xml_round_trip(pages, http):
 @pytest.mark.parametrize(
     "data",
     [
-        {"a": [1, -2.5, True, False, None, "", "x"], "b": {}, "c": [], "d e": {"f": []}},
+        {
+            "a": [1, -2.5, True, False, None, "", "x"],
+            "b": {},
+            "c": [],
+            "d e": {"f": []},
+        },
         {"objects": [{"a": "1"}, {"a": None}]},
     ],
 )

@@ -128,7 +128,11 @@ def test_session_authentication_needs_djangos_csrf_token(pages, user, models):
 
 
 def test_the_first_authentication_that_knows_the_user(pages, user, http):
-    pages(authentication=MultiAuthentication(ApiKeyAuthentication(), BasicAuthentication()))
+    pages(
+        authentication=MultiAuthentication(
+            ApiKeyAuthentication(), BasicAuthentication()
+        )
+    )
     assert http.get(URI, headers=basic("ann:secret")).status_code == 200
     refused = http.get(URI)
     assert refused.status_code == 401 and "WWW-Authenticate" in refused
@@ -208,7 +212,9 @@ def test_djangos_permissions(pages, user, http, models):
     assert http.get(URI, headers=headers).status_code == 200
     assert http.post(URI, {"text": "x"}, headers=headers).status_code == 403
     user.user_permissions.add(
-        Permission.objects.get(codename="add_page", content_type__app_label="rest_tests")
+        Permission.objects.get(
+            codename="add_page", content_type__app_label="rest_tests"
+        )
     )
     created = http.post(URI, {"text": "x"}, headers=headers)
     assert created.status_code == 201

@@ -286,7 +286,13 @@ def test_addresses_of_objects(countries, serve, rf):
     }
     with pytest.raises(NotFound):
         resource.get_via_uri("/api/v1/country/xx/")
-    for wrong in ("/api/v1/", "/api/v1/country/", "/api/v1/other/it/", "nowhere", "//["):
+    for wrong in (
+        "/api/v1/",
+        "/api/v1/country/",
+        "/api/v1/other/it/",
+        "nowhere",
+        "//[",
+    ):
         with pytest.raises(BadRequest):
             resource.get_via_uri(wrong)
 
@@ -513,7 +519,5 @@ def test_children_may_not_be_left_out_where_they_may_not_be_deleted(models):
         list_allowed_methods=["get"],
         detail_allowed_methods=["get"],
     )()
-    assert not (
-        resource.can_create() or resource.can_update() or resource.can_delete()
-    )
+    assert not (resource.can_create() or resource.can_update() or resource.can_delete())
     assert resource_of(models.Country.objects.all())().can_update()

@@ -1,7 +1,7 @@
 """GET: lists, details, sets, schemas, relations, filters, orderings, pages."""
 
 import json
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -26,7 +26,7 @@ def rows(models):
             pages=number * 10,
             rating=None if number == 2 else number / 2,
             price=Decimal("9.50"),
-            created=datetime(2020, number, 2, tzinfo=timezone.utc),
+            created=datetime(2020, number, 2, tzinfo=UTC),
             extra={"city": "Rome" if number == 1 else "Oslo", "tags": ["a", number]},
         )
         note.genres.set([fun, war] if number == 1 else [fun])
@@ -36,7 +36,7 @@ def rows(models):
 
 
 def resources(models, **options):
-    """AuthorResource, GenreResource and NoteResource; `options` are of the last's Meta."""
+    """Authors, genres and notes; `options` are the Meta of the last."""
 
     class AuthorResource(ModelResource):
         class Meta:
