@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import NoReverseMatch, include, re_path, reverse
 
 from .dispatch import Dispatch
+from .docs import docs_file, docs_page
 from .exceptions import NotRegistered
-from .openapi import docs_page, document
+from .openapi import document
 from .options import ResourceOptions
 from .resource import Resource
 from .serializers import Serializer
@@ -65,7 +66,7 @@ class Api(Dispatch):
                 name=f"api_{self.api_name}_openapi",
             ),
             re_path(
-                rf"{name}/docs/$", self.wrap_view("docs"),
+                rf"{name}/docs/(?P<name>[\w.-]+)?$", self.wrap_view("docs"),
                 name=f"api_{self.api_name}_docs",
             ),
         ]  # fmt: skip
@@ -105,10 +106,15 @@ class Api(Dispatch):
     def openapi(self, request: HttpRequest, **kwargs) -> HttpResponse:
         """The OpenAPI document of all resources."""
         self.method_check(request, ["get"])
-        content = self.serializer.to_json(document(self, request))
+        content = self.serializer.to_json(document(self))
         return HttpResponse(content, content_type="application/json")
 
-    def docs(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """A page that shows the OpenAPI document."""
+    def docs(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
+        """A page that shows the OpenAPI document, and the files of it."""
         self.method_check(request, ["get"])
-        return docs_page(self, request)
+        if kwargs.get("name"):
+            return docs_file(request, kwargs["name"])
+        kwargs = {"api_name": self.api_name}
+        return docs_page(
+            self.api_name, reverse(f"api_{self.api_name}_openapi", kwargs=kwargs)
+        )

@@ -17,10 +17,6 @@ TYPES: dict[str | None, Any] = {
     "float": float,
     "boolean": lambda text: text == "True",
 }
-    "integer": int,
-    "float": float,
-    "boolean": lambda text: text == "True",
-}
 
 
 def to_xml(data: Any) -> bytes:
