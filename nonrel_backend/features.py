@@ -70,6 +70,8 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     has_native_duration_field = True
     supports_timezones = False
     uses_savepoints = False
+    # Whether moments come back as they were stored.
+    keeps_microseconds = True
     supports_transactions = False
     can_use_chunked_reads = True
     supported_explain_formats = {"TEXT"}

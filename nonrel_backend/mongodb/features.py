@@ -16,6 +16,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     # Two indexes of the same keys are one to MongoDB.
     allows_multiple_constraints_on_same_fields = False
     allows_auto_pk_0 = True
+    keeps_microseconds = False
     supports_select_for_update_with_limit = True
     # A string in a regular expression, a JSON key or an index cannot hold a NUL,
     # but a text can.

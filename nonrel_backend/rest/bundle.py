@@ -1,5 +1,7 @@
 """What goes through the dehydrate and hydrate cycles."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django.http import HttpRequest
@@ -7,6 +9,26 @@ from django.http import HttpRequest
 
 class Bundle:
     """An object, its data, and the request that they are of."""
+
+    # Whether the object is being created; None where the resource does not say.
+    is_new: bool | None = None
+    # The names that a PATCH sent; None where all fields are written.
+    sent: set[str] | None = None
+    # What was shown of the object before the PATCH.
+    shown: Mapping[str, Any] = MappingProxyType({})
+    # The state of an object that is there, before its data was changed.
+    before: dict[str, Any] | None = None
+    # The relations in full that led here, so that none is followed twice.
+    full_path: tuple = ()
+    # What a PUT on the list has stored, and the log that it is in.
+    kept: Sequence = ()
+    changes: Any = None
+    # The object as the client has seen it, where the write depends on that.
+    expected: Any = None
+    # The names that are to be shown; None for all.
+    only: set[str] | None = None
+    # How the fields are read, where that is known already.
+    readers: list | None = None
 
     def __init__(
         self,
@@ -30,25 +52,8 @@ class Bundle:
         # Whether it stands for what a URI led to: there is nothing to save.
         self.via_uri = via_uri
         self.errors: dict[str, Any] = {}
-        # Whether the object is being created; None where the resource does not say.
-        self.is_new: bool | None = None
-        # The names that a PATCH sent; None where all fields are written.
-        self.sent: set[str] | None = None
-        # What was shown of the object before the PATCH.
-        self.shown: dict[str, Any] = {}
-        # The state of an object that is there, before its data was changed.
-        self.before: dict[str, Any] | None = None
         # The bundles of the related objects, by field.
         self.related: dict[str, Any] = {}
-        # The relations in full that led here, so that none is followed twice.
-        self.full_path: tuple = ()
-        # What a PUT on the list has stored, and the log that it is in.
-        self.kept: list = []
-        self.changes: Any = None
-        # The object as the client has seen it, where the write depends on that.
-        self.expected: Any = None
-        # The names that are to be shown; None for all.
-        self.only: set[str] | None = None
 
     def __repr__(self) -> str:
         return f"<Bundle for obj: {self.obj!r} and with data: {self.data!r}>"

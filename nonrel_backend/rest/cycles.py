@@ -9,6 +9,7 @@ from .bundle import Bundle
 from .exceptions import ApiFieldError, HydrationError
 from .nested import EmbeddedField, NestedField
 from .part import Part
+from .readers import readers
 
 
 class Cycles(Part):
@@ -37,15 +38,20 @@ class Cycles(Part):
 
     def full_dehydrate(self, bundle: Bundle, for_list: bool = False) -> Bundle:
         """Fill the bundle's data from its object."""
-        data, only, hooks = bundle.data, bundle.only, self.dehydrate_hooks
-        for name, field in self.fields.items():
+        data, only, obj = bundle.data, bundle.only, bundle.obj
+        if bundle.readers is None:
+            bundle.readers = readers(self, type(obj), for_list)
+        for name, field, read, hook in bundle.readers:
             if only is not None and name not in only:
                 continue
-            if field.use_in != "all" and not field.is_used(bundle, for_list):
+            if read is not None:
+                data[name] = read(obj)
+            elif field.is_used(bundle, for_list):
+                data[name] = field.dehydrate(bundle, for_list=for_list)
+            else:
                 continue
-            data[name] = field.dehydrate(bundle, for_list=for_list)
-            if name in hooks:
-                data[name] = hooks[name](bundle)
+            if hook is not None:
+                data[name] = hook(bundle)
         return self.dehydrate(bundle)
 
     def dehydrate(self, bundle: Bundle) -> Bundle:
@@ -56,8 +62,10 @@ class Cycles(Part):
         return self.get_resource_uri(bundle)
 
     @property
-    def dehydrate_hooks(self) -> dict[str, Any]:
-        return self.hooks("dehydrate")
+    def has_own_uri_hook(self) -> bool:
+        """Whether the field resource_uri is the one that is there of itself."""
+        hook = type(self).dehydrate_resource_uri
+        return hook is Cycles.dehydrate_resource_uri
 
     def hooks(self, cycle: str) -> dict[str, Any]:
         """The methods dehydrate_FOO or hydrate_FOO by field."""

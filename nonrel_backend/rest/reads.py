@@ -13,6 +13,7 @@ from .exceptions import BadRequest, NotFound
 from .export import JSON_LINES, is_export, lines
 from .part import Part
 from .projection import asked_fields, project
+from .readers import readers
 
 ABSENT = (NotFound, ObjectDoesNotExist)
 
@@ -44,9 +45,10 @@ class Reads(Part):
         """The objects of a page as bundles; what they relate to is loaded at once."""
         objects = self.load_related(list(objects), for_list=True, asked=asked)
         bundles = []
+        known = readers(self, type(objects[0]), True) if objects else None
         for obj in objects:
             bundle = Bundle(obj=obj, request=request)
-            bundle.only = asked.names
+            bundle.only, bundle.readers = asked.names, known
             bundle = self.full_dehydrate(bundle, for_list=True)
             bundles.append(project(bundle, asked))
         return bundles

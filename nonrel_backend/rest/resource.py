@@ -44,7 +44,7 @@ class Resource(
     @property
     def has_dehydrate_hooks(self) -> bool:
         """Whether a method may need data of other fields."""
-        own = {name for name in self.dehydrate_hooks if name != "resource_uri"}
+        own = {name for name in self.hooks("dehydrate") if name != "resource_uri"}
         return bool(own) or type(self).dehydrate is not Cycles.dehydrate
 
     def key_reader(self, model: type, steps: list[str]) -> Any:

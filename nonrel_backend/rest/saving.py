@@ -1,7 +1,10 @@
 """How a ModelResource saves: the related, the object, its to-many relations."""
 
 import copy
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import (
     IntegrityError,
@@ -21,13 +24,9 @@ from .related import objects
 from .retries import ATTEMPTS, retried
 from .undo import Changes
 
-# What stores keep with less precision than Python has.
-ROUNDED = (
-    models.DateTimeField,
-    models.DecimalField,
-    models.DurationField,
-    models.TimeField,
-)
+# Values that are never changed in place.
+UNCHANGEABLE = (str, int, float, type(None), date, time, timedelta, Decimal, UUID)
+TIMES = (models.DateTimeField, models.TimeField, models.DurationField)
 
 
 def state(obj: models.Model) -> dict[str, Any]:
@@ -36,14 +35,19 @@ def state(obj: models.Model) -> dict[str, Any]:
     for field in obj._meta.concrete_fields:
         if field.attname in obj.__dict__:
             value = obj.__dict__[field.attname]
-            simple = isinstance(value, str | int | float | None)
-            found[field.attname] = value if simple else copy.deepcopy(value)
+            fixed = isinstance(value, UNCHANGEABLE)
+            found[field.attname] = value if fixed else copy.deepcopy(value)
     return found
 
 
 def changed(obj: models.Model, before: dict[str, Any]) -> set[str]:
     """The names of the columns that are others by now."""
-    return {name for name, value in state(obj).items() if before.get(name) != value}
+    now = obj.__dict__
+    return {
+        field.attname
+        for field in obj._meta.concrete_fields
+        if field.attname in now and before.get(field.attname) != now[field.attname]
+    }
 
 
 class Saving(Access, Preconditions):
@@ -195,12 +199,24 @@ class Saving(Access, Preconditions):
 
     def as_stored(self, obj: Any) -> Any:
         """Read again where the store may have rounded or computed a value."""
-        options = obj._meta
+        features, columns = (
+            connections[self.database].features,
+            obj._meta.concrete_fields,
+        )
+        rounds = not getattr(features, "keeps_microseconds", True)
         if any(
-            isinstance(field, ROUNDED) or field.generated
-            for field in options.concrete_fields
+            field.generated or (rounds and isinstance(field, TIMES))
+            for field in columns
         ):
             return type(obj)._base_manager.using(self.database).get(pk=obj.pk)
+        for field in columns:
+            value = getattr(obj, field.attname)
+            if isinstance(field, models.DecimalField) and value is not None:
+                exact = field.to_python(value)
+                places = Decimal(1).scaleb(-field.decimal_places)
+                setattr(
+                    obj, field.attname, exact.quantize(places, context=field.context)
+                )
         return obj
 
     # --- what is related ---
