@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 
-from .exceptions import ApiFieldError
+from .exceptions import ApiFieldError, WrongValue
 
 
 class NOT_PROVIDED:
@@ -174,7 +174,7 @@ class ApiField:
         return self.convert(value)
 
     def wrong(self, wanted: str) -> ApiFieldError:
-        return ApiFieldError(f"The '{self.instance_name}' field takes {wanted}.")
+        return WrongValue(self.instance_name, f"takes {wanted}")
 
     # --- describing ---
 

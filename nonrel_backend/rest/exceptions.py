@@ -42,6 +42,14 @@ class ApiFieldError(BadRequest):
         self.errors = errors
 
 
+class WrongValue(ApiFieldError):
+    """What is at a path in the data cannot be: the path, and what is said of it."""
+
+    def __init__(self, path: str, text: str):
+        super().__init__(f"The '{path}' field {text}.")
+        self.path, self.text = path, text
+
+
 class HydrationError(ApiFieldError):
     """Data of the user that does not fit the object."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .basefields import MISSING, ApiField, step
-from .exceptions import ApiFieldError
+from .exceptions import WrongValue
 
 
 class NestedField(ApiField):
@@ -13,8 +13,11 @@ class NestedField(ApiField):
         """The field of what a path leads to by this name; None where there is none."""
         return None
 
-    def part_error(self, name: Any, error: ApiFieldError) -> ApiFieldError:
-        return ApiFieldError(f"{self.instance_name}.{name}: {error}")
+    def part_error(self, name: Any, field: ApiField, error: WrongValue) -> WrongValue:
+        """The error of a part, by the path from here."""
+        rest = error.path.removeprefix(field.instance_name).lstrip(".")
+        path = ".".join(filter(None, (self.instance_name, str(name), rest)))
+        return WrongValue(path, error.text)
 
     def each(self, pairs, how: str) -> list[tuple[Any, Any]]:
         """Pairs of a place and a value, the values converted or cleaned."""
@@ -24,8 +27,8 @@ class NestedField(ApiField):
             if value is not None and field is not None:
                 try:
                     value = getattr(field, how)(value)
-                except ApiFieldError as error:
-                    raise self.part_error(name, error) from error
+                except WrongValue as error:
+                    raise self.part_error(name, field, error) from error
             found.append((name, value))
         return found
 
@@ -170,17 +173,15 @@ class EmbeddedField(NestedField):
             raise self.wrong("an object")
         unknown = sorted(map(str, set(value) - set(self.fields)))
         if unknown:
-            raise ApiFieldError(
-                f"The '{self.instance_name}' field has no {', '.join(unknown)}."
-            )
+            raise WrongValue(self.instance_name, f"has no {', '.join(unknown)}")
         for name, field in self.fields.items():
             missing = value.get(name, MISSING)
             if missing is None and not field.null:
-                raise ApiFieldError(f"{self.instance_name}.{name} is null.")
+                raise WrongValue(f"{self.instance_name}.{name}", "is null")
             if missing is MISSING and not (
                 field.null or field.blank or field.has_default
             ):
-                raise ApiFieldError(f"{self.instance_name}.{name} has no data.")
+                raise WrongValue(f"{self.instance_name}.{name}", "has no data")
         cleaned = {
             self.fields[name].attribute or name: each
             for name, each in self.each(value.items(), "clean")

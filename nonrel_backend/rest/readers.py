@@ -75,7 +75,9 @@ def reader(resource: Any, field: Any, model: Any) -> Callable[[Any], Any] | None
         column = model._meta.get_field(field.steps[0])
     except FieldDoesNotExist:
         return None
-    if not column.concrete or column.is_relation or field.has_default:
+    if not column.concrete or column.is_relation:
+        return None
+    if field.has_default and column.null:  # which stands for the nulls
         return None
     get = attrgetter(column.attname)
     kind = column.get_internal_type()

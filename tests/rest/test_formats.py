@@ -206,3 +206,15 @@ def test_gzip_is_djangos(pages, http, settings_of):
         etag = f"W/{http.get(uri)['ETag']}"
         response = http.patch(uri, {"text": "y"}, headers={"If-Match": etag})
         assert response.status_code == 202
+
+
+def test_default_format(models, serve, http):
+    class PageResource(ModelResource):
+        class Meta:
+            queryset = models.Page.objects.all()
+            default_format = "application/yaml"
+
+    serve(PageResource)
+    assert http.get(URI)["Content-Type"].startswith("application/yaml")
+    response = http.get(URI, headers={"Accept": "application/json"})
+    assert response["Content-Type"].startswith("application/json")

@@ -521,3 +521,22 @@ def test_children_may_not_be_left_out_where_they_may_not_be_deleted(models):
     )()
     assert not (resource.can_create() or resource.can_update() or resource.can_delete())
     assert resource_of(models.Country.objects.all())().can_update()
+
+
+def test_the_hooks_of_formats(countries, serve, http):
+    steps = []
+
+    def noted(name):
+        def method(self, *args, **kwargs):
+            steps.append(name)
+            return getattr(super(resource, self), name)(*args, **kwargs)
+
+        return method
+
+    names = ("determine_format", "serialize", "deserialize", "create_response")
+    resource = resource_of(countries, {name: noted(name) for name in names})
+    serve(resource)
+    http.get(URI)
+    assert steps == ["create_response", "determine_format", "serialize"]
+    http.patch(URI, {"name": "x"})
+    assert steps[3:] == ["deserialize"]

@@ -432,3 +432,19 @@ def test_a_protected_object_is_409(site, http, monkeypatch):
     monkeypatch.setattr(site.Note, "delete", delete)
     site.start()
     assert http.delete(site.uri).status_code == 409
+
+
+def test_related_data_needs_the_methods_of_its_resource(models, serve, http):
+    authors = model_resource(
+        models.Author.objects.all(), "author", allowed_methods=["get"]
+    )
+    declared = {"author": fields.ForeignKey(authors, "author")}
+    serve(authors, model_resource(models.Note.objects.all(), "note", declared))
+    ann = models.Author.objects.create(name="Ann")
+    data = {"slug": "s", "title": "T"}
+    for author in ({"name": "Bob"}, {"pk": ann.pk, "name": "Eve"}):
+        response = http.post("/api/v1/note/", {**data, "author": author})
+        assert response.status_code == 400 and "author" in response.json()["error"]
+    assert [each.name for each in models.Author.objects.all()] == ["Ann"]
+    response = http.post("/api/v1/note/", {**data, "author": {"pk": ann.pk}})
+    assert response.status_code == 201
