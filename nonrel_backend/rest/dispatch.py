@@ -64,6 +64,8 @@ class Dispatch(Part):
         """Check, and call the method, as get_list."""
         override_method(request)
         allowed = getattr(self._meta, f"{request_type}_allowed_methods")
+        if request_type == "detail" and not self.has_post_detail:
+            allowed = [each for each in allowed if each != "post"]
         name = self.method_check(request, allowed)
         method = getattr(self, f"{name}_{request_type}", None)
         if method is None:

@@ -17,7 +17,7 @@ METHODS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("list", "put"): ("Replace the list", ("200", "204")),
     ("list", "patch"): ("Change, create and delete, all or nothing", ("202",)),
     ("list", "delete"): ("Delete what the filters leave", ("204",)),
-    ("detail", "get"): ("Read", ("200", "300", "304")),
+    ("detail", "get"): ("Read", ("200", "300", "304", "412")),
     ("detail", "put"): ("Store", ("200", "201", "204")),
     ("detail", "patch"): ("Change", ("202",)),
     ("detail", "delete"): ("Delete", ("204",)),
@@ -106,6 +106,8 @@ class Writer:
                 continue
             summary, statuses = METHODS[kind, method]
             shown = ref(name) if kind == "detail" else list_ref(name)
+            if method != "get" and not meta.always_return_data:
+                shown = {}
             operation = self.operation(
                 resource, summary, statuses, shown, f"{name}.{kind}.{method}"
             )
@@ -126,14 +128,13 @@ class Writer:
     def operation(
         self, resource: Any, summary: str, statuses: tuple, shown: Any, name: str
     ) -> dict[str, Any]:
+        refused = [status for status in statuses if status == "412"]
         responses: dict[str, Any] = {
             status: {"description": "Done."}
-            | (content(shown) if status in ("200", "201", "202") else {})
+            | (content(shown) if shown and status in ("200", "201", "202") else {})
             for status in statuses
         }
-        if not resource._meta.always_return_data and "200" not in statuses:
-            responses = {status: {"description": "Done."} for status in statuses}
-        responses |= {status: error_response() for status in ALWAYS}
+        responses |= {status: error_response() for status in (*ALWAYS, *refused)}
         found: dict[str, Any] = {
             "summary": summary,
             "operationId": name,

@@ -11,6 +11,7 @@ from .bundle import Bundle
 from .etags import etag_of
 from .exceptions import BadRequest, NotFound
 from .export import JSON_LINES, is_export, lines
+from .http import HttpPreconditionFailed
 from .part import Part
 from .projection import asked_fields, project
 from .readers import readers
@@ -90,7 +91,12 @@ class Reads(Part):
         bundle = self.alter_detail_data_to_serialize(request, project(bundle, asked))
         response = self.create_response(request, bundle)
         response["ETag"] = etag
-        return get_conditional_response(request, etag=etag, response=response)
+        answer = get_conditional_response(request, etag=etag, response=response)
+        if answer.status_code == 412:
+            self.refuse(
+                request, HttpPreconditionFailed, "The object is another by now."
+            )
+        return answer
 
     def get_schema(self, request: HttpRequest, **kwargs) -> HttpResponse:
         """200, with build_schema()."""

@@ -45,12 +45,13 @@ class Uris(Part):
                 name="api_get_schema",
             ),
             re_path(
-                rf"{name}/set/(?P<{detail}_list>.+?){slash}$",
+                rf"{name}/set/(?P<{detail}_list>[\s\S]+?){slash}$",
                 self.wrap_view("get_multiple"),
                 name="api_get_multiple",
             ),
             re_path(
-                rf"{name}/(?P<{detail}>.+?){slash}$", self.wrap_view("dispatch_detail"),
+                rf"{name}/(?P<{detail}>[\s\S]+?){slash}$",
+                self.wrap_view("dispatch_detail"),
                 name="api_dispatch_detail",
             ),
         ]  # fmt: skip

@@ -60,6 +60,10 @@ class Writes(Part):
         bundles = self.all_or_nothing(work, request)
         return self.written_list(request, {}, bundles, HttpCreated)
 
+    @property
+    def has_post_detail(self) -> bool:
+        return type(self).post_detail is not Writes.post_detail
+
     def post_detail(self, request: HttpRequest, **kwargs) -> HttpResponse:
         """A new object under this one; for you to implement."""
         raise NotImplementedError
@@ -258,7 +262,7 @@ class Writes(Part):
     ) -> HttpResponse:
         """A response with the object's data where Meta.always_return_data says so."""
         if not self._meta.always_return_data:
-            return (empty or full)()
+            return without_body(empty or full)
         obj = self.as_stored(bundle.obj)
         shown = self.full_dehydrate(self.build_bundle(obj=obj, request=request))
         shown = self.alter_detail_data_to_serialize(request, shown)
@@ -268,7 +272,7 @@ class Writes(Part):
         self, request, data: Any, bundles: list, full: type, empty: type | None = None
     ) -> HttpResponse:
         if not self._meta.always_return_data:
-            return (empty or full)()
+            return without_body(empty or full)
         objects = [self.as_stored(bundle.obj) for bundle in bundles]
         shown = self.dehydrated(request, objects, ALL_OF_IT)
         found = {self._meta.collection_name: shown}
@@ -294,3 +298,9 @@ class Writes(Part):
 def each_is_object(items: Any) -> None:
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
         raise BadRequest("The objects must be a list of objects.")
+
+
+def without_body(response_class: Any) -> HttpResponse:
+    response = response_class()
+    response.headers.pop("Content-Type", None)
+    return response

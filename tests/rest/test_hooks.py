@@ -139,6 +139,15 @@ def test_the_alter_hooks(countries, serve, http):
     assert [(each.code, each.name) for each in countries.all()] == [("a", "A")]
 
 
+def test_post_on_a_detail_is_yours(countries, serve, http):
+    def post_detail(self, request, **kwargs):
+        return self.create_response(request, {"of": kwargs["pk"]}, HttpAccepted)
+
+    serve(resource_of(countries, {"post_detail": post_detail}))
+    response = http.post(URI, {})
+    assert (response.status_code, response.json()) == (202, {"of": "it"})
+
+
 def test_names_and_fields(countries, serve, http):
     class SampleContentResource(ModelResource):
         class Meta:
