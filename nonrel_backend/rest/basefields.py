@@ -45,6 +45,8 @@ class ApiField:
 
     dehydrated_type = "string"
     help_text = ""
+    # What JSON Schema may say besides the type, as maxLength.
+    limits: dict[str, Any] = {}
     is_related = False
     is_m2m = False
 

@@ -204,7 +204,7 @@ class EmbeddedField(NestedField):
 
 def nullable(field: ApiField) -> dict[str, Any]:
     """The JSON Schema of a field's values, null among them where it may be."""
-    found = field.json_schema()
+    found = field.json_schema() | field.limits
     if not field.null or not found:
         return found
     return {"anyOf": [found, {"type": "null"}]}
