@@ -14,7 +14,7 @@ from .constants import ALL, ALL_WITH_RELATIONS
 from .exceptions import InvalidFilterError, InvalidSortError
 from .fields import BooleanField, CharField
 from .loading import relation, relations
-from .nested import NestedField
+from .nested import ListField, NestedField
 from .part import Part
 
 # What a user may ask for in a regular expression can take for ever: list them to
@@ -173,12 +173,26 @@ class Filtering(Part):
                 raise InvalidFilterError(f"{name} must be true or false.")
             return None
         if isinstance(field, NestedField):
-            return nested_value(value, last)
+            leaf = self.leaf(field, SEPARATOR.split(name), lookup)
+            return nested_value(value, last) if leaf is None else value
         if field.is_related and "/" in value:
             return self.key_of_uri(name, value, field)
         if value in NULLS and last == "exact" and not isinstance(field, CharField):
             return None
         return value
+
+    def leaf(self, field: Any, bits: list[str], lookup: str) -> Any:
+        """The plain field that a path into nested data leads to; None for any JSON."""
+        names = bits[bits.index(field.instance_name) + 1 :]
+        if names and names[-1] == lookup:
+            names.pop()
+        for name in names:
+            if isinstance(field, ListField) and not name.isdecimal():
+                field = field.of
+            field = field.part(name) if isinstance(field, NestedField) else None
+        if isinstance(field, ListField) and lookup in ("exact", "contains"):
+            return None
+        return None if isinstance(field, NestedField) else field
 
     def key_of_uri(self, name: str, uri: str, field: Any) -> Any:
         resource = field.related

@@ -85,11 +85,26 @@ def api_field(
 ) -> fields.ApiField:
     """The resource's field of a model's."""
     options = {"attribute": attribute, **options_of(model_field)}
+    if model_field.get_internal_type() == "DocumentField":
+        # Registers its own; there are no such fields before there are models.
+        from . import documentfields  # noqa: F401
     for kind in type(model_field).__mro__:
         if kind in FACTORIES:
             return FACTORIES[kind](model_field, options)
     found = (api_field_class or field_class(model_field))(**options)
-    found.model_field = model_field
+    found.limits = limits_of(model_field, found)
+    return found
+
+
+def limits_of(model_field: Any, field: fields.ApiField) -> dict[str, Any]:
+    """What the model takes, as JSON Schema says it."""
+    if type(field) is not fields.CharField:
+        return {}
+    found: dict[str, Any] = {}
+    if model_field.max_length is not None:
+        found["maxLength"] = model_field.max_length
+    if model_field.choices:
+        found["enum"] = [key for key, _ in model_field.flatchoices]
     return found
 
 

@@ -154,9 +154,10 @@ class EmbeddedField(NestedField):
     ):
         self.build = options.pop("build", None)
         super().__init__(attribute, **options)
-        self.fields = fields or {}
-        for name, field in self.fields.items():
-            field.instance_name = field.instance_name or name
+        if fields is not None:
+            self.fields = fields
+            for name, field in fields.items():
+                field.instance_name = field.instance_name or name
 
     def part(self, name):
         return self.fields.get(name)

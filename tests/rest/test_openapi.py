@@ -53,6 +53,7 @@ def test_the_document(site, http):
     new = found["components"]["schemas"]["note.new"]
     assert set(new["required"]) == {"slug", "title", "author"}
     assert "updated" not in new["properties"]
+    assert new["properties"]["title"]["maxLength"] == 30
     shown = found["components"]["schemas"]["note"]["properties"]
     assert shown["updated"]["readOnly"] and shown["pages"]["type"] == "integer"
     assert shown["rating"]["anyOf"] == [{"type": "number"}, {"type": "null"}]

@@ -1,0 +1,159 @@
+"""Collections and embedded models over HTTP: typed, round trip, paths, errors."""
+
+import pytest
+
+from nonrel_backend.rest.authorization import Authorization
+from nonrel_backend.rest.constants import ALL
+from nonrel_backend.rest.resources import ModelResource
+
+URI = "/api/v1/city/"
+NAMES = (
+    "tags", "kinds", "years", "sizes", "attributes", "address", "comments", "shapes",
+    "shape", "raw", "population",
+)  # fmt: skip
+ROME = {
+    "name": "Rome",
+    "population": 5,
+    "tags": ["old", "big"],
+    "kinds": ["capital", "see"],
+    "years": [1, 2],
+    "sizes": {"height": 3},
+    "attributes": {"a": {"b": [1, None]}},
+    "address": {
+        "street": "Via", "city": "Rome", "zip": 5, "since": "2020-01-02",
+        "country": None, "place": {"lat": 1.5, "lng": None}, "phones": ["1"],
+    },
+    "comments": [
+        {
+            "author": "ann", "stars": 3, "at": "2020-01-02T03:04:05Z", "labels": ["x"],
+            "replies": [
+                {"author": "bob", "stars": None, "at": None, "labels": [],
+                 "replies": []}
+            ],
+        }
+    ],
+    "shapes": [{"_model": "documents.Circle", "name": "c", "radius": 1.5}],
+    "shape": {"_model": "documents.Square", "name": "s", "side": 2.0},
+    "raw": [1, {"x": None}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def cities(databases, serve):
+    from tests.documents.models import City
+
+    City._base_manager.all()._raw_delete("default")
+
+    class CityResource(ModelResource):
+        class Meta:
+            queryset = City.objects.all()
+            authorization = Authorization()
+            filtering = dict.fromkeys(NAMES, ALL)
+            always_return_data = True
+
+    serve(CityResource)
+    return City.objects
+
+
+def test_there_and_back(cities, http):
+    created = http.post(URI, ROME)
+    assert created.status_code == 201, created.content
+    uri = created.json()["resource_uri"]
+    found = http.get(uri).json()
+    assert {**found, **ROME} == found and created.json() == found
+    assert http.put(uri, found).status_code == 200
+    assert http.get(uri).json() == found
+    city = cities.get()
+    assert city.kinds == {"capital", "see"} and city.address.place.lat == 1.5
+    assert city.comments[0].replies[0].author == "bob" and city.shape.side == 2.0
+
+
+def test_the_schema_is_typed_and_ends(cities, http):
+    fields = http.get(f"{URI}schema/").json()["fields"]
+    assert fields["tags"]["items"]["type"] == "string"
+    assert fields["address"]["fields"]["place"]["fields"]["lat"]["type"] == "float"
+    comment = fields["comments"]["items"]["fields"]
+    assert comment["replies"]["items"]["type"] == "dict"
+    assert "fields" not in comment["replies"]["items"]
+    document = http.get("/api/v1/openapi.json").json()
+    city = document["components"]["schemas"]["city"]["properties"]
+    assert city["years"]["anyOf"][0]["items"] == {"type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("address.city=Rome", 1),
+        ("address__city=Oslo", 0),
+        ("address.zip__gt=4", 1),
+        ("address.place.lat=1.5", 1),
+        ("address.since=2020-01-02", 1),
+        ("comments.author=ann", 1),
+        ("comments.stars__gte=4", 0),
+        ("sizes.height=3", 1),
+        ("attributes.a.b=[1,null]", 1),
+        ("tags__contains=old", 1),
+        ("tags__contains=none", 0),
+        ("tags.0=old", 1),
+        ("years__len=2", 1),
+        ("address__isnull=true", 1),
+    ],
+)
+def test_filters_reach_into_documents(cities, http, query, count):
+    http.post(URI, ROME)
+    http.post(URI, {"name": "Nowhere", "shape": None})
+    response = http.get(f"{URI}?{query}")
+    assert response.status_code == 200, response.content
+    assert len(response.json()["objects"]) == count
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["address.nothing=1", "address.zip=x", "address.city__regex=.", "raw.a__$ne=1"],
+)
+def test_filters_that_make_no_sense_are_400(cities, http, query):
+    http.post(URI, ROME)
+    response = http.get(f"{URI}?{query}")
+    assert response.status_code in (200, 400), response.content
+    assert response.status_code == 400 or response.json()["objects"] == []
+
+
+def test_a_patch_reaches_into_documents(cities, http):
+    uri = http.post(URI, ROME).json()["resource_uri"]
+    change = {"address.city": "Oslo", "comments.0.stars": 5, "sizes.width": 7}
+    found = http.patch(uri, change)
+    assert found.status_code == 202, found.content
+    city = cities.get()
+    assert (city.address.city, city.address.zip) == ("Oslo", 5)
+    assert city.comments[0].stars == 5 and city.sizes == {"height": 3, "width": 7}
+    for wrong in ({"address.town": "x"}, {"comments.5.stars": 1}, {"name.x": 1}):
+        assert http.patch(uri, wrong).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("tags", "x", "tags"),
+        ("tags", [[]], "tags.0"),
+        ("tags", ["x" * 21], "tags"),
+        ("years", [1, "x"], "years.1"),
+        ("sizes", {"a": "x"}, "sizes.a"),
+        ("sizes", [], "sizes"),
+        ("address", {"zip": "x"}, "address.zip"),
+        ("address", {"place": {"lat": []}}, "address.place.lat"),
+        ("address", {"town": 1}, "address"),
+        ("address", [], "address"),
+        ("comments", [{}], "comments.0.author"),
+        ("comments", [{"author": "a", "replies": [{"author": 1, "stars": "x"}]}],
+         "comments.0.replies.0.stars"),
+        ("shape", {"name": "s", "side": 1}, "shape"),
+        ("shape", {"_model": "documents.Address"}, "shape"),
+        ("shape", {"_model": "documents.Circle", "name": "c", "radius": "x"},
+         "shape.radius"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_its_path(cities, http, name, value, place):
+    response = http.post(URI, {**ROME, name: value})
+    assert response.status_code == 400, response.content
+    assert place in response.json()["error"] and name in response.json()["city"]
+    assert not cities.exists()
