@@ -8,15 +8,16 @@ from django.db import models
 
 from .bundle import Bundle
 from .cycles import Cycles
-from .exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound, Unauthorized
+from .exceptions import ApiFieldError, BadRequest, MalformedKey, Unauthorized
 from .fields import IntegerField
 from .filtering import MALFORMED, Filtering
 from .loading import Loading, relation
 from .modelfields import ModelFields, field_class
 from .options import ModelDeclarativeMetaclass
 from .resource import Resource
-from .saving import Saving, changed, state
+from .saving import Saving, state
 from .uris import Uris
+from .within import Within
 
 WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 # The methods by which a class makes addresses of its own.
@@ -35,6 +36,7 @@ class ModelResource(
     Filtering,
     Saving,
     Loading,
+    Within,
     Resource,
     metaclass=ModelDeclarativeMetaclass,
 ):
@@ -304,84 +306,3 @@ class ModelResource(
         else:
             for obj in objects:
                 obj.delete(using=self.database)
-
-    # --- data within another's ---
-
-    def bundle_from_data(
-        self, data: dict[str, Any], request: Any, parent: Any, back: str | None
-    ) -> Bundle:
-        """The bundle of a related object given as data: of the one that is there, by
-        its URI, its key or a unique field; of a new one otherwise.
-        """
-        data = dict(data)
-        obj, identified = self.existing(data, request)
-        bundle = self.build_bundle(data=data, request=request)
-        bundle.related_obj, bundle.related_name = parent, back
-        if obj is None:
-            if not self.can_create():
-                raise ApiFieldError(
-                    f"A {self._meta.resource_name} cannot be created here."
-                )
-            if identified and not set(data) - identified:
-                raise ApiFieldError(f"There is no {self._meta.resource_name} by that.")
-            bundle.is_new = True
-            return self.full_hydrate(bundle)
-        bundle.obj, bundle.is_new = obj, False
-        bundle.sent = set(data) - identified
-        bundle.shown = {name: data[name] for name in identified if name in data}
-        before = state(obj)
-        bundle = self.hydrate_m2m(self.full_hydrate(bundle))
-        bundle.before = before
-        bundle.via_uri = not self.has_changes(bundle, before)
-        if not bundle.via_uri:
-            if not self.can_update():
-                raise ApiFieldError(
-                    f"A {self._meta.resource_name} cannot be changed here."
-                )
-            original = self._meta.object_class._base_manager.using(self.database)
-            unchanged = Bundle(obj=original.get(pk=obj.pk), request=request)
-            self.authorized_update_detail(self.get_object_list(request), unchanged)
-        return bundle
-
-    def existing(self, data: dict[str, Any], request: Any) -> tuple[Any, set[str]]:
-        """(the object that the data is of, or None; the names that say so)."""
-        if isinstance(data.get("resource_uri"), str) and data["resource_uri"]:
-            try:
-                return self.get_via_uri(data["resource_uri"], request), {"resource_uri"}
-            except NotFound as error:
-                raise ApiFieldError(str(error)) from error
-        pk = self._meta.object_class._meta.pk
-        lookups: list[tuple[str, str]] = []
-        for name in data:
-            field = self.fields.get(name)
-            steps = [] if field is None else field.steps
-            if name == "pk" or steps in (["pk"], [pk.name]):
-                lookups.insert(0, (name, "pk"))
-            elif len(steps) == 1 and self.fields[name].unique:
-                lookups.append((name, steps[0]))
-        for name, lookup in lookups:
-            if data[name] is None:
-                continue
-            try:
-                bundle = self.build_bundle(request=request)
-                return self.obj_get(bundle, **{lookup: data[name]}), {name}
-            except MalformedKey as error:
-                raise ApiFieldError(str(error)) from error
-            except (NotFound, self._meta.object_class.DoesNotExist):
-                if lookup == "pk":
-                    return None, {name}
-        return None, set()
-
-    def has_changes(self, bundle: Bundle, before: dict[str, Any]) -> bool:
-        if changed(bundle.obj, before):
-            return True
-        for name, related in bundle.related.items():
-            each = related if isinstance(related, list) else [related]
-            if any(not one.via_uri for one in each):
-                return True
-            if isinstance(related, list):
-                manager = getattr(bundle.obj, self.fields[name].steps[0])
-                keys = set(manager.values_list("pk", flat=True))
-                if keys != {one.obj.pk for one in related}:
-                    return True
-        return False
