@@ -112,8 +112,15 @@ class Access(Part):
 
     # --- all or nothing ---
 
-    def all_or_nothing(self, work: Callable[[Changes], Any], request: Any) -> Any:
-        """`work(changes)`; where it fails, what it wrote is undone."""
+    def all_or_nothing(
+        self,
+        work: Callable[[Changes], Any],
+        request: Any,
+        data: dict[str, Any] | None = None,
+    ) -> Any:
+        """`work(changes)`; where it fails, what it wrote is undone. `data` is what is
+        written to one object, where it is one.
+        """
         changes = Changes(self)
         try:
             return work(changes)

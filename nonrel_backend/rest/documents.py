@@ -253,9 +253,9 @@ class DocumentResource(Resource):
         if not self.store.replace(obj.pk, obj.to_dict(), None):
             self.store.insert(obj.pk, obj.to_dict())
 
-    def all_or_nothing(self, work, request):
+    def all_or_nothing(self, work, request, data=None):
         if self.store.transaction() is None:
-            return super().all_or_nothing(work, request)
+            return super().all_or_nothing(work, request, data)
 
         def run():
             with self.store.transaction():

@@ -14,10 +14,12 @@ from django.db import (
     router,
     transaction,
 )
+from django.db.models.signals import post_save, pre_save
 
 from .access import Access
 from .bundle import Bundle
-from .etags import Preconditions
+from .cycles import Cycles
+from .etags import Preconditions, wants_etag
 from .exceptions import BadRequest, SaveRefused
 from .http import HttpNotImplemented, HttpPreconditionFailed
 from .related import objects
@@ -27,6 +29,11 @@ from .undo import Changes
 # Values that are never changed in place.
 UNCHANGEABLE = (str, int, float, type(None), date, time, timedelta, Decimal, UUID)
 TIMES = (models.DateTimeField, models.TimeField, models.DurationField)
+# The methods that a project may have replaced.
+WRITING = (
+    "obj_create", "obj_update", "save", "save_obj", "save_related", "save_m2m",
+    "hydrate_m2m", "full_hydrate", "update_in_place",
+)  # fmt: skip
 
 
 def state(obj: models.Model) -> dict[str, Any]:
@@ -65,12 +72,14 @@ class Saving(Access, Preconditions):
     def has_transactions(self) -> bool:
         return bool(connections[self.database].features.supports_transactions)
 
-    def all_or_nothing(self, work: Any, request: Any) -> Any:
+    def all_or_nothing(self, work: Any, request: Any, data: Any = None) -> Any:
         """In a transaction; tried again where another one was in the way. Where the
         store has none, what was written is undone.
         """
         if not self.has_transactions:
-            return super().all_or_nothing(work, request)
+            return super().all_or_nothing(work, request, data)
+        if data is not None and self.is_one_statement(request, data):
+            return work(Changes(self, keeps=False))
 
         def run():
             with transaction.atomic(using=self.database):
@@ -78,6 +87,44 @@ class Saving(Access, Preconditions):
 
         nested = connections[self.database].in_atomic_block
         return retried(run, attempts=1 if nested else ATTEMPTS)
+
+    def is_one_statement(self, request: Any, data: dict[str, Any]) -> bool:
+        """Whether one INSERT or UPDATE stores the data, which depends on nothing that
+        was read: all or nothing without a transaction.
+        """
+        if (
+            wants_etag(request)
+            or self._meta.require_if_match
+            or self._meta.version_field
+            or self._meta.object_class._meta.parents
+            or self.has_own_writes
+        ):
+            return False
+        for name, value in data.items():
+            field = self.fields.get(name)
+            if "." in name or isinstance(value, dict) and field and field.is_related:
+                return False
+            if field is not None and field.is_m2m:
+                return False
+        return True
+
+    @property
+    def has_own_writes(self) -> bool:
+        """Whether a method of the project's may write more than the data says."""
+        cls: Any = type(self)
+        model = self._meta.object_class
+        if model.save is not models.Model.save:
+            return True
+        if any(signal.has_listeners(model) for signal in (pre_save, post_save)):
+            return True
+        return (
+            cls.hydrate is not Cycles.hydrate
+            or bool(self.hooks("hydrate"))
+            or any(
+                not getattr(cls, name).__module__.startswith(__package__ or "")
+                for name in WRITING
+            )
+        )
 
     def check_items(self, request: Any, items: list) -> None:
         if not self.has_transactions:

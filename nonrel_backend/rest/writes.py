@@ -30,7 +30,7 @@ class Writes(Part):
         def work(changes):
             return self.create_one(request, data, changes, **kwargs)
 
-        bundle = self.all_or_nothing(work, request)
+        bundle = self.all_or_nothing(work, request, data)
         response = self.written(request, bundle, HttpCreated)
         location = self.get_resource_uri(bundle)
         if location:
@@ -89,7 +89,7 @@ class Writes(Part):
                 bundle = self.create_at(request, changed, changes, **lookup)
                 return bundle, HttpCreated
 
-        bundle, kind = self.all_or_nothing(work, request)
+        bundle, kind = self.all_or_nothing(work, request, data)
         self.forget(**lookup)
         if kind is HttpCreated:
             response = self.written(request, bundle, HttpCreated)
@@ -149,7 +149,7 @@ class Writes(Part):
             bundle.expected = expected
             return self.update_in_place(request, bundle, sent)
 
-        bundle = self.all_or_nothing(work, request)
+        bundle = self.all_or_nothing(work, request, data)
         self.forget(**lookup)
         response = self.written(request, bundle, HttpAccepted)
         return self.with_etag(request, response, **lookup)

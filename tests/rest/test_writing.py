@@ -449,3 +449,45 @@ def test_related_data_needs_the_methods_of_its_resource(models, serve, http):
     assert [each.name for each in models.Author.objects.all()] == ["Ann"]
     response = http.post("/api/v1/note/", {**data, "author": {"pk": ann.pk}})
     assert response.status_code == 201
+
+
+def test_what_one_statement_stores_needs_no_transaction(site, http, queries):
+    site.start()
+    with queries() as found:
+        assert http.patch(site.uri, {"pages": 8}).status_code == 202
+    assert not any("BEGIN" in each["sql"] for each in found)
+    with queries() as found:
+        change = {"pages": 9, "genres": [site.fun.pk], "author": {"name": "Bob"}}
+        assert http.patch(site.uri, change).status_code == 202
+    note = site.Note.objects.get()
+    assert (note.pages, note.author.name) == (9, "Bob")
+
+
+def test_a_hook_that_fails_leaves_nothing(site, http, monkeypatch):
+    site.start()
+
+    def save_m2m(self, bundle):
+        raise ValueError("no")
+
+    monkeypatch.setattr(ModelResource, "save_m2m", save_m2m)
+    http.raise_request_exception = False
+    assert http.patch(site.uri, {"pages": 8, "genres": []}).status_code == 500
+    assert http.post("/api/v1/note/", data_of(site)).status_code == 500
+    assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+
+
+def test_a_signal_that_fails_leaves_nothing(site, http):
+    from django.db.models.signals import post_save
+
+    def fail(**kwargs):
+        raise ValueError("no")
+
+    site.start()
+    http.raise_request_exception = False
+    post_save.connect(fail, sender=site.Note)
+    try:
+        assert http.patch(site.uri, {"pages": 8}).status_code == 500
+        assert http.post("/api/v1/note/", data_of(site)).status_code == 500
+    finally:
+        post_save.disconnect(fail, sender=site.Note)
+    assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
