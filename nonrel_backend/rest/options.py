@@ -98,7 +98,7 @@ class DeclarativeMetaclass(type):
             inherited |= getattr(base, "declared_fields", {})
         cls.declared_fields = inherited | declared
         cls._meta = ResourceOptions(getattr(cls, "Meta", None))
-        if not getattr(attrs.get("Meta"), "resource_name", None):
+        if cls._meta.resource_name is None:
             cls._meta.resource_name = resource_name(name)
         cls.base_fields = cls.collected_fields()
         for key, field in cls.base_fields.items():

@@ -549,3 +549,23 @@ def test_the_hooks_of_formats(countries, serve, http):
     assert steps == ["create_response", "determine_format", "serialize"]
     http.patch(URI, {"name": "x"})
     assert steps[3:] == ["deserialize"]
+
+
+def test_meta_and_fields_are_inherited(countries):
+    base = resource_of(countries, {"label": fields.CharField("name", readonly=True)})
+
+    class CapitalResource(base):
+        capital = fields.CharField()
+
+    class LandResource(base):
+        class Meta(base.Meta):
+            resource_name = "land"
+            limit = 5
+
+    assert CapitalResource._meta.resource_name == "country"
+    assert set(CapitalResource.base_fields) == {
+        "code", "name", "label", "capital", "resource_uri",
+    }  # fmt: skip
+    assert (LandResource._meta.resource_name, LandResource._meta.limit) == ("land", 5)
+    assert LandResource._meta.authorization is base._meta.authorization
+    assert base._meta.limit is None
