@@ -183,7 +183,8 @@ class InsertMixin(WriteMixin):
             columns, count = checks.without_refused(columns, count, auto)
         else:
             checks.complete_and_check_columns(columns, count, auto)
-        columns |= self.insert_documents(self.documents_of(columns, count))
+        if count:
+            columns |= self.insert_documents(self.documents_of(columns, count))
         return {
             field: list(map(python_value, values)) for field, values in columns.items()
         }
