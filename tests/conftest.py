@@ -37,7 +37,8 @@ COMMANDS = Commands()
 monitoring.register(COMMANDS)
 
 BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
-collect_ignore = [name for name in ("lmdb", "mongodb", "template") if name != BACKEND]
+BACKENDS = ("lmdb", "mongodb", "riak", "template")
+collect_ignore = [name for name in BACKENDS if name != BACKEND]
 if BACKEND != "mongodb":
     collect_ignore.append("testing/test_servers.py")
 if BACKEND == "template":

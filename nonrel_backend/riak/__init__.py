@@ -1,0 +1,1 @@
+"""Riak KV as a database of Django: ENGINE is "nonrel_backend.riak"."""

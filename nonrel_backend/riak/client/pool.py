@@ -1,0 +1,169 @@
+"""Connections to the nodes of a cluster, shared by the threads of a process."""
+
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .connection import Connection
+from .errors import ConnectionLost, QuorumNotMet, Refused, TimedOut, Unavailable
+
+PORT = 8087
+# How long a dead node is left alone: doubled each time, up to the last.
+FIRST_REST = 0.5
+LONGEST_REST = 30.0
+# How often a request that may be repeated is sent in all.
+ATTEMPTS = 3
+
+
+class Node:
+    """One address and its idle connections."""
+
+    def __init__(self, host: str, port: int):
+        self.host = host
+        self.port = port
+        self.idle: list[Connection] = []
+        self.rest = 0.0
+        self.down_until = 0.0
+
+    def failed(self) -> None:
+        self.rest = min(self.rest * 2 or FIRST_REST, LONGEST_REST)
+        self.down_until = time.monotonic() + self.rest
+
+    def works(self) -> None:
+        self.rest = self.down_until = 0.0
+
+
+class Pool:
+    """`host` is one address or several, "riak1,riak2:8087"; nodes take turns."""
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int | str = PORT,
+        *,
+        timeout: float = 20.0,
+        connect_timeout: float = 3.0,
+        pool_size: int = 32,
+        tls: ssl.SSLContext | None = None,
+        user: str = "",
+        password: str = "",
+    ):
+        addresses = [each.strip().rpartition(":") for each in host.split(",")]
+        self.nodes = [
+            Node(before or last, int(last) if before else int(port))
+            for before, _, last in addresses
+        ]
+        self.pool_size = pool_size
+        self.options: dict[str, Any] = {
+            "timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "tls": tls,
+            "user": user,
+            "password": password,
+        }
+        self.turn = 0
+        self.lock = threading.Lock()
+        self.process = os.getpid()
+
+    def close(self) -> None:
+        with self.lock:
+            idle = [each for node in self.nodes for each in node.idle]
+            for node in self.nodes:
+                node.idle = []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection of one's own; it is closed unless all went well, or a request
+        was refused.
+        """
+        node, connection = self.take()
+        whole = False
+        try:
+            yield connection
+            whole = True
+        except Refused:
+            whole = True
+            raise
+        except ConnectionLost:
+            node.failed()
+            raise
+        finally:
+            if whole and not connection.closed:
+                self.give_back(node, connection)
+            else:
+                connection.close()
+
+    def repeat(self, work: Callable[[Connection], Any]) -> Any:
+        """`work(connection)`, on another node where one fails: for what may be sent
+        twice.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self.once(work)
+            except (ConnectionLost, QuorumNotMet) as error:
+                hopeless = isinstance(error, TimedOut) and len(self.nodes) == 1
+                if attempt == ATTEMPTS or hopeless:
+                    raise
+        return None
+
+    def once(self, work: Callable[[Connection], Any]) -> Any:
+        with self.connection() as connection:
+            return work(connection)
+
+    # --- nodes ---
+
+    def take(self) -> tuple[Node, Connection]:
+        """An idle or a new connection, of the nodes that are up in turn."""
+        if self.process != os.getpid():
+            self.forked()
+        failure: Unavailable | None = None
+        for node in self.in_turn():
+            while node.idle:
+                try:
+                    connection = node.idle.pop()
+                except IndexError:
+                    break  # another thread was faster
+                if not connection.is_stale():
+                    return node, connection
+                connection.close()
+            try:
+                connection = Connection(node.host, node.port, **self.options)
+            except Unavailable as error:
+                node.failed()
+                failure = error
+            else:
+                node.works()
+                return node, connection
+        raise failure or Unavailable("No node of Riak is named.")
+
+    def in_turn(self) -> list[Node]:
+        """The nodes, the next one first; those that rest come last."""
+        if len(self.nodes) == 1:
+            return self.nodes
+        self.turn += 1
+        start = self.turn % len(self.nodes)
+        nodes = self.nodes[start:] + self.nodes[:start]
+        now = time.monotonic()
+        return sorted(nodes, key=lambda node: node.down_until > now)
+
+    def give_back(self, node: Node, connection: Connection) -> None:
+        if self.process == os.getpid() and len(node.idle) < self.pool_size:
+            node.idle.append(connection)
+        else:
+            connection.close()
+
+    def forked(self) -> None:
+        """Leave the parent its connections."""
+        with self.lock:
+            if self.process != os.getpid():
+                for node in self.nodes:
+                    for connection in node.idle:
+                        connection.close()
+                    node.idle = []
+                self.process = os.getpid()
