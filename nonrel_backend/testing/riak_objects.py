@@ -1,0 +1,201 @@
+"""What the stand-in for Riak holds: objects, their versions, their index entries."""
+
+import json
+import random
+import re
+import string
+import time
+from bisect import bisect_left, insort
+from collections import deque
+from typing import Any
+
+from nonrel_backend.riak.client import messages
+from nonrel_backend.riak.client.errors import Refused
+
+LETTERS = string.digits + string.ascii_letters
+INTEGER = re.compile(rb"-?[0-9]+")
+Clock = dict[str, int]
+
+
+def made_name(length: int) -> bytes:
+    return "".join(random.choices(LETTERS, k=length)).encode()
+
+
+class Version:
+    """One sibling: its content, and its write's dot: the node and its number."""
+
+    __slots__ = ("content", "dot", "entries")
+
+    def __init__(self, content: Any, dot: tuple[str, int]):
+        self.content = content
+        self.dot = dot
+        self.entries = [] if content.deleted else list(map(entry, content.indexes))
+
+
+class Stored:
+    """An object: its siblings, and all writes that it has seen."""
+
+    __slots__ = ("clock", "versions")
+
+    def __init__(self) -> None:
+        self.clock: Clock = {}
+        self.versions: list[Version] = []
+
+    @property
+    def vclock(self) -> bytes:
+        return json.dumps(self.clock, sort_keys=True).encode()
+
+    @property
+    def deleted(self) -> bool:
+        """Whether nothing but tombstones is left."""
+        return all(version.content.deleted for version in self.versions)
+
+    def entries(self) -> set[tuple]:
+        return {entry for version in self.versions for entry in version.entries}
+
+    def reply(self, kind: Any, head: bool = False) -> Any:
+        """The object in an RpbGetResp or RpbPutResp."""
+        reply = kind(vclock=self.vclock)
+        # Tombstones first, then the oldest.
+        for version in sorted(self.versions, key=lambda each: not each.content.deleted):
+            added = reply.content.add()
+            added.CopyFrom(version.content)
+            if head:
+                added.value = b""
+        return reply
+
+
+def clock_of(vclock: bytes) -> Clock:
+    try:
+        return json.loads(vclock)
+    except ValueError as error:
+        raise Refused("Error processing incoming message: error:badarg:") from error
+
+
+def entry(pair: Any) -> tuple[bytes, int | bytes]:
+    """(name of the index, term) of a content's RpbPair."""
+    return pair.key, int(pair.value) if pair.key.endswith(b"_int") else pair.value
+
+
+class Bucket:
+    """The objects of one bucket, and its indexes as sorted lists."""
+
+    def __init__(self) -> None:
+        self.objects: dict[bytes, Stored] = {}
+        # {name: [(term, key), ...]}
+        self.indexes: dict[bytes, list[tuple]] = {}
+        self.keys: list[bytes] = []
+
+    def change(self, key: bytes, before: set[tuple], stored: Stored | None) -> None:
+        """Bring keys and index entries along with an object that has changed."""
+        at = bisect_left(self.keys, key)
+        there = at < len(self.keys) and self.keys[at] == key
+        if stored is None:
+            if there:
+                del self.keys[at]
+        elif not there:
+            self.keys.insert(at, key)
+        after = stored.entries() if stored else set()
+        for name, term in before - after:
+            entries = self.indexes[name]
+            del entries[bisect_left(entries, (term, key))]
+        for name, term in after - before:
+            insort(self.indexes.setdefault(name, []), (term, key))
+
+
+class Objects:
+    """All buckets of a stand-in, under its lock."""
+
+    def __init__(self, node: str, tombstone_seconds: float):
+        self.node = node
+        self.tombstone_seconds = tombstone_seconds
+        self.buckets: dict[tuple[bytes, bytes], Bucket] = {}
+        # Tombstones in the order in which they go.
+        self.dying: deque[tuple[float, Bucket, bytes, Clock]] = deque()
+
+    def bucket(self, type: bytes, name: bytes) -> Bucket:
+        self.reap()
+        return self.buckets.setdefault((type or b"default", name), Bucket())
+
+    def reap(self, now: float | None = None) -> None:
+        """Have the tombstones go whose time has come."""
+        now = time.monotonic() if now is None else now
+        while self.dying and self.dying[0][0] <= now:
+            _, bucket, key, clock = self.dying.popleft()
+            stored = bucket.objects.get(key)
+            if stored is not None and stored.deleted and stored.clock == clock:
+                del bucket.objects[key]
+                bucket.change(key, set(), None)
+
+    def write(
+        self, bucket: Bucket, key: bytes, content: Any, vclock: bytes, siblings: bool
+    ) -> Stored:
+        """Add a version, which replaces those that the writer had seen, or all."""
+        seen = clock_of(vclock) if vclock else {}
+        stored = bucket.objects.setdefault(key, Stored())
+        before = stored.entries()
+        for node, count in seen.items():
+            stored.clock[node] = max(count, stored.clock.get(node, 0))
+        number = stored.clock.get(self.node, 0) + 1
+        stored.clock[self.node] = number
+        kept = [
+            version
+            for version in stored.versions
+            if siblings and version.dot[1] > seen.get(version.dot[0], 0)
+        ]
+        stored.versions = [*kept, Version(stamped(content), (self.node, number))]
+        bucket.change(key, before, stored)
+        if stored.deleted:
+            due = time.monotonic() + self.tombstone_seconds
+            self.dying.append((due, bucket, key, dict(stored.clock)))
+        return stored
+
+    def remove(self, bucket: Bucket, key: bytes) -> None:
+        """Leave no trace of an object."""
+        stored = bucket.objects.pop(key, None)
+        if stored is not None:
+            bucket.change(key, stored.entries(), None)
+
+
+def stamped(content: Any) -> Any:
+    """A content as it is stored: with a version's id and time, in normal form."""
+    stored = messages.RpbContent()
+    stored.CopyFrom(content)
+    if not stored.HasField("value"):
+        stored.value = b""
+    stored.vtag = made_name(22)
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    stored.last_mod, stored.last_mod_usecs = seconds, nanoseconds // 1000
+    for pair in stored.usermeta:
+        if not pair.HasField("value"):
+            pair.value = b"undefined"
+    indexes = sorted({normal(pair.key, pair.value) for pair in content.indexes})
+    del stored.indexes[:]
+    for name, term in indexes:
+        stored.indexes.add(key=name, value=term)
+    return stored
+
+
+def normal(name: bytes, term: bytes) -> tuple[bytes, bytes]:
+    name = name.lower()
+    return name, str(int(term)).encode() if name.endswith(b"_int") else term
+
+
+def bad_indexes(content: Any) -> str | None:
+    """Riak's words for indexes that it refuses."""
+    wrong = []
+    for pair in content.indexes:
+        name, term = pair.key.lower(), pair.value
+        if name.endswith(b"_int"):
+            if not INTEGER.fullmatch(term):
+                text = f"{{field_parsing_failed,{{{erlang(name)},{erlang(term)}}}}}"
+                wrong.append(text)
+        elif not name.endswith(b"_bin"):
+            wrong.append(f"{{unknown_field_type,{erlang(name)}}}")
+    if not wrong:
+        return None
+    return f"{{precommit_fail,[{(',' + chr(10) + ' ' * 17).join(sorted(wrong))}]}}"
+
+
+def erlang(text: bytes) -> str:
+    return f'<<"{text.decode(errors="replace")}">>'

@@ -1,0 +1,98 @@
+"""Bucket types and properties, for the stand-in for Riak."""
+
+from typing import Any
+
+from nonrel_backend.riak.client import messages
+from nonrel_backend.riak.client.errors import Refused
+
+QUORUM = 4294967293
+# How many partitions the ring has: more copies than that are never made.
+RING_SIZE = 8
+DEFAULTS: dict[str, Any] = {
+    "n_val": 3,
+    "allow_mult": False,
+    "last_write_wins": False,
+    "has_precommit": True,
+    "has_postcommit": True,
+    "chash_keyfun": {"module": b"riak_core_util", "function": b"chash_std_keyfun"},
+    "linkfun": {"module": b"riak_kv_wm_link_walker", "function": b"mapreduce_linkfun"},
+    "old_vclock": 86400,
+    "young_vclock": 20,
+    "big_vclock": 50,
+    "small_vclock": 50,
+    "pr": 0,
+    "r": QUORUM,
+    "w": QUORUM,
+    "pw": 0,
+    "dw": QUORUM,
+    "rw": QUORUM,
+    "basic_quorum": False,
+    "notfound_ok": True,
+}
+# The types of an administrator, beside the one that is always there.
+TYPES: dict[bytes, dict[str, Any]] = {
+    b"default": {"repl": 3, "write_once": False},
+    b"mult": {"allow_mult": True},
+    b"mult1": {"allow_mult": True, "n_val": 1},
+    b"n1": {"n_val": 1},
+    b"lww": {"last_write_wins": True},
+    b"cnt": {"allow_mult": True, "datatype": b"counter"},
+    b"cnt1": {"allow_mult": True, "datatype": b"counter", "n_val": 1},
+    b"sets": {"allow_mult": True, "datatype": b"set"},
+    b"maps": {"allow_mult": True, "datatype": b"map"},
+    b"sc": {"allow_mult": True, "consistent": True},
+}
+QUORUMS = ("r", "w", "pr", "pw", "dw", "rw")
+# Above these are the symbols one, quorum, all and default.
+HIGHEST_NUMBER = 2**32 - 16
+
+
+class NeverAnswered(Exception):
+    """Riak neither answers this request nor closes the connection."""
+
+
+class Properties:
+    """The properties of each bucket: its type's, and what was set for it."""
+
+    def __init__(self) -> None:
+        self.types = {name: {**DEFAULTS, **props} for name, props in TYPES.items()}
+        self.own: dict[tuple[bytes, bytes], dict[str, Any]] = {}
+
+    def of(self, type: bytes, bucket: bytes) -> dict[str, Any]:
+        type = type or b"default"
+        return {**self.types[type], **self.own.get((type, bucket), {})}
+
+    def set(self, type: bytes, bucket: bytes, props: Any) -> None:
+        if props.HasField("n_val") and props.n_val == 0:
+            raise Refused("Invalid bucket properties: [{n_val,not_integer}]")
+        if props.HasField("consistent"):
+            why = '[{consistent,"cannot update consistent property"}]'
+            raise Refused(f"Invalid bucket properties: {why}")
+        own = self.own.setdefault((type or b"default", bucket), {})
+        own |= {field.name: value for field, value in props.ListFields()}
+
+    def reset(self, type: bytes, bucket: bytes) -> None:
+        self.own.pop((type or b"default", bucket), None)
+
+    def require(self, type: bytes, text: str) -> None:
+        if type and type not in self.types:
+            raise Refused(text.format(type.decode(errors="replace")))
+
+    def for_object(self, request: Any) -> dict[str, Any]:
+        """The properties of a request for one object, which is looked through."""
+        for name in ("bucket", "key"):
+            if request.HasField(name) and not getattr(request, name):
+                raise Refused(f"{name.capitalize()} cannot be zero-length")
+        self.require(request.type, "no_type")
+        props = self.of(request.type, request.bucket)
+        if props["n_val"] > RING_SIZE:
+            raise NeverAnswered
+        known = request.DESCRIPTOR.fields_by_name
+        asked = [getattr(request, name) for name in QUORUMS if name in known]
+        if any(props["n_val"] < each < HIGHEST_NUMBER for each in asked):
+            raise Refused(f"{{n_val_violation,{props['n_val']}}}")
+        return props
+
+
+def message(props: dict[str, Any]) -> Any:
+    return messages.RpbGetBucketResp(props=messages.RpbBucketProps(**props))

@@ -1,0 +1,185 @@
+"""A stand-in for a Riak KV node, in memory: for tests, where no Riak is at hand.
+
+It speaks the protocol buffers of Riak 3.2 on a socket and is held to exchanges that
+were recorded from a real one. It is no Riak: it keeps one copy of everything, in one
+process, and forgets it at its end.
+
+    python -m nonrel_backend.testing.riak_server --port 8087
+"""
+
+import argparse
+import socket
+import ssl
+import struct
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from nonrel_backend.riak.client import messages
+from nonrel_backend.riak.client.connection import CLOSING, frame
+from nonrel_backend.riak.client.errors import Refused
+
+from .riak_answers import Answers
+from .riak_properties import NeverAnswered
+
+LENGTH = struct.Struct("!I")
+START_TLS = 255
+
+
+class Dropped(Exception):
+    """Raised by a fault: the connection is closed without an answer."""
+
+
+class StandInRiak:
+    """Answers on `port` (0: any) until it is closed.
+
+    `before` and `after` are called with each request, to make faults: they may sleep,
+    raise Refused (an error of the server's) or Dropped; after the request was carried
+    out, its reply is then lost.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        answers: Answers | None = None,
+        tls: ssl.SSLContext | None = None,
+        users: dict[str, str] | None = None,
+    ):
+        self.answers = answers or Answers()
+        self.tls = tls
+        self.users = users or {}
+        self.lock = threading.RLock()
+        self.before: Callable[[Any], None] | None = None
+        self.after: Callable[[Any], None] | None = None
+        # How many requests of each name came.
+        self.requests: Counter[str] = Counter()
+        self.clients: set[socket.socket] = set()
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Die: what was written is still in `answers`, for another one."""
+        self.listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Close all connections."""
+        for client in list(self.clients):
+            try:
+                client.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other side was faster
+
+    def listen(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.serve, args=[client], daemon=True).start()
+
+    def serve(self, client: socket.socket) -> None:
+        self.clients.add(client)
+        try:
+            if self.tls is not None:
+                self.converse(client, secure=False)
+            else:
+                self.converse(client, secure=True)
+        except (OSError, Dropped):
+            pass  # the client is gone, or is to be
+        finally:
+            self.clients.discard(client)
+            client.close()
+
+    def converse(self, client: socket.socket, secure: bool) -> None:
+        reader = client.makefile("rb")
+        while header := reader.read(LENGTH.size):
+            body = reader.read(LENGTH.unpack(header)[0])
+            if not secure:
+                self.start_tls(client, body[0])
+                return
+            replies, closes = self.replies(body[0], body[1:])
+            if replies is None:
+                reader.read()  # never answered: until the client gives up
+                return
+            client.sendall(b"".join(map(frame, replies)))
+            if closes:
+                return
+
+    def start_tls(self, client: socket.socket, code: int) -> None:
+        if code != START_TLS or self.tls is None:
+            client.sendall(frame(refusal("Security is enabled, please STARTTLS first")))
+            return
+        client.sendall(frame(messages.RpbStartTls()))
+        secured = self.tls.wrap_socket(client, server_side=True)
+        self.clients.add(secured)
+        try:
+            self.converse(secured, secure=True)
+        finally:
+            self.clients.discard(secured)
+            secured.close()
+
+    # --- requests ---
+
+    def replies(self, code: int, payload: bytes) -> tuple[list | None, bool]:
+        """The replies to a request, None for never any; whether the server closes."""
+        kind = messages.BY_CODE.get(code)
+        if kind is messages.RpbStartTls:
+            text = "Security not enabled; STARTTLS not allowed."
+            return [refusal(text)], False
+        if kind is None or (kind is messages.RpbAuthReq and not self.users):
+            return [refusal(f"Unknown message code: {code}")], False
+        try:
+            request = kind.FromString(payload)
+        except DecodeError:
+            text = "Error processing incoming message: error:{gpb_error,"
+            return [refusal(text)], True
+        try:
+            return self.carried_out(request), False
+        except NeverAnswered:
+            return None, False
+        except Refused as error:
+            return [refusal(str(error))], str(error).startswith(CLOSING)
+
+    def carried_out(self, request: Any) -> list[Any]:
+        self.requests[type(request).__name__] += 1
+        if self.before is not None:
+            self.before(request)
+        if isinstance(request, messages.RpbAuthReq):
+            if self.users.get(request.user.decode()) != request.password.decode():
+                raise Refused("Authentication failed")
+            return [messages.RpbAuthResp()]
+        with self.lock:
+            replies = list(self.answers(request))
+        if self.after is not None:
+            self.after(request)
+        return replies
+
+
+def refusal(text: str) -> Any:
+    return messages.RpbErrorResp(errmsg=text.encode(), errcode=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A stand-in for Riak, for tests.")
+    parser.add_argument("--port", type=int, default=8087)
+    server = StandInRiak(parser.parse_args().port)
+    print(f"A stand-in for Riak answers on port {server.port}.", file=sys.stderr)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
