@@ -71,6 +71,10 @@ class StandInRiak:
 
     def close(self) -> None:
         """Die: what was written is still in `answers`, for another one."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # or accept() would hold the port
+        except OSError:
+            pass  # closed before
         self.listener.close()
         self.cut()
 

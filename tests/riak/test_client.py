@@ -1,0 +1,239 @@
+"""The client against the stand-in: pipelines, pages, nodes that die, forks, threads."""
+
+import os
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from nonrel_backend.riak.client import (
+    Client,
+    ConnectionLost,
+    NoSuchType,
+    Pool,
+    Refused,
+    TimedOut,
+    Unavailable,
+)
+from nonrel_backend.riak.client.client import content, get_request, put_request
+from nonrel_backend.testing.riak_server import Dropped, StandInRiak
+
+
+@pytest.fixture
+def server():
+    with StandInRiak() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    client = Client(Pool("127.0.0.1", server.port, timeout=2))
+    yield client
+    client.close()
+
+
+def put_many(client, count, size=10):
+    requests = [
+        put_request("b", f"k{n:05}", content(b"x" * size, [("n_int", str(n))]))
+        for n in range(count)
+    ]
+    return client.tell_many(requests)
+
+
+def test_500_gets_are_under_way_at_once(server, client):
+    put_many(client, 500)
+    arrived = []
+
+    def first_waits(request):
+        if not arrived:
+            time.sleep(0.2)
+        arrived.append(time.monotonic())
+
+    server.before = first_waits
+    replies = client.get_many("b", [f"k{n:05}" for n in range(500)])
+    assert [len(reply.content) for reply in replies] == [1] * 500
+    assert len(client.pool.nodes[0].idle) == 1
+
+
+def test_pipelines_of_large_objects_do_not_lock_up(client):
+    put_many(client, 40, size=300_000)
+    found = client.get_many("b", [f"k{n:05}" for n in range(40)])
+    assert sum(len(reply.content[0].value) for reply in found) == 12_000_000
+    requests = [
+        put_request("b", "k", content(b"x" * 300_000), return_body=True)
+        for _ in range(40)
+    ]
+    assert len(client.tell_many(requests)) == 40
+
+
+def test_a_refused_request_of_a_pipeline_leaves_the_others(client):
+    requests = [get_request("b", "a"), get_request("b", ""), get_request("b", "c")]
+    first, second, third = client.ask_many(requests)
+    assert isinstance(second, Refused)
+    assert not first.content and not third.content
+
+
+def test_pages_of_an_index_end_after_a_full_last_page(client):
+    put_many(client, 10)
+    bounds = {"range_min": b"0", "range_max": b"99"}
+    pages = list(client.index_pages("b", "n_int", 5, **bounds))
+    assert [len(page.keys) for page in pages] == [5, 5, 0]
+
+
+def test_a_fold_gives_all_objects_in_the_order_of_their_keys(client):
+    put_many(client, 250)
+    found = [each.key for each in client.fold("b", 100)]
+    assert found == [b"k%05d" % n for n in range(250)]
+
+
+def test_a_stream_that_is_left_does_not_spoil_the_next_request(client):
+    put_many(client, 1_000)
+    stream = client.keys("b")
+    next(stream)
+    stream.close()
+    assert client.get("b", "k00001").content[0].value == b"x" * 10
+
+
+def test_counters_and_sets(client):
+    assert client.add_to_counter("c", "k", "cnt", 5, return_body=True) == 5
+    assert client.add_to_counter("c", "k", "cnt", -7, return_body=True) == -2
+    client.change_set("s", "k", "sets", adds=["one", "two"])
+    context = client.fetch("s", "k", "sets").context
+    left = client.change_set(
+        "s", "k", "sets", removes=["one"], context=context, return_body=True
+    )
+    assert left == [b"two"]
+
+
+def test_reading_is_repeated_on_a_new_connection(server, client):
+    client.put("b", "k", content(b"1"))
+    server.cut()
+    assert client.get("b", "k").content[0].value == b"1"
+
+
+def test_writing_is_not_repeated_when_its_answer_is_lost(server, client):
+    client.ping()
+
+    def drop(request):
+        raise Dropped
+
+    server.after = drop
+    with pytest.raises(ConnectionLost):
+        client.put("b", "k", content(b"1"))
+    server.after = None
+    assert server.requests["RpbPutReq"] == 1
+    assert client.get("b", "k").content[0].value == b"1"
+
+
+def test_what_is_never_answered_times_out(server):
+    client = Client(Pool("127.0.0.1", server.port, timeout=0.2))
+    with pytest.raises(TimedOut):
+        client.index_page("b", "n_int", key=b"1", type=b"nosuch")
+
+
+def test_a_bucket_type_that_there_is_not_has_an_error_of_its_own(client):
+    with pytest.raises(NoSuchType):
+        client.get("b", "k", type=b"nosuch")
+
+
+def test_a_dead_node_is_left_out_and_comes_back(server):
+    with StandInRiak() as other:
+        hosts = f"127.0.0.1:{other.port},127.0.0.1:{server.port}"
+        client = Client(Pool(hosts, timeout=2))
+        for _ in range(4):
+            client.ping()
+        assert server.requests["RpbPingReq"] == other.requests["RpbPingReq"] == 2
+    for _ in range(6):
+        client.ping()
+    assert server.requests["RpbPingReq"] == 8
+    with StandInRiak(other.port) as again:
+        for node in client.pool.nodes:
+            node.down_until = 0.0
+        for _ in range(4):
+            client.ping()
+        assert again.requests["RpbPingReq"] == 2
+    client.close()
+
+
+def test_with_all_nodes_dead_the_error_says_where(server):
+    server.close()
+    client = Client(Pool("127.0.0.1", server.port))
+    with pytest.raises(Unavailable, match=str(server.port)):
+        client.ping()
+
+
+def test_a_slow_node_is_left_for_another_one(server):
+    with StandInRiak() as slow:
+        slow.before = lambda request: time.sleep(1)
+        hosts = f"127.0.0.1:{slow.port},127.0.0.1:{server.port}"
+        client = Client(Pool(hosts, timeout=0.3))
+        started = time.monotonic()
+        for _ in range(4):
+            client.ping()
+        assert time.monotonic() - started < 0.9
+        client.close()
+
+
+def test_threads_have_connections_of_their_own(client):
+    wrong = []
+
+    def work(number):
+        for turn in range(50):
+            value = f"{number} {turn}".encode()
+            client.put("b", f"k{number}", content(value))
+            if client.get("b", f"k{number}").content[0].value != value:
+                wrong.append(value)
+
+    threads = [threading.Thread(target=work, args=[n]) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_child_does_not_use_its_parents_connections(client):
+    client.put("b", "k", content(b"parent"))
+    child = os.fork()
+    if not child:
+        ok = client.get("b", "k").content[0].value == b"parent"
+        for _ in range(50):
+            client.get("b", "k")
+        os._exit(0 if ok else 1)
+    for _ in range(50):
+        assert client.get("b", "k").content[0].value == b"parent"
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    key, path = folder / "key.pem", folder / "cert.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    more = ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", path]
+    subprocess.run([*command.split(), *more], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path, key)
+    return path, context
+
+
+def secured(port, path, password):
+    tls = ssl.create_default_context(cafile=path)
+    return Client(
+        Pool("localhost", port, tls=tls, user="ann", password=password, timeout=2)
+    )
+
+
+def test_tls_and_password(certificate):
+    path, context = certificate
+    with StandInRiak(tls=context, users={"ann": "secret"}) as server:
+        client = secured(server.port, path, "secret")
+        client.put("b", "k", content(b"1"))
+        assert client.get("b", "k").content[0].value == b"1"
+        client.close()
+        with pytest.raises(Unavailable, match="Authentication failed"):
+            secured(server.port, path, "wrong").ping()
+        with pytest.raises(Refused, match="STARTTLS first"):
+            Client(Pool("localhost", server.port)).ping()
