@@ -1,0 +1,164 @@
+"""The DatabaseWrapper for Riak: HOST names nodes, NAME begins the buckets' names."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError
+
+from ..base import NonrelDatabaseWrapper
+from ..query import translated_errors
+from . import checks  # noqa: F401 (registers them)
+from .catalog import Kept, RiakCatalog
+from .client import Client, Pool
+from .creation import DatabaseCreation
+from .errors import translate
+from .features import DatabaseFeatures
+from .objects import Objects
+from .resolving import resolver
+from .schema import DatabaseSchemaEditor
+
+POOL_OPTIONS = {"timeout", "connect_timeout", "pool_size", "tls"}
+OWN_OPTIONS = {"bucket_type", "props", "resolvers", "transactions"}
+TRANSACTIONS = ("none", "refuse")
+_pools: dict[tuple, Pool] = {}
+_lock = Lock()
+
+
+def pool(**settings: Any) -> Pool:
+    """The process's pool of connections with these settings."""
+    key = tuple(sorted(settings.items(), key=lambda item: item[0]))
+    with _lock:
+        if key not in _pools:
+            _pools[key] = Pool(**settings)
+        return _pools[key]
+
+
+@lru_cache(maxsize=256)
+def kept(pool: Pool, bucket_type: str, name: str) -> Kept:
+    """What the process knows of the tables of a database."""
+    return Kept()
+
+
+class Session(Client):
+    """A thread's use of the process's pool, which outlives it."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class DatabaseWrapper(NonrelDatabaseWrapper):
+    """HOST is one node or several, "riak1,riak2:8087"; USER and PASSWORD are for Riak's
+    security, with OPTIONS["tls"], an ssl.SSLContext.
+
+    OPTIONS: `bucket_type` (default: Riak's own), `props`: bucket properties that a new
+    table gets, `resolvers`: see resolving.py, `transactions`: "none" (default: atomic()
+    does nothing) or "refuse" (it raises), `timeout`, `connect_timeout` in seconds and
+    `pool_size`.
+    """
+
+    vendor = "riak"
+    display_name = "Riak"
+    own_options = NonrelDatabaseWrapper.own_options | OWN_OPTIONS
+    catalog_class = RiakCatalog
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    SchemaEditorClass = DatabaseSchemaEditor
+    connection: Session | None
+
+    def get_connection_params(self) -> dict[str, Any]:
+        settings = self.settings_dict
+        options = super().get_connection_params()
+        unknown = set(options) - POOL_OPTIONS
+        if unknown:
+            known = ", ".join(sorted(POOL_OPTIONS | self.own_options))
+            raise ImproperlyConfigured(
+                f"Riak has no OPTIONS {', '.join(sorted(unknown))}; it has {known}."
+            )
+        if self.transactions not in TRANSACTIONS:
+            raise ImproperlyConfigured(
+                f"OPTIONS['transactions'] is {self.transactions!r}; it must be one of "
+                f"{', '.join(TRANSACTIONS)}."
+            )
+        return {
+            "host": settings["HOST"] or "127.0.0.1",
+            "port": int(settings["PORT"] or 8087),
+            "user": settings["USER"],
+            "password": settings["PASSWORD"],
+            **options,
+        }
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Session:
+        session = Session(pool(**conn_params))
+        with translated_errors(self):
+            session.ping()
+        return session
+
+    def is_usable(self) -> bool:
+        return self.connection is not None and not self.connection.closed
+
+    def translate_error(self, error: BaseException) -> Exception | None:
+        return translate(error)
+
+    def get_database_version(self) -> tuple[int, ...]:
+        version = self.db_connection.server_info().server_version.decode()
+        return tuple(int(part) for part in version.split(".") if part.isdecimal())
+
+    # --- buckets ---
+
+    def option(self, name: str, default: Any) -> Any:
+        return self.settings_dict["OPTIONS"].get(name, default)
+
+    @property
+    def bucket_type(self) -> str:
+        return self.option("bucket_type", "")
+
+    @property
+    def kept_catalog(self) -> Kept:
+        name = str(self.settings_dict["NAME"] or "")
+        return kept(self.db_connection.pool, self.bucket_type, name)
+
+    def bucket(self, table: str) -> bytes:
+        name = self.settings_dict["NAME"]
+        return (f"{name}.{table}" if name else table).encode()
+
+    def objects(self, meta: Any) -> Objects:
+        """The objects of the table of a model."""
+        return Objects(
+            self.db_connection,
+            self.catalog.table(meta),
+            resolver(self.option("resolvers", {}), meta.db_table),
+            self.bucket_type.encode(),
+        )
+
+    def set_properties(self, table: str) -> None:
+        """Give the bucket of a new table the properties that the settings name."""
+        props = self.option("props", None)
+        if props:
+            type = {"type": self.bucket_type.encode()} if self.bucket_type else {}
+            with translated_errors(self):
+                self.db_connection.set_properties(self.bucket(table), props, **type)
+
+    # --- transactions: there are none ---
+
+    @property
+    def transactions(self) -> str:
+        return self.option("transactions", "none")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if not autocommit and self.transactions == "refuse":
+            raise NotSupportedError(
+                "Riak has no transactions, and OPTIONS['transactions'] is 'refuse': "
+                "leave atomic() out, or set it to 'none'."
+            )
+
+    def all_or_nothing(self, work: Callable[[], Any]) -> Any:
+        self.statements += 1
+        try:
+            return work()
+        finally:
+            self.statements -= 1

@@ -1,0 +1,104 @@
+"""What the catalog knows, kept in the process for a while; keys without a sequence."""
+
+import time
+from copy import deepcopy
+from threading import Lock
+from typing import Any
+
+from ..catalog import OWN_TABLES, Catalog
+from .keys import make_keys
+from .table import Table
+
+# How long a process may not see that another one has changed a table.
+SECONDS = 2.0
+
+
+class Kept:
+    """Entries of the catalog of one database, for all threads of the process."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.entries: dict[str, tuple[float, dict[str, Any] | None]] = {}
+
+    def get(self, table: str) -> dict[str, Any] | None:
+        until, entry = self.entries.get(table, (0.0, None))
+        return entry if until > time.monotonic() else None
+
+    def put(self, table: str, entry: dict[str, Any]) -> None:
+        self.entries[table] = time.monotonic() + SECONDS, entry
+
+    def forget(self, table: str) -> None:
+        self.entries.pop(table, None)
+
+
+class RiakCatalog(Catalog):
+    """An entry also holds "indexed": the columns that rows are written with entries
+    for, before there is an index that is read.
+    """
+
+    @property
+    def kept(self) -> Kept:
+        return self.store.kept_catalog
+
+    def find(self, table):
+        entry = self.kept.get(table)
+        if entry is None:
+            entry = super().find(table)
+            if entry is not None:
+                self.kept.put(table, entry)
+        return entry
+
+    def save(self, table, entry):
+        super().save(table, entry)
+        self.kept.put(table, deepcopy(entry))
+
+    def remove(self, table):
+        super().remove(table)
+        self.kept.forget(table)
+
+    # --- keys: see keys.py ---
+
+    def next_keys(self, table, count):
+        return make_keys(count)
+
+    def advance(self, table, key):
+        pass
+
+    def reset(self, table):
+        pass
+
+    # --- tables ---
+
+    def table(self, meta) -> Table:
+        """What reading and writing must know of the table of a model."""
+        name = meta.db_table
+        key = [(field.column, field.db_type(self.store)) for field in meta.pk_fields]
+        if name in OWN_TABLES:
+            columns = {
+                field.column: field.db_type(self.store)
+                for field in meta.local_concrete_fields
+            }
+            entry: dict[str, Any] = {"indexes": []}
+        else:
+            entry = self.entry(name)
+            columns = {each["name"]: each["db_type"] for each in entry["columns"]}
+        keys = {column for column, _ in key}
+        searched = keys | columns_indexed(entry)
+        return Table(
+            name,
+            self.store.bucket(name),
+            key,
+            columns,
+            searched | set(entry.get("indexed", ())),
+            searched,
+        )
+
+
+def columns_indexed(entry: dict[str, Any]) -> set[str]:
+    """The columns of plain parts of indexes."""
+    return {
+        part
+        for index in entry["indexes"]
+        for part in index["parts"]
+        if isinstance(part, str)
+    }

@@ -1,0 +1,101 @@
+"""Riak's compilers: values in the store and back, rows inserted."""
+
+from django.db import IntegrityError
+
+from .. import keptwrites
+from ..catalog import OWN_TABLES
+from ..compiler import (
+    NonrelAggregateCompiler,
+    NonrelCompiler,
+    NonrelDeleteCompiler,
+    NonrelInsertCompiler,
+    NonrelUpdateCompiler,
+)
+from ..query import safe_call
+from ..uniques import Uniques
+from . import rows as writing
+from .keys import make_keys
+from .query import BackendQuery
+from .values import from_stored, to_stored
+
+
+class SQLCompiler(NonrelCompiler):
+    query_class = BackendQuery
+
+    def convert_value_for_db(self, db_type, value):
+        return to_stored(db_type, value)
+
+    def convert_value_from_db(self, db_type, value):
+        return from_stored(db_type, value)
+
+
+class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
+    @property
+    def store_connection(self):
+        return self.store
+
+    @safe_call
+    def insert(self, data, return_id=False):
+        meta = self.query.get_meta().concrete_model._meta
+        self.put(meta, [data])
+        if len(meta.pk_fields) > 1:
+            return None
+        return self.read(meta.pk, data)
+
+    @safe_call
+    def insert_many(self, rows, return_ids):
+        meta = self.query.get_meta().concrete_model._meta
+        if meta.db_table in OWN_TABLES:
+            return [self.insert(row) for row in rows]
+        auto = meta.auto_field
+        made = [
+            number
+            for number, row in enumerate(rows)
+            if auto is not None and auto.column not in row
+        ]
+        keptwrites.give_keys(self.store, meta, rows)
+        keptwrites.give_defaults(self.store, meta, rows)
+        uniques = Uniques(self.store, meta.model)
+        # The puts tell of keys that are taken.
+        uniques.indexes = uniques.indexes[1:]
+        uniques.check(rows)
+        self.put(meta, rows, made)
+        if len(meta.pk_fields) > 1:
+            return [None] * len(rows)
+        return [self.read(meta.pk, row) for row in rows]
+
+    def put(self, meta, rows, made=()) -> None:
+        """Store new rows; those with keys that were `made` here get other ones where
+        they are taken. IntegrityError where a given one is, with no row stored.
+        """
+        objects = self.store.objects(meta)
+        waiting = list(range(len(rows)))
+        while waiting:
+            taken = writing.insert(objects, [rows[number] for number in waiting])
+            again = [waiting[number] for number in taken]
+            if not set(again) <= set(made):
+                stored = set(range(len(rows))).difference(again)
+                self.take_back(objects, [rows[number] for number in stored])
+                columns = ", ".join(
+                    f"{meta.db_table}.{field.column}" for field in meta.pk_fields
+                )
+                raise IntegrityError(f"UNIQUE constraint failed: {columns}")
+            for number, key in zip(again, make_keys(len(again)), strict=True):
+                rows[number][meta.auto_field.column] = key
+            waiting = again
+
+    def take_back(self, objects, rows) -> None:
+        keys = [objects.table.key_of(row) for row in rows]
+        writing.delete(objects, objects.by_keys(keys))
+
+
+class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
+
+
+class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]
+    pass
+
+
+class SQLAggregateCompiler(NonrelAggregateCompiler, SQLCompiler):
+    pass

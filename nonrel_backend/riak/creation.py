@@ -1,0 +1,7 @@
+"""How Riak holds Django's fields; a test's tables are under a NAME of their own."""
+
+from ..creation import NonrelDatabaseCreation
+
+
+class DatabaseCreation(NonrelDatabaseCreation):
+    pass

@@ -1,0 +1,152 @@
+"""Rows read from a table's bucket: by key, by index, by fold; siblings resolved."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from .client import Client, Refused, RiakError
+from .client.client import get_request, index_request, put_request
+from .paths import IndexQuery, Path
+from .resolving import Resolver, time_of
+from .table import Row, Table
+
+# How many gets are under way at once, how many keys and objects a page has.
+PAGE = 500
+# An index is probed for no more keys than these.
+PROBE = 100
+
+
+@dataclass(slots=True)
+class Found:
+    """A row as it was read: with the key of its object and its causal context."""
+
+    key: bytes
+    row: Row
+    vclock: bytes
+
+
+class Objects:
+    """One table's objects."""
+
+    def __init__(self, client: Client, table: Table, resolve: Resolver, type: bytes):
+        self.client = client
+        self.table = table
+        self.resolve = resolve
+        self.options = {"type": type} if type else {}
+
+    # --- by key ---
+
+    def by_keys(self, keys: Iterable[bytes]) -> Iterator[Found]:
+        """The rows that there are, page by page, in the order of the keys."""
+        waiting = iter(keys)
+        while page := list(islice(waiting, PAGE)):
+            requests = [self.get_request(key) for key in page]
+            if len(requests) == 1:
+                replies = [self.client.ask(requests[0])]
+            else:
+                replies = self.client.ask_many(requests)
+            for key, reply in zip(page, replies, strict=True):
+                if isinstance(reply, Refused):
+                    raise reply
+                found = self.found(key, reply)
+                if found is not None:
+                    yield found
+
+    def get_request(self, key: bytes) -> Any:
+        return get_request(self.table.bucket, key, **self.options)
+
+    def found(self, key: bytes, reply: Any) -> Found | None:
+        """The row of an RpbGetResp; of several versions the resolver's choice, which
+        is written back.
+        """
+        live = [each for each in reply.content if not each.deleted]
+        if not live:
+            return None
+        if len(live) == 1:
+            return Found(key, self.table.row(live[0]), reply.vclock)
+        found = self.merged(key, live, reply.vclock)
+        self.settle(found)
+        return found
+
+    def merged(self, key: bytes, versions: list[Any], vclock: bytes) -> Found:
+        """What the resolver makes of several versions."""
+        versions = sorted(versions, key=time_of)
+        row = self.resolve([(self.table.row(each), time_of(each)) for each in versions])
+        return Found(key, row, vclock)
+
+    def settle(self, found: Found) -> None:
+        """Put a resolved row in the place of its versions; another reader may, too."""
+        request = put_request(
+            self.table.bucket,
+            found.key,
+            self.table.content(found.row),
+            vclock=found.vclock,
+            return_head=True,
+            **self.options,
+        )
+        try:
+            found.vclock = self.client.tell(request).vclock
+        except RiakError:
+            pass  # it is resolved by the next one who reads it
+
+    # --- by index ---
+
+    def keys(self, path: Path) -> Iterator[bytes]:
+        """The keys that a path finds, each once, in its order."""
+        seen: set[bytes] = set()
+        batches = self.pages(path) if len(path.queries) < 3 else self.at_once(path)
+        for keys in batches:
+            for key in keys:
+                if key not in seen:
+                    seen.add(key)
+                    yield key
+
+    def pages(self, path: Path) -> Iterator[list[bytes]]:
+        for query in path.queries:
+            pages = self.client.index_pages(
+                self.table.bucket, query.index, PAGE, **query.options, **self.options
+            )
+            for page in pages:
+                yield page.keys
+
+    def at_once(self, path: Path) -> Iterator[list[bytes]]:
+        for start in range(0, len(path.queries), PAGE):
+            queries = path.queries[start : start + PAGE]
+            for reply in self.client.ask_many(
+                [self.index_request(query) for query in queries]
+            ):
+                if isinstance(reply, Refused):
+                    raise reply
+                yield reply.keys
+
+    def index_request(self, query: IndexQuery, **options) -> Any:
+        return index_request(
+            self.table.bucket, query.index, **query.options, **options, **self.options
+        )
+
+    def best(self, paths: list[Path]) -> Path:
+        """The path with the fewest keys, of which no more than a few are counted."""
+        if len(paths) == 1:
+            return paths[0]
+        requests = [
+            self.index_request(query, max_results=PROBE)
+            for path in paths
+            for query in path.queries
+        ]
+        replies = iter(self.client.ask_many(requests))
+        counts = []
+        for path in paths:
+            found = [next(replies) for _ in path.queries]
+            counts.append(
+                sum(PROBE if isinstance(r, Refused) else len(r.keys) for r in found)
+            )
+        return paths[counts.index(min(counts))]
+
+    # --- all of them ---
+
+    def all(self) -> Iterator[Found]:
+        for each in self.client.fold(self.table.bucket, PAGE, **self.options):
+            found = self.found(each.key, each.object)
+            if found is not None:
+                yield found

@@ -1,0 +1,159 @@
+"""Tests as queries of secondary indexes, which find all rows wanted, or more."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .predicates import Test, Tests
+from .table import Table
+from .terms import INTEGERS, LAST, NULLS, escaped, everything, index_name, term
+
+# So many values of an IN are looked up one by one.
+MOST_POINTS = 2_000
+INVERSES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
+# Types whose terms sort as their values do.
+SORTED = {
+    *("int", "long", "bool", "duration", "double"),
+    *("string", "date", "datetime", "time", "uuid", "binary"),
+}
+
+
+@dataclass(frozen=True)
+class IndexQuery:
+    """One term of an index, or a range of terms."""
+
+    index: bytes
+    low: bytes
+    high: bytes
+
+    @property
+    def options(self) -> dict[str, bytes]:
+        """The fields of an RpbIndexReq."""
+        if self.low == self.high:
+            return {"key": self.low}
+        return {"range_min": self.low, "range_max": self.high}
+
+    def __str__(self) -> str:
+        low, high = (
+            repr(end.decode(errors="backslashreplace")) for end in (self.low, self.high)
+        )
+        text = low if low == high else f"{low} to {high}"
+        return f"{self.index.decode()} {text}"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Rows whose keys are known."""
+
+    keys: list[bytes]
+
+    def __str__(self) -> str:
+        return f"{len(self.keys)} by key"
+
+
+@dataclass(frozen=True)
+class Path:
+    """Index queries, whose keys together are wanted."""
+
+    queries: list[IndexQuery]
+    # The column in whose order the keys come.
+    column: str = ""
+
+    def __str__(self) -> str:
+        shown = " or ".join(map(str, self.queries[:3]))
+        more = len(self.queries) - 3
+        return f"index {shown}{f' or {more} more' if more > 0 else ''}"
+
+
+def key_path(table: Table, tests: list) -> Keys | None:
+    """The keys, where the tests name them."""
+    found: dict[str, list[Any]] = {}
+    for test in tests:
+        values = points(test) if isinstance(test, Test) else None
+        if values is not None and test.column not in found:
+            found[test.column] = values
+    if not all(column in found for column, _ in table.key):
+        return None
+    if len(table.key) == 1:
+        (values,) = (found[column] for column, _ in table.key)
+        return Keys(list(dict.fromkeys(map(table.object_key, values))))
+    if any(len(found[column]) != 1 for column, _ in table.key):
+        return None
+    return Keys([table.object_key([found[column][0] for column, _ in table.key])])
+
+
+def points(test: Test) -> list[Any] | None:
+    """The stored values that a test allows, None where there may be others."""
+    if test.negated:
+        return None
+    if test.lookup_type == "exact":
+        return [test.value]
+    return test.value if test.lookup_type == "in" else None
+
+
+def path_of(table: Table, test: Test | Tests) -> Path | None:
+    """The path of one test, None where no index serves."""
+    if isinstance(test, Tests):
+        return union(table, test)
+    if test.column not in table.searched:
+        return None
+    queries = index_queries(test)
+    if queries is None:
+        return None
+    in_order = len(queries) == 1 and test.db_type in SORTED
+    return Path(queries, test.column if in_order else "")
+
+
+def union(table: Table, tests: Tests) -> Path | None:
+    paths = [path_of(table, each) for each in tests.children]
+    if tests.connector == "AND":
+        return next((path for path in paths if path is not None), None)
+    if any(path is None for path in paths):
+        return None
+    return Path([query for path in paths if path for query in path.queries])
+
+
+def index_queries(test: Test) -> list[IndexQuery] | None:
+    index = index_name(test.column, test.db_type)
+    first, last = everything(test.db_type)
+    lookup_type, value = test.lookup_type, test.value
+    if lookup_type == "isnull":
+        if value:
+            return [IndexQuery(NULLS, escaped(test.column), escaped(test.column))]
+        return [IndexQuery(index, first, last)]
+    values = points(test)
+    if values is not None:
+        if len(values) > MOST_POINTS:
+            return None
+        terms = dict.fromkeys(term(test.db_type, each) for each in values)
+        return [IndexQuery(index, each, each) for each in terms]
+    if test.negated:
+        lookup_type = INVERSES.get(lookup_type, "")
+    if lookup_type == "startswith" and value:
+        start = escaped(value)
+        return [IndexQuery(index, start, start + LAST)]
+    if lookup_type == "range":
+        low, high = (term(test.db_type, each) for each in value)
+        return [IndexQuery(index, low, high)] if ordered(test, low, high) else []
+    if lookup_type in ("gt", "gte"):
+        return [IndexQuery(index, term(test.db_type, value), last)]
+    if lookup_type in ("lt", "lte"):
+        return [IndexQuery(index, first, term(test.db_type, value))]
+    return None
+
+
+def ordered(test: Test, low: bytes, high: bytes) -> bool:
+    if test.db_type in INTEGERS:
+        return int(low) <= int(high)
+    return low <= high
+
+
+def whole(table: Table, column: str) -> Path | None:
+    """All rows in the order of a column, NULLs first."""
+    db_type = table.columns.get(column, "")
+    if column not in table.searched or db_type not in SORTED:
+        return None
+    queries = [IndexQuery(index_name(column, db_type), *everything(db_type))]
+    if all(column != key for key, _ in table.key):
+        name = escaped(column)
+        queries.insert(0, IndexQuery(NULLS, name, name))
+    return Path(queries, column)

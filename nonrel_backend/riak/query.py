@@ -1,0 +1,196 @@
+"""BackendQuery: the answers to the author's interface, one scan of one table."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+
+from django.db import NotSupportedError
+
+from ..planner.conditions import Node
+from ..query import NonrelQuery, safe_call
+from . import rows as writing
+from .expressions import Expressions
+from .objects import Found, Objects
+from .paths import Keys, Path, key_path, path_of, whole
+from .predicates import Test, Tests, prepare, sort_key
+
+
+class BackendQuery(NonrelQuery):
+    def __init__(self, compiler, fields):
+        super().__init__(compiler, fields)
+        self.tests: list[Test | Tests] = []
+        self.ordering: list[tuple[str, bool]] = []
+
+    @cached_property
+    def objects(self) -> Objects:
+        return self.connection.objects(self.query.get_meta())
+
+    # --- what is asked for ---
+
+    def add_filters(self, condition):
+        if isinstance(condition, Node) and condition.connector == "AND":
+            tests = [prepare(each) for each in condition.children]
+        else:
+            tests = [prepare(condition)]
+        self.tests += tests
+
+    def order_by(self, ordering):
+        columns = self.objects.table.columns
+        for column, _ in ordering:
+            if columns.get(column) == "json":
+                raise NotSupportedError("Riak has no order of JSON.")
+        self.ordering = ordering
+
+    # --- which way it is found ---
+
+    def path(self) -> Keys | Path | None:
+        """The keys, the best of the indexes that serve, or None for a fold."""
+        table = self.objects.table
+        by_key = key_path(table, self.tests)
+        if by_key is not None:
+            return by_key
+        paths = [path_of(table, each) for each in self.tests]
+        usable = [path for path in paths if path is not None]
+        if usable:
+            return self.objects.best(usable)
+        if self.wants_few and len(self.ordering) == 1 and self.ordering[0][1]:
+            return whole(table, self.ordering[0][0])
+        return None
+
+    @property
+    def wants_few(self) -> bool:
+        return self.limits[1] is not None
+
+    def in_order(self, path: Keys | Path | None) -> bool:
+        """Whether the rows come as they are ordered."""
+        if not self.ordering:
+            return True
+        return isinstance(path, Path) and self.ordering == [(path.column, True)]
+
+    def read(self, path: Keys | Path | None) -> Iterator[Found]:
+        """The rows of a path that the tests let through."""
+        if path is None:
+            found = self.objects.all()
+        elif isinstance(path, Keys):
+            found = self.objects.by_keys(path.keys)
+        else:
+            found = self.objects.by_keys(self.objects.keys(path))
+        left = self.connection.local_rows
+        for each in found:
+            if all(test.matches(each.row) for test in self.tests):
+                yield each
+            elif left:
+                left -= 1
+                if not left:
+                    raise self.too_many("were read and are not wanted")
+
+    def found(self, low: int = 0, high: int | None = None) -> Iterator[Found]:
+        self.limits = (low, high)
+        path = self.path()
+        rows = self.read(path)
+        if not self.in_order(path):
+            rows = iter(self.sorted(rows))
+        return islice(rows, low, high)
+
+    def sorted(self, rows: Iterator[Found]) -> list[Found]:
+        most = self.connection.local_rows
+        found = list(islice(rows, most + 1) if most else rows)
+        if most and len(found) > most:
+            raise self.too_many("are to be ordered")
+        for column, ascending in reversed(self.ordering):
+            key = sort_key(column, self.objects.table.columns[column])
+            found.sort(key=lambda each: key(each.row), reverse=not ascending)
+        return found
+
+    def too_many(self, why: str) -> NotSupportedError:
+        names = {name for test in self.tests for name in columns_of(test)}
+        names |= {column for column, _ in self.ordering}
+        wanted = ", ".join(sorted(names - self.objects.table.searched)) or "more"
+        return NotSupportedError(
+            f"More than {self.connection.local_rows} rows of {self.table} {why}: "
+            f'OPTIONS["local_rows"]. An index may help (db_index=True on {wanted}), '
+            "or a narrower filter."
+        )
+
+    # --- answers ---
+
+    @safe_call
+    def fetch(self, low_mark, high_mark):
+        for each in self.found(low_mark, high_mark):
+            yield each.row
+
+    @safe_call
+    def count(self, limit=None):
+        table = self.objects.table
+        if not self.tests:
+            # Tombstones have left the key's own index, but not the fold's.
+            path = whole(table, table.key[0][0])
+            if path is not None:
+                return sum(1 for _ in islice(self.objects.keys(path), limit))
+        return sum(1 for _ in self.found(0, limit))
+
+    @safe_call
+    def delete(self):
+        return writing.delete(self.objects, self.found())
+
+    @safe_call
+    def delete_rows(self, keys):
+        found = self.objects.by_keys(map(self.objects.table.object_key, keys))
+        return writing.delete(self.objects, found)
+
+    @safe_call
+    def update(self, values):
+        expressions = Expressions(self.compiler, values)
+        plain = {c: v for c, v in values.items() if c not in expressions.names}
+
+        def change(found):
+            rows = [each.row for each in found]
+            return [
+                writing.merged(row, {**plain, **more})
+                for row, more in zip(rows, expressions.of(rows), strict=True)
+            ]
+
+        def wanted(row):
+            return all(test.matches(row) for test in self.tests)
+
+        return writing.update(self.objects, self.found(), change, wanted)
+
+    @safe_call
+    def update_rows(self, rows):
+        table = self.objects.table
+        changes = {table.object_key(key): values for key, values in rows}
+        return writing.update_by_key(self.objects, changes)
+
+    def describe(self):
+        path = self.path_known()
+        way = "fold" if path is None else str(path)
+        filters = " and ".join(map(shown, self.tests))
+        order = ", ".join(f"{c}{'' if up else ' desc'}" for c, up in self.ordering)
+        text = f"{self.table}: {way}"
+        text += f", filter {filters}" if filters else ""
+        return text + (f", order by {order}" if order else "")
+
+    def path_known(self) -> Keys | Path | None:
+        """The path, if it can be told without asking the store."""
+        table = self.objects.table
+        by_key = key_path(table, self.tests)
+        if by_key is not None:
+            return by_key
+        paths = [path_of(table, each) for each in self.tests]
+        usable = [path for path in paths if path is not None]
+        return usable[0] if usable else None
+
+
+def columns_of(test: Test | Tests) -> Iterator[str]:
+    if isinstance(test, Tests):
+        for child in test.children:
+            yield from columns_of(child)
+    else:
+        yield test.column
+
+
+def shown(test: Test | Tests) -> str:
+    if isinstance(test, Tests):
+        return f"({f' {test.connector.lower()} '.join(map(shown, test.children))})"
+    negation = "not " if test.negated else ""
+    return f"{negation}{test.column} {test.lookup_type} {test.value!r}"

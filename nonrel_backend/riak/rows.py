@@ -1,0 +1,180 @@
+"""Every write of rows: inserted as new, changed under compare-and-set, deleted."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from django.db import OperationalError
+
+from ..query import MISSING
+from .client import AlreadyThere, Conflict, Refused
+from .client.client import delete_request, put_request
+from .objects import PAGE, Found, Objects
+from .table import Row
+
+# How often a change is tried again that another writer was faster with.
+ATTEMPTS = 12
+# Writers that meet wait a random time, longer each time, of so many seconds.
+PAUSE = 0.01
+# The new rows in the place of those found.
+Change = Callable[[list[Found]], list[Row]]
+
+
+def pages(items: Iterable[Any]) -> Iterator[list]:
+    waiting = iter(items)
+    while page := list(islice(waiting, PAGE)):
+        yield page
+
+
+# --- new rows ---
+
+
+def insert(objects: Objects, rows: list[Row]) -> list[int]:
+    """Put rows that must be new; return the positions of those whose key is taken."""
+    table = objects.table
+    requests = [
+        put_request(
+            table.bucket,
+            table.key_of(row),
+            table.content(row),
+            if_none_match=True,
+            **objects.options,
+        )
+        for row in rows
+    ]
+    taken = []
+    if len(requests) == 1:
+        try:
+            objects.client.tell(requests[0])
+        except AlreadyThere:
+            return [0]
+        return []
+    for number, reply in enumerate(objects.client.tell_many(requests)):
+        if isinstance(reply, AlreadyThere):
+            taken.append(number)
+        elif isinstance(reply, Refused):
+            raise reply
+    return taken
+
+
+# --- rows that are there ---
+
+
+def update(
+    objects: Objects,
+    found: Iterable[Found],
+    change: Change,
+    wanted: Callable[[Row], bool],
+) -> int:
+    """Change rows; what another writer has changed since is read and changed anew,
+    unless it is no longer wanted. Return how many were.
+    """
+    # Before the first write: what is written may not be found a second time.
+    waiting = list(found)
+    return sum(update_page(objects, page, change, wanted) for page in pages(waiting))
+
+
+def update_page(
+    objects: Objects, page: list[Found], change: Change, wanted: Callable[[Row], bool]
+) -> int:
+    count = 0
+    for attempt in range(ATTEMPTS):
+        lost = put_changed(objects, page, change(page))
+        count += len(page) - len(lost)
+        page = [each for each in lost if wanted(each.row)]
+        if not page:
+            return count
+        time.sleep(random.random() * PAUSE * attempt)
+    raise OperationalError(
+        f"{len(page)} rows of {objects.table.name} were changed by others "
+        f"{ATTEMPTS} times while they were to be updated."
+    )
+
+
+def update_by_key(objects: Objects, changes: dict[bytes, Row]) -> int:
+    """Set columns of rows by the keys of their objects."""
+
+    def change(page):
+        return [merged(each.row, changes[each.key]) for each in page]
+
+    return update(objects, objects.by_keys(changes), change, lambda row: True)
+
+
+def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
+    """Put rows in the place of those found; return, as they are now, those that
+    another writer has changed.
+    """
+    table = objects.table
+    contents = [table.content(row) for row in rows]
+    requests = [
+        put_request(
+            table.bucket,
+            each.key,
+            content,
+            vclock=each.vclock,
+            if_not_modified=True,
+            return_body=True,
+            **objects.options,
+        )
+        for each, content in zip(found, contents, strict=True)
+    ]
+    if len(requests) == 1:
+        try:
+            replies = [objects.client.tell(requests[0])]
+        except Conflict as error:
+            replies = [error]
+    else:
+        replies = objects.client.tell_many(requests)
+    lost = []
+    stale = []
+    for each, content, reply in zip(found, contents, replies, strict=True):
+        if isinstance(reply, Conflict):
+            stale.append(each.key)
+        elif isinstance(reply, Refused):
+            raise reply
+        else:
+            others = others_than(content, reply)
+            if others:
+                # Both were accepted: the change is made again, on what the other wrote.
+                lost.append(objects.merged(each.key, others, reply.vclock))
+    return lost + list(objects.by_keys(stale))
+
+
+def others_than(content: Any, reply: Any) -> list[Any]:
+    """The live siblings beside the content that was put."""
+    live = [each for each in reply.content if not each.deleted]
+    if len(live) < 2:
+        return []
+    for number, each in enumerate(live):
+        if each.value == content.value:
+            return live[:number] + live[number + 1 :]
+    return live
+
+
+def merged(row: Row, changes: Row) -> Row:
+    """A row with changes; MISSING removes a column."""
+    new = {**row, **changes}
+    return {column: value for column, value in new.items() if value is not MISSING}
+
+
+# --- rows that go ---
+
+
+def delete(objects: Objects, found: Iterable[Found]) -> int:
+    """Delete rows as they were read; what was changed since may stay."""
+    table = objects.table
+    count = 0
+    for page in pages(list(found)):
+        requests = [
+            delete_request(
+                table.bucket, each.key, vclock=each.vclock, **objects.options
+            )
+            for each in page
+        ]
+        for reply in objects.client.tell_many(requests):
+            if isinstance(reply, Refused):
+                raise reply
+        count += len(page)
+    return count

@@ -1,0 +1,49 @@
+"""Schema changes: the toolkit's, in the catalog; new indexes are written into rows."""
+
+from typing import Any
+
+from ..catalog import table_model
+from ..catalogschema import CatalogSchemaEditor
+from . import rows as writing
+from .catalog import columns_indexed
+
+
+class DatabaseSchemaEditor(CatalogSchemaEditor):
+    def make_table(self, model):
+        super().make_table(model)
+        self.connection.set_properties(model._meta.db_table)
+
+    def make_index(self, model, name, parts, unique=False, condition=None):
+        table = model._meta.db_table
+        entry = self.catalog.copy(table)
+        new = {column for column, _, _ in parts if column} - columns_indexed(entry)
+        if new:
+            # Rows are written with the entries before anybody looks for them.
+            entry["indexed"] = sorted(new.union(entry.get("indexed", ())))
+            self.catalog.save(table, entry)
+            self.write_entries(table, entry)
+        super().make_index(model, name, parts, unique, condition)
+
+    def change_column(self, model, old_field, new_field, value):
+        super().change_column(model, old_field, new_field, value)
+        table = model._meta.db_table
+        entry = self.catalog.copy(table)
+        known = {column["name"] for column in entry["columns"]}
+        indexed = known.intersection(entry.get("indexed", ()))
+        if new_field.column in columns_indexed(entry):
+            indexed.add(new_field.column)
+        entry["indexed"] = sorted(indexed)
+        self.catalog.save(table, entry)
+        if new_field.column in indexed or old_field.primary_key:
+            self.write_entries(table, entry)
+
+    def write_entries(self, table: str, entry: dict[str, Any]) -> int:
+        """Put all rows as they are, with the index entries that they should have."""
+        meta = table_model(table, entry)._meta
+        objects = self.connection.objects(meta)
+
+        def unchanged(found):
+            return [each.row for each in found]
+
+        found = objects.all()
+        return writing.update(objects, found, unchanged, lambda row: True)

@@ -1,0 +1,63 @@
+"""A table: its bucket, the keys of its objects, its rows as objects and back."""
+
+from typing import Any
+
+from .client.client import content
+from .terms import NULLS, TERMS, escaped, index_name, is_nan, term
+from .values import dumped, loaded, object_key
+
+Row = dict[str, Any]
+
+
+class Table:
+    """What reading and writing must know of a table; see `Tables` for where from."""
+
+    def __init__(
+        self,
+        name: str,
+        bucket: bytes,
+        key: list[tuple[str, str]],
+        columns: dict[str, str],
+        indexed: set[str],
+        searched: set[str],
+    ):
+        self.name = name
+        self.bucket = bucket
+        self.key = key
+        self.key_types = [db_type for _, db_type in key]
+        # {name: db_type}
+        self.columns = columns
+        # Columns that have entries in an index, sorted; those that all rows have.
+        self.indexed = [
+            (column, columns[column], index_name(column, columns[column]))
+            for column in sorted(indexed)
+            if columns.get(column) in TERMS
+        ]
+        self.searched = {c for c in searched if columns.get(c) in TERMS}
+
+    def object_key(self, key: Any) -> bytes:
+        """The key of the object of a row with this stored key."""
+        values = [key] if len(self.key) == 1 else list(key)
+        return object_key(self.key_types, values)
+
+    def key_of(self, row: Row) -> bytes:
+        values = [row[column] for column, _ in self.key]
+        return object_key(self.key_types, values)
+
+    def entries(self, row: Row) -> list[tuple[bytes, bytes]]:
+        """The names and terms of a row's index entries."""
+        found = []
+        for column, db_type, index in self.indexed:
+            value = row.get(column)
+            if value is None or is_nan(db_type, value):
+                found.append((NULLS, escaped(column)))
+            else:
+                found.append((index, term(db_type, value)))
+        return found
+
+    def content(self, row: Row) -> Any:
+        return content(dumped(row), self.entries(row))
+
+    def row(self, found: Any) -> Row:
+        """The row of a content."""
+        return loaded(found.value, f"An object of bucket {self.bucket.decode()}")

@@ -1,0 +1,179 @@
+"""What Django's values are in the JSON of a row, and back; keys of objects.
+
+    int, long     a number, all 64 bits      date       "2024-12-31"
+    double        a number, "inf", "-inf"    datetime   "2024-12-31T08:00:00.000000"
+    decimal       "12.50"                    time       "08:00:00.000000"
+    bool, json    as they are                duration   microseconds
+    string        as it is                   uuid       with hyphens
+    binary        base64
+
+NULL is a column that is not there; null is the null of a JSONField.
+"""
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, DataError
+from django.utils.duration import duration_microseconds
+
+from ..query import Json
+
+INT64 = range(-(2**63), 2**63)
+SURROGATES = re.compile("[\ud800-\udfff]")
+LARGEST_KEY = 65_536
+
+
+def to_int(value: Any) -> int:
+    number = value if type(value) is int else int(value)
+    if number not in INT64:
+        raise DataError(
+            f"{number} is too large: integer columns have 64 bits. "
+            "Use a DecimalField or a CharField for it."
+        )
+    return number
+
+
+def to_double(value: Any) -> float | str:
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def to_string(value: Any) -> str:
+    text = value if type(value) is str else str(value)
+    if not text.isascii() and SURROGATES.search(text):
+        raise DataError(f"{text!r} holds a lone surrogate, which no UTF-8 can hold.")
+    return text
+
+
+def to_decimal(value: Any) -> str:
+    try:
+        return str(value if isinstance(value, Decimal) else Decimal(str(value)))
+    except InvalidOperation as error:
+        raise DataError(f"{value!r} is no decimal number.") from error
+
+
+def to_date(value: Any) -> str:
+    if isinstance(value, datetime):
+        value = value.date()
+    return value.isoformat()
+
+
+def to_datetime(value: Any) -> str:
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)
+    elif value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat(timespec="microseconds")
+
+
+def to_time(value: Any) -> str:
+    if not isinstance(value, time):
+        value = time.fromisoformat(str(value))
+    return value.isoformat(timespec="microseconds")
+
+
+def to_json(value: Any) -> Any:
+    return value.value if isinstance(value, Json) else value
+
+
+TO_STORED: dict[str, Callable[[Any], Any]] = {
+    "int": to_int,
+    "long": to_int,
+    "double": to_double,
+    "bool": bool,
+    "string": to_string,
+    "date": to_date,
+    "datetime": to_datetime,
+    "time": to_time,
+    "duration": lambda value: to_int(duration_microseconds(value)),
+    "decimal": to_decimal,
+    "uuid": lambda value: str(value if isinstance(value, UUID) else UUID(str(value))),
+    "binary": lambda value: base64.b64encode(bytes(value)).decode(),
+    "json": to_json,
+}
+# Types that are stored as Django wants them have no entry.
+FROM_STORED: dict[str, Callable[[Any], Any]] = {
+    "double": float,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "duration": lambda value: timedelta(microseconds=value),
+    "decimal": Decimal,
+    "uuid": UUID,
+    "binary": base64.b64decode,
+}
+
+
+def to_stored(db_type: str | None, value: Any) -> Any:
+    """A Python value as `db_type` is stored; DataError when it cannot be."""
+    convert = TO_STORED.get(db_type or "")
+    return value if convert is None else convert(value)
+
+
+def from_stored(db_type: str | None, value: Any) -> Any:
+    """A stored value, not None, as Django's Python value."""
+    convert = FROM_STORED.get(db_type or "")
+    if convert is None:
+        return value
+    try:
+        return convert(value)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise DatabaseError(f"The store holds {value!r}, no {db_type}.") from error
+
+
+# --- rows and keys ---
+
+
+def dumped(row: Any) -> bytes:
+    try:
+        return json.dumps(
+            row, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"This value is no JSON: {error}") from error
+
+
+def loaded(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(data)
+    except ValueError as error:
+        raise DatabaseError(f"{where} holds no JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise DatabaseError(f"{where} holds no row, but {row!r}.")
+    return row
+
+
+def key_of(db_type: str | None, value: Any) -> str:
+    """A stored value as the text of a key; equal values have one text."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if db_type == "decimal":
+        return format(Decimal(value).normalize() + 0, "f")
+    if db_type == "double":
+        value = float(value)
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)
+
+
+def object_key(db_types: list[str], values: list[Any]) -> bytes:
+    """The key of a row's object. A key of one column is its text as it is, but that
+    the empty one, and those that begin with "~", have one "~" before them; of several
+    columns it is their texts as a list in JSON.
+    """
+    texts = [key_of(*each) for each in zip(db_types, values, strict=True)]
+    if len(texts) > 1:
+        text = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+    else:
+        (text,) = texts
+        text = f"~{text}" if not text or text.startswith("~") else text
+    key = text.encode()
+    if len(key) > LARGEST_KEY:
+        raise DataError(f"A key of {len(key)} bytes: Riak takes {LARGEST_KEY}.")
+    return key
