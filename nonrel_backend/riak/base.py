@@ -21,8 +21,8 @@ from .resolving import resolver
 from .schema import DatabaseSchemaEditor
 
 POOL_OPTIONS = {"timeout", "connect_timeout", "pool_size", "tls"}
-OWN_OPTIONS = {"bucket_type", "props", "resolvers", "transactions"}
-TRANSACTIONS = ("none", "refuse")
+OWN_OPTIONS = {"bucket_type", "keys", "props", "resolvers", "transactions"}
+CHOICES = {"keys": ("time", "sequence"), "transactions": ("none", "refuse")}
 _pools: dict[tuple, Pool] = {}
 _lock = Lock()
 
@@ -56,7 +56,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     security, with OPTIONS["tls"], an ssl.SSLContext.
 
     OPTIONS: `bucket_type` (default: Riak's own), `props`: bucket properties that a new
-    table gets, `resolvers`: see resolving.py, `transactions`: "none" (default: atomic()
+    table gets, `keys`: "time" (default: see keys.py) or "sequence" (see sequences.py),
+    `resolvers`: see resolving.py, `transactions`: "none" (default: atomic()
     does nothing) or "refuse" (it raises), `timeout`, `connect_timeout` in seconds and
     `pool_size`.
     """
@@ -79,11 +80,12 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             raise ImproperlyConfigured(
                 f"Riak has no OPTIONS {', '.join(sorted(unknown))}; it has {known}."
             )
-        if self.transactions not in TRANSACTIONS:
-            raise ImproperlyConfigured(
-                f"OPTIONS['transactions'] is {self.transactions!r}; it must be one of "
-                f"{', '.join(TRANSACTIONS)}."
-            )
+        for name, allowed in CHOICES.items():
+            if self.option(name, allowed[0]) not in allowed:
+                raise ImproperlyConfigured(
+                    f"OPTIONS[{name!r}] is {self.option(name, None)!r}; it must be one "
+                    f"of {', '.join(allowed)}."
+                )
         return {
             "host": settings["HOST"] or "127.0.0.1",
             "port": int(settings["PORT"] or 8087),
@@ -142,6 +144,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             type = {"type": self.bucket_type.encode()} if self.bucket_type else {}
             with translated_errors(self):
                 self.db_connection.set_properties(self.bucket(table), props, **type)
+
+    @property
+    def keys(self) -> str:
+        """How the keys of AutoField are made."""
+        return self.option("keys", "time")
 
     # --- transactions: there are none ---
 

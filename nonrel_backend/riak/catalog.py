@@ -5,8 +5,9 @@ from copy import deepcopy
 from threading import Lock
 from typing import Any
 
-from ..catalog import OWN_TABLES, Catalog
+from ..catalog import OWN_TABLES, Catalog, own_models
 from .keys import make_keys
+from .sequences import Sequence
 from .table import Table
 
 # How long a process may not see that another one has changed a table.
@@ -56,16 +57,25 @@ class RiakCatalog(Catalog):
         super().remove(table)
         self.kept.forget(table)
 
-    # --- keys: see keys.py ---
+    # --- keys: see keys.py and sequences.py ---
+
+    def sequence(self, table: str) -> Sequence | None:
+        if self.store.keys != "sequence":
+            return None
+        return Sequence(self.store.objects(own_models()[1]._meta), table)
 
     def next_keys(self, table, count):
-        return make_keys(count)
+        sequence = self.sequence(table)
+        return sequence.next(count) if sequence else make_keys(count)
 
     def advance(self, table, key):
-        pass
+        sequence = self.sequence(table)
+        if sequence:
+            sequence.reach(key)
 
     def reset(self, table):
-        pass
+        if self.sequence(table):
+            super().reset(table)
 
     # --- tables ---
 

@@ -14,7 +14,6 @@ from ..compiler import (
 from ..query import safe_call
 from ..uniques import Uniques
 from . import rows as writing
-from .keys import make_keys
 from .query import BackendQuery
 from .values import from_stored, to_stored
 
@@ -80,7 +79,8 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
                     f"{meta.db_table}.{field.column}" for field in meta.pk_fields
                 )
                 raise IntegrityError(f"UNIQUE constraint failed: {columns}")
-            for number, key in zip(again, make_keys(len(again)), strict=True):
+            keys = self.store.catalog.next_keys(meta.db_table, len(again))
+            for number, key in zip(again, keys, strict=True):
                 rows[number][meta.auto_field.column] = key
             waiting = again
 
