@@ -57,6 +57,12 @@ BACKENDS = {
         "HOST": os.environ.get("MONGODB_URI", ""),
         "NAME": f"nonrel_{uuid4().hex[:8]}",
     },
+    "riak": {
+        "ENGINE": "nonrel_backend.riak",
+        "HOST": os.environ.get("RIAK_HOST", ""),
+        "NAME": f"nonrel_{uuid4().hex[:8]}",
+        "OPTIONS": {"keys": "sequence", "transactions": "none"},
+    },
     "template": {"ENGINE": "backend_template", "NAME": "tests"},
 }
 BACKENDS["sqlite"] = {

@@ -10,19 +10,28 @@ from django.db import NotSupportedError
 
 from ..base import NonrelDatabaseWrapper
 from ..query import translated_errors
+from ..uniques import Uniques
 from . import checks  # noqa: F401 (registers them)
 from .catalog import Kept, RiakCatalog
 from .client import Client, Pool
 from .creation import DatabaseCreation
 from .errors import translate
 from .features import DatabaseFeatures
+from .markers import Markers
 from .objects import Objects
 from .resolving import resolver
 from .schema import DatabaseSchemaEditor
 
 POOL_OPTIONS = {"timeout", "connect_timeout", "pool_size", "tls"}
-OWN_OPTIONS = {"bucket_type", "keys", "props", "resolvers", "transactions"}
-CHOICES = {"keys": ("time", "sequence"), "transactions": ("none", "refuse")}
+OWN_OPTIONS = {
+    *("bucket_type", "keys", "props", "resolvers", "transactions"),
+    *("unique", "unique_type"),
+}
+CHOICES = {
+    "keys": ("time", "sequence"),
+    "transactions": ("none", "refuse"),
+    "unique": ("markers", "strong", "off"),
+}
 _pools: dict[tuple, Pool] = {}
 _lock = Lock()
 
@@ -55,11 +64,12 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     """HOST is one node or several, "riak1,riak2:8087"; USER and PASSWORD are for Riak's
     security, with OPTIONS["tls"], an ssl.SSLContext.
 
-    OPTIONS: `bucket_type` (default: Riak's own), `props`: bucket properties that a new
-    table gets, `keys`: "time" (default: see keys.py) or "sequence" (see sequences.py),
-    `resolvers`: see resolving.py, `transactions`: "none" (default: atomic()
-    does nothing) or "refuse" (it raises), `timeout`, `connect_timeout` in seconds and
-    `pool_size`.
+    OPTIONS: `bucket_type` (default: Riak's own); `props`: bucket properties that a new
+    table gets; `keys`: "time" (default: see keys.py) or "sequence" (see sequences.py);
+    `unique`: "markers" (default), "strong" or "off", and `unique_type`, the bucket type
+    of the markers (see markers.py); `resolvers`: see resolving.py; `transactions`:
+    "none" (default: atomic() does nothing) or "refuse" (it raises); `timeout` and
+    `connect_timeout` in seconds; `pool_size`.
     """
 
     vendor = "riak"
@@ -130,12 +140,19 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     def objects(self, meta: Any) -> Objects:
         """The objects of the table of a model."""
-        return Objects(
+        table = self.catalog.table(meta)
+        objects = Objects(
             self.db_connection,
-            self.catalog.table(meta),
+            table,
             resolver(self.option("resolvers", {}), meta.db_table),
             self.bucket_type.encode(),
         )
+        if table.has_unique and self.unique != "off":
+            uniques = Uniques(self, meta.model)
+            # The key is the object's own.
+            uniques.indexes = uniques.indexes[1:]
+            objects.markers = Markers(self, objects, uniques)
+        return objects
 
     def set_properties(self, table: str) -> None:
         """Give the bucket of a new table the properties that the settings name."""
@@ -144,6 +161,15 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             type = {"type": self.bucket_type.encode()} if self.bucket_type else {}
             with translated_errors(self):
                 self.db_connection.set_properties(self.bucket(table), props, **type)
+
+    @property
+    def unique(self) -> str:
+        """How unique values are looked after; see markers.py."""
+        return self.option("unique", "markers")
+
+    @property
+    def unique_type(self) -> str:
+        return self.option("unique_type", self.bucket_type)
 
     @property
     def keys(self) -> str:
@@ -156,12 +182,34 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def transactions(self) -> str:
         return self.option("transactions", "none")
 
+    def set_autocommit(
+        self, autocommit, force_begin_transaction_with_broken_autocommit=False
+    ):
+        """As Django's, but that no BEGIN is logged, for there is none."""
+        self.validate_no_atomic_block()
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        self._set_autocommit(autocommit)
+        self.autocommit = autocommit
+        if autocommit and self.run_commit_hooks_on_set_autocommit_on:
+            self.run_and_clear_commit_hooks()
+            self.run_commit_hooks_on_set_autocommit_on = False
+
     def _set_autocommit(self, autocommit: bool) -> None:
         if not autocommit and self.transactions == "refuse":
             raise NotSupportedError(
                 "Riak has no transactions, and OPTIONS['transactions'] is 'refuse': "
                 "leave atomic() out, or set it to 'none'."
             )
+
+    def _savepoint_allowed(self) -> bool:
+        # So that an error in an inner atomic(), caught, does not end the outer one.
+        return not self.get_autocommit()
+
+    def _savepoint(self, sid: str) -> None:
+        pass
+
+    _savepoint_rollback = _savepoint_commit = _savepoint
 
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
         self.statements += 1

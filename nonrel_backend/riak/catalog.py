@@ -101,6 +101,7 @@ class RiakCatalog(Catalog):
             columns,
             searched | set(entry.get("indexed", ())),
             searched,
+            any(index["unique"] for index in entry["indexes"]),
         )
 
 

@@ -54,10 +54,11 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         ]
         keptwrites.give_keys(self.store, meta, rows)
         keptwrites.give_defaults(self.store, meta, rows)
-        uniques = Uniques(self.store, meta.model)
-        # The puts tell of keys that are taken.
-        uniques.indexes = uniques.indexes[1:]
-        uniques.check(rows)
+        if self.store.unique != "off":
+            uniques = Uniques(self.store, meta.model)
+            # The puts tell of keys that are taken.
+            uniques.indexes = uniques.indexes[1:]
+            uniques.check(rows)
         self.put(meta, rows, made)
         if len(meta.pk_fields) > 1:
             return [None] * len(rows)
@@ -70,7 +71,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         objects = self.store.objects(meta)
         waiting = list(range(len(rows)))
         while waiting:
-            taken = writing.insert(objects, [rows[number] for number in waiting])
+            taken = writing.insert_marked(objects, [rows[number] for number in waiting])
             again = [waiting[number] for number in taken]
             if not set(again) <= set(made):
                 stored = set(range(len(rows))).difference(again)

@@ -34,6 +34,8 @@ class Objects:
         self.table = table
         self.resolve = resolve
         self.options = {"type": type} if type else {}
+        # Of a table with unique values; see markers.py.
+        self.markers: Any = None
 
     # --- by key ---
 

@@ -59,6 +59,23 @@ def insert(objects: Objects, rows: list[Row]) -> list[int]:
     return taken
 
 
+def insert_marked(objects: Objects, rows: list[Row]) -> list[int]:
+    """insert(), with the markers of unique values claimed before."""
+    if objects.markers is None:
+        return insert(objects, rows)
+    claimed = objects.markers.claim_rows(rows)
+    try:
+        taken = insert(objects, rows)
+    except Refused:
+        objects.markers.release(claimed)
+        raise
+    if taken:
+        given_up = objects.markers.of([rows[number] for number in taken])
+        again = {key for markers in given_up for key in markers}
+        objects.markers.release(again.intersection(claimed))
+    return taken
+
+
 # --- rows that are there ---
 
 
@@ -81,7 +98,7 @@ def update_page(
 ) -> int:
     count = 0
     for attempt in range(ATTEMPTS):
-        lost = put_changed(objects, page, change(page))
+        lost = put_marked(objects, page, change(page))
         count += len(page) - len(lost)
         page = [each for each in lost if wanted(each.row)]
         if not page:
@@ -100,6 +117,42 @@ def update_by_key(objects: Objects, changes: dict[bytes, Row]) -> int:
         return [merged(each.row, changes[each.key]) for each in page]
 
     return update(objects, objects.by_keys(changes), change, lambda row: True)
+
+
+def put_marked(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
+    """put_changed(), with the markers of unique values changed along."""
+    old = [each.row for each in found]
+    if not concerned(objects, old, rows):
+        return put_changed(objects, found, rows)
+    claimed, left = objects.markers.claim_changes(old, rows)
+    try:
+        lost = put_changed(objects, found, rows)
+    except Refused:
+        objects.markers.release(claimed)
+        raise
+    if lost:
+        # They are changed anew; what they hold then is claimed then.
+        new = dict(zip((each.key for each in found), rows, strict=True))
+        given_up = objects.markers.of([new[each.key] for each in lost])
+        again = {key for markers in given_up for key in markers}
+        objects.markers.release(again.intersection(claimed))
+        kept = objects.markers.of([each.row for each in lost])
+        left = [key for key in left if not any(key in markers for markers in kept)]
+    objects.markers.release(left)
+    return lost
+
+
+def concerned(objects: Objects, old: list[Row], new: list[Row]) -> bool:
+    """Whether rows change in what is unique."""
+    if objects.markers is None:
+        return False
+    changed = {
+        column
+        for before, after in zip(old, new, strict=True)
+        for column in before.keys() | after.keys()
+        if before.get(column, MISSING) != after.get(column, MISSING)
+    }
+    return objects.markers.concern(changed)
 
 
 def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
@@ -176,5 +229,8 @@ def delete(objects: Objects, found: Iterable[Found]) -> int:
         for reply in objects.client.tell_many(requests):
             if isinstance(reply, Refused):
                 raise reply
+        if objects.markers is not None:
+            markers = objects.markers.of([each.row for each in page])
+            objects.markers.release([key for keys in markers for key in keys])
         count += len(page)
     return count

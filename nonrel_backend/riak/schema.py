@@ -23,6 +23,17 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             self.catalog.save(table, entry)
             self.write_entries(table, entry)
         super().make_index(model, name, parts, unique, condition)
+        if unique:
+            self.claim_markers(table)
+
+    def claim_markers(self, table: str) -> None:
+        """Claim the markers of rows that were there before their unique index."""
+        objects = self.connection.objects(
+            table_model(table, self.catalog.entry(table))._meta
+        )
+        if objects.markers is not None:
+            for page in writing.pages(objects.all()):
+                objects.markers.claim_rows([each.row for each in page])
 
     def change_column(self, model, old_field, new_field, value):
         super().change_column(model, old_field, new_field, value)

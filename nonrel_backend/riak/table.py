@@ -20,6 +20,7 @@ class Table:
         columns: dict[str, str],
         indexed: set[str],
         searched: set[str],
+        has_unique: bool = False,
     ):
         self.name = name
         self.bucket = bucket
@@ -33,6 +34,8 @@ class Table:
             for column in sorted(indexed)
             if columns.get(column) in TERMS
         ]
+        # Beside the key.
+        self.has_unique = has_unique
         self.searched = {c for c in searched if columns.get(c) in TERMS}
 
     def object_key(self, key: Any) -> bytes:

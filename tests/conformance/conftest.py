@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-BACKENDS = ("lmdb", "mongodb", "template")
+BACKENDS = ("lmdb", "mongodb", "riak", "template")
 tested = os.environ.get("NONREL_BACKEND") or "lmdb"
 collect_ignore = [f"test_{name}.py" for name in BACKENDS if name != tested]
 
