@@ -80,6 +80,10 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     features_class = DatabaseFeatures
     SchemaEditorClass = DatabaseSchemaEditor
     connection: Session | None
+    # While an UPDATE is computed from what it reads: the vclocks of the rows read, by
+    # (table, key of the object), and which of them others have changed since.
+    versions: dict[tuple[str, bytes], bytes] | None = None
+    changed_by_others: list[Any]
 
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict

@@ -4,6 +4,7 @@ import time
 from copy import deepcopy
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..catalog import OWN_TABLES, Catalog, own_models
 from .keys import make_keys
@@ -12,6 +13,8 @@ from .table import Table
 
 # How long a process may not see that another one has changed a table.
 SECONDS = 2.0
+# Of the catalog's own tables, which are in no catalog.
+OWN_ENTRY: dict[str, Any] = {"columns": [], "indexes": []}
 
 
 class Kept:
@@ -20,6 +23,9 @@ class Kept:
     def __init__(self) -> None:
         self.lock = Lock()
         self.entries: dict[str, tuple[float, dict[str, Any] | None]] = {}
+        # {model: (entry, Table)}
+        self.tables: WeakKeyDictionary[Any, tuple[dict[str, Any], Table]]
+        self.tables = WeakKeyDictionary()
 
     def get(self, table: str) -> dict[str, Any] | None:
         until, entry = self.entries.get(table, (0.0, None))
@@ -82,21 +88,22 @@ class RiakCatalog(Catalog):
     def table(self, meta) -> Table:
         """What reading and writing must know of the table of a model."""
         name = meta.db_table
+        entry = OWN_ENTRY if name in OWN_TABLES else self.entry(name)
+        known = self.kept.tables.get(meta.model)
+        if known is None or known[0] is not entry:
+            known = self.kept.tables[meta.model] = entry, self.made_table(meta, entry)
+        return known[1]
+
+    def made_table(self, meta, entry: dict[str, Any]) -> Table:
         key = [(field.column, field.db_type(self.store)) for field in meta.pk_fields]
-        if name in OWN_TABLES:
-            columns = {
-                field.column: field.db_type(self.store)
-                for field in meta.local_concrete_fields
-            }
-            entry: dict[str, Any] = {"indexes": []}
-        else:
-            entry = self.entry(name)
-            columns = {each["name"]: each["db_type"] for each in entry["columns"]}
+        columns = {each["name"]: each["db_type"] for each in entry["columns"]}
+        for field in meta.local_concrete_fields if entry is OWN_ENTRY else ():
+            columns[field.column] = field.db_type(self.store)
         keys = {column for column, _ in key}
         searched = keys | columns_indexed(entry)
         return Table(
-            name,
-            self.store.bucket(name),
+            meta.db_table,
+            self.store.bucket(meta.db_table),
             key,
             columns,
             searched | set(entry.get("indexed", ())),

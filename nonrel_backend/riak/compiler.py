@@ -91,7 +91,37 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
 
 class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
-    pass
+    def update_computed(self, meta, checks, values, uniques):
+        """The toolkit's, again for the rows that others change meanwhile."""
+        store, count = self.store, 0
+        for attempt in range(writing.ATTEMPTS):
+            store.versions, store.changed_by_others = {}, []
+            try:
+                count += super().update_computed(meta, checks, values, uniques)
+            finally:
+                store.versions, lost = None, store.changed_by_others
+            if not lost:
+                return count
+            count -= len(lost)
+            self.restrict(meta, lost)
+            writing.give_way(attempt)
+        raise writing.lost_race(meta.db_table)
+
+    def restrict(self, meta, keys) -> None:
+        """Have the query update no more than the rows with these stored keys."""
+        self.query = self.query.chain()
+        readers = [
+            self.from_db_converter(self.store.type_of(field))
+            for field in meta.pk_fields
+        ]
+        if len(readers) == 1:
+            wanted = [readers[0](key) for key in keys]
+        else:
+            wanted = [
+                tuple(read(part) for read, part in zip(readers, key, strict=True))
+                for key in keys
+            ]
+        self.query.add_filter("pk__in", wanted)
 
 
 class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]

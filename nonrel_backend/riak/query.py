@@ -76,8 +76,11 @@ class BackendQuery(NonrelQuery):
         else:
             found = self.objects.by_keys(self.objects.keys(path))
         left = self.connection.local_rows
+        versions = self.connection.versions
         for each in found:
             if all(test.matches(each.row) for test in self.tests):
+                if versions is not None:
+                    versions[self.table, each.key] = each.vclock
                 yield each
             elif left:
                 left -= 1
@@ -158,8 +161,15 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def update_rows(self, rows):
         table = self.objects.table
+        keys = {table.object_key(key): key for key, _ in rows}
         changes = {table.object_key(key): values for key, values in rows}
-        return writing.update_by_key(self.objects, changes)
+        versions = self.connection.versions
+        if versions is None:
+            return writing.update_by_key(self.objects, changes)
+        read = {key: versions.get((self.table, key)) for key in changes}
+        lost = writing.update_versions(self.objects, changes, read)
+        self.connection.changed_by_others += [keys[key] for key in lost]
+        return len(rows) - len(lost)
 
     def describe(self):
         path = self.path_known()

@@ -15,8 +15,8 @@ from .objects import PAGE, Found, Objects
 from .table import Row
 
 # How often a change is tried again that another writer was faster with.
-ATTEMPTS = 12
-# Writers that meet wait a random time, longer each time, of so many seconds.
+ATTEMPTS = 20
+# Seconds.
 PAUSE = 0.01
 # The new rows in the place of those found.
 Change = Callable[[list[Found]], list[Row]]
@@ -103,10 +103,19 @@ def update_page(
         page = [each for each in lost if wanted(each.row)]
         if not page:
             return count
-        time.sleep(random.random() * PAUSE * attempt)
-    raise OperationalError(
-        f"{len(page)} rows of {objects.table.name} were changed by others "
-        f"{ATTEMPTS} times while they were to be updated."
+        give_way(attempt)
+    raise lost_race(objects.table.name)
+
+
+def give_way(attempt: int) -> None:
+    """Wait a random time, the longer the more often it was lost."""
+    time.sleep(random.random() * PAUSE * attempt)
+
+
+def lost_race(table: str) -> OperationalError:
+    return OperationalError(
+        f"Rows of {table} were changed by others {ATTEMPTS} times while they were to "
+        "be updated."
     )
 
 
@@ -117,6 +126,21 @@ def update_by_key(objects: Objects, changes: dict[bytes, Row]) -> int:
         return [merged(each.row, changes[each.key]) for each in page]
 
     return update(objects, objects.by_keys(changes), change, lambda row: True)
+
+
+def update_versions(
+    objects: Objects, changes: dict[bytes, Row], read: dict[bytes, bytes | None]
+) -> list[bytes]:
+    """Set columns of rows that are still as they were read; return the keys of the
+    others.
+    """
+    lost = []
+    for page in pages(objects.by_keys(changes)):
+        same = [each for each in page if read[each.key] in (None, each.vclock)]
+        lost += [each.key for each in page if each not in same]
+        new = [merged(each.row, changes[each.key]) for each in same]
+        lost += [each.key for each in put_marked(objects, same, new)]
+    return lost
 
 
 def put_marked(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:

@@ -81,10 +81,7 @@ class StandInRiak:
     def cut(self) -> None:
         """Close all connections."""
         for client in list(self.clients):
-            try:
-                client.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the other side was faster
+            hang_up(client)
 
     def listen(self) -> None:
         while True:
@@ -106,7 +103,7 @@ class StandInRiak:
             pass  # the client is gone, or is to be
         finally:
             self.clients.discard(client)
-            client.close()
+            hang_up(client)
 
     def converse(self, client: socket.socket, secure: bool) -> None:
         reader = client.makefile("rb")
@@ -171,6 +168,15 @@ class StandInRiak:
         if self.after is not None:
             self.after(request)
         return replies
+
+
+def hang_up(client: socket.socket) -> None:
+    """Close a connection of which a reader may still be about."""
+    try:
+        client.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # the other side was faster
+    client.close()
 
 
 def refusal(text: str) -> Any:

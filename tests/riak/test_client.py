@@ -22,12 +22,6 @@ from nonrel_backend.testing.riak_server import Dropped, StandInRiak
 
 
 @pytest.fixture
-def server():
-    with StandInRiak() as server:
-        yield server
-
-
-@pytest.fixture
 def client(server):
     client = Client(Pool("127.0.0.1", server.port, timeout=2))
     yield client

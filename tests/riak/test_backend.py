@@ -1,0 +1,365 @@
+"""What is Riak's own: requests, races, siblings, tombstones, markers, bounds."""
+
+import json
+import threading
+import time
+
+import pytest
+from django.core.checks import run_checks
+from django.db import (
+    IntegrityError,
+    NotSupportedError,
+    OperationalError,
+    connections,
+    transaction,
+)
+from django.db.models import F
+
+from nonrel_backend.riak.client.client import content
+from nonrel_backend.testing.riak_server import Dropped
+
+from .conftest import create_tables
+
+
+def author(**values):
+    from tests.library.models import Author
+
+    return Author.objects.using("own").create(**{"name": "a", **values})
+
+
+def books(number, **values):
+    from tests.library.models import Book
+
+    writer = author(name="writer")
+    manager = Book.objects.using("own")
+    manager.bulk_create(
+        Book(**{"title": f"t{n:03}", "author": writer, "pages": n, **values})
+        for n in range(number)
+    )
+    return manager
+
+
+def counter(name="c", value=0):
+    from tests.library.models import Counter
+
+    return Counter.objects.using("own").create(name=name, value=value)
+
+
+def counters():
+    from tests.library.models import Counter
+
+    return Counter.objects.using("own")
+
+
+def sent(server, work):
+    """The requests that a piece of work sends, by name."""
+    server.requests.clear()
+    work()
+    return dict(server.requests)
+
+
+def in_threads(work, count):
+    """Run work() so often at once; the errors."""
+    errors = []
+
+    def run():
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections["own"].close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+# --- rows as other clients see them ---
+
+
+def test_a_row_is_a_json_object_with_its_index_entries(store):
+    made = author(name="Zoë, née !", email="z@example.org")
+    reply = store.db_connection.get("own.library_author", str(made.pk))
+    (found,) = reply.content
+    assert found.content_type == b"application/json"
+    assert json.loads(found.value) == {
+        "id": made.pk,
+        "name": "Zoë, née !",
+        "email": "z@example.org",
+    }
+    entries = {pair.key.decode(): pair.value.decode() for pair in found.indexes}
+    assert entries["name_bin"] == "Zoë,!`née!`!a"
+    assert entries["id_int"] == str(made.pk)
+    assert entries["is-null_bin"] == "mentor_id"
+
+
+def test_keys_are_in_the_order_of_creation_and_have_63_bits(store):
+    made = [author().pk for _ in range(1_200 // 100)]
+    manager = books(1_200)
+    keys = list(manager.order_by("pages").values_list("pk", flat=True))
+    assert made == sorted(made)
+    assert keys == sorted(keys) and len(set(keys)) == 1_200
+    assert 0 < keys[-1] < 2**63
+
+
+# --- requests ---
+
+
+def test_requests_are_counted(server, store, monkeypatch):
+    from nonrel_backend.riak import catalog
+    from tests.library.models import Author, Book
+
+    monkeypatch.setattr(catalog, "SECONDS", 600)
+    manager = books(500)
+    key = manager.first().pk
+    assert sent(server, lambda: manager.get(pk=key)) == {"RpbGetReq": 1}
+    book = Book(title="x", author_id=1, pages=1)
+    assert sent(server, lambda: book.save(using="own")) == {"RpbPutReq": 1}
+    few = manager.filter(pages__range=(10, 29))
+    assert sent(server, lambda: list(few)) == {"RpbIndexReq": 1, "RpbGetReq": 20}
+    related = manager.filter(pages__lt=100).select_related("author")
+    list(related)
+    found = sent(server, lambda: list(related))
+    assert found == {"RpbIndexReq": 1, "RpbGetReq": 101}
+    assert Author.objects.using("own").count() == 1
+
+
+def test_in_bulk_of_500_is_one_pipeline(server, store, monkeypatch):
+    from nonrel_backend.riak.client.connection import Connection
+
+    manager = books(500)
+    keys = list(manager.values_list("pk", flat=True))
+    sizes = []
+    pipeline = Connection.pipeline
+
+    def counted(self, requests):
+        sizes.append(len(requests))
+        return pipeline(self, requests)
+
+    monkeypatch.setattr(Connection, "pipeline", counted)
+    assert len(manager.in_bulk(keys)) == 500
+    assert sizes == [500]
+
+
+def test_a_slice_in_the_order_of_an_index_reads_one_page(server, store):
+    manager = books(1_500)
+    ordered = manager.order_by("pages")[:10]
+    found = sent(server, lambda: [book.pages for book in ordered])
+    assert [book.pages for book in ordered] == list(range(10))
+    assert found["RpbGetReq"] <= 500 and "RpbCSBucketReq" not in found
+
+
+def test_nulls_come_first_in_the_order_of_an_index(store):
+    manager = books(5)
+    manager.filter(pages=3).update(published="2024-01-01T00:00:00Z")
+    assert manager.order_by("published").values_list("pages", flat=True)[:5][4] == 3
+    assert manager.filter(published__isnull=True).count() == 4
+
+
+def test_the_more_selective_of_two_indexes_is_taken(server, store):
+    manager = books(300, published="2024-05-01T00:00:00Z")
+    both = manager.filter(published__year=2024, pages=7)
+    found = sent(server, lambda: both.get())
+    assert found["RpbGetReq"] == 1
+
+
+def test_a_scan_past_local_rows_says_which_index_helps(open_database):
+    store = open_database(local_rows=50)
+    create_tables(store)
+    manager = books(120, rating=1.0)
+    with pytest.raises(NotSupportedError, match="db_index=True on rating"):
+        manager.filter(rating__gt=2).first()
+    assert manager.filter(pages__gt=110).count() == 9
+
+
+# --- races ---
+
+
+def test_two_that_add_both_count(store):
+    row = counter()
+    assert (
+        in_threads(
+            lambda: [
+                counters().filter(pk=row.pk).update(value=F("value") + 1)
+                for _ in range(10)
+            ],
+            6,
+        )
+        == []
+    )
+    row.refresh_from_db()
+    assert row.value == 60
+
+
+@pytest.mark.parametrize("bucket_type", ["", "mult"])
+def test_two_that_add_both_count_where_rows_have_checks(open_database, bucket_type):
+    store = open_database(bucket_type=bucket_type)
+    create_tables(store)
+    manager = books(1)
+    assert (
+        in_threads(lambda: [manager.update(pages=F("pages") + 1) for _ in range(10)], 4)
+        == []
+    )
+    assert manager.get().pages == 40
+
+
+def test_a_race_that_is_lost_for_ever_is_an_operational_error(server, store):
+    row = counter()
+    bucket = store.bucket("library_counter")
+    client = store.db_connection
+
+    def other(request):
+        if type(request).__name__ == "RpbPutReq" and request.if_not_modified:
+            server.before = None
+            found = client.get(bucket, str(row.pk))
+            client.put(bucket, str(row.pk), found.content[0], vclock=found.vclock)
+            server.before = other
+
+    server.before = other
+    with pytest.raises(OperationalError, match="changed by others"):
+        counters().filter(pk=row.pk).update(value=F("value") + 1)
+
+
+def test_of_threads_with_one_unique_value_one_wins(store):
+    errors = in_threads(lambda: counter("same"), 8)
+    assert len(errors) == 7
+    assert {type(error) for error in errors} == {IntegrityError}
+    assert counters().filter(name="same").count() == 1
+
+
+# --- siblings and tombstones ---
+
+
+def test_siblings_are_resolved_when_they_are_read(open_database):
+    store = open_database(bucket_type="mult")
+    create_tables(store)
+    row = counter(value=1)
+    bucket, client = store.bucket("library_counter"), store.db_connection
+    for value in (2, 3):
+        other = json.dumps({"id": row.pk, "name": "c", "value": value}).encode()
+        client.put(bucket, str(row.pk), content(other), type=b"mult")
+    assert len(client.get(bucket, str(row.pk), type=b"mult").content) == 3
+    row.refresh_from_db()
+    assert row.value == 3
+    assert len(client.get(bucket, str(row.pk), type=b"mult").content) == 1
+
+
+def largest(versions):
+    return max((row for row, _ in versions), key=lambda row: row["value"])
+
+
+def test_a_resolver_of_the_users_own(open_database):
+    store = open_database(bucket_type="mult", resolvers={"library_counter": largest})
+    create_tables(store)
+    row = counter(value=1)
+    bucket, client = store.bucket("library_counter"), store.db_connection
+    for value in (9, 2):
+        other = json.dumps({"id": row.pk, "name": "c", "value": value}).encode()
+        client.put(bucket, str(row.pk), content(other), type=b"mult")
+    assert [each.value for each in counters().all()] == [9]
+
+
+@pytest.mark.parametrize("bucket_type", ["", "mult"])
+def test_what_is_deleted_is_gone_and_can_be_made_anew(open_database, bucket_type):
+    store = open_database(bucket_type=bucket_type)
+    create_tables(store)
+    row = counter("x", 1)
+    counters().all().delete()
+    assert list(counters().all()) == []
+    assert counters().count() == 0
+    assert not counters().filter(pk=row.pk).exists()
+    counters().create(pk=row.pk, name="x", value=2)
+    assert [each.value for each in counters().all()] == [2]
+    assert counters().filter(name="x").count() == 1
+
+
+# --- unique markers ---
+
+
+def test_the_marker_of_a_crashed_writer_is_taken_over(store, monkeypatch):
+    from nonrel_backend.riak import markers
+
+    monkeypatch.setattr(markers, "GRACE", 0.1)
+    key = '["library_counter","library_counter_name_key","x"]'
+    client, bucket = store.db_connection, store.bucket("nonrel_unique")
+    counter("x")
+    (known,) = client.keys(bucket)
+    counters().all().delete()
+    assert client.get(bucket, known).content == [], key
+    client.put(bucket, known, content(b'{"key":"999"}'))
+    counter("x")
+    with pytest.raises(IntegrityError):
+        counter("x")
+
+
+def test_a_unique_value_that_is_left_is_free_at_once(store):
+    row = counter("x")
+    started = time.monotonic()
+    counters().filter(pk=row.pk).update(name="y")
+    counter("x")
+    with pytest.raises(IntegrityError):
+        counters().filter(pk=row.pk).update(name="x")
+    with pytest.raises(IntegrityError):
+        counter("y")
+    assert time.monotonic() - started < 2
+
+
+def test_an_insert_that_fails_leaves_no_marker(server, store):
+    counter("a")
+
+    def refuse(request):
+        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
+            raise Dropped
+
+    server.before = refuse
+    with pytest.raises(OperationalError):
+        counter("b")
+    server.before = None
+    # Whether the row was written is not known then: the marker is given up later.
+    assert counters().filter(name="b").count() == 0
+
+
+# --- schema ---
+
+
+def test_an_index_added_later_finds_the_rows_there_were(server, store):
+    from django.db import models
+
+    from tests.library.models import Book
+
+    manager = books(700, rating=1.5)
+    manager.filter(pages__lt=10).update(rating=3.5)
+    with store.schema_editor() as editor:
+        editor.add_index(Book, models.Index(fields=["rating"], name="by_rating"))
+    good = manager.filter(rating=3.5)
+    found = sent(server, lambda: list(good))
+    assert len(good) == 10
+    assert found == {"RpbIndexReq": 1, "RpbGetReq": 10}
+
+
+# --- no transactions ---
+
+
+def test_atomic_does_nothing_and_a_check_says_so(open_database):
+    store = open_database()
+    create_tables(store)
+    with pytest.raises(ZeroDivisionError), transaction.atomic("own"):
+        counter("kept")
+        raise ZeroDivisionError
+    assert counters().count() == 1
+    assert run_checks() == []
+    del store.settings_dict["OPTIONS"]["transactions"]
+    assert [each.id for each in run_checks()] == ["nonrel_backend.W001"]
+
+
+def test_atomic_can_be_refused(open_database):
+    create_tables(open_database())
+    open_database(transactions="refuse")
+    with pytest.raises(NotSupportedError, match="no transactions"):
+        with transaction.atomic("own"):
+            counter("x")
+    assert counters().count() == 0
