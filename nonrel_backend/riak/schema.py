@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.transaction import TransactionManagementError
+
 from ..catalog import table_model
 from ..catalogschema import CatalogSchemaEditor
 from . import rows as writing
@@ -9,6 +11,14 @@ from .catalog import columns_indexed
 
 
 class DatabaseSchemaEditor(CatalogSchemaEditor):
+    def execute(self, sql, params=()):
+        if self.connection.in_atomic_block and not self.collect_sql:
+            raise TransactionManagementError(
+                "Executing DDL statements while in a transaction on databases "
+                "that can't perform a rollback is prohibited."
+            )
+        return super().execute(sql, params)
+
     def make_table(self, model):
         super().make_table(model)
         self.connection.set_properties(model._meta.db_table)
@@ -34,6 +44,22 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         if objects.markers is not None:
             for page in writing.pages(objects.all()):
                 objects.markers.claim_rows([each.row for each in page])
+
+    def drop_index(self, table, name):
+        self.release_markers(table, name)
+        super().drop_index(table, name)
+
+    def release_markers(self, table: str, name: str) -> None:
+        """Give up the unique values of an index that goes."""
+        objects = self.connection.objects(
+            table_model(table, self.catalog.entry(table))._meta
+        )
+        if objects.markers is not None:
+            for page in writing.pages(objects.all()):
+                for markers in objects.markers.of([each.row for each in page]):
+                    objects.markers.release(
+                        [key for key, index in markers.items() if index.name == name]
+                    )
 
     def change_column(self, model, old_field, new_field, value):
         super().change_column(model, old_field, new_field, value)

@@ -123,7 +123,7 @@ def test_requests_are_counted(server, store, monkeypatch):
     assert sent(server, lambda: list(few)) == {"RpbIndexReq": 1, "RpbGetReq": 20}
     related = manager.filter(pages__lt=100).select_related("author")
     list(related)
-    found = sent(server, lambda: list(related))
+    found = sent(server, lambda: list(related.all()))
     assert found == {"RpbIndexReq": 1, "RpbGetReq": 101}
     assert Author.objects.using("own").count() == 1
 
