@@ -11,7 +11,10 @@ from django.db import NotSupportedError
 from ..base import NonrelDatabaseWrapper
 from ..query import translated_errors
 from ..uniques import Uniques
-from . import checks  # noqa: F401 (registers them)
+from . import (
+    checking,
+    checks,  # noqa: F401 (registers them)
+)
 from .catalog import Kept, RiakCatalog
 from .client import Client, Pool
 from .creation import DatabaseCreation
@@ -179,6 +182,13 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def keys(self) -> str:
         """How the keys of AutoField are made."""
         return self.option("keys", "time")
+
+    def check_store(self, fix: bool = False) -> list[str]:
+        """A sentence for each disagreement of rows, index entries and unique markers,
+        which `fix` repairs. Others may write meanwhile.
+        """
+        with translated_errors(self):
+            return list(checking.problems(self, fix))
 
     # --- transactions: there are none ---
 

@@ -12,7 +12,7 @@ writer's, or one's who is about to write it: it is watched for a while, then tak
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import IntegrityError
@@ -20,7 +20,7 @@ from django.db import IntegrityError
 from ..uniques import UniqueIndex, Uniques
 from .client import Conflict, Refused
 from .client.client import content, delete_request, put_request
-from .objects import Objects
+from .objects import PAGE, Objects
 from .resolving import time_of
 from .table import Row
 
@@ -32,17 +32,45 @@ GRACE = 5.0
 PAUSE = 0.02
 
 
+def place(store) -> tuple[bytes, dict[str, Any]]:
+    """The bucket of the markers, and its type as an option of requests."""
+    type = store.unique_type.encode()
+    return store.bucket(BUCKET), {"type": type} if type else {}
+
+
+def keys(store) -> Iterator[str]:
+    """The keys of all markers of a database."""
+    bucket, options = place(store)
+    if store.unique == "strong":  # of which there is no fold
+        found = store.db_connection.keys(bucket, **options)
+    else:
+        found = (each.key for each in store.db_connection.fold(bucket, PAGE, **options))
+    yield from (key.decode() for key in found)
+
+
+def release(store, keys: Iterable[str]) -> None:
+    bucket, options = place(store)
+    requests = [delete_request(bucket, key, **options) for key in keys]
+    if requests:
+        store.db_connection.tell_many(requests)
+
+
+def named(reply: Any) -> bytes | None:
+    """The row that a marker is of, by the oldest of its versions."""
+    live = sorted((each for each in reply.content if not each.deleted), key=time_of)
+    return json.loads(live[0].value)["key"].encode() if live else None
+
+
 class Markers:
     """The markers of one table."""
 
     def __init__(self, store, objects: Objects, uniques: Uniques):
+        self.store = store
         self.client = store.db_connection
         self.objects = objects
         self.uniques = uniques
         self.table = objects.table
-        self.bucket = store.bucket(BUCKET)
-        type = store.unique_type.encode()
-        self.options: dict[str, Any] = {"type": type} if type else {}
+        self.bucket, self.options = place(store)
 
     def concern(self, columns: Iterable[str]) -> bool:
         return self.uniques.concern(columns)
@@ -122,15 +150,14 @@ class Markers:
         until = time.monotonic() + GRACE
         while True:
             reply = self.client.get(self.bucket, key, **self.options)
-            live = [each for each in reply.content if not each.deleted]
-            holder = json.loads(live[0].value)["key"].encode() if live else None
+            holder = named(reply)
             if holder == row:
                 return False
             if holder is not None and self.holds(holder, key, index):
                 raise self.uniques.duplicate(index)
             if holder is None or time.monotonic() > until:
                 options = {"vclock": reply.vclock, "if_not_modified": True}
-                request = self.put(key, row, **(options if live else {}))
+                request = self.put(key, row, **(options if holder else {}))
                 try:
                     if not self.is_second(key, self.client.tell(request), row):
                         return True
@@ -143,10 +170,12 @@ class Markers:
         found = [each.row for each in self.objects.by_keys([holder])]
         return bool(found) and key in self.of(found)[0]
 
+    def holder(self, key: str) -> bytes | None:
+        """The key of the row that a marker names, None where there is none."""
+        return named(self.client.get(self.bucket, key, **self.options))
+
     def release(self, keys: Iterable[str]) -> None:
-        requests = [delete_request(self.bucket, key, **self.options) for key in keys]
-        if requests:
-            self.client.tell_many(requests)
+        release(self.store, keys)
 
     # --- for writing ---
 

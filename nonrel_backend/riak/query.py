@@ -10,7 +10,7 @@ from ..planner.conditions import Node
 from ..query import NonrelQuery, safe_call
 from . import rows as writing
 from .expressions import Expressions
-from .objects import Found, Objects
+from .objects import PAGE, Found, Objects
 from .paths import Keys, Path, key_path, path_of, whole
 from .predicates import Test, Tests, prepare, sort_key
 
@@ -171,14 +171,28 @@ class BackendQuery(NonrelQuery):
         self.connection.changed_by_others += [keys[key] for key in lost]
         return len(rows) - len(lost)
 
-    def describe(self):
-        path = self.path_known()
+    def describe(self, path=None):
+        path = path or self.path_known()
         way = "fold" if path is None else str(path)
         filters = " and ".join(map(shown, self.tests))
         order = ", ".join(f"{c}{'' if up else ' desc'}" for c, up in self.ordering)
         text = f"{self.table}: {way}"
         text += f", filter {filters}" if filters else ""
         return text + (f", order by {order}" if order else "")
+
+    @safe_call
+    def explain(self):
+        """`describe()` with what it costs: the keys found, and the requests."""
+        path = self.path()
+        if path is None:
+            return f"{self.describe()} (all rows, {PAGE} to a request)"
+        if isinstance(path, Keys):
+            return f"{self.describe()} ({len(path.keys)} gets)"
+        found = sum(1 for _ in self.objects.keys(path))
+        return (
+            f"{self.describe(path)} ({len(path.queries)} index queries by pages of "
+            f"{PAGE}: {found} keys, as many gets)"
+        )
 
     def path_known(self) -> Keys | Path | None:
         """The path, if it can be told without asking the store."""

@@ -109,11 +109,12 @@ def test_keys_are_in_the_order_of_creation_and_have_63_bits(store):
 # --- requests ---
 
 
-def test_requests_are_counted(server, store, monkeypatch):
+def test_requests_are_counted(server, open_database, monkeypatch):
     from nonrel_backend.riak import catalog
     from tests.library.models import Author, Book
 
     monkeypatch.setattr(catalog, "SECONDS", 600)
+    create_tables(open_database())
     manager = books(500)
     key = manager.first().pk
     assert sent(server, lambda: manager.get(pk=key)) == {"RpbGetReq": 1}
@@ -121,7 +122,7 @@ def test_requests_are_counted(server, store, monkeypatch):
     assert sent(server, lambda: book.save(using="own")) == {"RpbPutReq": 1}
     few = manager.filter(pages__range=(10, 29))
     assert sent(server, lambda: list(few)) == {"RpbIndexReq": 1, "RpbGetReq": 20}
-    related = manager.filter(pages__lt=100).select_related("author")
+    related = manager.filter(pages__range=(100, 199)).select_related("author")
     list(related)
     found = sent(server, lambda: list(related.all()))
     assert found == {"RpbIndexReq": 1, "RpbGetReq": 101}
@@ -339,6 +340,38 @@ def test_an_index_added_later_finds_the_rows_there_were(server, store):
     found = sent(server, lambda: list(good))
     assert len(good) == 10
     assert found == {"RpbIndexReq": 1, "RpbGetReq": 10}
+
+
+# --- upkeep ---
+
+
+def test_the_check_finds_and_repairs_what_disagrees(store, monkeypatch):
+    from nonrel_backend.riak import markers
+
+    monkeypatch.setattr(markers, "GRACE", 0)
+    row, other = counter("x"), counter("y")
+    assert store.check_store() == []
+    client, bucket = store.db_connection, store.bucket("library_counter")
+    found = client.get(bucket, str(row.pk))
+    found.content[0].indexes.pop()
+    client.put(bucket, str(row.pk), found.content[0], vclock=found.vclock)
+    unique = store.bucket("nonrel_unique")
+    for key in client.keys(unique):
+        if b'"y"' in key:
+            client.delete(unique, key)
+            client.put(unique, key.replace(b'"y"', b'"z"'), content(b'{"key":"1"}'))
+    problems = "\n".join(store.check_store(fix=True))
+    assert f"{row.pk} has not the index entries" in problems
+    assert f"{other.pk} has not the marker" in problems
+    assert "is of no row" in problems
+    assert store.check_store() == []
+
+
+def test_explain_shows_the_index_queries_and_their_cost(store):
+    manager = books(30)
+    text = manager.filter(pages__gte=20).explain()
+    assert "index pages_int '20' to" in text
+    assert "10 keys" in text
 
 
 # --- no transactions ---

@@ -1,0 +1,102 @@
+"""Whether rows, their index entries and the markers of unique values agree."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError
+
+from ..catalog import table_model
+from . import markers as marking
+from . import rows as writing
+from .objects import PAGE, Found, Objects
+
+
+def problems(store, fix: bool) -> Iterator[str]:
+    """A sentence for each thing that is wrong; `fix` puts entries and markers right."""
+    tables = {}
+    for name in store.catalog.names():
+        model = table_model(name, store.catalog.entry(name))
+        tables[name] = objects = store.objects(model._meta)
+        for each in store.db_connection.fold(
+            objects.table.bucket, PAGE, **objects.options
+        ):
+            yield from check_object(objects, each, fix)
+    yield from check_markers(store, tables, fix)
+
+
+def check_object(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
+    table = objects.table
+    where = f"{table.name}: the row {each.key.decode(errors='replace')}"
+    live = [content for content in each.object.content if not content.deleted]
+    if not live:
+        return
+    if len(live) > 1:
+        yield f"{where} has {len(live)} versions of writers that met"
+        if fix:
+            objects.found(each.key, each.object)
+        return
+    try:
+        row = table.row(live[0])
+        if table.key_of(row) != each.key:
+            raise DatabaseError("its key is not that of its values")
+        expected = set(table.entries(row))
+    except (DatabaseError, KeyError, TypeError, ValueError) as error:
+        yield f"{where} is damaged: {error}"
+        return
+    found = {(pair.key, pair.value) for pair in live[0].indexes}
+    if found != expected:
+        names = {name.decode() for name, _ in found ^ expected}
+        yield f"{where} has not the index entries of its values: {sorted(names)}"
+        if fix:
+            read = Found(each.key, row, each.object.vclock)
+            writing.put_changed(objects, [read], [row])
+    if objects.markers is not None:
+        yield from check_row_markers(objects, row, where, fix)
+
+
+def check_row_markers(
+    objects: Objects, row: dict, where: str, fix: bool
+) -> Iterator[str]:
+    markers = objects.markers
+    for key, index in markers.of([row])[0].items():
+        if markers.holder(key) == objects.table.key_of(row):
+            continue
+        yield f"{where} has not the marker of its unique value in {index.name}"
+        if fix:
+            try:
+                markers.claim({key: (index, objects.table.key_of(row))})
+            except IntegrityError as error:
+                yield f"{where} repeats what is unique: {error}"
+
+
+def check_markers(store, tables: dict[str, Objects], fix: bool) -> Iterator[str]:
+    """Markers that no row has; what is claimed just now is looked at once more."""
+    left = list(unused_markers(store, tables))
+    if left:
+        time.sleep(marking.GRACE)
+    for key in left:
+        if not is_used(tables, key):
+            yield f"The marker {key} is of no row"
+            if fix:
+                marking.release(store, [key])
+
+
+def unused_markers(store, tables: dict[str, Objects]) -> Iterator[str]:
+    for key in marking.keys(store):
+        if not is_used(tables, key):
+            yield key
+
+
+def is_used(tables: dict[str, Objects], key: str) -> bool:
+    table, name, *_ = json.loads(key)
+    objects = tables.get(table)
+    if objects is None or objects.markers is None:
+        return False
+    markers = objects.markers
+    index = next((each for each in markers.uniques.indexes if each.name == name), None)
+    holder = markers.holder(key)
+    if index is None or holder is None:
+        return holder is None
+    return markers.holds(holder, key, index)
