@@ -22,6 +22,7 @@ from .errors import translate
 from .features import DatabaseFeatures
 from .markers import Markers
 from .objects import Objects
+from .operations import DatabaseOperations
 from .resolving import resolver
 from .schema import DatabaseSchemaEditor
 
@@ -81,6 +82,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     catalog_class = RiakCatalog
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
+    ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
     connection: Session | None
     # While an UPDATE is computed from what it reads: the vclocks of the rows read, by

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..catalog import OWN_TABLES, Catalog, own_models
+from ..catalog import OWN_TABLES, Catalog, own_models, table_model
 from .keys import make_keys
 from .sequences import Sequence
 from .table import Table
@@ -23,6 +23,8 @@ class Kept:
     def __init__(self) -> None:
         self.lock = Lock()
         self.entries: dict[str, tuple[float, dict[str, Any] | None]] = {}
+        # {table: (entry, model)}
+        self.models: dict[str, tuple[dict[str, Any], Any]] = {}
         # {model: (entry, Table)}
         self.tables: WeakKeyDictionary[Any, tuple[dict[str, Any], Table]]
         self.tables = WeakKeyDictionary()
@@ -84,6 +86,14 @@ class RiakCatalog(Catalog):
             super().reset(table)
 
     # --- tables ---
+
+    def model(self, table: str) -> Any:
+        """A model of a table as its entry has it."""
+        entry = self.entry(table)
+        known = self.kept.models.get(table)
+        if known is None or known[0] is not entry:
+            known = self.kept.models[table] = entry, table_model(table, entry)
+        return known[1]
 
     def table(self, meta) -> Table:
         """What reading and writing must know of the table of a model."""
