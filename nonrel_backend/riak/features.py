@@ -15,6 +15,10 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
         NonrelDatabaseFeatures.django_test_skips,
         {
             "Riak has no transactions; the test does not say that it needs them.": {
+                "backends.base.test_base.DatabaseWrapperLoggingTests."
+                "test_commit_debug_log",
+                "backends.base.test_base.DatabaseWrapperLoggingTests."
+                "test_rollback_debug_log",
                 "basic.tests.SelectOnSaveTests.test_select_on_save_lying_update",
                 "migrations.test_executor.ExecutorTests."
                 "test_atomic_operation_in_non_atomic_migration",
