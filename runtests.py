@@ -40,13 +40,19 @@ QUICK = """
 @contextmanager
 def server(backend: str) -> Iterator[None]:
     """The backend's server, its address in the environment, for the block."""
-    if backend != "mongodb":
+    if backend == "mongodb":
+        from nonrel_backend.testing.servers import mongodb_uri
+
+        variable, address = "MONGODB_URI", mongodb_uri
+    elif backend == "riak":
+        from nonrel_backend.testing.riak_server import riak_host
+
+        variable, address = "RIAK_HOST", riak_host
+    else:
         yield
         return
-    from nonrel_backend.testing.servers import mongodb_uri
-
-    with mongodb_uri() as uri:
-        os.environ["MONGODB_URI"] = uri
+    with address() as found:
+        os.environ[variable] = found
         yield
 
 

@@ -78,10 +78,9 @@ def databases():
         if BACKEND == "mongodb" and "MONGODB_URI" not in os.environ:
             os.environ["MONGODB_URI"] = stack.enter_context(mongodb_uri())
         if BACKEND == "riak" and "RIAK_HOST" not in os.environ:
-            from nonrel_backend.testing.riak_server import StandInRiak
+            from nonrel_backend.testing.riak_server import riak_host
 
-            server = stack.enter_context(StandInRiak())
-            os.environ["RIAK_HOST"] = f"127.0.0.1:{server.port}"
+            os.environ["RIAK_HOST"] = stack.enter_context(riak_host())
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
         import django
         from django.core.management import call_command

@@ -163,6 +163,19 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             objects.markers = Markers(self, objects, uniques)
         return objects
 
+    def check_unique_type(self) -> None:
+        """Refuse to call "strong" what is not."""
+        if self.unique != "strong":
+            return
+        with translated_errors(self):
+            props = self.db_connection.type_properties(self.unique_type or "default")
+        if not props.consistent:
+            raise ImproperlyConfigured(
+                f"OPTIONS['unique'] is 'strong', but the bucket type "
+                f"{self.unique_type!r} is not strongly consistent: name one in "
+                "OPTIONS['unique_type']."
+            )
+
     def set_properties(self, table: str) -> None:
         """Give the bucket of a new table the properties that the settings name."""
         props = self.option("props", None)

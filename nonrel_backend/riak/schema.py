@@ -21,6 +21,7 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
 
     def make_table(self, model):
         super().make_table(model)
+        self.connection.check_unique_type()
         self.connection.set_properties(model._meta.db_table)
 
     def make_index(self, model, name, parts, unique=False, condition=None):

@@ -8,13 +8,16 @@ process, and forgets it at its end.
 """
 
 import argparse
+import os
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -183,11 +186,27 @@ def refusal(text: str) -> Any:
     return messages.RpbErrorResp(errmsg=text.encode(), errcode=0)
 
 
+@contextmanager
+def riak_host() -> Iterator[str]:
+    """RIAK_HOST of the environment, or a stand-in's in a process of its own."""
+    known = os.environ.get("RIAK_HOST")
+    if known:
+        yield known
+        return
+    command = [sys.executable, "-m", __spec__.name, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()  # type: ignore[union-attr]
+            yield f"127.0.0.1:{line.split()[-1]}"
+        finally:
+            process.terminate()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="A stand-in for Riak, for tests.")
-    parser.add_argument("--port", type=int, default=8087)
+    parser.add_argument("--port", type=int, default=8087, help="0 for any")
     server = StandInRiak(parser.parse_args().port)
-    print(f"A stand-in for Riak answers on port {server.port}.", file=sys.stderr)
+    print(f"A stand-in for Riak answers on port {server.port}", flush=True)
     threading.Event().wait()
 
 

@@ -21,13 +21,16 @@ from .recorder import RECORD_VARIABLE
 ENGINES = {
     "lmdb": "nonrel_backend.lmdb",
     "mongodb": "nonrel_backend.mongodb",
+    "riak": "nonrel_backend.riak",
     "sqlite": "django.db.backends.sqlite3",
     "template": "backend_template",
 }
 # As many tests of an app are run again; more that went wrong are no accident.
 RUN_AGAIN, TRIES = 3, 10
 IN_MEMORY = {"lmdb", "sqlite"}
-HOST_VARIABLES = {"mongodb": "MONGODB_URI"}
+HOST_VARIABLES = {"mongodb": "MONGODB_URI", "riak": "RIAK_HOST"}
+# Tests name keys that SQL databases make.
+OPTIONS = {"riak": {"keys": "sequence", "transactions": "none"}}
 # The longest first, so that the last to end is a short one.
 LONGEST = (
     "admin_views migrations queries cache auth_tests model_fields schema delete "
@@ -53,6 +56,7 @@ DATABASES = {{
         "ENGINE": {engine!r},
         "NAME": os.environ["NONREL_TEST_NAME"] + suffix,
         "HOST": {host!r},
+        "OPTIONS": {options!r},
     }}
     for alias, suffix in [("default", ""), ("other", "_other")]
 }}
@@ -128,7 +132,10 @@ class Suite:
         host = os.environ.get(HOST_VARIABLES.get(backend, ""), "")
         (self.folder / "suite_settings.py").write_text(
             SETTINGS.format(
-                engine=ENGINES[backend], host=host, in_memory=backend in IN_MEMORY
+                engine=ENGINES[backend],
+                host=host,
+                options=OPTIONS.get(backend, {}),
+                in_memory=backend in IN_MEMORY,
             )
         )
 

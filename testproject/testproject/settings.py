@@ -12,6 +12,12 @@ BACKENDS = {
         "NAME": "atlas",
         "HOST": os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/"),
     },
+    "riak": {
+        "ENGINE": "nonrel_backend.riak",
+        "NAME": "atlas",
+        "HOST": os.environ.get("RIAK_HOST", "127.0.0.1:8087"),
+        "OPTIONS": {"transactions": "none"},
+    },
     # Django's own, to compare with.
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",

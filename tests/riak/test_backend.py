@@ -6,6 +6,7 @@ import time
 
 import pytest
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import (
     IntegrityError,
     NotSupportedError,
@@ -225,11 +226,32 @@ def test_a_race_that_is_lost_for_ever_is_an_operational_error(server, store):
         counters().filter(pk=row.pk).update(value=F("value") + 1)
 
 
-def test_of_threads_with_one_unique_value_one_wins(store):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"unique": "markers"},
+        {"unique": "markers", "unique_type": "mult1"},
+        {"unique": "strong", "unique_type": "sc"},
+    ],
+)
+def test_of_threads_with_one_unique_value_one_wins(open_database, options):
+    create_tables(open_database(**options))
     errors = in_threads(lambda: counter("same"), 8)
     assert len(errors) == 7
     assert {type(error) for error in errors} == {IntegrityError}
     assert counters().filter(name="same").count() == 1
+
+
+def test_strong_is_refused_on_a_type_that_is_not(open_database):
+    with pytest.raises(ImproperlyConfigured, match="not strongly consistent"):
+        create_tables(open_database(unique="strong", unique_type="mult"))
+
+
+def test_unique_values_can_be_left_to_the_project(server, open_database):
+    create_tables(open_database(unique="off"))
+    counter("x")
+    assert sent(server, lambda: counter("x")) == {"RpbPutReq": 1}
+    assert counters().filter(name="x").count() == 2
 
 
 # --- siblings and tombstones ---
