@@ -10,6 +10,7 @@ from ..catalog import OWN_TABLES, Catalog, own_models, table_model
 from .keys import make_keys
 from .sequences import Sequence
 from .table import Table
+from .transforms import Transform, transform_of
 
 # How long a process may not see that another one has changed a table.
 SECONDS = 2.0
@@ -41,8 +42,9 @@ class Kept:
 
 
 class RiakCatalog(Catalog):
-    """An entry also holds "indexed": the columns that rows are written with entries
-    for, before there is an index that is read.
+    """An entry also holds "indexed", the columns that rows are written with entries
+    for, before there is an index that is read, and "transformed", the same of
+    [column, kind] (see transforms.py).
     """
 
     @property
@@ -119,6 +121,8 @@ class RiakCatalog(Catalog):
             searched | set(entry.get("indexed", ())),
             searched,
             any(index["unique"] for index in entry["indexes"]),
+            {tuple(each) for each in entry.get("transformed", ())},
+            transforms_indexed(entry),
         )
 
 
@@ -130,3 +134,10 @@ def columns_indexed(entry: dict[str, Any]) -> set[str]:
         for part in index["parts"]
         if isinstance(part, str)
     }
+
+
+def transforms_indexed(entry: dict[str, Any]) -> set[Transform]:
+    found = (
+        transform_of(part) for index in entry["indexes"] for part in index["parts"]
+    )
+    return {each for each in found if each is not None}

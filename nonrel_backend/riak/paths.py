@@ -6,6 +6,7 @@ from typing import Any
 from .predicates import Test, Tests
 from .table import Table
 from .terms import INTEGERS, LAST, NULLS, escaped, everything, index_name, term
+from .transforms import index_of, term_of
 
 # So many values of an IN are looked up one by one.
 MOST_POINTS = 2_000
@@ -94,6 +95,9 @@ def path_of(table: Table, test: Test | Tests) -> Path | None:
     """The path of one test, None where no index serves."""
     if isinstance(test, Tests):
         return union(table, test)
+    query = transformed(table, test)
+    if query is not None:
+        return Path([query])
     if test.column not in table.searched:
         return None
     queries = index_queries(test)
@@ -101,6 +105,19 @@ def path_of(table: Table, test: Test | Tests) -> Path | None:
         return None
     in_order = len(queries) == 1 and test.db_type in SORTED
     return Path(queries, test.column if in_order else "")
+
+
+def transformed(table: Table, test: Test) -> IndexQuery | None:
+    """The query of an index on the folded or the reversed text."""
+    kind = "reversed" if test.lookup_type == "endswith" else "folded"
+    lookups = ("iexact", "istartswith", "endswith")
+    if (test.column, kind) not in table.searched_transformed or test.negated:
+        return None
+    if test.lookup_type not in lookups or not test.value:
+        return None
+    index, start = index_of(test.column, kind), term_of(kind, test.value)
+    end = start if test.lookup_type == "iexact" else start + LAST
+    return IndexQuery(index, start, end)
 
 
 def union(table: Table, tests: Tests) -> Path | None:

@@ -135,8 +135,8 @@ def comparison(leaf: Leaf) -> tuple[Any, Callable[[Any, Any], bool], Any]:
             raise NotSupportedError("Riak matches patterns on text only.")
         if lookup_type in TEXT:
             return str(value), TEXT[lookup_type], str(value)
-        compare = FOLDED[lookup_type]
-        return None, lambda found, text: compare(fold(found), text), fold(str(value))
+        compare, wanted = FOLDED[lookup_type], fold(str(value))
+        return wanted, lambda found, text: compare(fold(found), text), wanted
     if lookup_type not in COMPARISONS:
         raise NotSupportedError(f"Riak has no lookup {lookup_type!r}.")
     convert = COMPARABLE.get(db_type, same)

@@ -7,7 +7,8 @@ from django.db.transaction import TransactionManagementError
 from ..catalog import table_model
 from ..catalogschema import CatalogSchemaEditor
 from . import rows as writing
-from .catalog import columns_indexed
+from .catalog import columns_indexed, transforms_indexed
+from .transforms import transform_of
 
 
 class DatabaseSchemaEditor(CatalogSchemaEditor):
@@ -28,9 +29,13 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         table = model._meta.db_table
         entry = self.catalog.copy(table)
         new = {column for column, _, _ in parts if column} - columns_indexed(entry)
-        if new:
+        transforms = {each for _, _, sql in parts if (each := transform_of(sql))}
+        transforms -= transforms_indexed(entry)
+        if new or transforms:
             # Rows are written with the entries before anybody looks for them.
             entry["indexed"] = sorted(new.union(entry.get("indexed", ())))
+            known = map(tuple, entry.get("transformed", ()))
+            entry["transformed"] = sorted(transforms.union(known))
             self.catalog.save(table, entry)
             self.write_entries(table, entry)
         super().make_index(model, name, parts, unique, condition)
@@ -71,8 +76,10 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         if new_field.column in columns_indexed(entry):
             indexed.add(new_field.column)
         entry["indexed"] = sorted(indexed)
+        entry["transformed"] = sorted(transforms_indexed(entry))
         self.catalog.save(table, entry)
-        if new_field.column in indexed or old_field.primary_key:
+        touched = indexed.union(column for column, _ in entry["transformed"])
+        if new_field.column in touched or old_field.primary_key:
             self.write_entries(table, entry)
 
     def write_entries(self, table: str, entry: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 from .client.client import content
 from .terms import NULLS, TERMS, escaped, index_name, is_nan, term
+from .transforms import Transform, index_of, term_of
 from .values import dumped, loaded, object_key
 
 Row = dict[str, Any]
@@ -21,6 +22,8 @@ class Table:
         indexed: set[str],
         searched: set[str],
         has_unique: bool = False,
+        transformed: set[Transform] = frozenset(),  # type: ignore[assignment]
+        searched_transformed: set[Transform] = frozenset(),  # type: ignore[assignment]
     ):
         self.name = name
         self.bucket = bucket
@@ -34,6 +37,12 @@ class Table:
             for column in sorted(indexed)
             if columns.get(column) in TERMS
         ]
+        self.transformed = [
+            (column, kind, index_of(column, kind))
+            for column, kind in sorted(transformed)
+            if columns.get(column) == "string"
+        ]
+        self.searched_transformed = searched_transformed
         # Beside the key.
         self.has_unique = has_unique
         self.searched = {c for c in searched if columns.get(c) in TERMS}
@@ -56,6 +65,9 @@ class Table:
                 found.append((NULLS, escaped(column)))
             else:
                 found.append((index, term(db_type, value)))
+        for column, kind, index in self.transformed:
+            if row.get(column) is not None:
+                found.append((index, term_of(kind, row[column])))
         return found
 
     def content(self, row: Row) -> Any:

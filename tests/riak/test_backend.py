@@ -364,6 +364,29 @@ def test_an_index_added_later_finds_the_rows_there_were(server, store):
     assert found == {"RpbIndexReq": 1, "RpbGetReq": 10}
 
 
+def test_indexes_on_lower_and_reverse_serve_lookups_of_text(server, store):
+    from django.db import models
+    from django.db.models.functions import Lower, Reverse
+
+    from tests.library.models import Book
+
+    manager = books(300)
+    manager.filter(pages=7).update(title="ÉTÉ à Paris")
+    with store.schema_editor() as editor:
+        editor.add_index(Book, models.Index(Lower("title"), name="by_lower"))
+        editor.add_index(Book, models.Index(Reverse("title"), name="by_reverse"))
+    manager.filter(pages=8).update(title="été à PARIS")
+    for lookup, value, count in [
+        ("iexact", "été à paris", 2),
+        ("istartswith", "Été", 2),
+        ("endswith", "Paris", 1),
+    ]:
+        found = manager.filter(**{f"title__{lookup}": value})
+        requests = sent(server, lambda found=found: list(found.all()))
+        assert requests["RpbGetReq"] <= count + 2 and len(found) == count
+        assert "RpbCSBucketReq" not in requests
+
+
 # --- upkeep ---
 
 
