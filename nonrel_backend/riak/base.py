@@ -29,7 +29,7 @@ from .schema import DatabaseSchemaEditor
 POOL_OPTIONS = {"timeout", "connect_timeout", "pool_size", "tls"}
 OWN_OPTIONS = {
     *("bucket_type", "keys", "props", "resolvers", "transactions"),
-    *("unique", "unique_type"),
+    *("schema_wait", "unique", "unique_type"),
 }
 CHOICES = {
     "keys": ("time", "sequence"),
@@ -73,7 +73,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     `unique`: "markers" (default), "strong" or "off", and `unique_type`, the bucket type
     of the markers (see markers.py); `resolvers`: see resolving.py; `transactions`:
     "none" (default: atomic() does nothing) or "refuse" (it raises); `timeout` and
-    `connect_timeout` in seconds; `pool_size`.
+    `connect_timeout` in seconds; `pool_size`; `schema_wait`: seconds before the rows of
+    a table get the entries of a new index (default 2: other processes know by then).
     """
 
     vendor = "riak"

@@ -1,5 +1,6 @@
 """Schema changes: the toolkit's, in the catalog; new indexes are written into rows."""
 
+import time
 from typing import Any
 
 from django.db.transaction import TransactionManagementError
@@ -7,7 +8,7 @@ from django.db.transaction import TransactionManagementError
 from ..catalog import table_model
 from ..catalogschema import CatalogSchemaEditor
 from . import rows as writing
-from .catalog import columns_indexed, transforms_indexed
+from .catalog import SECONDS, columns_indexed, transforms_indexed
 from .transforms import transform_of
 
 
@@ -90,5 +91,8 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         def unchanged(found):
             return [each.row for each in found]
 
-        found = objects.all()
-        return writing.update(objects, found, unchanged, lambda row: True)
+        if next(objects.all(), None) is None:
+            return 0
+        # Until then other processes may still write rows without them.
+        time.sleep(self.connection.option("schema_wait", SECONDS))
+        return writing.update(objects, objects.all(), unchanged, lambda row: True)

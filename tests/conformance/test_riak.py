@@ -12,7 +12,7 @@ class RiakTests(BackendConformance):
             "ENGINE": "nonrel_backend.riak",
             "NAME": f"conformance_{os.getpid()}",
             # As SQLite's keys are, with which they are compared.
-            "OPTIONS": {"keys": "sequence", "transactions": "none"},
+            "OPTIONS": {"keys": "sequence", "transactions": "none", "schema_wait": 0},
         }
     }
 

@@ -23,7 +23,7 @@ def open_database(databases, server):
             "HOST": "127.0.0.1",
             "PORT": server.port,
             "NAME": "own",
-            "OPTIONS": {"transactions": "none", **options},
+            "OPTIONS": {"transactions": "none", "schema_wait": 0, **options},
         }
         if "own" in connections.databases:
             connections["own"].close()

@@ -16,6 +16,7 @@ from django.db import (
 )
 from django.db.models import F
 
+from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.riak_server import Dropped
 
@@ -252,6 +253,63 @@ def test_unique_values_can_be_left_to_the_project(server, open_database):
     counter("x")
     assert sent(server, lambda: counter("x")) == {"RpbPutReq": 1}
     assert counters().filter(name="x").count() == 2
+
+
+# --- faults ---
+
+
+def once(name, fault):
+    """A fault at the second request of a name, and at no other."""
+    count = 0
+
+    def hook(request):
+        nonlocal count
+        count += type(request).__name__ == name
+        if type(request).__name__ == name and count == 2:
+            fault()
+
+    return hook
+
+
+def drop():
+    raise Dropped
+
+
+def test_a_node_that_dies_in_mid_fold_shows_no_row_twice(server, store):
+    manager = books(1_300)
+    server.before = once("RpbCSBucketReq", drop)
+    assert len(manager.all()) == 1_300
+
+
+def test_what_was_acknowledged_before_a_node_died_is_there(server, store):
+    server.after = once("RpbPutReq", drop)
+    acknowledged = []
+    with pytest.raises(OperationalError):
+        for _ in range(5):
+            acknowledged.append(author().pk)
+    server.after = None
+    from tests.library.models import Author
+
+    found = set(Author.objects.using("own").values_list("pk", flat=True))
+    assert len(acknowledged) == 1 and found.issuperset(acknowledged)
+
+
+def test_an_error_of_the_server_is_a_clear_one(server, store):
+    def overload(request):
+        if type(request).__name__ == "RpbGetReq":
+            raise Refused("overload")
+
+    row = counter()
+    server.before = overload
+    with pytest.raises(OperationalError, match="overload"):
+        row.refresh_from_db()
+
+
+def test_a_pipeline_that_breaks_off_is_begun_anew_for_reading(server, store):
+    manager = books(200)
+    keys = list(manager.values_list("pk", flat=True))
+    server.before = once("RpbGetReq", drop)
+    assert len(manager.in_bulk(keys)) == 200
 
 
 # --- siblings and tombstones ---
