@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,8 @@ from ..query import Json
 INT64 = range(-(2**63), 2**63)
 SURROGATES = re.compile("[\ud800-\udfff]")
 LARGEST_KEY = 65_536
+# Keeps all digits of a decimal.
+WIDE = Context(prec=1_000)
 
 
 def to_int(value: Any) -> int:
@@ -155,7 +157,8 @@ def key_of(db_type: str | None, value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     if db_type == "decimal":
-        return format(Decimal(value).normalize() + 0, "f")
+        number = Decimal(value)
+        return format(number.normalize(WIDE), "f") if number else "0"
     if db_type == "double":
         value = float(value)
         return str(int(value)) if value.is_integer() else repr(value)

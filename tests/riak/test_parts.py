@@ -1,0 +1,104 @@
+"""Keys, terms and conditions of Riak's backend, with no server."""
+
+from datetime import date
+from decimal import Decimal
+
+from django.db import models
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nonrel_backend.riak.fields import KeyAutoField, make_key
+from nonrel_backend.riak.keys import KeyMaker
+from nonrel_backend.riak.resolving import union
+from nonrel_backend.riak.terms import escaped, index_name, number, term
+from nonrel_backend.riak.transforms import transform_of
+from nonrel_backend.riak.values import key_of, object_key, to_stored
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(TEXT, TEXT)
+def test_terms_of_text_sort_as_its_bytes_do(one, other):
+    assert (escaped(one) < escaped(other)) == (one.encode() < other.encode())
+    assert escaped(one + other).startswith(escaped(one))
+
+
+@given(TEXT)
+def test_terms_go_through_a_header(text):
+    assert not set(escaped(text)) & {*range(0x21), 0x7F}
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
+def test_terms_of_numbers_sort_as_they_do(one, other):
+    assert (number(one) < number(other)) == (one < other)
+
+
+@given(st.decimals(allow_nan=False), st.decimals(allow_nan=False))
+def test_terms_of_decimals_never_turn_their_order(one, other):
+    if one <= other:
+        found = [term("decimal", to_stored("decimal", each)) for each in (one, other)]
+        assert found == sorted(found)
+
+
+@given(st.dates(), st.dates())
+def test_terms_of_dates_sort_as_they_do(one, other):
+    terms = [term("date", to_stored("date", each)) for each in (one, other)]
+    assert (terms[0] < terms[1]) == (one < other)
+
+
+def test_index_names_end_with_their_kind():
+    assert index_name("Pages", "int") == b"pages_int"
+    assert index_name("title", "string") == b"title_bin"
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=3))
+def test_equal_decimals_have_one_key(value):
+    text = key_of("decimal", str(value))
+    assert text == key_of("decimal", str(value * Decimal("1.000")))
+
+
+def test_long_decimals_keep_their_digits_in_keys():
+    one, other = "1" * 40, "1" * 39 + "2"
+    assert key_of("decimal", one) != key_of("decimal", other)
+
+
+def test_keys_of_objects():
+    assert object_key(["string"], ["a"]) == b"a"
+    assert object_key(["string"], [""]) == b"~"
+    assert object_key(["string"], ["~a"]) == b"~~a"
+    assert object_key(["string", "int"], ["a", 7]) == b'["a","7"]'
+    assert object_key(["date"], [to_stored("date", date(2024, 1, 2))]) == b"2024-01-02"
+
+
+def test_keys_rise_also_where_a_millisecond_has_no_more_of_them():
+    make = KeyMaker().make
+    keys = make(2_000) + make(3)
+    assert keys == sorted(set(keys))
+    assert 0 < keys[0] < keys[-1] < 2**63
+
+
+def test_keys_of_text_rise_and_are_no_part_of_a_migration():
+    keys = [make_key() for _ in range(600)]
+    assert keys == sorted(set(keys)) and {len(key) for key in keys} == {13}
+    field = KeyAutoField()
+    assert isinstance(field, models.CharField) and field.primary_key
+    assert field.deconstruct()[1:] == (
+        "nonrel_backend.riak.fields.KeyAutoField",
+        [],
+        {"primary_key": True, "editable": False},
+    )
+
+
+def test_transforms_are_known_by_their_text():
+    assert transform_of({"sql": '(LOWER("a"))', "columns": ["a"]}) == ("a", "folded")
+    assert transform_of({"sql": '(REVERSE("a"))'}) == ("a", "reversed")
+    assert transform_of({"sql": '(LOWER("a" || "b"))'}) is None
+    assert transform_of("a") is None
+
+
+def test_the_union_of_versions_keeps_the_members_of_all():
+    versions = [
+        ({"tags": ["a", "b"], "n": 1}, 1.0),
+        ({"tags": ["b", "c"], "n": 2}, 2.0),
+    ]
+    assert union(versions) == {"tags": ["b", "c", "a"], "n": 2}
