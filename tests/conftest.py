@@ -44,8 +44,9 @@ if BACKEND != "mongodb":
 if BACKEND == "template":
     # A project's commands are processes, and its store is gone with each.
     collect_ignore.append("testproject")
-# What only a store can do that holds documents as they are; the template has them as
-# texts, as Django's SQL backends do.
+# What only a store can do that holds documents as they are; these have them as texts,
+# as Django's SQL backends do.
+WITH_TEXTS = {"riak", "template"}
 OF_DOCUMENTS = {
     "test_the_examples_are_true",
     "test_indexes_on_paths_serve_lookups",
@@ -63,8 +64,8 @@ OF_DOCUMENTS = {
 
 
 def pytest_collection_modifyitems(items):
-    skip = pytest.mark.skip(reason="The template holds documents as texts.")
-    for item in items if BACKEND == "template" else ():
+    skip = pytest.mark.skip(reason=f"{BACKEND} holds documents as texts.")
+    for item in items if BACKEND in WITH_TEXTS else ():
         if getattr(item, "originalname", None) in OF_DOCUMENTS:
             item.add_marker(skip)
 

@@ -60,9 +60,10 @@ class Path:
     column: str = ""
 
     def __str__(self) -> str:
-        shown = " or ".join(map(str, self.queries[:3]))
-        more = len(self.queries) - 3
-        return f"index {shown}{f' or {more} more' if more > 0 else ''}"
+        if len(self.queries) > 2:
+            names = {query.index.decode() for query in self.queries}
+            return f"{len(self.queries)} of index {', '.join(sorted(names))}"
+        return f"index {' or '.join(map(str, self.queries))}"
 
 
 def key_path(table: Table, tests: list) -> Keys | None:

@@ -160,6 +160,8 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def update_rows(self, rows):
+        if any(hasattr(each, "as_sql") for _, row in rows for each in row.values()):
+            raise NotSupportedError("Changes of documents are the planner's.")
         table = self.objects.table
         keys = {table.object_key(key): key for key, _ in rows}
         changes = {table.object_key(key): values for key, values in rows}
@@ -217,4 +219,6 @@ def shown(test: Test | Tests) -> str:
     if isinstance(test, Tests):
         return f"({f' {test.connector.lower()} '.join(map(shown, test.children))})"
     negation = "not " if test.negated else ""
-    return f"{negation}{test.column} {test.lookup_type} {test.value!r}"
+    value = test.value
+    text = f"{len(value)} values" if isinstance(value, list) else repr(value)
+    return f"{negation}{test.column} {test.lookup_type} {text}"

@@ -15,9 +15,9 @@ from .objects import PAGE, Found, Objects
 from .table import Row
 
 # How often a change is tried again that another writer was faster with.
-ATTEMPTS = 20
+ATTEMPTS = 40
 # Seconds.
-PAUSE = 0.01
+PAUSE, LONGEST_PAUSE = 0.002, 0.3
 # The new rows in the place of those found.
 Change = Callable[[list[Found]], list[Row]]
 
@@ -109,7 +109,7 @@ def update_page(
 
 def give_way(attempt: int) -> None:
     """Wait a random time, the longer the more often it was lost."""
-    time.sleep(random.random() * PAUSE * attempt)
+    time.sleep(random.random() * min(PAUSE * 2**attempt, LONGEST_PAUSE))
 
 
 def lost_race(table: str) -> OperationalError:
