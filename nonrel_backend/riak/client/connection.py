@@ -148,7 +148,6 @@ class Connection:
             reply = BY_CODE[body[0]].FromString(body[1:])
         except (OSError, ValueError, KeyError, IndexError, DecodeError) as error:
             raise self.broken(error) from error
-        self.used = time.monotonic()
         if body[0] == 0:
             text = reply.errmsg.decode(errors="replace")
             if text.startswith(CLOSING):

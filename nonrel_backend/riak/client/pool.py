@@ -79,8 +79,8 @@ class Pool:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection of one's own; it is closed unless all went well, or a request
-        was refused.
+        """A connection of one's own, for a stream; it is closed unless all went well,
+        or the request was refused.
         """
         node, connection = self.take()
         whole = False
@@ -94,7 +94,7 @@ class Pool:
             node.failed()
             raise
         finally:
-            if whole and not connection.closed:
+            if whole:
                 self.give_back(node, connection)
             else:
                 connection.close()
@@ -113,8 +113,20 @@ class Pool:
         return None
 
     def once(self, work: Callable[[Connection], Any]) -> Any:
-        with self.connection() as connection:
-            return work(connection)
+        node, connection = self.take()
+        try:
+            found = work(connection)
+        except Refused:
+            self.give_back(node, connection)
+            raise
+        except ConnectionLost:
+            node.failed()
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self.give_back(node, connection)
+        return found
 
     # --- nodes ---
 
@@ -153,7 +165,10 @@ class Pool:
         return sorted(nodes, key=lambda node: node.down_until > now)
 
     def give_back(self, node: Node, connection: Connection) -> None:
+        if connection.closed:
+            return
         if self.process == os.getpid() and len(node.idle) < self.pool_size:
+            connection.used = time.monotonic()
             node.idle.append(connection)
         else:
             connection.close()
