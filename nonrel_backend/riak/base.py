@@ -158,11 +158,14 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             self.bucket_type.encode(),
         )
         if table.has_unique and self.unique != "off":
-            uniques = Uniques(self, meta.model)
-            # The key is the object's own.
-            uniques.indexes = uniques.indexes[1:]
-            objects.markers = Markers(self, objects, uniques)
+            objects.make_markers = lambda: self.markers(meta, objects)
         return objects
+
+    def markers(self, meta: Any, objects: Objects) -> Markers:
+        uniques = Uniques(self, meta.model)
+        # The key is the object's own.
+        uniques.indexes = uniques.indexes[1:]
+        return Markers(self, objects, uniques)
 
     def check_unique_type(self) -> None:
         """Refuse to call "strong" what is not."""

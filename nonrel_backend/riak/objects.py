@@ -1,7 +1,8 @@
 """Rows read from a table's bucket: by key, by index, by fold; siblings resolved."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -34,8 +35,13 @@ class Objects:
         self.table = table
         self.resolve = resolve
         self.options = {"type": type} if type else {}
-        # Of a table with unique values; see markers.py.
-        self.markers: Any = None
+        # Of a table with unique values.
+        self.make_markers: Callable[[], Any] | None = None
+
+    @cached_property
+    def markers(self) -> Any:
+        """The table's Markers, None where nothing is to be unique."""
+        return self.make_markers() if self.make_markers else None
 
     # --- by key ---
 
