@@ -12,7 +12,6 @@ from ..compiler import (
     NonrelUpdateCompiler,
 )
 from ..query import safe_call
-from ..uniques import Uniques
 from . import rows as writing
 from .query import BackendQuery
 from .values import from_stored, to_stored
@@ -54,11 +53,10 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         ]
         keptwrites.give_keys(self.store, meta, rows)
         keptwrites.give_defaults(self.store, meta, rows)
-        if self.store.unique != "off":
-            uniques = Uniques(self.store, meta.model)
-            # The puts tell of keys that are taken.
-            uniques.indexes = uniques.indexes[1:]
-            uniques.check(rows)
+        markers = self.store.objects(meta).markers
+        if markers is not None:
+            # Rows of other clients have no markers.
+            markers.uniques.check(rows)
         self.put(meta, rows, made)
         if len(meta.pk_fields) > 1:
             return [None] * len(rows)
