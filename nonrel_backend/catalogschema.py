@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DataError, IntegrityError, ProgrammingError
+from django.db import IntegrityError, ProgrammingError
 from django.db.models import CompositePrimaryKey
 from django.db.models.sql.query import Query
 
 from .catalog import table_model
 from .catalogindexes import CatalogIndexes, named
-from .planner.columns import stored_field
+from .converting import converter
 from .query import MISSING
 from .rows import Row, Rows
 from .schema import Command
@@ -203,29 +203,18 @@ class CatalogSchemaEditor(CatalogIndexes):
 
     def conversion(self, table, old_field, new_field, old_type, new_type):
         """The function from old to new stored values, None for none."""
-        if old_type == new_type or {old_type, new_type} == {"int", "long"}:
-            return None
         compiler = self.connection.ops.compiler("SQLInsertCompiler")(
             Query(None), self.connection, None
         )
-        read = compiler.from_db_converter(old_type) or (lambda value: value)
-        store = compiler.for_db_converter(new_type)
-        target = stored_field(new_field)
-        to_python = CONVERSIONS.get((old_type, new_type), target.to_python)
-
-        def convert(stored: Any) -> Any:
-            value = read(stored)
-            try:
-                converted = to_python(value)
-                return store(target.get_db_prep_save(converted, self.connection))
-            except Exception as error:
-                raise DataError(
-                    f"{table}.{old_field.column} cannot become "
-                    f"{new_field.get_internal_type()}: the value {value!r} does not "
-                    f"convert ({error})."
-                ) from error
-
-        return convert
+        return converter(
+            self.connection,
+            f"{table}.{old_field.column}",
+            old_type,
+            new_type,
+            new_field,
+            compiler.from_db_converter(old_type) or (lambda value: value),
+            compiler.for_db_converter(new_type),
+        )
 
     def change_type(self, model, column, old_field, new_field):
         table = model._meta.db_table
@@ -293,16 +282,3 @@ def rename(entry: dict[str, Any], old: str, new: str, quote=None) -> None:
             each["columns"] = [new if name == old else name for name in each["columns"]]
             if quote and "sql" in each:
                 each["sql"] = each["sql"].replace(quote(old), quote(new))
-
-
-CONVERSIONS: dict[tuple[str | None, str | None], Any] = {
-    ("bool", "int"): int,
-    ("bool", "long"): int,
-    ("int", "string"): str,
-    ("long", "string"): str,
-    ("double", "string"): str,
-    ("decimal", "string"): str,
-    ("uuid", "string"): lambda value: value.hex,
-    ("date", "string"): str,
-    ("datetime", "string"): str,
-}

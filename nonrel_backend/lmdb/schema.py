@@ -1,12 +1,13 @@
 """Schema changes on LMDB: entries of the catalog, rows and indexes brought along."""
 
+import functools
 from typing import Any
 
-from django.db import DataError, IntegrityError, ProgrammingError
+from django.db import IntegrityError, ProgrammingError
 from django.db.models.sql.query import Query
 
+from ..converting import converter
 from ..documents.altering import conversion
-from ..planner.columns import stored_field
 from . import catalog, partial, rows
 from .catalog import Table, loaded
 from .indexing import IndexEditing, named, remove_named
@@ -206,24 +207,15 @@ class DatabaseSchemaEditor(IndexEditing):
         of_documents = conversion(self.connection, old_field, new_field)
         if of_documents is not None:
             return of_documents
-        if old_type == new_type or {old_type, new_type} == {"int", "long"}:
-            return None
-        target = stored_field(new_field)
-        to_python = CONVERSIONS.get((old_type, new_type), target.to_python)
-
-        def convert(stored: Any) -> Any:
-            value = from_stored(old_type, stored)
-            try:
-                converted = target.get_db_prep_save(to_python(value), self.connection)
-                return to_stored(new_type, converted)
-            except Exception as error:
-                raise DataError(
-                    f"{table}.{old_field.column} cannot become "
-                    f"{new_field.get_internal_type()}: the value {value!r} does not "
-                    f"convert ({error})."
-                ) from error
-
-        return convert
+        return converter(
+            self.connection,
+            f"{table}.{old_field.column}",
+            old_type,
+            new_type,
+            new_field,
+            functools.partial(from_stored, old_type),
+            functools.partial(to_stored, new_type),
+        )
 
     def change_type(self, model, column, old_field, new_field):
         table = model._meta.db_table
@@ -305,16 +297,3 @@ def rebuild(txn, table: Table, entry: dict[str, Any], change) -> None:
         catalog.clear_tree(txn, index.prefix)
     txn.delete(table.counters_key)
     catalog.set_counters(txn, after, sequence, count)
-
-
-CONVERSIONS: dict[tuple[str, str], Any] = {
-    ("bool", "int"): int,
-    ("bool", "long"): int,
-    ("int", "string"): str,
-    ("long", "string"): str,
-    ("double", "string"): str,
-    ("decimal", "string"): str,
-    ("uuid", "string"): lambda value: value.hex,
-    ("date", "string"): str,
-    ("datetime", "string"): str,
-}

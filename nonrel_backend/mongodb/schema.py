@@ -7,22 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import (
-    DataError,
-    IntegrityError,
-    NotSupportedError,
-    ProgrammingError,
-)
+from django.db import IntegrityError, NotSupportedError, ProgrammingError
 from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
 from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from ..converting import converter
 from ..description import describe
 from ..documents.altering import conversion
 from ..documents.indexes import indexed_path
-from ..planner.columns import stored_field
 from ..planner.conditions import Column, Leaf, Node, Step
 from ..planner.local import batches
 from ..planner.lookups import Translator, Untranslatable
@@ -30,7 +25,7 @@ from ..schema import NonrelSchemaEditor
 from . import metadata
 from .operators import OPERATORS_MAP
 from .paths import HELD, dotted
-from .types import to_bson
+from .types import from_bson, to_bson
 
 logger = logging.getLogger("django.db.backends.schema")
 # Django's own text for a table, as its tests and some projects execute it.
@@ -455,26 +450,23 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         if self.collect_sql:
             self.collected_sql.append(f'db["{table}"]: convert "{key}"')
             return
-        from .types import from_bson
-
         old_type = old_field.db_type(self.connection)
         new_type = new_field.db_type(self.connection)
-        if old_type == new_type or {old_type, new_type} == {"int", "long"}:
+        change = converter(
+            self.connection,
+            f"{table}.{key}",
+            old_type,
+            new_type,
+            new_field,
+            partial(from_bson, old_type),
+            partial(to_bson, new_type),
+        )
+        if change is None:
             return
         collection = self.database[table]
-        target = stored_field(new_field)
-        to_python = CONVERSIONS.get((old_type, new_type), target.to_python)
 
         def converted(document):
-            value = from_bson(old_type, document[key])
-            try:
-                found = target.get_db_prep_save(to_python(value), self.connection)
-                return {**document, key: to_bson(new_type, found)}
-            except Exception as error:
-                raise DataError(
-                    f"{table}.{key} cannot become {new_field.get_internal_type()}: "
-                    f"the value {value!r} does not convert ({error})."
-                ) from error
+            return {**document, key: change(document[key])}
 
         wanted = {key: {"$exists": True, "$ne": None}}
         for document in collection.find(wanted, {key: 1}):
@@ -748,16 +740,3 @@ def partial_leaf(leaf: Any) -> dict[str, Any] | None:
     if leaf.lookup_type == "in":
         return {operator: [convert(leaf.column.db_type, each) for each in leaf.value]}
     return {operator: convert(leaf.column.db_type, leaf.value)}
-
-
-CONVERSIONS: dict[tuple[str, str], Any] = {
-    ("bool", "int"): int,
-    ("bool", "long"): int,
-    ("int", "string"): str,
-    ("long", "string"): str,
-    ("double", "string"): str,
-    ("decimal", "string"): str,
-    ("uuid", "string"): lambda value: value.hex,
-    ("date", "string"): str,
-    ("datetime", "string"): str,
-}
