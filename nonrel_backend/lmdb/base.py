@@ -8,11 +8,9 @@ from typing import Any
 import lmdb
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
-from django.db.backends.utils import debug_transaction
 from lmdb.verify import verify
 
 from ..base import NonrelDatabaseWrapper
-from ..cursor import Statement
 from ..query import translated_errors
 from . import catalog, checking
 from .catalog import Table
@@ -200,34 +198,14 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         with translated_errors(self):
             self.transaction.set_autocommit(autocommit)
 
-    def _commit(self) -> None:
-        if self.connection is not None:
-            with debug_transaction(self, "COMMIT"), translated_errors(self):
-                self.connection.commit()
+    def set_savepoint(self, sid: str) -> None:
+        self.transaction.savepoint(sid)
 
-    def _rollback(self) -> None:
-        if self.connection is not None:
-            with debug_transaction(self, "ROLLBACK"), translated_errors(self):
-                self.connection.rollback()
+    def undo_savepoint(self, sid: str) -> None:
+        self.transaction.rollback_to(sid)
 
-    def _savepoint(self, sid: str) -> None:
-        self.logged(f"SAVEPOINT {sid}", self.transaction.savepoint, sid)
-
-    def _savepoint_rollback(self, sid: str) -> None:
-        self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.transaction.rollback_to, sid)
-
-    def _savepoint_commit(self, sid: str) -> None:
-        self.logged(f"RELEASE SAVEPOINT {sid}", self.transaction.release, sid)
-
-    def logged(self, text: str, work, *arguments) -> None:
-        """Do the work as one entry of the query log, as it is on SQL."""
-
-        def run():
-            with translated_errors(self):
-                work(*arguments)
-
-        with self.cursor() as cursor:
-            cursor.execute(Statement(run, lambda: text))
+    def release_savepoint(self, sid: str) -> None:
+        self.transaction.release(sid)
 
     def _close(self) -> None:
         # The environment is the process's, shared with other threads: it stays open.

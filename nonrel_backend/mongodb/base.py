@@ -15,7 +15,6 @@ from pymongo.database import Database
 from pymongo.errors import ConfigurationError, PyMongoError
 
 from ..base import NonrelDatabaseWrapper
-from ..cursor import Statement
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .errors import translate
@@ -236,20 +235,14 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             with debug_transaction(self, "ROLLBACK"):
                 self.transaction.rollback()
 
-    def _savepoint(self, sid: str) -> None:
-        self.logged(f"SAVEPOINT {sid}", self.transaction.savepoint, sid)
+    def set_savepoint(self, sid: str) -> None:
+        self.transaction.savepoint(sid)
 
-    def _savepoint_rollback(self, sid: str) -> None:
-        self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.transaction.rollback_to, sid)
+    def undo_savepoint(self, sid: str) -> None:
+        self.transaction.rollback_to(sid)
 
-    def _savepoint_commit(self, sid: str) -> None:
-        self.logged(f"RELEASE SAVEPOINT {sid}", self.transaction.release, sid)
-
-    def logged(self, text: str, work, *arguments) -> Any:
-        """Do the work as one entry of the query log, as it is on SQL."""
-        with self.cursor() as cursor:
-            cursor.execute(Statement(lambda: work(*arguments), lambda: text))
-            return getattr(cursor, "cursor", cursor).result
+    def release_savepoint(self, sid: str) -> None:
+        self.transaction.release(sid)
 
     def _close(self) -> None:
         # The client is the process's, shared with other threads: it stays open.

@@ -12,7 +12,6 @@ from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstra
 from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
 from pymongo import UpdateOne
-from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ..converting import converter
 from ..description import describe
@@ -21,6 +20,7 @@ from ..documents.indexes import indexed_path
 from ..planner.conditions import Column, Leaf, Node, Step
 from ..planner.local import batches
 from ..planner.lookups import Translator, Untranslatable
+from ..query import translated_errors
 from ..schema import NonrelSchemaEditor
 from . import metadata
 from .operators import OPERATORS_MAP
@@ -52,9 +52,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         self.connection.before_ddl()
         return editor
 
-    def __exit__(self, exc_type, exc_value, traceback):
-        super().__exit__(exc_type, exc_value, traceback)
-
     # --- carrying out, or collecting for sqlmigrate ---
 
     def do(self, text: str, work, *arguments, **options) -> Any:
@@ -71,14 +68,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         logger.debug("%s", sql, extra={"params": params, "sql": str(sql)})
         self.connection.before_ddl()
         self.connection.sequences.indexes.clear()
-        try:
-            if not self.logs:
-                return sql.work()
+        if self.logs:
             return self.connection.logged(str(sql), sql.work)
-        except DuplicateKeyError as error:
-            raise IntegrityError(f"{sql}: {error}") from error
-        except PyMongoError as error:
-            raise self.connection.translate_error(error) from error
+        with translated_errors(self.connection):
+            return sql.work()
 
     def execute_text(self, sql: str, params=None) -> None:
         """Run SQL: the one kind that MongoDB can carry out is DROP TABLE."""
