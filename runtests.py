@@ -11,10 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from nonrel_backend.testing.addresses import server
 from nonrel_backend.testing.suite import ENGINES, AppResult, Suite, page, table, total
 
 ROOT = Path(__file__).resolve().parent
@@ -35,25 +34,6 @@ QUICK = """
     test_utils timezones transaction_hooks transactions unmanaged_models update
     validation xor_lookups
 """.split()
-
-
-@contextmanager
-def server(backend: str) -> Iterator[None]:
-    """The backend's server, its address in the environment, for the block."""
-    if backend == "mongodb":
-        from nonrel_backend.testing.servers import mongodb_uri
-
-        variable, address = "MONGODB_URI", mongodb_uri
-    elif backend == "riak":
-        from nonrel_backend.testing.riak_server import riak_host
-
-        variable, address = "RIAK_HOST", riak_host
-    else:
-        yield
-        return
-    with address() as found:
-        os.environ[variable] = found
-        yield
 
 
 def run_own(arguments: list[str]) -> int:

@@ -6,31 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-
-@contextmanager
-def server(backend: str) -> Iterator[None]:
-    """The backend's server, if it has one, and its address in the environment."""
-    if backend == "mongodb":
-        from nonrel_backend.testing.servers import mongodb_uri
-
-        variable, address = "MONGODB_URI", mongodb_uri
-    elif backend == "riak":
-        from nonrel_backend.testing.riak_server import riak_host
-
-        variable, address = "RIAK_HOST", riak_host
-    else:
-        yield
-        return
-    with address() as found:
-        os.environ[variable] = found
-        yield
+from nonrel_backend.testing.addresses import server  # noqa: E402
 
 
 def manage(*arguments: str) -> None:

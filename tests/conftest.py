@@ -1,11 +1,12 @@
 """A real store and all databases' tables for all tests, empty for each of them."""
 
 import os
-from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, settings
 from pymongo import monitoring
+
+from nonrel_backend.testing.addresses import server
 
 
 class Commands(monitoring.CommandListener):
@@ -73,15 +74,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def databases():
     """Django, set up on the backend and on SQLite, with the tables created."""
-    from nonrel_backend.testing.servers import mongodb_uri
-
-    with ExitStack() as stack:
-        if BACKEND == "mongodb" and "MONGODB_URI" not in os.environ:
-            os.environ["MONGODB_URI"] = stack.enter_context(mongodb_uri())
-        if BACKEND == "riak" and "RIAK_HOST" not in os.environ:
-            from nonrel_backend.testing.riak_server import riak_host
-
-            os.environ["RIAK_HOST"] = stack.enter_context(riak_host())
+    with server(BACKEND):
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
         import django
         from django.core.management import call_command
