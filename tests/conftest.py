@@ -47,18 +47,12 @@ if BACKEND == "template":
     collect_ignore.append("testproject")
 # What only a store can do that holds documents as they are; these have them as texts,
 # as Django's SQL backends do.
-WITH_TEXTS = {"riak", "template"}
+WITH_TEXTS = {"template"}
 OF_DOCUMENTS = {
     "test_the_examples_are_true",
     "test_indexes_on_paths_serve_lookups",
     "test_lookups_on_paths_are_the_stores",
     "test_the_store_orders_by_paths",
-    "test_a_field_added_to_an_embedded_model_is_filled",
-    "test_a_field_inside_lists_and_dictionaries_is_filled",
-    "test_a_null_is_not_filled",
-    "test_a_field_removed_from_an_embedded_model_is_gone",
-    "test_a_field_of_another_type_is_converted",
-    "test_items_of_another_type_are_converted",
     "test_a_column_is_renamed_with_its_indexes",
     "test_what_cannot_be_stored_is_refused",
 }

@@ -9,7 +9,7 @@ from django.db import NotSupportedError
 from django.db.models.expressions import Col, CombinedExpression, Value
 
 from ..documents.changing import changed as changed_document
-from ..planner.conditions import Column, Step
+from ..planner.conditions import Column
 from ..query import MISSING, NonrelQuery, safe_call
 from . import memory
 from . import rows as writing
@@ -201,8 +201,8 @@ class BackendQuery(NonrelQuery):
         if self.tests:
             parts.append("where " + " and ".join(map(described, self.tests)))
         if self.ordering:
-            signs = [("" if up else "-", column_name(by)) for by, up in self.ordering]
-            parts.append(f"by {', '.join(sign + name for sign, name in signs)}")
+            signs = [f"{'' if up else '-'}{by}" for by, up in self.ordering]
+            parts.append(f"by {', '.join(signs)}")
         return " ".join(parts)
 
     @safe_call
@@ -321,8 +321,7 @@ def described(test) -> str:
         return f"({f' {test.connector.lower()} '.join(map(described, test.children))})"
     prefix = "not " if test.negated else ""
     value = test.other if test.other is not None else shown(test.leaf.value)
-    name = column_name(test.leaf.column)
-    return f"{prefix}{name} {test.lookup_type} {value}"
+    return f"{prefix}{test.leaf.column} {test.lookup_type} {value}"
 
 
 def place(table: Table, by: str | Column) -> Any:
@@ -331,14 +330,6 @@ def place(table: Table, by: str | Column) -> Any:
         return table.position(by)
     position = table.position(by.name)
     return (position, by.path, by.db_type) if by.path else position
-
-
-def column_name(by: str | Column) -> str:
-    return by if isinstance(by, str) else ".".join([by.name, *map(step_name, by.path)])
-
-
-def step_name(step: Any) -> str:
-    return f"[{step.value}]" if isinstance(step, Step) else str(step)
 
 
 def shown(value: Any) -> str:

@@ -32,6 +32,10 @@ class Column:
         """Whether the path leads to any number of values."""
         return Step.EACH in self.path
 
+    def __str__(self) -> str:
+        steps = [f"[{s.value}]" if isinstance(s, Step) else str(s) for s in self.path]
+        return ".".join([self.name, *steps])
+
 
 @dataclass(frozen=True)
 class Leaf:

@@ -4,4 +4,4 @@ from ..creation import NonrelDatabaseCreation
 
 
 class DatabaseCreation(NonrelDatabaseCreation):
-    pass
+    data_types = {**NonrelDatabaseCreation.data_types, "DocumentField": "document"}

@@ -72,6 +72,10 @@ class Expressions:
         value = row[field.column]
         if db_type == "json":
             return Json(value)
+        if db_type == "document":
+            return field.get_db_prep_save(
+                field.from_db_value(value, None, self.store), self.store
+            )
         convert = self.compiler.from_db_converter(db_type)
         value = value if convert is None or value is None else convert(value)
         return field.get_db_prep_save(value, self.store)

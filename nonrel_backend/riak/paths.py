@@ -70,7 +70,8 @@ def key_path(table: Table, tests: list) -> Keys | None:
     """The keys, where the tests name them."""
     found: dict[str, list[Any]] = {}
     for test in tests:
-        values = points(test) if isinstance(test, Test) else None
+        on_column = isinstance(test, Test) and not test.path
+        values = points(test) if on_column else None
         if values is not None and test.column not in found:
             found[test.column] = values
     if not all(column in found for column, _ in table.key):
@@ -96,6 +97,8 @@ def path_of(table: Table, test: Test | Tests) -> Path | None:
     """The path of one test, None where no index serves."""
     if isinstance(test, Tests):
         return union(table, test)
+    if test.path:
+        return None
     query = transformed(table, test)
     if query is not None:
         return Path([query])

@@ -8,10 +8,13 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import DataError, NotSupportedError
 
+from ..documents.functions import at_path
+from ..documents.testing import path_test
 from ..planner.conditions import Column, Condition, Leaf, Node
 from ..planner.local import fold
 from .terms import is_nan
@@ -60,6 +63,8 @@ class Test:
     value: Any
     negated: bool
     matches: Matches
+    # What of the column is tested.
+    path: tuple = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,19 @@ def prepare(condition: Condition) -> Test | Tests:
             return every(part(row) for part in parts)
 
         return Tests(condition.connector, children, matches)
-    column = condition.column
-    if column.path or isinstance(condition.value, Column):
-        raise NotSupportedError("Riak has no filter on paths or between columns.")
-    if condition.lookup_type == "isnull":
-        return null_test(condition)
-    if column.db_type not in COMPARED:
-        raise NotSupportedError(f"Riak has no filter on {column.db_type}.")
-    return value_test(condition)
+    return (
+        document_test(condition) if condition.column.path else prepare_leaf(condition)
+    )
+
+
+def prepare_leaf(leaf: Leaf) -> Test:
+    if isinstance(leaf.value, Column):
+        raise NotSupportedError("Riak has no filter between columns.")
+    if leaf.lookup_type == "isnull":
+        return null_test(leaf)
+    if leaf.column.db_type not in COMPARED:
+        raise NotSupportedError(f"Riak has no filter on {leaf.column.db_type}.")
+    return value_test(leaf)
 
 
 def null_test(leaf: Leaf) -> Test:
@@ -127,6 +137,27 @@ def value_test(leaf: Leaf) -> Test:
     return Test(column, db_type, leaf.lookup_type, stored, negated, matches)
 
 
+def document_test(leaf: Leaf) -> Test:
+    """The test of what a path leads to in a document."""
+    column = leaf.column
+    name, db_type = column.name, column.db_type
+
+    def column_test(leaf: Leaf):
+        test = prepare_leaf(leaf)
+        return test.value, lambda value: test.matches({name: value})
+
+    value, matches = path_test(leaf, column_test, partial(is_nan, db_type))
+    return Test(
+        name,
+        db_type,
+        leaf.lookup_type,
+        value,
+        leaf.negated,
+        lambda row: matches(row.get(name)),
+        column.path,
+    )
+
+
 def comparison(leaf: Leaf) -> tuple[Any, Callable[[Any, Any], bool], Any]:
     """(stored value, how to compare, with what)."""
     db_type, lookup_type, value = leaf.column.db_type, leaf.lookup_type, leaf.value
@@ -160,12 +191,15 @@ def same(value: Any) -> Any:
     return value
 
 
-def sort_key(column: str, db_type: str) -> Callable[[dict[str, Any]], Any]:
+def sort_key(column: Column) -> Callable[[dict[str, Any]], Any]:
     """What rows are sorted by: NULL comes before every value."""
+    name, db_type, path = column.name, column.db_type, column.path
     convert = COMPARABLE.get(db_type, same)
 
     def key(row):
-        value = row.get(column)
+        value = row.get(name)
+        if path:
+            value = next(at_path(value, path), None)
         if value is None or is_nan(db_type, value):
             return (False, 0)
         return (True, convert(value))

@@ -1,25 +1,28 @@
 """BackendQuery: the answers to the author's interface, one scan of one table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 from django.db import NotSupportedError
 
-from ..planner.conditions import Node
-from ..query import NonrelQuery, safe_call
+from ..documents.changing import changed
+from ..planner.conditions import Column, Node
+from ..query import MISSING, NonrelQuery, safe_call
 from . import rows as writing
 from .expressions import Expressions
 from .objects import PAGE, Found, Objects
 from .paths import Keys, Path, key_path, path_of, whole
-from .predicates import Test, Tests, prepare, sort_key
+from .predicates import COMPARED, Test, Tests, prepare, sort_key
 
 
 class BackendQuery(NonrelQuery):
     def __init__(self, compiler, fields):
         super().__init__(compiler, fields)
         self.tests: list[Test | Tests] = []
-        self.ordering: list[tuple[str, bool]] = []
+        self.ordering: list[tuple[Column, bool]] = []
 
     @cached_property
     def objects(self) -> Objects:
@@ -36,9 +39,12 @@ class BackendQuery(NonrelQuery):
 
     def order_by(self, ordering):
         columns = self.objects.table.columns
+        self.order_by_columns([(Column(c, columns[c]), up) for c, up in ordering])
+
+    def order_by_columns(self, ordering):
         for column, _ in ordering:
-            if columns.get(column) == "json":
-                raise NotSupportedError("Riak has no order of JSON.")
+            if column.is_many or column.db_type not in COMPARED:
+                raise NotSupportedError(f"Riak has no order of {column.db_type}.")
         self.ordering = ordering
 
     # --- which way it is found ---
@@ -53,8 +59,10 @@ class BackendQuery(NonrelQuery):
         usable = [path for path in paths if path is not None]
         if usable:
             return self.objects.best(usable)
-        if self.wants_few and len(self.ordering) == 1 and self.ordering[0][1]:
-            return whole(table, self.ordering[0][0])
+        if self.wants_few and len(self.ordering) == 1:
+            ((column, ascending),) = self.ordering
+            if ascending and not column.path:
+                return whole(table, column.name)
         return None
 
     @property
@@ -65,7 +73,10 @@ class BackendQuery(NonrelQuery):
         """Whether the rows come as they are ordered."""
         if not self.ordering:
             return True
-        return isinstance(path, Path) and self.ordering == [(path.column, True)]
+        if not isinstance(path, Path) or len(self.ordering) > 1:
+            return False
+        ((column, ascending),) = self.ordering
+        return ascending and not column.path and column.name == path.column
 
     def read(self, path: Keys | Path | None) -> Iterator[Found]:
         """The rows of a path that the tests let through."""
@@ -101,13 +112,13 @@ class BackendQuery(NonrelQuery):
         if most and len(found) > most:
             raise self.too_many("are to be ordered")
         for column, ascending in reversed(self.ordering):
-            key = sort_key(column, self.objects.table.columns[column])
+            key = sort_key(column)
             found.sort(key=lambda each: key(each.row), reverse=not ascending)
         return found
 
     def too_many(self, why: str) -> NotSupportedError:
         names = {name for test in self.tests for name in columns_of(test)}
-        names |= {column for column, _ in self.ordering}
+        names |= {column.name for column, _ in self.ordering}
         wanted = ", ".join(sorted(names - self.objects.table.searched)) or "more"
         return NotSupportedError(
             f"More than {self.connection.local_rows} rows of {self.table} {why}: "
@@ -143,6 +154,7 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def update(self, values):
+        values = self.with_changes(values)
         expressions = Expressions(self.compiler, values)
         plain = {c: v for c, v in values.items() if c not in expressions.names}
 
@@ -160,9 +172,8 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def update_rows(self, rows):
-        if any(hasattr(each, "as_sql") for _, row in rows for each in row.values()):
-            raise NotSupportedError("Changes of documents are the planner's.")
         table = self.objects.table
+        rows = [(key, self.with_changes(values)) for key, values in rows]
         keys = {table.object_key(key): key for key, _ in rows}
         changes = {table.object_key(key): values for key, values in rows}
         versions = self.connection.versions
@@ -173,11 +184,22 @@ class BackendQuery(NonrelQuery):
         self.connection.changed_by_others += [keys[key] for key in lost]
         return len(rows) - len(lost)
 
+    def with_changes(self, values):
+        """The values of an UPDATE, with functions for changes of documents."""
+        return {
+            column: document_change(value.stored(self.connection))
+            if getattr(value, "is_constant", False)
+            else value
+            for column, value in values.items()
+        }
+
     def describe(self, path=None):
         path = path or self.path_known()
         way = "fold" if path is None else str(path)
         filters = " and ".join(map(shown, self.tests))
-        order = ", ".join(f"{c}{'' if up else ' desc'}" for c, up in self.ordering)
+        order = ", ".join(
+            f"{column}{'' if up else ' desc'}" for column, up in self.ordering
+        )
         text = f"{self.table}: {way}"
         text += f", filter {filters}" if filters else ""
         return text + (f", order by {order}" if order else "")
@@ -207,6 +229,16 @@ class BackendQuery(NonrelQuery):
         return usable[0] if usable else None
 
 
+def document_change(steps: list) -> Callable[[Any], Any]:
+    """The function from the old document to the new one."""
+
+    def change(document):
+        found = changed(deepcopy(document), deepcopy(steps))
+        return MISSING if found is None else found
+
+    return change
+
+
 def columns_of(test: Test | Tests) -> Iterator[str]:
     if isinstance(test, Tests):
         for child in test.children:
@@ -221,4 +253,5 @@ def shown(test: Test | Tests) -> str:
     negation = "not " if test.negated else ""
     value = test.value
     text = f"{len(value)} values" if isinstance(value, list) else repr(value)
-    return f"{negation}{test.column} {test.lookup_type} {text}"
+    column = Column(test.column, test.db_type, test.path)
+    return f"{negation}{column} {test.lookup_type} {text}"

@@ -231,8 +231,11 @@ def others_than(content: Any, reply: Any) -> list[Any]:
 
 
 def merged(row: Row, changes: Row) -> Row:
-    """A row with changes; MISSING removes a column."""
-    new = {**row, **changes}
+    """A row with changes: values, functions of the old ones, MISSING for no column."""
+    new = {
+        column: value(row.get(column)) if callable(value) else value
+        for column, value in {**row, **changes}.items()
+    }
     return {column: value for column, value in new.items() if value is not MISSING}
 
 

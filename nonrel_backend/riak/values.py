@@ -5,7 +5,7 @@
     decimal       "12.50"                    time       "08:00:00.000000"
     bool, json    as they are                duration   microseconds
     string        as it is                   uuid       with hyphens
-    binary        base64
+    binary        base64                   document   arrays and objects of these
 
 NULL is a column that is not there; null is the null of a JSONField.
 """
@@ -99,6 +99,7 @@ TO_STORED: dict[str, Callable[[Any], Any]] = {
     "uuid": lambda value: str(value if isinstance(value, UUID) else UUID(str(value))),
     "binary": lambda value: base64.b64encode(bytes(value)).decode(),
     "json": to_json,
+    "document": lambda value: value.stored(),
 }
 # Types that are stored as Django wants them have no entry.
 FROM_STORED: dict[str, Callable[[Any], Any]] = {

@@ -1,0 +1,64 @@
+"""Conditions on paths as Python functions of documents, for stores that test rows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django.db import NotSupportedError
+
+from ..planner.conditions import Column, Leaf
+from .functions import at_path
+from .matching import raw_matches
+
+Matches = Callable[[Any], bool]
+# A condition's value as it is stored, and the test of what the condition is on.
+Tested = tuple[Any, Matches]
+
+
+def path_test(
+    leaf: Leaf, column_test: Callable[[Leaf], Tested], is_nan: Matches
+) -> Tested:
+    """The test of documents, NULL among them, for a condition on a path.
+
+    `column_test` gives that of values, never NULL, for a condition on a column.
+    """
+    column, path = leaf.column, leaf.column.path
+    if isinstance(leaf.value, Column) or column.db_type == "json":
+        raise NotSupportedError("This is left to the planner.")
+    plain = replace(leaf, column=Column(column.name, column.db_type), negated=False)
+    negated = leaf.negated
+    if leaf.lookup_type == "isnull":
+        empty = leaf.value != negated
+        return (
+            leaf.value,
+            lambda document: all(map(is_nan, at_path(document, path))) == empty,
+        )
+    if leaf.lookup_type == "contained_by":
+        _, is_wanted = column_test(replace(plain, lookup_type="in"))
+        return (
+            leaf.value,
+            lambda document: (
+                negated
+                != any(
+                    all(each is not None and is_wanted(each) for each in items)
+                    for items in at_path(document, path[:-1])
+                )
+            ),
+        )
+    if column.db_type == "raw":
+        value, test = leaf.value, raw_test(plain)
+    else:
+        value, test = column_test(plain)
+    if column.is_many or not negated:
+        return (
+            value,
+            lambda document: negated != any(map(test, at_path(document, path))),
+        )
+    return value, lambda document: any(
+        not is_nan(each) and not test(each) for each in at_path(document, path)
+    )
+
+
+def raw_test(leaf: Leaf) -> Matches:
+    lookup_type, wanted = leaf.lookup_type, leaf.value
+    return lambda value: raw_matches(lookup_type, value, wanted)
