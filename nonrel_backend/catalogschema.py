@@ -10,6 +10,7 @@ from django.db.models.sql.query import Query
 from .catalog import table_model
 from .catalogindexes import CatalogIndexes, named
 from .converting import converter
+from .documents.altering import conversion as document_conversion
 from .query import MISSING
 from .rows import Row, Rows
 from .schema import Command
@@ -203,17 +204,24 @@ class CatalogSchemaEditor(CatalogIndexes):
 
     def conversion(self, table, old_field, new_field, old_type, new_type):
         """The function from old to new stored values, None for none."""
+        of_documents = document_conversion(self.connection, old_field, new_field)
+        if of_documents is not None and old_type == "document":
+            return of_documents
         compiler = self.connection.ops.compiler("SQLInsertCompiler")(
             Query(None), self.connection, None
         )
+        read = compiler.from_db_converter(old_type) or (lambda value: value)
+        write = compiler.for_db_converter(new_type)
+        if of_documents is not None:
+            return lambda stored: write(of_documents(read(stored)))
         return converter(
             self.connection,
             f"{table}.{old_field.column}",
             old_type,
             new_type,
             new_field,
-            compiler.from_db_converter(old_type) or (lambda value: value),
-            compiler.for_db_converter(new_type),
+            read,
+            write,
         )
 
     def change_type(self, model, column, old_field, new_field):

@@ -7,7 +7,7 @@ one of another type is converted.
 from collections.abc import Callable
 from typing import Any
 
-from .codec import codec_of
+from .codec import codec_of, from_text, is_store, to_text
 
 
 def structure(value: Any) -> Any:
@@ -27,18 +27,20 @@ def holds_documents(field) -> bool:
 
 
 def conversion(connection, old_field, new_field) -> Callable[[Any], Any] | None:
-    """The function from old to new stored documents, None for none."""
+    """The function from old to new stored documents, or texts; None for none."""
     if not (holds_documents(old_field) and holds_documents(new_field)):
         return None
     if structure(old_field) == structure(new_field):
         return None
+    if not is_store(connection):
+        return lambda text: to_text(
+            new_field,
+            new_field.to_python(plain(from_text(old_field, text, connection))),
+            connection,
+        )
     codec = codec_of(connection)
     read, write = codec.reader(old_field), codec.writer(new_field)
-
-    def convert(document: Any) -> Any:
-        return write(new_field.to_python(plain(read(document))))
-
-    return convert
+    return lambda document: write(new_field.to_python(plain(read(document))))
 
 
 def plain(value: Any) -> Any:
