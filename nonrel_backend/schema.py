@@ -89,6 +89,7 @@ class NonrelSchemaEditor(IndexEditing):
 
     # Whether commands are entries of the query log: not within one of them.
     logs = True
+    sql_delete_table = "DROP TABLE %(table)s"
     quote_value = SQLiteSchemaEditor.quote_value
     prepare_default = quote_value
 
@@ -139,7 +140,8 @@ class NonrelSchemaEditor(IndexEditing):
             for field in meta.local_concrete_fields
             if field.db_type(self.connection)
         )
-        self.do(f'CREATE TABLE "{table}" ({columns})', self.make_table, model)
+        names = {"table": f'"{table}"', "definition": columns}
+        self.do(self.sql_create_table % names, self.make_table, model)
         for field in meta.local_concrete_fields:
             self.create_field_index(model, field)
         for names in meta.unique_together:
@@ -157,7 +159,8 @@ class NonrelSchemaEditor(IndexEditing):
             if field.remote_field.through._meta.auto_created:
                 self.delete_model(field.remote_field.through)
         table = model._meta.db_table
-        self.do(f'DROP TABLE "{table}"', self.drop_table, table)
+        text = self.sql_delete_table % {"table": f'"{table}"'}
+        self.do(text, self.drop_table, table)
 
     def alter_db_table(self, model, old_db_table, new_db_table):
         if old_db_table == new_db_table:
@@ -167,12 +170,9 @@ class NonrelSchemaEditor(IndexEditing):
             and old_db_table.lower() == new_db_table.lower()
         ):
             return
-        self.do(
-            f'ALTER TABLE "{old_db_table}" RENAME TO "{new_db_table}"',
-            self.rename_table,
-            old_db_table,
-            new_db_table,
-        )
+        names = {"old_table": f'"{old_db_table}"', "new_table": f'"{new_db_table}"'}
+        text = self.sql_rename_table % names
+        self.do(text, self.rename_table, old_db_table, new_db_table)
 
     def alter_db_table_comment(self, model, old_db_table_comment, new_db_table_comment):
         pass

@@ -1,13 +1,10 @@
 """Schema changes on MongoDB: collections, indexes, documents brought along."""
 
-import logging
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, NotSupportedError, ProgrammingError
+from django.db import IntegrityError, NotSupportedError
 from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
 from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
@@ -21,31 +18,20 @@ from ..planner.conditions import Column, Leaf, Node, Step
 from ..planner.local import batches
 from ..planner.lookups import Translator, Untranslatable
 from ..query import translated_errors
-from ..schema import NonrelSchemaEditor
+from ..schema import DROP_TABLE, Command, NonrelSchemaEditor, logger
 from . import metadata
 from .operators import OPERATORS_MAP
 from .paths import HELD, dotted
 from .types import from_bson, to_bson
 
-logger = logging.getLogger("django.db.backends.schema")
-# Django's own text for a table, as its tests and some projects execute it.
 REWRITTEN_AT_ONCE = 1_000
-DROP_TABLE = re.compile(r'DROP TABLE "?(?P<table>[^" ]+)"?(?: CASCADE)?;?')
-
-
-@dataclass
-class Command:
-    """One change of the schema; its text is for people, and for sqlmigrate."""
-
-    text: str
-    work: Callable[[], Any]
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class DatabaseSchemaEditor(NonrelSchemaEditor):
     """Runs outside of transactions: MongoDB builds indexes only there."""
+
+    sql_create_table = "CREATE TABLE %(table)s -- db.createCollection(%(table)s)"
+    sql_rename_table = "db[%(old_table)s].renameCollection(%(new_table)s)"
 
     def __enter__(self):
         editor = super().__enter__()
@@ -53,10 +39,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         return editor
 
     # --- carrying out, or collecting for sqlmigrate ---
-
-    def do(self, text: str, work, *arguments, **options) -> Any:
-        """Run one store command, or only note its text for sqlmigrate."""
-        return self.execute(Command(text, partial(work, *arguments, **options)), None)
 
     def execute(self, sql, params=()):
         if not isinstance(sql, Command):
@@ -92,10 +74,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
     def database(self):
         return self.connection.database
 
-    def remember(self, model) -> None:
-        if not self.collect_sql:
-            metadata.remember(self.connection, model)
-
     # --- tables ---
 
     def drop_table(self, table: str) -> None:
@@ -103,58 +81,17 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         metadata.forget(self.connection, table)
         self.connection.sequences.reset([table])
 
-    def create_model(self, model):
-        meta = model._meta
-        table = meta.db_table
-        if not self.collect_sql and table in self.database.list_collection_names():
-            raise ProgrammingError(f'table "{table}" already exists')
-        self.do(
-            f'CREATE TABLE "{table}" -- db.createCollection("{table}")',
-            self.database.create_collection,
-            table,
-        )
-        self.remember(model)
-        for field in meta.local_concrete_fields:
-            self.create_field_index(model, field)
-        for names in meta.unique_together:
-            self.create_unique_together(model, names)
-        for index in meta.indexes:
-            self.add_index(model, index)
-        for constraint in meta.constraints:
-            self.add_constraint(model, constraint)
-        for field in meta.local_many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.create_model(field.remote_field.through)
+    def table_exists(self, table):
+        return table in self.database.list_collection_names()
 
-    def delete_model(self, model):
-        for field in model._meta.local_many_to_many:
-            if field.remote_field.through._meta.auto_created:
-                self.delete_model(field.remote_field.through)
-        table = model._meta.db_table
-        self.do(f'DROP TABLE "{table}" -- db["{table}"].drop()', self.drop_table, table)
+    def make_table(self, model):
+        self.database.create_collection(model._meta.db_table)
+        metadata.remember(self.connection, model)
 
-    def alter_db_table(self, model, old_db_table, new_db_table):
-        if old_db_table == new_db_table:
-            return
-        if (
-            self.connection.features.ignores_table_name_case
-            and old_db_table.lower() == new_db_table.lower()
-        ):
-            return
-        self.do(
-            f'db["{old_db_table}"].renameCollection("{new_db_table}")',
-            self.database[old_db_table].rename,
-            new_db_table,
-        )
-        if not self.collect_sql:
-            metadata.rename(self.connection, old_db_table, new_db_table)
-            self.connection.sequences.rename(old_db_table, new_db_table)
-
-    def alter_db_table_comment(self, model, old_db_table_comment, new_db_table_comment):
-        pass
-
-    def alter_db_tablespace(self, model, old_db_tablespace, new_db_tablespace):
-        pass
+    def rename_table(self, old, new):
+        self.database[old].rename(new)
+        metadata.rename(self.connection, old, new)
+        self.connection.sequences.rename(old, new)
 
     # --- fields ---
 
@@ -198,22 +135,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
 
     def backfill_value(self, field) -> Any:
         """The stored form of a new column's default, None for NULL."""
-        if field.generated:
-            return None
-        value = self.effective_default(field)
-        if field.has_db_default():
-            compiler = self.connection.ops.compiler("SQLInsertCompiler")
-            from django.db.models.sql import InsertQuery
-
-            insert = compiler(InsertQuery(field.model), self.connection, None)
-            (value,) = insert.computed([field._db_default_expression])
-            value = field.get_db_prep_save(value, self.connection)
+        value = super().backfill_value(field)
         if value is None:
             return None
         return to_bson(field.db_type(self.connection), value)
-
-    def effective_default(self, field):
-        return field.get_db_prep_save(self._effective_default(field), self.connection)
 
     def fill_generated(self, model, field) -> None:
         from ..generated import fill
@@ -486,9 +411,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             if index["name"] != "_id_"
         }
 
-    def has_own_index(self, field) -> bool:
-        return bool((field.unique or field.db_index) and not field.primary_key)
-
     def create_field_index(self, model, field) -> None:
         if (
             not self.has_own_index(field)
@@ -534,10 +456,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
     def create_unique_together(self, model, names) -> None:
         fields = [model._meta.get_field(name) for name in names]
         self.create_unique(model, fields, self.unique_name(model, fields))
-
-    def unique_name(self, model, fields) -> str:
-        columns = [field.column for field in fields]
-        return self._create_index_name(model._meta.db_table, columns, "_uniq")
 
     def create_unique(self, model, fields, name: str, condition=None) -> None:
         partial = dict(condition or {})
@@ -632,10 +550,6 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
     def remove_index(self, model, index):
         if index.name in self.indexes(model._meta.db_table):
             self.drop_index(model._meta.db_table, index.name)
-
-    def rename_index(self, model, old_index, new_index):
-        self.remove_index(model, old_index)
-        self.add_index(model, new_index)
 
     def add_constraint(self, model, constraint):
         if isinstance(constraint, CheckConstraint):
