@@ -13,12 +13,14 @@ def server(backend: str) -> Iterator[None]:
 
         variable, address = "MONGODB_URI", mongodb_uri
     elif backend == "riak":
-        from .riak_server import riak_host
+        from .riak_server import named, riak_host
 
         variable, address = "RIAK_HOST", riak_host
     else:
         yield
         return
     with address() as found:
+        if backend == "riak":
+            print(f"The server is {named(found)}.", flush=True)
         os.environ[variable] = found
         yield

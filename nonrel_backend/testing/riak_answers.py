@@ -1,6 +1,6 @@
 """What the stand-in for Riak answers to each request."""
 
-from collections.abc import Iterator
+import threading
 from typing import Any
 
 from nonrel_backend.riak.client import messages
@@ -13,26 +13,30 @@ from .riak_queries import fold, index_query
 
 LARGEST_KEY = 65_536
 LARGEST_OBJECT = 50 * 2**20
+# The name of its node.
+STAND_IN = "stand-in@127.0.0.1"
 NO_TYPE = "No bucket-type named '{}'"
 
 
 class Answers:
     """One method for each message that has a code, by the name of its class."""
 
-    def __init__(self, node: str = "riak@127.0.0.1", tombstone_seconds: float = 3.0):
+    def __init__(self, node: str = STAND_IN, tombstone_seconds: float = 3.0):
         self.node = node
+        self.lock = threading.RLock()
         self.objects = Objects(node, tombstone_seconds)
         self.properties = Properties()
         # The values of counters, sets and maps.
         self.data: dict[tuple[bytes, bytes, bytes], Any] = {}
         self.client_id = b""
 
-    def __call__(self, request: Any) -> Iterator[Any]:
+    def __call__(self, request: Any) -> list[Any]:
         """The replies to a request; Refused where it is one RpbErrorResp."""
         answer = getattr(self, type(request).__name__, None)
         if answer is None:
             raise Refused("Error processing incoming message: error:function_clause:")
-        yield from answer(request)
+        with self.lock:
+            return list(answer(request))
 
     def RpbPingReq(self, request):
         yield messages.RpbPingResp()

@@ -22,11 +22,11 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from nonrel_backend.riak.client import messages
+from nonrel_backend.riak.client import Client, Pool, messages
 from nonrel_backend.riak.client.connection import CLOSING, frame
 from nonrel_backend.riak.client.errors import Refused
 
-from .riak_answers import Answers
+from .riak_answers import STAND_IN, Answers
 from .riak_properties import NeverAnswered
 
 LENGTH = struct.Struct("!I")
@@ -49,14 +49,13 @@ class StandInRiak:
         self,
         port: int = 0,
         *,
-        answers: Answers | None = None,
+        answers: Callable[[Any], list[Any]] | None = None,
         tls: ssl.SSLContext | None = None,
         users: dict[str, str] | None = None,
     ):
         self.answers = answers or Answers()
         self.tls = tls
         self.users = users or {}
-        self.lock = threading.RLock()
         self.before: Callable[[Any], None] | None = None
         self.after: Callable[[Any], None] | None = None
         # How many requests of each name came.
@@ -166,8 +165,7 @@ class StandInRiak:
             if self.users.get(request.user.decode()) != request.password.decode():
                 raise Refused("Authentication failed")
             return [messages.RpbAuthResp()]
-        with self.lock:
-            replies = list(self.answers(request))
+        replies = self.answers(request)
         if self.after is not None:
             self.after(request)
         return replies
@@ -200,6 +198,15 @@ def riak_host() -> Iterator[str]:
             yield f"127.0.0.1:{line.split()[-1]}"
         finally:
             process.terminate()
+
+
+def named(host: str) -> str:
+    """What answers at an address: a Riak, or a stand-in."""
+    client = Client(Pool(host))
+    info = client.server_info()
+    client.close()
+    kind = "a stand-in for Riak" if info.node.decode() == STAND_IN else "Riak"
+    return f"{kind} {info.server_version.decode()} at {host}"
 
 
 def main() -> None:

@@ -1,28 +1,81 @@
-"""A stand-in of each test's own, and a database on it."""
+"""A server of each test's own, and a database on it: a stand-in, or, where RIAK_HOST
+is a real Riak's, a relay to that.
+"""
+
+from contextlib import ExitStack
+from uuid import uuid4
 
 import pytest
 from django.db import connections
 
+from nonrel_backend.riak.client import Client, Pool
 from nonrel_backend.testing.riak_server import StandInRiak
 
+from .relay import Relay, real_host
+
+
+@pytest.fixture(scope="session")
+def riak():
+    """The address of the real Riak, None where the tests run against the stand-in."""
+    return real_host()
+
 
 @pytest.fixture
-def server():
-    with StandInRiak() as server:
-        yield server
+def start_server(riak):
+    """Function: a server that answers on a port until it is closed."""
+    with ExitStack() as stack:
+
+        def start(port=0):
+            answers = Relay(riak) if riak else None
+            return stack.enter_context(StandInRiak(port, answers=answers))
+
+        yield start
 
 
 @pytest.fixture
-def open_database(databases, server):
-    """Function: opens the database "own" on the test's stand-in, with OPTIONS."""
+def server(start_server):
+    return start_server()
+
+
+@pytest.fixture
+def bucket(riak):
+    """The name of a bucket that is empty."""
+    name = f"bucket_{uuid4().hex[:8]}"
+    yield name
+    if riak:
+        client = Client(Pool(riak))
+        for key in list(client.keys(name)):
+            client.delete(name, key)
+        client.close()
+
+
+@pytest.fixture
+def require_type(server):
+    """Function: skips the test where the real Riak has no such bucket type."""
+
+    def require(name):
+        if isinstance(server.answers, Relay) and not server.answers.has_type(name):
+            pytest.skip(f"The Riak at RIAK_HOST has no bucket type {name}.")
+
+    return require
+
+
+@pytest.fixture
+def open_database(databases, server, require_type, riak):
+    """Function: opens the database "own" on the test's server, with OPTIONS."""
     from nonrel_backend.riak.base import DatabaseWrapper
 
+    name = f"own_{uuid4().hex[:8]}"
+
     def opened(**options):
+        for each in ("bucket_type", "unique_type"):
+            if options.get(each):
+                require_type(options[each])
         settings = {
             **connections["default"].settings_dict,
             "HOST": "127.0.0.1",
             "PORT": server.port,
-            "NAME": "own",
+            "NAME": name,
             "OPTIONS": {"transactions": "none", "schema_wait": 0, **options},
         }
         if "own" in connections.databases:
@@ -33,6 +86,9 @@ def open_database(databases, server):
 
     yield opened
     if "own" in connections.databases:
+        server.before = server.after = None
+        if riak:
+            connections["own"].creation._destroy_test_db(name, 0)
         connections["own"].close()
         del connections["own"], connections.databases["own"]
 

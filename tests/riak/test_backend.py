@@ -85,7 +85,7 @@ def in_threads(work, count):
 
 def test_a_row_is_a_json_object_with_its_index_entries(store):
     made = author(name="Zoë, née !", email="z@example.org")
-    reply = store.db_connection.get("own.library_author", str(made.pk))
+    reply = store.db_connection.get(store.bucket("library_author"), str(made.pk))
     (found,) = reply.content
     assert found.content_type == b"application/json"
     assert json.loads(found.value) == {

@@ -1,4 +1,4 @@
-"""The client against the stand-in: pipelines, pages, nodes that die, forks, threads."""
+"""The client against a server: pipelines, pages, nodes that die, forks, threads."""
 
 import os
 import ssl
@@ -23,21 +23,21 @@ from nonrel_backend.testing.riak_server import Dropped, StandInRiak
 
 @pytest.fixture
 def client(server):
-    client = Client(Pool("127.0.0.1", server.port, timeout=2))
+    client = Client(Pool("127.0.0.1", server.port, timeout=10))
     yield client
     client.close()
 
 
-def put_many(client, count, size=10):
+def put_many(client, bucket, count, size=10):
     requests = [
-        put_request("b", f"k{n:05}", content(b"x" * size, [("n_int", str(n))]))
+        put_request(bucket, f"k{n:05}", content(b"x" * size, [("n_int", str(n))]))
         for n in range(count)
     ]
     return client.tell_many(requests)
 
 
-def test_500_gets_are_under_way_at_once(server, client):
-    put_many(client, 500)
+def test_500_gets_are_under_way_at_once(server, client, bucket):
+    put_many(client, bucket, 500)
     arrived = []
 
     def first_waits(request):
@@ -46,68 +46,74 @@ def test_500_gets_are_under_way_at_once(server, client):
         arrived.append(time.monotonic())
 
     server.before = first_waits
-    replies = client.get_many("b", [f"k{n:05}" for n in range(500)])
+    replies = client.get_many(bucket, [f"k{n:05}" for n in range(500)])
     assert [len(reply.content) for reply in replies] == [1] * 500
     assert len(client.pool.nodes[0].idle) == 1
 
 
-def test_pipelines_of_large_objects_do_not_lock_up(client):
-    put_many(client, 40, size=300_000)
-    found = client.get_many("b", [f"k{n:05}" for n in range(40)])
+def test_pipelines_of_large_objects_do_not_lock_up(client, bucket):
+    put_many(client, bucket, 40, size=300_000)
+    found = client.get_many(bucket, [f"k{n:05}" for n in range(40)])
     assert sum(len(reply.content[0].value) for reply in found) == 12_000_000
     requests = [
-        put_request("b", "k", content(b"x" * 300_000), return_body=True)
+        put_request(bucket, "k", content(b"x" * 300_000), return_body=True)
         for _ in range(40)
     ]
     assert len(client.tell_many(requests)) == 40
 
 
-def test_a_refused_request_of_a_pipeline_leaves_the_others(client):
-    requests = [get_request("b", "a"), get_request("b", ""), get_request("b", "c")]
+def test_a_refused_request_of_a_pipeline_leaves_the_others(client, bucket):
+    requests = [
+        get_request(bucket, "a"),
+        get_request(bucket, ""),
+        get_request(bucket, "c"),
+    ]
     first, second, third = client.ask_many(requests)
     assert isinstance(second, Refused)
     assert not first.content and not third.content
 
 
-def test_pages_of_an_index_end_after_a_full_last_page(client):
-    put_many(client, 10)
+def test_pages_of_an_index_end_after_a_full_last_page(client, bucket):
+    put_many(client, bucket, 10)
     bounds = {"range_min": b"0", "range_max": b"99"}
-    pages = list(client.index_pages("b", "n_int", 5, **bounds))
+    pages = list(client.index_pages(bucket, "n_int", 5, **bounds))
     assert [len(page.keys) for page in pages] == [5, 5, 0]
 
 
-def test_a_fold_gives_all_objects_in_the_order_of_their_keys(client):
-    put_many(client, 250)
-    found = [each.key for each in client.fold("b", 100)]
+def test_a_fold_gives_all_objects_in_the_order_of_their_keys(client, bucket):
+    put_many(client, bucket, 250)
+    found = [each.key for each in client.fold(bucket, 100)]
     assert found == [b"k%05d" % n for n in range(250)]
 
 
-def test_a_stream_that_is_left_does_not_spoil_the_next_request(client):
-    put_many(client, 1_000)
-    stream = client.keys("b")
+def test_a_stream_that_is_left_does_not_spoil_the_next_request(client, bucket):
+    put_many(client, bucket, 1_000)
+    stream = client.keys(bucket)
     next(stream)
     stream.close()
-    assert client.get("b", "k00001").content[0].value == b"x" * 10
+    assert client.get(bucket, "k00001").content[0].value == b"x" * 10
 
 
-def test_counters_and_sets(client):
-    assert client.add_to_counter("c", "k", "cnt", 5, return_body=True) == 5
-    assert client.add_to_counter("c", "k", "cnt", -7, return_body=True) == -2
-    client.change_set("s", "k", "sets", adds=["one", "two"])
-    context = client.fetch("s", "k", "sets").context
+def test_counters_and_sets(client, bucket, require_type):
+    require_type("cnt")
+    require_type("sets")
+    assert client.add_to_counter(bucket, "k", "cnt", 5, return_body=True) == 5
+    assert client.add_to_counter(bucket, "k", "cnt", -7, return_body=True) == -2
+    client.change_set(bucket, "k", "sets", adds=["one", "two"])
+    context = client.fetch(bucket, "k", "sets").context
     left = client.change_set(
-        "s", "k", "sets", removes=["one"], context=context, return_body=True
+        bucket, "k", "sets", removes=["one"], context=context, return_body=True
     )
     assert left == [b"two"]
 
 
-def test_reading_is_repeated_on_a_new_connection(server, client):
-    client.put("b", "k", content(b"1"))
+def test_reading_is_repeated_on_a_new_connection(server, client, bucket):
+    client.put(bucket, "k", content(b"1"))
     server.cut()
-    assert client.get("b", "k").content[0].value == b"1"
+    assert client.get(bucket, "k").content[0].value == b"1"
 
 
-def test_writing_is_not_repeated_when_its_answer_is_lost(server, client):
+def test_writing_is_not_repeated_when_its_answer_is_lost(server, client, bucket):
     client.ping()
 
     def drop(request):
@@ -115,25 +121,25 @@ def test_writing_is_not_repeated_when_its_answer_is_lost(server, client):
 
     server.after = drop
     with pytest.raises(ConnectionLost):
-        client.put("b", "k", content(b"1"))
+        client.put(bucket, "k", content(b"1"))
     server.after = None
     assert server.requests["RpbPutReq"] == 1
-    assert client.get("b", "k").content[0].value == b"1"
+    assert client.get(bucket, "k").content[0].value == b"1"
 
 
-def test_what_is_never_answered_times_out(server):
+def test_what_is_never_answered_times_out(server, bucket):
     client = Client(Pool("127.0.0.1", server.port, timeout=0.2))
     with pytest.raises(TimedOut):
-        client.index_page("b", "n_int", key=b"1", type=b"nosuch")
+        client.index_page(bucket, "n_int", key=b"1", type=b"nosuch")
 
 
-def test_a_bucket_type_that_there_is_not_has_an_error_of_its_own(client):
+def test_a_bucket_type_that_there_is_not_has_an_error_of_its_own(client, bucket):
     with pytest.raises(NoSuchType):
-        client.get("b", "k", type=b"nosuch")
+        client.get(bucket, "k", type=b"nosuch")
 
 
-def test_a_dead_node_is_left_out_and_comes_back(server):
-    with StandInRiak() as other:
+def test_a_dead_node_is_left_out_and_comes_back(server, start_server):
+    with start_server() as other:
         hosts = f"127.0.0.1:{other.port},127.0.0.1:{server.port}"
         client = Client(Pool(hosts, timeout=2))
         for _ in range(4):
@@ -142,7 +148,7 @@ def test_a_dead_node_is_left_out_and_comes_back(server):
     for _ in range(6):
         client.ping()
     assert server.requests["RpbPingReq"] == 8
-    with StandInRiak(other.port) as again:
+    with start_server(other.port) as again:
         for node in client.pool.nodes:
             node.down_until = 0.0
         for _ in range(4):
@@ -158,8 +164,8 @@ def test_with_all_nodes_dead_the_error_says_where(server):
         client.ping()
 
 
-def test_a_slow_node_is_left_for_another_one(server):
-    with StandInRiak() as slow:
+def test_a_slow_node_is_left_for_another_one(server, start_server):
+    with start_server() as slow:
         slow.before = lambda request: time.sleep(1)
         hosts = f"127.0.0.1:{slow.port},127.0.0.1:{server.port}"
         client = Client(Pool(hosts, timeout=0.3))
@@ -170,14 +176,14 @@ def test_a_slow_node_is_left_for_another_one(server):
         client.close()
 
 
-def test_threads_have_connections_of_their_own(client):
+def test_threads_have_connections_of_their_own(client, bucket):
     wrong = []
 
     def work(number):
         for turn in range(50):
             value = f"{number} {turn}".encode()
-            client.put("b", f"k{number}", content(value))
-            if client.get("b", f"k{number}").content[0].value != value:
+            client.put(bucket, f"k{number}", content(value))
+            if client.get(bucket, f"k{number}").content[0].value != value:
                 wrong.append(value)
 
     threads = [threading.Thread(target=work, args=[n]) for n in range(8)]
@@ -188,16 +194,16 @@ def test_threads_have_connections_of_their_own(client):
     assert wrong == []
 
 
-def test_a_child_does_not_use_its_parents_connections(client):
-    client.put("b", "k", content(b"parent"))
+def test_a_child_does_not_use_its_parents_connections(client, bucket):
+    client.put(bucket, "k", content(b"parent"))
     child = os.fork()
     if not child:
-        ok = client.get("b", "k").content[0].value == b"parent"
+        ok = client.get(bucket, "k").content[0].value == b"parent"
         for _ in range(50):
-            client.get("b", "k")
+            client.get(bucket, "k")
         os._exit(0 if ok else 1)
     for _ in range(50):
-        assert client.get("b", "k").content[0].value == b"parent"
+        assert client.get(bucket, "k").content[0].value == b"parent"
     assert os.waitpid(child, 0)[1] == 0
 
 
