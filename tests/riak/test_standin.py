@@ -145,8 +145,11 @@ def field_of(use):
 
 
 def comparable(message):
-    """A reply without what the server makes."""
+    """A reply without what the server makes, and without other tests' buckets."""
     if isinstance(message, dict):
+        if "buckets" in message:
+            ours = [name for name in message["buckets"] if name.startswith(b"gold_")]
+            message = {**message, "buckets": ours}
         return {k: comparable(v) for k, v in message.items() if k not in MADE}
     if isinstance(message, list):
         return [comparable(each) for each in message if each not in ({}, ASTRAY)]
