@@ -1,5 +1,5 @@
-"""`make demo`: migrate, load the atlas, take the tour (and serve); starts a server for
-a store that needs one.
+"""`make demo`: migrate, load the atlas, take the tours of the ORM and of REST (and
+serve); starts a server for a store that needs one.
 """
 
 import os
@@ -8,16 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import curls
+
 ROOT = Path(__file__).resolve().parents[1]
+MANAGE = [sys.executable, str(ROOT / "testproject" / "manage.py")]
+PORT = 8000
 sys.path.insert(0, str(ROOT))
 
 from nonrel_backend.testing.addresses import server  # noqa: E402
 
 
 def manage(*arguments: str) -> None:
-    command = [sys.executable, str(ROOT / "testproject" / "manage.py"), *arguments]
     print(f"\n$ manage.py {' '.join(arguments)}", flush=True)
-    subprocess.run(command, check=True)
+    subprocess.run([*MANAGE, *arguments], check=True)
 
 
 def main() -> int:
@@ -26,6 +29,9 @@ def main() -> int:
             manage("migrate", "--verbosity=1")
             manage("loadatlas")
             manage("tour")
+            create_admin()
+            if not tour_rest():
+                return 1
             if os.environ.get("SERVE"):
                 serve()
         except subprocess.CalledProcessError as error:
@@ -35,15 +41,42 @@ def main() -> int:
     return 0
 
 
-def serve() -> None:
-    """The admin at http://127.0.0.1:8000/, user and password "admin", until ^C."""
+def create_admin() -> None:
+    """The user "admin" with the password "admin"."""
     os.environ["DJANGO_SUPERUSER_PASSWORD"] = "admin"
-    command = [sys.executable, str(ROOT / "testproject" / "manage.py")]
-    command += ["createsuperuser", "--noinput", "--username=admin"]
+    command = [*MANAGE, "createsuperuser", "--noinput", "--username=admin"]
     # Where a store outlives the demo, the user is there already.
-    subprocess.run([*command, "--email=admin@example.com"], stderr=subprocess.DEVNULL)
-    print('\nSign in as "admin" with the password "admin".')
-    manage("runserver", "127.0.0.1:8000", "--noreload")
+    subprocess.run(
+        [*command, "--email=admin@example.com"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def tour_rest() -> bool:
+    """Whether all curl lines were answered as they are to be."""
+    print("\n$ manage.py create_api_key admin", flush=True)
+    key = subprocess.check_output([*MANAGE, "create_api_key", "admin"], text=True)
+    print(key.strip())
+    port = curls.free_port(PORT)
+    print(f"\n$ manage.py runserver 127.0.0.1:{port} &", flush=True)
+    site = subprocess.Popen(
+        [*MANAGE, "runserver", f"127.0.0.1:{port}", "--noreload"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        return curls.tour(f"http://127.0.0.1:{port}", f"admin:{key.strip()}")
+    finally:
+        site.terminate()
+        site.wait()
+
+
+def serve() -> None:
+    """The site at http://127.0.0.1:8000/, until ^C."""
+    print('\nThe admin; sign in as "admin" with the password "admin".')
+    print(f"The API's page is http://127.0.0.1:{PORT}/api/v1/docs/")
+    manage("runserver", f"127.0.0.1:{PORT}", "--noreload")
 
 
 if __name__ == "__main__":

@@ -100,10 +100,16 @@ class Dispatch(Part):
     def is_authenticated(self, request: HttpRequest) -> None:
         """401, or what Meta.authentication answers, where the user is not known."""
         answer = self._meta.authentication.is_authenticated(request)
-        if isinstance(answer, HttpResponse):
+        if answer is True:
+            return
+        if isinstance(answer, HttpResponse) and answer.content:
             raise ImmediateHttpResponse(answer)
-        if answer is not True:
-            raise ImmediateHttpResponse(HttpUnauthorized())
+        response = self.error_response(
+            request, {"error": "Say who you are."}, HttpUnauthorized
+        )
+        if isinstance(answer, HttpResponse) and "WWW-Authenticate" in answer:
+            response["WWW-Authenticate"] = answer["WWW-Authenticate"]
+        raise ImmediateHttpResponse(response)
 
     def is_authorized(self, request: HttpRequest, object: Any = None) -> None:
         """401 where an authorization of the older kind says no."""

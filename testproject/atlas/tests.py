@@ -1,15 +1,19 @@
 """The atlas behaves the same on every backend."""
 
+import json
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 
+import curls
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
-from django.test import TestCase
+from django.test import Client, LiveServerTestCase, TestCase
 
 from atlas.management.commands.tour import STOPS
+from nonrel_backend.rest.models import ApiKey
 
 from .models import City, Country, Location, Tag, Traveller, Visit
 
@@ -87,3 +91,85 @@ class AtlasTests(TestCase):
         ):
             with self.subTest(page):
                 self.assertEqual(self.client.get(page).status_code, 200)
+
+
+class ApiTests(LiveServerTestCase):
+    """What /api/v1/ serves, and to whom."""
+
+    def setUp(self):
+        japan = Country.objects.create(
+            code="JP", name="Japan", continent="AS", area=1, population=126_529_100
+        )
+        self.tokyo = City.objects.create(
+            id=1850147, name="Tokyo", country=japan, population=9_733_276,
+            location=Location(latitude=35.6895, longitude=139.69171),
+            alternate_names=["Edo", "Tokio"], timezone="Asia/Tokyo",
+        )  # fmt: skip
+        self.admin = get_user_model().objects.create_superuser("admin", password="x")
+        self.key = f"admin:{ApiKey.objects.create(user=self.admin).key}"
+
+    def asked(self, path, status=200, **options):
+        stop = curls.Stop("", path, status, **options)
+        found, body = curls.run(stop, self.live_server_url, self.key)
+        self.assertEqual(found, status, body)
+        return json.loads(body) if body else None
+
+    def test_every_line_of_the_tour_is_answered_as_it_says(self):
+        out = StringIO()
+        with redirect_stdout(out):
+            right = curls.tour(self.live_server_url, self.key)
+        self.assertTrue(right, out.getvalue())
+        self.assertFalse(Tag.objects.exists())
+
+    def test_a_city_is_its_location_and_its_names(self):
+        found = self.asked(
+            "/city/?location.latitude__gt=35&alternate_names__contains=Edo"
+        )
+        (city,) = found["objects"]
+        self.assertEqual(
+            city["location"], {"latitude": 35.6895, "longitude": 139.69171}
+        )
+        self.assertEqual(city["alternate_names"], ["Edo", "Tokio"])
+        self.assertEqual(city["country"], "/api/v1/country/JP/")
+        change = {"location.latitude": 36, "alternate_names": ["Edo"]}
+        uri = f"/city/{self.tokyo.pk}/"
+        self.asked(uri, 202, method="PATCH", data=change, known=True)
+        self.tokyo.refresh_from_db()
+        self.assertEqual(
+            self.tokyo.location, Location(latitude=36, longitude=139.69171)
+        )
+        self.assertEqual(self.tokyo.alternate_names, ["Edo"])
+
+    def test_users_are_for_staff_and_have_no_password(self):
+        for path in (
+            "/user/",
+            f"/user/{self.admin.pk}/",
+            f"/user/set/{self.admin.pk}/",
+        ):
+            self.asked(path, 401)
+            found = json.dumps(self.asked(path, known=True))
+            self.assertNotIn(self.admin.password, found)
+            self.assertIn("admin", found)
+        filtered = self.asked("/user/?password__startswith=no", known=True)
+        self.assertEqual(len(filtered["objects"]), 1)
+        self.asked(f"/user/{self.admin.pk}/", 405, method="DELETE", known=True)
+        self.admin.is_staff = self.admin.is_superuser = False
+        self.admin.save()
+        self.asked("/user/", 403, known=True)
+        self.asked("/tag/", 403, method="POST", data={"name": "x"}, known=True)
+
+    def test_a_session_writes_with_its_csrf_token_alone(self):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(self.admin)
+        send = {"data": {"name": "x"}, "content_type": "application/json"}
+        self.assertEqual(client.post("/api/v1/tag/", **send).status_code, 401)
+        client.cookies["csrftoken"] = "a" * 32
+        token = {"X-CSRFToken": "a" * 32}
+        response = client.post("/api/v1/tag/", **send, headers=token)
+        self.assertEqual(response.status_code, 201)
+
+    def test_the_document_and_its_page(self):
+        paths = self.asked("/openapi.json")["paths"]
+        for name in ("user", "country", "city", "traveller", "visit", "tag"):
+            self.assertIn(f"/api/v1/{name}/", paths)
+        self.assertContains(Client().get("/api/v1/docs/"), "/api/v1/openapi.json")

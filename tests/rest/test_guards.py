@@ -4,6 +4,7 @@ validation.
 
 import base64
 import threading
+from io import StringIO
 
 import pytest
 from django import forms
@@ -136,6 +137,38 @@ def test_the_first_authentication_that_knows_the_user(pages, user, http):
     assert http.get(URI, headers=basic("ann:secret")).status_code == 200
     refused = http.get(URI)
     assert refused.status_code == 401 and "WWW-Authenticate" in refused
+
+
+def test_a_session_without_the_token_is_nobody_to_what_lets_in_all(pages, user, models):
+    user.is_superuser = True
+    user.save()
+    pages(
+        authentication=MultiAuthentication(SessionAuthentication(), Authentication()),
+        authorization=DjangoAuthorization(),
+    )
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    send = {"data": '{"text": "x"}', "content_type": "application/json"}
+    assert client.post(URI, **send).status_code == 401
+    client.cookies["csrftoken"] = token = "a" * 32
+    response = client.post(URI, **send, headers={"X-CSRFToken": token})
+    assert response.status_code == 201
+
+
+def test_a_command_makes_a_key_anew(user, models):
+    from django.core.management import CommandError, call_command
+
+    from nonrel_backend.rest.models import ApiKey
+
+    keys = []
+    for _ in range(2):
+        out = StringIO()
+        call_command("create_api_key", "ann", stdout=out)
+        keys.append(out.getvalue().strip())
+    assert not ApiKey.objects.get().matches(keys[0])
+    assert ApiKey.objects.get().matches(keys[1])
+    with pytest.raises(CommandError):
+        call_command("create_api_key", "bob")
 
 
 def test_the_order_of_the_checks(pages, http):

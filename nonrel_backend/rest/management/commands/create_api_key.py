@@ -1,0 +1,25 @@
+"""`manage.py create_api_key USERNAME`: a new key for a user, shown this once."""
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from nonrel_backend.rest.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "Gives a user a new API key, in place of the old one, and prints it."
+
+    def add_arguments(self, parser):
+        parser.add_argument("username")
+
+    def handle(self, *args, username, **options):
+        users = get_user_model()._default_manager
+        try:
+            user = users.get_by_natural_key(username)
+        except users.model.DoesNotExist as error:
+            raise CommandError(f"There is no user {username!r}.") from error
+        key = ApiKey.generate_key()
+        found = ApiKey.objects.filter(user=user).first() or ApiKey(user=user)
+        found.key = key
+        found.save()
+        self.stdout.write(key)
