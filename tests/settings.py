@@ -19,7 +19,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "nonrel_backend",
     "tests.docs",
-    "tests.documents",
+    "tests.documents.apps.DocumentsConfig",
     "tests.library.apps.LibraryConfig",
     "nonrel_backend.rest",
     "tests.rest",

@@ -90,16 +90,19 @@ class Comparison(unittest.TestCase):
 
     def agree(self, texts: Iterable[str], run: Callable[[str, str], Any]) -> None:
         """`run(text, alias)` must come to the same on both databases for each text."""
+        for text in texts:
+            self.compare(text, *(run(text, alias) for alias in ALIASES))
+
+    def compare(self, text: str, ours: Any, expected: Any) -> None:
+        """One check: what the backend gives, or refuses, is to be what is expected."""
         from .differential.answers import difference
 
-        for text in texts:
-            ours, expected = (run(text, alias) for alias in ALIASES)
-            if is_refused(ours) and not is_refused(expected):
-                self.section.refused.append(text)
-            elif wrong := difference(ours, expected):
-                self.section.wrong.append((text, *wrong))
-            else:
-                self.section.right += 1
+        if is_refused(ours) and not is_refused(expected):
+            self.section.refused.append(text)
+        elif wrong := difference(ours, expected):
+            self.section.wrong.append((text, *wrong))
+        else:
+            self.section.right += 1
 
     def expect(self, text: str, found: Any, expected: Any) -> None:
         """One check whose outcome does not depend on SQLite."""

@@ -31,7 +31,8 @@ class BackendConformance(Comparison):
     part is left out.
     """
 
-    # How many random queries, drawn from SEED; a quarter as many random writes.
+    # How many random queries, of rows and of documents, drawn from SEED; a quarter as
+    # many random writes.
     RANDOM = 200
     # The unit of the datetimes that the store holds, in microseconds.
     DATETIME_UNIT = 1
@@ -269,6 +270,22 @@ class BackendConformance(Comparison):
         value = counters.get().value
         self.expect("update(value=F('value') + 1) in threads", value, ROUNDS * THREADS)
 
+    # --- documents: SQLite has none, a plain-Python oracle says what is right ---
+
+    @section("documents")
+    def test_17_documents(self):
+        """Every field keeps its values in every collection; random documents are
+        found, ordered and changed as the oracle says.
+        """
+        from .documents.samples import samples
+        from .documents.trials import trials
+
+        for text, found, wanted in samples(OURS):
+            self.compare(text, found, wanted)
+        count = int(os.environ.get("FUZZ_DOCUMENTS") or self.random_count)
+        for text, found, wanted in trials(OURS, count, self.seed):
+            self.compare(text, found, wanted)
+
     # --- random ones, shrunk to the smallest that is wrong ---
 
     @section("random queries")
@@ -282,16 +299,23 @@ class BackendConformance(Comparison):
         endings += ["savepoint"] * features.uses_savepoints
         self.drawn("compare_writes", 4, endings)
 
+    @property
+    def random_count(self) -> int:
+        return int(os.environ.get("FUZZ_QUERIES") or self.RANDOM)
+
+    @property
+    def seed(self) -> int:
+        return int(os.environ.get("FUZZ_SEED") or self.SEED)
+
     def drawn(self, name: str, share: int, *arguments: Any) -> None:
         try:
             from .differential import compare
         except ImportError:
             self.leave_out("pip install hypothesis to have them")
-        count = int(os.environ.get("FUZZ_QUERIES") or self.RANDOM) // share
-        seed = int(os.environ.get("FUZZ_SEED") or self.SEED)
+        count = self.random_count // share
         run: Callable = getattr(compare, name)
         try:
-            run(self.models, ALIASES, count, seed, *arguments)
+            run(self.models, ALIASES, count, self.seed, *arguments)
         except compare.Disagreement as error:
             self.section.wrong.append(error.args)
         else:

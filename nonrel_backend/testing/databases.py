@@ -13,7 +13,7 @@ from django.test import override_settings
 
 OURS, REFERENCE = "conformance", "conformance_sqlite"
 ALIASES = (OURS, REFERENCE)
-APP = "nonrel_backend.testing"
+APPS = ["nonrel_backend.testing", "nonrel_backend.testing.documents"]
 SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
 
@@ -21,7 +21,7 @@ def set_up_django() -> None:
     """Have Django ready, with settings of our own where there are none."""
     if not settings.configured and "DJANGO_SETTINGS_MODULE" not in os.environ:
         settings.configure(
-            DATABASES={"default": SQLITE}, INSTALLED_APPS=[APP], USE_TZ=True
+            DATABASES={"default": SQLITE}, INSTALLED_APPS=APPS, USE_TZ=True
         )
     if not apps.ready:
         django.setup()
@@ -31,7 +31,7 @@ def set_up_django() -> None:
 def databases(entry: dict[str, Any]) -> Iterator[None]:
     """Within it OURS is a test database of that DATABASES entry, REFERENCE SQLite's."""
     known = {config.name for config in apps.get_app_configs()}
-    installed = [*settings.INSTALLED_APPS, *{APP} - known]
+    installed = [*settings.INSTALLED_APPS, *sorted({*APPS} - known)]
     # In other time zones SQLite has no date for the first and last of datetimes.
     with override_settings(USE_TZ=True, TIME_ZONE="UTC", INSTALLED_APPS=installed):
         register(OURS, entry)
@@ -59,9 +59,11 @@ def register(alias: str, entry: dict[str, Any]) -> None:
 def create_tables() -> Any:
     """Create the tables of the tests' models on both; returns the models' module."""
     from . import models
+    from .documents.models import City
 
     for alias in ALIASES:
         with connections[alias].schema_editor() as editor:
-            for model in models.Author._meta.app_config.get_models():
-                editor.create_model(model)
+            for each in (models.Author, City):
+                for model in each._meta.app_config.get_models():
+                    editor.create_model(model)
     return models

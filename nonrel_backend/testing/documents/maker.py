@@ -1,12 +1,16 @@
-"""What lookups on documents mean, in plain Python: the oracle of random tests."""
+"""Random documents, lookups and changes."""
 
 import random
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 
-from tests.documents.models import Address, Circle, City, Comment, Place, Square
+from ...fields import AddToSet, Increment, Pull, Push, SetKey
+from .models import Address, Circle, City, Comment, Place, Square
 
 # SQLite itself knows no case: "B" and "é" are for the other backends.
 WORDS = ["a", "b", "ab", "%", "$ne", "x.y", "", "0", "10", "c_", "B", "é"]
@@ -98,6 +102,12 @@ class Maker:
             return self.random.choice([2019, 2020, 2021])
         return self.random.choice(values)
 
+    def change(self) -> "Change":
+        column, values, make, apply = self.random.choice(CHANGES)
+        values = self.words if values is WORDS else values
+        value = self.random.choice(values)
+        return Change(column, make(value), lambda city: apply(city, value))
+
     def query(self, depth=0) -> Q:
         kind = self.random.random()
         if depth < 2 and kind < 0.35:
@@ -168,113 +178,6 @@ PATHS = [
 ]
 
 
-# --- the answers ---
-
-
-def values_at(value, names: list[str]) -> list:
-    """All that a path leads to, but for None."""
-    if value is None:
-        return []
-    if not names:
-        return [value]
-    name, *rest = names
-    if isinstance(value, (list, tuple)):
-        if name.isdecimal():
-            at = int(name)
-            return values_at(value[at], rest) if at < len(value) else []
-        if not all(hasattr(each, "_meta") for each in value):
-            return []
-        return [found for each in value for found in values_at(each, names)]
-    if isinstance(value, dict):
-        return values_at(value.get(name), rest)
-    if hasattr(value, "_meta"):
-        return values_at(getattr(value, name, None), rest)
-    return []
-
-
-def kind(value) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return "number" if isinstance(value, (int, float)) else type(value).__name__
-
-
-def same(left, right) -> bool:
-    return kind(left) == kind(right) and left == right
-
-
-def ordered(test):
-    return lambda value, wanted: (
-        kind(value) == kind(wanted) != "bool" and test(value, wanted)
-    )
-
-
-def text(test):
-    return lambda value, wanted: (
-        isinstance(value, str) and isinstance(wanted, str) and test(value, wanted)
-    )
-
-
-def contains(value, wanted):
-    if isinstance(value, str):
-        return wanted in value
-    wanted = wanted if isinstance(wanted, (list, tuple, set)) else [wanted]
-    return all(each in value for each in wanted)
-
-
-def local(moment):
-    """As lookups see a moment: in the current time zone."""
-    return timezone.localtime(moment) if isinstance(moment, datetime) else moment
-
-
-TESTS = {
-    "exact": same,
-    "in": lambda value, wanted: any(same(value, each) for each in wanted),
-    "gt": ordered(lambda a, b: a > b),
-    "gte": ordered(lambda a, b: a >= b),
-    "lt": ordered(lambda a, b: a < b),
-    "lte": ordered(lambda a, b: a <= b),
-    "range": lambda value, wanted: wanted[0] <= value <= wanted[1],
-    "contains": contains,
-    "startswith": text(str.startswith),
-    "endswith": text(str.endswith),
-    "iexact": lambda a, b: a.casefold() == b.casefold(),
-    "icontains": lambda a, b: b.casefold() in a.casefold(),
-    "istartswith": lambda a, b: a.casefold().startswith(b.casefold()),
-    "overlap": lambda value, wanted: any(each in value for each in wanted),
-    "contained_by": lambda value, wanted: all(each in wanted for each in value),
-    "len": lambda value, wanted: len(value) == wanted,
-    "len__gt": lambda value, wanted: len(value) > wanted,
-    "len__lt": lambda value, wanted: len(value) < wanted,
-    "year": lambda value, wanted: local(value).year == wanted,
-}
-
-
-def satisfies(city: City, query: Q) -> bool:
-    """Whether a row is in the answer; every lookup is true or false of it."""
-    found = [
-        satisfies(city, child) if isinstance(child, Q) else lookup(city, *child)
-        for child in query.children
-    ]
-    answer = all(found) if query.connector == Q.AND else any(found)
-    return answer != query.negated
-
-
-def lookup(city: City, name: str, wanted) -> bool:
-    *names, last = name.split("__")
-    if names[-1] == "len":
-        last = f"{names.pop()}__{last}"
-    found = values_at(city, names)
-    if last == "isnull":
-        return (not found) == wanted
-    return any(TESTS[last](value, wanted) for value in found)
-
-
-def path_key(city: City, path: str):
-    """By what a path orders: NULL first."""
-    found = values_at(city, path.split("__"))
-    return (bool(found), found[0] if found else None)
-
-
 ORDERED = [
     "address__city",
     "address__zip",
@@ -283,4 +186,61 @@ ORDERED = [
     "sizes__a",
     "tags__0",
     "years__1",
+]
+
+# --- changes of a part ---
+
+
+@dataclass
+class Change:
+    """What update() is given, and what it makes of a city whose address is not NULL."""
+
+    column: str
+    value: Any
+    apply: Callable[[City], None]
+
+
+def pull(items: list, value) -> None:
+    items[:] = [each for each in items if each != value]
+
+
+def increment(sizes: dict, key: str, value) -> None:
+    sizes[key] = (sizes.get(key) or 0) + value
+
+
+def push_year(city: Any, value) -> None:
+    city.years = [*(city.years or []), value]
+
+
+CHANGES: list[tuple[str, list, Callable, Callable]] = [
+    ("tags", WORDS, Push, lambda city, value: city.tags.append(value)),
+    ("tags", WORDS, Pull, lambda city, value: pull(city.tags, value)),
+    ("kinds", WORDS, AddToSet, lambda city, value: city.kinds.add(value)),
+    ("kinds", WORDS, Pull, lambda city, value: city.kinds.discard(value)),
+    ("years", NUMBERS, Push, push_year),
+    ("sizes__a", NUMBERS, Increment, lambda city, n: increment(city.sizes, "a", n)),
+    (
+        "sizes",
+        WORDS,
+        lambda value: SetKey(value, 7),
+        lambda city, value: city.sizes.update({value: 7}),
+    ),
+    (
+        "attributes",
+        RAW,
+        lambda value: SetKey("$ne", value),
+        lambda city, value: city.attributes.update({"$ne": deepcopy(value)}),
+    ),
+    (
+        "address__city",
+        [*WORDS, None],
+        lambda value: value,
+        lambda city, value: setattr(city.address, "city", value),
+    ),
+    (
+        "address__phones",
+        WORDS,
+        Push,
+        lambda city, value: city.address.phones.append(value),
+    ),
 ]
