@@ -41,10 +41,16 @@ class WorkerError(Exception):
 class Worker:
     """The parent's end of a worker process."""
 
-    def __init__(self, backend: str, scale: str, uri: str, name: str, python: str):
+    def __init__(
+        self,
+        backend: str,
+        *arguments: str,
+        python: str,
+        module: str = "benchmarks.worker",
+    ):
         self.backend = backend
         self.process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", backend, scale, uri, name],
+            [python, "-m", module, backend, *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -117,7 +123,7 @@ class Run:
             self.options.scale,
             self.server.uri,
             self.database(backend),
-            self.python(backend),
+            python=self.python(backend),
         )
 
     def load(self) -> None:

@@ -11,6 +11,7 @@ import pstats
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from . import data, growth, local
@@ -146,16 +147,16 @@ COMMANDS = {
 }
 
 
-def main() -> None:
-    backend, scale, uri, name = sys.argv[1:]
+def serve(make: Callable[[], Any], commands: dict[str, Callable]) -> None:
+    """Make what is measured, and do with it what each line says."""
     # What somebody prints must not come between the answers.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    shop = make_shop(backend, data.SCALES[scale], uri, name)
+    subject = make()
     for line in sys.stdin:
         command = json.loads(line)
         try:
-            answer = COMMANDS[command.pop("command")](shop, **command)
+            answer = commands[command.pop("command")](subject, **command)
         except Exception as error:
             answer = {
                 "error": f"{type(error).__name__}: {error}",
@@ -163,6 +164,11 @@ def main() -> None:
             }
         out.write(json.dumps(answer) + "\n")
         out.flush()
+
+
+def main() -> None:
+    backend, scale, uri, name = sys.argv[1:]
+    serve(lambda: make_shop(backend, data.SCALES[scale], uri, name), COMMANDS)
 
 
 if __name__ == "__main__":
