@@ -6,7 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from .authorization import Authorization
 from .bundle import Bundle
+from .cache import NoCache
 from .dispatch import parameters
 from .exceptions import BadRequest, ImmediateHttpResponse, Unauthorized
 from .part import Part
@@ -163,6 +165,22 @@ class Access(Part):
         if not self.authorizes_itself:
             self.authorized_detail(action, [], bundle)
 
+    def allows_all(self, action: str) -> bool:
+        """Whether the authorization lets everyone do it to any object, unasked."""
+        kind, known = type(self._meta.authorization), self.__dict__
+        known = known.setdefault("_allows_all", {})
+        if (kind, action) not in known:
+            name = f"{action}_detail"
+            methods = (
+                f"authorized_{name}", "authorized_detail", "apply_authorization_limits"
+            )  # fmt: skip
+            known[kind, action] = (
+                getattr(kind, name, None) is getattr(Authorization, name)
+                and not hasattr(kind, "apply_limits")
+                and all(getattr(type(self), m) is getattr(Access, m) for m in methods)
+            )
+        return known[kind, action]
+
     def authorized_list(self, action: str, object_list: Any, bundle: Bundle) -> Any:
         try:
             method = getattr(self._meta.authorization, f"{action}_list", None)
@@ -237,6 +255,8 @@ class Access(Part):
 
     def cached_obj_get(self, bundle: Bundle, **kwargs) -> Any:
         """obj_get() through the cache; what the user may see is asked every time."""
+        if type(self._meta.cache) is NoCache:
+            return self.obj_get(bundle=bundle, **kwargs)
         key = self.generate_cache_key("detail", **kwargs)
         obj = self._meta.cache.get(key)
         if obj is None:
@@ -260,4 +280,5 @@ class Access(Part):
 
     def forget(self, **kwargs) -> None:
         """Have the cache forget an object that was written."""
-        self._meta.cache.delete(self.generate_cache_key("detail", **kwargs))
+        if type(self._meta.cache) is not NoCache:
+            self._meta.cache.delete(self.generate_cache_key("detail", **kwargs))

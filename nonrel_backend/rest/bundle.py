@@ -1,6 +1,6 @@
 """What goes through the dehydrate and hydrate cycles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +29,10 @@ class Bundle:
     only: set[str] | None = None
     # How the fields are read, where that is known already.
     readers: list | None = None
+    # The data in JSON, where that was made and nothing has changed since.
+    text: str | None = None
+    # Makes an empty object for who asks for one.
+    make: Callable[[], Any] | None = None
 
     def __init__(
         self,
@@ -40,7 +44,7 @@ class Bundle:
         objects_saved: set | None = None,
         via_uri: bool = False,
     ):
-        self.obj = obj
+        self._obj = obj
         self.data = {} if data is None else data
         self.request = HttpRequest() if request is None else request
         # The object whose data this one's was within, and the relation that leads
@@ -54,6 +58,16 @@ class Bundle:
         self.errors: dict[str, Any] = {}
         # The bundles of the related objects, by field.
         self.related: dict[str, Any] = {}
+
+    @property
+    def obj(self) -> Any:
+        if self._obj is None and self.make is not None:
+            self._obj = self.make()
+        return self._obj
+
+    @obj.setter
+    def obj(self, obj: Any) -> None:
+        self._obj = obj
 
     def __repr__(self) -> str:
         return f"<Bundle for obj: {self.obj!r} and with data: {self.data!r}>"

@@ -1,5 +1,6 @@
 """The dehydrate and hydrate cycles: from object to data, and back."""
 
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
@@ -24,15 +25,15 @@ class Cycles(Part):
         via_uri: bool = False,
     ) -> Bundle:
         """A bundle of what is given; of an empty object where none is."""
-        if obj is None and self._meta.object_class is not None:
-            obj = self._meta.object_class()
-        return Bundle(
+        bundle = Bundle(
             obj=obj,
             data=data,
             request=request,
             objects_saved=objects_saved,
             via_uri=via_uri,
         )
+        bundle.make = self._meta.object_class
+        return bundle
 
     # --- dehydrate ---
 
@@ -95,7 +96,7 @@ class Cycles(Part):
             }
         hooks, errors = self.hooks("hydrate"), {}
         for name, field in self.fields.items():
-            if field.readonly or (bundle.sent is not None and name not in bundle.sent):
+            if (bundle.sent is not None and name not in bundle.sent) or field.readonly:
                 continue
             try:
                 if name in hooks:
@@ -132,12 +133,18 @@ class Cycles(Part):
         elif target is not MISSING and target is not None:
             setattr(target, last, value)
 
+    @cached_property
+    def m2m_fields(self) -> list[tuple[str, Any]]:
+        return [
+            (name, field)
+            for name, field in self.fields.items()
+            if field.is_m2m and field.attribute is not None
+        ]
+
     def hydrate_m2m(self, bundle: Bundle) -> Bundle:
         """Read the data of the to-many relations: lists of bundles."""
         errors = {}
-        for name, field in self.fields.items():
-            if not field.is_m2m or field.attribute is None:
-                continue
+        for name, field in self.m2m_fields:
             if bundle.sent is not None and name not in bundle.sent:
                 continue
             try:

@@ -20,8 +20,10 @@ from .http import (
     HttpUnauthorized,
 )
 from .part import Part
+from .throttle import BaseThrottle
 
-OVERRIDE = "X-HTTP-Method-Override"
+JSON = "application/json"
+OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
 
 
 class Dispatch(Part):
@@ -42,8 +44,10 @@ class Dispatch(Part):
 
     def with_cache_headers(self, request: Any, response: HttpResponse) -> HttpResponse:
         cache = self._meta.cache
-        if cache.varies:
+        if cache.varies and response.has_header("Vary"):
             patch_vary_headers(response, cache.varies)
+        elif cache.varies:
+            response.headers["Vary"] = ", ".join(cache.varies)
         if cache.cacheable(request, response):
             patch_cache_control(response, **cache.cache_control())
         return response
@@ -83,6 +87,8 @@ class Dispatch(Part):
         """The name of the method, in lower case; 405 where it is not allowed."""
         allowed = [each.lower() for each in allowed or []]
         method = (request.method or "").lower()
+        if method in allowed and method not in ("head", "options"):
+            return method
         answered = [*allowed, *(["head"] if "get" in allowed else []), "options"]
         allow = ", ".join(each.upper() for each in answered)
         if method == "options":
@@ -95,7 +101,7 @@ class Dispatch(Part):
             )
             response["Allow"] = allow
             raise ImmediateHttpResponse(response)
-        return "get" if method == "head" else method
+        return "get"  # of HEAD
 
     def is_authenticated(self, request: HttpRequest) -> None:
         """401, or what Meta.authentication answers, where the user is not known."""
@@ -124,6 +130,8 @@ class Dispatch(Part):
 
     def throttle_check(self, request: HttpRequest) -> None:
         """429, with Retry-After, where the user has asked too often."""
+        if type(self._meta.throttle) is BaseThrottle:
+            return
         identifier = self._meta.authentication.get_identifier(request)
         wait = self._meta.throttle.should_be_throttled(identifier)
         if not wait:
@@ -139,6 +147,8 @@ class Dispatch(Part):
 
     def log_throttled_access(self, request: HttpRequest) -> None:
         """Tell the throttle that the request was answered."""
+        if type(self._meta.throttle) is BaseThrottle:
+            return
         self._meta.throttle.accessed(
             self._meta.authentication.get_identifier(request),
             url=request.get_full_path(),
@@ -169,6 +179,8 @@ class Dispatch(Part):
     def serialize(
         self, request: HttpRequest, data: Any, format: str, options: Any = None
     ) -> str | bytes:
+        if format == JSON and isinstance(data, Bundle) and data.text is not None:
+            return data.text
         return self._meta.serializer.serialize(data, format, options or {})
 
     def deserialize(
@@ -243,7 +255,7 @@ def content_type(request: HttpRequest) -> str:
 
 def override_method(request: HttpRequest) -> None:
     """A POST may stand for another method, for those who can send none."""
-    wanted = request.headers.get(OVERRIDE)
+    wanted = request.META.get(OVERRIDE)
     if wanted and request.method == "POST":
         request.method = wanted.upper()
 

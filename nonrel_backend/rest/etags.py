@@ -10,7 +10,7 @@ from .exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from .http import HttpPreconditionFailed, HttpPreconditionRequired
 from .part import Part
 
-HEADERS = ("If-Match", "If-None-Match")
+HEADERS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
 
 def etag_of(resource: Any, bundle: Any) -> str:
@@ -22,12 +22,13 @@ def etag_of(resource: Any, bundle: Any) -> str:
         content = repr((key, str(getattr(obj, field))))
     else:
         content = resource._meta.serializer.to_json(bundle.data)
+        bundle.text = content
     digest = hashlib.sha256(content.encode(errors="backslashreplace"))
     return quote_etag(digest.hexdigest()[:32])
 
 
 def wants_etag(request: Any) -> bool:
-    return any(name in request.headers for name in HEADERS)
+    return any(name in request.META for name in HEADERS)
 
 
 def strong(etags: list[str]) -> list[str]:

@@ -87,19 +87,13 @@ class ModelResource(
         return {name: self.identifier(name, value) for name, value in kwargs.items()}
 
     def identifier(self, name: str, value: Any) -> Any:
-        options = self._meta.object_class._meta
-        try:
-            field = options.pk if name == "pk" else options.get_field(name)
-        except FieldDoesNotExist:
+        field, is_whole = self.identifying(name)
+        if field is None:
             return value
-        while field.remote_field:
-            field = field.target_field
         malformed = MalformedKey(f"No object has the {name} {value!r}.")
         if isinstance(value, dict | list | bool | float) or "\x00" in str(value):
             raise malformed
-        if field_class(field) is IntegerField and not WHOLE_NUMBER.fullmatch(
-            str(value)
-        ):
+        if is_whole and not WHOLE_NUMBER.fullmatch(str(value)):
             raise malformed
         try:
             value = field.to_python(value)
@@ -107,6 +101,23 @@ class ModelResource(
         except MALFORMED as error:
             raise malformed from error
         return value
+
+    def identifying(self, name: str) -> tuple[Any, bool]:
+        """(the field that a name in an address is of, or None; whether its values are
+        whole numbers).
+        """
+        known = self.__dict__.setdefault("_identifying", {})
+        if name not in known:
+            options = self._meta.object_class._meta
+            try:
+                field = options.pk if name == "pk" else options.get_field(name)
+            except FieldDoesNotExist:
+                field = None
+            while field is not None and field.remote_field:
+                field = field.target_field
+            whole = field is not None and field_class(field) is IntegerField
+            known[name] = (field, whole)
+        return known[name]
 
     # --- reading ---
 
@@ -126,7 +137,11 @@ class ModelResource(
 
     def obj_get(self, bundle: Bundle, **kwargs) -> Any:
         lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
-        objects = self.get_object_list(bundle.request).filter(**lookup)
+        objects = self.get_object_list(bundle.request)
+        if self.allows_all("read"):
+            bundle.obj = objects.get(**lookup)
+            return bundle.obj
+        objects = objects.filter(**lookup)
         objects = self.apply_authorization_limits(bundle.request, objects)
         bundle.obj = objects.get()
         self.authorized_read_detail(objects, bundle)
@@ -190,9 +205,8 @@ class ModelResource(
         if bundle.obj is None or bundle.obj.pk is None or bundle.obj._state.adding:
             bundle.obj = self.obj_get(bundle, **kwargs)
         bundle.is_new = False
-        objects = self.get_object_list(bundle.request)
-        self.authorized_update_detail(objects, bundle)
-        before = state(bundle.obj)
+        self.may("update", bundle)
+        before = self.state_before(bundle)
         bundle = self.full_hydrate(bundle)
         self.identify(bundle, kwargs)
         return self.save(bundle, before)
@@ -200,21 +214,29 @@ class ModelResource(
     def identify(self, bundle: Bundle, kwargs: dict[str, Any]) -> None:
         """Give the object what its address says; the data cannot say otherwise."""
         lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
-        options = bundle.obj._meta
-        names = {field.name for field in options.fields} | {
-            field.attname for field in options.concrete_fields
-        }
         for name, value in lookup.items():
-            name = options.pk.attname if name == "pk" else name
-            if name not in names:
+            attname, shown = self.identified(name)
+            if attname is None:
                 continue
-            field = (
-                options.get_field(name) if name != options.pk.attname else options.pk
-            )
-            setattr(bundle.obj, field.attname, value)
-            for own, each in self.fields.items():
-                if each.steps in ([field.name], [field.attname]):
-                    bundle.data.pop(own, None)
+            setattr(bundle.obj, attname, value)
+            for own in shown:
+                bundle.data.pop(own, None)
+
+    def identified(self, name: str) -> tuple[str | None, list[str]]:
+        """(the attribute that a name in an address sets, or None; the fields of it)."""
+        known = self.__dict__.setdefault("_identified", {})
+        if name not in known:
+            options = self._meta.object_class._meta
+            name_in_model = options.pk.attname if name == "pk" else name
+            known[name] = (None, [])
+            for field in options.fields:
+                if name_in_model in (field.name, field.attname) and field.concrete:
+                    steps = ([field.name], [field.attname])
+                    shown = [
+                        own for own, each in self.fields.items() if each.steps in steps
+                    ]
+                    known[name] = (field.attname, shown)
+        return known[name]
 
     def update_in_place(
         self, request: Any, original_bundle: Bundle, new_data: dict[str, Any]
@@ -258,7 +280,7 @@ class ModelResource(
             found = obj._meta.get_field(field.steps[0])
         except FieldDoesNotExist:
             return value
-        if value in ("", None) or isinstance(found, models.FileField):
+        if value is None or value == "" or isinstance(found, models.FileField):
             if value == "" and not found.empty_strings_allowed:
                 value = None
             if value is None and not found.null and not found.primary_key:
@@ -282,7 +304,7 @@ class ModelResource(
     def obj_delete(self, bundle: Bundle, **kwargs) -> None:
         if bundle.obj is None or bundle.obj.pk is None or bundle.obj._state.adding:
             bundle.obj = self.obj_get(bundle, **kwargs)
-        self.authorized_delete_detail(self.get_object_list(bundle.request), bundle)
+        self.may("delete", bundle)
         if bundle.expected is not None and self._meta.version_field:
             self.claim(bundle, state(bundle.obj))
         bundle.obj.delete(using=self.database)

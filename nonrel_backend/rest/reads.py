@@ -1,5 +1,6 @@
 """GET of lists, details, schema and sets."""
 
+from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -8,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 
 from .bundle import Bundle
+from .dispatch import Dispatch
 from .etags import etag_of
 from .exceptions import BadRequest, NotFound
 from .export import JSON_LINES, is_export, lines
@@ -15,6 +17,7 @@ from .http import HttpPreconditionFailed
 from .part import Part
 from .projection import asked_fields, project
 from .readers import readers
+from .serializers import Serializer
 
 ABSENT = (NotFound, ObjectDoesNotExist)
 
@@ -88,6 +91,8 @@ class Reads(Part):
         self.authorize("read", bundle)
         bundle = self.full_dehydrate(bundle)
         etag = etag_of(self, bundle)
+        if asked.tree is not None or self.alters_details:
+            bundle.text = None
         bundle = self.alter_detail_data_to_serialize(request, project(bundle, asked))
         response = self.create_response(request, bundle)
         response["ETag"] = etag
@@ -97,6 +102,16 @@ class Reads(Part):
                 request, HttpPreconditionFailed, "The object is another by now."
             )
         return answer
+
+    @cached_property
+    def alters_details(self) -> bool:
+        """Whether the data of an ETag may be other data than what is sent."""
+        cls: Any = type(self)
+        hook = cls.alter_detail_data_to_serialize
+        return (
+            hook is not Dispatch.alter_detail_data_to_serialize
+            or type(self._meta.serializer) is not Serializer
+        )
 
     def get_schema(self, request: HttpRequest, **kwargs) -> HttpResponse:
         """200, with build_schema()."""

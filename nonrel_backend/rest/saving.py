@@ -1,9 +1,10 @@
 """How a ModelResource saves: the related, the object, its to-many relations."""
 
 import copy
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import (
@@ -17,6 +18,7 @@ from django.db import (
 from django.db.models.signals import post_save, pre_save
 
 from .access import Access
+from .basefields import MISSING
 from .bundle import Bundle
 from .cycles import Cycles
 from .etags import Preconditions, wants_etag
@@ -40,10 +42,9 @@ def state(obj: models.Model) -> dict[str, Any]:
     """The values of an object's columns, as they are now."""
     found = {}
     for field in obj._meta.concrete_fields:
-        if field.attname in obj.__dict__:
-            value = obj.__dict__[field.attname]
-            fixed = isinstance(value, UNCHANGEABLE)
-            found[field.attname] = value if fixed else copy.deepcopy(value)
+        value = obj.__dict__.get(field.attname, MISSING)
+        fixed = value is MISSING or isinstance(value, UNCHANGEABLE)
+        found[field.attname] = value if fixed else copy.deepcopy(value)
     return found
 
 
@@ -51,10 +52,44 @@ def changed(obj: models.Model, before: dict[str, Any]) -> set[str]:
     """The names of the columns that are others by now."""
     now = obj.__dict__
     return {
-        field.attname
-        for field in obj._meta.concrete_fields
-        if field.attname in now and before.get(field.attname) != now[field.attname]
+        name for name, value in before.items() if name in now and now[name] != value
     }
+
+
+class Changing(NamedTuple):
+    """The columns whose values may be others once they are stored."""
+
+    generated: bool
+    times: list[str]
+    decimals: list[tuple[Any, Decimal]]
+
+
+@cache
+def changing_columns(model: Any) -> Changing:
+    fields = model._meta.concrete_fields
+    return Changing(
+        any(field.generated for field in fields),
+        [field.attname for field in fields if isinstance(field, TIMES)],
+        [
+            (field, Decimal(1).scaleb(-field.decimal_places))
+            for field in fields
+            if isinstance(field, models.DecimalField)
+        ],
+    )
+
+
+def is_exact(value: Any) -> bool:
+    """Whether a store that rounds moments, or has them in UTC, shows it as it is."""
+    if isinstance(value, timedelta):
+        return not value.microseconds
+    if isinstance(value, datetime | time):
+        return not value.microsecond and not value.utcoffset()
+    return value is None
+
+
+def is_ours(thing: Any) -> bool:
+    """Whether a class or a function is of this package."""
+    return thing.__module__.startswith(f"{__package__}.")
 
 
 class Saving(Access, Preconditions):
@@ -111,20 +146,37 @@ class Saving(Access, Preconditions):
     @property
     def has_own_writes(self) -> bool:
         """Whether a method of the project's may write more than the data says."""
-        cls: Any = type(self)
         model = self._meta.object_class
-        if model.save is not models.Model.save:
-            return True
-        if any(signal.has_listeners(model) for signal in (pre_save, post_save)):
-            return True
+        return (
+            self.has_own_methods
+            or model.save is not models.Model.save
+            or any(signal.has_listeners(model) for signal in (pre_save, post_save))
+        )
+
+    @cached_property
+    def has_own_methods(self) -> bool:
+        """Whether the project has replaced one of the methods that write."""
+        hydrates = [type(field).hydrate for field in self.fields.values()]
+        cls: Any = type(self)
+        methods = [getattr(cls, name) for name in WRITING]
         return (
             cls.hydrate is not Cycles.hydrate
             or bool(self.hooks("hydrate"))
-            or any(
-                not getattr(cls, name).__module__.startswith(__package__ or "")
-                for name in WRITING
-            )
+            or not all(map(is_ours, [*hydrates, *methods]))
         )
+
+    def state_before(self, bundle: Bundle) -> dict[str, Any]:
+        """What the object has before it is changed, as far as that decides what is
+        written: of a PATCH that nothing of the project's takes part in, what was sent.
+        """
+        meta = self._meta
+        kinds = [type(meta.validation), type(meta.authorization)]
+        if bundle.sent is not None and (
+            self.has_own_writes or not all(map(is_ours, kinds))
+        ):
+            return state(bundle.obj)
+        name = meta.version_field
+        return {name: getattr(bundle.obj, name)} if name else {}
 
     def check_items(self, request: Any, items: list) -> None:
         if not self.has_transactions:
@@ -154,10 +206,7 @@ class Saving(Access, Preconditions):
         an object that is there.
         """
         self.check_valid(bundle)
-        if before is None:
-            self.authorized_create_detail(self.get_object_list(bundle.request), bundle)
-        else:
-            self.authorized_update_detail(self.get_object_list(bundle.request), bundle)
+        self.may("create" if before is None else "update", bundle)
         bundle = self.hydrate_m2m(bundle)
         self.save_related(bundle)
         self.save_obj(bundle, before)
@@ -172,6 +221,12 @@ class Saving(Access, Preconditions):
 
     def create_identifier(self, obj: Any) -> tuple:
         return type(obj), obj.pk
+
+    def may(self, action: str, bundle: Bundle) -> None:
+        """Ask the authorization about an action on one of all objects."""
+        if not self.allows_all(action):
+            authorized = getattr(self, f"authorized_{action}_detail")
+            authorized(self.get_object_list(bundle.request), bundle)
 
     def save_obj(self, bundle: Bundle, before: dict[str, Any] | None) -> None:
         obj = bundle.obj
@@ -246,21 +301,19 @@ class Saving(Access, Preconditions):
 
     def as_stored(self, obj: Any) -> Any:
         """Read again where the store may have rounded or computed a value."""
-        features, columns = (
-            connections[self.database].features,
-            obj._meta.concrete_fields,
+        kind: Any = type(obj)
+        changing = changing_columns(kind)
+        rounds = not getattr(
+            connections[self.database].features, "keeps_microseconds", True
         )
-        rounds = not getattr(features, "keeps_microseconds", True)
-        if any(
-            field.generated or (rounds and isinstance(field, TIMES))
-            for field in columns
+        if changing.generated or (
+            rounds and not all(is_exact(getattr(obj, name)) for name in changing.times)
         ):
             return type(obj)._base_manager.using(self.database).get(pk=obj.pk)
-        for field in columns:
+        for field, places in changing.decimals:
             value = getattr(obj, field.attname)
-            if isinstance(field, models.DecimalField) and value is not None:
+            if value is not None:
                 exact = field.to_python(value)
-                places = Decimal(1).scaleb(-field.decimal_places)
                 setattr(
                     obj, field.attname, exact.quantize(places, context=field.context)
                 )

@@ -91,6 +91,14 @@ def simplified(value: Any) -> Any:
     return force_str(value) if simple is None else simple(value)
 
 
+def refused(name: str):
+    raise ValueError(f"{name} is no number in JSON")
+
+
+ENCODER = json.JSONEncoder(default=simplified, allow_nan=False, ensure_ascii=False)
+DECODER = json.JSONDecoder(parse_constant=refused)
+
+
 class Serializer:
     """`formats` are the names of the formats that are spoken.
 
@@ -209,20 +217,17 @@ class Serializer:
 
     def to_json(self, data: Any, options: dict[str, Any] | None = None) -> str:
         try:
-            return json.dumps(
-                data, default=simplified, allow_nan=False, ensure_ascii=False
-            )
+            return ENCODER.encode(data)
         except (ValueError, TypeError):  # no finite number, or a key that is no text
             return json.dumps(self.to_simple(data, options), ensure_ascii=False)
 
     def from_json(self, content: bytes | str) -> Any:
         try:
-            return json.loads(content, parse_constant=self.refuse_constant)
+            if isinstance(content, bytes):
+                content = content.decode(json.detect_encoding(content), "surrogatepass")
+            return DECODER.decode(content)
         except ValueError as error:
             raise BadRequest(f"The body is not valid JSON: {error}") from error
-
-    def refuse_constant(self, name: str):
-        raise ValueError(f"{name} is no number in JSON")
 
     # --- XML ---
 

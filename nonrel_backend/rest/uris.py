@@ -22,6 +22,7 @@ from .part import Part
 
 # Keys that stand in a path as they are.
 PLAIN_KEY = re.compile(r"[\w-]+", re.ASCII)
+NUMBER = re.compile(r"\d+", re.ASCII)
 PLACEHOLDER = "k0k"
 
 
@@ -153,6 +154,9 @@ class Uris(Part):
 
     def kwargs_of_uri(self, uri: str, request: Any = None) -> dict[str, Any]:
         """What an address says of an object of this resource; BadRequest for others."""
+        key = self.number_in(uri)
+        if key is not None:
+            return {self._meta.detail_uri_name: key}
         try:
             parts = urlsplit(uri)
         except ValueError as error:
@@ -177,6 +181,15 @@ class Uris(Part):
         ):
             raise BadRequest(f"The URI {uri!r} is none of this resource's.")
         return self.remove_api_resource_names(kwargs)
+
+    def number_in(self, uri: str) -> str | None:
+        """The key of an address, where it is a number and nothing need be resolved."""
+        parts = self.uri_parts() if self.has_plain_uris else None
+        if parts is None:
+            return None
+        key = uri[len(parts[0]) : len(uri) - len(parts[1])]
+        plain = NUMBER.fullmatch(key) and uri == f"{parts[0]}{key}{parts[1]}"
+        return key if plain else None
 
     def get_via_uri(self, uri: str, request: Any = None) -> Any:
         """The object at an address; NotFound where there is none."""
