@@ -1,5 +1,6 @@
 """Api: resources under one name, with a list of them at its top."""
 
+import re
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -56,7 +57,7 @@ class Api(Dispatch):
     @property
     def urls(self) -> list:
         name = rf"^(?P<api_name>{self.api_name})"
-        patterns = [
+        own = [
             re_path(
                 rf"{name}/$", self.wrap_view("top_level"),
                 name=f"api_{self.api_name}_top_level",
@@ -70,10 +71,14 @@ class Api(Dispatch):
                 name=f"api_{self.api_name}_docs",
             ),
         ]  # fmt: skip
+        patterns = []
         # "auth/user" is none of the details of "auth".
         for key in sorted(self._registry, key=lambda key: (-key.count("/"), key)):
-            patterns.append(re_path(rf"{name}/", include(self._registry[key].urls)))
-        return [*self.prepend_urls(), *self.override_urls(), *patterns]
+            resource = self._registry[key]
+            # Addresses of its own may begin in any way.
+            first = rf"(?={re.escape(key)}(?:/|$))" if resource.has_plain_uris else ""
+            patterns.append(re_path(rf"{name}/{first}", include(resource.urls)))
+        return [*self.prepend_urls(), *self.override_urls(), *patterns, *own]
 
     def prepend_urls(self) -> list:
         """Addresses of your own, tried before the others."""

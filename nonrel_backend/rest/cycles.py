@@ -94,13 +94,13 @@ class Cycles(Part):
                 for name, value in bundle.data.items()
                 if bundle.shown.get(name, MISSING) is not value
             }
-        hooks, errors = self.hooks("hydrate"), {}
-        for name, field in self.fields.items():
-            if (bundle.sent is not None and name not in bundle.sent) or field.readonly:
+        errors = {}
+        for name, field, hook in self.written_fields:
+            if bundle.sent is not None and name not in bundle.sent:
                 continue
             try:
-                if name in hooks:
-                    bundle = hooks[name](bundle)
+                if hook is not None:
+                    bundle = hook(bundle)
                 if field.attribute is None or field.is_m2m:
                     continue
                 value = field.hydrate(bundle)
@@ -132,6 +132,16 @@ class Cycles(Part):
             target[last] = value
         elif target is not MISSING and target is not None:
             setattr(target, last, value)
+
+    @cached_property
+    def written_fields(self) -> list[tuple[str, Any, Any]]:
+        """The fields that data may change, with their hooks hydrate_FOO."""
+        hooks = self.hooks("hydrate")
+        return [
+            (name, field, hooks.get(name))
+            for name, field in self.fields.items()
+            if not field.readonly
+        ]
 
     @cached_property
     def m2m_fields(self) -> list[tuple[str, Any]]:

@@ -159,7 +159,7 @@ class Dispatch(Part):
 
     def determine_format(self, request: HttpRequest) -> str:
         """The content type of the response: of ?format=, or what Accept prefers."""
-        serializer, wanted = self._meta.serializer, request.GET.get("format")
+        serializer, wanted = self._meta.serializer, parameters(request).get("format")
         if wanted:
             if wanted not in serializer.formats:
                 raise NotAcceptable(f"There is no format {wanted!r} here.")
@@ -260,6 +260,11 @@ def override_method(request: HttpRequest) -> None:
         request.method = wanted.upper()
 
 
+NO_PARAMETERS = QueryDict()
+
+
 def parameters(request: HttpRequest) -> QueryDict:
-    """The request's GET; empty where there is none."""
-    return getattr(request, "GET", None) or QueryDict()
+    """The request's GET, which is not parsed where there is nothing in it."""
+    if "GET" not in vars(request) and not request.META.get("QUERY_STRING"):
+        return NO_PARAMETERS
+    return request.GET

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.utils.http import parse_etags, quote_etag
+from django.utils.http import parse_etags
 
 from .exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from .http import HttpPreconditionFailed, HttpPreconditionRequired
@@ -24,7 +24,7 @@ def etag_of(resource: Any, bundle: Any) -> str:
         content = resource._meta.serializer.to_json(bundle.data)
         bundle.text = content
     digest = hashlib.sha256(content.encode(errors="backslashreplace"))
-    return quote_etag(digest.hexdigest()[:32])
+    return f'"{digest.hexdigest()[:32]}"'
 
 
 def wants_etag(request: Any) -> bool:

@@ -1,6 +1,7 @@
 """ModelResource: a Resource whose objects are of a Django model."""
 
 import re
+from functools import cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -22,6 +23,7 @@ from .within import Within
 WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 # The methods by which a class makes addresses of its own.
 URI_METHODS = (
+    "urls",
     "base_urls",
     "prepend_urls",
     "override_urls",
@@ -29,6 +31,15 @@ URI_METHODS = (
     "get_bundle_detail_data",
     "get_resource_uri",
 )
+
+
+@cache
+def column(model: Any, name: str) -> Any:
+    """The model's field by this name; None where there is none."""
+    try:
+        return model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
 
 
 class ModelResource(
@@ -270,15 +281,17 @@ class ModelResource(
         """As the model's field takes it, with its validators."""
         if len(field.steps) == 1 and not field.is_related:
             value = self.cleaned(bundle.obj, field, value)
-        elif field.steps and relation(type(bundle.obj), field.steps[0]):
+            setattr(bundle.obj, field.steps[0], value)
+            return
+        if field.steps and relation(type(bundle.obj), field.steps[0]):
             if not field.is_related:
                 return  # what another object has is changed there
         super().set_value(bundle, field, value)
 
     def cleaned(self, obj: Any, field: Any, value: Any) -> Any:
-        try:
-            found = obj._meta.get_field(field.steps[0])
-        except FieldDoesNotExist:
+        kind: Any = type(obj)
+        found = column(kind, field.steps[0])
+        if found is None:
             return value
         if value is None or value == "" or isinstance(found, models.FileField):
             if value == "" and not found.empty_strings_allowed:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .bundle import Bundle
+from .dispatch import parameters
 from .exceptions import BadRequest
 
 
@@ -22,7 +23,7 @@ ALL_OF_IT = Asked()
 
 def asked_fields(resource: Any, request: Any, for_list: bool) -> Asked:
     """What ?fields= asks for; BadRequest for a name that is none."""
-    text = request.GET.get("fields")
+    text = parameters(request).get("fields")
     if text is None or "fields" in resource.fields:
         return ALL_OF_IT
     tree: dict[str, Any] = {}
