@@ -20,6 +20,7 @@ from django.db.utils import NotSupportedError
 
 from .cursor import Statement
 from .planner.choice import local_plan, plan_select
+from .planner.onetable import one_table_plan
 from .planner.plan import (
     CountPlan,
     GroupPlan,
@@ -96,6 +97,10 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     def plan(self):
         """The plan of the query; raises EmptyResultSet where nothing can match."""
+        plan = one_table_plan(self)
+        if plan is not None:
+            self.native = True
+            return plan
         refcounts = self.query.alias_refcount.copy()
         try:
             # The texts of plain columns are for the local engine, if it is asked.
@@ -116,12 +121,18 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         if self.skipping and not with_col_aliases:
             self.shape = shape_of(self)
             if self.shape is not None:
-                return list(self.shape.select), dict(self.shape.klass_info), {}
+                return self.shape.selection()
         self.selecting = self.skipping
         try:
             return super().get_select(with_col_aliases)
         finally:
             self.selecting = False
+
+    def select_all(self, shape: Shape) -> None:
+        """Have the query select what `shape` has: setup_query() in short."""
+        self.shape = shape
+        self.select, self.klass_info, self.annotation_col_map = shape.selection()
+        self.col_count = len(self.select)
 
     def plan_locally(self):
         """The plan of the query where the store has turned out not to answer it."""

@@ -19,6 +19,10 @@ class Shape:
     # As a compiler's get_converters() has them.
     converters: dict
 
+    def selection(self) -> tuple[list, dict[str, Any], dict]:
+        """As a compiler's get_select() returns it."""
+        return list(self.select), dict(self.klass_info), {}
+
 
 def shape_of(compiler) -> Shape | None:
     """The shape of a query that selects just what its model has, None for others."""

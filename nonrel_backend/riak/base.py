@@ -86,6 +86,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
     connection: Session | None
+    # What the process knows of the database's tables, once there is a connection.
+    kept_catalog: Kept
     # While an UPDATE is computed from what it reads: the vclocks of the rows read, by
     # (table, key of the object), and which of them others have changed since.
     versions: dict[tuple[str, bytes], bytes] | None = None
@@ -118,6 +120,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         session = Session(pool(**conn_params))
         with translated_errors(self):
             session.ping()
+        name = str(self.settings_dict["NAME"] or "")
+        self.kept_catalog = kept(session.pool, self.bucket_type, name)
         return session
 
     def is_usable(self) -> bool:
@@ -138,11 +142,6 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     @property
     def bucket_type(self) -> str:
         return self.option("bucket_type", "")
-
-    @property
-    def kept_catalog(self) -> Kept:
-        name = str(self.settings_dict["NAME"] or "")
-        return kept(self.db_connection.pool, self.bucket_type, name)
 
     def bucket(self, table: str) -> bytes:
         name = self.settings_dict["NAME"]

@@ -49,6 +49,8 @@ class RiakCatalog(Catalog):
 
     @property
     def kept(self) -> Kept:
+        if self.store.connection is None:
+            self.store.ensure_connection()
         return self.store.kept_catalog
 
     def find(self, table):

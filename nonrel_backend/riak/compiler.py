@@ -1,5 +1,8 @@
 """Riak's compilers: values in the store and back, rows inserted."""
 
+from functools import partial
+
+from django.conf import settings
 from django.db import IntegrityError
 
 from .. import keptwrites
@@ -14,7 +17,7 @@ from ..compiler import (
 from ..query import safe_call
 from . import rows as writing
 from .query import BackendQuery
-from .values import from_stored, to_stored
+from .values import READERS, aware_reader, to_stored
 
 
 class SQLCompiler(NonrelCompiler):
@@ -24,7 +27,13 @@ class SQLCompiler(NonrelCompiler):
         return to_stored(db_type, value)
 
     def convert_value_from_db(self, db_type, value):
-        return from_stored(db_type, value)
+        convert = self.from_db_converter(db_type)
+        return value if convert is None else convert(value)
+
+    def from_db_converter(self, db_type):
+        if db_type == "datetime" and settings.USE_TZ:
+            return aware_reader(self.store.timezone)
+        return READERS.get(db_type)
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
@@ -109,7 +118,7 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
         """Have the query update no more than the rows with these stored keys."""
         self.query = self.query.chain()
         readers = [
-            self.from_db_converter(self.store.type_of(field))
+            partial(self.convert_value_from_db, self.store.type_of(field))
             for field in meta.pk_fields
         ]
         if len(readers) == 1:

@@ -10,7 +10,7 @@ from django.db import NotSupportedError
 
 from ..documents.changing import changed
 from ..planner.conditions import Column, Node
-from ..query import MISSING, NonrelQuery, safe_call
+from ..query import CHUNK, MISSING, NonrelQuery, safe_call
 from . import rows as writing
 from .expressions import Expressions
 from .objects import PAGE, Found, Objects
@@ -132,6 +132,13 @@ class BackendQuery(NonrelQuery):
     def fetch(self, low_mark, high_mark):
         for each in self.found(low_mark, high_mark):
             yield each.row
+
+    @safe_call
+    def fetch_lists(self, columns, absent, low_mark, high_mark):
+        found = self.found(low_mark, high_mark)
+        rows = ([*map(each.row.get, columns, absent)] for each in found)
+        while chunk := list(islice(rows, CHUNK)):
+            yield chunk
 
     @safe_call
     def count(self, limit=None):

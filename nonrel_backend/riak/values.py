@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -120,15 +121,28 @@ def to_stored(db_type: str | None, value: Any) -> Any:
     return value if convert is None else convert(value)
 
 
-def from_stored(db_type: str | None, value: Any) -> Any:
-    """A stored value, not None, as Django's Python value."""
-    convert = FROM_STORED.get(db_type or "")
-    if convert is None:
-        return value
-    try:
-        return convert(value)
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise DatabaseError(f"The store holds {value!r}, no {db_type}.") from error
+def checked(db_type: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The conversion of stored values, which others may have written."""
+
+    def from_stored(value: Any) -> Any:
+        try:
+            return convert(value)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise DatabaseError(f"The store holds {value!r}, no {db_type}.") from error
+
+    return from_stored
+
+
+READERS = {
+    db_type: checked(db_type, convert) for db_type, convert in FROM_STORED.items()
+}
+
+
+@lru_cache(maxsize=16)
+def aware_reader(zone: Any) -> Callable[[Any], Any]:
+    """What reads datetimes with USE_TZ."""
+    convert = FROM_STORED["datetime"]
+    return checked("datetime", lambda value: convert(value).replace(tzinfo=zone))
 
 
 # --- rows and keys ---
