@@ -76,9 +76,9 @@ def insert_on_conflict(
     uniques = Uniques(compiler.store, meta.model)
     uniques.rows.lock()
     if on_conflict == OnConflict.IGNORE:
-        for row in rows:
-            if not any(uniques.existing(index, row) for index in uniques.indexes):
-                insert(compiler, [row])
+        free = uniques.free(rows)
+        if free:
+            compiler.insert_many(free, False)
         return []
     index = uniques.of_columns(target)
     if index is None:

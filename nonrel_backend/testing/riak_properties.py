@@ -1,5 +1,6 @@
 """Bucket types and properties, for the stand-in for Riak."""
 
+from functools import lru_cache
 from typing import Any
 
 from nonrel_backend.riak.client import messages
@@ -47,6 +48,11 @@ QUORUMS = ("r", "w", "pr", "pw", "dw", "rw")
 HIGHEST_NUMBER = 2**32 - 16
 
 
+@lru_cache
+def quorums_of(kind: Any) -> list[str]:
+    return [name for name in QUORUMS if name in kind.DESCRIPTOR.fields_by_name]
+
+
 class NeverAnswered(Exception):
     """Riak neither answers this request nor closes the connection."""
 
@@ -60,7 +66,8 @@ class Properties:
 
     def of(self, type: bytes, bucket: bytes) -> dict[str, Any]:
         type = type or b"default"
-        return {**self.types[type], **self.own.get((type, bucket), {})}
+        own = self.own.get((type, bucket))
+        return {**self.types[type], **own} if own else self.types[type]
 
     def set(self, type: bytes, bucket: bytes, props: Any) -> None:
         if props.HasField("n_val") and props.n_val == 0:
@@ -87,10 +94,9 @@ class Properties:
         props = self.of(request.type, request.bucket)
         if props["n_val"] > RING_SIZE:
             raise NeverAnswered
-        known = request.DESCRIPTOR.fields_by_name
-        asked = [getattr(request, name) for name in QUORUMS if name in known]
-        if any(props["n_val"] < each < HIGHEST_NUMBER for each in asked):
-            raise Refused(f"{{n_val_violation,{props['n_val']}}}")
+        for name in quorums_of(type(request)):
+            if props["n_val"] < getattr(request, name) < HIGHEST_NUMBER:
+                raise Refused(f"{{n_val_violation,{props['n_val']}}}")
         return props
 
 

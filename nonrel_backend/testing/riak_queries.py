@@ -148,6 +148,6 @@ def fold(bucket: Bucket, request: Any) -> Iterator[Any]:
         reply = messages.RpbCSBucketResp()
         for key in found[at : at + FRAME]:
             added = reply.objects.add(key=key)
-            added.object.CopyFrom(bucket.objects[key].reply(messages.RpbGetResp))
+            added.object.CopyFrom(bucket.objects[key].get())
         yield reply
     yield done

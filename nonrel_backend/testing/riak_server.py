@@ -108,19 +108,35 @@ class StandInRiak:
             hang_up(client)
 
     def converse(self, client: socket.socket, secure: bool) -> None:
-        reader = client.makefile("rb")
-        while header := reader.read(LENGTH.size):
-            body = reader.read(LENGTH.unpack(header)[0])
+        for requests in arrived(client):
             if not secure:
-                self.start_tls(client, body[0])
+                self.start_tls(client, requests[0][0])
                 return
-            replies, closes = self.replies(body[0], body[1:])
+            out: list[bytes] = []
+            try:
+                ends = self.answer(requests, out)
+            finally:
+                client.sendall(b"".join(out))
+            if ends is None:
+                while client.recv(65_536):
+                    pass  # never answered: until the client gives up
+            if ends or ends is None:
+                return
+
+    def answer(
+        self, requests: list[tuple[int, bytes]], out: list[bytes]
+    ) -> bool | None:
+        """Add the frames of the replies; whether the connection ends with them, None
+        where a request is never answered.
+        """
+        for code, payload in requests:
+            replies, closes = self.replies(code, payload)
             if replies is None:
-                reader.read()  # never answered: until the client gives up
-                return
-            client.sendall(b"".join(map(frame, replies)))
+                return None
+            out += map(frame, replies)
             if closes:
-                return
+                return True
+        return False
 
     def start_tls(self, client: socket.socket, code: int) -> None:
         if code != START_TLS or self.tls is None:
@@ -169,6 +185,25 @@ class StandInRiak:
         if self.after is not None:
             self.after(request)
         return replies
+
+
+def arrived(client: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
+    """The requests, (code, payload), as many at a time as have come."""
+    data = bytearray()
+    while more := client.recv(65_536):
+        data += more
+        found = []
+        at = 0
+        while len(data) - at >= LENGTH.size:
+            start = at + LENGTH.size
+            end = start + LENGTH.unpack_from(data, at)[0]
+            if len(data) < end:
+                break
+            found.append((data[start], bytes(data[start + 1 : end])))
+            at = end
+        del data[:at]
+        if found:
+            yield found
 
 
 def hang_up(client: socket.socket) -> None:
