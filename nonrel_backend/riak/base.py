@@ -18,6 +18,7 @@ from . import (
 from .catalog import Kept, RiakCatalog
 from .client import Client, Pool
 from .creation import DatabaseCreation
+from .datatypes import KINDS, DataColumn
 from .errors import translate
 from .features import DatabaseFeatures
 from .markers import Markers
@@ -29,7 +30,7 @@ from .schema import DatabaseSchemaEditor
 POOL_OPTIONS = {"timeout", "connect_timeout", "pool_size", "tls"}
 OWN_OPTIONS = {
     *("bucket_type", "keys", "props", "resolvers", "transactions"),
-    *("schema_wait", "unique", "unique_type"),
+    *("schema_wait", "unique", "unique_type", "counter_type", "set_type"),
 }
 CHOICES = {
     "keys": ("time", "sequence"),
@@ -74,7 +75,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     of the markers (see markers.py); `resolvers`: see resolving.py; `transactions`:
     "none" (default: atomic() does nothing) or "refuse" (it raises); `timeout` and
     `connect_timeout` in seconds; `pool_size`; `schema_wait`: seconds before the rows of
-    a table get the entries of a new index (default 2: other processes know by then).
+    a table get the entries of a new index (default 2: other processes know by then);
+    `counter_type` and `set_type`: the bucket types of CounterField and RiakSetField.
     """
 
     vendor = "riak"
@@ -165,6 +167,27 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         # The key is the object's own.
         uniques.indexes = uniques.indexes[1:]
         return Markers(self, objects, uniques)
+
+    def data_column(self, table: str, name: str, kind: str) -> DataColumn:
+        """A column of a table that is a counter or a set of Riak's."""
+        found = KINDS[kind]
+        type = self.option(found.option, "")
+        if not type:
+            raise ImproperlyConfigured(
+                f"{table}.{name} needs OPTIONS[{found.option!r}]: a bucket type whose "
+                f"datatype is {found.datatype.decode()!r}."
+            )
+        return found(table, name, self.bucket(f"{table}.{name}"), type.encode())
+
+    def check_data_column(self, column: DataColumn) -> None:
+        """Refuse a bucket type that is of another data type, or of none."""
+        with translated_errors(self):
+            props = self.db_connection.type_properties(column.type)
+        if props.datatype != column.datatype:
+            raise ImproperlyConfigured(
+                f"The datatype of bucket type {column.type.decode()!r}, which is "
+                f"OPTIONS[{column.option!r}], is not {column.datatype.decode()!r}."
+            )
 
     def check_unique_type(self) -> None:
         """Refuse to call "strong" what is not."""

@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..catalog import OWN_TABLES, Catalog, own_models, table_model
+from .datatypes import DataColumn
 from .keys import make_keys
 from .objects import Found
 from .sequences import Sequence
@@ -131,7 +132,16 @@ class RiakCatalog(Catalog):
             any(index["unique"] for index in entry["indexes"]),
             {tuple(each) for each in entry.get("transformed", ())},
             transforms_indexed(entry),
+            self.data_columns(meta.db_table, entry),
         )
+
+    def data_columns(self, table: str, entry: dict[str, Any]) -> dict[str, DataColumn]:
+        """The columns that are counters and sets of Riak's."""
+        return {
+            each["name"]: self.store.data_column(table, each["name"], each["data"])
+            for each in entry["columns"]
+            if each.get("data")
+        }
 
 
 def columns_indexed(entry: dict[str, Any]) -> set[str]:

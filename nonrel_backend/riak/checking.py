@@ -8,9 +8,11 @@ from typing import Any
 from django.db import DatabaseError, IntegrityError
 
 from ..catalog import table_model
+from . import datatypes
 from . import markers as marking
 from . import rows as writing
-from .objects import PAGE, Found, Objects
+from .datatypes import DataColumn
+from .objects import PAGE, Found, Objects, pages
 
 
 def problems(store, fix: bool) -> Iterator[str]:
@@ -23,6 +25,8 @@ def problems(store, fix: bool) -> Iterator[str]:
             objects.table.bucket, PAGE, **objects.options
         ):
             yield from check_object(objects, each, fix)
+        for column in objects.table.data.values():
+            yield from check_data(objects, column, fix)
     yield from check_markers(store, tables, fix)
 
 
@@ -54,6 +58,17 @@ def check_object(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
             writing.put_changed(objects, [read], [row])
     if objects.markers is not None:
         yield from check_row_markers(objects, row, where, fix)
+
+
+def check_data(objects: Objects, column: DataColumn, fix: bool) -> Iterator[str]:
+    """Values of rows that there are not."""
+    for page in pages(datatypes.kept_keys(objects, column)):
+        there = {each.key for each in objects.by_keys(page)}
+        for key in page:
+            if key not in there:
+                yield f"{column} has a value of no row: {key.decode(errors='replace')}"
+                if fix:
+                    objects.client.tell(column.delete_request(key))
 
 
 def check_row_markers(

@@ -14,7 +14,8 @@ from ..compiler import (
     NonrelInsertCompiler,
     NonrelUpdateCompiler,
 )
-from ..query import safe_call
+from ..query import safe_call, translated_errors
+from . import datatypes
 from . import rows as writing
 from .query import BackendQuery
 from .values import READERS, aware_reader, to_stored
@@ -91,6 +92,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             for number, key in zip(again, keys, strict=True):
                 rows[number][meta.auto_field.column] = key
             waiting = again
+        datatypes.begin(objects, rows)
 
     def take_back(self, objects, rows) -> None:
         keys = [objects.table.key_of(row) for row in rows]
@@ -98,6 +100,32 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
 
 class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+    def update_by(self, scan, values):
+        """The toolkit's; what is a counter or a set of Riak's is changed beside it."""
+        meta = self.query.get_meta()
+        objects = self.store.objects(meta)
+        data = {field: objects.table.data.get(field.column) for field in values}
+        if not any(data.values()):
+            return super().update_by(scan, values)
+        keys = [row[0] for row in self.keys_and(self.query)]
+        if not keys:
+            return 0
+        changes = {
+            column: column.change(values[field], self.store)
+            for field, column in data.items()
+            if column
+        }
+        rest = {field: each for field, each in values.items() if not data[field]}
+        if rest:
+            self.restrict(meta, keys)
+            super().update_by(self.native_query(self.query), rest)
+        object_keys = list(map(objects.table.object_key, keys))
+        with translated_errors(self.store):
+            for column, change in changes.items():
+                if change is not None:
+                    datatypes.write(objects, column, change, object_keys)
+        return len(keys)
+
     def update_computed(self, meta, checks, values, uniques):
         """The toolkit's, again for the rows that others change meanwhile."""
         store, count = self.store, 0

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import NotSupportedError, models
 from django.db.models.expressions import Subquery
 
+from ..planner.pushdown import columns_in
 from ..query import Json
 from ..rowchecks import RowChecks
 from ..writing import typed
@@ -27,6 +28,9 @@ class Expressions:
         if any(isinstance(field, models.JSONField) for field in self.fields):
             raise NotSupportedError("JSON is computed by the planner.")
         expressions = [values[name] for name in self.names]
+        data = self.store.objects(self.meta).table.data
+        if any(col.target.column in data for e in expressions for col in columns_in(e)):
+            raise NotSupportedError("Values of data types are read by the planner.")
         if any(map(has_subquery, expressions)):
             raise NotSupportedError("Subqueries are the planner's.")
         self.expressions = [

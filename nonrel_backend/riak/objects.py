@@ -44,6 +44,12 @@ class Probe:
         )
 
 
+def pages(items: Iterable[Any]) -> Iterator[list]:
+    waiting = iter(items)
+    while page := list(islice(waiting, PAGE)):
+        yield page
+
+
 class Objects:
     """One table's objects."""
 
@@ -64,8 +70,7 @@ class Objects:
 
     def by_keys(self, keys: Iterable[bytes]) -> Iterator[Found]:
         """The rows that there are, page by page, in the order of the keys."""
-        waiting = iter(keys)
-        while page := list(islice(waiting, PAGE)):
+        for page in pages(keys):
             requests = [self.get_request(key) for key in page]
             if len(requests) == 1:
                 replies = [self.client.ask(requests[0])]

@@ -11,6 +11,7 @@ from django.db import NotSupportedError
 from ..documents.changing import changed
 from ..planner.conditions import Column, Node
 from ..query import CHUNK, MISSING, NonrelQuery, safe_call
+from . import datatypes
 from . import rows as writing
 from .expressions import Expressions
 from .objects import PAGE, Found, Objects
@@ -28,6 +29,12 @@ class BackendQuery(NonrelQuery):
     def objects(self) -> Objects:
         return self.connection.objects(self.query.get_meta())
 
+    @cached_property
+    def data_names(self) -> list[str]:
+        """The columns to be fetched that are objects of their own."""
+        data = self.objects.table.data
+        return [field.column for field in self.fields if field.column in data]
+
     # --- what is asked for ---
 
     def add_filters(self, condition):
@@ -35,6 +42,8 @@ class BackendQuery(NonrelQuery):
             tests = [prepare(each) for each in condition.children]
         else:
             tests = [prepare(condition)]
+        if any(name in self.objects.table.data for name in map_columns(tests)):
+            raise NotSupportedError("Riak does not look for values of data types.")
         self.tests += tests
 
     def order_by(self, ordering):
@@ -45,6 +54,8 @@ class BackendQuery(NonrelQuery):
         for column, _ in ordering:
             if column.is_many or column.db_type not in COMPARED:
                 raise NotSupportedError(f"Riak has no order of {column.db_type}.")
+            if column.name in self.objects.table.data:
+                raise NotSupportedError("Riak has no order of data types.")
         self.ordering = ordering
 
     # --- which way it is found ---
@@ -117,7 +128,7 @@ class BackendQuery(NonrelQuery):
         return found
 
     def too_many(self, why: str) -> NotSupportedError:
-        names = {name for test in self.tests for name in columns_of(test)}
+        names = set(map_columns(self.tests))
         names |= {column.name for column, _ in self.ordering}
         wanted = ", ".join(sorted(names - self.objects.table.searched)) or "more"
         return NotSupportedError(
@@ -130,15 +141,22 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def fetch(self, low_mark, high_mark):
-        for each in self.found(low_mark, high_mark):
+        for each in self.filled(low_mark, high_mark):
             yield each.row
 
     @safe_call
     def fetch_lists(self, columns, absent, low_mark, high_mark):
-        found = self.found(low_mark, high_mark)
+        found = self.filled(low_mark, high_mark)
         rows = ([*map(each.row.get, columns, absent)] for each in found)
         while chunk := list(islice(rows, CHUNK)):
             yield chunk
+
+    def filled(self, low_mark, high_mark) -> Iterator[Found]:
+        """The rows, with the values of their counters and sets."""
+        found = self.found(low_mark, high_mark)
+        if self.data_names:
+            return datatypes.filled(self.objects, found, self.data_names)
+        return iter(found)
 
     @safe_call
     def count(self, limit=None):
@@ -180,6 +198,11 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def update_rows(self, rows):
         table = self.objects.table
+        for name in {name for _, row in rows for name in row if name in table.data}:
+            raise NotSupportedError(
+                f"{table.data[name]} is a data type of Riak's, which this cannot "
+                "write: use update() with F(), AddToSet() or Pull()."
+            )
         rows = [(key, self.with_changes(values)) for key, values in rows]
         keys = {table.object_key(key): key for key, _ in rows}
         changes = {table.object_key(key): values for key, values in rows}
@@ -209,6 +232,7 @@ class BackendQuery(NonrelQuery):
         )
         text = f"{self.table}: {way}"
         text += f", filter {filters}" if filters else ""
+        text += "".join(f", {name} of each" for name in self.data_names)
         return text + (f", order by {order}" if order else "")
 
     @safe_call
@@ -244,6 +268,11 @@ def document_change(steps: list) -> Callable[[Any], Any]:
         return MISSING if found is None else found
 
     return change
+
+
+def map_columns(tests: list[Test | Tests]) -> Iterator[str]:
+    for test in tests:
+        yield from columns_of(test)
 
 
 def columns_of(test: Test | Tests) -> Iterator[str]:

@@ -2,16 +2,16 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import OperationalError
 
 from ..query import MISSING
+from . import datatypes
 from .client import AlreadyThere, Conflict, Refused
 from .client.client import delete_request, put_request
-from .objects import PAGE, Found, Objects
+from .objects import Found, Objects, pages
 from .table import Row
 
 # How often a change is tried again that another writer was faster with.
@@ -20,12 +20,6 @@ ATTEMPTS = 40
 PAUSE, LONGEST_PAUSE = 0.002, 0.3
 # The new rows in the place of those found.
 Change = Callable[[list[Found]], list[Row]]
-
-
-def pages(items: Iterable[Any]) -> Iterator[list]:
-    waiting = iter(items)
-    while page := list(islice(waiting, PAGE)):
-        yield page
 
 
 # --- new rows ---
@@ -261,5 +255,6 @@ def delete(objects: Objects, found: Iterable[Found]) -> int:
         if objects.markers is not None:
             markers = objects.markers.of([each.row for each in page])
             objects.markers.release([key for keys in markers for key in keys])
+        datatypes.remove(objects, [each.key for each in page])
         count += len(page)
     return count

@@ -1,14 +1,19 @@
 """Schema changes: the toolkit's, in the catalog; new indexes are written into rows."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
+from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 
 from ..catalog import table_model
+from ..catalogindexes import named
 from ..catalogschema import CatalogSchemaEditor
+from . import datatypes
 from . import rows as writing
 from .catalog import SECONDS, columns_indexed, transforms_indexed
+from .objects import pages
 from .transforms import transform_of
 
 
@@ -23,12 +28,79 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         return super().execute(sql, params)
 
     def make_table(self, model):
+        for field in model._meta.local_concrete_fields:
+            self.check_data(model, field)
         super().make_table(model)
         self.connection.check_unique_type()
         self.connection.set_properties(model._meta.db_table)
 
+    # --- counters and sets of Riak's ---
+
+    def described(self, field):
+        kind = getattr(field, "riak_data", None)
+        column = super().described(field)
+        return {**column, "data": kind} if kind else column
+
+    def check_data(self, model, field) -> None:
+        """Raise where the settings have no bucket type for a field that needs one."""
+        kind = getattr(field, "riak_data", None)
+        if kind:
+            table = model._meta.db_table
+            column = self.connection.data_column(table, field.column, kind)
+            self.connection.check_data_column(column)
+
+    def refuse_data(self, table: str, columns: Iterable[str], what: str) -> None:
+        """Raise where one of the columns is a counter or a set."""
+        data = self.catalog.data_columns(table, self.catalog.entry(table))
+        for name in columns:
+            if name in data:
+                text = f"{data[name]} is a data type of Riak's: {what}."
+                raise NotSupportedError(text)
+
+    def make_column(self, model, field, value):
+        kind = getattr(field, "riak_data", None)
+        if not kind:
+            super().make_column(model, field, value)
+            return
+        self.check_data(model, field)
+        table = model._meta.db_table
+        entry = self.catalog.copy(table)
+        if any(column["name"] == field.column for column in entry["columns"]):
+            raise ProgrammingError(f"duplicate column name: {field.column}")
+        entry["columns"].append(self.described(field))
+        self.catalog.save(table, entry)
+        objects = self.connection.objects(table_model(table, entry)._meta)
+        column, stored = objects.table.data[field.column], self.stored(field, value)
+        if stored:
+            change = datatypes.Change(column.to(stored))
+            keys = [each.key for each in objects.all()]
+            datatypes.write(objects, column, change, keys)
+
+    def drop_column(self, model, field):
+        table = model._meta.db_table
+        objects = self.connection.objects(
+            table_model(table, self.catalog.entry(table))._meta
+        )
+        column = objects.table.data.get(field.column)
+        if column is None:
+            super().drop_column(model, field)
+            return
+        entry = self.catalog.copy(table)
+        entry["columns"].remove(named(entry["columns"], field.column))
+        self.catalog.save(table, entry)
+        datatypes.clear(objects, column)
+
+    def keep_check(self, table, check):
+        self.refuse_data(table, check["columns"], "no constraint can hold it")
+        super().keep_check(table, check)
+
+    # --- indexes ---
+
     def make_index(self, model, name, parts, unique=False, condition=None):
         table = model._meta.db_table
+        columns = {column for column, _, _ in parts if column}
+        columns.update(*(sql["columns"] for _, _, sql in parts if sql))
+        self.refuse_data(table, columns, "no index can hold it")
         entry = self.catalog.copy(table)
         new = {column for column, _, _ in parts if column} - columns_indexed(entry)
         transforms = {each for _, _, sql in parts if (each := transform_of(sql))}
@@ -50,7 +122,7 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             table_model(table, self.catalog.entry(table))._meta
         )
         if objects.markers is not None:
-            for page in writing.pages(objects.all()):
+            for page in pages(objects.all()):
                 objects.markers.claim_rows([each.row for each in page])
 
     def drop_index(self, table, name):
@@ -63,13 +135,20 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             table_model(table, self.catalog.entry(table))._meta
         )
         if objects.markers is not None:
-            for page in writing.pages(objects.all()):
+            for page in pages(objects.all()):
                 for markers in objects.markers.of([each.row for each in page]):
                     objects.markers.release(
                         [key for key, index in markers.items() if index.name == name]
                     )
 
     def change_column(self, model, old_field, new_field, value):
+        kinds = {getattr(each, "riak_data", None) for each in (old_field, new_field)}
+        if kinds != {None} and (len(kinds) > 1 or old_field.column != new_field.column):
+            raise NotSupportedError(
+                f"{model._meta.db_table}.{old_field.column} is, or is to be, a data "
+                "type of Riak's, whose values cannot be moved: add a new field, bring "
+                "the values along, and remove the old one."
+            )
         super().change_column(model, old_field, new_field, value)
         table = model._meta.db_table
         entry = self.catalog.copy(table)

@@ -1,5 +1,7 @@
 """A table: its bucket, the keys of its objects, its rows as objects and back."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .client.client import content
@@ -24,6 +26,7 @@ class Table:
         has_unique: bool = False,
         transformed: set[Transform] = frozenset(),  # type: ignore[assignment]
         searched_transformed: set[Transform] = frozenset(),  # type: ignore[assignment]
+        data: Mapping[str, Any] = MappingProxyType({}),
     ):
         self.name = name
         self.bucket = bucket
@@ -45,6 +48,8 @@ class Table:
         self.searched_transformed = searched_transformed
         # Beside the key.
         self.has_unique = has_unique
+        # {name: DataColumn} of columns that are objects of their own: see datatypes.py.
+        self.data = data
         self.searched = {c for c in searched if columns.get(c) in TERMS}
 
     def object_key(self, key: Any) -> bytes:
@@ -71,7 +76,8 @@ class Table:
         return found
 
     def content(self, row: Row) -> Any:
-        return content(dumped(row), self.entries(row))
+        own = {c: v for c, v in row.items() if c not in self.data} if self.data else row
+        return content(dumped(own), self.entries(row))
 
     def row(self, found: Any) -> Row:
         """The row of a content."""

@@ -5,6 +5,8 @@ is a real Riak's, a relay to that.
 from contextlib import ExitStack
 from uuid import uuid4
 
+import threading
+
 import pytest
 from django.db import connections
 
@@ -107,3 +109,30 @@ def store(open_database):
     connection = open_database()
     create_tables(connection)
     return connection
+
+
+def sent(server, work):
+    """The requests that a piece of work sends, by name."""
+    server.requests.clear()
+    work()
+    return dict(server.requests)
+
+
+def in_threads(work, count):
+    """Run work() so often at once; the errors."""
+    errors = []
+
+    def run():
+        try:
+            work()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections["own"].close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors

@@ -1,7 +1,6 @@
 """What is Riak's own: requests, races, siblings, tombstones, markers, bounds."""
 
 import json
-import threading
 import time
 
 import pytest
@@ -11,7 +10,6 @@ from django.db import (
     IntegrityError,
     NotSupportedError,
     OperationalError,
-    connections,
     transaction,
 )
 from django.db.models import F
@@ -20,7 +18,7 @@ from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.riak_server import Dropped
 
-from .conftest import create_tables
+from .conftest import create_tables, in_threads, sent
 
 
 def author(**values):
@@ -51,33 +49,6 @@ def counters():
     from tests.library.models import Counter
 
     return Counter.objects.using("own")
-
-
-def sent(server, work):
-    """The requests that a piece of work sends, by name."""
-    server.requests.clear()
-    work()
-    return dict(server.requests)
-
-
-def in_threads(work, count):
-    """Run work() so often at once; the errors."""
-    errors = []
-
-    def run():
-        try:
-            work()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connections["own"].close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors
 
 
 # --- rows as other clients see them ---

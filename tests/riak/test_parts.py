@@ -7,7 +7,6 @@ from django.db import models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nonrel_backend.riak.fields import KeyAutoField, make_key
 from nonrel_backend.riak.keys import KeyMaker
 from nonrel_backend.riak.resolving import union
 from nonrel_backend.riak.terms import escaped, index_name, number, term
@@ -77,7 +76,9 @@ def test_keys_rise_also_where_a_millisecond_has_no_more_of_them():
     assert 0 < keys[0] < keys[-1] < 2**63
 
 
-def test_keys_of_text_rise_and_are_no_part_of_a_migration():
+def test_keys_of_text_rise_and_are_no_part_of_a_migration(databases):
+    from nonrel_backend.riak.fields import KeyAutoField, make_key
+
     keys = [make_key() for _ in range(600)]
     assert keys == sorted(set(keys)) and {len(key) for key in keys} == {13}
     field = KeyAutoField()
