@@ -12,7 +12,7 @@ from .keys import make_keys
 from .objects import Found
 from .sequences import Sequence
 from .table import Table
-from .transforms import Transform, transform_of
+from .transforms import Transform, transforms_in
 
 # How long a process may not see that another one has changed a table.
 SECONDS = 2.0
@@ -155,7 +155,4 @@ def columns_indexed(entry: dict[str, Any]) -> set[str]:
 
 
 def transforms_indexed(entry: dict[str, Any]) -> set[Transform]:
-    found = (
-        transform_of(part) for index in entry["indexes"] for part in index["parts"]
-    )
-    return {each for each in found if each is not None}
+    return set().union(*map(transforms_in, entry["indexes"]))

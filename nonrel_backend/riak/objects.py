@@ -44,10 +44,12 @@ class Probe:
         )
 
 
-def pages(items: Iterable[Any]) -> Iterator[list]:
-    waiting = iter(items)
-    while page := list(islice(waiting, PAGE)):
+def pages(items: Iterable[Any], first: int = PAGE) -> Iterator[list]:
+    """Lists of the items; the first one may be shorter, and the next ones grow."""
+    waiting, size = iter(items), first
+    while page := list(islice(waiting, size)):
         yield page
+        size = min(2 * size, PAGE)
 
 
 class Objects:
@@ -68,9 +70,9 @@ class Objects:
 
     # --- by key ---
 
-    def by_keys(self, keys: Iterable[bytes]) -> Iterator[Found]:
+    def by_keys(self, keys: Iterable[bytes], first: int = PAGE) -> Iterator[Found]:
         """The rows that there are, page by page, in the order of the keys."""
-        for page in pages(keys):
+        for page in pages(keys, first):
             requests = [self.get_request(key) for key in page]
             if len(requests) == 1:
                 replies = [self.client.ask(requests[0])]

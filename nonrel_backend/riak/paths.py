@@ -1,21 +1,27 @@
 """Tests as queries of secondary indexes, which find all rows wanted, or more."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .predicates import Test, Tests
 from .table import Table
-from .terms import INTEGERS, LAST, NULLS, escaped, everything, index_name, term
-from .transforms import index_of, term_of
+from .terms import (
+    INTEGERS,
+    LAST,
+    NULLS,
+    SORTED,
+    descending,
+    escaped,
+    everything,
+    index_name,
+    term,
+)
+from .transforms import DESCENDING, index_of, term_of
 
 # So many values of an IN are looked up one by one.
 MOST_POINTS = 2_000
 INVERSES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
-# Types whose terms sort as their values do.
-SORTED = {
-    *("int", "long", "bool", "duration", "double"),
-    *("string", "date", "datetime", "time", "uuid", "binary"),
-}
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class Path:
     queries: list[IndexQuery]
     # The column in whose order the keys come.
     column: str = ""
+    descending: bool = False
     # The keys that are to be read, where a probe has found them.
     known: tuple[bytes, ...] | None = None
 
@@ -121,7 +128,7 @@ def transformed(table: Table, test: Test) -> IndexQuery | None:
         return None
     if test.lookup_type not in lookups or not test.value:
         return None
-    index, start = index_of(test.column, kind), term_of(kind, test.value)
+    index, start = index_of(test.column, kind), term_of(kind, test.db_type, test.value)
     end = start if test.lookup_type == "iexact" else start + LAST
     return IndexQuery(index, start, end)
 
@@ -170,6 +177,30 @@ def ordered(test: Test, low: bytes, high: bytes) -> bool:
     return low <= high
 
 
+def intersected(table: Table, paths: list[Path]) -> list[Path]:
+    """Paths that must all hold, with one range for those of one column's index."""
+    found: dict[Any, Path] = {}
+    for number, path in enumerate(paths):
+        one_range = path.column and path.queries[0].index != NULLS
+        name = path.column if one_range else number
+        if name in found:
+            path = intersection(table.columns[path.column], found[name], path)
+        found[name] = path
+    return list(found.values())
+
+
+def intersection(db_type: str, one: Path, other: Path) -> Path:
+    if not (one.queries and other.queries):
+        return Path([], one.column)
+    (first,), (second,) = one.queries, other.queries
+    key: Callable[[bytes], Any] = int if db_type in INTEGERS else bytes
+    low = max(first.low, second.low, key=key)
+    high = min(first.high, second.high, key=key)
+    if key(low) > key(high):
+        return Path([], one.column)
+    return Path([IndexQuery(first.index, low, high)], one.column)
+
+
 def whole(table: Table, column: str) -> Path | None:
     """All rows in the order of a column, NULLs first."""
     db_type = table.columns.get(column, "")
@@ -180,3 +211,20 @@ def whole(table: Table, column: str) -> Path | None:
         name = escaped(column)
         queries.insert(0, IndexQuery(NULLS, name, name))
     return Path(queries, column)
+
+
+def turned(table: Table, path: Path) -> Path | None:
+    """The path the other way round, where there is a descending index."""
+    name, db_type = path.column, table.columns.get(path.column, "")
+    if (name, DESCENDING) not in table.searched_transformed:
+        return None
+    index = index_of(name, DESCENDING)
+    queries = [
+        query
+        if query.index == NULLS
+        else IndexQuery(
+            index, descending(db_type, query.high), descending(db_type, query.low)
+        )
+        for query in reversed(path.queries)
+    ]
+    return Path(queries, name, descending=True)

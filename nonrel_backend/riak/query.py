@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cached_property
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from django.db import NotSupportedError
@@ -15,7 +15,7 @@ from . import datatypes
 from . import rows as writing
 from .expressions import Expressions
 from .objects import PAGE, Found, Objects
-from .paths import Keys, Path, key_path, path_of, whole
+from .paths import Keys, Path, intersected, key_path, path_of, turned, whole
 from .predicates import COMPARED, Test, Tests, prepare, sort_key
 
 
@@ -67,27 +67,36 @@ class BackendQuery(NonrelQuery):
         if by_key is not None:
             return by_key
         paths = [path_of(table, each) for each in self.tests]
-        usable = [path for path in paths if path is not None]
+        usable = intersected(table, [path for path in paths if path is not None])
         if usable:
-            return self.objects.best(usable)
-        if self.wants_few and len(self.ordering) == 1:
-            ((column, ascending),) = self.ordering
-            if ascending and not column.path:
-                return whole(table, column.name)
+            return self.turned(self.objects.best(usable))
+        if self.wants_few and self.ordering and not self.ordering[0][0].path:
+            path = whole(table, self.ordering[0][0].name)
+            if path is not None:
+                path = self.turned(path)
+                return path if self.in_order(path) else None
         return None
+
+    def turned(self, path: Path) -> Path:
+        """The path, the other way round where the order asks for that and it can."""
+        if self.ordering and not self.ordering[0][1] and path.column:
+            if self.ordering[0][0].name == path.column:
+                return turned(self.objects.table, path) or path
+        return path
 
     @property
     def wants_few(self) -> bool:
         return self.limits[1] is not None
 
     def in_order(self, path: Keys | Path | None) -> bool:
-        """Whether the rows come as they are ordered."""
+        """Whether the rows come in the order of the first column asked for."""
         if not self.ordering:
             return True
-        if not isinstance(path, Path) or len(self.ordering) > 1:
+        if not isinstance(path, Path):
             return False
-        ((column, ascending),) = self.ordering
-        return ascending and not column.path and column.name == path.column
+        column, ascending = self.ordering[0]
+        in_direction = ascending != path.descending
+        return in_direction and not column.path and column.name == path.column
 
     def read(self, path: Keys | Path | None) -> Iterator[Found]:
         """The rows of a path that the tests let through."""
@@ -96,7 +105,8 @@ class BackendQuery(NonrelQuery):
         elif isinstance(path, Keys):
             found = self.objects.by_keys(path.keys)
         else:
-            found = self.objects.by_keys(self.objects.keys(path))
+            few = min(self.limits[1] or PAGE, PAGE) if self.in_order(path) else PAGE
+            found = self.objects.by_keys(self.objects.keys(path), few)
         left = self.connection.local_rows
         versions = self.connection.versions
         for each in found:
@@ -115,7 +125,15 @@ class BackendQuery(NonrelQuery):
         rows = self.read(path)
         if not self.in_order(path):
             rows = iter(self.sorted(rows))
+        elif len(self.ordering) > 1:
+            rows = self.sorted_within(rows)
         return islice(rows, low, high)
+
+    def sorted_within(self, rows: Iterator[Found]) -> Iterator[Found]:
+        """Rows that come in the order of the first column, in that of the others."""
+        first = sort_key(self.ordering[0][0])
+        for _, same in groupby(rows, lambda each: first(each.row)):
+            yield from self.sorted(same)
 
     def sorted(self, rows: Iterator[Found]) -> list[Found]:
         most = self.connection.local_rows
@@ -256,7 +274,7 @@ class BackendQuery(NonrelQuery):
         if by_key is not None:
             return by_key
         paths = [path_of(table, each) for each in self.tests]
-        usable = [path for path in paths if path is not None]
+        usable = intersected(table, [path for path in paths if path is not None])
         return usable[0] if usable else None
 
 

@@ -14,7 +14,7 @@ from . import datatypes
 from . import rows as writing
 from .catalog import SECONDS, columns_indexed, transforms_indexed
 from .objects import pages
-from .transforms import transform_of
+from .transforms import transforms_in
 
 
 class DatabaseSchemaEditor(CatalogSchemaEditor):
@@ -103,8 +103,11 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         self.refuse_data(table, columns, "no index can hold it")
         entry = self.catalog.copy(table)
         new = {column for column, _, _ in parts if column} - columns_indexed(entry)
-        transforms = {each for _, _, sql in parts if (each := transform_of(sql))}
-        transforms -= transforms_indexed(entry)
+        index = {
+            "parts": [column or sql for column, _, sql in parts],
+            "descending": [descending for _, descending, _ in parts],
+        }
+        transforms = transforms_in(index) - transforms_indexed(entry)
         if new or transforms:
             # Rows are written with the entries before anybody looks for them.
             entry["indexed"] = sorted(new.union(entry.get("indexed", ())))

@@ -6,7 +6,7 @@ from typing import Any
 
 from .client.client import content
 from .terms import NULLS, TERMS, escaped, index_name, is_nan, term
-from .transforms import Transform, index_of, term_of
+from .transforms import Transform, index_of, is_possible, term_of
 from .values import dumped, loaded, object_key
 
 Row = dict[str, Any]
@@ -41,11 +41,15 @@ class Table:
             if columns.get(column) in TERMS
         ]
         self.transformed = [
-            (column, kind, index_of(column, kind))
+            (column, columns[column], kind, index_of(column, kind))
             for column, kind in sorted(transformed)
-            if columns.get(column) == "string"
+            if is_possible(kind, columns.get(column))
         ]
-        self.searched_transformed = searched_transformed
+        self.searched_transformed = {
+            (column, kind)
+            for column, kind in searched_transformed
+            if is_possible(kind, columns.get(column))
+        }
         # Beside the key.
         self.has_unique = has_unique
         # {name: DataColumn} of columns that are objects of their own: see datatypes.py.
@@ -70,9 +74,10 @@ class Table:
                 found.append((NULLS, escaped(column)))
             else:
                 found.append((index, term(db_type, value)))
-        for column, kind, index in self.transformed:
-            if row.get(column) is not None:
-                found.append((index, term_of(kind, row[column])))
+        for column, db_type, kind, index in self.transformed:
+            value = row.get(column)
+            if not (value is None or is_nan(db_type, value)):
+                found.append((index, term_of(kind, db_type, value)))
         return found
 
     def content(self, row: Row) -> Any:

@@ -18,6 +18,11 @@ LONGEST = 1_000_000
 INTEGERS = {"int", "long", "bool", "duration"}
 # Types of which a term does not say all of the value: two may have one term.
 INEXACT = {"decimal"}
+# Types whose terms sort as their values do.
+SORTED = {
+    *("int", "long", "bool", "duration", "double"),
+    *("string", "date", "datetime", "time", "uuid", "binary"),
+}
 ESCAPED = {
     **{byte: bytes([0x21, 0x40 + byte]) for byte in range(0x22)},
     0x7E: b"~0",
@@ -25,6 +30,8 @@ ESCAPED = {
 }
 ESCAPES = [ESCAPED.get(byte, bytes([byte])) for byte in range(256)]
 PLAIN = bytes(set(range(256)) - set(ESCAPED))
+# Of descending terms: above every digit.
+END = b"~"
 # Below and above every term.
 FIRST, LAST = b"", b"\xff"
 FIRST_INTEGER, LAST_INTEGER = b"-9223372036854775808", b"9223372036854775807"
@@ -84,6 +91,13 @@ def term(db_type: str, value: Any) -> bytes:
             f"than {LONGEST}. Leave the column without an index."
         )
     return found
+
+
+def descending(db_type: str, term: bytes) -> bytes:
+    """A term of another index, which sorts the other way round, as text in hex."""
+    if db_type in INTEGERS:
+        term = b"%016x" % (int(term) + 2**63)
+    return bytes(0xFF - byte for byte in term).hex().encode() + END
 
 
 def everything(db_type: str) -> tuple[bytes, bytes]:

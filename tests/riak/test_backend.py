@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.checks import run_checks
@@ -139,6 +140,17 @@ def test_the_more_selective_of_two_indexes_is_taken(server, store):
     both = manager.filter(published__year=2024, pages=7)
     found = sent(server, lambda: both.get())
     assert found["RpbGetReq"] == 1
+
+
+def test_two_filters_on_one_column_are_one_range(server, store):
+    manager = books(300)
+    some = manager.filter(pages__gt=100, pages__lt=110, title__gte="t105")
+    requests = sent(server, lambda: list(some.all()))
+    assert len(some) == 5 and requests["RpbGetReq"] <= 11
+    assert "'100' to '110'" in some.explain()
+    nothing = manager.filter(pages__gt=110, pages__lt=100)
+    assert sent(server, lambda: list(nothing)) == {}
+    assert manager.filter(rating=None, published=None, pages=7).count() == 1
 
 
 def test_a_scan_past_local_rows_says_which_index_helps(open_database):
@@ -391,6 +403,67 @@ def test_an_index_added_later_finds_the_rows_there_were(server, store):
     found = sent(server, lambda: list(good))
     assert len(good) == 10
     assert found == {"RpbIndexReq": 1, "RpbGetReq": 10}
+
+
+@pytest.fixture
+def with_descending(open_database):
+    """Function: 1,200 books, with a descending index on a column."""
+    from django.db import models
+
+    from tests.library.models import Book
+
+    def made(column, **options):
+        store = open_database(**options)
+        create_tables(store)
+        manager = books(1_200)
+        some = list(manager.filter(pages__lt=1_000))
+        for row in some:
+            row.rating = (row.pages - 500) / 8
+            row.published = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(row.pages)
+        manager.bulk_update(some, ["rating", "published"])
+        with store.schema_editor() as editor:
+            index = models.Index(fields=[f"-{column}"], name="latest")
+            editor.add_index(Book, index)
+        return manager
+
+    return made
+
+
+@pytest.mark.parametrize("column", ["pages", "title", "rating", "published"])
+def test_a_descending_index_serves_the_order(server, with_descending, column):
+    manager = with_descending(column)
+    rows = list(manager.all())
+    known = [getattr(row, column) for row in rows]
+    wanted = sorted((each for each in known if each is not None), reverse=True)
+    last = manager.order_by(f"-{column}")
+    found = sent(server, lambda: list(last[:10]))
+    assert found == {"RpbIndexReq": 1, "RpbGetReq": 10}
+    assert [getattr(row, column) for row in last[:10]] == wanted[:10]
+    # NULLs come last, and a filter on the column leaves a part of the index.
+    values = list(last[:1_200].values_list(column, flat=True))
+    assert values == wanted + [None] * (1_200 - len(wanted))
+    some = last.filter(**{f"{column}__lte": wanted[3], f"{column}__gt": wanted[-1]})
+    assert sent(server, lambda: list(some[:10]))["RpbGetReq"] == 10
+    assert [getattr(row, column) for row in some[:10]] == wanted[3:13]
+
+
+def test_rows_of_one_value_are_ordered_by_the_next_column(server, with_descending):
+    manager = with_descending("pages", local_rows=300)
+    manager.filter(pages__gte=1_100).update(pages=2_000)
+    last = manager.order_by("-pages", "title")[:105]
+    found = [(row.pages, row.title) for row in last]
+    assert found[:2] == [(2_000, "t1100"), (2_000, "t1101")]
+    assert found[100:102] == [(1_099, "t1099"), (1_098, "t1098")]
+    first = manager.order_by("pages", "-title")[:2]
+    requests = sent(server, lambda: list(first))
+    assert requests["RpbGetReq"] <= 6 and [row.pages for row in first] == [0, 1]
+
+
+def test_explain_shows_the_descending_index(with_descending):
+    manager = with_descending("pages")
+    text = manager.order_by("-pages")[:3].explain()
+    assert "index pages.descending_bin" in text
+    assert "fold" in manager.order_by("-rating")[:3].explain()
 
 
 def test_indexes_on_lower_and_reverse_serve_lookups_of_text(server, store):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nonrel_backend.riak.keys import KeyMaker
 from nonrel_backend.riak.resolving import union
-from nonrel_backend.riak.terms import escaped, index_name, number, term
+from nonrel_backend.riak.terms import descending, escaped, index_name, number, term
 from nonrel_backend.riak.transforms import transform_of
 from nonrel_backend.riak.values import key_of, object_key, to_stored
 
@@ -37,6 +37,22 @@ def test_terms_of_decimals_never_turn_their_order(one, other):
     if one <= other:
         found = [term("decimal", to_stored("decimal", each)) for each in (one, other)]
         assert found == sorted(found)
+
+
+@given(st.lists(TEXT, min_size=2, max_size=2))
+def test_descending_terms_of_text_sort_the_other_way_round(texts):
+    one, other = (descending("string", term("string", each)) for each in texts)
+    assert (one < other) == (texts[0].encode() > texts[1].encode())
+    assert not set(one) & {*range(0x21), 0x7F}
+
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(INT64, INT64)
+def test_descending_terms_of_integers_sort_the_other_way_round(first, second):
+    one, other = (descending("long", term("long", each)) for each in (first, second))
+    assert (one < other) == (first > second)
 
 
 @given(st.dates(), st.dates())
