@@ -2,10 +2,9 @@
 is a real Riak's, a relay to that.
 """
 
+import threading
 from contextlib import ExitStack
 from uuid import uuid4
-
-import threading
 
 import pytest
 from django.db import connections
@@ -70,7 +69,7 @@ def open_database(databases, server, require_type, riak):
     name = f"own_{uuid4().hex[:8]}"
 
     def opened(**options):
-        for each in ("bucket_type", "unique_type"):
+        for each in ("bucket_type", "unique_type", "counter_type", "set_type"):
             if options.get(each):
                 require_type(options[each])
         settings = {

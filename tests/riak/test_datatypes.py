@@ -13,6 +13,10 @@ from .conftest import in_threads, sent
 TYPES = {"counter_type": "cnt", "set_type": "sets"}
 
 
+def bucket(table):
+    return connections["own"].bucket(table)
+
+
 @pytest.fixture
 def pages(open_database):
     """The manager of Page, on the test's own database."""
@@ -28,8 +32,8 @@ def test_a_counter_is_an_object_of_its_own(pages):
     store = connections["own"]
     page = pages.create(name="a", visits=3)
     client, key = store.db_connection, str(page.pk)
-    assert client.fetch("own.riak_page.visits", key, "cnt").value.counter_value == 3
-    (row,) = client.get("own.riak_page", key).content
+    assert client.fetch(bucket("riak_page.visits"), key, "cnt").value.counter_value == 3
+    (row,) = client.get(bucket("riak_page"), key).content
     assert b"visits" not in row.value
     assert pages.get().visits == 3
 
@@ -131,7 +135,7 @@ def test_what_a_crashed_delete_left_is_found_and_does_not_count(server, pages):
 
 def test_check_removes_values_of_no_row(pages):
     store = connections["own"]
-    store.db_connection.add_to_counter("own.riak_page.visits", "5", "cnt", 1)
+    store.db_connection.add_to_counter(bucket("riak_page.visits"), "5", "cnt", 1)
     assert len(store.check_store(fix=True)) == 1
     assert store.check_store() == []
 
@@ -142,11 +146,11 @@ def test_members_of_a_set_are_merged(pages):
     store = connections["own"]
     page = pages.create(name="a", tags={"x", "é"}, years={2001, 7})
     client, key = store.db_connection, str(page.pk)
-    members = client.fetch("own.riak_page.tags", key, "sets").value.set_value
+    members = client.fetch(bucket("riak_page.tags"), key, "sets").value.set_value
     assert set(members) == {b"x", "é".encode()}
-    years = client.fetch("own.riak_page.years", key, "sets").value.set_value
+    years = client.fetch(bucket("riak_page.years"), key, "sets").value.set_value
     assert set(years) == {b"2001", b"7"}
-    client.change_set("own.riak_page.tags", key, "sets", adds=["other"])
+    client.change_set(bucket("riak_page.tags"), key, "sets", adds=["other"])
     pages.update(tags=AddToSet("y"), years=Pull(7, 8))
     pages.update(tags=Pull("x", "no such"))
     found = pages.get()
@@ -211,7 +215,7 @@ def test_a_counter_is_added_and_removed_as_any_column(pages):
     client, key = store.db_connection, str(page.pk)
     with store.schema_editor() as editor:
         editor.remove_field(model, model._meta.get_field("visits"))
-    assert client.fetch("own.riak_page.visits", key, "cnt").HasField("value") is False
+    assert not client.fetch(bucket("riak_page.visits"), key, "cnt").HasField("value")
     with store.schema_editor() as editor:
         editor.add_field(model, field(model, "visits", default=2))
     assert pages.get().visits == 2
@@ -238,9 +242,9 @@ def test_a_renamed_table_keeps_its_counters(pages):
     pages.create(name="a", visits=5, tags={"x"})
     with store.schema_editor() as editor:
         editor.alter_db_table(model, "riak_page", "riak_other")
-    found = store.db_connection.fold("own.riak_other.visits", 10, type=b"cnt")
+    found = store.db_connection.fold(bucket("riak_other.visits"), 10, type=b"cnt")
     (counter,) = found
-    reply = store.db_connection.fetch("own.riak_other.visits", counter.key, "cnt")
+    reply = store.db_connection.fetch(bucket("riak_other.visits"), counter.key, "cnt")
     assert reply.value.counter_value == 5
 
 
@@ -267,5 +271,5 @@ def test_options_that_a_data_type_has_not_are_errors_of_the_check():
 def test_a_plain_object_in_a_counters_place_counts_0(pages):
     page = pages.create(name="a", visits=5)
     client = connections["own"].db_connection
-    client.put("own.riak_page.visits", str(page.pk), content(b"1"), type=b"cnt")
+    client.put(bucket("riak_page.visits"), str(page.pk), content(b"1"), type=b"cnt")
     assert pages.get().visits == 0
