@@ -1,19 +1,16 @@
 """The widgets in a real browser: the admin's page of a city.
 
-Runs where playwright and a Chromium are; CHROMIUM names another than /usr/bin/chromium,
-SCREENSHOTS a folder for pictures.
+SCREENSHOTS names a folder for pictures.
 """
 
 import os
 
 import pytest
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-playwright = pytest.importorskip("playwright.sync_api")
+from tests.browser import chromium
+
 if os.environ.get("NONREL_BACKEND") not in (None, "", "mongodb"):
     pytest.skip("the users of the tests have ObjectIds", allow_module_level=True)
-if not os.path.exists(CHROMIUM):
-    pytest.skip("no Chromium", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +32,14 @@ def server(databases):
 
 @pytest.fixture(scope="module")
 def browser():
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
     # Its event loop is not one that Django's queries are called in.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         found = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
         )
         yield found
         found.close()

@@ -1,0 +1,83 @@
+"""The API's page and the admin in a real browser: `manage.py test atlas.browser`.
+
+CHROMIUM names the browser, /usr/bin/chromium where it does not.
+"""
+
+import os
+
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+from playwright.sync_api import sync_playwright
+
+from .models import City, Country, Location
+
+CHROMIUM = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
+
+
+class PageTests(StaticLiveServerTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # Its event loop is not one that Django's queries are called in.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        driver = cls.enterClassContext(sync_playwright())
+        cls.browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        cls.addClassCleanup(cls.browser.close)
+
+    def setUp(self):
+        japan = Country.objects.create(
+            code="JP", name="Japan", continent="AS", area=1, population=126_529_100
+        )
+        self.tokyo = City.objects.create(
+            id=1850147, name="Tokyo", country=japan, population=9_733_276,
+            location=Location(latitude=35.6895, longitude=139.69171),
+            alternate_names=["Edo"], timezone="Asia/Tokyo",
+        )  # fmt: skip
+        get_user_model().objects.create_superuser("admin", password="secret")
+        self.page = self.browser.new_page()
+        self.addCleanup(self.page.close)
+        self.errors, self.asked = [], []
+        self.page.on("pageerror", lambda error: self.errors.append(error))
+        self.page.on("response", lambda answer: self.asked.append(answer))
+
+    def check_what_was_loaded(self):
+        """No error in a script, nothing missing, nothing from elsewhere."""
+        self.assertEqual(self.errors, [])
+        wrong = [each.url for each in self.asked if each.status >= 400]
+        self.assertEqual(wrong, [])
+        for each in self.asked:
+            self.assertTrue(each.url.startswith((self.live_server_url, "data:")))
+
+    def test_the_page_of_the_api_shows_it_and_tries_it_out(self):
+        page = self.page
+        page.goto(f"{self.live_server_url}/api/v1/docs/")
+        for name in ("user", "country", "city", "traveller", "visit", "tag"):
+            page.locator(f"[data-tag='{name}']").wait_for()
+        path = page.locator("[data-path='/api/v1/city/{pk}/']")
+        block = page.locator(".opblock-get", has=path)
+        block.locator(".opblock-summary-control").click()
+        block.get_by_role("button", name="Try it out").click()
+        block.get_by_placeholder("pk").fill("1850147")
+        block.get_by_role("button", name="Execute").click()
+        answer = block.locator(".live-responses-table")
+        answer.get_by_text("35.6895").first.wait_for()
+        self.assertIn("200", answer.inner_text())
+        self.check_what_was_loaded()
+
+    def test_the_admin_changes_a_city_and_its_location(self):
+        page = self.page
+        page.goto(f"{self.live_server_url}/admin/atlas/city/{self.tokyo.pk}/change/")
+        page.locator("[name=username]").fill("admin")
+        page.locator("[name=password]").fill("secret")
+        page.get_by_role("button", name="Log in").click()
+        page.locator("[name=location-latitude]").fill("36.5")
+        page.locator("[name=alternate_names-0]").fill("Edo by another name")
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.locator(".success").wait_for()
+        self.assertIn("Tokyo", page.locator("#result_list").inner_text())
+        self.tokyo.refresh_from_db()
+        self.assertEqual(self.tokyo.location.latitude, 36.5)
+        self.assertEqual(self.tokyo.alternate_names, ["Edo by another name"])
+        self.check_what_was_loaded()
