@@ -1,6 +1,7 @@
 """Bucket types and properties, for the stand-in for Riak."""
 
-from functools import lru_cache
+from collections.abc import Hashable
+from functools import cache
 from typing import Any
 
 from nonrel_backend.riak.client import messages
@@ -48,9 +49,10 @@ QUORUMS = ("r", "w", "pr", "pw", "dw", "rw")
 HIGHEST_NUMBER = 2**32 - 16
 
 
-@lru_cache
-def quorums_of(kind: Any) -> list[str]:
-    return [name for name in QUORUMS if name in kind.DESCRIPTOR.fields_by_name]
+@cache
+def quorums_of(kind: Hashable) -> list[str]:
+    known = kind.DESCRIPTOR.fields_by_name  # type: ignore[attr-defined]
+    return [name for name in QUORUMS if name in known]
 
 
 class NeverAnswered(Exception):
@@ -94,7 +96,7 @@ class Properties:
         props = self.of(request.type, request.bucket)
         if props["n_val"] > RING_SIZE:
             raise NeverAnswered
-        for name in quorums_of(type(request)):
+        for name in quorums_of(request.__class__):
             if props["n_val"] < getattr(request, name) < HIGHEST_NUMBER:
                 raise Refused(f"{{n_val_violation,{props['n_val']}}}")
         return props
