@@ -11,12 +11,12 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
-from typing import Any
 from uuid import uuid4
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks import restmillion
 from benchmarks.report import as_table
 from benchmarks.run import PEER_PACKAGES, ROOT, Worker, python_with
 from benchmarks.server import Server
@@ -58,16 +58,33 @@ class RestRun:
         for store in options.stores:
             name = self.database(store, folder)
             for library in STORES[store]:
-                self.workers[store, library] = Worker(
-                    library,
-                    store,
-                    uri if store in SERVED else "",
-                    name,
-                    python=self.python(store),
-                    module="benchmarks.restworker",
-                )
+                self.workers[store, library] = self.worker(library, store, uri, name)
             # One database for all of them.
             self.workers[store, STORES[store][0]].ask("load")
+
+    def worker(self, library: str, store: str, uri: str, name: str) -> Worker:
+        return Worker(
+            library,
+            store,
+            uri if store in SERVED else "",
+            name,
+            python=self.python(store),
+            module="benchmarks.restworker",
+        )
+
+    def million(self, folder: str) -> str:
+        """A long list on LMDB, in processes that do nothing else."""
+        name = str(Path(folder) / "million.lmdb")
+
+        def fresh(command: str, **options: int) -> dict:
+            worker = self.worker("readings", "lmdb", "", name)
+            try:
+                return worker.ask(command, **options)
+            finally:
+                worker.close()
+
+        fresh("load_million", count=self.options.million)
+        return restmillion.section(fresh("export"), fresh("depth"))
 
     def database(self, store: str, folder: str) -> str:
         if store in SERVED:
@@ -139,6 +156,7 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--stores", default=",".join(STORES), help="some of them, by comma")
     add("--rounds", type=int, default=15)
     add("--seconds", type=float, default=0.3, help="of one operation in one round")
+    add("--million", type=int, nargs="?", const=1_000_000, default=0, metavar="ROWS")
     add("--peer-python", help="the Python that has the peer and the libraries")
     add("--profile", choices=OPERATIONS, help="profile ours, measure nothing")
     add("--strict", action="store_true", help="fail when a target is missed")
@@ -157,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measured(options: argparse.Namespace, uri: str, folder: str) -> int:
-    run: Any = RestRun(options, uri, folder)
+    run = RestRun(options, uri, folder)
     try:
         if options.profile:
             run.profile()
@@ -166,6 +184,8 @@ def measured(options: argparse.Namespace, uri: str, folder: str) -> int:
         for number in range(1, options.rounds + 1):
             run.round(number, kept=True)
             print(f"round {number} done", flush=True)
+        if options.million:
+            print(run.million(folder), flush=True)
     finally:
         run.close()
     text, met = run.targets()

@@ -55,6 +55,23 @@ def resources(fields: Any, Api: Any, Authorization: Any, ModelResource: Any) -> 
     return api.urls
 
 
+def readings() -> list:
+    """Ours, of a list without an end."""
+    from benchmarks.shop.models import Reading
+    from nonrel_backend.rest.api import Api
+    from nonrel_backend.rest.resources import ModelResource
+
+    class ReadingResource(ModelResource):
+        class Meta:
+            queryset = Reading.objects.order_by("id")
+            resource_name = "reading"
+            total_count = "off"
+
+    api = Api(api_name="v1")
+    api.register(ReadingResource())
+    return api.urls
+
+
 def drf() -> list:
     from rest_framework import pagination, routers, serializers, viewsets
 
@@ -162,6 +179,12 @@ def has_numbers() -> bool:
     return isinstance(Book._meta.pk, models.BigAutoField)
 
 
-LIBRARIES = {"ours": ours, "tastypie": tastypie, "drf": drf, "ninja": ninja}
+LIBRARIES = {
+    "ours": ours,
+    "tastypie": tastypie,
+    "drf": drf,
+    "ninja": ninja,
+    "readings": readings,
+}
 # Where each has the objects of a page.
 OBJECTS = {"ours": "objects", "tastypie": "objects", "drf": "results", "ninja": "items"}

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from . import local, restmillion
 from .restapps import LIBRARIES, OBJECTS, PAGE
 from .worker import KEYS, WAL, serve
 
@@ -162,6 +163,11 @@ def load(shop: Bookshop) -> dict[str, Any]:
     return {}
 
 
+def load_million(shop: Bookshop, count: int) -> dict[str, Any]:
+    shop.load()
+    return local.load_million(shop, count)
+
+
 def measure(shop: Bookshop, operation: str, seconds: float) -> dict[str, float]:
     """The seconds and the CPU seconds of one request."""
     send, right = getattr(shop, operation)()
@@ -197,7 +203,14 @@ def profile(shop: Bookshop, operation: str) -> dict[str, str]:
 def main() -> None:
     library, store, uri, name = sys.argv[1:]
     configure(store, uri, name)
-    commands = {"load": load, "measure": measure, "profile": profile}
+    commands = {
+        "load": load,
+        "measure": measure,
+        "profile": profile,
+        "load_million": load_million,
+        "export": restmillion.export,
+        "depth": restmillion.depth,
+    }
     serve(lambda: Bookshop(library), commands)
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from .bundle import Bundle
-from .projection import Asked, project
+from .projection import Asked
 
 JSON_LINES = "application/jsonl"
 CHUNK = 500
@@ -26,9 +25,5 @@ def lines(resource: Any, request: Any, objects: Any, asked: Asked) -> Iterator[b
         objects = objects.iterator(chunk_size=CHUNK)
     rows = iter(objects)
     while chunk := list(islice(rows, CHUNK)):
-        loaded = resource.load_related(chunk, for_list=True, asked=asked)
-        for obj in loaded:
-            bundle = Bundle(obj=obj, request=request)
-            bundle.only = asked.names
-            bundle = project(resource.full_dehydrate(bundle, for_list=True), asked)
+        for bundle in resource.dehydrated(request, chunk, asked):
             yield resource._meta.serializer.to_json(bundle).encode() + b"\n"
