@@ -14,8 +14,10 @@ from .table import Row, Table
 
 # How many gets are under way at once, how many keys and objects a page has.
 PAGE = 500
-# An index is probed for no more keys than these.
+# An index is probed for no more keys than these; a path of more queries than a few only
+# where the others find many keys.
 PROBE = 100
+FEW = 5
 
 
 @dataclass(slots=True)
@@ -30,18 +32,17 @@ class Found:
 class Probe:
     """The first keys that a path finds, by the replies to its queries."""
 
-    def __init__(self, replies: list[Any]):
+    def __init__(self, path: Path, replies: list[Any]):
+        self.path = path
         pages = [() if isinstance(each, Refused) else each.keys for each in replies]
         self.keys = dict.fromkeys(key for page in pages for key in page)
-        # Whether these are all.
-        self.whole = all(
-            len(page) < PROBE and not isinstance(reply, Refused)
-            for page, reply in zip(pages, replies, strict=True)
-        )
-        self.count = sum(
+        counts = [
             PROBE if isinstance(reply, Refused) else len(page)
             for page, reply in zip(pages, replies, strict=True)
-        )
+        ]
+        self.count = sum(counts)
+        # Whether the keys are all.
+        self.whole = all(count < PROBE for count in counts)
 
 
 def pages(items: Iterable[Any], first: int = PAGE) -> Iterator[list]:
@@ -166,20 +167,24 @@ class Objects:
         """
         if len(paths) == 1:
             return paths[0]
-        requests = [
-            self.index_request(query, max_results=PROBE)
-            for path in paths
-            for query in path.queries
-        ]
-        replies = iter(self.client.ask_many(requests))
-        probes = [Probe([next(replies) for _ in path.queries]) for path in paths]
-        number = min(range(len(paths)), key=lambda number: probes[number].count)
-        best = probes[number]
+        most = max(FEW, min(len(path.queries) for path in paths))
+        few = [path for path in paths if len(path.queries) <= most]
+        probes = self.probes(few)
+        rest = [path for path in paths if len(path.queries) > most]
+        if rest and min(each.count for each in probes) > most:
+            probes += self.probes(rest)
+        best = min(probes, key=lambda each: each.count)
         if not best.whole:
-            return paths[number]
-        others = [set(each.keys) for each in probes if each.whole]
-        known = [key for key in best.keys if all(key in each for each in others)]
-        return replace(paths[number], known=tuple(known))
+            return best.path
+        others = [each.keys for each in probes if each.whole]
+        known = [key for key in best.keys if all(key in keys for keys in others)]
+        return replace(best.path, known=tuple(known))
+
+    def probes(self, paths: list[Path]) -> list["Probe"]:
+        queries = [query for path in paths for query in path.queries]
+        requests = [self.index_request(query, max_results=PROBE) for query in queries]
+        replies = iter(self.client.ask_many(requests))
+        return [Probe(path, [next(replies) for _ in path.queries]) for path in paths]
 
     # --- all of them ---
 

@@ -24,3 +24,17 @@ def server(backend: str) -> Iterator[None]:
             print(f"The server is {named(found)}.", flush=True)
         os.environ[variable] = found
         yield
+
+
+@contextmanager
+def app_server(backend: str) -> Iterator[dict[str, str]]:
+    """What one app of Django's suite needs in its environment beside `server()`'s: a
+    stand-in for Riak is one process, which would be the slowest if all used it.
+    """
+    if backend != "riak":
+        yield {}
+        return
+    from .riak_server import riak_host
+
+    with riak_host() as host:
+        yield {"RIAK_HOST": host}

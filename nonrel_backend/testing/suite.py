@@ -16,6 +16,7 @@ from pathlib import Path
 
 import django
 
+from .addresses import app_server
 from .recorder import RECORD_VARIABLE
 
 ENGINES = {
@@ -55,7 +56,7 @@ DATABASES = {{
     alias: {{
         "ENGINE": {engine!r},
         "NAME": os.environ["NONREL_TEST_NAME"] + suffix,
-        "HOST": {host!r},
+        "HOST": os.environ.get({host_variable!r}, ""),
         "OPTIONS": {options!r},
     }}
     for alias, suffix in [("default", ""), ("other", "_other")]
@@ -129,11 +130,10 @@ class Suite:
         self.tests = fetch_suite(cache)
         self.folder = (cache / "django-suite" / backend).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        host = os.environ.get(HOST_VARIABLES.get(backend, ""), "")
         (self.folder / "suite_settings.py").write_text(
             SETTINGS.format(
                 engine=ENGINES[backend],
-                host=host,
+                host_variable=HOST_VARIABLES.get(backend, ""),
                 options=OPTIONS.get(backend, {}),
                 in_memory=backend in IN_MEMORY,
             )
@@ -208,7 +208,11 @@ class Suite:
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         command = [sys.executable, "runtests.py", "--settings=suite_settings"]
         command += ["--parallel=1", "--noinput", *(labels or [app])]
-        with open(self.folder / f"{app}.log", "wb") as log:
+        with (
+            open(self.folder / f"{app}.log", "wb") as log,
+            app_server(self.backend) as variables,
+        ):
+            environment.update(variables)
             process = subprocess.Popen(
                 command,
                 cwd=self.tests,
