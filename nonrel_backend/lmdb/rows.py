@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 
+from ..progress import told
 from .catalog import (
     ROW_KEY_SIZE,
     Index,
@@ -14,7 +15,6 @@ from .catalog import (
     set_counters,
 )
 from .encoding import following
-from .progress import told
 from .values import pack, unpack_row
 
 # (row's key, row)

@@ -8,10 +8,10 @@ from django.db.models.sql.query import Query
 
 from ..converting import converter
 from ..documents.altering import conversion
+from ..progress import told
 from . import catalog, partial, rows
 from .catalog import Table, loaded
 from .indexing import IndexEditing, named, remove_named
-from .progress import told
 from .values import from_stored, pack, to_stored
 
 

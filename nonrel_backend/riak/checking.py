@@ -76,7 +76,7 @@ def check_row_markers(
 ) -> Iterator[str]:
     markers = objects.markers
     for key, index in markers.of([row])[0].items():
-        if markers.holder(key) == objects.table.key_of(row):
+        if marking.holder(markers.store, key) == objects.table.key_of(row):
             continue
         yield f"{where} has not the marker of its unique value in {index.name}"
         if fix:
@@ -92,7 +92,7 @@ def check_markers(store, tables: dict[str, Objects], fix: bool) -> Iterator[str]
     if left:
         time.sleep(marking.GRACE)
     for key in left:
-        if not is_used(tables, key):
+        if not is_used(store, tables, key):
             yield f"The marker {key} is of no row"
             if fix:
                 marking.release(store, [key])
@@ -100,18 +100,19 @@ def check_markers(store, tables: dict[str, Objects], fix: bool) -> Iterator[str]
 
 def unused_markers(store, tables: dict[str, Objects]) -> Iterator[str]:
     for key in marking.keys(store):
-        if not is_used(tables, key):
+        if not is_used(store, tables, key):
             yield key
 
 
-def is_used(tables: dict[str, Objects], key: str) -> bool:
+def is_used(store, tables: dict[str, Objects], key: str) -> bool:
+    """Whether a marker's row has its value; one that is deleted is none."""
+    holder = marking.holder(store, key)
+    if holder is None:
+        return True
     table, name, *_ = json.loads(key)
     objects = tables.get(table)
     if objects is None or objects.markers is None:
         return False
     markers = objects.markers
     index = next((each for each in markers.uniques.indexes if each.name == name), None)
-    holder = markers.holder(key)
-    if index is None or holder is None:
-        return holder is None
-    return markers.holds(holder, key, index)
+    return index is not None and markers.holds(holder, key, index)

@@ -48,6 +48,12 @@ def keys(store) -> Iterator[str]:
     yield from (key.decode() for key in found)
 
 
+def holder(store, key: str) -> bytes | None:
+    """The key of the row that a marker names, None where there is none."""
+    bucket, options = place(store)
+    return named(store.db_connection.get(bucket, key, **options))
+
+
 def release(store, keys: Iterable[str]) -> None:
     bucket, options = place(store)
     requests = [delete_request(bucket, key, **options) for key in keys]
@@ -169,10 +175,6 @@ class Markers:
         """Whether the row of a marker has its value."""
         found = [each.row for each in self.objects.by_keys([holder])]
         return bool(found) and key in self.of(found)[0]
-
-    def holder(self, key: str) -> bytes | None:
-        """The key of the row that a marker names, None where there is none."""
-        return named(self.client.get(self.bucket, key, **self.options))
 
     def release(self, keys: Iterable[str]) -> None:
         release(self.store, keys)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .client import Client, Refused, RiakError
 from .client.client import get_request, index_request, put_request
-from .paths import IndexQuery, Path
+from .paths import IndexQuery, Path, whole
 from .resolving import Resolver, time_of
 from .table import Row, Table
 
@@ -188,8 +188,18 @@ class Objects:
 
     # --- all of them ---
 
-    def all(self) -> Iterator[Found]:
-        for each in self.client.fold(self.table.bucket, PAGE, **self.options):
+    def count(self, limit: int | None = None) -> int:
+        """How many rows there are, at most `limit`."""
+        # Tombstones have left the key's own index, but not the fold's.
+        path = whole(self.table, self.table.key[0][0])
+        rows: Iterator[Any] = self.all() if path is None else self.keys(path)
+        return sum(1 for _ in islice(rows, limit))
+
+    def all(self, start: bytes = b"") -> Iterator[Found]:
+        """The rows in the order of their keys, from `start` on."""
+        for each in self.client.fold(
+            self.table.bucket, PAGE, start_key=start, **self.options
+        ):
             found = self.found(each.key, each.object)
             if found is not None:
                 yield found

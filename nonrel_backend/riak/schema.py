@@ -1,8 +1,7 @@
 """Schema changes: the toolkit's, in the catalog; new indexes are written into rows."""
 
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
@@ -10,10 +9,13 @@ from django.db.transaction import TransactionManagementError
 from ..catalog import table_model
 from ..catalogindexes import named
 from ..catalogschema import CatalogSchemaEditor
+from ..progress import told
+from ..query import translated_errors
 from . import datatypes
 from . import rows as writing
 from .catalog import SECONDS, columns_indexed, transforms_indexed
-from .objects import pages
+from .objects import Objects, pages
+from .table import Row
 from .transforms import transforms_in
 
 
@@ -25,7 +27,8 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
                 "Executing DDL statements while in a transaction on databases "
                 "that can't perform a rollback is prohibited."
             )
-        return super().execute(sql, params)
+        with translated_errors(self.connection):
+            return super().execute(sql, params)
 
     def make_table(self, model):
         for field in model._meta.local_concrete_fields:
@@ -69,7 +72,7 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             raise ProgrammingError(f"duplicate column name: {field.column}")
         entry["columns"].append(self.described(field))
         self.catalog.save(table, entry)
-        objects = self.connection.objects(table_model(table, entry)._meta)
+        objects = self.objects(table)
         column, stored = objects.table.data[field.column], self.stored(field, value)
         if stored:
             change = datatypes.Change(column.to(stored))
@@ -78,17 +81,33 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
 
     def drop_column(self, model, field):
         table = model._meta.db_table
-        objects = self.connection.objects(
-            table_model(table, self.catalog.entry(table))._meta
-        )
-        column = objects.table.data.get(field.column)
-        if column is None:
+        name, objects = field.column, self.objects(table)
+        if name in self.catalog.entry(table)["key"]:
             super().drop_column(model, field)
             return
+        self.drop_parts(table, name)
+        if name in objects.table.data:
+            datatypes.clear(objects, objects.table.data[name])
+        else:
+            self.rewrite(table, f"without {name}", lambda row: without(row, name))
         entry = self.catalog.copy(table)
-        entry["columns"].remove(named(entry["columns"], field.column))
+        entry["columns"].remove(named(entry["columns"], name))
         self.catalog.save(table, entry)
-        datatypes.clear(objects, column)
+
+    def drop_parts(self, table: str, column: str) -> None:
+        """Have rows be written without entries of a column, which is to go."""
+        entry = self.catalog.copy(table)
+        for index in entry["indexes"]:
+            if index["unique"] and column in index["columns"]:
+                self.release_markers(table, index["name"])
+        for kind in ("indexes", "checks"):
+            kept = [each for each in entry[kind] if column not in each["columns"]]
+            entry[kind] = kept
+        entry["indexed"] = [each for each in entry.get("indexed", ()) if each != column]
+        entry["transformed"] = [
+            each for each in entry.get("transformed", ()) if each[0] != column
+        ]
+        self.catalog.save(table, entry)
 
     def keep_check(self, table, check):
         self.refuse_data(table, check["columns"], "no constraint can hold it")
@@ -114,16 +133,14 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             known = map(tuple, entry.get("transformed", ()))
             entry["transformed"] = sorted(transforms.union(known))
             self.catalog.save(table, entry)
-            self.write_entries(table, entry)
+            self.write_entries(table, f"index {name}")
         super().make_index(model, name, parts, unique, condition)
         if unique:
             self.claim_markers(table)
 
     def claim_markers(self, table: str) -> None:
         """Claim the markers of rows that were there before their unique index."""
-        objects = self.connection.objects(
-            table_model(table, self.catalog.entry(table))._meta
-        )
+        objects = self.objects(table)
         if objects.markers is not None:
             for page in pages(objects.all()):
                 objects.markers.claim_rows([each.row for each in page])
@@ -134,9 +151,7 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
 
     def release_markers(self, table: str, name: str) -> None:
         """Give up the unique values of an index that goes."""
-        objects = self.connection.objects(
-            table_model(table, self.catalog.entry(table))._meta
-        )
+        objects = self.objects(table)
         if objects.markers is not None:
             for page in pages(objects.all()):
                 for markers in objects.markers.of([each.row for each in page]):
@@ -164,18 +179,42 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         self.catalog.save(table, entry)
         touched = indexed.union(column for column, _ in entry["transformed"])
         if new_field.column in touched or old_field.primary_key:
-            self.write_entries(table, entry)
+            self.write_entries(table, f"column {new_field.column}")
 
-    def write_entries(self, table: str, entry: dict[str, Any]) -> int:
+    # --- all rows of a table ---
+
+    def write_entries(self, table: str, what: str) -> None:
         """Put all rows as they are, with the index entries that they should have."""
-        meta = table_model(table, entry)._meta
-        objects = self.connection.objects(meta)
+        self.rewrite(table, what, lambda row: row)
 
-        def unchanged(found):
-            return [each.row for each in found]
+    def rewrite(self, table: str, what: str, change: Callable[[Row], Row]) -> None:
+        """Put all rows anew, in the order of their keys. The catalog keeps how far that
+        has come, so that a run which broke off is gone on with.
+        """
+        entry = self.catalog.copy(table)
+        objects = self.objects(table)
+        total = objects.count()
+        if total:
+            # Until then other processes may write rows as they were before.
+            time.sleep(self.connection.option("schema_wait", SECONDS))
 
-        if next(objects.all(), None) is None:
-            return 0
-        # Until then other processes may still write rows without them.
-        time.sleep(self.connection.option("schema_wait", SECONDS))
-        return writing.update(objects, objects.all(), unchanged, lambda row: True)
+        def changed(found):
+            return [change(each.row) for each in found]
+
+        begun = entry.get("rewriting", {})
+        start = begun["key"].encode() if begun.get("what") == what else b""
+        for page in pages(told(objects.all(start), total, f"{table}: {what}")):
+            writing.update_page(objects, page, changed, lambda row: True)
+            entry["rewriting"] = {"what": what, "key": page[-1].key.decode()}
+            self.catalog.save(table, entry)
+        if entry.pop("rewriting", None):
+            self.catalog.save(table, entry)
+
+    def objects(self, table: str) -> Objects:
+        return self.connection.objects(
+            table_model(table, self.catalog.entry(table))._meta
+        )
+
+
+def without(row: Row, column: str) -> Row:
+    return {name: value for name, value in row.items() if name != column}

@@ -419,13 +419,13 @@ def test_changes_of_the_schema_are_rolled_back(store):
 
 
 def test_a_long_rebuilding_tells_how_far_it_is(store, monkeypatch, caplog):
-    from nonrel_backend.lmdb import progress
+    from nonrel_backend import progress
     from tests.library.models import Author
 
     add_authors(0, 250)
     monkeypatch.setattr(progress, "SECONDS", 0)
     monkeypatch.setattr(progress, "ROWS", 100)
-    with caplog.at_level("INFO", "nonrel_backend.lmdb"):
+    with caplog.at_level("INFO", "nonrel_backend"):
         with store.schema_editor() as editor:
             editor.add_index(Author, models.Index(fields=["born"], name="by_born"))
     assert [record.getMessage() for record in caplog.records] == [

@@ -405,6 +405,86 @@ def test_an_index_added_later_finds_the_rows_there_were(server, store):
     assert found == {"RpbIndexReq": 1, "RpbGetReq": 10}
 
 
+def stop_at(name, number):
+    """A fault at the request of this name and number, and at all later ones."""
+    count = 0
+
+    def hook(request):
+        nonlocal count
+        count += type(request).__name__ == name
+        if count >= number:
+            raise Dropped
+
+    return hook
+
+
+def test_an_index_whose_making_broke_off_is_gone_on_with(server, store, caplog):
+    from django.db import models
+
+    from nonrel_backend import progress
+    from tests.library.models import Book
+
+    manager = books(1_700)
+    manager.filter(pages__lt=10).update(rating=3.5)
+    index = models.Index(fields=["rating"], name="by_rating")
+
+    def add_index():
+        with store.schema_editor() as editor:
+            editor.add_index(Book, index)
+
+    server.before = stop_at("RpbPutReq", 1_250)
+    with pytest.raises(OperationalError):
+        add_index()
+    server.before = None
+    assert manager.filter(rating=3.5).count() == 10
+    writer = author()
+    Book.objects.using("own").create(title="new", author=writer, pages=1, rating=3.5)
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO"):
+        patch.setattr(progress, "SECONDS", 0)
+        patch.setattr(progress, "ROWS", 100)
+        requests = sent(server, add_index)
+    assert "library_book: index by_rating: 100 of 1701 rows" in caplog.messages
+    assert 600 < requests["RpbPutReq"] < 800
+    assert manager.filter(rating=3.5).count() == 11
+    assert "index rating_bin" in manager.filter(rating=3.5).explain()
+    assert store.check_store() == []
+
+
+def test_a_field_whose_removal_broke_off_is_removed_by_the_next_run(server, store):
+    from tests.library.models import Book
+
+    manager = books(1_200, published="2024-05-01T00:00:00Z")
+
+    def remove_field():
+        with store.schema_editor() as editor:
+            editor.remove_field(Book, Book._meta.get_field("published"))
+
+    server.before = stop_at("RpbPutReq", 700)
+    with pytest.raises(OperationalError):
+        remove_field()
+    server.before = None
+    remove_field()
+    for each in store.db_connection.fold(store.bucket("library_book"), 500):
+        (found,) = each.object.content
+        assert "published" not in json.loads(found.value)
+        entries = [pair for pair in found.indexes if b"published" in pair.key]
+        assert entries == []
+        assert b"published" not in [pair.value for pair in found.indexes]
+    assert manager.defer("published").count() == 1_200
+    assert store.check_store() == []
+
+
+def test_the_markers_of_a_removed_field_go_with_it(store):
+    from tests.library.models import Counter
+
+    counter("x")
+    with store.schema_editor() as editor:
+        editor.remove_field(Counter, Counter._meta.get_field("name"))
+    for each in store.db_connection.fold(store.bucket("nonrel_unique"), 10):
+        assert each.object.content[0].deleted
+    assert store.check_store() == []
+
+
 @pytest.fixture
 def with_descending(open_database):
     """Function: 1,200 books, with a descending index on a column."""

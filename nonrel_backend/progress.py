@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-logger = logging.getLogger("nonrel_backend.lmdb")
+logger = logging.getLogger("nonrel_backend")
 # How often it is told, and after how many rows the clock is looked at.
 SECONDS, ROWS = 2.0, 1_000
 
