@@ -1,7 +1,7 @@
 """Tests as queries of secondary indexes, which find all rows wanted, or more."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .predicates import Test, Tests
@@ -215,6 +215,8 @@ def whole(table: Table, column: str) -> Path | None:
 
 def turned(table: Table, path: Path) -> Path | None:
     """The path the other way round, where there is a descending index."""
+    if path.known is not None:
+        return replace(path, known=path.known[::-1], descending=True)
     name, db_type = path.column, table.columns.get(path.column, "")
     if (name, DESCENDING) not in table.searched_transformed:
         return None

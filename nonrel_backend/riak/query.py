@@ -136,13 +136,18 @@ class BackendQuery(NonrelQuery):
             yield from self.sorted(same)
 
     def sorted(self, rows: Iterator[Found]) -> list[Found]:
-        most = self.connection.local_rows
-        found = list(islice(rows, most + 1) if most else rows)
-        if most and len(found) > most:
-            raise self.too_many("are to be ordered")
+        found = self.bounded(rows, "are to be ordered")
         for column, ascending in reversed(self.ordering):
             key = sort_key(column)
             found.sort(key=lambda each: key(each.row), reverse=not ascending)
+        return found
+
+    def bounded(self, rows: Iterator[Found], why: str) -> list[Found]:
+        """All the rows at once, as many as the settings allow."""
+        most = self.connection.local_rows
+        found = list(islice(rows, most + 1) if most else rows)
+        if most and len(found) > most:
+            raise self.too_many(why)
         return found
 
     def too_many(self, why: str) -> NotSupportedError:
@@ -207,7 +212,10 @@ class BackendQuery(NonrelQuery):
         def wanted(row):
             return all(test.matches(row) for test in self.tests)
 
-        return writing.update(self.objects, self.found(), change, wanted)
+        # Before the first write: what is written may not be found a second time. More
+        # rows are left to the planner, which holds no more than their keys.
+        found = self.bounded(self.found(), "are to be updated")
+        return writing.update(self.objects, found, change, wanted)
 
     @safe_call
     def update_rows(self, rows):

@@ -82,9 +82,7 @@ def update(
     """Change rows; what another writer has changed since is read and changed anew,
     unless it is no longer wanted. Return how many were.
     """
-    # Before the first write: what is written may not be found a second time.
-    waiting = list(found)
-    return sum(update_page(objects, page, change, wanted) for page in pages(waiting))
+    return sum(update_page(objects, page, change, wanted) for page in pages(found))
 
 
 def update_page(
@@ -242,7 +240,7 @@ def delete(objects: Objects, found: Iterable[Found]) -> int:
     """Delete rows as they were read; what was changed since may stay."""
     table = objects.table
     count = 0
-    for page in pages(list(found)):
+    for page in pages(found):
         requests = [
             delete_request(
                 table.bucket, each.key, vclock=each.vclock, **objects.options

@@ -13,7 +13,7 @@ from django.db import (
     OperationalError,
     transaction,
 )
-from django.db.models import F
+from django.db.models import F, Q, Sum
 
 from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
@@ -140,6 +140,71 @@ def test_the_more_selective_of_two_indexes_is_taken(server, store):
     both = manager.filter(published__year=2024, pages=7)
     found = sent(server, lambda: both.get())
     assert found["RpbGetReq"] == 1
+
+
+def test_or_is_the_union_of_index_queries(server, store):
+    manager = books(300)
+    either = manager.filter(Q(pages=7) | Q(title__startswith="t20") | Q(pages__lte=1))
+    requests = sent(server, lambda: list(either.all()))
+    assert len(either) == 13 and requests == {"RpbIndexReq": 3, "RpbGetReq": 13}
+    text = either.explain()
+    assert "3 of index pages_int, title_bin" in text and "13 keys" in text
+    # A branch without an index has the whole table read.
+    other = manager.filter(Q(pages=7) | Q(rating=1.0))
+    assert "RpbCSBucketReq" in sent(server, lambda: list(other.all()))
+    assert "fold" in other.explain()
+
+
+def test_in_is_a_query_of_each_value(server, store):
+    manager = books(300)
+    some = manager.filter(pages__in=[3, 5, 7, 7, 999])
+    requests = sent(server, lambda: list(some.all()))
+    assert requests == {"RpbIndexReq": 4, "RpbGetReq": 3}
+    assert "4 of index pages_int" in some.explain()
+    both = manager.filter(pages__in=range(250), title="t007")
+    assert sent(server, lambda: both.get())["RpbGetReq"] == 1
+
+
+def test_the_probe_of_indexes_is_bounded(server, store):
+    manager = books(700)
+    sizes = []
+
+    def noted(request):
+        if type(request).__name__ == "RpbIndexReq":
+            sizes.append(request.max_results)
+
+    server.before = noted
+    assert manager.filter(pages__gte=0, title__gte="t698").count() == 2
+    assert sizes[:2] == [100, 100]
+    assert "index title_bin" in manager.filter(pages__gte=0, title="t698").explain()
+
+
+def test_every_way_that_holds_rows_is_under_the_guard(open_database):
+    store = open_database(local_rows=50)
+    create_tables(store)
+    manager = books(120, rating=1.0)
+    ways = [
+        lambda: list(manager.order_by("-rating")),
+        lambda: list(manager.filter(rating=2).order_by("pages")),
+        lambda: list(manager.filter(pages__gte=0, rating=2)),
+        lambda: list(manager.filter(Q(pages__lt=90) | Q(title="x"), rating=2)),
+        lambda: manager.filter(rating=2).delete(),
+        lambda: manager.filter(rating=2).count(),
+        lambda: manager.aggregate(total=Sum("pages")),
+        lambda: list(manager.annotate(n=F("pages") % 7).filter(n=3).order_by("n")),
+    ]
+    unguarded = []
+    for number, work in enumerate(ways):
+        try:
+            work()
+            unguarded.append(number)
+        except NotSupportedError as error:
+            assert "local_rows" in str(error)
+    assert unguarded == []
+    assert manager.filter(rating=1.0).count() == 120
+    assert len(manager.order_by("pages")[:60]) == 60
+    assert manager.update(rating=3) == 120 == manager.filter(rating=3).count()
+    assert manager.filter(pages__lt=60).delete()[0] == 60
 
 
 def test_two_filters_on_one_column_are_one_range(server, store):
