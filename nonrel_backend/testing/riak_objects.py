@@ -29,6 +29,9 @@ class Version:
         self.dot = dot
         self.entries = [] if content.deleted else list(map(entry, content.indexes))
 
+    def time(self) -> tuple[int, int]:
+        return self.content.last_mod, self.content.last_mod_usecs
+
 
 class Stored:
     """An object: its siblings, and all writes that it has seen."""
@@ -67,6 +70,12 @@ class Stored:
             if head:
                 added.value = b""
         return reply
+
+
+def seen(clock: Clock, dot: tuple[str, int]) -> bool:
+    """Whether a write had been seen by whoever had this clock."""
+    node, number = dot
+    return number <= clock.get(node, 0)
 
 
 def clock_of(vclock: bytes) -> Clock:
@@ -135,25 +144,53 @@ class Objects:
         self, bucket: Bucket, key: bytes, content: Any, vclock: bytes, siblings: bool
     ) -> Stored:
         """Add a version, which replaces those that the writer had seen, or all."""
-        seen = clock_of(vclock) if vclock else {}
+        known = clock_of(vclock) if vclock else {}
         stored = bucket.objects.setdefault(key, Stored())
         before = stored.entries()
-        for node, count in seen.items():
+        for node, count in known.items():
             stored.clock[node] = max(count, stored.clock.get(node, 0))
         number = stored.clock.get(self.node, 0) + 1
         stored.clock[self.node] = number
         kept = [
             version
             for version in stored.versions
-            if siblings and version.dot[1] > seen.get(version.dot[0], 0)
+            if siblings and not seen(known, version.dot)
         ]
         stored.versions = [*kept, Version(stamped(content), (self.node, number))]
+        self.changed(bucket, key, before, stored)
+        return stored
+
+    def changed(self, bucket: Bucket, key: bytes, before: set, stored: Stored) -> None:
         stored.written()
         bucket.change(key, before, stored)
         if stored.deleted:
             due = time.monotonic() + self.tombstone_seconds
             self.dying.append((due, bucket, key, dict(stored.clock)))
-        return stored
+
+    def merge(self, bucket: Bucket, key: bytes, other: Stored, siblings: bool) -> None:
+        """Add the versions that another node has and this one has not seen, and drop
+        those that the other one has seen replaced.
+        """
+        stored = bucket.objects.setdefault(key, Stored())
+        before = stored.entries()
+        ours = {version.dot for version in stored.versions}
+        theirs = {version.dot for version in other.versions}
+        versions = [
+            version
+            for version in stored.versions
+            if version.dot in theirs or not seen(other.clock, version.dot)
+        ]
+        versions += [
+            version
+            for version in other.versions
+            if version.dot not in ours and not seen(stored.clock, version.dot)
+        ]
+        if not siblings:
+            versions = sorted(versions, key=Version.time)[-1:]
+        for node, count in other.clock.items():
+            stored.clock[node] = max(count, stored.clock.get(node, 0))
+        stored.versions = versions
+        self.changed(bucket, key, before, stored)
 
     def remove(self, bucket: Bucket, key: bytes) -> None:
         """Leave no trace of an object."""

@@ -240,7 +240,7 @@ def named(host: str) -> str:
     client = Client(Pool(host))
     info = client.server_info()
     client.close()
-    kind = "a stand-in for Riak" if info.node.decode() == STAND_IN else "Riak"
+    kind = "a stand-in for Riak" if info.node.decode().startswith(STAND_IN) else "Riak"
     return f"{kind} {info.server_version.decode()} at {host}"
 
 

@@ -74,7 +74,7 @@ def open_database(databases, server, require_type, riak):
                 require_type(options[each])
         settings = {
             **connections["default"].settings_dict,
-            "HOST": "127.0.0.1",
+            "HOST": options.pop("host", "127.0.0.1"),
             "PORT": server.port,
             "NAME": name,
             "OPTIONS": {"transactions": "none", "schema_wait": 0, **options},

@@ -1,0 +1,320 @@
+"""Nodes that die, are slow or cut off; writers that are killed. On three stand-ins."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from django.db import IntegrityError, OperationalError, connections
+from django.db.models import F
+
+from nonrel_backend.riak import markers
+from nonrel_backend.riak.client import Refused
+from nonrel_backend.testing.riak_cluster import StandInCluster
+from nonrel_backend.testing.riak_server import Dropped
+
+from .conftest import create_tables, in_threads
+from .test_backend import author, books, counter, counters
+
+
+@pytest.fixture
+def cluster():
+    with StandInCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def on_cluster(cluster, open_database):
+    """Function: opens the database "own" on the three nodes, with its tables."""
+
+    def opened(**options):
+        create_tables(open_database(host=cluster.host, **options))
+        return open_database(host=cluster.host, **options)
+
+    return opened
+
+
+def on_node(cluster, open_database, number, **options):
+    """The same database, as a client of one node has it."""
+    return open_database(host=f"127.0.0.1:{cluster.nodes[number].port}", **options)
+
+
+def each_node(cluster, hook):
+    for node in cluster.nodes:
+        node.before = hook
+
+
+def name_of(request):
+    return type(request).__name__
+
+
+# --- nodes that die ---
+
+
+@pytest.mark.parametrize("bucket_type", ["", "mult"])
+def test_a_node_that_dies_in_mid_write_loses_nothing_that_was_acknowledged(
+    cluster, on_cluster, bucket_type
+):
+    on_cluster(bucket_type=bucket_type)
+    acknowledged, failed = [], []
+
+    def die(request):
+        if name_of(request) == "RpbPutReq" and len(acknowledged) >= 5:
+            cluster.nodes[1].after = None
+            cluster.nodes[1].close()
+            raise Dropped
+
+    cluster.nodes[1].after = die
+    for number in range(40):
+        try:
+            acknowledged.append(author(name=f"n{number}").pk)
+        except OperationalError as error:
+            assert "closed the connection" in str(error)
+            failed.append(number)
+    assert len(failed) == 1 and len(acknowledged) == 39
+    from tests.library.models import Author
+
+    found = list(Author.objects.using("own").values_list("pk", flat=True))
+    assert len(found) == len(set(found)) and set(found) >= set(acknowledged)
+
+
+def test_a_node_that_dies_in_a_pipeline_of_writes_loses_nothing(cluster, on_cluster):
+    on_cluster()
+    manager = books(300)
+    count = 0
+
+    def die(request):
+        nonlocal count
+        count += name_of(request) == "RpbPutReq"
+        if count == 150:
+            for node in cluster.nodes[:2]:
+                node.before = None
+            raise Dropped
+
+    each_node(cluster, die)
+    with pytest.raises(OperationalError):
+        manager.update(rating=5.0)
+    each_node(cluster, None)
+    # What was written is there, no row is doubled, and the update can be run again.
+    assert manager.count() == 300 == len(manager.all())
+    assert manager.filter(rating=5.0).count() == 149
+    assert manager.update(rating=5.0) == 300 == manager.filter(rating=5.0).count()
+
+
+def test_a_node_that_dies_in_mid_fold_shows_each_row_once(cluster, on_cluster):
+    on_cluster()
+    manager = books(1_700)
+    for number in range(2):
+        folds = 0
+
+        def die(request, number=number):
+            nonlocal folds
+            folds += name_of(request) == "RpbCSBucketReq"
+            if folds == 2:
+                cluster.nodes[number].close()
+                raise Dropped
+
+        each_node(cluster, die)
+        keys = list(manager.values_list("pk", flat=True))
+        each_node(cluster, None)
+        assert len(keys) == 1_700 == len(set(keys))
+
+
+def test_with_all_nodes_dead_the_error_is_clear(cluster, on_cluster):
+    on_cluster()
+    for node in cluster.nodes:
+        node.close()
+    with pytest.raises(OperationalError, match="127.0.0.1"):
+        counters().count()
+
+
+# --- nodes that are slow, or answer with errors ---
+
+
+def test_reading_goes_past_a_slow_node(cluster, on_cluster, open_database):
+    on_cluster()
+    row = counter()
+    open_database(host=cluster.host, timeout=0.5)
+    cluster.nodes[0].before = lambda request: time.sleep(10)
+    started = time.monotonic()
+    assert [counters().get(pk=row.pk).value for _ in range(6)] == [0] * 6
+    assert time.monotonic() - started < 9
+
+
+def test_a_write_to_a_slow_node_is_a_clear_error_and_not_sent_twice(
+    cluster, on_cluster, open_database
+):
+    on_cluster()
+    row = counter()
+    open_database(host=cluster.host, timeout=1)
+    for node in cluster.nodes:
+        node.requests.clear()
+    carried_out = threading.Event()
+
+    def slow(request):
+        if name_of(request) == "RpbPutReq":
+            time.sleep(2)
+
+    def done(request):
+        if name_of(request) == "RpbPutReq":
+            carried_out.set()
+
+    each_node(cluster, slow)
+    for node in cluster.nodes:
+        node.after = done
+    with pytest.raises(OperationalError, match="timed out"):
+        counters().filter(pk=row.pk).update(value=F("value") + 1)
+    each_node(cluster, None)
+    assert carried_out.wait(10)
+    assert sum(node.requests["RpbPutReq"] for node in cluster.nodes) == 1
+    assert counters().get().value == 1
+
+
+def test_an_overloaded_node_is_left_for_another_one(cluster, on_cluster):
+    on_cluster()
+    row = counter()
+
+    def overload(request):
+        raise Refused("overload")
+
+    cluster.nodes[2].before = overload
+    assert [counters().get(pk=row.pk).value for _ in range(6)] == [0] * 6
+
+
+# --- nodes that are cut off ---
+
+
+def test_a_node_that_is_cut_off_reads_what_it_knows(cluster, on_cluster, open_database):
+    on_cluster()
+    row = counter(value=1)
+    cluster.cut_off(2)
+    on_node(cluster, open_database, 0)
+    counters().filter(pk=row.pk).update(value=2)
+    on_node(cluster, open_database, 2)
+    assert counters().get().value == 1
+    assert counters().filter(value=2).count() == 0
+    cluster.heal()
+    assert counters().get().value == 2
+
+
+def test_versions_of_both_sides_are_resolved_when_they_meet(
+    cluster, on_cluster, open_database
+):
+    options = {"bucket_type": "mult", "resolvers": {"library_counter": largest}}
+    on_cluster(**options)
+    row = counter(value=1)
+    cluster.cut_off(2)
+    on_node(cluster, open_database, 0, **options)
+    counters().filter(pk=row.pk).update(value=9)
+    on_node(cluster, open_database, 2, **options)
+    counters().filter(pk=row.pk).update(value=5)
+    cluster.heal()
+    for number in range(3):
+        store = on_node(cluster, open_database, number, **options)
+        assert [each.value for each in counters().all()] == [9]
+    reply = store.db_connection.get(
+        store.bucket("library_counter"), str(row.pk), type=b"mult"
+    )
+    assert len(reply.content) == 1
+
+
+def largest(versions):
+    return max((row for row, _ in versions), key=lambda row: row["value"])
+
+
+def test_what_is_deleted_on_one_side_stays_where_the_other_one_changed_it(
+    cluster, on_cluster, open_database
+):
+    options = {"bucket_type": "mult"}
+    on_cluster(**options)
+    kept, gone = counter("kept", 1), counter("gone", 1)
+    cluster.cut_off(2)
+    on_node(cluster, open_database, 0, **options)
+    counters()._raw_delete("own")
+    assert counters().count() == 0
+    on_node(cluster, open_database, 2, **options)
+    counters().filter(pk=kept.pk).update(value=5)
+    cluster.heal()
+    for number in range(3):
+        on_node(cluster, open_database, number, **options)
+        assert [(each.pk, each.value) for each in counters().all()] == [(kept.pk, 5)]
+        assert not counters().filter(pk=gone.pk).exists()
+        assert counters().filter(name="kept").count() == 1
+
+
+def test_both_sides_give_keys_of_their_own(cluster, on_cluster, open_database):
+    on_cluster()
+    cluster.cut_off(2)
+    for number in (0, 2):
+        on_node(cluster, open_database, number)
+        for _ in range(10):
+            author()
+    cluster.heal()
+    from tests.library.models import Author
+
+    assert Author.objects.using("own").count() == 20
+
+
+# --- writers ---
+
+
+@pytest.mark.parametrize("bucket_type", ["", "mult"])
+def test_two_writers_on_one_row_by_two_nodes(cluster, on_cluster, bucket_type):
+    on_cluster(bucket_type=bucket_type)
+    row = counter()
+
+    def add():
+        for _ in range(10):
+            counters().filter(pk=row.pk).update(value=F("value") + 1)
+
+    assert in_threads(add, 4) == []
+    assert counters().get().value == 40
+
+
+def test_of_writers_that_get_or_create_one_row_one_makes_it(cluster, on_cluster):
+    from tests.library.models import Counter
+
+    on_cluster(unique="strong", unique_type="sc")
+    made = []
+
+    def get_or_create():
+        found, created = Counter.objects.using("own").get_or_create(name="one")
+        made.append((found.pk, created))
+
+    assert in_threads(get_or_create, 6) == []
+    assert len({key for key, _ in made}) == 1
+    assert [created for _, created in made].count(True) == 1
+    assert counters().count() == 1
+
+
+def test_a_writer_that_is_killed_between_marker_and_row(
+    cluster, on_cluster, monkeypatch
+):
+    monkeypatch.setattr(markers, "GRACE", 0.5)
+    on_cluster()
+    counter("a")
+    killed = threading.Event()
+    child = os.fork()
+    if not child:
+        time.sleep(0.2)
+        counter("b")
+        os._exit(1)
+
+    def kill(request):
+        if name_of(request) == "RpbPutReq" and b"counter" in request.bucket:
+            os.kill(child, signal.SIGKILL)
+            killed.set()
+            raise Dropped
+
+    each_node(cluster, kill)
+    assert killed.wait(10)
+    each_node(cluster, None)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert [row.name for row in counters().all()] == ["a"]
+    (problem,) = connections["own"].check_store()
+    assert "is of no row" in problem
+    counter("b")
+    with pytest.raises(IntegrityError):
+        counter("b")
+    assert connections["own"].check_store() == []
