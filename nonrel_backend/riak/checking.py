@@ -12,7 +12,7 @@ from . import datatypes
 from . import markers as marking
 from . import rows as writing
 from .datatypes import DataColumn
-from .objects import PAGE, Found, Objects, pages
+from .objects import PAGE, Objects, pages
 
 
 def problems(store, fix: bool) -> Iterator[str]:
@@ -54,7 +54,7 @@ def check_object(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
         names = {name.decode() for name, _ in found ^ expected}
         yield f"{where} has not the index entries of its values: {sorted(names)}"
         if fix:
-            read = Found(each.key, row, each.object.vclock)
+            read = objects.merged(each.key, live, each.object.vclock)
             writing.put_changed(objects, [read], [row])
     if objects.markers is not None:
         yield from check_row_markers(objects, row, where, fix)

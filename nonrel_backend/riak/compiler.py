@@ -19,6 +19,7 @@ from . import datatypes
 from . import rows as writing
 from .query import BackendQuery
 from .values import READERS, aware_reader, to_stored
+from .versions import made_id
 
 
 class SQLCompiler(NonrelCompiler):
@@ -128,13 +129,14 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
 
     def update_computed(self, meta, checks, values, uniques):
         """The toolkit's, again for the rows that others change meanwhile."""
-        store, count = self.store, 0
+        store, count, write = self.store, 0, made_id()
         for attempt in range(writing.ATTEMPTS):
-            store.versions, store.changed_by_others = {}, []
+            store.versions, store.changed_by_others, store.write = {}, [], write
             try:
                 count += super().update_computed(meta, checks, values, uniques)
             finally:
-                store.versions, lost = None, store.changed_by_others
+                lost = store.changed_by_others
+                store.versions = store.write = None
             if not lost:
                 return count
             count -= len(lost)

@@ -11,6 +11,7 @@ from .client.client import get_request, index_request, put_request
 from .paths import IndexQuery, Path, whole
 from .resolving import Resolver, time_of
 from .table import Row, Table
+from .versions import Writes, in_order, is_open, made_id, standing, writes_of
 
 # How many gets are under way at once, how many keys and objects a page has.
 PAGE = 500
@@ -22,11 +23,22 @@ FEW = 5
 
 @dataclass(slots=True)
 class Found:
-    """A row as it was read: with the key of its object and its causal context."""
+    """A row as it was read: with the key of its object, its causal context, the writes
+    that are in it, and whether its writers are about to agree on another one.
+    """
 
     key: bytes
     row: Row
     vclock: bytes
+    writes: Writes
+    is_open: bool = False
+
+    def put(self, row: Row, content: Any, reply: Any) -> None:
+        """Be as it was put, unless others were, too."""
+        live = live_versions(reply)
+        if len(live) == 1 and live[0].value == content.value:
+            self.row, self.vclock = row, reply.vclock
+            self.writes = writes_of(content)
 
 
 class Probe:
@@ -61,6 +73,8 @@ class Objects:
         self.table = table
         self.resolve = resolve
         self.options = {"type": type} if type else {}
+        # The id of what is changed by one statement; see versions.py.
+        self.write = made_id()
         # Of a table with unique values.
         self.make_markers: Callable[[], Any] | None = None
 
@@ -73,6 +87,15 @@ class Objects:
 
     def by_keys(self, keys: Iterable[bytes], first: int = PAGE) -> Iterator[Found]:
         """The rows that there are, page by page, in the order of the keys."""
+        for key, reply in self.replies(keys, first):
+            found = self.found(key, reply)
+            if found is not None:
+                yield found
+
+    def replies(
+        self, keys: Iterable[bytes], first: int = PAGE
+    ) -> Iterator[tuple[bytes, Any]]:
+        """Each key's RpbGetResp."""
         for page in pages(keys, first):
             requests = [self.get_request(key) for key in page]
             if len(requests) == 1:
@@ -82,9 +105,7 @@ class Objects:
             for key, reply in zip(page, replies, strict=True):
                 if isinstance(reply, Refused):
                     raise reply
-                found = self.found(key, reply)
-                if found is not None:
-                    yield found
+                yield key, reply
 
     def get_request(self, key: bytes) -> Any:
         return get_request(self.table.bucket, key, **self.options)
@@ -93,27 +114,34 @@ class Objects:
         """The row of an RpbGetResp; of several versions the resolver's choice, which
         is written back.
         """
-        live = [each for each in reply.content if not each.deleted]
+        live = live_versions(reply)
         if not live:
             return None
         if len(live) == 1:
-            return Found(key, self.table.row(live[0]), reply.vclock)
+            row = self.table.row(live[0])
+            return Found(key, row, reply.vclock, writes_of(live[0]))
         found = self.merged(key, live, reply.vclock)
-        self.settle(found)
+        found.is_open = is_open(live)
+        if not found.is_open:
+            self.settle(found)
         return found
 
     def merged(self, key: bytes, versions: list[Any], vclock: bytes) -> Found:
         """What the resolver makes of several versions."""
-        versions = sorted(versions, key=time_of)
-        row = self.resolve([(self.table.row(each), time_of(each)) for each in versions])
-        return Found(key, row, vclock)
+        versions = in_order(versions)
+        last = versions[-1]
+        if len(versions) == 1:
+            row = self.table.row(last)
+        else:
+            row = self.resolve([(self.table.row(v), time_of(v)) for v in versions])
+        return Found(key, row, vclock, writes_of(last))
 
     def settle(self, found: Found) -> None:
         """Put a resolved row in the place of its versions; another reader may, too."""
         request = put_request(
             self.table.bucket,
             found.key,
-            self.table.content(found.row),
+            self.table.content(found.row, found.writes),
             vclock=found.vclock,
             return_head=True,
             **self.options,
@@ -122,6 +150,16 @@ class Objects:
             found.vclock = self.client.tell(request).vclock
         except RiakError:
             pass  # it is resolved by the next one who reads it
+
+    def missing_write(self, key: bytes, reply: Any) -> Found | None:
+        """The version on which this statement's change of a row is to be made anew,
+        None where it is in the row, or where there is none.
+        """
+        live = live_versions(reply)
+        if not live or self.write in writes_of(standing(live, self.write)).last:
+            return None
+        others = [v for v in live if self.write not in writes_of(v).last]
+        return self.merged(key, others, reply.vclock)
 
     # --- by index ---
 
@@ -203,3 +241,7 @@ class Objects:
             found = self.found(each.key, each.object)
             if found is not None:
                 yield found
+
+
+def live_versions(reply: Any) -> list[Any]:
+    return [each for each in reply.content if not each.deleted]

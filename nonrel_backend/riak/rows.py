@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from django.db import OperationalError
 
@@ -11,11 +10,14 @@ from ..query import MISSING
 from . import datatypes
 from .client import AlreadyThere, Conflict, Refused
 from .client.client import delete_request, put_request
-from .objects import Found, Objects, pages
+from .objects import Found, Objects, live_versions, pages
 from .table import Row
+from .versions import is_open
 
 # How often a change is tried again that another writer was faster with.
 ATTEMPTS = 40
+# How often several versions of a row are looked at before one is taken.
+LOOKS = 10
 # Seconds.
 PAUSE, LONGEST_PAUSE = 0.002, 0.3
 # The new rows in the place of those found.
@@ -128,6 +130,8 @@ def update_versions(
     """
     lost = []
     for page in pages(objects.by_keys(changes)):
+        # Of an attempt before this one the change may be there by now.
+        page = [each for each in page if objects.write not in each.writes.last]
         same = [each for each in page if read[each.key] in (None, each.vclock)]
         lost += [each.key for each in page if each not in same]
         new = [merged(each.row, changes[each.key]) for each in same]
@@ -176,18 +180,19 @@ def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[F
     they are now, those that another writer has changed.
     """
     table = objects.table
-    contents = [table.content(row) for row in rows]
+    stale = [each.key for each in found if each.is_open]
+    put = [(e, row) for e, row in zip(found, rows, strict=True) if not e.is_open]
     requests = [
         put_request(
             table.bucket,
             each.key,
-            content,
+            table.content(row, each.writes.plus(objects.write)),
             vclock=each.vclock,
             if_not_modified=True,
             return_body=True,
             **objects.options,
         )
-        for each, content in zip(found, contents, strict=True)
+        for each, row in put
     ]
     if len(requests) == 1:
         try:
@@ -196,32 +201,28 @@ def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[F
             replies = [error]
     else:
         replies = objects.client.tell_many(requests)
-    lost = []
-    stale = []
-    for each, row, content, reply in zip(found, rows, contents, replies, strict=True):
+    now = {}
+    for (each, row), request, reply in zip(put, requests, replies, strict=True):
         if isinstance(reply, Conflict):
             stale.append(each.key)
         elif isinstance(reply, Refused):
             raise reply
         else:
-            others = others_than(content, reply)
-            if others:
-                # Both were accepted: the change is made again, on what the other wrote.
-                lost.append(objects.merged(each.key, others, reply.vclock))
-            else:
-                each.row, each.vclock = row, reply.vclock
-    return lost + list(objects.by_keys(stale))
-
-
-def others_than(content: Any, reply: Any) -> list[Any]:
-    """The live siblings beside the content that was put."""
-    live = [each for each in reply.content if not each.deleted]
-    if len(live) < 2:
-        return []
-    for number, each in enumerate(live):
-        if each.value == content.value:
-            return live[:number] + live[number + 1 :]
-    return live
+            now[each.key] = reply
+            each.put(row, request.content, reply)
+    now |= dict(objects.replies(stale))
+    for attempt in range(LOOKS):
+        unclear = [
+            key
+            for key, reply in now.items()
+            if is_open(live_versions(reply), objects.write)
+        ]
+        if not unclear:
+            break
+        give_way(attempt)
+        now |= dict(objects.replies(unclear))
+    lost = (objects.missing_write(key, reply) for key, reply in now.items())
+    return [each for each in lost if each is not None]
 
 
 def merged(row: Row, changes: Row) -> Row:

@@ -12,6 +12,7 @@ from django.db import OperationalError
 
 from . import rows as writing
 from .objects import Found, Objects
+from .versions import made_id
 
 
 class Sequence:
@@ -39,6 +40,7 @@ class Sequence:
 
     def change(self, change: Callable[[int], int]) -> int:
         """Change the last key; return what it was."""
+        self.objects.write = made_id()
         for _ in range(writing.ATTEMPTS):
             found = self.kept.pop(self.table, None) or self.read()
             if found is None:
@@ -48,8 +50,8 @@ class Sequence:
                 continue
             last = found.row["last"]
             row = {**found.row, "last": change(last)}
-            writing.put_changed(self.objects, [found], [row])
-            if found.row is row:
-                self.kept[self.table] = found
+            if not writing.put_changed(self.objects, [found], [row]):
+                if found.row is row:
+                    self.kept[self.table] = found
                 return last
         raise OperationalError(f"The next key of {self.table} is asked for too often.")

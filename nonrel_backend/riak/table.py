@@ -8,6 +8,7 @@ from .client.client import content
 from .terms import NULLS, TERMS, escaped, index_name, is_nan, term
 from .transforms import Transform, index_of, is_possible, term_of
 from .values import dumped, loaded, object_key
+from .versions import NAME, Writes
 
 Row = dict[str, Any]
 
@@ -80,9 +81,13 @@ class Table:
                 found.append((index, term_of(kind, db_type, value)))
         return found
 
-    def content(self, row: Row) -> Any:
+    def content(self, row: Row, writes: Writes | None = None) -> Any:
+        """The object of a row; see versions.py for the writes that are in it."""
         own = {c: v for c, v in row.items() if c not in self.data} if self.data else row
-        return content(dumped(own), self.entries(row))
+        found = content(dumped(own), self.entries(row))
+        if writes is not None and writes.count:
+            found.usermeta.add(key=NAME, value=str(writes).encode())
+        return found
 
     def row(self, found: Any) -> Row:
         """The row of a content."""
