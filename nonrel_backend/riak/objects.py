@@ -121,7 +121,7 @@ class Objects:
             row = self.table.row(live[0])
             return Found(key, row, reply.vclock, writes_of(live[0]))
         found = self.merged(key, live, reply.vclock)
-        found.is_open = is_open(live)
+        found.is_open = is_open(live, self.write)
         if not found.is_open:
             self.settle(found)
         return found

@@ -17,7 +17,7 @@ from .versions import is_open
 # How often a change is tried again that another writer was faster with.
 ATTEMPTS = 40
 # How often several versions of a row are looked at before one is taken.
-LOOKS = 10
+LOOKS = 15
 # Seconds.
 PAUSE, LONGEST_PAUSE = 0.002, 0.3
 # The new rows in the place of those found.

@@ -4,7 +4,7 @@ counted, and none twice.
 A row that is changed under compare-and-set says in its object's usermeta how many such
 changes it has behind it, and the ids of the last ones:
 
-    nonrel-writes: 17 wT3gR0aQ 9ZkX1c_v
+    nonrel-writes: 17 wT3gR0 9ZkX1c
 """
 
 import secrets
@@ -15,13 +15,13 @@ from typing import Any
 from .resolving import time_of
 
 NAME = b"nonrel-writes"
-KEPT = 8
+KEPT = 32
 # Seconds. Versions that are farther apart were written by a cluster in parts.
-MOMENT = 5.0
+MOMENT = 2.0
 
 
 def made_id() -> str:
-    return secrets.token_urlsafe(6)
+    return secrets.token_urlsafe(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,12 @@ def is_open(versions: list[Any], write: str = "") -> bool:
         return False
     if time.time() - max(map(time_of, versions)) > MOMENT:
         return False
-    best = standing(versions, write)
-    same = [
-        each
-        for each in versions
-        if writes_of(each).count == writes_of(best).count and not is_own(each, write)
-    ]
-    return len(same) > 1 and write not in writes_of(best).last
+    best = writes_of(standing(versions, write))
+    others = map(writes_of, versions)
+    return write not in best.last and any(
+        each.count == best.count and each.last[-1] not in (*best.last, write)
+        for each in others
+    )
 
 
 def standing(versions: list[Any], write: str) -> Any:

@@ -1,6 +1,8 @@
 """What the stand-in for Riak answers to each request."""
 
+import random
 import threading
+import time
 from typing import Any
 
 from nonrel_backend.riak.client import messages
@@ -24,6 +26,9 @@ class Answers:
     def __init__(self, node: str = STAND_IN, tombstone_seconds: float = 3.0):
         self.node = node
         self.lock = threading.RLock()
+        # How many seconds a conditional put may take from its check to its write, and
+        # from there to its answer: others come between.
+        self.pause = 0.0
         self.objects = Objects(node, tombstone_seconds)
         self.properties = Properties()
         # The values of counters, sets and maps.
@@ -83,6 +88,9 @@ class Answers:
         if refused:
             raise Refused(refused)
         self.check(request, props)
+        conditional = request.if_none_match or request.if_not_modified
+        if conditional and not props.get("consistent"):
+            self.let_others_in()
         if not request.HasField("key"):
             request.key = made_name(27)
             made = request.key
@@ -99,6 +107,8 @@ class Answers:
         siblings = props["allow_mult"] and not props.get("consistent")
         vclock = request.vclock
         stored = self.objects.write(bucket, request.key, content, vclock, siblings)
+        if conditional and props["n_val"] > 1:
+            self.let_others_in()
         if request.return_body or request.return_head:
             reply = stored.reply(messages.RpbPutResp, not request.return_body)
         else:
@@ -106,6 +116,12 @@ class Answers:
         if made is not None:
             reply.key = made
         yield reply
+
+    def let_others_in(self) -> None:
+        if self.pause:
+            self.lock.release()
+            time.sleep(random.random() * self.pause)
+            self.lock.acquire()
 
     def check(self, request, props) -> None:
         """Refuse a put or delete whose conditions are not met."""

@@ -1,5 +1,6 @@
 """Keys, terms and conditions of Riak's backend, with no server."""
 
+import time
 from datetime import date
 from decimal import Decimal
 
@@ -7,11 +8,20 @@ from django.db import models
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nonrel_backend.riak.client.client import content
 from nonrel_backend.riak.keys import KeyMaker
 from nonrel_backend.riak.resolving import union
 from nonrel_backend.riak.terms import descending, escaped, index_name, number, term
 from nonrel_backend.riak.transforms import transform_of
 from nonrel_backend.riak.values import key_of, object_key, to_stored
+from nonrel_backend.riak.versions import (
+    NAME,
+    Writes,
+    in_order,
+    is_open,
+    standing,
+    writes_of,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -119,3 +129,42 @@ def test_the_union_of_versions_keeps_the_members_of_all():
         ({"tags": ["b", "c"], "n": 2}, 2.0),
     ]
     assert union(versions) == {"tags": ["b", "c", "a"], "n": 2}
+
+
+def version(count, *last, at=100.0):
+    writes = Writes(count, last)
+    made = content(b"{}", last_mod=int(at), last_mod_usecs=int(at % 1 * 1e6))
+    made.usermeta.add(key=NAME, value=str(writes).encode())
+    return made
+
+
+def test_versions_say_which_writes_they_have_in_them():
+    writes = Writes(3, ("a", "b")).plus("c")
+    assert writes_of(version(writes.count, *writes.last)) == writes
+    for _ in range(100):
+        writes = writes.plus("d")
+    assert writes.count == 104 and len(str(writes)) < 100
+    assert writes_of(content(b"{}")) == Writes()
+
+
+def test_of_writers_who_met_the_first_one_stands():
+    first, second = version(2, "o", "a", at=1.0), version(2, "o", "b", at=1.5)
+    both = version(3, "o", "a", "b", at=1.2)
+    assert in_order([first, second])[-1] is first
+    assert in_order([both, first, second])[-1] is both
+    # Not one's own, which the other may not have seen, nor one of another time.
+    assert standing([first, second], "a") is second
+    assert in_order([first, version(2, "o", "b", at=9.0)])[-1] is not first
+    assert in_order([first, content(b"{}", last_mod=2)])[-1] is not first
+
+
+def test_a_third_writer_waits_until_two_others_agree():
+    now = time.time()
+    first, second = version(2, "a", at=now), version(2, "b", at=now)
+    third, both = version(2, "c", at=now), version(3, "a", "b", at=now)
+    assert is_open([first, second, third], "c")
+    assert is_open([first, second])
+    assert not is_open([first, third], "c")
+    assert not is_open([both, third], "c")
+    assert not is_open([both, version(3, "b", "a", at=now)])
+    assert not is_open([version(2, "a", at=1.0), version(2, "b", at=1.0)])
