@@ -17,7 +17,9 @@ from .resolving import time_of
 NAME = b"nonrel-writes"
 KEPT = 32
 # Seconds. Versions that are farther apart were written by a cluster in parts.
-MOMENT = 2.0
+MOMENT = 15.0
+# Seconds that writers who met have to agree; one of them may have crashed.
+PATIENCE = 2.0
 
 
 def made_id() -> str:
@@ -70,7 +72,7 @@ def is_open(versions: list[Any], write: str = "") -> bool:
     """
     if len(versions) < 2 or not met(versions):
         return False
-    if time.time() - max(map(time_of, versions)) > MOMENT:
+    if time.time() - max(map(time_of, versions)) > PATIENCE:
         return False
     best = writes_of(standing(versions, write))
     others = map(writes_of, versions)

@@ -154,7 +154,7 @@ def test_of_writers_who_met_the_first_one_stands():
     assert in_order([both, first, second])[-1] is both
     # Not one's own, which the other may not have seen, nor one of another time.
     assert standing([first, second], "a") is second
-    assert in_order([first, version(2, "o", "b", at=9.0)])[-1] is not first
+    assert in_order([first, version(2, "o", "b", at=99.0)])[-1] is not first
     assert in_order([first, content(b"{}", last_mod=2)])[-1] is not first
 
 
