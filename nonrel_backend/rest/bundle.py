@@ -31,7 +31,9 @@ class Bundle:
     readers: list | None = None
     # The data in JSON, where that was made and nothing has changed since.
     text: str | None = None
-    # Makes an empty object for who asks for one.
+    # The key of an object that is there, which nothing else was needed of yet.
+    key: Any = None
+    # Makes an empty object, or loads that of the key, for who asks for it.
     make: Callable[[], Any] | None = None
 
     def __init__(

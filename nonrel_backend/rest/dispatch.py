@@ -1,5 +1,6 @@
 """From request to response: the checks around a method, and the formats."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -260,11 +261,13 @@ def override_method(request: HttpRequest) -> None:
         request.method = wanted.upper()
 
 
-NO_PARAMETERS = QueryDict()
-
-
 def parameters(request: HttpRequest) -> QueryDict:
     """The request's GET, which is not parsed where there is nothing in it."""
     if "GET" not in vars(request) and not request.META.get("QUERY_STRING"):
-        return NO_PARAMETERS
+        return no_parameters()
     return request.GET
+
+
+@cache
+def no_parameters() -> QueryDict:
+    return QueryDict()

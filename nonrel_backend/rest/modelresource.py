@@ -283,6 +283,11 @@ class ModelResource(
             value = self.cleaned(bundle.obj, field, value)
             setattr(bundle.obj, field.steps[0], value)
             return
+        if isinstance(value, Bundle) and value.key is not None:
+            bundle.related[field.instance_name] = value
+            kind: Any = type(bundle.obj)
+            setattr(bundle.obj, column(kind, field.steps[0]).attname, value.key)
+            return
         if field.steps and relation(type(bundle.obj), field.steps[0]):
             if not field.is_related:
                 return  # what another object has is changed there

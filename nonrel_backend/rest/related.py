@@ -1,6 +1,7 @@
 """Fields that lead to other resources: shown as URIs or in full, written in any way."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
@@ -9,6 +10,9 @@ from django.utils.module_loading import import_string
 from .basefields import NOT_PROVIDED, ApiField
 from .bundle import Bundle
 from .exceptions import ApiFieldError, BadRequest, NotFound
+
+# What says that a reference leads to nothing.
+ABSENT = (NotFound, BadRequest, ObjectDoesNotExist)
 
 
 class RelatedField(ApiField):
@@ -137,11 +141,13 @@ class RelatedField(ApiField):
             return resource.obj_get(
                 bundle=bundle, **{resource._meta.detail_uri_name: value}
             )
-        except (NotFound, BadRequest, ObjectDoesNotExist) as error:
-            raise ApiFieldError(
-                f"The '{self.instance_name}' field leads to {value!r}, which is not "
-                "there."
-            ) from error
+        except ABSENT as error:
+            raise self.leads_nowhere(value) from error
+
+    def leads_nowhere(self, value: Any) -> ApiFieldError:
+        return ApiFieldError(
+            f"The '{self.instance_name}' field leads to {value!r}, which is not there."
+        )
 
     def back_name(self, obj: Any) -> str | None:
         """The related object's field that leads back: as said, or as the model says."""
@@ -201,7 +207,17 @@ class ToOneField(RelatedField):
         raise NotImplementedError("A relation is read with its bundle.")
 
     def read(self, value: Any, bundle) -> Bundle:
-        return self.related_bundle(value, bundle)
+        if not reference(value):
+            return self.related_bundle(value, bundle)
+        try:
+            key = self.related.existing_key(self, value, bundle.request)
+        except ABSENT as error:
+            raise self.leads_nowhere(value) from error
+        if key is None:
+            return self.related_bundle(value, bundle)
+        found = Bundle(request=bundle.request, via_uri=True)
+        found.key, found.make = key, partial(getattr, bundle.obj, self.steps[0])
+        return found
 
     def json_schema(self):
         if self.full:

@@ -53,6 +53,18 @@ class Resource(
         """
         return None
 
+    def existing_key(self, field: Any, reference: Any, request: Any) -> Any:
+        """The key of the object that a URI or a key leads to, where a relation to it
+        needs nothing else; None where the object is to be loaded.
+        """
+        return None
+
+    def needs_key_alone(self, field: Any) -> bool:
+        """Whether an object that this field is given, and that is there, is only stored
+        by its key, and shown by its URI.
+        """
+        return False
+
     def json_ref(self) -> dict[str, Any]:
         """Where OpenAPI has the schema of an object."""
         return {"$ref": f"#/components/schemas/{schema_name(self)}"}

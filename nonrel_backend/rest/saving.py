@@ -327,7 +327,11 @@ class Saving(Access, Preconditions):
             field = self.fields[name]
             if isinstance(related, Bundle) and not related.via_uri:
                 field.related.save_nested(related)
-            if isinstance(related, Bundle) and len(field.steps) == 1:
+            if (
+                isinstance(related, Bundle)
+                and related.key is None
+                and len(field.steps) == 1
+            ):
                 # Its key is known now.
                 setattr(bundle.obj, field.steps[0], related.obj)
 

@@ -1,15 +1,56 @@
 """How a ModelResource reads data of its objects within another object's data."""
 
+from functools import cached_property
 from typing import Any
 
 from .bundle import Bundle
 from .exceptions import ApiFieldError, MalformedKey, NotFound
 from .part import Part
-from .saving import changed, state
+from .saving import changed, is_ours, state
 
 
 class Within(Part):
     """What a relation asks of the resource that it leads to."""
+
+    def existing_key(self, field: Any, reference: Any, request: Any) -> Any:
+        if not (
+            self.has_plain_reading
+            and self.allows_all("read")
+            and field._resource.needs_key_alone(field)
+        ):
+            return None
+        name = self._meta.detail_uri_name
+        if isinstance(reference, str) and "/" in reference:
+            kwargs = self.kwargs_of_uri(reference, request)
+            if set(kwargs) != {name}:
+                return None
+            reference = kwargs[name]
+        key = self.identifier(name, reference)
+        if not self.get_object_list(request).filter(**{name: key}).exists():
+            raise NotFound(f"No object has the {name} {key!r}.")
+        return key
+
+    @cached_property
+    def has_plain_reading(self) -> bool:
+        """Whether an object is what obj_get() here makes of its key."""
+        names = ("obj_get", "get_via_uri", "kwargs_of_uri")
+        return all(is_ours(getattr(type(self), name)) for name in names)
+
+    def needs_key_alone(self, field: Any) -> bool:
+        known = self.__dict__.setdefault("_keys_alone", {})
+        if field.instance_name not in known:
+            model = self._meta.object_class
+            others = [each for each in self.fields.values() if each is not field]
+            known[field.instance_name] = (
+                field.related.key_reader(model, field.steps) is not None
+                and is_ours(type(field))
+                and not field.full
+                and not self.has_own_methods
+                and not self.has_dehydrate_hooks
+                and all(isinstance(each.attribute, str | None) for each in others)
+                and all(each.steps[:1] != field.steps for each in others)
+            )
+        return known[field.instance_name]
 
     def bundle_from_data(
         self, data: dict[str, Any], request: Any, parent: Any, back: str | None
