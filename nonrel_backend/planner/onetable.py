@@ -19,7 +19,8 @@ def one_table_plan(compiler) -> NativePlan | None:
     query = compiler.query
     where = query.where
     if (
-        not where.children
+        query.model is None
+        or not where.children
         or where.connector != AND
         or where.negated
         or query.combinator
