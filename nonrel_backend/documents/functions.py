@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from django.db import NotSupportedError
 from django.db.backends.signals import connection_created
+from django.db.models.expressions import Func, OrderBy, Ref
 
 from ..planner.conditions import Step
 from .changing import REMOVED, changed
@@ -166,9 +168,33 @@ def register(connection) -> None:
         connection.create_function(name, arguments, function, deterministic=True)
 
 
+def check_paths(expression) -> None:
+    """Refuse what takes one value, given a path to many; called of every function and
+    ordering that is to be SQL.
+    """
+    if not isinstance(expression, (Func, OrderBy)):
+        return
+    for source in expression.get_source_expressions():
+        source = source.source if isinstance(source, Ref) else source
+        if getattr(source, "is_many", False):
+            kind = "order" if isinstance(expression, OrderBy) else "function"
+            raise NotSupportedError(
+                f"{source} leads to many values, of which there is no {kind}: name one "
+                "by its position, or ask how many items there are with __len."
+            )
+
+
 def register_on_sqlite(sender, connection, **kwargs) -> None:
-    if connection.vendor == "sqlite":
-        register(connection.connection)
+    if connection.vendor != "sqlite":
+        return
+    register(connection.connection)
+    supported = type(connection.ops).check_expression_support.__get__(connection.ops)
+
+    def check_expression_support(expression):
+        check_paths(expression)
+        supported(expression)
+
+    connection.ops.check_expression_support = check_expression_support
 
 
 connection_created.connect(register_on_sqlite)

@@ -142,6 +142,10 @@ class Path(Transform):
     def as_sqlite(self, compiler, connection, **kwargs):
         return self.as_sql(compiler, connection)
 
+    def __str__(self):
+        names = [str(step) for step in self.steps if not isinstance(step, Step)]
+        return "__".join([self.root.target.name, *names])
+
     # --- what may follow in a name ---
 
     def get_transform(self, name):

@@ -57,6 +57,12 @@ class LocalOperations(sqlite3_base.DatabaseOperations):
             return "NONREL_FOLD(%s)"
         return super().lookup_cast(lookup_type, internal_type)
 
+    def check_expression_support(self, expression):
+        from ..documents.functions import check_paths
+
+        check_paths(expression)
+        super().check_expression_support(expression)
+
     def prep_for_iexact_query(self, x):
         return str(x)
 

@@ -138,6 +138,33 @@ def test_order_by_paths(cities):
     assert list(ordered)[1:] == ["Osaka", "Kyoto"]
 
 
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        lambda rows: rows.order_by("comments__author"),
+        lambda rows: rows.order_by("-comments__author"),
+        lambda rows: rows.order_by(F("comments__labels").desc(nulls_last=True)),
+        lambda rows: rows.annotate(by=F("comments__author")).order_by("by"),
+        lambda rows: rows.values("name").order_by("comments__author").distinct(),
+        lambda rows: rows.annotate(n=Count("comments__author")),
+        lambda rows: rows.values("name").annotate(most=Max("comments__stars")),
+        lambda rows: rows.annotate(up=Upper("comments__author")),
+    ],
+)
+def test_many_values_have_no_order_and_no_function(cities, ordered):
+    with pytest.raises(NotSupportedError, match="comments__.* leads to many values"):
+        list(ordered(cities))
+
+
+def test_the_order_of_one_of_many_values(cities):
+    ordered = cities.order_by("comments__0__author", "name")
+    assert [each.name for each in ordered] == ["Empty", "Kyoto", "Osaka"]
+    ordered = cities.order_by("-comments__len")
+    assert [each.name for each in ordered] == ["Kyoto", "Osaka", "Empty"]
+    ordered = cities.order_by("comments__len").filter(comments__author="bob")[:1]
+    assert [each.name for each in ordered] == ["Osaka"]
+
+
 def test_values_of_paths(cities):
     found = cities.order_by("name").values_list(
         "tags__0", "address__since", "comments__author", "attributes__colour", "address"
