@@ -1,5 +1,6 @@
 """Indexes on paths, as Index(F("address__city"), name=...), and on a list's items."""
 
+from django.db import NotSupportedError
 from django.db.models.expressions import Col, Func, OrderBy
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
@@ -35,6 +36,38 @@ def indexed_path(store, model, expression) -> tuple[Column, bool] | None:
     if column is None or column.db_type == "document":
         return None
     return column, descending
+
+
+def check_unique(store, model, constraint) -> None:
+    """Refuse a unique constraint on the items of lists."""
+    for expression in constraint.expressions:
+        path = indexed_path(store, model, expression)
+        if path is not None and path[0].is_many:
+            raise NotSupportedError(
+                f"{constraint.name} is of the items of a list, of which a row has "
+                "many: what is to be unique needs a table of its own."
+            )
+
+
+def type_at(store, field, path) -> str:
+    """The type of what a path through a field leads to."""
+    for step in path:
+        if getattr(field, "embeds", False):
+            found = [
+                each
+                for model in field.embedded_models()
+                for each in model._meta.concrete_fields
+                if each.column == step
+            ]
+            if not found:
+                raise NotSupportedError(
+                    f"{field.name} has no {step!r} any more, of which there is an "
+                    "index: remove that first."
+                )
+            field = found[0]
+        else:
+            field = field.item_field
+    return store.type_of(stored_field(field))
 
 
 def items_path(store, field) -> Column | None:

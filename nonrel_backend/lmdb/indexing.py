@@ -8,10 +8,9 @@ from django.db.models.functions import Collate, Lower, Reverse, Upper
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
-from ..documents.functions import path_steps, path_text
-from ..documents.indexes import indexed_path, items_path
+from ..documents.functions import path_text
+from ..documents.indexes import check_unique, indexed_path, items_path
 from ..indexing import unsupported
-from ..planner.conditions import Step
 from ..planner.lookups import Translator, Untranslatable
 from ..planner.pushdown import columns_in
 from ..schema import NonrelSchemaEditor
@@ -28,11 +27,6 @@ UNIQUE: dict[type, str] = {Lower: "lower", Upper: "upper", Reverse: "reverse"}
 def path_entry(column) -> dict[str, Any]:
     """A path as the catalog keeps it."""
     return {"path": path_text(column.path), "db_type": column.db_type}
-
-
-def is_of_items(what: Any) -> bool:
-    """Whether a part of an index has any number of entries for a row."""
-    return isinstance(what, dict) and Step.EACH in path_steps(what.get("path", "[]"))
 
 
 class IndexEditing(NonrelSchemaEditor):
@@ -181,12 +175,8 @@ class IndexEditing(NonrelSchemaEditor):
             return
         if unsupported(constraint):
             return
+        check_unique(self.connection, model, constraint)
         parts = self.expression_parts(model, constraint.expressions, UNIQUE)
-        if any(is_of_items(what) for _, _, what in parts):
-            raise NotSupportedError(
-                f"{constraint.name} is of the items of lists, which LMDB's indexes "
-                "hold once for each row: their uniqueness is not kept."
-            )
         self.create(model, constraint.name, parts, True, constraint.condition)
 
     def rename_index(self, model, old_index, new_index):

@@ -13,7 +13,7 @@ from pymongo import UpdateOne
 from ..converting import converter
 from ..description import describe
 from ..documents.altering import conversion
-from ..documents.indexes import indexed_path
+from ..documents.indexes import check_unique, indexed_path
 from ..planner.conditions import Column, Leaf, Node, Step
 from ..planner.local import batches
 from ..planner.lookups import Translator, Untranslatable
@@ -557,8 +557,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             return
         if not isinstance(constraint, UniqueConstraint):
             return
-        if constraint.contains_expressions or constraint.deferrable:
+        keys = self.path_keys(model, constraint)
+        if (constraint.contains_expressions and not keys) or constraint.deferrable:
             return
+        check_unique(self.connection, model, constraint)
         condition = None
         if constraint.condition is not None:
             condition = self.partial_filter(model, constraint.condition)
@@ -567,6 +569,16 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                     f"MongoDB cannot enforce {constraint.name}: its condition has "
                     "more than comparisons of columns with constants."
                 )
+        if keys:
+            partial = {key: NOT_NULL for key, _ in keys if key != "_id"}
+            self.create_index(
+                model._meta.db_table,
+                keys,
+                constraint.name,
+                unique=True,
+                partialFilterExpression={**(condition or {}), **partial},
+            )
+            return
         fields = [model._meta.get_field(name) for name in constraint.fields]
         self.create_unique(model, fields, constraint.name, condition)
 
@@ -622,6 +634,10 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             key = self.key(model, leaf.column.name)  # type: ignore[union-attr]
             partial.setdefault(key, {}).update(part)
         return partial
+
+
+# What a path may lead to that is unique: a document may hold nulls.
+NOT_NULL = {"$type": ["number", "string", "date", "bool", "binData", "objectId"]}
 
 
 def path_key(key: str, column: Column) -> str:

@@ -158,7 +158,7 @@ def meets(operator: str, value: Any, wanted: Any) -> bool:
     test = TESTS.get(operator)
     if test is None:
         return True
-    if operator not in ("$exists", "$in"):
+    if operator not in ("$exists", "$in", "$type"):
         value, wanted = comparable(value), comparable(wanted)
     try:
         return test(value, wanted)
@@ -168,6 +168,7 @@ def meets(operator: str, value: Any, wanted: Any) -> bool:
 
 TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "$exists": lambda value, wanted: (value is not None) == wanted,
+    "$type": lambda value, wanted: value is not None,  # of paths
     "$eq": lambda value, wanted: value == wanted,
     "$gt": lambda value, wanted: value > wanted,
     "$gte": lambda value, wanted: value >= wanted,
