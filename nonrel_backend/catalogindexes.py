@@ -9,7 +9,10 @@ from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
 from .catalog import table_model
+from .documents.functions import path_steps, path_text
+from .documents.indexes import check_unique, indexed_path, items_path
 from .indexing import unsupported
+from .planner.conditions import Column
 from .planner.pushdown import columns_in
 from .rowchecks import check_sql
 from .schema import NonrelSchemaEditor
@@ -75,9 +78,18 @@ class CatalogIndexes(NonrelSchemaEditor):
         }
 
     def index_parts(self, model, index):
-        if not index.expressions:
-            return super().index_parts(model, index)
-        return self.expression_parts(model, index.expressions)
+        if index.expressions:
+            return self.expression_parts(model, index.expressions)
+        parts = []
+        for name, order in index.fields_orders:
+            field = model._meta.get_field(name)
+            items = items_path(self.connection, field)
+            parts.append(
+                (field.column, bool(order), None)
+                if items is None
+                else (None, bool(order), path_part(items))
+            )
+        return parts
 
     def expression_parts(self, model, expressions, unique=False):
         query = Query(model, alias_cols=False)
@@ -85,6 +97,11 @@ class CatalogIndexes(NonrelSchemaEditor):
 
     def expression_part(self, query, expression, unique: bool):
         """(column, descending, None), or no column but what the expression is."""
+        path = (
+            None if unique else indexed_path(self.connection, query.model, expression)
+        )
+        if path is not None and path[0].path:
+            return None, path[1], path_part(path[0])
         wrapped = IndexExpression(expression)
         wrapped.set_wrapper_classes(self.connection)
         resolved = wrapped.resolve_expression(query)
@@ -108,6 +125,7 @@ class CatalogIndexes(NonrelSchemaEditor):
         if not constraint.expressions:
             super().add_unique(model, constraint)
         elif not unsupported(constraint):
+            check_unique(self.connection, model, constraint)
             parts = self.expression_parts(model, constraint.expressions, unique=True)
             self.create(model, constraint.name, parts, True, constraint.condition)
 
@@ -122,6 +140,23 @@ class CatalogIndexes(NonrelSchemaEditor):
         entry = self.catalog.copy(table)
         entry["checks"].remove(named(entry["checks"], name))
         self.catalog.save(table, entry)
+
+
+def path_part(column: Column) -> dict[str, Any]:
+    """A path as a part of an index."""
+    return {
+        "path": path_text(column.path),
+        "db_type": column.db_type,
+        "columns": [column.name],
+    }
+
+
+def path_of_part(part: Any) -> Column | None:
+    """The path that a part of an index is, None for any other part."""
+    if not isinstance(part, dict) or "path" not in part:
+        return None
+    (name,) = part["columns"]
+    return Column(name, part["db_type"], tuple(path_steps(part["path"])))
 
 
 def named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from django.db.models import CompositePrimaryKey
 from django.db.models.sql.query import Query
 
 from .catalog import table_model
-from .catalogindexes import CatalogIndexes, named
+from .catalogindexes import CatalogIndexes, named, path_of_part
 from .converting import converter
 from .documents.altering import conversion as document_conversion
+from .documents.indexes import type_at
 from .query import MISSING
 from .rows import Row, Rows
 from .schema import Command
@@ -162,12 +163,21 @@ class CatalogSchemaEditor(CatalogIndexes):
                     entry["columns"].remove(other)
         if old != new:
             rename(entry, old, new, self.connection.local_engine.quote)
+        self.retype_paths(entry, new_field)
         self.change_rows(table, entry, change, rekeyed)
         if old != new:
             self.rename_references(
                 lambda reference: [table, new if reference[1] == old else reference[1]],
                 table,
             )
+
+    def retype_paths(self, entry, field) -> None:
+        """Have indexes on paths hold what the paths lead to now."""
+        for index in entry["indexes"]:
+            for part in index["parts"]:
+                path = path_of_part(part)
+                if path is not None and path.name == field.column:
+                    part["db_type"] = type_at(self.connection, field, path.path)
 
     def change_rows(self, table: str, entry, change, rekeyed: bool) -> None:
         """Save a changed entry, and the rows as `change(row)` says."""

@@ -8,6 +8,8 @@ from django.db.models.sql.query import Query
 
 from ..converting import converter
 from ..documents.altering import conversion
+from ..documents.functions import path_steps
+from ..documents.indexes import type_at
 from ..progress import told
 from . import catalog, partial, rows
 from .catalog import Table, loaded
@@ -167,6 +169,7 @@ class DatabaseSchemaEditor(IndexEditing):
                         f"NOT NULL constraint failed: {table}.{new_field.column}"
                     )
 
+            self.retype_paths(entry, position, new_field)
             after = loaded(table, pack(entry))
             rekeyed = after.primary.positions != known.primary.positions
             if convert is not None or default is not None or rekeyed:
@@ -178,6 +181,14 @@ class DatabaseSchemaEditor(IndexEditing):
             catalog.save(txn, table, entry)
 
         self.write(work)
+
+    def retype_paths(self, entry, position: int, field) -> None:
+        """Have indexes on paths hold what the paths lead to now."""
+        for index in entry["indexes"]:
+            for at, _, what in index["parts"]:
+                if at == position and isinstance(what, dict) and "path" in what:
+                    path = path_steps(what["path"])
+                    what["db_type"] = type_at(self.connection, field, path)
 
     def rename_column(self, txn, entry, table: str, old_field, new_field) -> None:
         old, new = old_field.column, new_field.column

@@ -7,6 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..catalog import OWN_TABLES, Catalog, own_models, table_model
+from ..catalogindexes import path_of_part
+from ..planner.conditions import Column
 from .datatypes import DataColumn
 from .keys import make_keys
 from .objects import Found
@@ -48,7 +50,7 @@ class Kept:
 class RiakCatalog(Catalog):
     """An entry also holds "indexed", the columns that rows are written with entries
     for, before there is an index that is read, and "transformed", the same of
-    [column, kind] (see transforms.py).
+    [column, kind] (see transforms.py), and "paths", the same of paths into documents.
     """
 
     @property
@@ -133,6 +135,8 @@ class RiakCatalog(Catalog):
             {tuple(each) for each in entry.get("transformed", ())},
             transforms_indexed(entry),
             self.data_columns(meta.db_table, entry),
+            [path for each in entry.get("paths", ()) if (path := path_of_part(each))],
+            paths_indexed(entry),
         )
 
     def data_columns(self, table: str, entry: dict[str, Any]) -> dict[str, DataColumn]:
@@ -152,6 +156,20 @@ def columns_indexed(entry: dict[str, Any]) -> set[str]:
         for part in index["parts"]
         if isinstance(part, str)
     }
+
+
+def path_parts(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of indexes that are paths."""
+    return [
+        part
+        for index in entry["indexes"]
+        for part in index["parts"]
+        if path_of_part(part) is not None
+    ]
+
+
+def paths_indexed(entry: dict[str, Any]) -> set[Column]:
+    return {path for part in path_parts(entry) if (path := path_of_part(part))}
 
 
 def transforms_indexed(entry: dict[str, Any]) -> set[Transform]:

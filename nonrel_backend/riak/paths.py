@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..planner.conditions import Column
 from .predicates import Test, Tests
-from .table import Table
+from .table import Table, path_name
 from .terms import (
     INTEGERS,
     LAST,
@@ -107,17 +108,26 @@ def path_of(table: Table, test: Test | Tests) -> Path | None:
     if isinstance(test, Tests):
         return union(table, test)
     if test.path:
-        return None
+        return document_path(table, test)
     query = transformed(table, test)
     if query is not None:
         return Path([query])
     if test.column not in table.searched:
         return None
-    queries = index_queries(test)
+    queries = index_queries(test, test.column)
     if queries is None:
         return None
     in_order = len(queries) == 1 and test.db_type in SORTED
     return Path(queries, test.column if in_order else "")
+
+
+def document_path(table: Table, test: Test) -> Path | None:
+    """The path of a test of what is found in documents."""
+    column = Column(test.column, test.db_type, test.path)
+    if column not in table.searched_paths or (test.negated and column.is_many):
+        return None
+    queries = index_queries(test, path_name(column))
+    return None if queries is None else Path(queries)
 
 
 def transformed(table: Table, test: Test) -> IndexQuery | None:
@@ -142,13 +152,13 @@ def union(table: Table, tests: Tests) -> Path | None:
     return Path([query for path in paths if path for query in path.queries])
 
 
-def index_queries(test: Test) -> list[IndexQuery] | None:
-    index = index_name(test.column, test.db_type)
+def index_queries(test: Test, name: str) -> list[IndexQuery] | None:
+    index = index_name(name, test.db_type)
     first, last = everything(test.db_type)
     lookup_type, value = test.lookup_type, test.value
     if lookup_type == "isnull":
         if value:
-            return [IndexQuery(NULLS, escaped(test.column), escaped(test.column))]
+            return [IndexQuery(NULLS, escaped(name), escaped(name))]
         return [IndexQuery(index, first, last)]
     values = points(test)
     if values is not None:

@@ -147,12 +147,15 @@ def document_test(leaf: Leaf) -> Test:
         return test.value, lambda value: test.matches({name: value})
 
     value, matches = path_test(leaf, column_test, partial(is_nan, db_type))
+    negated = leaf.negated
+    if leaf.lookup_type == "isnull":
+        value, negated = value != negated, False
     return Test(
         name,
         db_type,
         leaf.lookup_type,
         value,
-        leaf.negated,
+        negated,
         lambda row: matches(row.get(name)),
         column.path,
     )

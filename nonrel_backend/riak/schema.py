@@ -7,13 +7,19 @@ from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 
 from ..catalog import table_model
-from ..catalogindexes import named
+from ..catalogindexes import named, path_of_part
 from ..catalogschema import CatalogSchemaEditor
 from ..progress import told
 from ..query import translated_errors
 from . import datatypes
 from . import rows as writing
-from .catalog import SECONDS, columns_indexed, transforms_indexed
+from .catalog import (
+    SECONDS,
+    columns_indexed,
+    path_parts,
+    paths_indexed,
+    transforms_indexed,
+)
 from .objects import Objects, pages
 from .table import Row
 from .transforms import transforms_in
@@ -107,6 +113,7 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         entry["transformed"] = [
             each for each in entry.get("transformed", ()) if each[0] != column
         ]
+        entry["paths"] = path_parts(entry)
         self.catalog.save(table, entry)
 
     def keep_check(self, table, check):
@@ -127,11 +134,18 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             "descending": [descending for _, descending, _ in parts],
         }
         transforms = transforms_in(index) - transforms_indexed(entry)
-        if new or transforms:
+        known_paths = paths_indexed(entry)
+        paths = [
+            part
+            for _, _, part in parts
+            if (path := path_of_part(part)) and path not in known_paths
+        ]
+        if new or transforms or paths:
             # Rows are written with the entries before anybody looks for them.
             entry["indexed"] = sorted(new.union(entry.get("indexed", ())))
             known = map(tuple, entry.get("transformed", ()))
             entry["transformed"] = sorted(transforms.union(known))
+            entry["paths"] = [*entry.get("paths", ()), *paths]
             self.catalog.save(table, entry)
             self.write_entries(table, f"index {name}")
         super().make_index(model, name, parts, unique, condition)
@@ -159,6 +173,10 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
                         [key for key, index in markers.items() if index.name == name]
                     )
 
+    def retype_paths(self, entry, field):
+        super().retype_paths(entry, field)
+        entry["paths"] = path_parts(entry)
+
     def change_column(self, model, old_field, new_field, value):
         kinds = {getattr(each, "riak_data", None) for each in (old_field, new_field)}
         if kinds != {None} and (len(kinds) > 1 or old_field.column != new_field.column):
@@ -177,7 +195,10 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         entry["indexed"] = sorted(indexed)
         entry["transformed"] = sorted(transforms_indexed(entry))
         self.catalog.save(table, entry)
-        touched = indexed.union(column for column, _ in entry["transformed"])
+        touched = indexed.union(
+            [column for column, _ in entry["transformed"]],
+            [path.name for path in paths_indexed(entry)],
+        )
         if new_field.column in touched or old_field.primary_key:
             self.write_entries(table, f"column {new_field.column}")
 

@@ -1,9 +1,11 @@
 """A table: its bucket, the keys of its objects, its rows as objects and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ..documents.functions import at_path
+from ..planner.conditions import Column, Step
 from .client.client import content
 from .terms import NULLS, TERMS, escaped, index_name, is_nan, term
 from .transforms import Transform, index_of, is_possible, term_of
@@ -11,6 +13,12 @@ from .values import dumped, loaded, object_key
 from .versions import NAME, Writes
 
 Row = dict[str, Any]
+
+
+def path_name(path: Column) -> str:
+    """What the index of a path is called: that of all items of a list as their own."""
+    steps = [str(step) for step in path.path if not isinstance(step, Step)]
+    return ".".join([path.name, "", *steps])
 
 
 class Table:
@@ -28,6 +36,8 @@ class Table:
         transformed: set[Transform] = frozenset(),  # type: ignore[assignment]
         searched_transformed: set[Transform] = frozenset(),  # type: ignore[assignment]
         data: Mapping[str, Any] = MappingProxyType({}),
+        paths: Iterable[Column] = (),
+        searched_paths: Iterable[Column] = (),
     ):
         self.name = name
         self.bucket = bucket
@@ -51,6 +61,12 @@ class Table:
             for column, kind in searched_transformed
             if is_possible(kind, columns.get(column))
         }
+        self.paths = [
+            (path, path_name(path), index_name(path_name(path), path.db_type))
+            for path in dict.fromkeys(paths)
+            if path.db_type in TERMS
+        ]
+        self.searched_paths = set(searched_paths)
         # Beside the key.
         self.has_unique = has_unique
         # {name: DataColumn} of columns that are objects of their own: see datatypes.py.
@@ -79,6 +95,13 @@ class Table:
             value = row.get(column)
             if not (value is None or is_nan(db_type, value)):
                 found.append((index, term_of(kind, db_type, value)))
+        for path, name, index in self.paths:
+            terms = {
+                term(path.db_type, value)
+                for value in at_path(row.get(path.name), path.path)
+                if not is_nan(path.db_type, value)
+            }
+            found += [(index, each) for each in terms] or [(NULLS, escaped(name))]
         return found
 
     def content(self, row: Row, writes: Writes | None = None) -> Any:

@@ -26,7 +26,9 @@ Transform = tuple[str, str]
 
 def transform_of(part: Any) -> Transform | None:
     """The column and the kind of a part of an index, None for any other part."""
-    found = SQL.fullmatch(part["sql"]) if isinstance(part, dict) else None
+    found = (
+        SQL.fullmatch(part["sql"]) if isinstance(part, dict) and "sql" in part else None
+    )
     return (found["column"], KINDS[found["function"]]) if found else None
 
 
