@@ -1,6 +1,4 @@
-"""SQL functions by which SQLite looks into documents: in the local engine, and in
-projects' own SQLite databases.
-"""
+"""SQL functions by which SQLite looks into documents."""
 
 import copy
 import json
@@ -8,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import NotSupportedError
-from django.db.backends.signals import connection_created
 from django.db.models.expressions import Func, OrderBy, Ref
 
 from ..planner.conditions import Step
@@ -182,19 +179,3 @@ def check_paths(expression) -> None:
                 f"{source} leads to many values, of which there is no {kind}: name one "
                 "by its position, or ask how many items there are with __len."
             )
-
-
-def register_on_sqlite(sender, connection, **kwargs) -> None:
-    if connection.vendor != "sqlite":
-        return
-    register(connection.connection)
-    supported = type(connection.ops).check_expression_support.__get__(connection.ops)
-
-    def check_expression_support(expression):
-        check_paths(expression)
-        supported(expression)
-
-    connection.ops.check_expression_support = check_expression_support
-
-
-connection_created.connect(register_on_sqlite)
