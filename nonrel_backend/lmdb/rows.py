@@ -142,7 +142,12 @@ def replace(txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
 
 
 def differs(old: Any, new: Any) -> bool:
-    return old is not new and (old != new or type(old) is not type(new))
+    if old is new:
+        return False
+    if old != new or type(old) is not type(new):
+        return True
+    # Within documents and JSON, too, True is not 1.
+    return isinstance(new, (dict, list)) and pack(old) != pack(new)
 
 
 def all_rows(txn, table: Table) -> Iterable[Found]:

@@ -156,7 +156,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
             return
         table = model._meta.db_table
         for name, index in self.indexes(table).items():
-            if field.column in index["key"]:
+            if any(is_within(field.column, key) for key in index["key"]):
                 self.drop_index(table, name)
         self.do(
             f'db["{table}"].updateMany({{}}, {{$unset: {{"{field.column}": ""}}}})',
@@ -269,22 +269,22 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         collection = self.database[table]
         waiting = []
         for name, index in self.indexes(table).items():
-            if old_key in index["key"]:
+            if any(is_within(old_key, key) for key in index["key"]):
                 options = {
                     option: value
                     for option, value in index.items()
                     if option not in ("v", "key", "ns", "name")
                 }
                 partial = options.get("partialFilterExpression")
-                if partial and old_key in partial:
+                if partial:
                     options["partialFilterExpression"] = {
-                        (new_key if key == old_key else key): value
+                        renamed(key, old_key, new_key): value
                         for key, value in partial.items()
                     }
                 self.drop_index(table, name)
                 if new_key != "_id":
                     keys = [
-                        (new_key if key == old_key else key, way)
+                        (renamed(key, old_key, new_key), way)
                         for key, way in index["key"].items()
                     ]
                     waiting.append((keys, name, options))
@@ -643,6 +643,15 @@ NOT_NULL = {"$type": ["number", "string", "date", "bool", "binData", "objectId"]
 def path_key(key: str, column: Column) -> str:
     """A path as an index has it, which holds every item of the arrays on the way."""
     return dotted(key, tuple(step for step in column.path if step is not Step.EACH))
+
+
+def is_within(column: str, key: str) -> bool:
+    """Whether an index's key is a column or a path in it."""
+    return key == column or key.startswith(f"{column}.")
+
+
+def renamed(key: str, old: str, new: str) -> str:
+    return new + key.removeprefix(old) if is_within(old, key) else key
 
 
 def is_composite(model) -> bool:

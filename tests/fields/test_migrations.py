@@ -245,6 +245,22 @@ def test_an_index_follows_the_type_of_its_path(fields, houses):
     assert table.rows.filter(at__number__startswith="x").count() == 1
 
 
+def test_a_column_is_removed_with_its_indexes(fields, houses):
+    table = houses(at=address(fields), n=models.IntegerField())
+    index = fields.PathIndex("at__street", name="house_street")
+    table.migrate(migrations.AddIndex("House", index))
+    table.rows.create(at={"street": "a"}, n=1)
+    table.migrate(migrations.RemoveIndex("House", "house_street"))
+    table.migrate(migrations.AddIndex("House", index))
+    with connections[table.alias].schema_editor() as editor:
+        editor.remove_field(table.model, table.model._meta.get_field("at"))
+    with connections[table.alias].cursor() as cursor:
+        known = connections[table.alias].introspection.get_constraints(
+            cursor, "documents_house"
+        )
+    assert "house_street" not in known
+
+
 def test_json_becomes_a_dictionary(fields, houses):
     table = houses(extra=models.JSONField())
     table.rows.create(extra={"a": 1})

@@ -136,6 +136,16 @@ def test_several_parts_of_one_column_are_changed_at_once(fields, documents, citi
     assert cities.get(name="Empty").tags == []
 
 
+def test_what_is_equal_but_of_another_type_is_written(fields, cities):
+    for value in (1, True, 1.0, False, 0):
+        cities.filter(name="Kyoto").update(attributes=fields.SetKey("n", value))
+        assert repr(cities.get(name="Kyoto").attributes["n"]) == repr(value)
+        city = cities.get(name="Empty")
+        city.attributes = {"n": [value]}
+        city.save()
+        assert repr(cities.get(name="Empty").attributes["n"]) == repr([value])
+
+
 def test_only_the_path_is_written(documents, cities):
     stale = cities.get(name="Kyoto")
     cities.filter(pk=stale.pk).update(address__zip=1)
