@@ -56,12 +56,11 @@ def asked(maker: Maker, rows, cities: list[City]) -> Iterator[Trial]:
     found = rows.filter(query)
 
     def answers():
-        by_name = found.order_by("name")
+        ordered = found.order_by(f"{down}{path}", "name")[1:6]
         return [
-            [city.name for city in by_name],
+            list(found.order_by("name").values_list("name", path)),
             found.count(),
-            [city.name for city in found.order_by(f"{down}{path}", "name")[1:6]],
-            list(by_name.values_list(path, flat=True)),
+            list(ordered.values_list("name", flat=True)),
         ]
 
     yield (
@@ -69,10 +68,9 @@ def asked(maker: Maker, rows, cities: list[City]) -> Iterator[Trial]:
         *both(
             answers,
             [
-                [city.name for city in wanted],
+                [(city.name, path_key(city, path)[1]) for city in wanted],
                 len(wanted),
                 [city.name for city in by_path[1:6]],
-                [path_key(city, path)[1] for city in wanted],
             ],
         ),
     )
