@@ -1,7 +1,9 @@
 """Lookups on whole collections: contains, contained_by, overlap, exact, in and len."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models.lookups import Lookup, Transform
 
@@ -42,14 +44,16 @@ class DocumentLookup(Lookup):
         if connection.vendor != "sqlite":
             Item(self.field).as_sql(compiler, connection)  # says why not
         sql, params = self.process_lhs(compiler, connection)
-        if hasattr(self.rhs, "as_sql"):
-            value, values = compiler.compile(self.rhs)
-        else:
-            value, values = "%s", [self.document(connection)]
+        value, values = self.other_side(compiler, connection)
         return (
             f"NONREL_MATCH({sql}, %s, {value})",
             (*params, self.sql_name or self.lookup_name, *values),
         )
+
+    def other_side(self, compiler, connection) -> tuple[str, Sequence]:
+        if hasattr(self.rhs, "as_sql"):
+            return compiler.compile(self.rhs)
+        return "%s", [self.document(connection)]
 
     # --- for the planner ---
 
@@ -87,6 +91,12 @@ class DocumentLookup(Lookup):
 class DocumentExact(DocumentLookup):
     lookup_name = "exact"
 
+    def as_postgresql(self, compiler, connection):
+        """Equal documents are equal texts."""
+        sql, params = self.process_lhs(compiler, connection)
+        value, values = self.other_side(compiler, connection)
+        return f"{sql} = {value}", (*params, *values)
+
 
 class SetExact(DocumentExact):
     """The same items, in whatever order they are stored."""
@@ -102,6 +112,16 @@ class DocumentIn(DocumentLookup):
 
     def given(self):
         return list(self.rhs)
+
+    def as_postgresql(self, compiler, connection):
+        if hasattr(self.rhs, "as_sql"):
+            return self.as_sql(compiler, connection)
+        sql, params = self.process_lhs(compiler, connection)
+        values = [codec.to_text(self.field, each, connection) for each in self.rhs]
+        if not values:
+            raise EmptyResultSet
+        places = ", ".join(["%s"] * len(values))
+        return f"{sql} IN ({places})", (*params, *values)
 
 
 class ItemsLookup(DocumentLookup):
