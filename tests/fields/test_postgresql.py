@@ -38,6 +38,7 @@ def alias(databases):
             for model in (Country, City, Sample):
                 editor.create_model(model)
         yield testing.OURS
+        connections[testing.OURS].close()
 
 
 @pytest.fixture
@@ -89,9 +90,7 @@ def test_whole_values_are_looked_up(documents, cities):
     ):
         others = [each for each in (first, second) if each not in found]
         assert list(cities.filter(**lookup)) == found
-        excluded = list(cities.exclude(**lookup).order_by("pk"))
-        if lookup != {"address": first.address}:  # NULL is neither, as in SQL
-            assert excluded == others
+        assert list(cities.exclude(**lookup).order_by("pk")) == others
     assert list(cities.order_by("tags").values_list("tags", flat=True)) == [
         ["a", "b"],
         ["b", "a"],
@@ -128,9 +127,9 @@ def test_changes_of_a_part_are_refused(cities):
 
 @pytest.mark.parametrize("way", ["there", "back"])
 def test_fixtures_move_rows_to_and_from_it(documents, cities, tmp_path, way):
-    source, target = (
-        ("default", cities.db) if way == "there" else (cities.db, "default")
-    )
+    source, target = "default", cities.db
+    if way == "back":
+        source, target = target, source
     city = full_city(documents)
     city.save(using=source)
     path = tmp_path / "cities.json"
