@@ -9,9 +9,6 @@ import pytest
 
 from tests.browser import chromium
 
-if os.environ.get("NONREL_BACKEND") not in (None, "", "mongodb"):
-    pytest.skip("the users of the tests have ObjectIds", allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def server(databases):
