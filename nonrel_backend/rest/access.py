@@ -123,12 +123,16 @@ class Access(Part):
         """`work(changes)`; where it fails, what it wrote is undone. `data` is what is
         written to one object, where it is one.
         """
-        changes = Changes(self)
+        changes = Changes(self, keeps=not self.is_one_write(request, data))
         try:
             return work(changes)
         except Exception:
             changes.undo()
             raise
+
+    def is_one_write(self, request: Any, data: dict[str, Any] | None) -> bool:
+        """Whether one command of the store writes all, so that nothing is to undo."""
+        return data is not None
 
     def check_items(self, request: Any, items: list[dict[str, Any]]) -> None:
         """400 before anything is written, where a store has no transactions."""
@@ -146,6 +150,10 @@ class Access(Part):
             return
         bundle = self.build_bundle(request=request)
         changes.remember(self.obj_get(bundle=bundle, **lookup))
+
+    def image(self, obj: Any) -> Any:
+        """What restore() makes of an object, taken before it is changed."""
+        return obj
 
     def restore(self, obj: Any) -> None:
         """Store an object as it was."""

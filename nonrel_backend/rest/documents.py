@@ -215,7 +215,12 @@ class DocumentResource(Resource):
         expected = before if bundle.expected is None else bundle.expected.to_dict()
         if not self.store.replace(key, document, expected):
             self.conflict(bundle)
+        if bundle.changes is not None:
+            bundle.changes.remember(DocumentObject(before, key))
         return bundle
+
+    def remember(self, request, changes, **lookup):
+        """Nothing: what is changed is kept when it is."""
 
     def conflict(self, bundle: Bundle) -> None:
         """Somebody else was faster: 412 for who has said what was seen."""

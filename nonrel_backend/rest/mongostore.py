@@ -4,7 +4,6 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from typing import Any
 from uuid import uuid4
 
@@ -15,21 +14,12 @@ from .stores import Document
 
 
 @contextmanager
-def translated_errors():
+def translated_errors() -> Iterator[None]:
     """The store's errors as Django's, so that they have an answer."""
     try:
         yield
     except PyMongoError as error:
         raise OperationalError(str(error)) from error
-
-
-def translated(method):
-    @wraps(method)
-    def inner(*args):
-        with translated_errors():
-            return method(*args)
-
-    return inner
 
 
 class MongoStore:
@@ -60,7 +50,7 @@ class MongoStore:
     def session(self) -> Any:
         return getattr(self.current, "session", None)
 
-    @translated
+    @translated_errors()
     def get(self, key):
         found = self.collection.find_one({"_id": key}, session=self.session)
         if found is not None:
@@ -83,7 +73,7 @@ class MongoStore:
             for found in cursor:
                 yield str(found.pop("_id")), found
 
-    @translated
+    @translated_errors()
     def insert(self, key, document):
         key = uuid4().hex if key is None else key
         try:
@@ -100,21 +90,21 @@ class MongoStore:
             found["$expr"] = {"$eq": ["$$ROOT", as_it_was]}
         return found
 
-    @translated
+    @translated_errors()
     def replace(self, key, document, expected):
         result = self.collection.replace_one(
             self.condition(key, expected), document, session=self.session
         )
         return result.matched_count == 1
 
-    @translated
+    @translated_errors()
     def delete(self, key, expected=None):
         result = self.collection.delete_one(
             self.condition(key, expected), session=self.session
         )
         return result.deleted_count == 1
 
-    @translated
+    @translated_errors()
     def transaction(self):
         hello = self.collection.database.command("hello")
         if "setName" not in hello and hello.get("msg") != "isdbgrid":

@@ -11,12 +11,20 @@ ATTEMPTS = 30
 LONGEST_PAUSE = 0.1
 
 
-def retried(work: Callable[[], Any], attempts: int = ATTEMPTS) -> Any:
-    """`work()`, which is undone when it raises OperationalError, until it does not."""
+class ChangedMeanwhile(OperationalError):
+    """Another writer was faster."""
+
+
+def retried(
+    work: Callable[[], Any],
+    attempts: int = ATTEMPTS,
+    on: type[OperationalError] = OperationalError,
+) -> Any:
+    """`work()`, which is undone when it raises such an error, until it does not."""
     for attempt in range(attempts):
         try:
             return work()
-        except OperationalError:
+        except on:
             if attempt == attempts - 1:
                 raise
             time.sleep(uniform(0, min(LONGEST_PAUSE, 0.005 * 2**attempt)))

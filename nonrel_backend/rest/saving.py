@@ -3,13 +3,12 @@
 import copy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import (
     IntegrityError,
-    OperationalError,
     connections,
     models,
     router,
@@ -23,9 +22,10 @@ from .bundle import Bundle
 from .cycles import Cycles
 from .etags import Preconditions, wants_etag
 from .exceptions import BadRequest, SaveRefused
+from .guards import guarded
 from .http import HttpNotImplemented, HttpPreconditionFailed
 from .related import objects
-from .retries import ATTEMPTS, retried
+from .retries import ATTEMPTS, ChangedMeanwhile, retried
 from .undo import Changes
 
 # Values that are never changed in place.
@@ -112,9 +112,12 @@ class Saving(Access, Preconditions):
         store has none, what was written is undone.
         """
         if not self.has_transactions:
-            return super().all_or_nothing(work, request, data)
-        if data is not None and self.is_one_statement(request, data):
-            return work(Changes(self, keeps=False))
+            with_log = super().all_or_nothing
+            return retried(lambda: with_log(work, request, data), on=ChangedMeanwhile)
+        if self.is_one_write(request, data):
+            return retried(
+                lambda: work(Changes(self, keeps=False)), on=ChangedMeanwhile
+            )
 
         def run():
             with transaction.atomic(using=self.database):
@@ -123,12 +126,13 @@ class Saving(Access, Preconditions):
         nested = connections[self.database].in_atomic_block
         return retried(run, attempts=1 if nested else ATTEMPTS)
 
-    def is_one_statement(self, request: Any, data: dict[str, Any]) -> bool:
+    def is_one_write(self, request: Any, data: dict[str, Any] | None) -> bool:
         """Whether one INSERT or UPDATE stores the data, which depends on nothing that
         was read: all or nothing without a transaction.
         """
         if (
-            wants_etag(request)
+            data is None
+            or wants_etag(request)
             or self._meta.require_if_match
             or self._meta.version_field
             or self._meta.object_class._meta.parents
@@ -185,12 +189,8 @@ class Saving(Access, Preconditions):
     def obj_get_locked(self, bundle: Bundle, **kwargs) -> Any:
         obj = super().obj_get_locked(bundle, **kwargs)
         if not self.has_transactions:
-            if self._meta.version_field is None:
-                text = (
-                    "This store has no transactions: a write can depend on an ETag "
-                    "only where Meta.version_field names a field."
-                )
-                self.refuse(bundle.request, HttpNotImplemented, text)
+            if bundle.request.method == "DELETE":
+                self.demand_version(bundle, "be deleted")
             return obj
         if connections[self.database].features.has_select_for_update:
             manager = type(obj)._base_manager.using(self.database)
@@ -198,6 +198,16 @@ class Saving(Access, Preconditions):
             list(manager.filter(pk=obj.pk).select_for_update().values_list("pk"))
             obj = super().obj_get_locked(bundle, **kwargs)
         return obj
+
+    def demand_version(self, bundle: Bundle, what: str) -> None:
+        """501 where the store cannot compare and set without a version field."""
+        if self._meta.version_field or not wants_etag(bundle.request):
+            return
+        text = (
+            f"This store has no transactions: an object can {what} by its ETag only "
+            "where Meta.version_field names a field."
+        )
+        self.refuse(bundle.request, HttpNotImplemented, text)
 
     # --- the object ---
 
@@ -208,15 +218,13 @@ class Saving(Access, Preconditions):
         self.check_valid(bundle)
         self.may("create" if before is None else "update", bundle)
         bundle = self.hydrate_m2m(bundle)
+        many = any(isinstance(each, list) for each in bundle.related.values())
+        if bundle.expected is not None and many and not self.has_transactions:
+            self.demand_version(bundle, "change what it relates to")
         self.save_related(bundle)
         self.save_obj(bundle, before)
         bundle.objects_saved.add(self.create_identifier(bundle.obj))
-        try:
-            self.save_m2m(bundle)
-        except Exception:
-            if before is None and not self.has_transactions:
-                self.rollback([bundle])
-            raise
+        self.save_m2m(bundle)
         return bundle
 
     def create_identifier(self, obj: Any) -> tuple:
@@ -232,17 +240,37 @@ class Saving(Access, Preconditions):
         obj = bundle.obj
         try:
             if before is None:
-                obj.save(force_insert=True, using=self.database)
+                self.insert(bundle)
                 return
             fields = self.columns_to_write(bundle, before)
-            if self._meta.version_field:
-                self.claim(bundle, before)
-            if fields is None:
-                obj.save(force_update=True, using=self.database)
-            elif fields:
-                obj.save(update_fields=fields, using=self.database)
+            kept = partial(self.keep, bundle, before)
+            with guarded(obj, self.guard(bundle, before), kept):
+                if fields is None:
+                    obj.save(force_update=True, using=self.database)
+                elif fields:
+                    obj.save(update_fields=fields, using=self.database)
         except IntegrityError as error:
             raise SaveRefused(self, obj) from error
+        except ChangedMeanwhile:
+            self.lost(bundle)
+
+    def remember(self, request: Any, changes: Changes, **lookup) -> None:
+        """Nothing: what is changed is kept when it is."""
+
+    def keep(self, bundle: Bundle, before: dict[str, Any]) -> None:
+        """Keep an object that was changed as it was."""
+        if bundle.changes is not None and bundle.changes.keeps:
+            old = copy.copy(bundle.obj)
+            vars(old).update(before)
+            bundle.changes.remember(old, self)
+
+    def insert(self, bundle: Bundle) -> None:
+        try:
+            bundle.obj.save(force_insert=True, using=self.database)
+        finally:
+            # A signal may fail when it is stored already.
+            if bundle.changes is not None and not bundle.obj._state.adding:
+                bundle.changes.created(bundle, self)
 
     def columns_to_write(
         self, bundle: Bundle, before: dict[str, Any]
@@ -277,25 +305,36 @@ class Saving(Access, Preconditions):
         if name and isinstance(before.get(name), int):
             setattr(obj, name, before[name] + 1)
 
-    def claim(self, bundle: Bundle, before: dict[str, Any]) -> None:
-        """Compare and set at the store: of those who saw one version, one goes on.
-        412 for another who said what was seen; who did not tries again.
+    def guard(self, bundle: Bundle, before: dict[str, Any]) -> dict[str, Any]:
+        """The columns that must still be as they were seen, for the write to happen:
+        compare and set at the store. Where a transaction holds the object, none.
         """
-        name, obj = self._meta.version_field, bundle.obj
-        field = obj._meta.get_field(name)
-        seen = (
-            before[name] if bundle.expected is None else getattr(bundle.expected, name)
-        )
-        rows = (
-            type(obj)
-            ._base_manager.using(self.database)
-            .filter(pk=obj.pk, **{name: seen})
-            .update(**{name: field.pre_save(obj, False)})
-        )
-        if rows:
-            return
+        name = self._meta.version_field
+        seen = before if bundle.expected is None else state(bundle.expected)
+        if name:
+            return {name: seen[name]}
+        if bundle.expected is None or self.has_transactions:
+            return {}
+        return seen
+
+    def claim(self, bundle: Bundle, before: dict[str, Any]) -> None:
+        """Change the version of an object that is about to be deleted."""
+        obj, (name,) = bundle.obj, self.guard(bundle, before)
+        self.next_version(obj, before)
+        setattr(obj, name, obj._meta.get_field(name).pre_save(obj, False))
+        try:
+            kept = partial(self.keep, bundle, before)
+            with guarded(obj, self.guard(bundle, before), kept):
+                obj.save_base(update_fields=[name], using=self.database, raw=True)
+        except ChangedMeanwhile:
+            self.lost(bundle)
+
+    def lost(self, bundle: Bundle) -> None:
+        """Another writer was faster: 412 for who said what was seen; who did not
+        tries again.
+        """
         if bundle.expected is None:
-            raise OperationalError("The object was changed meanwhile.")
+            raise ChangedMeanwhile("The object was changed meanwhile.")
         text = "The object is not the one that you have seen: read it again."
         self.refuse(bundle.request, HttpPreconditionFailed, text)
 
@@ -326,7 +365,7 @@ class Saving(Access, Preconditions):
         for name, related in bundle.related.items():
             field = self.fields[name]
             if isinstance(related, Bundle) and not related.via_uri:
-                field.related.save_nested(related)
+                field.related.save_nested(related, bundle.changes)
             if (
                 isinstance(related, Bundle)
                 and related.key is None
@@ -335,8 +374,9 @@ class Saving(Access, Preconditions):
                 # Its key is known now.
                 setattr(bundle.obj, field.steps[0], related.obj)
 
-    def save_nested(self, bundle: Bundle) -> None:
-        """Save what came as data within another's."""
+    def save_nested(self, bundle: Bundle, changes: Changes | None = None) -> None:
+        """Save what came as data within another's, whose log is `changes`."""
+        bundle.changes = changes
         self.save(bundle, bundle.before)
 
     def save_m2m(self, bundle: Bundle) -> None:
@@ -351,7 +391,10 @@ class Saving(Access, Preconditions):
             back = field.back_name(bundle.obj)
             for each in related:
                 if not each.via_uri:
-                    field.related.save_nested(each)
+                    field.related.save_nested(each, bundle.changes)
+                elif back is not None and bundle.changes is not None:
+                    # Who belongs to whom is a column of theirs.
+                    bundle.changes.remember(each.obj, field.related)
             kept = [each.obj for each in related]
             self.set_related(field, manager, kept, back)
             getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
@@ -389,6 +432,23 @@ class Saving(Access, Preconditions):
                 manager = type(bundle.obj)._base_manager.using(self.database)
                 manager.filter(pk=bundle.obj.pk).delete()
 
-    def restore(self, obj: Any) -> None:
-        """Store an object as it was."""
+    def image(self, obj: Any) -> Any:
+        """The object, and what its to-many relations lead to."""
+        related = {}
+        for field in self.fields.values():
+            if field.is_m2m and len(field.steps) == 1 and not field.readonly:
+                manager = getattr(obj, field.steps[0])
+                related[field.steps[0]] = list(objects(manager))
+        return copy.copy(obj), related
+
+    def restore(self, image: Any) -> None:
+        """Store an object as it was, and what its to-many relations led to."""
+        obj, related = image
         obj.save_base(raw=True, using=self.database)
+        for name, others in related.items():
+            manager = getattr(obj, name)
+            if hasattr(manager, "through"):
+                manager.set(others)
+                continue
+            for other in others:
+                other.save_base(raw=True, using=self.database)

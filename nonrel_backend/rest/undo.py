@@ -1,6 +1,7 @@
 """What was written by a request, so that it can be taken back."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 logger = logging.getLogger("nonrel_backend.rest")
@@ -16,25 +17,26 @@ class Changes:
         self.resource = resource
         # Whether anything is kept; a transaction needs nothing.
         self.keeps = keeps
-        self.entries: list[tuple[str, Any]] = []
+        # (the bundle or the object, the method that takes it back, what that takes)
+        self.entries: list[tuple[Any, Callable[[Any], None], Any]] = []
 
-    def created(self, bundle: Any) -> None:
-        if self.keeps:
-            self.entries.append(("created", bundle))
+    def created(self, bundle: Any, resource: Any = None) -> None:
+        """A bundle whose object is stored; that may be said twice."""
+        if self.keeps and all(bundle is not each for each, *_ in self.entries):
+            resource = resource or self.resource
+            self.entries.append((bundle, resource.rollback, [bundle]))
 
-    def remember(self, obj: Any) -> None:
-        """An object that is about to be changed or deleted, as it is."""
+    def remember(self, obj: Any, resource: Any = None) -> None:
+        """An object that is changed or deleted, as it was."""
         if self.keeps:
-            self.entries.append(("was", obj))
+            resource = resource or self.resource
+            self.entries.append((obj, resource.restore, resource.image(obj)))
 
     def undo(self) -> None:
         """Take all back, the last first; raises nothing."""
-        for kind, what in reversed(self.entries):
+        for _, take_back, what in reversed(self.entries):
             try:
-                if kind == "created":
-                    self.resource.rollback([what])
-                else:
-                    self.resource.restore(what)
+                take_back(what)
             except Exception:
                 logger.exception("A part of a request could not be undone.")
         self.entries.clear()

@@ -44,6 +44,7 @@ class Writes(Part):
     def create_at(self, request, data: dict, changes: Any, **lookup) -> Bundle:
         """A new object, with the key that the address says."""
         bundle = self.build_bundle(data=dict(data), request=request)
+        bundle.changes = changes
         self.authorize("create", bundle)
         bundle = self.obj_create(bundle, **lookup)
         changes.created(bundle)
@@ -79,8 +80,9 @@ class Writes(Part):
             expected = self.check_preconditions(request, **lookup)
             changed = self.alter_deserialized_detail_data(request, dict(data))
             bundle = self.build_bundle(data=dict(changed), request=request)
-            bundle.expected = expected
+            bundle.expected, bundle.changes = expected, changes
             try:
+                self.remember(request, changes, **lookup)
                 self.authorize("update", bundle)
                 return self.obj_update(bundle, **lookup), HttpNoContent
             except MalformedKey:
@@ -124,6 +126,7 @@ class Writes(Part):
         lookup = self.identity(data, request) | kwargs
         if lookup != kwargs:
             bundle = self.build_bundle(data=dict(data), request=request)
+            bundle.changes = changes
             try:
                 self.remember(request, changes, **lookup)
                 self.authorize("update", bundle)
@@ -146,7 +149,8 @@ class Writes(Part):
             sent = self.alter_deserialized_detail_data(request, dict(data))
             obj = self.obj_get(bundle=self.build_bundle(request=request), **lookup)
             bundle = self.build_bundle(obj=obj, request=request)
-            bundle.expected = expected
+            bundle.expected, bundle.changes = expected, changes
+            self.remember(request, changes, **lookup)
             return self.update_in_place(request, bundle, sent)
 
         bundle = self.all_or_nothing(work, request, data)
@@ -198,6 +202,7 @@ class Writes(Part):
         except ABSENT:
             return self.create_at(request, data, changes, **lookup)
         bundle = self.build_bundle(obj=obj, request=request)
+        bundle.changes = changes
         self.remember(request, changes, **lookup)
         bundle = self.update_in_place(request, bundle, data)
         self.forget(**lookup)

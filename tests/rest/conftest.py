@@ -87,5 +87,13 @@ def queries(databases):
 
 
 @pytest.fixture
+def without_transactions(databases, monkeypatch):
+    """The store seems to have none, as some have not."""
+    features = databases["default"].features
+    monkeypatch.setattr(type(features), "supports_transactions", False)
+    features.__dict__.pop("supports_transactions", None)
+
+
+@pytest.fixture
 def settings_of():
     return override_settings

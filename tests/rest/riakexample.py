@@ -1,26 +1,74 @@
-"""The Riak example of the documents, its damaged lines made whole, and a Riak of
-dictionaries to run it on.
+"""The Riak example of the documents, its damaged lines made whole, and what it needs of
+the riak package, on our own client.
 """
 
 import json
+import os
+from collections.abc import MutableMapping
+from contextlib import ExitStack, contextmanager
 
 from nonrel_backend.rest import fields
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.bundle import Bundle
 from nonrel_backend.rest.resources import Resource
+from nonrel_backend.riak.client import Client, Pool
+from nonrel_backend.riak.client.client import content
+
+
+@contextmanager
+def riak_pool():
+    """To the Riak of RIAK_HOST, to a stand-in where there is none."""
+    from nonrel_backend.testing.riak_server import StandInRiak
+
+    with ExitStack() as stack:
+        host = os.environ.get("RIAK_HOST")
+        if not host:
+            host = f"127.0.0.1:{stack.enter_context(StandInRiak()).port}"
+        pool = Pool(host)
+        stack.callback(pool.close)
+        yield pool
+
+
+class Objects(MutableMapping):
+    """The texts in a bucket, by key."""
+
+    def __init__(self, pool, bucket):
+        self.client, self.bucket = Client(pool), bucket
+
+    def __getitem__(self, key):
+        found = self.client.get(self.bucket, key).content
+        if not found:
+            raise KeyError(key)
+        return found[0].value.decode()
+
+    def __setitem__(self, key, text):
+        vclock = self.client.get(self.bucket, key, head=True).vclock
+        self.client.put(self.bucket, key, content(text.encode()), vclock=vclock)
+
+    def __delitem__(self, key):
+        self.client.delete(self.bucket, key)
+
+    def __iter__(self):
+        # What was deleted has a key for some seconds more.
+        for key in list(self.client.keys(self.bucket)):
+            if self.client.get(self.bucket, key, head=True).content:
+                yield key.decode()
+
+    def __len__(self):
+        return sum(1 for _ in self)
 
 
 class riak:
     """As much of the riak package as the example uses."""
 
     class RiakClient:
-        buckets: dict[str, dict[str, str]] = {}
+        buckets: dict[str, Objects] = {}
 
         def bucket(self, name):
-            return riak.Bucket(self.buckets.setdefault(name, {}))
+            return riak.Bucket(self.buckets[name])
 
         def add(self, name):
-            return riak.MapReduce(self.buckets.setdefault(name, {}))
+            return riak.MapReduce(self.buckets[name])
 
     class MapReduce:
         def __init__(self, objects):

@@ -64,12 +64,20 @@ def test_writers_that_do_not_ask_all_write(page, http, models):
     assert codes == [202] * 8
 
 
-def test_preconditions(page, http, models):
+@pytest.fixture
+def deletes_by_etag(page, databases, request):
+    """Whether DELETE may have an If-Match."""
+    versioned = "version" in request.node.callspec.id
+    return versioned or databases["default"].features.supports_transactions
+
+
+def test_preconditions(page, http, models, deletes_by_etag):
     etag = http.get(page)["ETag"]
     old = {"If-Match": '"old"'}
-    for method in ("PUT", "PATCH", "DELETE"):
+    refused = {"PUT": 412, "PATCH": 412, "DELETE": 412 if deletes_by_etag else 501}
+    for method, status in refused.items():
         response = http.send(method, page, {"text": "y"}, headers=old)
-        assert response.status_code == 412 and response.json()["error"]
+        assert response.status_code == status and response.json()["error"]
     assert models.Page.objects.get().text == "x"
     none = {"If-None-Match": "*"}
     assert http.put(page, {"text": "y"}, headers=none).status_code == 412
@@ -77,7 +85,10 @@ def test_preconditions(page, http, models):
     assert response.status_code == 202 and response["ETag"] != etag
     assert http.patch(page, {"text": "z"}, headers={"If-Match": "*"}).status_code == 202
     etag = http.get(page)["ETag"]
-    assert http.delete(page, headers={"If-Match": etag}).status_code == 204
+    if deletes_by_etag:
+        assert http.delete(page, headers={"If-Match": etag}).status_code == 204
+    else:
+        assert http.delete(page).status_code == 204
     assert http.delete(page, headers={"If-Match": etag}).status_code == 404
     assert http.put(page, {"text": "y"}, headers=old).status_code == 412
     assert http.put(page, {"text": "y"}, headers=none).status_code == 201
@@ -100,16 +111,65 @@ def test_preconditions_may_be_demanded(models, serve, http):
     assert http.put("/api/v1/page/777/", {"text": "new"}).status_code == 201
 
 
-def test_a_store_without_transactions_needs_a_version(
-    page, http, models, monkeypatch, databases, request
+def test_a_store_without_transactions_needs_a_version_to_delete(
+    page, http, models, without_transactions, request
 ):
-    features = databases["default"].features
-    monkeypatch.setattr(type(features), "supports_transactions", False)
-    features.__dict__.pop("supports_transactions", None)
-    etag = http.get(page)["ETag"]
-    response = http.patch(page, {"text": "y"}, headers={"If-Match": etag})
+    etag = {"If-Match": http.get(page)["ETag"]}
+    assert http.patch(page, {"text": "y"}, headers=etag).status_code == 202
+    again = http.patch(page, {"text": "z"}, headers=etag)
+    assert again.status_code == 412 and models.Page.objects.get().text == "y"
+    etag = {"If-Match": http.get(page)["ETag"]}
     versioned = "version" in request.node.callspec.id
-    assert response.status_code == (202 if versioned else 501)
-    if versioned:
-        again = http.patch(page, {"text": "z"}, headers={"If-Match": etag})
-        assert again.status_code == 412 and models.Page.objects.get().text == "y"
+    status = 204 if versioned else 501
+    assert http.delete(page, headers=etag).status_code == status
+    assert models.Page.objects.exists() != versioned
+
+
+def test_an_object_changed_between_reading_and_writing_is_412(
+    models, serve, http, monkeypatch, without_transactions
+):
+    """Every kind of column is compared, where the store has no transactions."""
+
+    class NoteResource(ModelResource):
+        class Meta:
+            queryset = models.Note.objects.all()
+            authorization = Authorization()
+
+    serve(NoteResource)
+    note = models.Note.objects.create(
+        slug="a", title="A", author=models.Author.objects.create(name="Ann"),
+        rating=1.5, price="2.50", extra={"a": [1, None]}, read_at="10:00",
+        created="2020-01-02T03:04:05Z",
+    )  # fmt: skip
+    uri = f"/api/v1/note/{note.pk}/"
+    etag = {"If-Match": http.get(uri)["ETag"]}
+    check = NoteResource.update_in_place
+
+    def others_first(self, request, bundle, data):
+        models.Note.objects.filter(pk=note.pk).update(**changes)
+        return check(self, request, bundle, data)
+
+    monkeypatch.setattr(NoteResource, "update_in_place", others_first)
+    for changes in ({"extra": {"a": [1]}}, {"rating": None}, {"price": "2.51"}):
+        response = http.patch(uri, {"pages": 7}, headers=etag)
+        assert response.status_code == 412, changes
+        note.save()
+        etag = {"If-Match": http.get(uri)["ETag"]}
+    changes = {"title": "A"}
+    assert http.patch(uri, {"pages": 7}, headers=etag).status_code == 202
+
+
+def test_an_object_deleted_between_reading_and_writing_is_404(models, serve, http):
+    class PageResource(ModelResource):
+        class Meta:
+            queryset = models.Page.objects.all()
+            authorization = Authorization()
+
+        def set_value(self, bundle, field, value):
+            models.Page.objects.all().delete()
+            super().set_value(bundle, field, value)
+
+    serve(PageResource)
+    uri = f"/api/v1/page/{models.Page.objects.create(text='x').pk}/"
+    assert http.patch(uri, {"text": "y"}).status_code == 404
+    assert not models.Page.objects.exists()

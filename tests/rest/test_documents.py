@@ -21,11 +21,13 @@ def message(key, **more):
 
 @pytest.fixture
 def riak(databases, serve):
-    from tests.rest.riakexample import MessageResource, riak
+    from tests.rest.riakexample import MessageResource, Objects, riak, riak_pool
 
-    riak.RiakClient.buckets.clear()
-    serve(MessageResource)
-    return riak.RiakClient().bucket("messages").objects
+    with riak_pool() as pool:
+        objects = Objects(pool, f"nonrel_{uuid4().hex[:8]}")
+        riak.RiakClient.buckets = {"messages": objects}
+        serve(MessageResource)
+        yield objects
 
 
 def test_the_riak_example(riak, http):
@@ -40,7 +42,7 @@ def test_the_riak_example(riak, http):
     assert (changed["message"], changed["created"]) == ("ho", 6)
     assert http.post("/api/v1/riak/", {"uuid": "b"}).status_code == 400
     assert http.delete("/api/v1/riak/a/").status_code == 204
-    assert riak == {}
+    assert list(riak) == []
 
 
 def test_sets_and_lists_of_the_riak_example(riak, http):
@@ -61,7 +63,7 @@ def test_sets_and_lists_of_the_riak_example(riak, http):
     assert http.put("/api/v1/riak/", {"objects": [message("z")]}).status_code == 204
     assert sorted(riak) == ["z"]
     assert http.delete("/api/v1/riak/").status_code == 204
-    assert riak == {}
+    assert list(riak) == []
 
 
 def test_the_authorization_holds_without_being_asked(riak, serve, http):
@@ -115,13 +117,20 @@ def test_four_methods_are_enough_for_reading(databases, serve, http):
     assert http.get("/api/v1/number/?cursor=").status_code == 400
 
 
-@pytest.fixture(params=["dictionary", "lmdb", "mongodb"])
+@pytest.fixture(params=["dictionary", "lmdb", "mongodb", "riak"])
 def store(request, tmp_path):
     if request.param == "dictionary":
         yield DictStore()
     elif request.param == "lmdb":
         with lmdb.open(str(tmp_path / "documents"), max_dbs=2) as environment:
             yield LMDBStore(environment, "messages")
+    elif request.param == "riak":
+        from nonrel_backend.rest.riakstore import RiakStore
+        from nonrel_backend.riak.client import Client
+        from tests.rest.riakexample import riak_pool
+
+        with riak_pool() as pool:
+            yield RiakStore(Client(pool), f"nonrel_{uuid4().hex[:8]}")
     else:
         if not os.environ.get("MONGODB_URI"):
             pytest.skip("MONGODB_URI names no server")

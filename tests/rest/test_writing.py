@@ -373,10 +373,7 @@ def test_delete_on_a_list_takes_filters_and_no_misspelt_ones(site, http):
     assert slugs(site) == []
 
 
-def test_a_store_without_transactions_is_undone(site, http, monkeypatch, databases):
-    features = databases["default"].features
-    monkeypatch.setattr(type(features), "supports_transactions", False)
-    features.__dict__.pop("supports_transactions", None)
+def test_a_store_without_transactions_is_undone(site, http, without_transactions):
     site.start()
     data = {
         "objects": [
@@ -492,3 +489,48 @@ def test_a_signal_that_fails_leaves_nothing(site, http):
     finally:
         post_save.disconnect(fail, sender=site.Note)
     assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+
+
+def test_related_data_is_taken_back_too(site, http, without_transactions):
+    site.start(comments=True)
+    war = site.Genre.objects.create(name="war")
+    site.note.genres.set([site.fun])
+    kept = site.Comment.objects.create(note=site.note, text="kept")
+    data = {
+        "objects": [
+            {
+                "resource_uri": site.uri,
+                "pages": 9,
+                "author": {"pk": site.ann.pk, "name": "Eve"},
+                "genres": [war.pk, {"name": "new"}],
+                "comments": [{"text": "new"}],
+            },
+            data_of(site, "new", author={"name": "Bob"}, genres=[war.pk]),
+            data_of(site, "a"),  # a duplicate, which only the store finds
+        ]
+    }
+    assert http.patch("/api/v1/note/", data).status_code == 409
+    note = site.Note.objects.get()
+    assert (note.slug, note.pages, note.author.name) == ("a", 3, "Ann")
+    assert [each.name for each in note.genres.all()] == ["fun"]
+    assert [(each.pk, each.text) for each in note.comments.all()] == [(kept.pk, "kept")]
+    assert {each.name for each in site.Genre.objects.all()} == {"fun", "war"}
+    assert site.Author.objects.count() == site.Comment.objects.count() == 1
+
+
+def test_a_refused_write_takes_nothing_back_of_others(
+    site, http, without_transactions, monkeypatch
+):
+    site.start()
+    check = ModelResource.is_valid
+
+    def others_first(self, bundle):
+        site.Note.objects.filter(pk=site.note.pk).update(content="by another")
+        return check(self, bundle)
+
+    monkeypatch.setattr(ModelResource, "is_valid", others_first)
+    other = site.Note.objects.create(slug="o", title="O", author=site.ann)
+    assert http.patch(site.uri, {"slug": "o", "genres": []}).status_code == 409
+    site.note.refresh_from_db()
+    assert (site.note.slug, site.note.content) == ("a", "by another")
+    assert other.slug == "o"

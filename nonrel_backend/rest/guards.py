@@ -1,0 +1,46 @@
+"""An UPDATE by save() that is a compare-and-set at the store."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import models
+
+from .retries import ChangedMeanwhile
+
+
+@contextmanager
+def guarded(
+    obj: models.Model, seen: dict[str, Any], done: Callable[[], None]
+) -> Iterator[None]:
+    """Within, save() updates the object's row only where it is there and these columns
+    are as seen, and calls `done`; ChangedMeanwhile otherwise.
+    """
+
+    def do_update(queryset: Any, *arguments: Any) -> Any:
+        if seen:
+            columns = queryset.model._meta.local_concrete_fields
+            same = [as_seen(each, seen) for each in columns if each.attname in seen]
+            queryset = queryset.filter(*same)
+        updated = type(obj)._do_update(obj, queryset, *arguments)
+        if not updated:
+            raise ChangedMeanwhile("The object was changed meanwhile.")
+        done()
+        return updated
+
+    obj._do_update = do_update
+    try:
+        yield
+    finally:
+        del obj._do_update
+
+
+def as_seen(field: models.Field, seen: dict[str, Any]) -> models.Q:
+    """That a column has the value that it was seen with."""
+    value = seen[field.attname]
+    if value is not None:
+        return models.Q(**{field.attname: value})
+    found = models.Q(**{f"{field.attname}__isnull": True})
+    if isinstance(field, models.JSONField):  # None is JSON's null, too
+        found |= models.Q(**{field.attname: None})
+    return found
