@@ -9,39 +9,47 @@ class ItemSerializer(NonrelModelSerializer):
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import models
 from rest_framework import serializers
 
+from .exceptions import ApiFieldError
+from .modelfields import api_field
+from .serializers import Serializer
 
-class ModelFieldField(serializers.Field):
-    """A value that a model's field reads, and that is shown as JSON has it: the field
-    of ObjectIds, and of what has a structure of its own.
-    """
 
-    default_error_messages = {"invalid": "Not a valid value."}
+class DocumentField(serializers.Field):
+    """A collection or embedded model: shown and read as a resource does."""
 
     def __init__(self, model_field: Any, **kwargs: Any):
         self.model_field = model_field
-        kwargs.pop("max_length", None)
+        self.field = api_field(model_field, model_field.name)
+        self.field.instance_name = model_field.name
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
         try:
-            value = self.model_field.to_python(data)
-            self.model_field.run_validators(value)
+            return self.model_field.clean(self.field.clean(data), None)
+        except ApiFieldError as error:
+            raise serializers.ValidationError(str(error)) from error
         except ValidationError as error:
             raise serializers.ValidationError(error.messages) from error
-        except (TypeError, ValueError) as error:
-            raise serializers.ValidationError(self.error_messages["invalid"]) from error
-        return value
 
     def to_representation(self, value: Any) -> Any:
-        from .serializers import Serializer
-
-        return Serializer(formats=["json"]).to_simple(value)
+        return Serializer(formats=["json"]).to_simple(self.field.convert(value))
 
 
-class KeyField(ModelFieldField):
+class KeyField(serializers.Field):
     """A key that is shown as a text."""
+
+    def __init__(self, model_field: Any, **kwargs: Any):
+        self.model_field = model_field
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return self.model_field.clean(data, None)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
 
     def to_representation(self, value: Any) -> str:
         return str(value)
@@ -67,9 +75,10 @@ class NonrelModelSerializer(serializers.ModelSerializer):
     serializer_related_field = RelatedKeyField
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
-        if not model_field.__module__.startswith("nonrel_backend."):
+        ours = model_field.__module__.startswith("nonrel_backend.")
+        if not ours or isinstance(model_field, models.JSONField | models.BinaryField):
             return super().build_standard_field(field_name, model_field)
-        kind = ModelFieldField if hasattr(model_field, "item_fields") else KeyField
+        kind = DocumentField if hasattr(model_field, "item_fields") else KeyField
         options: dict[str, Any] = {"model_field": model_field}
         if not model_field.editable or getattr(model_field, "auto_created", False):
             return kind, options | {"read_only": True}

@@ -78,6 +78,71 @@ def test_cursors_of_a_viewset(drf, http):
     assert slugs == [f"n{number}" for number in range(5)]
 
 
+CITY = {
+    "name": "Oslo",
+    "tags": ["a", "b"],
+    "kinds": ["x"],
+    "sizes": {"height": 5},
+    "attributes": {"a": [1, {"b": None}]},
+    "address": {
+        "street": "", "city": "Oslo", "zip": 5, "since": "2020-01-02", "country": None,
+        "place": {"lat": 59.5, "lng": None}, "phones": ["1"],
+    },
+    "comments": [
+        {
+            "author": "ann", "stars": 3, "at": "2020-01-02T03:04:05Z", "labels": ["l"],
+            "replies": [],
+        }
+    ],
+    "shape": {"_model": "documents.Square", "name": "s", "side": 1.5},
+    "raw": {"any": [1, None]},
+}  # fmt: skip
+
+
+@pytest.fixture
+def cities(documents, serve):
+    from rest_framework import routers, viewsets
+
+    from nonrel_backend.rest.drf import NonrelModelSerializer
+
+    class CitySerializer(NonrelModelSerializer):
+        class Meta:
+            model = documents.City
+            fields = ["id", *CITY]
+
+    class CityViewSet(viewsets.ModelViewSet):
+        queryset = documents.City.objects.order_by("pk")
+        serializer_class = CitySerializer
+        authentication_classes = ()
+        permission_classes = ()
+
+    router = routers.SimpleRouter()
+    router.register("cities", CityViewSet)
+    serve.patterns(router.urls)
+
+
+def test_documents_in_a_viewset(cities, http):
+    created = http.post("/cities/", CITY)
+    assert created.status_code == 201, created.content
+    uri = f"/cities/{created.json()['id']}/"
+    found = http.get(uri).json()
+    assert found == {"id": found["id"], **CITY}
+    assert http.put(uri, found).json() == found
+    changed = http.patch(uri, {"address": {**CITY["address"], "city": "Bergen"}})
+    assert changed.json()["address"]["city"] == "Bergen"
+    for wrong in (
+        {"tags": "a"},
+        {"tags": ["x" * 21]},
+        {"sizes": {"height": "tall"}},
+        {"address": {"town": "Oslo"}},
+        {"address": {"zip": "many"}},
+        {"comments": [{"stars": 1}]},
+        {"shape": {"_model": "documents.Circle", "side": 1}},
+    ):
+        assert http.patch(uri, wrong).status_code == 400, wrong
+    assert http.get(uri).json()["tags"] == ["a", "b"]
+
+
 def test_objectids_in_serializers(databases):
     if databases["default"].vendor != "mongodb":
         pytest.skip("ObjectIds are MongoDB's")
@@ -107,7 +172,10 @@ def test_a_ninja_api(notes, serve, http):
     from django.shortcuts import get_object_or_404
     from django.urls import path
     from ninja import NinjaAPI, Schema
-    from ninja.pagination import LimitOffsetPagination, paginate
+    from ninja.pagination import CursorPagination, LimitOffsetPagination, paginate
+
+    class Author(Schema):
+        name: str
 
     class NoteIn(Schema):
         slug: str
@@ -118,6 +186,7 @@ def test_a_ninja_api(notes, serve, http):
 
     class NoteOut(NoteIn):
         id: int
+        author: Author
 
     api = NinjaAPI(urls_namespace="others")
 
@@ -125,6 +194,11 @@ def test_a_ninja_api(notes, serve, http):
     @paginate(LimitOffsetPagination)
     def list_notes(request):
         return notes.Note.objects.order_by("slug")
+
+    @api.get("/pages", response=list[NoteOut])
+    @paginate(CursorPagination, ordering=("slug", "pk"), page_size=2)
+    def pages_of_notes(request):
+        return notes.Note.objects.select_related("author")
 
     @api.get("/notes/{key}", response=NoteOut)
     def get_note(request, key: int):
@@ -140,13 +214,18 @@ def test_a_ninja_api(notes, serve, http):
         "extra": {"a": [1]},
     }  # fmt: skip
     created = http.post("/ninja/notes", data).json()
-    assert created["extra"] == {"a": [1]} and Decimal(created["price"]) == Decimal(
-        "2.25"
-    )
+    assert created["extra"] == {"a": [1]} and created["author"] == {"name": "Ann"}
+    assert Decimal(created["price"]) == Decimal("2.25")
     found = http.get(f"/ninja/notes/{created['id']}").json()
     assert found == created
     page = http.get("/ninja/notes?limit=2&offset=1").json()
     assert [each["slug"] for each in page["items"]] == ["n1", "n2"]
     assert page["count"] == 6
+    slugs, uri = [], "/ninja/pages"
+    while uri:
+        page = http.get(uri).json()
+        slugs += [each["slug"] for each in page["results"]]
+        uri = page["next"]
+    assert slugs == ["n0", "n1", "n2", "n3", "n4", "new"]
     assert http.get("/ninja/notes/nonsense").status_code == 422
     assert http.get("/ninja/notes/999999").status_code == 404
