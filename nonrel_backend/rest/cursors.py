@@ -28,10 +28,11 @@ class Order:
     nullable: bool
 
     @classmethod
-    def of(cls, name: Any, model: Any) -> "Order":
+    def all_of(cls, name: Any, model: Any) -> list["Order"]:
+        """The orders of a name; a relation's are those of the model it leads to."""
         if not isinstance(name, str) or name == "?":
             raise BadRequest("This ordering cannot be paged by cursor.")
-        path = name.lstrip("-+")
+        path, descending = name.lstrip("-+"), name.startswith("-")
         options, nullable = model._meta, False
         field: Any = None
         for part in path.split(LOOKUP_SEP):
@@ -44,18 +45,31 @@ class Order:
             nullable = nullable or field.null
             if field.related_model is not None:
                 options = field.related_model._meta
-        if field.is_relation and path.endswith(field.name):
+        if field.is_relation and part != field.attname:
+            own = field.related_model._meta.ordering
+            if own and not all(isinstance(each, str) for each in own):
+                raise BadRequest("This ordering cannot be paged by cursor.")
+            names = [each.lstrip("-+") for each in own]
+            signs = ["-" if descending != each.startswith("-") else "" for each in own]
+            return [
+                order
+                for sign, each in zip(signs, names, strict=True)
+                for order in cls.all_of(f"{sign}{path}{LOOKUP_SEP}{each}", model)
+            ] or cls.all_of(f"{name.removesuffix(field.name)}{field.attname}", model)
+        while field.is_relation:
             field = field.target_field
-        return cls(path, field, name.startswith("-"), nullable)
+        return [cls(path, field, descending, nullable)]
+
+    @property
+    def name(self) -> str:
+        return f"-{self.path}" if self.descending else self.path
 
     @property
     def alias(self) -> str:
         return f"rest_cursor_{self.path}".replace(LOOKUP_SEP, "_to_")
 
     def value_in(self, obj: Any) -> Any:
-        if LOOKUP_SEP in self.path:
-            return getattr(obj, self.alias)
-        return getattr(obj, self.path if self.path == "pk" else self.field.attname)
+        return getattr(obj, self.alias if LOOKUP_SEP in self.path else self.path)
 
     def written(self, obj: Any) -> Any:
         value = self.value_in(obj)
@@ -116,8 +130,13 @@ class CursorPaginator(Paginator):
 
     def page(self):
         queryset, limit = self.objects, self.get_limit()
-        names = [*queryset.query.order_by]
-        orders = [Order.of(name, queryset.model) for name in names]
+        orders = [
+            order
+            for name in queryset.query.order_by
+            for order in Order.all_of(name, queryset.model)
+        ]
+        names = [order.name for order in orders]
+        queryset = queryset.order_by(*names)
         paths = {each.alias: F(each.path) for each in orders if LOOKUP_SEP in each.path}
         if paths:
             queryset = queryset.annotate(**paths)

@@ -253,7 +253,9 @@ class Filtering(Part):
             isinstance(name, str) and name.lstrip("-+") in ("pk", pk)
             for name in ordering
         ):
-            ordering.append("pk")
+            # The same way as the last name, as an index may have both.
+            down = bool(ordering) and str(ordering[-1]).startswith("-")
+            ordering.append("-pk" if down else "pk")
         return obj_list.order_by(*ordering)
 
     def order(self, name: str) -> str:
