@@ -172,9 +172,12 @@ class Saving(Access, Preconditions):
     def state_before(self, bundle: Bundle) -> dict[str, Any]:
         """What the object has before it is changed, as far as that decides what is
         written: of a PATCH that nothing of the project's takes part in, what was sent.
+        All of it where it may have to be put back.
         """
         meta = self._meta
         kinds = [type(meta.validation), type(meta.authorization)]
+        if bundle.changes is not None and bundle.changes.keeps:
+            return state(bundle.obj)
         if bundle.sent is not None and (
             self.has_own_writes or not all(map(is_ours, kinds))
         ):
