@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cached_property
+from statistics import median
 from typing import Any
 
 from . import local, restmillion
@@ -169,20 +170,19 @@ def load_million(shop: Bookshop, count: int) -> dict[str, Any]:
 
 
 def measure(shop: Bookshop, operation: str, seconds: float) -> dict[str, float]:
-    """The seconds and the CPU seconds of one request."""
+    """The seconds of the median request, and the CPU seconds of one."""
     send, right = getattr(shop, operation)()
     response = send()
     if not right(response.status_code, response.json()):
         raise AssertionError(f"{response.status_code}: {response.content[:500]!r}")
-    count = 0
-    start, cpu = time.perf_counter(), time.process_time()
-    end = start + seconds
-    while (now := time.perf_counter()) < end:
+    times = []
+    cpu, end = time.process_time(), time.perf_counter() + seconds
+    while (start := time.perf_counter()) < end:
         send()
-        count += 1
+        times.append(time.perf_counter() - start)
     cpu = time.process_time() - cpu
     shop.after(operation)
-    return {"seconds": (now - start) / count, "cpu": cpu / count}
+    return {"seconds": median(times), "cpu": cpu / len(times)}
 
 
 def profile(shop: Bookshop, operation: str) -> dict[str, str]:
