@@ -188,7 +188,7 @@ class Objects:
         for start in range(0, len(path.queries), PAGE):
             queries = path.queries[start : start + PAGE]
             for reply in self.client.ask_many(
-                [self.index_request(query) for query in queries]
+                [self.index_request(q, pagination_sort=True) for q in queries]
             ):
                 if isinstance(reply, Refused):
                     raise reply

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Any
+from zlib import crc32
 
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
@@ -29,6 +30,9 @@ def index_query(bucket: Bucket, request: Any) -> Iterator[Any]:
         found, reply.continuation = page(found, name, request)
         if not reply.continuation:
             reply.ClearField("continuation")
+    elif not request.pagination_sort:
+        # As parts of the ring answer, in no order.
+        found = sorted(found, key=lambda each: crc32(each[1]))
     with_terms = (
         request.return_terms and request.qtype == 1 and not name.startswith(b"$")
     )

@@ -131,6 +131,13 @@ def test_a_slice_in_the_order_of_an_index_reads_one_page(server, store, monkeypa
     assert found["RpbGetReq"] <= 500 and "RpbCSBucketReq" not in found
 
 
+def test_the_rows_of_several_values_come_in_the_order_of_their_keys(store):
+    for _ in range(5):
+        manager = books(9)
+    found = list(manager.filter(pages__in=[3, 4, 5]).values_list("pages", "pk"))
+    assert len(found) == 15 and found == sorted(found)
+
+
 def test_nulls_come_first_in_the_order_of_an_index(store):
     manager = books(5)
     manager.filter(pages=3).update(published="2024-01-01T00:00:00Z")
