@@ -112,6 +112,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
                     f"OPTIONS[{name!r}] is {self.option(name, None)!r}; it must be one "
                     f"of {', '.join(allowed)}."
                 )
+        if settings["USER"] and not options.get("tls"):
+            raise ImproperlyConfigured(
+                "Riak takes a USER and a PASSWORD over TLS only: give it an "
+                "ssl.SSLContext in OPTIONS['tls']."
+            )
         return {
             "host": settings["HOST"] or "127.0.0.1",
             "port": int(settings["PORT"] or 8087),

@@ -7,6 +7,8 @@ import threading
 import time
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 
 from nonrel_backend.riak.client import (
     Client,
@@ -237,3 +239,27 @@ def test_tls_and_password(certificate):
             secured(server.port, path, "wrong").ping()
         with pytest.raises(Refused, match="STARTTLS first"):
             Client(Pool("localhost", server.port)).ping()
+
+
+def test_a_database_with_tls_and_password(certificate, databases):
+    path, context = certificate
+    tls = ssl.create_default_context(cafile=path)
+    with StandInRiak(tls=context, users={"ann": "secret"}) as server:
+
+        def connected(password, **options):
+            settings = databases["default"].settings_dict
+            settings = {
+                **settings,
+                **{"HOST": "localhost", "PORT": server.port, "NAME": "secure"},
+                **{"USER": "ann", "PASSWORD": password},
+                "OPTIONS": {"transactions": "none", **options},
+            }
+            return type(databases["default"])(settings, "secure")
+
+        database = connected("secret", tls=tls)
+        assert database.catalog.names() == []
+        assert database.get_database_version()[0] == 3
+        with pytest.raises(OperationalError, match="Authentication failed"):
+            connected("wrong", tls=tls).ensure_connection()
+        with pytest.raises(ImproperlyConfigured, match="over TLS only"):
+            connected("secret").ensure_connection()
