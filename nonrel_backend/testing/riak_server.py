@@ -4,7 +4,7 @@ It speaks the protocol buffers of Riak 3.2 on a socket and is held to exchanges 
 were recorded from a real one. It is no Riak: it keeps one copy of everything, in one
 process, and forgets it at its end.
 
-    python -m nonrel_backend.testing.riak_server --port 8087
+    python -m nonrel_backend.testing.riak_server --port 8087 --http-port 8098
 """
 
 import argparse
@@ -27,6 +27,7 @@ from nonrel_backend.riak.client.connection import CLOSING, frame
 from nonrel_backend.riak.client.errors import Refused
 
 from .riak_answers import STAND_IN, Answers
+from .riak_http import HttpSide
 from .riak_properties import NeverAnswered
 
 LENGTH = struct.Struct("!I")
@@ -247,7 +248,12 @@ def named(host: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="A stand-in for Riak, for tests.")
     parser.add_argument("--port", type=int, default=8087, help="0 for any")
-    server = StandInRiak(parser.parse_args().port)
+    parser.add_argument("--http-port", type=int, help="for the HTTP calls, if any")
+    options = parser.parse_args()
+    server = StandInRiak(options.port)
+    if options.http_port is not None:
+        side = HttpSide(server.answers, options.http_port)
+        print(f"It answers HTTP on port {side.port}")
     print(f"A stand-in for Riak answers on port {server.port}", flush=True)
     threading.Event().wait()
 

@@ -1,0 +1,145 @@
+"""The HTTP side of the stand-in for Riak: requests as those of protocol buffers.
+
+It has what reads and writes objects, data types and properties, looks into indexes and
+lists; no MapReduce, no link walking, no preference lists.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote_to_bytes
+
+from nonrel_backend.riak.client.errors import Refused
+
+from . import riak_http_data, riak_http_objects, riak_http_queries
+from .riak_answers import Answers
+from .riak_http_replies import JSON, NOT_FOUND, Call, Failed, Reply, page, text
+
+# The part of a path after the bucket: what answers, under which methods.
+Handler = Callable[[Call], Reply]
+HANDLERS: dict[str, tuple[Handler, set[str]]] = {
+    "keys": (
+        riak_http_objects.answer,
+        {"HEAD", "GET", "POST", "PUT", "DELETE"},
+    ),
+    "index": (riak_http_queries.index, {"GET"}),
+    "props": (riak_http_data.properties, {"GET", "PUT", "DELETE"}),
+    "datatypes": (riak_http_data.datatype, {"GET", "POST"}),
+    "counters": (riak_http_data.old_counter, {"GET", "POST"}),
+}
+# These say plainly that there is no such bucket type.
+SAYING = {"keys": "Unknown bucket type: {}", "datatypes": "Unknown bucket type: {}\n"}
+
+
+class HttpSide:
+    """Answers on `port` (0: any) until it is closed."""
+
+    def __init__(self, answers: Answers, port: int = 0):
+        requests = type("Requests", (HttpRequests,), {"answers": answers})
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), requests)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class HttpRequests(BaseHTTPRequestHandler):
+    answers: Answers
+    protocol_version = "HTTP/1.1"
+    server_version = "StandInForRiak"
+
+    def handle_one(self) -> None:
+        size = int(self.headers.get("Content-Length") or 0)
+        call = Call(
+            self.answers,
+            self.command,
+            *parts_of(self.path),
+            self.headers,
+            self.rfile.read(size),
+        )
+        try:
+            with self.answers.lock:
+                reply = routed(call)
+        except Failed as failure:
+            reply = failure.reply
+        except (Refused, UnicodeDecodeError) as error:
+            reply = page(500, f"The server encountered an error:<br><pre>{error}</pre>")
+        self.send(reply)
+
+    def send(self, reply: Reply) -> None:
+        body = reply.body
+        self.send_response(reply.status)
+        for name, value in reply.headers:
+            self.send_header(name, value.decode("latin-1"))
+        if isinstance(body, list):
+            self.send_header("Transfer-Encoding", "chunked")
+            chunks = [b"%x\r\n%s\r\n" % (len(each), each) for each in [*body, b""]]
+            body = b"".join(chunks)
+        elif reply.status not in (204, 304):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
+    do_PATCH = do_OPTIONS = handle_one
+
+    def log_message(self, format, *args):
+        pass
+
+
+def parts_of(target: str) -> tuple[list[bytes], dict[str, str]]:
+    """The decoded parts of a path, in which "+" is a blank, and the query."""
+    path, _, query = target.partition("?")
+    parts = [unquote_to_bytes(each.replace("+", " ")) for each in path.split("/")[1:]]
+    found = parse_qs(query, keep_blank_values=True)
+    return parts, {name: values[0] for name, values in found.items()}
+
+
+def routed(call: Call) -> Reply:
+    parts = call.parts
+    if parts == [b"ping"]:
+        return Reply(200, [("Content-Type", b"text/html")], b"OK")
+    if parts == [b"stats"]:
+        return Reply(200, JSON, json.dumps(stats(call.answers)).encode())
+    if parts[0] == b"types" and len(parts) > 2:
+        call.type, parts = parts[1], parts[2:]
+    elif parts[0] == b"riak" and len(parts) > 2:
+        call.old_url = True
+        parts = [b"buckets", parts[1], b"keys", *parts[2:]]
+    if parts == [b"props"] and call.type:
+        return riak_http_data.type_properties(call)
+    if parts == [b"buckets"]:
+        return riak_http_queries.buckets(call)
+    if parts[0] != b"buckets" or len(parts) < 3:
+        return NOT_FOUND
+    call.bucket, kind, call.rest = parts[1], parts[2].decode(), parts[3:]
+    if kind not in HANDLERS:
+        return NOT_FOUND
+    if call.type and call.type not in call.answers.properties.types:
+        if kind not in SAYING or (kind == "keys" and not call.rest):
+            return NOT_FOUND
+        return text(404, SAYING[kind].format(call.type.decode()))
+    answer, methods = HANDLERS[kind]
+    if call.method == "PATCH":
+        return page(501, 'The server does not support the "PATCH" method.')
+    if call.method not in methods:
+        return page(405)
+    return answer(call)
+
+
+def stats(answers: Answers) -> dict[str, Any]:
+    """A few of Riak's many."""
+    return {
+        "nodename": answers.node,
+        "riak_kv_version": "3.2.3",
+        "ring_num_partitions": 8,
+    }
