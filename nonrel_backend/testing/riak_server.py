@@ -250,9 +250,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8087, help="0 for any")
     parser.add_argument("--http-port", type=int, help="for the HTTP calls, if any")
     options = parser.parse_args()
-    server = StandInRiak(options.port)
+    answers = Answers()
+    server = StandInRiak(options.port, answers=answers)
     if options.http_port is not None:
-        side = HttpSide(server.answers, options.http_port)
+        side = HttpSide(answers, options.http_port)
         print(f"It answers HTTP on port {side.port}")
     print(f"A stand-in for Riak answers on port {server.port}", flush=True)
     threading.Event().wait()
