@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 from django.db.models import F
 
-from nonrel_backend.riak import markers
+from nonrel_backend.riak import markers, versions
 from nonrel_backend.riak.client import Refused
 from nonrel_backend.testing.riak_cluster import StandInCluster
 from nonrel_backend.testing.riak_server import Dropped
@@ -199,8 +199,9 @@ def test_a_node_that_is_cut_off_reads_what_it_knows(cluster, on_cluster, open_da
 
 
 def test_versions_of_both_sides_are_resolved_when_they_meet(
-    cluster, on_cluster, open_database
+    cluster, on_cluster, open_database, monkeypatch
 ):
+    monkeypatch.setattr(versions, "PATIENCE", 0)
     options = {"bucket_type": "mult", "resolvers": {"library_counter": largest}}
     on_cluster(**options)
     row = counter(value=1)
@@ -219,8 +220,8 @@ def test_versions_of_both_sides_are_resolved_when_they_meet(
     assert len(reply.content) == 1
 
 
-def largest(versions):
-    return max((row for row, _ in versions), key=lambda row: row["value"])
+def largest(found):
+    return max((row for row, _ in found), key=lambda row: row["value"])
 
 
 def test_what_is_deleted_on_one_side_stays_where_the_other_one_changed_it(

@@ -82,7 +82,7 @@ def played(riak):
         return play(wire, time.sleep, relay.has_type)
     answers = Answers("riak@127.0.0.1", tombstone_seconds=1e9)
     with StandInRiak(answers=answers) as server:
-        wire = Wire("127.0.0.1", server.port, timeout=0.3)
+        wire = Wire("127.0.0.1", server.port, timeout=1)
         # The tombstones go: a wait that need not be waited for.
         return play(wire, lambda seconds: answers.objects.reap(float("inf")))
 
