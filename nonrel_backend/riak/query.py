@@ -62,20 +62,26 @@ class BackendQuery(NonrelQuery):
 
     def path(self) -> Keys | Path | None:
         """The keys, the best of the indexes that serve, or None for a fold."""
+        ways = self.ways()
+        if isinstance(ways, Keys):
+            return ways
+        if ways:
+            return self.turned(self.objects.best(ways))
+        if self.wants_few and self.ordering and not self.ordering[0][0].path:
+            path = whole(self.objects.table, self.ordering[0][0].name)
+            if path is not None:
+                path = self.turned(path)
+                return path if self.in_order(path) else None
+        return None
+
+    def ways(self) -> Keys | list[Path]:
+        """The keys, where the filters name them, or the indexes that serve."""
         table = self.objects.table
         by_key = key_path(table, self.tests)
         if by_key is not None:
             return by_key
         paths = [path_of(table, each) for each in self.tests]
-        usable = intersected(table, [path for path in paths if path is not None])
-        if usable:
-            return self.turned(self.objects.best(usable))
-        if self.wants_few and self.ordering and not self.ordering[0][0].path:
-            path = whole(table, self.ordering[0][0].name)
-            if path is not None:
-                path = self.turned(path)
-                return path if self.in_order(path) else None
-        return None
+        return intersected(table, [path for path in paths if path is not None])
 
     def turned(self, path: Path) -> Path:
         """The path, the other way round where the order asks for that and it can."""
@@ -273,13 +279,10 @@ class BackendQuery(NonrelQuery):
 
     def path_known(self) -> Keys | Path | None:
         """The path, if it can be told without asking the store."""
-        table = self.objects.table
-        by_key = key_path(table, self.tests)
-        if by_key is not None:
-            return by_key
-        paths = [path_of(table, each) for each in self.tests]
-        usable = intersected(table, [path for path in paths if path is not None])
-        return usable[0] if usable else None
+        ways = self.ways()
+        if isinstance(ways, Keys):
+            return ways
+        return ways[0] if ways else None
 
 
 def document_change(steps: list) -> Callable[[Any], Any]:
