@@ -1,9 +1,8 @@
 """What Django's values are in the store, and back; rows as bytes, and back."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -14,11 +13,10 @@ from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
+from ..storing import to_decimal, to_int, to_string
 
-INT64 = range(-(2**63), 2**63)
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
-SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class JsonNull:
@@ -32,30 +30,6 @@ JSON_NULL = JsonNull()
 
 
 # --- values ---
-
-
-def to_int(value: Any) -> int:
-    number = value if type(value) is int else int(value)
-    if number not in INT64:
-        raise DataError(
-            f"{number} is too large: integer columns have 64 bits. "
-            "Use a DecimalField or a CharField for it."
-        )
-    return number
-
-
-def to_string(value: Any) -> str:
-    text = value if type(value) is str else str(value)
-    if not text.isascii() and SURROGATES.search(text):
-        raise DataError(f"{text!r} holds a lone surrogate, which no UTF-8 can hold.")
-    return text
-
-
-def to_decimal(value: Any) -> str:
-    try:
-        return str(value if isinstance(value, Decimal) else Decimal(str(value)))
-    except InvalidOperation as error:
-        raise DataError(f"{value!r} is no decimal number.") from error
 
 
 def to_date(value: date) -> int:

@@ -13,10 +13,9 @@ NULL is a column that is not there; null is the null of a JSONField.
 import base64
 import json
 import math
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -25,41 +24,16 @@ from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
+from ..storing import to_decimal, to_int, to_string
 
-INT64 = range(-(2**63), 2**63)
-SURROGATES = re.compile("[\ud800-\udfff]")
 LARGEST_KEY = 65_536
 # Keeps all digits of a decimal.
 WIDE = Context(prec=1_000)
 
 
-def to_int(value: Any) -> int:
-    number = value if type(value) is int else int(value)
-    if number not in INT64:
-        raise DataError(
-            f"{number} is too large: integer columns have 64 bits. "
-            "Use a DecimalField or a CharField for it."
-        )
-    return number
-
-
 def to_double(value: Any) -> float | str:
     number = float(value)
     return number if math.isfinite(number) else str(number)
-
-
-def to_string(value: Any) -> str:
-    text = value if type(value) is str else str(value)
-    if not text.isascii() and SURROGATES.search(text):
-        raise DataError(f"{text!r} holds a lone surrogate, which no UTF-8 can hold.")
-    return text
-
-
-def to_decimal(value: Any) -> str:
-    try:
-        return str(value if isinstance(value, Decimal) else Decimal(str(value)))
-    except InvalidOperation as error:
-        raise DataError(f"{value!r} is no decimal number.") from error
 
 
 def to_date(value: Any) -> str:
