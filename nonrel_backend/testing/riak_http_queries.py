@@ -71,6 +71,7 @@ def asked(call: Call, name: bytes, terms: list[bytes]) -> Any:
         **call.place,
         index=name,
         return_terms=query.get("return_terms") == "true",
+        pagination_sort=query.get("pagination_sort") == "true",
         **options,
     )
     try:
