@@ -273,3 +273,27 @@ def test_a_plain_object_in_a_counters_place_counts_0(pages):
     client = connections["own"].db_connection
     client.put(bucket("riak_page.visits"), str(page.pk), content(b"1"), type=b"cnt")
     assert pages.get().visits == 0
+
+
+@pytest.mark.parametrize("alias", ["oracle", "lmdb"])
+def test_on_other_databases_they_are_plain_columns(databases, alias):
+    from nonrel_backend.fields import AddToSet
+
+    from .models import Page
+
+    with databases[alias].schema_editor() as editor:
+        editor.create_model(Page)
+    try:
+        pages = Page.objects.using(alias)
+        page = pages.create(name="a", visits=3, tags={"x"}, years={7})
+        pages.update(visits=F("visits") + 1, tags=AddToSet("y"))
+        page.name = "b"
+        page.save(update_fields=["name", "visits"])
+        found = pages.get(visits=4)
+        assert (found.name, found.visits, found.tags) == ("b", 4, {"x", "y"})
+        found.visits = 9
+        found.save()
+        assert pages.get().visits == 9
+    finally:
+        with databases[alias].schema_editor() as editor:
+            editor.delete_model(Page)
