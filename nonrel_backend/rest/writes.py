@@ -79,21 +79,11 @@ class Writes(Part):
         def work(changes):
             expected = self.check_preconditions(request, **lookup)
             changed = self.alter_deserialized_detail_data(request, dict(data))
-            bundle = self.build_bundle(data=dict(changed), request=request)
-            bundle.expected, bundle.changes = expected, changes
-            try:
-                self.remember(request, changes, **lookup)
-                self.authorize("update", bundle)
-                return self.obj_update(bundle, **lookup), HttpNoContent
-            except MalformedKey:
-                raise
-            except ABSENT:
-                bundle = self.create_at(request, changed, changes, **lookup)
-                return bundle, HttpCreated
+            return self.put_at(request, changed, changes, lookup, expected)
 
-        bundle, kind = self.all_or_nothing(work, request, data)
+        bundle, is_new = self.all_or_nothing(work, request, data)
         self.forget(**lookup)
-        if kind is HttpCreated:
+        if is_new:
             response = self.written(request, bundle, HttpCreated)
             response["Location"] = self.get_resource_uri(bundle)
         else:
@@ -124,18 +114,27 @@ class Writes(Part):
         """One object of the new list: changed where it is there, created otherwise."""
         data = self.alter_deserialized_detail_data(request, dict(data))
         lookup = self.identity(data, request) | kwargs
-        if lookup != kwargs:
-            bundle = self.build_bundle(data=dict(data), request=request)
-            bundle.changes = changes
-            try:
-                self.remember(request, changes, **lookup)
-                self.authorize("update", bundle)
-                return self.obj_update(bundle, **lookup)
-            except MalformedKey as error:
-                raise BadRequest("An object has a key that cannot be.") from error
-            except ABSENT:
-                pass
-        return self.create_at(request, data, changes, **lookup)
+        if lookup == kwargs:
+            return self.create_at(request, data, changes, **lookup)
+        try:
+            return self.put_at(request, data, changes, lookup)[0]
+        except MalformedKey as error:
+            raise BadRequest("An object has a key that cannot be.") from error
+
+    def put_at(
+        self, request, data: dict, changes: Any, lookup: dict, expected: Any = None
+    ) -> tuple[Bundle, bool]:
+        """(the object at an address, whether it is new): changed or created."""
+        bundle = self.build_bundle(data=dict(data), request=request)
+        bundle.expected, bundle.changes = expected, changes
+        try:
+            self.remember(request, changes, **lookup)
+            self.authorize("update", bundle)
+            return self.obj_update(bundle, **lookup), False
+        except MalformedKey:
+            raise
+        except ABSENT:
+            return self.create_at(request, data, changes, **lookup), True
 
     # --- PATCH ---
 
