@@ -98,32 +98,44 @@ class FileField(CharField):
         return {"type": "string", "format": "uri-reference"}
 
 
-class IntegerField(ApiField):
+class NumberField(ApiField):
+    """What numbers share: a subclass's `number()` raises for what is none."""
+
+    wanted = "a finite number"
+
+    def number(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def clean(self, value):
+        if isinstance(value, bool) or not isinstance(value, (str, *NUMBERS)):
+            raise self.wrong(self.wanted)
+        try:
+            return self.number(value)
+        except (ValueError, ArithmeticError) as error:
+            raise self.wrong(self.wanted) from error
+
+
+class IntegerField(NumberField):
     """A whole number."""
 
     dehydrated_type = "integer"
     help_text = "Integer data. Ex: 2673"
+    wanted = "a whole number"
 
     def convert(self, value):
         return int(value)
 
-    def clean(self, value):
-        if isinstance(value, bool) or not isinstance(value, (str, *NUMBERS)):
-            raise self.wrong("a whole number")
-        try:
-            number = int(value)
-            exact = isinstance(value, str) or number == value
-        except (ValueError, OverflowError, decimal.InvalidOperation) as error:
-            raise self.wrong("a whole number") from error
-        if not exact:
-            raise self.wrong("a whole number")
+    def number(self, value):
+        number = int(value)
+        if not isinstance(value, str) and number != value:
+            raise ValueError(value)
         return number
 
     def json_schema(self):
         return {"type": "integer"}
 
 
-class FloatField(ApiField):
+class FloatField(NumberField):
     """A number."""
 
     dehydrated_type = "float"
@@ -132,22 +144,17 @@ class FloatField(ApiField):
     def convert(self, value):
         return float(value)
 
-    def clean(self, value):
-        if isinstance(value, bool) or not isinstance(value, (str, *NUMBERS)):
-            raise self.wrong("a number")
-        try:
-            number = float(value)
-        except (ValueError, OverflowError) as error:
-            raise self.wrong("a number") from error
+    def number(self, value):
+        number = float(value)
         if not math.isfinite(number):
-            raise self.wrong("a finite number")
+            raise ValueError(value)
         return number
 
     def json_schema(self):
         return {"type": "number"}
 
 
-class DecimalField(ApiField):
+class DecimalField(NumberField):
     """An exact number, shown as a text so that it stays exact."""
 
     dehydrated_type = "decimal"
@@ -156,15 +163,10 @@ class DecimalField(ApiField):
     def convert(self, value):
         return value if isinstance(value, decimal.Decimal) else decimal.Decimal(value)
 
-    def clean(self, value):
-        if isinstance(value, bool) or not isinstance(value, (str, *NUMBERS)):
-            raise self.wrong("a number")
-        try:
-            number = decimal.Decimal(str(value))
-        except decimal.InvalidOperation as error:
-            raise self.wrong("a number") from error
+    def number(self, value):
+        number = decimal.Decimal(str(value))
         if not number.is_finite():
-            raise self.wrong("a finite number")
+            raise ValueError(value)
         return number
 
     def json_schema(self):
