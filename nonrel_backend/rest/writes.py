@@ -146,11 +146,7 @@ class Writes(Part):
         def work(changes):
             expected = self.check_preconditions(request, **lookup)
             sent = self.alter_deserialized_detail_data(request, dict(data))
-            obj = self.obj_get(bundle=self.build_bundle(request=request), **lookup)
-            bundle = self.build_bundle(obj=obj, request=request)
-            bundle.expected, bundle.changes = expected, changes
-            self.remember(request, changes, **lookup)
-            return self.update_in_place(request, bundle, sent)
+            return self.patch_at(request, sent, changes, lookup, expected)
 
         bundle = self.all_or_nothing(work, request, data)
         self.forget(**lookup)
@@ -190,22 +186,28 @@ class Writes(Part):
         uri = data.pop("resource_uri", None)
         if uri is None:
             kwargs = self.remove_api_resource_names(kwargs)
-            return self.create_one(request, data, changes, **kwargs)
+            return self.create_at(request, data, changes, **kwargs)
         if not isinstance(uri, str):
             raise BadRequest("'resource_uri' must be a text.")
         lookup = self.kwargs_of_uri(uri, request)
         try:
-            obj = self.obj_get(bundle=self.build_bundle(request=request), **lookup)
+            bundle = self.patch_at(request, data, changes, lookup)
         except MalformedKey as error:
             raise BadRequest(f"Nothing can be at {uri!r}.") from error
         except ABSENT:
             return self.create_at(request, data, changes, **lookup)
-        bundle = self.build_bundle(obj=obj, request=request)
-        bundle.changes = changes
-        self.remember(request, changes, **lookup)
-        bundle = self.update_in_place(request, bundle, data)
         self.forget(**lookup)
         return bundle
+
+    def patch_at(
+        self, request, data: dict, changes: Any, lookup: dict, expected: Any = None
+    ) -> Bundle:
+        """The object at an address, changed."""
+        obj = self.obj_get(bundle=self.build_bundle(request=request), **lookup)
+        bundle = self.build_bundle(obj=obj, request=request)
+        bundle.expected, bundle.changes = expected, changes
+        self.remember(request, changes, **lookup)
+        return self.update_in_place(request, bundle, data)
 
     def delete_one(self, request, uri: str, changes: Any) -> None:
         lookup = self.kwargs_of_uri(uri, request)

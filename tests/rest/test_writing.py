@@ -354,6 +354,22 @@ def test_patch_on_a_list_is_all_or_nothing(site, http, bad):
     assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
 
 
+def test_each_object_of_a_list_is_altered_once(site, http, monkeypatch):
+    altered = []
+
+    def alter(self, request, data):
+        altered.append(data["slug"])
+        return data
+
+    site.start()
+    monkeypatch.setattr(ModelResource, "alter_deserialized_detail_data", alter)
+    changed = {"resource_uri": site.uri, "slug": "changed"}
+    data = {"objects": [changed, data_of(site, "new")]}
+    assert http.patch("/api/v1/note/", data).status_code == 202
+    assert http.post("/api/v1/note/", [data_of(site, "posted")]).status_code == 201
+    assert altered == ["changed", "new", "posted"]
+
+
 def test_patch_on_a_list_demands_the_methods_of_details(site, http):
     site.start(detail_allowed_methods=["get", "patch"])
     deleted = {"objects": [], "deleted_objects": [site.uri]}
