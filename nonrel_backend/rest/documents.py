@@ -13,7 +13,14 @@ from .exceptions import (
     MalformedKey,
     NotFound,
 )
-from .filtering import BOOLEANS, MAX_VALUES, RESERVED, SEPARATOR
+from .fields import BOOLEANS
+from .filtering import (
+    MAX_VALUES,
+    RESERVED,
+    SEPARATOR,
+    names_to_order_by,
+    refuse_unknown,
+)
 from .http import HttpConflict, HttpPreconditionFailed
 from .nested import NestedField
 from .resource import Resource
@@ -155,12 +162,8 @@ class DocumentResource(Resource):
             raise InvalidFilterError(f"{name}: {error}") from error
 
     def order(self, given: Any) -> list[tuple[str, bool]]:
-        asked = given.getlist("order_by") if hasattr(given, "getlist") else []
-        names = [name for each in asked for name in each.split(",") if name]
-        if len(names) > self._meta.max_ordering:
-            raise InvalidSortError("The ordering has too many names.")
         found = []
-        for name in names:
+        for name in names_to_order_by(given, self._meta.max_ordering):
             path = name.removeprefix("-").replace("__", ".")
             first, _, rest = path.partition(".")
             if path not in self._meta.ordering and first not in self._meta.ordering:
@@ -172,10 +175,7 @@ class DocumentResource(Resource):
         return found
 
     def check_list_parameters(self, request):
-        known = RESERVED | set(self.fields)
-        for name in request.GET:
-            if SEPARATOR.split(name)[0] not in known:
-                raise InvalidFilterError(f"There is no field {name!r} to filter by.")
+        refuse_unknown(request.GET, self.fields)
 
     # --- writing ---
 

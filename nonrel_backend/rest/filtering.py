@@ -12,7 +12,7 @@ from django.db.models.constants import LOOKUP_SEP
 from .basefields import ApiField
 from .constants import ALL, ALL_WITH_RELATIONS
 from .exceptions import InvalidFilterError, InvalidSortError
-from .fields import BooleanField, CharField
+from .fields import BOOLEANS, BooleanField, CharField
 from .loading import relation, relations
 from .nested import ListField, NestedField
 from .part import Part
@@ -21,7 +21,6 @@ from .part import Part
 # allow them.
 UNLISTED = {"regex", "iregex"}
 LIST_LOOKUPS = {"in", "range"}
-BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 NULLS = {"null", "none", "None", "NULL"}
 SEPARATOR = re.compile(r"__|\.")
 # Parameters with a meaning of their own.
@@ -219,12 +218,7 @@ class Filtering(Part):
         """A misspelt filter must not write to the whole list."""
         if type(self).build_filters is not Filtering.build_filters:
             return
-        known = RESERVED | set(self.fields)
-        unknown = [
-            name for name in request.GET if SEPARATOR.split(name)[0] not in known
-        ]
-        if unknown:
-            raise InvalidFilterError(f"There is no field {unknown[0]!r} to filter by.")
+        refuse_unknown(request.GET, self.fields)
 
     # --- orderings ---
 
@@ -232,17 +226,7 @@ class Filtering(Part):
         """The queryset in the order of ?order_by=, its own otherwise, with the primary
         key last, so that no two pages share an object.
         """
-        options = {} if options is None else options
-        if hasattr(options, "getlist"):
-            asked = options.getlist("order_by")
-        else:
-            asked = options.get("order_by", [])
-        asked = [asked] if isinstance(asked, str) else asked
-        names = [name for each in asked for name in each.split(",") if name]
-        if len(names) > self._meta.max_ordering:
-            raise InvalidSortError(
-                f"An ordering has at most {self._meta.max_ordering} names."
-            )
+        names = names_to_order_by(options or {}, self._meta.max_ordering)
         ordering = [self.order(name) for name in names]
         if not hasattr(obj_list, "order_by"):
             return obj_list
@@ -290,6 +274,26 @@ class Filtering(Part):
             model = resource._meta.object_class
             return attributes + query_path(model, resource.fields[rest[0]].steps)
         return attributes + resource.check_ordering(rest)
+
+
+def refuse_unknown(given: Any, fields: Any) -> None:
+    """InvalidFilterError for a parameter that is of no field."""
+    for name in given:
+        if SEPARATOR.split(name)[0] not in RESERVED | set(fields):
+            raise InvalidFilterError(f"There is no field {name!r} to filter by.")
+
+
+def names_to_order_by(given: Any, most: int) -> list[str]:
+    """The names of all ?order_by=; InvalidSortError for too many."""
+    if hasattr(given, "getlist"):
+        asked = given.getlist("order_by")
+    else:
+        asked = given.get("order_by", [])
+    asked = [asked] if isinstance(asked, str) else asked
+    names = [name for each in asked for name in each.split(",") if name]
+    if len(names) > most:
+        raise InvalidSortError(f"An ordering has at most {most} names.")
+    return names
 
 
 def own_ordering(queryset: Any) -> list:

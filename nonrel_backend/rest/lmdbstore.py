@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from .exceptions import BadRequest
-from .stores import Document, ScannedStore
+from .stores import Document, ScannedStore, encoded_key
 
 
 class LMDBStore(ScannedStore):
@@ -19,9 +19,7 @@ class LMDBStore(ScannedStore):
         self.current = threading.local()
 
     def encoded(self, key: str) -> bytes | None:
-        """The key's bytes; None for a key that nothing can have."""
-        found = key.encode(errors="surrogatepass")
-        return found if 0 < len(found) <= self.environment.max_key_size() else None
+        return encoded_key(key, self.environment.max_key_size())
 
     def reading(self) -> Any:
         txn = getattr(self.current, "txn", None)

@@ -15,7 +15,7 @@ from ..riak.client.client import content
 from ..riak.errors import translate
 from ..riak.resolving import time_of
 from .exceptions import BadRequest
-from .stores import Document, ScannedStore
+from .stores import Document, ScannedStore, encoded_key
 
 PAGE = 500
 LONGEST_KEY = 65_535
@@ -44,11 +44,6 @@ class RiakStore(ScannedStore):
         self.bucket = bucket
         self.options = {"type": type.encode()} if type else {}
 
-    def encoded(self, key: str) -> bytes | None:
-        """The key's bytes; None for a key that nothing can have."""
-        found = key.encode(errors="surrogatepass")
-        return found if 0 < len(found) <= LONGEST_KEY else None
-
     def content(self, document: Document | None) -> Any:
         return content(json.dumps(document).encode())
 
@@ -66,7 +61,7 @@ class RiakStore(ScannedStore):
 
     @translated_errors()
     def get(self, key):
-        encoded = self.encoded(key)
+        encoded = encoded_key(key, LONGEST_KEY)
         if encoded is None:
             return None
         return self.document(self.client.get(self.bucket, encoded, **self.options))
@@ -74,7 +69,7 @@ class RiakStore(ScannedStore):
     @translated_errors()
     def insert(self, key, document):
         key = uuid4().hex if key is None else key
-        encoded = self.encoded(key)
+        encoded = encoded_key(key, LONGEST_KEY)
         if encoded is None:
             raise BadRequest("The key is too long.")
         try:
@@ -85,12 +80,15 @@ class RiakStore(ScannedStore):
 
     @translated_errors()
     def replace(self, key, document, expected):
-        return self.put_in_place(self.encoded(key), document, expected) is not None
+        return (
+            self.put_in_place(encoded_key(key, LONGEST_KEY), document, expected)
+            is not None
+        )
 
     @translated_errors()
     def delete(self, key, expected=None):
         # Riak deletes without a condition: null is put under one before.
-        encoded = self.encoded(key)
+        encoded = encoded_key(key, LONGEST_KEY)
         vclock = self.put_in_place(encoded, None, expected)
         if vclock is None:
             return False

@@ -47,6 +47,12 @@ class DocumentStore(Protocol):
         """
 
 
+def encoded_key(key: str, longest: int) -> bytes | None:
+    """The key's bytes; None for a key that nothing can have."""
+    found = key.encode(errors="surrogatepass")
+    return found if 0 < len(found) <= longest else None
+
+
 def at(document: Any, path: str) -> Any:
     """What a dotted path leads to; None for nothing."""
     for name in path.split("."):
