@@ -2,7 +2,9 @@
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from threading import Lock
 
 from django.db import OperationalError
 
@@ -20,6 +22,8 @@ ATTEMPTS = 40
 LOOKS = 15
 # Seconds.
 PAUSE, LONGEST_PAUSE = 0.002, 0.3
+# Threads that were slower than others try again one after the other.
+TURNS: dict[bytes, Lock] = defaultdict(Lock)
 # The new rows in the place of those found.
 Change = Callable[[list[Found]], list[Row]]
 
@@ -90,14 +94,19 @@ def update(
 def update_page(
     objects: Objects, page: list[Found], change: Change, wanted: Callable[[Row], bool]
 ) -> int:
-    count = 0
-    for attempt in range(ATTEMPTS):
-        lost = put_marked(objects, page, change(page))
-        count += len(page) - len(lost)
-        page = [each for each in lost if wanted(each.row)]
-        if not page:
-            return count
-        give_way(attempt)
+    lost = put_marked(objects, page, change(page))
+    count = len(page) - len(lost)
+    page = [each for each in lost if wanted(each.row)]
+    if not page:
+        return count
+    with TURNS[objects.table.bucket]:
+        for attempt in range(ATTEMPTS):
+            lost = put_marked(objects, page, change(page))
+            count += len(page) - len(lost)
+            page = [each for each in lost if wanted(each.row)]
+            if not page:
+                return count
+            give_way(attempt)
     raise lost_race(objects.table.name)
 
 
