@@ -20,7 +20,7 @@ class CountryAdmin(admin.ModelAdmin):
 
 @admin.register(City)
 class CityAdmin(admin.ModelAdmin):
-    list_display = ["name", "country", "population", "timezone"]
+    list_display = ["name", "country", "population", "location", "timezone"]
     list_filter = ["country__continent"]
     list_select_related = ["country"]
     search_fields = ["name", "country__name"]

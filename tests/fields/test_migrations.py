@@ -167,6 +167,32 @@ def test_a_field_removed_from_an_embedded_model_is_gone(fields, houses):
     assert table.rows.get().at.street == "a"
 
 
+def test_a_field_renamed_with_its_old_column_keeps_its_values(fields, houses):
+    table = houses(at=address(fields, city=models.CharField(max_length=9)))
+    table.rows.create(at={"street": "a", "city": "Nara"})
+    town = models.CharField(max_length=9, db_column="city")
+    table.alter("at", address(fields, town=town))
+    assert table.rows.get(at__town="Nara").at.town == "Nara"
+    table.rows.create(at={"street": "b", "town": "Kobe"})
+    assert table.rows.filter(at__town__in=["Nara", "Kobe"]).count() == 2
+
+
+def test_a_field_is_renamed_in_two_steps(fields, houses):
+    city = models.CharField(max_length=9)
+    town = models.CharField(max_length=9, null=True)
+    table = houses(at=address(fields, city=city))
+    table.rows.create(at={"street": "a", "city": "Nara"})
+    table.rows.create(at=None)
+    table.alter("at", address(fields, city=city, town=town))
+    old = table.rows.filter(at__isnull=False, at__town=None)
+    assert old.update(at__town=models.F("at__city")) == 1
+    table.alter("at", address(fields, town=town))
+    assert [each.at and each.at.town for each in table.rows.order_by("id")] == [
+        "Nara",
+        None,
+    ]
+
+
 def test_a_field_of_another_type_is_converted(fields, houses):
     table = houses(at=address(fields, number=models.IntegerField()))
     table.rows.create(at={"street": "a", "number": 5})
