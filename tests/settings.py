@@ -61,7 +61,13 @@ BACKENDS = {
         "ENGINE": "nonrel_backend.riak",
         "HOST": os.environ.get("RIAK_HOST", ""),
         "NAME": f"nonrel_{uuid4().hex[:8]}",
-        "OPTIONS": {"keys": "sequence", "transactions": "none", "schema_wait": 0},
+        "OPTIONS": {
+            "keys": "sequence",
+            "transactions": "none",
+            "schema_wait": 0,
+            "bucket_type": "mult",
+            "unique_type": "mult1",
+        },
     },
     "template": {"ENGINE": "backend_template", "NAME": "tests"},
 }

@@ -12,7 +12,13 @@ class RiakTests(BackendConformance):
             "ENGINE": "nonrel_backend.riak",
             "NAME": f"conformance_{os.getpid()}",
             # As SQLite's keys are, with which they are compared.
-            "OPTIONS": {"keys": "sequence", "transactions": "none", "schema_wait": 0},
+            "OPTIONS": {
+                "keys": "sequence",
+                "transactions": "none",
+                "schema_wait": 0,
+                "bucket_type": "mult",
+                "unique_type": "mult1",
+            },
         }
     }
 
