@@ -1,10 +1,10 @@
 """How a ModelResource saves: the related, the object, its to-many relations."""
 
 import copy
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
-from functools import cache, cached_property, partial
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any
 from uuid import UUID
 
 from django.db import (
@@ -26,11 +26,11 @@ from .guards import guarded
 from .http import HttpNotImplemented, HttpPreconditionFailed
 from .related import objects
 from .retries import ATTEMPTS, ChangedMeanwhile, retried
+from .stored import as_stored
 from .undo import Changes
 
 # Values that are never changed in place.
 UNCHANGEABLE = (str, int, float, type(None), date, time, timedelta, Decimal, UUID)
-TIMES = (models.DateTimeField, models.TimeField, models.DurationField)
 # The methods that a project may have replaced.
 WRITING = (
     "obj_create", "obj_update", "save", "save_obj", "save_related", "save_m2m",
@@ -54,37 +54,6 @@ def changed(obj: models.Model, before: dict[str, Any]) -> set[str]:
     return {
         name for name, value in before.items() if name in now and now[name] != value
     }
-
-
-class Changing(NamedTuple):
-    """The columns whose values may be others once they are stored."""
-
-    generated: bool
-    times: list[str]
-    decimals: list[tuple[Any, Decimal]]
-
-
-@cache
-def changing_columns(model: Any) -> Changing:
-    fields = model._meta.concrete_fields
-    return Changing(
-        any(field.generated for field in fields),
-        [field.attname for field in fields if isinstance(field, TIMES)],
-        [
-            (field, Decimal(1).scaleb(-field.decimal_places))
-            for field in fields
-            if isinstance(field, models.DecimalField)
-        ],
-    )
-
-
-def is_exact(value: Any) -> bool:
-    """Whether a store that rounds moments, or has them in UTC, shows it as it is."""
-    if isinstance(value, timedelta):
-        return not value.microseconds
-    if isinstance(value, datetime | time):
-        return not value.microsecond and not value.utcoffset()
-    return value is None
 
 
 def is_ours(thing: Any) -> bool:
@@ -342,24 +311,7 @@ class Saving(Access, Preconditions):
         self.refuse(bundle.request, HttpPreconditionFailed, text)
 
     def as_stored(self, obj: Any) -> Any:
-        """Read again where the store may have rounded or computed a value."""
-        kind: Any = type(obj)
-        changing = changing_columns(kind)
-        rounds = not getattr(
-            connections[self.database].features, "keeps_microseconds", True
-        )
-        if changing.generated or (
-            rounds and not all(is_exact(getattr(obj, name)) for name in changing.times)
-        ):
-            return type(obj)._base_manager.using(self.database).get(pk=obj.pk)
-        for field, places in changing.decimals:
-            value = getattr(obj, field.attname)
-            if value is not None:
-                exact = field.to_python(value)
-                setattr(
-                    obj, field.attname, exact.quantize(places, context=field.context)
-                )
-        return obj
+        return as_stored(obj, self.database)
 
     # --- what is related ---
 

@@ -413,3 +413,22 @@ def test_etags_of_details(rows, serve, http):
     note.save()
     again = http.get(uri, headers={"If-None-Match": etag})
     assert again.status_code == 200 and again["ETag"] != etag
+
+
+def test_a_detail_that_a_hook_alters_is_sent_as_it_is_altered(rows, serve, http):
+    def alter(self, request, data):
+        data.data["name"] = "altered"
+        return data
+
+    resource = type(
+        "AuthorResource",
+        (ModelResource,),
+        {
+            "alter_detail_data_to_serialize": alter,
+            "Meta": type("Meta", (), {"queryset": rows.Author.objects.all()}),
+        },
+    )
+    serve(resource)
+    uri = http.get("/api/v1/author/").json()["objects"][0]["resource_uri"]
+    assert http.get(uri).json()["name"] == "altered"
+    assert set(http.get(uri, {"fields": "name"}).json()) == {"name"}

@@ -550,3 +550,94 @@ def test_a_refused_write_takes_nothing_back_of_others(
     site.note.refresh_from_db()
     assert (site.note.slug, site.note.content) == ("a", "by another")
     assert other.slug == "o"
+
+
+def test_a_related_object_is_looked_for_and_not_loaded(site, http, queries):
+    site.start()
+    for author in (site.ann.pk, f"/api/v1/author/{site.ann.pk}/"):
+        data = data_of(site, slug=f"s{len(str(author))}") | {"author": author}
+        with queries() as found:
+            assert http.post("/api/v1/note/", data).status_code == 201
+        assert len(found) == 2  # whether the author is there, the insert
+        looked, _ = (each["sql"] for each in found)
+        assert "SELECT 1" in looked and "rest_tests_author" in looked
+    assert set(site.Note.objects.values_list("author", flat=True)) == {site.ann.pk}
+    answer = http.post("/api/v1/note/", data_of(site) | {"author": site.ann.pk + 9})
+    assert answer.status_code == 400 and "author" in answer.json()["note"]
+
+
+def test_a_related_object_outside_of_its_resource_is_none(models, serve, http):
+    ann, bob = (models.Author.objects.create(name=name) for name in ("Ann", "Bob"))
+    authors = model_resource(models.Author.objects.filter(name="Ann"), "author")
+    declared = {"author": fields.ForeignKey(authors, "author")}
+    serve(authors, model_resource(models.Note.objects.all(), "note", declared))
+    data = {"slug": "a", "title": "A", "author": bob.pk}
+    assert http.post("/api/v1/note/", data).status_code == 400
+    assert http.post("/api/v1/note/", data | {"author": ann.pk}).status_code == 201
+
+
+def test_who_looks_at_a_related_object_has_it(site, http):
+    from django.db.models.signals import pre_save
+
+    names = []
+
+    def look(sender, instance, **kwargs):
+        names.append(instance.author.name)
+
+    site.start()
+    pre_save.connect(look, sender=site.Note)
+    try:
+        assert http.post("/api/v1/note/", data_of(site)).status_code == 201
+    finally:
+        pre_save.disconnect(look, sender=site.Note)
+    assert names == ["Ann"]
+
+
+def test_a_field_through_a_relation_shows_the_new_one(models, serve, http):
+    ann, bob = (models.Author.objects.create(name=name) for name in ("Ann", "Bob"))
+    note = models.Note.objects.create(slug="a", title="A", author=ann)
+    authors = model_resource(models.Author.objects.all(), "author")
+    declared = {
+        "author": fields.ForeignKey(authors, "author"),
+        "by": fields.CharField("author__name", readonly=True),
+    }
+    notes = models.Note.objects.all()
+    serve(authors, model_resource(notes, "note", declared, always_return_data=True))
+    answer = http.patch(f"/api/v1/note/{note.pk}/", {"author": bob.pk})
+    assert answer.json()["by"] == "Bob"
+
+
+def test_a_patch_writes_a_deferred_column_that_a_hook_changes(models, serve, http):
+    author = models.Author.objects.create(name="Ann")
+    note = models.Note.objects.create(slug="a", title="A", author=author)
+
+    def hydrate(self, bundle):
+        bundle.obj.content = "changed"
+        return bundle
+
+    queryset = models.Note.objects.defer("content")
+    serve(model_resource(queryset, "note", {"hydrate": hydrate}))
+    assert http.patch(f"/api/v1/note/{note.pk}/", {"title": "T"}).status_code == 202
+    note.refresh_from_db()
+    assert (note.title, note.content) == ("T", "changed")
+
+
+def test_a_patch_writes_what_the_authorization_changes(site, http):
+    class Stamping(Authorization):
+        def update_detail(self, object_list, bundle):
+            bundle.obj.content = f"{bundle.obj.content}!"
+            return True
+
+    site.start(authorization=Stamping())
+    assert http.patch(site.uri, {"title": "T"}).status_code == 202
+    assert site.Note.objects.get().content.endswith("!")
+
+
+def test_what_is_returned_is_what_is_stored(site, http):
+    site.start(always_return_data=True)
+    moments = ["2020-01-02T03:04:05Z", "2020-01-02T03:04:05.678901Z"]
+    for moment in moments:
+        answer = http.patch(site.uri, {"created": moment, "price": "1.5"}).json()
+        shown = http.get(site.uri).json()
+        assert (answer["created"], answer["price"]) == (shown["created"], "1.50")
+        assert answer["updated"] == shown["updated"]
