@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from .client import Client, Refused, RiakError
-from .client.client import get_request, index_request, put_request
+from .client.client import index_request, put_request
 from .paths import IndexQuery, Path, whole
 from .resolving import Resolver, time_of
 from .table import Row, Table
@@ -97,18 +97,14 @@ class Objects:
     ) -> Iterator[tuple[bytes, Any]]:
         """Each key's RpbGetResp."""
         for page in pages(keys, first):
-            requests = [self.get_request(key) for key in page]
-            if len(requests) == 1:
-                replies = [self.client.ask(requests[0])]
+            if len(page) == 1:
+                replies = [self.client.get(self.table.bucket, *page, **self.options)]
             else:
-                replies = self.client.ask_many(requests)
+                replies = self.client.get_many(self.table.bucket, page, **self.options)
             for key, reply in zip(page, replies, strict=True):
                 if isinstance(reply, Refused):
                     raise reply
                 yield key, reply
-
-    def get_request(self, key: bytes) -> Any:
-        return get_request(self.table.bucket, key, **self.options)
 
     def found(self, key: bytes, reply: Any) -> Found | None:
         """The row of an RpbGetResp; of several versions the resolver's choice, which

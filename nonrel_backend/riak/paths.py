@@ -53,6 +53,8 @@ class Keys:
     """Rows whose keys are known."""
 
     keys: list[bytes]
+    # What the keys do not say.
+    left: list[Test | Tests]
 
     def __str__(self) -> str:
         return f"{len(self.keys)} by key"
@@ -78,20 +80,20 @@ class Path:
 
 def key_path(table: Table, tests: list) -> Keys | None:
     """The keys, where the tests name them."""
-    found: dict[str, list[Any]] = {}
+    named: dict[str, Test] = {}
     for test in tests:
-        on_column = isinstance(test, Test) and not test.path
-        values = points(test) if on_column else None
-        if values is not None and test.column not in found:
-            found[test.column] = values
-    if not all(column in found for column, _ in table.key):
+        if isinstance(test, Test) and not test.path and points(test) is not None:
+            named.setdefault(test.column, test)
+    if not all(column in named for column, _ in table.key):
         return None
-    if len(table.key) == 1:
-        (values,) = (found[column] for column, _ in table.key)
-        return Keys(list(dict.fromkeys(map(table.object_key, values))))
-    if any(len(found[column]) != 1 for column, _ in table.key):
+    chosen = [named[column] for column, _ in table.key]
+    left = [test for test in tests if all(test is not each for each in chosen)]
+    values = [points(test) or [] for test in chosen]
+    if len(chosen) == 1:
+        return Keys(list(dict.fromkeys(map(table.object_key, values[0]))), left)
+    if any(len(each) != 1 for each in values):
         return None
-    return Keys([table.object_key([found[column][0] for column, _ in table.key])])
+    return Keys([table.object_key([value for (value,) in values])], left)
 
 
 def points(test: Test) -> list[Any] | None:

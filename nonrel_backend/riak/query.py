@@ -106,17 +106,24 @@ class BackendQuery(NonrelQuery):
 
     def read(self, path: Keys | Path | None) -> Iterator[Found]:
         """The rows of a path that the tests let through."""
+        tests = self.tests
         if path is None:
             found = self.objects.all()
         elif isinstance(path, Keys):
             found = self.objects.by_keys(path.keys)
+            tests = path.left
         else:
             few = min(self.limits[1] or PAGE, PAGE) if self.in_order(path) else PAGE
             found = self.objects.by_keys(self.objects.keys(path), few)
+        if not tests and self.connection.versions is None:
+            return found
+        return self.tested(found, tests)
+
+    def tested(self, found: Iterator[Found], tests: list) -> Iterator[Found]:
         left = self.connection.local_rows
         versions = self.connection.versions
         for each in found:
-            if all(test.matches(each.row) for test in self.tests):
+            if all(test.matches(each.row) for test in tests):
                 if versions is not None:
                     versions[self.table, each.key] = each.vclock
                 yield each

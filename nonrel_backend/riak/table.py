@@ -114,4 +114,4 @@ class Table:
 
     def row(self, found: Any) -> Row:
         """The row of a content."""
-        return loaded(found.value, f"An object of bucket {self.bucket.decode()}")
+        return loaded(found.value, self.bucket)

@@ -27,6 +27,7 @@ from ..query import Json
 from ..storing import to_decimal, to_int, to_string
 
 LARGEST_KEY = 65_536
+decode = json.JSONDecoder().decode
 # Keeps all digits of a decimal.
 WIDE = Context(prec=1_000)
 
@@ -131,13 +132,17 @@ def dumped(row: Any) -> bytes:
         raise DataError(f"This value is no JSON: {error}") from error
 
 
-def loaded(data: bytes, where: str) -> dict[str, Any]:
+def loaded(data: bytes, bucket: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(data)
+        row = decode(data.decode())
     except ValueError as error:
-        raise DatabaseError(f"{where} holds no JSON: {error}") from error
+        raise DatabaseError(
+            f"An object of bucket {bucket.decode()} holds no JSON: {error}"
+        ) from error
     if not isinstance(row, dict):
-        raise DatabaseError(f"{where} holds no row, but {row!r}.")
+        raise DatabaseError(
+            f"An object of bucket {bucket.decode()} holds no row, but {row!r}."
+        )
     return row
 
 

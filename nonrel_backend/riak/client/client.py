@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import messages
+from .connection import Connection, framed
 from .pool import Pool
 
 Text = str | bytes
 EQUAL, RANGE = 0, 1
+GET = messages.CODES["RpbGetReq"]
 
 
 class Client:
@@ -27,19 +29,19 @@ class Client:
 
     def ask(self, message: Any) -> Any:
         """The reply to a request that may be sent twice."""
-        return self.pool.repeat(lambda connection: connection.request(message))
+        return self.pool.repeat(Connection.request, message)
 
     def tell(self, message: Any) -> Any:
         """The reply to a request that must not be sent twice."""
-        return self.pool.once(lambda connection: connection.request(message))
+        return self.pool.once(Connection.request, message)
 
     def ask_many(self, requests: list[Any]) -> list[Any]:
         """The replies to requests under way at the same time; a Refused is returned."""
-        return self.pool.repeat(lambda connection: connection.pipeline(requests))
+        return self.pool.repeat(Connection.pipeline, requests)
 
     def tell_many(self, requests: Iterable[Any]) -> list[Any]:
         """The same for requests that must not be sent twice."""
-        return self.pool.once(lambda connection: connection.pipeline(requests))
+        return self.pool.once(Connection.pipeline, requests)
 
     def stream(self, message: Any) -> Iterator[Any]:
         """The replies to one request, as they come."""
@@ -60,7 +62,7 @@ class Client:
         return self.ask(get_request(bucket, key, **options))
 
     def get_many(self, bucket: Text, keys: Iterable[Text], **options) -> list[Any]:
-        return self.ask_many([get_request(bucket, key, **options) for key in keys])
+        return self.ask_many(get_frames(bucket, keys, **options))
 
     def put(self, bucket: Text, key: Text | None, content: Any, **options) -> Any:
         return self.tell(put_request(bucket, key, content, **options))
@@ -99,7 +101,7 @@ class Client:
         """
         options = {"start_key": b"", **options}
         message = messages.RpbCSBucketReq(bucket=raw(bucket), **options)
-        return self.pool.repeat(lambda connection: list(connection.stream(message)))
+        return self.pool.repeat(Connection.frames, message)
 
     def fold(self, bucket: Text, page: int, **options) -> Iterator[Any]:
         """All objects of a fold, each with `key` and `object`, read page by page."""
@@ -190,6 +192,15 @@ def raw(text: Text) -> bytes:
 
 def get_request(bucket: Text, key: Text, **options) -> Any:
     return messages.RpbGetReq(bucket=raw(bucket), key=raw(key), **options)
+
+
+def get_frames(bucket: Text, keys: Iterable[Text], **options) -> list[bytes]:
+    """The frames of many gets, which differ in their keys only."""
+    start = messages.RpbGetReq(bucket=raw(bucket), **options).SerializePartialToString()
+    return [
+        framed(GET, start + messages.RpbGetReq(key=raw(key)).SerializePartialToString())
+        for key in keys
+    ]
 
 
 def put_request(bucket: Text, key: Text | None, content: Any, **options) -> Any:

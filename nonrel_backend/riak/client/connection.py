@@ -28,6 +28,8 @@ LENGTH = struct.Struct("!I")
 # replies, so the requests have to fit into the buffers of the sockets.
 MOST_BYTES = 65_536
 MOST_REQUESTS = 512
+# What is taken from the socket at a time.
+RECEIVED = 65_536
 # Replies with a counter. Riak's have no limit, and a decoder cuts what is too long.
 COUNTING = {51, 53, 81, 83}
 # With such an error the server closes the connection.
@@ -59,7 +61,9 @@ class Connection:
             raise Unavailable(f"Riak at {self.address}: {error}") from error
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(timeout)
-        self.reader = self.socket.makefile("rb")
+        # What has come and was not read yet, from `at` on.
+        self.data = bytearray()
+        self.at = 0
         if tls is not None:
             self.secure(tls, host, user, password)
 
@@ -68,7 +72,6 @@ class Connection:
         try:
             self.request(messages.RpbStartTls())
             self.socket = tls.wrap_socket(self.socket, server_hostname=host)
-            self.reader = self.socket.makefile("rb")
             self.request(
                 messages.RpbAuthReq(user=user.encode(), password=password.encode())
             )
@@ -78,7 +81,6 @@ class Connection:
 
     def close(self) -> None:
         self.closed = True
-        self.reader.close()
         self.socket.close()
 
     def is_stale(self) -> bool:
@@ -127,6 +129,9 @@ class Connection:
             if reply.done:
                 return
 
+    def frames(self, message: Any) -> list[Any]:
+        return list(self.stream(message))
+
     # --- frames ---
 
     def write(self, data: bytes) -> None:
@@ -138,13 +143,7 @@ class Connection:
     def read(self) -> Any:
         """The next reply; a Refused is returned."""
         try:
-            header = self.reader.read(4)
-            if len(header) < 4:
-                raise ConnectionResetError("the server closed the connection")
-            (length,) = LENGTH.unpack(header)
-            body = self.reader.read(length)
-            if len(body) < length:
-                raise ConnectionResetError("the server closed the connection")
+            body = self.body()
             reply = BY_CODE[body[0]].FromString(body[1:])
         except (OSError, ValueError, KeyError, IndexError, DecodeError) as error:
             raise self.broken(error) from error
@@ -153,9 +152,26 @@ class Connection:
             if text.startswith(CLOSING):
                 self.close()
             return refused(text)
-        if body[0] in COUNTING and reply.ByteSize() != length - 1:
+        if body[0] in COUNTING and reply.ByteSize() != len(body) - 1:
             return TooLarge("The counter has passed 64 bits: its value cannot be read.")
         return reply
+
+    def body(self) -> bytes:
+        """The next frame without its length."""
+        data = self.data
+        while True:
+            start = self.at + LENGTH.size
+            if len(data) >= start:
+                end = start + LENGTH.unpack_from(data, self.at)[0]
+                if len(data) >= end:
+                    self.at = end
+                    return bytes(data[start:end])
+            del data[: self.at]
+            self.at = 0
+            more = self.socket.recv(RECEIVED)
+            if not more:
+                raise ConnectionResetError("the server closed the connection")
+            data += more
 
     def broken(self, error: Exception) -> ConnectionLost:
         self.close()
@@ -164,8 +180,14 @@ class Connection:
 
 
 def frame(message: Any) -> bytes:
-    payload = message.SerializeToString()
-    return HEADER.pack(len(payload) + 1, CODE_OF[type(message)]) + payload
+    """The bytes of a message, which may have been made before."""
+    if type(message) is bytes:
+        return message
+    return framed(CODE_OF[type(message)], message.SerializeToString())
+
+
+def framed(code: int, payload: bytes) -> bytes:
+    return HEADER.pack(len(payload) + 1, code) + payload
 
 
 def checked(reply: Any) -> Any:

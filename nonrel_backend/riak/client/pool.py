@@ -99,23 +99,23 @@ class Pool:
             else:
                 connection.close()
 
-    def repeat(self, work: Callable[[Connection], Any]) -> Any:
-        """`work(connection)`, on another node where one fails: for what may be sent
-        twice.
+    def repeat(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
+        """`work(connection, requests)`, on another node where one fails: for what may
+        be sent twice.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self.once(work)
+                return self.once(work, requests)
             except (ConnectionLost, QuorumNotMet) as error:
                 hopeless = isinstance(error, TimedOut) and len(self.nodes) == 1
                 if attempt == ATTEMPTS or hopeless:
                     raise
         return None
 
-    def once(self, work: Callable[[Connection], Any]) -> Any:
+    def once(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
         node, connection = self.take()
         try:
-            found = work(connection)
+            found = work(connection, requests)
         except Refused:
             self.give_back(node, connection)
             raise
