@@ -29,11 +29,12 @@ def one_table_plan(compiler) -> NativePlan | None:
         or query.extra_tables
         or query.order_by
         or query.extra_order_by
+        or (query.default_ordering and query.get_meta().ordering)
         or query.select_for_update
     ):
         return None
     shape = shape_of(compiler)
-    if shape is None or (query.default_ordering and query.get_meta().ordering):
+    if shape is None:
         return None
     base = query.base_table
     if any(count and alias != base for alias, count in query.alias_refcount.items()):
