@@ -19,7 +19,8 @@ def one_table_plan(compiler) -> NativePlan | None:
     query = compiler.query
     where = query.where
     if (
-        query.model is None
+        not query.alias_map  # or it would remember that it has no base table
+        or query.model is None
         or not where.children
         or where.connector != AND
         or where.negated

@@ -78,3 +78,7 @@ def test_more_keys_than_one_command_takes_are_joined_locally(books, monkeypatch)
         assert "locally" in query.explain()
         assert query.count() == len(query) > 50
     assert "locally" not in books.filter(author__name="a1").explain()
+
+
+def test_a_query_of_nothing_answers_so(books):
+    assert list(books.none()) == list(books.none().order_by("pk")) == []
