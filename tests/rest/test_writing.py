@@ -355,19 +355,17 @@ def test_patch_on_a_list_is_all_or_nothing(site, http, bad):
 
 
 def test_each_object_of_a_list_is_altered_once(site, http, monkeypatch):
-    altered = []
-
     def alter(self, request, data):
-        altered.append(data["slug"])
-        return data
+        return {**data, "title": f"{data['title']}!"}
 
     site.start()
     monkeypatch.setattr(ModelResource, "alter_deserialized_detail_data", alter)
-    changed = {"resource_uri": site.uri, "slug": "changed"}
+    changed = {"resource_uri": site.uri, "title": "A"}
     data = {"objects": [changed, data_of(site, "new")]}
     assert http.patch("/api/v1/note/", data).status_code == 202
     assert http.post("/api/v1/note/", [data_of(site, "posted")]).status_code == 201
-    assert altered == ["changed", "new", "posted"]
+    titles = dict(site.Note.objects.values_list("slug", "title"))
+    assert titles == {"a": "A!", "new": "B!", "posted": "B!"}
 
 
 def test_patch_on_a_list_demands_the_methods_of_details(site, http):
