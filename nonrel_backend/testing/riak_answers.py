@@ -102,8 +102,9 @@ class Answers:
             content.CopyFrom(request.content)
             del content.indexes[:]
         if props.get("datatype"):
-            # The data type has nothing of what was put.
-            self.data[place(request)] = datatypes.NEW[datatypes.datatype(props)]()
+            # The data type has nothing of what was put beside it.
+            new = datatypes.NEW[datatypes.datatype(props)]()
+            self.data.setdefault(place(request), new)
         siblings = props["allow_mult"] and not props.get("consistent")
         vclock = request.vclock
         stored = self.objects.write(bucket, request.key, content, vclock, siblings)

@@ -83,12 +83,9 @@ def test_keys_are_in_the_order_of_creation_and_have_63_bits(store):
 # --- requests ---
 
 
-def test_requests_are_counted(server, open_database, monkeypatch):
-    from nonrel_backend.riak import catalog
+def test_requests_are_counted(server, store):
     from tests.library.models import Author, Book
 
-    monkeypatch.setattr(catalog, "SECONDS", 600)
-    create_tables(open_database())
     manager = books(500)
     key = manager.first().pk
     assert sent(server, lambda: manager.get(pk=key)) == {"RpbGetReq": 1}
@@ -120,10 +117,7 @@ def test_in_bulk_of_500_is_one_pipeline(server, store, monkeypatch):
     assert sizes == [500]
 
 
-def test_a_slice_in_the_order_of_an_index_reads_one_page(server, store, monkeypatch):
-    from nonrel_backend.riak import catalog
-
-    monkeypatch.setattr(catalog, "SECONDS", 600)
+def test_a_slice_in_the_order_of_an_index_reads_one_page(server, store):
     manager = books(1_500)
     ordered = manager.order_by("pages")[:10]
     found = sent(server, lambda: [book.pages for book in ordered])

@@ -268,11 +268,12 @@ def test_options_that_a_data_type_has_not_are_errors_of_the_check():
     assert "A RiakSetField takes no 'null'." in found
 
 
-def test_a_plain_object_in_a_counters_place_counts_0(pages):
-    page = pages.create(name="a", visits=5)
+@pytest.mark.parametrize("visits", [0, 5])
+def test_a_plain_object_in_a_counters_place_counts_0(pages, visits):
+    page = pages.create(name="a", visits=visits)
     client = connections["own"].db_connection
     client.put(bucket("riak_page.visits"), str(page.pk), content(b"1"), type=b"cnt")
-    assert pages.get().visits == 0
+    assert pages.get().visits == visits
 
 
 @pytest.mark.parametrize("alias", ["oracle", "lmdb"])
