@@ -2,7 +2,7 @@
 key that sites do most.
 """
 
-from django.core.exceptions import FullResultSet
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models.sql.where import AND
 
 from .basescan import BaseScan, NotNative
@@ -48,7 +48,7 @@ def one_table_plan(compiler) -> NativePlan | None:
             return None
         fields = list(shape.fields)
         scan = BaseScan(compiler, fields, conditions, []).check()
-    except (NotNative, Untranslatable, FullResultSet):
+    except (NotNative, Untranslatable, EmptyResultSet, FullResultSet):
         return None
     compiler.select_all(shape)
     output = list(range(len(fields)))

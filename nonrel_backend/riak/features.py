@@ -25,6 +25,8 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "migrations.test_operations.OperationTests.test_run_python_atomic",
             },
             "Rows come by the text of their keys where no order is asked for.": {
+                "admin_views.test_autocomplete_view.AutocompleteJsonViewTests."
+                "test_get_paginator",
                 "queries.tests.QuerySetBitwiseOperationTests.test_or_with_both_slice",
             },
         },

@@ -82,3 +82,7 @@ def test_more_keys_than_one_command_takes_are_joined_locally(books, monkeypatch)
 
 def test_a_query_of_nothing_answers_so(books):
     assert list(books.none()) == list(books.none().order_by("pk")) == []
+
+
+def test_a_key_beyond_all_integers_is_none(books):
+    assert list(books.filter(pk=2**70)) == list(books.filter(pk__lt=-(2**70))) == []
