@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    migrate, load and tour testproject on LMDB (SERVE=1 serves it;"
 	@echo "             BACKEND=mongodb starts a MongoDB for it)"
-	@echo "make test    our own tests on LMDB, MongoDB and the template, a choice of"
-	@echo "             Django's own suite"
+	@echo "make test    our own tests on LMDB, MongoDB, Riak (a stand-in, or RIAK_HOST)"
+	@echo "             and the template, a choice of Django's own suite"
 	@echo "make suite   all 128 apps of Django's suite on LMDB"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the benchmarks, side by side"
@@ -39,7 +39,7 @@ demo: $(VENV)/$(if $(filter lmdb,$(BACKEND)),.demo,.test)
 	NONREL_BACKEND=$(BACKEND) SERVE=$(SERVE) $(BIN)/python testproject/demo.py
 
 test: $(VENV)/.test
-	$(MAKE) --jobs=2 --output-sync=target test-lmdb test-mongodb test-template
+	$(MAKE) --jobs=2 --output-sync=target test-mongodb test-riak test-lmdb test-template
 	$(BIN)/python runtests.py django --quick --backend mongodb
 
 test-%: $(VENV)/.test
@@ -66,6 +66,7 @@ fuzz: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python runtests.py django --backend lmdb --save docs/django-suite-lmdb.md
 	$(BIN)/python runtests.py django --backend mongodb --save docs/django-suite.md
+	$(BIN)/python runtests.py django --backend riak --save docs/django-suite-riak.md
 	$(BIN)/python runtests.py django --backend template --save docs/django-suite-template.md
 
 clean:
