@@ -64,6 +64,7 @@ BACKENDS = {
         "OPTIONS": {
             "keys": "sequence",
             "transactions": "none",
+            "unique": "markers",
             "schema_wait": 0,
             "bucket_type": "mult",
             "unique_type": "mult1",

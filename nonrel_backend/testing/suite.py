@@ -31,7 +31,14 @@ RUN_AGAIN, TRIES = 3, 10
 IN_MEMORY = {"lmdb", "sqlite"}
 HOST_VARIABLES = {"mongodb": "MONGODB_URI", "riak": "RIAK_HOST"}
 # Tests name keys that SQL databases make.
-OPTIONS = {"riak": {"keys": "sequence", "transactions": "none", "schema_wait": 0}}
+OPTIONS = {
+    "riak": {
+        "keys": "sequence",
+        "transactions": "none",
+        "unique": "markers",
+        "schema_wait": 0,
+    }
+}
 # The longest first, so that the last to end is a short one.
 LONGEST = (
     "admin_views migrations queries cache auth_tests model_fields schema delete "

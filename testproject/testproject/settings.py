@@ -16,7 +16,7 @@ BACKENDS = {
         "ENGINE": "nonrel_backend.riak",
         "NAME": "atlas",
         "HOST": os.environ.get("RIAK_HOST", "127.0.0.1:8087"),
-        "OPTIONS": {"transactions": "none"},
+        "OPTIONS": {"transactions": "none", "unique": "markers"},
     },
     # Django's own, to compare with.
     "sqlite": {
