@@ -111,10 +111,12 @@ def shown(call: Call, reply: Any) -> Reply:
             return page(406)
         headers = [vclock, ("ETag", etag(content)), *headers_of(call, content)]
         return Reply(200, headers, content.value)
+    of_all = b"".join(sorted(each.vtag for each in reply.content))
+    known = [vclock, ("ETag", b'"%s"' % of_all)]
     if "multipart/mixed" not in accept:
         vtags = "".join(f"{each.vtag.decode()}\n" for each in reply.content)
         found = text(300, f"Siblings:\n{vtags}")
-        found.headers = [*found.headers, vclock]
+        found.headers = [*found.headers, *known]
         return found
     boundary = made_name(27)
     body = b""
@@ -126,7 +128,7 @@ def shown(call: Call, reply: Any) -> Reply:
         body += b"\r\n--%s\r\n%s\r\n%s" % (boundary, head, each.value)
     kind = b"multipart/mixed; boundary=" + boundary
     body += b"\r\n--%s--\r\n" % boundary
-    return Reply(300, [vclock, ("Content-Type", kind)], body)
+    return Reply(300, [*known, ("Content-Type", kind)], body)
 
 
 def headers_of(call: Call, content: Any) -> Headers:
