@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 
+from .atomicity import state
 from .bundle import Bundle
 from .cycles import Cycles
 from .exceptions import ApiFieldError, BadRequest, MalformedKey, Unauthorized
@@ -16,7 +17,7 @@ from .loading import Loading, relation
 from .modelfields import ModelFields, field_class
 from .options import ModelDeclarativeMetaclass
 from .resource import Resource
-from .saving import Saving, state
+from .saving import Saving
 from .uris import Uris
 from .within import Within
 

@@ -3,10 +3,10 @@
 from functools import cached_property
 from typing import Any
 
+from .atomicity import changed, is_ours, state
 from .bundle import Bundle
 from .exceptions import ApiFieldError, MalformedKey, NotFound
 from .part import Part
-from .saving import changed, is_ours, state
 
 
 class Within(Part):
