@@ -19,10 +19,10 @@ def django61(session: nox.Session) -> None:
     """Our own tests and a choice of Django 6.1's suite (arguments: other apps)."""
     session.install("-e", ".[test]", "Django>=6.1,<6.2")
     apps = session.posargs or APPS
-    # The random tests are at length in those of the older Django.
-    few = {"FUZZ_QUERIES": "200", "LMDB_KILLS": "20"}
-    # So are those in a browser: there is none to be demanded here.
-    few["CI"] = ""
+    # The random tests are at length in those of the older Django; so are those in a
+    # browser: there is none to be demanded here.
+    few = {"FUZZ_QUERIES": "200", "FUZZ_DOCUMENTS": "100", "LMDB_KILLS": "20", "CI": ""}
+    own = [f"test-{backend}" for backend in ("mongodb", "riak", "lmdb")]
+    session.run("make", "--jobs=2", f"BIN={session.bin}", *own, env=few, external=True)
     for backend in ("lmdb", "mongodb"):
-        session.run("python", "runtests.py", "--backend", backend, env=few)
         session.run("python", "runtests.py", "django", "--backend", backend, *apps)
