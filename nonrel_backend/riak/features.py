@@ -23,6 +23,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "migrations.test_executor.ExecutorTests."
                 "test_atomic_operation_in_non_atomic_migration",
                 "migrations.test_operations.OperationTests.test_run_python_atomic",
+                "multiple_database.tests.AuthTestCase.test_dumpdata",
             },
             "Rows come by the text of their keys where no order is asked for.": {
                 "admin_views.test_autocomplete_view.AutocompleteJsonViewTests."

@@ -95,7 +95,7 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         if name in objects.table.data:
             datatypes.clear(objects, objects.table.data[name])
         else:
-            self.rewrite(table, f"without {name}", lambda row: without(row, name))
+            self.put_all(table, f"without {name}", lambda row: without(row, name))
         entry = self.catalog.copy(table)
         entry["columns"].remove(named(entry["columns"], name))
         self.catalog.save(table, entry)
@@ -206,9 +206,9 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
 
     def write_entries(self, table: str, what: str) -> None:
         """Put all rows as they are, with the index entries that they should have."""
-        self.rewrite(table, what, lambda row: row)
+        self.put_all(table, what, lambda row: row)
 
-    def rewrite(self, table: str, what: str, change: Callable[[Row], Row]) -> None:
+    def put_all(self, table: str, what: str, change: Callable[[Row], Row]) -> None:
         """Put all rows anew, in the order of their keys. The catalog keeps how far that
         has come, so that a run which broke off is gone on with.
         """

@@ -703,3 +703,13 @@ def test_atomic_can_be_refused(open_database):
         with transaction.atomic("own"):
             counter("x")
     assert counters().count() == 0
+
+
+def test_a_key_that_is_removed_is_gone(store):
+    from tests.library.models import Counter
+
+    counter("kept")
+    with store.schema_editor() as editor:
+        editor.remove_field(Counter, Counter._meta.pk)
+    columns = store.catalog.entry(Counter._meta.db_table)["columns"]
+    assert "id" not in [column["name"] for column in columns]
