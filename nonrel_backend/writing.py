@@ -464,6 +464,8 @@ class UpdateMixin(WriteMixin):
         if changes and not (uniques or checks.generated or checks.constraints):
             written = self.written(values)
             keys = [row[0] for row in self.keys_and(self.query)]
+            if not keys:
+                return 0
             query = self.query_class(self, [meta.pk])
             try:
                 return query.update_rows([(key, written) for key in keys])

@@ -24,7 +24,7 @@ from . import writes
 from .expressions import Expression, Expressions
 from .grouping import Pipeline
 from .operators import check_ordered, to_filter
-from .paths import change_of, dotted
+from .paths import adding, change_of, dotted
 from .types import FROM_BSON, TO_BSON, to_bson
 from .uniques import unique_indexes
 
@@ -185,10 +185,12 @@ class BackendQuery(NonrelQuery):
                 "and delete the old one."
             )
         update: dict[str, dict[str, Any]] = {}
+        added: dict[str, Any] = {}
         for column, value in values.items():
             key = self.key(column)
             if getattr(value, "is_constant", False):
                 changes = change_of(key, value.stored(self.connection))
+                added |= changes.pop("$inc", {})
                 for operator, parts in changes.items():
                     update.setdefault(operator, {}).update(parts)
             elif hasattr(value, "as_sql"):
@@ -200,7 +202,7 @@ class BackendQuery(NonrelQuery):
                 update.setdefault("$unset", {})[key] = ""
             else:
                 update.setdefault("$set", {})[key] = value
-        return update
+        return adding(update, added) if added else update
 
     def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
         """All columns set at once, from what they were before."""

@@ -237,5 +237,32 @@ def change_of(key: str, steps: list[tuple[str, tuple, Any]]) -> dict[str, dict]:
     return update
 
 
+def adding(update: dict[str, dict], added: dict[str, Any]) -> Any:
+    """An update document with additions at paths: a pipeline, or beside changes of
+    lists $inc, which refuses a null.
+    """
+    if update.keys() - {"$set", "$unset"}:
+        return {**update, "$inc": added}
+    values = {key: {"$literal": each} for key, each in update.get("$set", {}).items()}
+    values |= {name: total("$" + name, by) for name, by in added.items()}
+    removed = list(update.get("$unset", ()))
+    return [{"$set": values}, *([{"$unset": removed}] if removed else [])]
+
+
+def total(old: str, by: int | float) -> dict[str, Any]:
+    """`old` and `by`, where $inc would refuse a null; an error (ConversionFailure)
+    where `old` is no number, or past 64 bits.
+    """
+    found = {"$add": [{"$ifNull": [old, 0]}, by]}
+    past = {"$toLong": {"$multiply": [found, 2]}}
+    wider = {"$and": [{"$in": [{"$type": old}, ["int", "long"]]}, isinstance(by, int)]}
+    checked = {
+        "$cond": [{"$and": [wider, {"$eq": [{"$type": found}, "double"]}]}, past, found]
+    }
+    is_number = {"$or": [{"$isNumber": old}, {"$lte": [old, None]}]}
+    refused = {"$toLong": {"$concat": ["no number, but ", {"$type": old}]}}
+    return {"$cond": [is_number, checked, refused]}
+
+
 def overlaps(name: str, other: str) -> bool:
     return f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")

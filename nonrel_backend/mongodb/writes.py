@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.db import NotSupportedError
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
@@ -289,6 +290,8 @@ def refuse_duplicate_changes(connection, table: str, updates, session) -> None:
     found = connection.database[table].find(filter_, columns, session=session)
     rows = {identity(row): row for row in found}
     steps = []
+    if any(isinstance(update, list) for _, update in updates):
+        raise NotSupportedError("MongoDB leaves unique values that are computed alone.")
     for key, update in updates:
         old = rows.get(comparable(key))
         if old is not None:

@@ -264,3 +264,24 @@ def test_many_threads_lose_nothing(fields, documents):
     assert set(found.tags) == wanted and len(found.tags) == len(wanted)
     assert found.kinds == wanted
     assert found.sizes == {"n": len(wanted)}
+
+
+def test_a_null_counts_as_nothing(cities, fields):
+    cities.update(sizes={"height": None})
+    assert cities.update(sizes__height=fields.Increment(2)) == 2
+    assert set(cities.values_list("sizes__height", flat=True)) == {2}
+
+
+@pytest.mark.parametrize(
+    ("old", "by"), [("text", 1), (2**63 - 1, 1), (-(2**63), -1), (True, 1), ([1], 1)]
+)
+def test_what_cannot_be_added_to_is_refused(cities, fields, old, by):
+    cities.filter(name="Kyoto").update(attributes={"n": old})
+    with pytest.raises(DatabaseError):
+        cities.filter(name="Kyoto").update(attributes__n=fields.Increment(by))
+    assert cities.get(name="Kyoto").attributes == {"n": old}
+
+
+def test_a_change_of_no_rows_is_none(cities, fields):
+    nothing = cities.filter(sizes={"width": 9})
+    assert nothing.update(kinds=fields.AddToSet("y")) == 0
