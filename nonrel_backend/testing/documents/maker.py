@@ -29,10 +29,11 @@ class Maker:
 
     def __init__(self, seed: int, plain: bool = False):
         self.random = random.Random(seed)
-        self.words = WORDS[:-2] if plain else WORDS
+        self.plain = plain
+        self.words = self.fit(WORDS)
 
     def some(self, values, most=3) -> list:
-        values = self.words if values is WORDS else values
+        values = self.fit(values)
         return [self.random.choice(values) for _ in range(self.random.randint(0, most))]
 
     def maybe(self, values):
@@ -85,7 +86,7 @@ class Maker:
 
     def lookup(self) -> tuple[str, object]:
         path, values, kind = self.random.choice(PATHS)
-        values = self.words if values is WORDS else values
+        values = self.fit(values)
         name = self.random.choice(LOOKUPS[kind])
         return f"{path}__{name}", self.argument(name, values)
 
@@ -102,9 +103,13 @@ class Maker:
             return self.random.choice([2019, 2020, 2021])
         return self.random.choice(values)
 
+    def fit(self, values: Any) -> Any:
+        """The values, without those that the database cannot tell."""
+        return [v for v in values if v not in WORDS[-2:]] if self.plain else values
+
     def change(self) -> "Change":
         column, values, make, apply = self.random.choice(CHANGES)
-        values = self.words if values is WORDS else values
+        values = self.fit(values)
         value = self.random.choice(values)
         return Change(column, make(value), lambda city: apply(city, value))
 
