@@ -1,6 +1,5 @@
 """What Django's values are in BSON, and back."""
 
-import re
 import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,30 +14,9 @@ from django.db import DataError
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
+from ..storing import to_int, to_string
 
-INT64 = range(-(2**63), 2**63)
 DECIMAL_CONTEXT = create_decimal128_context()
-SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def to_int(value: Any) -> int:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or type(value) is not int:
-        value = int(value)
-    if value not in INT64:
-        raise DataError(
-            f"{value} is too large: MongoDB's integers have 64 bits. "
-            "Use a DecimalField or a CharField for it."
-        )
-    return value
-
-
-def to_string(value: Any) -> str:
-    text = value if type(value) is str else str(value)
-    if not text.isascii() and SURROGATES.search(text):
-        raise DataError(f"{text!r} holds a lone surrogate, which no UTF-8 can hold.")
-    return text
 
 
 def to_decimal(value: Any) -> Decimal128:
