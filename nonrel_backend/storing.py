@@ -1,6 +1,7 @@
 """Values that several stores hold in the same form, and what they cannot hold."""
 
 import re
+from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -32,3 +33,16 @@ def to_decimal(value: Any) -> str:
         return str(value if isinstance(value, Decimal) else Decimal(str(value)))
     except InvalidOperation as error:
         raise DataError(f"{value!r} is no decimal number.") from error
+
+
+def moment(value: Any) -> datetime:
+    """A date or a datetime as a datetime in UTC that says no zone."""
+    if not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    if value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def time_of_day(value: Any) -> time:
+    return value if isinstance(value, time) else time.fromisoformat(str(value))

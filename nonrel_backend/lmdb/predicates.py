@@ -3,7 +3,6 @@
 NaN is as NULL here, as it is in SQLite, by which all else is finished.
 """
 
-import operator
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,29 +12,12 @@ from typing import Any
 
 from django.db import NotSupportedError
 
+from ..planner.comparisons import COMPARISONS, FOLDED, TEXT
 from ..planner.conditions import Column, Condition, Leaf, Node
 from ..planner.local import fold
 from .values import from_datetime, to_stored
 
 Matches = Callable[[Any], bool]
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "exact": operator.eq,
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-}
-TEXT: dict[str, Callable[[str, str], bool]] = {
-    "contains": operator.contains,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-}
-FOLDED: dict[str, Callable[[str, str], bool]] = {
-    "iexact": operator.eq,
-    "icontains": operator.contains,
-    "istartswith": str.startswith,
-    "iendswith": str.endswith,
-}
 DATE_PARTS: dict[str, Callable[[Any], int]] = {
     "month": lambda value: value.month,
     "day": lambda value: value.day,
@@ -209,7 +191,7 @@ def folded(leaf: Leaf) -> tuple[Any, Matches]:
     if text is None:
         return None, always if leaf.negated else never
     compare, wanted = FOLDED[leaf.lookup_type], fold(text)
-    return wanted, lambda v: compare(fold(v), wanted)  # type: ignore[arg-type]
+    return wanted, lambda v: compare(fold(v), wanted)
 
 
 def regex(leaf: Leaf) -> tuple[Any, Matches]:

@@ -1,7 +1,7 @@
 """What Django's values are in the store, and back; rows as bytes, and back."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
@@ -13,7 +13,7 @@ from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
-from ..storing import to_decimal, to_int, to_string
+from ..storing import moment, time_of_day, to_decimal, to_int, to_string
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
@@ -37,16 +37,11 @@ def to_date(value: date) -> int:
 
 
 def to_datetime(value: Any) -> int:
-    if not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    elif value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    return (value - EPOCH) // MICROSECOND
+    return (moment(value) - EPOCH) // MICROSECOND
 
 
 def to_time(value: Any) -> int:
-    if not isinstance(value, time):
-        value = time.fromisoformat(str(value))
+    value = time_of_day(value)
     minutes = value.hour * 60 + value.minute
     return (minutes * 60 + value.second) * 1_000_000 + value.microsecond
 

@@ -4,7 +4,6 @@ NaN is as NULL here, as it is in SQLite, by which all else is finished.
 """
 
 import base64
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,8 @@ from django.db import DataError, NotSupportedError
 
 from ..documents.functions import at_path
 from ..documents.testing import path_test
+from ..planner import comparisons
+from ..planner.comparisons import FOLDED, TEXT
 from ..planner.conditions import Column, Condition, Leaf, Node
 from ..planner.local import fold
 from .terms import is_nan
@@ -22,24 +23,9 @@ from .values import to_stored
 
 Matches = Callable[[dict[str, Any]], bool]
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "exact": operator.eq,
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
+    **comparisons.COMPARISONS,
     "in": lambda value, wanted: value in wanted,
     "range": lambda value, wanted: wanted[0] <= value <= wanted[1],
-}
-TEXT: dict[str, Callable[[str, str], bool]] = {
-    "contains": operator.contains,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-}
-FOLDED: dict[str, Callable[[Any, Any], bool]] = {
-    "iexact": operator.eq,
-    "icontains": operator.contains,
-    "istartswith": str.startswith,
-    "iendswith": str.endswith,
 }
 # Types whose stored form does not compare as the value does.
 COMPARABLE: dict[str, Callable[[Any], Any]] = {

@@ -14,7 +14,7 @@ import base64
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
-from ..storing import to_decimal, to_int, to_string
+from ..storing import moment, time_of_day, to_decimal, to_int, to_string
 
 LARGEST_KEY = 65_536
 decode = json.JSONDecoder().decode
@@ -44,17 +44,11 @@ def to_date(value: Any) -> str:
 
 
 def to_datetime(value: Any) -> str:
-    if not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    elif value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    return value.isoformat(timespec="microseconds")
+    return moment(value).isoformat(timespec="microseconds")
 
 
 def to_time(value: Any) -> str:
-    if not isinstance(value, time):
-        value = time.fromisoformat(str(value))
-    return value.isoformat(timespec="microseconds")
+    return time_of_day(value).isoformat(timespec="microseconds")
 
 
 def to_json(value: Any) -> Any:
