@@ -41,6 +41,7 @@ TOOLKIT_SKIPS: dict[str, set[str]] = {
         "backends.tests.LastExecutedQueryTest.test_query_encoding",
         "delete.tests.DeletionTests.test_only_referenced_fields_selected",
         "queries.tests.EmptyQuerySetTests.test_values_subquery",
+        "select_for_update.tests.SelectForUpdateTests.test_for_update_after_from",
     },
     "Mocks DDL as SQL, then counts on nothing having been created.": {
         "migrations.test_commands.MigrateTests.test_migrate_syncdb_app_label",
@@ -67,6 +68,10 @@ TOOLKIT_SKIPS: dict[str, set[str]] = {
         "timezones.tests.LegacyDatabaseTests."
         "test_cursor_execute_accepts_naive_datetime",
         "timezones.tests.NewDatabaseTests.test_cursor_execute_accepts_naive_datetime",
+    },
+    "SQLite, the local engine, has no FOR UPDATE in SQL texts.": {
+        "select_for_update.tests.SelectForUpdateTests.test_block",
+        "select_for_update.tests.SelectForUpdateTests.test_raw_lock_not_available",
     },
     "SQL texts make no constraints and no views.": {
         "inspectdb.tests.InspectDBTransactionalTests.test_include_views",
@@ -170,11 +175,20 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     django_test_skips = merged(
         TOOLKIT_SKIPS,
         {
+            "A lock is the whole table's, also where no row is found.": {
+                "get_or_create.tests.UpdateOrCreateTransactionTests."
+                "test_creation_in_transaction",
+            },
             "A unique index by a collation is refused.": {
                 "schema.tests.SchemaTests.test_func_unique_constraint_collate",
             },
         },
     )
+
+    @property
+    def has_select_for_update(self):
+        """By `NonrelQuery.lock`, which whoever has transactions has, too."""
+        return self.supports_transactions
 
     @cached_property
     def can_rollback_ddl(self):

@@ -107,6 +107,9 @@ class NonrelQuery:
     NotSupportedError.
     """
 
+    # Whether `update_rows` takes the constant changes of documents (fields/updates.py).
+    changes_documents = False
+
     def __init__(self, compiler, fields):
         self.compiler = compiler
         self.query = compiler.query

@@ -458,10 +458,12 @@ class UpdateMixin(WriteMixin):
     def update_found(self, meta, checks, values: dict, uniques) -> int:
         """Update rows by their keys, by the store's changes of documents if it has."""
         expressions = [each for each in values.values() if hasattr(each, "as_sql")]
-        changes = expressions and all(
-            getattr(each, "is_constant", False) for each in expressions
-        )
-        if changes and not (uniques or checks.generated or checks.constraints):
+        changes = self.query_class.changes_documents and expressions
+        if (
+            changes
+            and all(getattr(each, "is_constant", False) for each in expressions)
+            and not (uniques or checks.generated or checks.constraints)
+        ):
             written = self.written(values)
             keys = [row[0] for row in self.keys_and(self.query)]
             if not keys:

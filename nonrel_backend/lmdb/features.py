@@ -12,7 +12,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     uses_savepoints = True
     can_release_savepoints = True
     can_rollback_ddl = True
-    has_select_for_update = True
     supports_select_for_update_with_limit = True
     supports_index_on_text_field = True
     supports_partial_indexes = True
@@ -25,20 +24,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     ignores_table_name_case = False
 
     # Left out of Django's suite, each test under its reason; the list only shrinks.
-    django_test_skips = merged(
-        TOOLKIT_SKIPS,
-        {
-            "Looks into SQL text; the log shows the scan, too.": {
-                "select_for_update.tests.SelectForUpdateTests."
-                "test_for_update_after_from",
-            },
-            "SQLite, the local engine, has no FOR UPDATE in SQL texts.": {
-                "select_for_update.tests.SelectForUpdateTests.test_block",
-                "select_for_update.tests.SelectForUpdateTests."
-                "test_raw_lock_not_available",
-            },
-        },
-    )
+    django_test_skips = TOOLKIT_SKIPS
     # Tests that only Django 6.1 has.
     django_61_test_skips = {
         "Expects another message than SQLite's, which is the local engine.": {

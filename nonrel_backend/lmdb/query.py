@@ -22,6 +22,8 @@ from .values import JSON_NULL, to_int
 
 
 class BackendQuery(NonrelQuery):
+    changes_documents = True
+
     """One scan of one table, by the index that holds the fewest candidates."""
 
     def __init__(self, compiler, fields):

@@ -33,6 +33,8 @@ INTEGERS = {"int", "long"}
 
 
 class BackendQuery(NonrelQuery):
+    changes_documents = True
+
     """One `find()` on one collection."""
 
     def __init__(self, compiler, fields):

@@ -37,10 +37,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     def can_release_savepoints(self) -> bool:
         return self.supports_transactions
 
-    @property
-    def has_select_for_update(self) -> bool:
-        return self.supports_transactions
-
     # Left out of Django's suite, each test under its reason; the list only shrinks.
     django_test_skips = merged(
         TOOLKIT_SKIPS,
@@ -79,13 +75,8 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "test_m2m_then_reverse_one_to_one_object_ids",
                 "schema.tests.SchemaTests.test_db_comment_table_unsupported",
                 "schema.tests.SchemaTests.test_unique_and_reverse_m2m",
-                "select_for_update.tests.SelectForUpdateTests.test_block",
-                "select_for_update.tests.SelectForUpdateTests."
-                "test_for_update_after_from",
                 "select_for_update.tests.SelectForUpdateTests."
                 "test_for_update_sql_generated",
-                "select_for_update.tests.SelectForUpdateTests."
-                "test_raw_lock_not_available",
             },
             "MongoDB cannot run the SQL of a migration.": {
                 "migrations.test_commands.MigrateTests.test_migrate_plan",

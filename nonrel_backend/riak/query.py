@@ -20,6 +20,8 @@ from .predicates import COMPARED, Test, Tests, prepare, sort_key
 
 
 class BackendQuery(NonrelQuery):
+    changes_documents = True
+
     def __init__(self, compiler, fields):
         super().__init__(compiler, fields)
         self.tests: list[Test | Tests] = []

@@ -269,6 +269,25 @@ class BackendConformance(Comparison):
         self.expect("errors of update() in threads", errors, [])
         value = counters.get().value
         self.expect("update(value=F('value') + 1) in threads", value, ROUNDS * THREADS)
+        if not connections[OURS].features.supports_transactions:
+            return
+
+        def read_and_write() -> None:
+            with transaction.atomic(using=OURS):
+                found = counters.select_for_update().get()
+                found.value += 1
+                found.save()
+
+        def count_locked() -> None:
+            for _ in range(ROUNDS):
+                again(read_and_write)
+
+        errors = together(count_locked, THREADS, OURS)
+        self.expect("errors of select_for_update() in threads", errors, [])
+        added = counters.get().value - value
+        self.expect(
+            "select_for_update() and save() in threads", added, ROUNDS * THREADS
+        )
 
     # --- documents: SQLite has none, a plain-Python oracle says what is right ---
 
