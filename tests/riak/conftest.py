@@ -93,7 +93,9 @@ def open_database(databases, server, require_type, riak, monkeypatch):
     if "own" in connections.databases:
         server.before = server.after = None
         if riak:
-            # One of the test's may raise.
+            # The test's servers may be gone, and its resolvers may raise.
+            connections["own"].close()
+            connections["own"].settings_dict["HOST"] = riak
             connections["own"].settings_dict["OPTIONS"].pop("resolvers", None)
             connections["own"].creation._destroy_test_db(name, 0)
         connections["own"].close()

@@ -8,13 +8,14 @@ from .test_backend import author, books, sent
 
 
 @pytest.fixture
-def waits(monkeypatch):
-    """How often requests were sent off, by number."""
+def waits(monkeypatch, server):
+    """How often requests were sent off to the test's server, by their bytes."""
     found = []
     write = Connection.write
 
     def counted(self, data):
-        found.append(len(data))
+        if self.address.endswith(f":{server.port}"):
+            found.append(len(data))
         return write(self, data)
 
     monkeypatch.setattr(Connection, "write", counted)

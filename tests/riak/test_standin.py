@@ -63,7 +63,8 @@ class Wire:
     def read(self):
         (length,) = struct.unpack("!I", self.reader.read(4))
         body = self.reader.read(length)
-        return BY_CODE[body[0]].FromString(body[1:].replace(self.prefix, b"gold_"))
+        others = body[1:].replace(b"gold_", b"left_")
+        return BY_CODE[body[0]].FromString(others.replace(self.prefix, b"gold_"))
 
     def is_closed(self):
         try:
