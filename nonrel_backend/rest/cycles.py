@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from .basefields import MISSING, NOT_PROVIDED, step
 from .bundle import Bundle
-from .exceptions import ApiFieldError, HydrationError
+from .exceptions import ApiFieldError, field_errors
 from .nested import EmbeddedField, NestedField
 from .part import Part
 from .readers import readers
@@ -211,15 +211,6 @@ class Cycles(Part):
                 for name, value in meta.filtering.items()
             }
         return found
-
-
-def field_errors(errors: dict[str, list[str]]) -> HydrationError:
-    text = " ".join(
-        message if name in message else f"{name}: {message}"
-        for name, messages in errors.items()
-        for message in messages
-    )
-    return HydrationError(text, errors)
 
 
 def replaced(data: Any, field: Any, path: list[str], value: Any) -> Any:

@@ -149,7 +149,11 @@ def refusal(
     resource: Any, request: Any, refused: exceptions.SaveRefused
 ) -> HttpResponse:
     """What the store refused to save: 409 for a duplicate, 400 for a broken rule."""
-    obj = refused.obj
+    nowhere = refused.resource.leading_nowhere(refused.bundle)
+    if nowhere:
+        error = exceptions.field_errors(nowhere)
+        return told(resource, request, http.HttpBadRequest, by_field(resource, error))
+    obj = refused.bundle.obj
     try:
         obj.validate_unique()
     except ValidationError as error:

@@ -77,9 +77,9 @@ class UnsupportedDeserializationFormat(UnsupportedFormat):
 class SaveRefused(RestError):
     """The store refused to save the object; classified once it is rolled back."""
 
-    def __init__(self, resource, obj):
-        super().__init__(obj)
-        self.resource, self.obj = resource, obj
+    def __init__(self, resource, bundle):
+        super().__init__(bundle)
+        self.resource, self.bundle = resource, bundle
 
 
 class ImmediateHttpResponse(RestError):
@@ -88,3 +88,12 @@ class ImmediateHttpResponse(RestError):
     def __init__(self, response):
         super().__init__(response)
         self.response = response
+
+
+def field_errors(errors: dict[str, list[str]]) -> HydrationError:
+    text = " ".join(
+        message if name in message else f"{name}: {message}"
+        for name, messages in errors.items()
+        for message in messages
+    )
+    return HydrationError(text, errors)

@@ -61,7 +61,7 @@ class Saving(Atomicity):
                 elif fields:
                     obj.save(update_fields=fields, using=self.database)
         except IntegrityError as error:
-            raise SaveRefused(self, obj) from error
+            raise SaveRefused(self, bundle) from error
         except ChangedMeanwhile:
             self.lost(bundle)
 

@@ -3,6 +3,8 @@
 from functools import cached_property
 from typing import Any
 
+from django.db import connections
+
 from .atomicity import changed, is_ours, state
 from .bundle import Bundle
 from .exceptions import ApiFieldError, MalformedKey, NotFound
@@ -26,9 +28,54 @@ class Within(Part):
                 return None
             reference = kwargs[name]
         key = self.identifier(name, reference)
-        if not self.get_object_list(request).filter(**{name: key}).exists():
+        if not (field._resource.store_checks(field) or self.has_key(key, request)):
             raise NotFound(f"No object has the {name} {key!r}.")
         return key
+
+    def has_key(self, key: Any, request: Any) -> bool:
+        """Whether there is an object with a key."""
+        objects = self.get_object_list(request)
+        return objects.filter(**{self._meta.detail_uri_name: key}).exists()
+
+    def store_checks(self, field: Any) -> bool:
+        """Whether the store refuses a key that leads nowhere at once, so that it need
+        not be looked up before.
+        """
+        connection = connections[self.database]
+        return (
+            connection.features.supports_foreign_keys
+            and not connection.in_atomic_block
+            and self.has_constraint(field)
+        )
+
+    def has_constraint(self, field: Any) -> bool:
+        """Whether the relation's foreign key leads to all objects that there are."""
+        known = self.__dict__.setdefault("_constraints", {})
+        if field.instance_name not in known:
+            options = self._meta.object_class._meta
+            found, related = options.get_field(field.steps[0]), field.related
+            query = related._meta.queryset.query
+            known[field.instance_name] = (
+                options.managed
+                and found.db_constraint
+                and found.related_model._meta.concrete_model
+                is related._meta.object_class._meta.concrete_model
+                and is_ours(type(related).get_object_list)
+                and related.database == self.database
+                and not (query.where or query.is_sliced or query.combinator)
+                and len(query.alias_map) < 2
+            )
+        return known[field.instance_name]
+
+    def leading_nowhere(self, bundle: Bundle) -> dict[str, list[str]]:
+        """The errors of a bundle's relations whose keys no objects have, by field."""
+        return {
+            name: [str(self.fields[name].leads_nowhere(bundle.data.get(name)))]
+            for name, related in bundle.related.items()
+            if isinstance(related, Bundle)
+            and related.key is not None
+            and not self.fields[name].related.has_key(related.key, bundle.request)
+        }
 
     @cached_property
     def has_plain_reading(self) -> bool:

@@ -1,6 +1,10 @@
 """POST, PUT, PATCH and DELETE: status codes, nested data, all or nothing."""
 
+from contextlib import nullcontext
+
 import pytest
+from django.db import transaction
+from django.test.utils import CaptureQueriesContext
 
 from nonrel_backend.rest import fields
 from nonrel_backend.rest.authorization import Authorization, ReadOnlyAuthorization
@@ -639,3 +643,62 @@ def test_what_is_returned_is_what_is_stored(site, http):
         shown = http.get(site.uri).json()
         assert (answer["created"], answer["price"]) == (shown["created"], "1.50")
         assert answer["updated"] == shown["updated"]
+
+
+def test_a_store_with_foreign_keys_is_not_asked_whether_one_leads_somewhere(
+    models, serve, http, databases
+):
+    sqlite = "oracle"  # SQLite, which no other test of this file writes to
+    authors = models.Author.objects.using(sqlite)
+    comments = models.Comment.objects.using(sqlite)
+    resource = model_resource(authors.all(), "author")
+    notes = model_resource(
+        models.Note.objects.using(sqlite).all(),
+        "note",
+        {"author": fields.ForeignKey(resource, "author")},
+    )
+    serve(resource, notes)
+    authors.all().delete()
+    comments.all().delete()
+    ann = authors.create(name="Ann")
+    data = {"slug": "a", "title": "A", "author": f"/api/v1/author/{ann.pk}/"}
+    assert http.post("/api/v1/note/", data).status_code == 201
+    with CaptureQueriesContext(databases[sqlite]) as found:
+        assert http.post("/api/v1/note/", data | {"slug": "b"}).status_code == 201
+    assert len(found) == 1
+    for wrong in ({"slug": "c", "author": "/api/v1/author/99/"}, {"author": 99}):
+        response = http.post("/api/v1/note/", data | wrong)
+        assert response.status_code == 400, response.content
+        assert "leads to" in response.json()["note"]["author"][0]
+    note = models.Note.objects.using(sqlite).get(slug="a")
+    response = http.patch(f"/api/v1/note/{note.pk}/", {"author": "/api/v1/author/99/"})
+    assert response.status_code == 400 and "author" in response.json()["note"]
+    assert http.post("/api/v1/note/", data).status_code == 409
+    assert models.Note.objects.using(sqlite).count() == 2
+
+
+@pytest.mark.parametrize("kind", ["filtered", "in a transaction"])
+def test_a_key_that_the_store_cannot_judge_is_looked_up(
+    models, serve, http, databases, kind
+):
+    sqlite = "oracle"
+    models.Author.objects.using(sqlite).all().delete()
+    shown = models.Author.objects.using(sqlite).all()
+    if kind == "filtered":
+        shown = shown.filter(name="Ann")
+    resource = model_resource(shown, "author")
+    notes = model_resource(
+        models.Note.objects.using(sqlite).all(),
+        "note",
+        {"author": fields.ForeignKey(resource, "author")},
+    )
+    serve(resource, notes)
+    bob = models.Author.objects.using(sqlite).create(name="Bob")
+    key = bob.pk if kind == "filtered" else bob.pk + 1
+    data = {"slug": "a", "title": "A", "author": f"/api/v1/author/{key}/"}
+    within = nullcontext() if kind == "filtered" else transaction.atomic(using=sqlite)
+    with within:
+        response = http.post("/api/v1/note/", data)
+        assert response.status_code == 400
+        assert "leads to" in response.json()["note"]["author"][0]
+        assert not models.Note.objects.using(sqlite).exists()
