@@ -111,7 +111,8 @@ class Atomicity(Access, Preconditions):
         return (
             self.has_own_methods
             or model.save is not models.Model.save
-            or any(signal.has_listeners(model) for signal in (pre_save, post_save))
+            or pre_save.has_listeners(model)
+            or post_save.has_listeners(model)
         )
 
     @cached_property

@@ -46,7 +46,8 @@ class Bundle:
         objects_saved: set | None = None,
         via_uri: bool = False,
     ):
-        self._obj = obj
+        if obj is not None:
+            self.obj = obj
         self.data = {} if data is None else data
         self.request = HttpRequest() if request is None else request
         # The object whose data this one's was within, and the relation that leads
@@ -61,15 +62,13 @@ class Bundle:
         # The bundles of the related objects, by field.
         self.related: dict[str, Any] = {}
 
-    @property
-    def obj(self) -> Any:
-        if self._obj is None and self.make is not None:
-            self._obj = self.make()
-        return self._obj
-
-    @obj.setter
-    def obj(self, obj: Any) -> None:
-        self._obj = obj
+    def __getattr__(self, name: str) -> Any:
+        if name != "obj":
+            raise AttributeError(f"A bundle has no {name!r}.")
+        found = None if self.make is None else self.make()
+        if found is not None:
+            self.obj = found
+        return found
 
     def __repr__(self) -> str:
         return f"<Bundle for obj: {self.obj!r} and with data: {self.data!r}>"

@@ -86,7 +86,7 @@ class Dispatch(Part):
         self, request: HttpRequest, allowed: list[str] | None = None
     ) -> str:
         """The name of the method, in lower case; 405 where it is not allowed."""
-        allowed = [each.lower() for each in allowed or []]
+        allowed = list(map(str.lower, allowed or []))
         method = (request.method or "").lower()
         if method in allowed and method not in ("head", "options"):
             return method

@@ -10,8 +10,6 @@ from .exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from .http import HttpPreconditionFailed, HttpPreconditionRequired
 from .part import Part
 
-HEADERS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
-
 
 def etag_of(resource: Any, bundle: Any) -> str:
     """Of the version field, or of all that the detail shows."""
@@ -28,7 +26,8 @@ def etag_of(resource: Any, bundle: Any) -> str:
 
 
 def wants_etag(request: Any) -> bool:
-    return any(name in request.META for name in HEADERS)
+    sent = request.META
+    return "HTTP_IF_MATCH" in sent or "HTTP_IF_NONE_MATCH" in sent
 
 
 def strong(etags: list[str]) -> list[str]:

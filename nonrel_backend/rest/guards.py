@@ -1,7 +1,6 @@
 """An UPDATE by save() that is a compare-and-set at the store."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from django.db import models
@@ -9,12 +8,14 @@ from django.db import models
 from .retries import ChangedMeanwhile
 
 
-@contextmanager
 def guarded(
-    obj: models.Model, seen: dict[str, Any], done: Callable[[], None]
-) -> Iterator[None]:
-    """Within, save() updates the object's row only where it is there and these columns
-    are as seen, and calls `done`; ChangedMeanwhile otherwise.
+    save: Callable[[], None],
+    obj: models.Model,
+    seen: dict[str, Any],
+    done: Callable[[], None],
+) -> None:
+    """Save an object, of which the row is updated only where it is there and these
+    columns are as seen; `done` is called then, ChangedMeanwhile raised otherwise.
     """
 
     def do_update(queryset: Any, *arguments: Any) -> Any:
@@ -30,7 +31,7 @@ def guarded(
 
     obj._do_update = do_update
     try:
-        yield
+        save()
     finally:
         del obj._do_update
 

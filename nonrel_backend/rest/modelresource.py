@@ -14,6 +14,7 @@ from .exceptions import ApiFieldError, BadRequest, MalformedKey, Unauthorized
 from .fields import IntegerField
 from .filtering import MALFORMED, Filtering
 from .loading import Loading, relation
+from .lookups import limits, one_of
 from .modelfields import ModelFields, field_class
 from .options import ModelDeclarativeMetaclass
 from .resource import Resource
@@ -41,6 +42,13 @@ def column(model: Any, name: str) -> Any:
         return model._meta.get_field(name)
     except FieldDoesNotExist:
         return None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a text is a number, and none that Python refuses for its length."""
+    if type(value) is not str or len(value) > 30:
+        return False
+    return WHOLE_NUMBER.fullmatch(value) is not None
 
 
 class ModelResource(
@@ -99,9 +107,13 @@ class ModelResource(
         return {name: self.identifier(name, value) for name, value in kwargs.items()}
 
     def identifier(self, name: str, value: Any) -> Any:
-        field, is_whole = self.identifying(name)
+        field, is_whole, bounds = self.identifying(name)
         if field is None:
             return value
+        if bounds and (type(value) is int or is_whole and is_number(value)):
+            number = int(value)
+            if bounds[0] <= number <= bounds[1]:
+                return number
         malformed = MalformedKey(f"No object has the {name} {value!r}.")
         if isinstance(value, dict | list | bool | float) or "\x00" in str(value):
             raise malformed
@@ -114,9 +126,9 @@ class ModelResource(
             raise malformed from error
         return value
 
-    def identifying(self, name: str) -> tuple[Any, bool]:
+    def identifying(self, name: str) -> tuple[Any, bool, Any]:
         """(the field that a name in an address is of, or None; whether its values are
-        whole numbers).
+        whole numbers; the least and the most of them).
         """
         known = self.__dict__.setdefault("_identifying", {})
         if name not in known:
@@ -128,7 +140,7 @@ class ModelResource(
             while field is not None and field.remote_field:
                 field = field.target_field
             whole = field is not None and field_class(field) is IntegerField
-            known[name] = (field, whole)
+            known[name] = (field, whole, limits(field) if whole else None)
         return known[name]
 
     # --- reading ---
@@ -151,7 +163,7 @@ class ModelResource(
         lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
         objects = self.get_object_list(bundle.request)
         if self.allows_all("read"):
-            bundle.obj = objects.get(**lookup)
+            bundle.obj = one_of(objects, lookup)
             return bundle.obj
         objects = objects.filter(**lookup)
         objects = self.apply_authorization_limits(bundle.request, objects)
@@ -311,6 +323,10 @@ class ModelResource(
             if found.to_python(value) != obj.pk:
                 raise ApiFieldError("The key of an object cannot be changed.")
             return obj.pk
+        if type(value) is int:
+            bounds = limits(found)
+            if bounds and bounds[0] <= value <= bounds[1]:
+                return value
         try:
             return found.clean(value, obj)
         except ValidationError as error:

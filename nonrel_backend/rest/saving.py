@@ -1,7 +1,7 @@
 """How a ModelResource saves: the related, the object, its to-many relations."""
 
 import copy
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.db import IntegrityError
@@ -15,6 +15,16 @@ from .related import objects
 from .retries import ChangedMeanwhile
 from .stored import as_stored
 from .undo import Changes
+
+
+@cache
+def updatable_columns(model: Any) -> list[tuple[str, str, bool]]:
+    """(name, attribute, whether each UPDATE sets it) of what an UPDATE may set."""
+    return [
+        (field.name, field.attname, getattr(field, "auto_now", False))
+        for field in model._meta.concrete_fields
+        if not field.primary_key and not field.generated
+    ]
 
 
 class Saving(Atomicity):
@@ -54,12 +64,14 @@ class Saving(Atomicity):
                 self.insert(bundle)
                 return
             fields = self.columns_to_write(bundle, before)
+            if fields == []:
+                return
             kept = partial(self.keep, bundle, before)
-            with guarded(obj, self.guard(bundle, before), kept):
-                if fields is None:
-                    obj.save(force_update=True, using=self.database)
-                elif fields:
-                    obj.save(update_fields=fields, using=self.database)
+            how: dict[str, Any] = {"update_fields": fields}
+            if fields is None:
+                how = {"force_update": True}
+            save = partial(obj.save, using=self.database, **how)
+            guarded(save, obj, self.guard(bundle, before), kept)
         except IntegrityError as error:
             raise SaveRefused(self, bundle) from error
         except ChangedMeanwhile:
@@ -92,24 +104,17 @@ class Saving(Atomicity):
         self.next_version(bundle.obj, before)
         if bundle.sent is None:
             return None
-        options = bundle.obj._meta
         names = changed(bundle.obj, before)
+        model: Any = type(bundle.obj)
         for name in bundle.sent:
             field = self.fields.get(name)
             if field is not None and not field.is_m2m and len(field.steps) > 0:
                 names.add(field.steps[0])
-        found = [
-            field.name
-            for field in options.concrete_fields
-            if not field.primary_key
-            and not field.generated
-            and (
-                field.name in names
-                or field.attname in names
-                or getattr(field, "auto_now", False)
-            )
+        return [
+            name
+            for name, attname, always in updatable_columns(model)
+            if always or name in names or attname in names
         ]
-        return found
 
     def next_version(self, obj: Any, before: dict[str, Any]) -> None:
         name = self._meta.version_field
@@ -135,8 +140,10 @@ class Saving(Atomicity):
         setattr(obj, name, obj._meta.get_field(name).pre_save(obj, False))
         try:
             kept = partial(self.keep, bundle, before)
-            with guarded(obj, self.guard(bundle, before), kept):
-                obj.save_base(update_fields=[name], using=self.database, raw=True)
+            save = partial(
+                obj.save_base, update_fields=[name], using=self.database, raw=True
+            )
+            guarded(save, obj, self.guard(bundle, before), kept)
         except ChangedMeanwhile:
             self.lost(bundle)
 

@@ -138,7 +138,9 @@ class Serializer:
 
     def format_of(self, content_type: str) -> str | None:
         """The name of the format that a content type is of."""
-        media_type = content_type.split(";")[0].strip().lower()
+        media_type = content_type
+        if media_type not in self.supported_formats:
+            media_type = content_type.split(";")[0].strip().lower()
         for name in self.formats:
             if self.content_types[name] == media_type:
                 return name

@@ -203,8 +203,8 @@ class Writes(Part):
         self, request, data: dict, changes: Any, lookup: dict, expected: Any = None
     ) -> Bundle:
         """The object at an address, changed."""
-        obj = self.obj_get(bundle=self.build_bundle(request=request), **lookup)
-        bundle = self.build_bundle(obj=obj, request=request)
+        bundle = self.build_bundle(request=request)
+        bundle.obj = self.obj_get(bundle=bundle, **lookup)
         bundle.expected, bundle.changes = expected, changes
         self.remember(request, changes, **lookup)
         return self.update_in_place(request, bundle, data)

@@ -1,0 +1,75 @@
+"""What Django finds out anew for each key and each lookup, found out once."""
+
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.sql.where import AND
+
+CLASSES = (
+    models.AutoField, models.BigAutoField, models.BigIntegerField, models.IntegerField,
+    models.PositiveBigIntegerField, models.PositiveIntegerField,
+    models.PositiveSmallIntegerField, models.SmallAutoField, models.SmallIntegerField,
+)  # fmt: skip
+
+
+@cache
+def limits(field: Any) -> tuple[int, int] | None:
+    """(the least, the most) whole number that a field takes which is of Django's own
+    and checks nothing else; None of any other.
+    """
+    if type(field) not in CLASSES or field.choices:
+        return None
+    found: dict[type, Any] = {type(each): each.limit_value for each in field.validators}
+    least, most = found.pop(MinValueValidator, None), found.pop(MaxValueValidator, None)
+    if found or type(least) is not int or type(most) is not int:
+        return None
+    return least, most
+
+
+@cache
+def own_column(model: Any, name: str) -> Any:
+    """(the field of the model's own table by this name, its lookup "exact"); None where
+    there is none.
+    """
+    try:
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    if field.is_relation or field not in model._meta.local_concrete_fields:
+        return None
+    return field, field.get_lookup("exact")
+
+
+def one_of(queryset: models.QuerySet, lookup: dict[str, Any]) -> Any:
+    """`queryset.get(**lookup)`, without finding out what the name of a column means."""
+    ((name, value), *others) = lookup.items()
+    column = None if others or value is None else own_column(queryset.model, name)
+    if column is None or not is_plain(queryset):
+        return queryset.get(**lookup)
+    found = queryset._chain()
+    query, (field, exact) = found.query, column
+    query.where.add(exact(field.get_col(query.get_initial_alias()), value), AND)
+    query.clear_ordering(force=True)
+    query.set_limits(high=2)
+    match list(found):
+        case [one]:
+            return one
+        case []:
+            raise queryset.model.DoesNotExist(f"Nothing has the {name} {value!r}.")
+    return queryset.get(**lookup)
+
+
+def is_plain(queryset: models.QuerySet) -> bool:
+    """Whether it is Django's own, and nothing of it asks for more care."""
+    query, kind = queryset.query, type(queryset)
+    return (
+        kind.get is models.QuerySet.get
+        and kind.filter is models.QuerySet.filter
+        and not query.is_sliced
+        and not query.combinator
+        and not query.distinct_fields
+        and not query.select_for_update
+    )
