@@ -27,7 +27,7 @@ from ..query import Json
 from ..storing import moment, time_of_day, to_decimal, to_int, to_string
 
 LARGEST_KEY = 65_536
-decode = json.JSONDecoder().decode
+decoder = json.JSONDecoder()
 # Keeps all digits of a decimal.
 WIDE = Context(prec=1_000)
 
@@ -126,9 +126,18 @@ def dumped(row: Any) -> bytes:
         raise DataError(f"This value is no JSON: {error}") from error
 
 
+def decoded(text: str) -> Any:
+    """The value of a JSON text, which has nothing around it as we write it."""
+    if text[:1] == "{":
+        value, end = decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return decoder.decode(text)
+
+
 def loaded(data: bytes, bucket: bytes) -> dict[str, Any]:
     try:
-        row = decode(data.decode())
+        row = decoded(data.decode())
     except ValueError as error:
         raise DatabaseError(
             f"An object of bucket {bucket.decode()} holds no JSON: {error}"
@@ -158,6 +167,8 @@ def object_key(db_types: list[str], values: list[Any]) -> bytes:
     the empty one, and those that begin with "~", have one "~" before them; of several
     columns it is their texts as a list in JSON.
     """
+    if len(values) == 1 and type(values[0]) is int:  # most keys
+        return str(values[0]).encode()
     texts = [key_of(*each) for each in zip(db_types, values, strict=True)]
     if len(texts) > 1:
         text = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
