@@ -8,15 +8,15 @@ from django.db import OperationalError, connections
 ATTEMPTS = 50
 
 
-def together(work: Callable[[], None], threads: int, alias: str) -> list[str]:
+def together(work: Callable[[], None], threads: int, alias: str) -> list[Exception]:
     """Have threads do the same at the same time; returns their errors."""
-    errors: list[str] = []
+    errors: list[Exception] = []
 
     def run() -> None:
         try:
             work()
         except Exception as error:
-            errors.append(repr(error))
+            errors.append(error)
         finally:
             connections[alias].close()
 

@@ -1,6 +1,5 @@
 """The ORM on a real MongoDB: writes, transactions, threads, hostile values."""
 
-import threading
 from uuid import UUID
 
 import pytest
@@ -15,6 +14,8 @@ from django.db import models as django_models
 from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Concat, Length, Lower
 from django.test.utils import CaptureQueriesContext
+
+from nonrel_backend.testing.threads import together
 
 JSON_NULL = Value(None, django_models.JSONField())
 
@@ -233,26 +234,6 @@ def test_a_number_over_64_bits_is_a_data_error(library):
     assert not library.Book.objects.exists()
 
 
-def in_threads(count: int, work) -> list:
-    """Run work() in threads; return the errors."""
-    errors = []
-
-    def run():
-        try:
-            work()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors
-
-
 def test_sixteen_threads_lose_no_increment(library):
     library.Counter.objects.create(name="c")
 
@@ -260,7 +241,7 @@ def test_sixteen_threads_lose_no_increment(library):
         for _ in range(10):
             library.Counter.objects.filter(name="c").update(value=F("value") + 1)
 
-    assert in_threads(16, work) == []
+    assert together(work, 16, "default") == []
     assert library.Counter.objects.get().value == 160
 
 
@@ -272,14 +253,15 @@ def test_sixteen_threads_lose_no_update_that_is_computed_here(library):
         for _ in range(3):
             library.Counter.objects.filter(name="c").update(value=longer)
 
-    assert in_threads(16, work) == []
+    assert together(work, 16, "default") == []
     assert library.Counter.objects.get().value == 48
 
 
 def test_sixteen_threads_make_one_row(library):
-    assert (
-        in_threads(16, lambda: library.Counter.objects.get_or_create(name="one")) == []
-    )
+    def work():
+        library.Counter.objects.get_or_create(name="one")
+
+    assert together(work, 16, "default") == []
     assert library.Counter.objects.count() == 1
 
 
@@ -292,7 +274,7 @@ def test_sixteen_threads_take_turns_at_a_locked_row(library):
             counter.value += 1
             counter.save()
 
-    assert in_threads(16, work) == []
+    assert together(work, 16, "default") == []
     assert library.Counter.objects.get().value == 16
 
 

@@ -2,7 +2,6 @@
 is a real Riak's, a relay to that.
 """
 
-import threading
 from contextlib import ExitStack
 from uuid import uuid4
 
@@ -123,23 +122,3 @@ def sent(server, work):
     server.requests.clear()
     work()
     return dict(server.requests)
-
-
-def in_threads(work, count):
-    """Run work() so often at once; the errors."""
-    errors = []
-
-    def run():
-        try:
-            work()
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connections["own"].close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors

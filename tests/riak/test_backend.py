@@ -18,8 +18,9 @@ from django.db.models import F, Q, Sum
 from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.riak_server import Dropped
+from nonrel_backend.testing.threads import together
 
-from .conftest import create_tables, in_threads, sent
+from .conftest import create_tables, sent
 
 
 def author(**values):
@@ -244,7 +245,7 @@ def test_all_that_add_count_once(server, open_database, bucket_type):
         for _ in range(10):
             counters().filter(pk=row.pk).update(value=F("value") + 1)
 
-    assert in_threads(add, 4) == []
+    assert together(add, 4, "own") == []
     row.refresh_from_db()
     assert row.value == 40
 
@@ -258,7 +259,7 @@ def test_all_that_add_count_once_where_rows_have_checks(server, open_database):
         for _ in range(10):
             manager.update(pages=F("pages") + 1)
 
-    assert in_threads(add, 4) == []
+    assert together(add, 4, "own") == []
     assert manager.get().pages == 40
 
 
@@ -289,7 +290,7 @@ def test_a_race_that_is_lost_for_ever_is_an_operational_error(server, store):
 def test_of_threads_with_one_unique_value_one_wins(server, open_database, options):
     create_tables(open_database(**options))
     server.answers.pause = 0.003
-    errors = in_threads(lambda: counter("same"), 8)
+    errors = together(lambda: counter("same"), 8, "own")
     assert len(errors) == 7
     assert {type(error) for error in errors} == {IntegrityError}
     assert counters().filter(name="same").count() == 1

@@ -7,8 +7,9 @@ from django.db.models import F, Sum
 
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.riak_server import Dropped
+from nonrel_backend.testing.threads import together
 
-from .conftest import in_threads, sent
+from .conftest import sent
 
 TYPES = {"counter_type": "cnt", "set_type": "sets"}
 
@@ -45,7 +46,7 @@ def test_additions_to_a_counter_are_one_request_each_and_all_count(server, pages
         for _ in range(10):
             pages.filter(pk=page.pk).update(visits=F("visits") + 1)
 
-    assert in_threads(add, 6) == []
+    assert together(add, 6, "own") == []
     assert pages.get().visits == 60
     pages.update(visits=F("visits") - 70 + 5)
     assert pages.get().visits == -5
@@ -180,7 +181,7 @@ def test_threads_that_add_members_lose_none(pages):
         for _ in range(5):
             pages.update(tags=AddToSet(str(next(numbers))))
 
-    assert in_threads(add, 4) == []
+    assert together(add, 4, "own") == []
     assert len(pages.get().tags) == 20
 
 

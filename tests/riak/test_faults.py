@@ -13,8 +13,9 @@ from nonrel_backend.riak import markers, versions
 from nonrel_backend.riak.client import Refused
 from nonrel_backend.testing.riak_cluster import StandInCluster
 from nonrel_backend.testing.riak_server import Dropped
+from nonrel_backend.testing.threads import together
 
-from .conftest import create_tables, in_threads
+from .conftest import create_tables
 from .test_backend import author, books, counter, counters
 
 
@@ -269,7 +270,7 @@ def test_two_writers_on_one_row_by_two_nodes(cluster, on_cluster, bucket_type):
         for _ in range(10):
             counters().filter(pk=row.pk).update(value=F("value") + 1)
 
-    assert in_threads(add, 4) == []
+    assert together(add, 4, "own") == []
     assert counters().get().value == 40
 
 
@@ -283,7 +284,7 @@ def test_of_writers_that_get_or_create_one_row_one_makes_it(cluster, on_cluster)
         found, created = Counter.objects.using("own").get_or_create(name="one")
         made.append((found.pk, created))
 
-    assert in_threads(get_or_create, 6) == []
+    assert together(get_or_create, 6, "own") == []
     assert len({key for key, _ in made}) == 1
     assert [created for _, created in made].count(True) == 1
     assert counters().count() == 1

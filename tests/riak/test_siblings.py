@@ -10,8 +10,9 @@ from django.db.models import F
 
 from nonrel_backend.riak import rows
 from nonrel_backend.riak.client.client import content
+from nonrel_backend.testing.threads import together
 
-from .conftest import create_tables, in_threads
+from .conftest import create_tables
 from .test_backend import counter, counters
 
 UNION = "nonrel_backend.riak.resolving.union"
@@ -127,7 +128,7 @@ def test_threads_that_save_add_and_read_lose_no_addition(mult):
             assert counters().filter(name="c").update(value=F("value") + 1) == 1
 
     try:
-        assert in_threads(add, 4) == []
+        assert together(add, 4, "own") == []
     finally:
         stop.set()
         reader.join()
@@ -184,7 +185,7 @@ def test_get_or_create_by_many_makes_one_row(open_database, unique_type):
         row, created = Counter.objects.using("own").get_or_create(name="one")
         made.append((row.pk, created))
 
-    assert in_threads(work, 8) == []
+    assert together(work, 8, "own") == []
     assert len({key for key, _ in made}) == 1
     assert [created for _, created in made].count(True) == 1
 
