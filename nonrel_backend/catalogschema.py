@@ -98,19 +98,23 @@ class CatalogSchemaEditor(CatalogIndexes):
         return convert(value)
 
     def make_column(self, model, field, value):
-        table = model._meta.db_table
-        entry = self.catalog.copy(table)
-        if any(column["name"] == field.column for column in entry["columns"]):
-            raise ProgrammingError(f"duplicate column name: {field.column}")
-        entry["columns"].append(self.described(field))
+        table, name = model._meta.db_table, field.column
+        if any(each["name"] == name for each in self.catalog.entry(table)["columns"]):
+            raise ProgrammingError(f"duplicate column name: {name}")
         stored = self.stored(field, value)
-        rows = self.rows(table, self.catalog.entry(table))
-        found = rows.find()
         if stored is not MISSING:
-            rows.update([(rows.key(row), {field.column: stored}) for row in found])
-        elif found and not field.null and not field.generated:
-            raise IntegrityError(f"NOT NULL constraint failed: {table}.{field.column}")
+            self.fill_column(table, name, stored)
+        elif not field.null and not field.generated:
+            if self.rows(table, self.catalog.entry(table)).find():
+                raise IntegrityError(f"NOT NULL constraint failed: {table}.{name}")
+        entry = self.catalog.copy(table)
+        entry["columns"].append(self.described(field))
         self.catalog.save(table, entry)
+
+    def fill_column(self, table: str, name: str, stored: Any) -> None:
+        """Give all rows that there are a value of a new column."""
+        rows = self.rows(table, self.catalog.entry(table))
+        rows.update([(rows.key(row), {name: stored}) for row in rows.find()])
 
     def drop_column(self, model, field):
         table, name = model._meta.db_table, field.column

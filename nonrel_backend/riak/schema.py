@@ -85,6 +85,10 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             keys = [each.key for each in objects.all()]
             datatypes.write(objects, column, change, keys)
 
+    def fill_column(self, table, name, stored):
+        # What a run that broke off has written stays, also where it is another value.
+        self.put_all(table, f"with {name}", lambda row: {name: stored, **row})
+
     def drop_column(self, model, field):
         table = model._meta.db_table
         name, objects = field.column, self.objects(table)

@@ -11,9 +11,10 @@ from django.db import (
     IntegrityError,
     NotSupportedError,
     OperationalError,
+    ProgrammingError,
     transaction,
 )
-from django.db.models import F, Q, Sum
+from django.db.models import F, IntegerField, Q, Sum
 
 from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
@@ -541,6 +542,30 @@ def test_a_field_whose_removal_broke_off_is_removed_by_the_next_run(server, stor
         assert entries == []
         assert b"published" not in [pair.value for pair in found.indexes]
     assert manager.defer("published").count() == 1_200
+    assert store.check_store() == []
+
+
+def test_a_field_whose_adding_broke_off_is_added_by_the_next_run(server, store):
+    from tests.library.models import Book
+
+    books(1_200)
+    field = IntegerField(default=7)
+    field.set_attributes_from_name("shelf")
+
+    def add_field():
+        with store.schema_editor() as editor:
+            editor.add_field(Book, field)
+
+    server.before = stop_at("RpbPutReq", 700)
+    with pytest.raises(OperationalError):
+        add_field()
+    server.before = None
+    assert sent(server, add_field)["RpbPutReq"] < 800
+    for each in store.db_connection.fold(store.bucket("library_book"), 500):
+        (found,) = each.object.content
+        assert json.loads(found.value)["shelf"] == 7
+    with pytest.raises(ProgrammingError, match="duplicate column"):
+        add_field()
     assert store.check_store() == []
 
 
