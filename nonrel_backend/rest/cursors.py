@@ -7,7 +7,7 @@ from typing import Any
 from django.core import signing
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connections
-from django.db.models import F, Field, Q
+from django.db.models import CompositePrimaryKey, F, Field, Q
 from django.db.models.constants import LOOKUP_SEP
 
 from .exceptions import BadRequest
@@ -33,6 +33,11 @@ class Order:
         if not isinstance(name, str) or name == "?":
             raise BadRequest("This ordering cannot be paged by cursor.")
         path, descending = name.lstrip("-+"), name.startswith("-")
+        key = model._meta.pk
+        if path == "pk" and isinstance(key, CompositePrimaryKey):
+            sign = "-" if descending else ""
+            names = [f"{sign}{each.name}" for each in key.fields]
+            return [order for each in names for order in cls.all_of(each, model)]
         options, nullable = model._meta, False
         field: Any = None
         for part in path.split(LOOKUP_SEP):

@@ -1,7 +1,10 @@
 """Filters and orderings of a ModelResource: what is listed, and nothing else."""
 
 import json
+import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.admin.utils import lookup_spawns_duplicates
@@ -11,25 +14,39 @@ from django.db.models.constants import LOOKUP_SEP
 
 from .basefields import ApiField
 from .constants import ALL, ALL_WITH_RELATIONS
+from .dispatch import parameters
 from .exceptions import InvalidFilterError, InvalidSortError
 from .fields import BOOLEANS, BooleanField, CharField
 from .loading import relation, relations
 from .nested import ListField, NestedField
-from .part import Part
+from .reads import Reads
 
 # What a user may ask for in a regular expression can take for ever: list them to
 # allow them.
 UNLISTED = {"regex", "iregex"}
-LIST_LOOKUPS = {"in", "range"}
+LIST_LOOKUPS = {"in", "range", "has_keys", "has_any_keys"}
+ORDERED = {"gt", "gte", "lt", "lte"}
 NULLS = {"null", "none", "None", "NULL"}
 SEPARATOR = re.compile(r"__|\.")
 # Parameters with a meaning of their own.
 RESERVED = {"format", "limit", "offset", "order_by", "cursor", "fields"}
 MAX_VALUES = 1000
+MAX_KEYS = 100
 MALFORMED = (ValueError, TypeError, ValidationError, ArithmeticError)
 
 
-class Filtering(Part):
+@contextmanager
+def answered() -> Iterator[None]:
+    """What makes no sense of a filter's value is found at the latest by the store."""
+    try:
+        yield
+    except (*MALFORMED, FieldError) as error:
+        raise InvalidFilterError(
+            "A filter has a value that its field cannot have."
+        ) from error
+
+
+class Filtering(Reads):
     """What a ModelResource does to its queryset."""
 
     # --- filters ---
@@ -160,7 +177,8 @@ class Filtering(Part):
             values = [values] if isinstance(values, str) else list(values)
             if all(isinstance(each, str) for each in values):
                 values = [part for each in values for part in each.split(",")]
-            if len(values) > MAX_VALUES or (last == "range" and len(values) != 2):
+            most = MAX_KEYS if last.startswith("has_") else MAX_VALUES
+            if len(values) > most or (last == "range" and len(values) != 2):
                 raise InvalidFilterError(f"{name} has {len(values)} values.")
             return values
         if not isinstance(value, str):
@@ -203,12 +221,8 @@ class Filtering(Part):
     def apply_filters(self, request: Any, applicable_filters: dict[str, Any]) -> Any:
         """The queryset with the filters, each object once."""
         queryset = self.get_object_list(request)
-        try:
+        with answered():
             filtered = queryset.filter(**applicable_filters)
-        except (*MALFORMED, FieldError) as error:
-            raise InvalidFilterError(
-                "A filter has a value that its field cannot have."
-            ) from error
         options = queryset.model._meta
         if any(lookup_spawns_duplicates(options, name) for name in applicable_filters):
             return queryset.filter(pk__in=filtered.order_by().values("pk"))
@@ -219,6 +233,22 @@ class Filtering(Part):
         if type(self).build_filters is not Filtering.build_filters:
             return
         refuse_unknown(request.GET, self.fields)
+
+    def page_of(self, request: Any, objects: Any) -> dict[str, Any]:
+        if not parameters(request):
+            return super().page_of(request, objects)
+        with answered():
+            return super().page_of(request, objects)
+
+    def stream_list(self, request: Any, objects: Any, asked: Any) -> Any:
+        self.check_answered(request, objects)
+        return super().stream_list(request, objects, asked)
+
+    def check_answered(self, request: Any, objects: Any) -> None:
+        """400 for a filter that makes no sense, before anything is sent or written."""
+        if parameters(request) and hasattr(objects, "exists"):
+            with answered():
+                objects.exists()
 
     # --- orderings ---
 
@@ -260,6 +290,8 @@ class Filtering(Part):
             raise InvalidSortError(
                 f"The '{first}' field has no 'attribute' for ordering with."
             )
+        if field.is_m2m:
+            raise InvalidSortError(f"The '{first}' field leads to many objects.")
         attributes = query_path(self._meta.object_class, field.steps)
         if not rest:
             return attributes
@@ -314,11 +346,19 @@ def query_path(model: Any, steps: list[str]) -> list[str]:
     return found + steps[len(way) :]
 
 
+def finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
 def nested_value(text: str, lookup: str) -> Any:
     """The value that a text stands for in nested data: JSON where it is some."""
-    if lookup in ("contains", "exact", "gt", "gte", "lt", "lte", "overlap", "len"):
-        try:
-            return json.loads(text, parse_constant=lambda name: name)
-        except (ValueError, RecursionError):
-            return text
-    return text
+    if lookup not in ("contains", "exact", *ORDERED, "overlap", "len"):
+        return text
+    try:
+        value = json.loads(text, parse_constant=str, parse_float=finite)
+    except (ValueError, RecursionError):
+        return text
+    if lookup in ORDERED and isinstance(value, list | dict):
+        raise InvalidFilterError(f"{text!r} is neither less nor more than anything.")
+    return value

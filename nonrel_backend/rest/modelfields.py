@@ -115,7 +115,11 @@ class ModelFields(Part):
 
     @classmethod
     def should_skip_field(cls, field: Any) -> bool:
-        """Relations are left out: declare them."""
+        """Relations are left out: declare them. So is a key of several columns, which
+        are there by themselves.
+        """
+        if isinstance(field, models.CompositePrimaryKey):
+            return True
         return bool(getattr(field, "remote_field", None))
 
     @classmethod

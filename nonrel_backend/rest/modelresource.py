@@ -1,11 +1,12 @@
 """ModelResource: a Resource whose objects are of a Django model."""
 
+import json
 import re
 from functools import cache
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import models
+from django.db import connections, models
 
 from .atomicity import state
 from .bundle import Bundle
@@ -19,7 +20,7 @@ from .modelfields import ModelFields, field_class
 from .options import ModelDeclarativeMetaclass
 from .resource import Resource
 from .saving import Saving
-from .uris import Uris
+from .uris import Uris, in_address
 from .within import Within
 
 WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
@@ -78,7 +79,7 @@ class ModelResource(
     def detail_uri_kwargs(self, bundle_or_obj: Any) -> dict[str, Any]:
         obj = bundle_or_obj.obj if isinstance(bundle_or_obj, Bundle) else bundle_or_obj
         name = self._meta.detail_uri_name
-        return {name: getattr(obj, name)}
+        return {name: in_address(getattr(obj, name))}
 
     def key_reader(self, model: Any, steps: list[str]) -> Any:
         found = self.__dict__.setdefault("_key_readers", {})
@@ -114,6 +115,8 @@ class ModelResource(
             number = int(value)
             if bounds[0] <= number <= bounds[1]:
                 return number
+        if isinstance(field, models.CompositePrimaryKey):
+            return self.composite_key(field, value)
         malformed = MalformedKey(f"No object has the {name} {value!r}.")
         if isinstance(value, dict | list | bool | float) or "\x00" in str(value):
             raise malformed
@@ -122,9 +125,25 @@ class ModelResource(
         try:
             value = field.to_python(value)
             field.run_validators(value)
+            if not is_whole:
+                field.get_db_prep_value(value, connections[self.database])
         except MALFORMED as error:
             raise malformed from error
         return value
+
+    def composite_key(self, field: Any, value: Any) -> tuple:
+        """The values of a key of several columns: a JSON list in an address."""
+        malformed = MalformedKey(f"No object has the key {value!r}.")
+        try:
+            parts = json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError) as error:
+            raise malformed from error
+        names = [each.name for each in field.fields]
+        if not isinstance(parts, list | tuple) or len(parts) != len(names):
+            raise malformed
+        if None in parts:
+            raise malformed
+        return tuple(map(self.identifier, names, parts))
 
     def identifying(self, name: str) -> tuple[Any, bool, Any]:
         """(the field that a name in an address is of, or None; whether its values are
@@ -184,7 +203,7 @@ class ModelResource(
         bundle = self.build_bundle(request=request)
         lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
         objects = self.get_object_list(request).filter(**lookup)
-        objects = objects.filter(**{f"{name}__in": set(values.values())})
+        objects = objects.filter(**{f"{name}__in": list(set(values.values()))})
         objects = self.apply_authorization_limits(request, objects)
         by_value = {getattr(obj, name): obj for obj in objects}
         found = {}
@@ -238,6 +257,10 @@ class ModelResource(
     def identify(self, bundle: Bundle, kwargs: dict[str, Any]) -> None:
         """Give the object what its address says; the data cannot say otherwise."""
         lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
+        key = self._meta.object_class._meta.pk
+        if isinstance(key, models.CompositePrimaryKey) and "pk" in lookup:
+            names = [each.name for each in key.fields]
+            lookup |= zip(names, lookup.pop("pk"), strict=True)
         for name, value in lookup.items():
             attname, shown = self.identified(name)
             if attname is None:
@@ -319,10 +342,11 @@ class ModelResource(
                     f"The '{field.instance_name}' field doesn't allow a null value."
                 )
             return value
-        if found.primary_key and not obj._state.adding:
-            if found.to_python(value) != obj.pk:
+        if found in obj._meta.pk_fields and not obj._state.adding:
+            key = getattr(obj, found.attname)
+            if found.to_python(value) != key:
                 raise ApiFieldError("The key of an object cannot be changed.")
-            return obj.pk
+            return key
         if type(value) is int:
             bounds = limits(found)
             if bounds and bounds[0] <= value <= bounds[1]:
@@ -354,6 +378,7 @@ class ModelResource(
         self.delete_all(objects.exclude(pk__in=kept), bundle)
 
     def delete_all(self, objects: Any, bundle: Bundle) -> None:
+        self.check_answered(bundle.request, objects)
         objects = self.authorized_delete_list(objects, bundle)
         if bundle.changes is not None and bundle.changes.keeps:
             for obj in objects:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from django.db import OperationalError
+from bson.errors import BSONError
+from django.db import DataError, OperationalError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from .stores import Document
@@ -18,8 +19,15 @@ def translated_errors() -> Iterator[None]:
     """The store's errors as Django's, so that they have an answer."""
     try:
         yield
+    except (BSONError, OverflowError) as error:
+        raise DataError(str(error)) from error
     except PyMongoError as error:
         raise OperationalError(str(error)) from error
+
+
+def escaped(value: Any) -> str:
+    """A regular expression for the value's text; MongoDB takes no NUL in one."""
+    return re.escape(str(value)).replace("\0", r"\x00")
 
 
 class MongoStore:
@@ -28,14 +36,14 @@ class MongoStore:
     operators = {
         "exact": lambda value: {"$eq": value},
         "iexact": lambda value: {
-            "$regex": f"^{re.escape(str(value))}$",
+            "$regex": f"^{escaped(value)}$",
             "$options": "i",
         },
         "in": lambda value: {"$in": value},
         "isnull": lambda value: {"$eq": None} if value else {"$ne": None},
-        "contains": lambda value: {"$regex": re.escape(str(value))},
-        "startswith": lambda value: {"$regex": f"^{re.escape(str(value))}"},
-        "endswith": lambda value: {"$regex": f"{re.escape(str(value))}$"},
+        "contains": lambda value: {"$regex": escaped(value)},
+        "startswith": lambda value: {"$regex": f"^{escaped(value)}"},
+        "endswith": lambda value: {"$regex": f"{escaped(value)}$"},
         "gt": lambda value: {"$gt": value},
         "gte": lambda value: {"$gte": value},
         "lt": lambda value: {"$lt": value},

@@ -44,7 +44,7 @@ class Reads(Part):
         asked = asked_fields(self, request, for_list=True)
         if is_export(request):
             return self.stream_list(request, objects, asked)
-        found = self.paginator(request, objects).page()
+        found = self.page_of(request, objects)
         name = self._meta.collection_name
         found[name] = self.dehydrated(request, found[name], asked)
         found = self.alter_list_data_to_serialize(request, found)
@@ -61,6 +61,9 @@ class Reads(Part):
             bundle = self.full_dehydrate(bundle, for_list=True)
             bundles.append(project(bundle, asked))
         return bundles
+
+    def page_of(self, request: HttpRequest, objects: Any) -> dict[str, Any]:
+        return self.paginator(request, objects).page()
 
     def paginator(self, request: HttpRequest, objects: Any) -> Any:
         """Meta's paginator of the list; that of cursors with ?cursor=."""

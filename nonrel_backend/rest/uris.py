@@ -1,5 +1,6 @@
 """The addresses of a resource, and what an address leads to."""
 
+import json
 import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,13 @@ from .part import Part
 PLAIN_KEY = re.compile(r"[\w-]+", re.ASCII)
 NUMBER = re.compile(r"\d+", re.ASCII)
 PLACEHOLDER = "k0k"
+
+
+def in_address(key: Any) -> Any:
+    """A key as an address has it: one of several columns is a JSON list."""
+    if not isinstance(key, tuple):
+        return key
+    return json.dumps(key, default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 class Uris(Part):
@@ -123,7 +131,7 @@ class Uris(Part):
         """The address of the object with this key."""
         if key is None or key == "":
             return ""
-        text = str(key)
+        text = str(in_address(key))
         if self.has_plain_uris and PLAIN_KEY.fullmatch(text):
             parts = self.uri_parts()
             return f"{parts[0]}{text}{parts[1]}" if parts else ""

@@ -51,6 +51,7 @@ def models(databases):
         models.Token,
         models.Country,
         models.Page,
+        models.Seat,
     ):
         model._base_manager.all()._raw_delete("default")
     get_user_model().objects.all().delete()

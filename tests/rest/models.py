@@ -73,3 +73,12 @@ class Page(models.Model):
 
     text = models.CharField(max_length=50)
     version = models.IntegerField(default=0, editable=False)
+
+
+class Seat(models.Model):
+    """With a key of two columns."""
+
+    pk = models.CompositePrimaryKey("line", "number")
+    line = models.CharField(max_length=2)
+    number = models.IntegerField()
+    taken = models.BooleanField(default=False)

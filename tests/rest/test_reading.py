@@ -211,6 +211,52 @@ def test_what_is_not_listed_or_makes_no_sense_is_400(rows, serve, http, query):
     assert response.status_code == 400 and response.json()["error"], response.content
 
 
+HUGE = "1" * 40
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"pages__in={HUGE}",
+        f"author={HUGE}",
+        f"price={HUGE}",
+        "price__gt=1e400",
+        "created=9999-12-31T23:59:59-23:59",
+        "created__year=-1",
+        f"created__year={HUGE}",
+        "extra__year__gt=[]",
+        f"extra__has_keys={'x,' * 200}",
+    ],
+)
+def test_values_that_only_the_store_refuses_are_400(rows, serve, http, query):
+    options = dict.fromkeys(("pages", "created", "price", "extra", "author"), ALL)
+    serve(*resources(rows, filtering=options, total_count="off"))
+    for more in ("", "&cursor="):
+        response = http.get(f"/api/v1/note/?{query}{more}")
+        assert response.status_code == 400 or slugs(response) == []
+    response = http.get(f"/api/v1/note/?{query}&format=jsonl")
+    assert response.status_code == 400 or list(response.streaming_content) == []
+    assert http.delete(f"/api/v1/note/?{query}").status_code in (400, 204)
+    assert rows.Note.objects.count() == 3
+
+
+@pytest.mark.parametrize("value", ["1e400", "-1e400", "[1e400]"])
+def test_a_number_that_json_cannot_have_is_a_text(rows, serve, http, value):
+    serve(*resources(rows, filtering={"extra": ALL}))
+    assert slugs(http.get(f"/api/v1/note/?extra.city={value}")) == []
+
+
+def test_lists_of_keys_of_nested_data(rows, serve, http):
+    serve(*resources(rows, filtering={"extra": ALL}, ordering=["slug"]))
+    for query, found in (
+        ("has_keys=city,tags", ["n1", "n2", "n3"]),
+        ("has_keys=city,nothing", []),
+        ("has_any_keys=nothing,city", ["n1", "n2", "n3"]),
+        ("has_key=nothing", []),
+    ):
+        assert slugs(http.get(f"/api/v1/note/?extra__{query}&order_by=slug")) == found
+
+
 @pytest.mark.parametrize(
     ("order", "found"),
     [
@@ -226,10 +272,12 @@ def test_orderings(rows, serve, http, order, found):
 
 
 @pytest.mark.parametrize(
-    "order", ["title", "author__born", "author__mentor", "nothing", "?", "slug__x", "-"]
+    "order",
+    ["title", "author__born", "author__mentor", "nothing", "?", "slug__x", "-"]
+    + ["genres", "-genres__name"],  # which would show a note once for each
 )
 def test_an_ordering_that_is_not_listed_is_400(rows, serve, http, order):
-    serve(*resources(rows, ordering=["slug", "author"]))
+    serve(*resources(rows, ordering=["slug", "author", "genres"]))
     assert http.get("/api/v1/note/", {"order_by": order}).status_code == 400
 
 

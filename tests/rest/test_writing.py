@@ -430,6 +430,82 @@ def test_keys_that_are_no_numbers(models, serve, http):
     assert http.get("/api/v1/country/toolong/").status_code == 404
 
 
+@pytest.fixture
+def seats(models, serve):
+    queryset = models.Seat.objects.all()
+    serve(model_resource(queryset, "seat", ordering=["taken"], limit=1))
+    return models.Seat.objects
+
+
+SEAT = "/api/v1/seat/%5B%22a%22,1%5D/"
+
+
+def test_keys_of_two_columns(seats, http):
+    created = http.post("/api/v1/seat/", {"line": "a", "number": 1})
+    assert (created.status_code, created["Location"]) == (201, SEAT)
+    found = http.get(SEAT).json()
+    assert found == {"line": "a", "number": 1, "taken": False, "resource_uri": SEAT}
+    assert http.put(SEAT, {**found, "taken": True}).status_code == 204
+    assert http.patch(SEAT, {"number": 2}).status_code == 400
+    assert http.patch(SEAT, {"number": 1, "taken": False}).status_code == 202
+    other = SEAT.replace("22a", "22b")
+    assert http.put(other, {"taken": True}).status_code == 201
+    assert list(seats.order_by("pk").values_list("pk", "taken")) == [
+        (("a", 1), False), (("b", 1), True),
+    ]  # fmt: skip
+    patch = {
+        "objects": [{"resource_uri": SEAT, "taken": True}],
+        "deleted_objects": [other],
+    }
+    assert http.patch("/api/v1/seat/", patch).status_code == 202
+    assert http.delete(SEAT).status_code == 204 and not seats.exists()
+
+
+def test_sets_and_pages_of_keys_of_two_columns(seats, http):
+    for number in (1, 2, 3):
+        seats.create(line="a", number=number)
+    found = http.get('/api/v1/seat/set/["a",2];["b",2];5/').json()
+    assert [each["number"] for each in found["objects"]] == [2]
+    assert found["not_found"] == ['["b",2]', "5"]
+    page, numbers = http.get("/api/v1/seat/?cursor=&order_by=-taken").json(), []
+    while page["objects"]:
+        numbers += [each["number"] for each in page["objects"]]
+        page = http.get(page["meta"]["next"] or "/api/v1/seat/?offset=9").json()
+    assert numbers == [3, 2, 1]
+    assert http.put("/api/v1/seat/", {"objects": [{"line": "z", "number": 9}]})
+    assert [each.pk for each in seats.all()] == [("z", 9)]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["1", "a", '["a"]', '["a",1,2]', '["a","x"]', '["a",null]', '["a",[]]', "{}"]
+    + ['["abc",1]', '["a",1.5]', f'["a",1{"0" * 30}]', "[" * 2000, "('a', 1)"],
+)
+def test_a_malformed_key_of_two_columns_is_not_found(seats, http, key):
+    uri = f"/api/v1/seat/{key}/"
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        data = {} if method in ("PUT", "PATCH") else None
+        assert http.send(method, uri, data).status_code == 404, method
+    assert http.get(f"/api/v1/seat/set/{key}/").json()["not_found"] == [key]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("created", "9999-12-31T23:59:59-23:59"),
+        ("created", "x"),
+        ("price", "1e400"),
+        ("price", "NaN"),
+        ("author", "1" * 40),
+        ("is_active", "x"),
+    ],
+)
+def test_a_malformed_key_of_any_column_is_not_found(models, serve, http, name, key):
+    serve(model_resource(models.Note.objects.all(), "note", detail_uri_name=name))
+    assert http.get(f"/api/v1/note/{key}/").status_code == 404
+    assert http.get(f"/api/v1/note/set/{key}/").json()["not_found"] == [key]
+
+
 def test_method_override_is_over_post_only(site, http):
     site.start(list_allowed_methods=["get"])
     override = {"X-HTTP-Method-Override": "PATCH"}
