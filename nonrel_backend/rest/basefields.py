@@ -91,7 +91,8 @@ class ApiField:
 
     @property
     def default(self) -> Any:
-        return self._default() if callable(self._default) else self._default
+        made = callable(self._default) and self.has_default
+        return self._default() if made else self._default
 
     def is_used(self, bundle, for_list: bool) -> bool:
         """Whether it is shown in this list or detail."""

@@ -70,5 +70,14 @@ class Bundle:
             self.obj = found
         return found
 
+    def then(self, other: "Bundle") -> "Bundle":
+        """What a hook has returned: it may be a new bundle, of the same work."""
+        if other is not self:
+            own = {"data": other.data}
+            if other._obj is not None:
+                own["_obj"] = other._obj
+            vars(other).update(vars(self) | own)
+        return other
+
     def __repr__(self) -> str:
         return f"<Bundle for obj: {self.obj!r} and with data: {self.data!r}>"

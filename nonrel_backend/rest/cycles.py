@@ -53,7 +53,7 @@ class Cycles(Part):
                 continue
             if hook is not None:
                 data[name] = hook(bundle)
-        return self.dehydrate(bundle)
+        return bundle.then(self.dehydrate(bundle))
 
     def dehydrate(self, bundle: Bundle) -> Bundle:
         """A hook: change the data once all fields are there."""
@@ -86,7 +86,7 @@ class Cycles(Part):
         """Fill the bundle's object from its data; saves nothing."""
         if bundle.obj is None:
             bundle.obj = self._meta.object_class()
-        bundle = self.hydrate(bundle)
+        bundle = bundle.then(self.hydrate(bundle))
         if bundle.sent is not None:
             # What a hook has put there is written too.
             bundle.sent |= {
@@ -100,7 +100,7 @@ class Cycles(Part):
                 continue
             try:
                 if hook is not None:
-                    bundle = hook(bundle)
+                    bundle = bundle.then(hook(bundle))
                 if field.attribute is None or field.is_m2m:
                     continue
                 value = field.hydrate(bundle)

@@ -80,7 +80,11 @@ class Dispatch(Part):
         self.throttle_check(request)
         response = method(request, **kwargs)
         self.log_throttled_access(request)
-        return response if isinstance(response, HttpResponseBase) else HttpNoContent()
+        if isinstance(response, HttpResponseBase):
+            return response
+        if response is None:
+            return HttpNoContent()
+        return self.create_response(request, response)
 
     def method_check(
         self, request: HttpRequest, allowed: list[str] | None = None

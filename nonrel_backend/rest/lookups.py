@@ -45,8 +45,10 @@ def own_column(model: Any, name: str) -> Any:
 
 def one_of(queryset: models.QuerySet, lookup: dict[str, Any]) -> Any:
     """`queryset.get(**lookup)`, without finding out what the name of a column means."""
-    ((name, value), *others) = lookup.items()
-    column = None if others or value is None else own_column(queryset.model, name)
+    if len(lookup) != 1:
+        return queryset.get(**lookup)
+    ((name, value),) = lookup.items()
+    column = None if value is None else own_column(queryset.model, name)
     if column is None or not is_plain(queryset):
         return queryset.get(**lookup)
     found = queryset._chain()

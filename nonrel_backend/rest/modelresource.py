@@ -109,7 +109,7 @@ class ModelResource(
 
     def identifier(self, name: str, value: Any) -> Any:
         field, is_whole, bounds = self.identifying(name)
-        if field is None:
+        if field is None or isinstance(value, models.Model):
             return value
         if bounds and (type(value) is int or is_whole and is_number(value)):
             number = int(value)

@@ -114,6 +114,9 @@ class DeclarativeMetaclass(type):
             )
         else:
             found.pop("resource_uri", None)
+        if cls._meta.include_absolute_url:
+            own = CharField(attribute="get_absolute_url", readonly=True)
+            found.setdefault("absolute_url", own)
         return found
 
 
@@ -137,8 +140,4 @@ class ModelDeclarativeMetaclass(DeclarativeMetaclass):
         declared = super().collected_fields()
         cls.base_fields = declared
         found = cls.get_fields(list(meta.fields or []), list(meta.excludes or []))
-        if meta.include_absolute_url and "absolute_url" not in declared:
-            found["absolute_url"] = CharField(
-                attribute="get_absolute_url", readonly=True
-            )
         return found | declared

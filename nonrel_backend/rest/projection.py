@@ -23,8 +23,8 @@ ALL_OF_IT = Asked()
 
 def asked_fields(resource: Any, request: Any, for_list: bool) -> Asked:
     """What ?fields= asks for; BadRequest for a name that is none."""
-    text = parameters(request).get("fields")
-    if text is None or "fields" in resource.fields:
+    text = ",".join(parameters(request).getlist("fields"))
+    if not text.strip(",") or "fields" in resource.fields:
         return ALL_OF_IT
     tree: dict[str, Any] = {}
     for path in filter(None, map(str.strip, text.split(","))):

@@ -23,7 +23,8 @@ def updatable_columns(model: Any) -> list[tuple[str, str, bool]]:
     return [
         (field.name, field.attname, getattr(field, "auto_now", False))
         for field in model._meta.concrete_fields
-        if field not in model._meta.pk_fields and not field.generated
+        if not (field.primary_key or field.generated)
+        and field not in model._meta.pk_fields
     ]
 
 

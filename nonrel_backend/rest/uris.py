@@ -20,6 +20,7 @@ from django.urls import (
 from .bundle import Bundle
 from .exceptions import BadRequest, NotFound
 from .part import Part
+from .utils import trailing_slash
 
 # Keys that stand in a path as they are.
 PLAIN_KEY = re.compile(r"[\w-]+", re.ASCII)
@@ -42,7 +43,7 @@ class Uris(Part):
     def base_urls(self) -> list:
         """List, schema, set and detail."""
         name = rf"^(?P<resource_name>{re.escape(self._meta.resource_name)})"
-        slash = "/?" if getattr(settings, "REST_ALLOW_MISSING_SLASH", False) else "/"
+        slash = trailing_slash()
         detail = self._meta.detail_uri_name
         return [
             re_path(

@@ -85,9 +85,9 @@ class Writes(Part):
         self.forget(**lookup)
         if is_new:
             response = self.written(request, bundle, HttpCreated)
-            response["Location"] = self.get_resource_uri(bundle)
         else:
             response = self.written(request, bundle, HttpResponse, HttpNoContent)
+        response["Location"] = self.get_resource_uri(bundle)
         return self.with_etag(request, response, **lookup)
 
     def put_list(self, request: HttpRequest, **kwargs) -> HttpResponse:

@@ -4,9 +4,10 @@ import json
 from contextlib import ExitStack
 
 import pytest
+from django.conf import settings
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
-from django.urls import include, path
+from django.urls import clear_url_caches, include, path, set_urlconf
 
 
 class Http(Client):
@@ -59,6 +60,13 @@ def models(databases):
 
 
 @pytest.fixture
+def countries(models):
+    models.Country.objects.create(code="it", name="Italy")
+    models.Country.objects.create(code="no", name="Norway")
+    return models.Country.objects.order_by("code")
+
+
+@pytest.fixture
 def serve(databases):
     """serve(ResourceClass, …): at /api/v1/ from now on; returns the Api."""
     with ExitStack() as stack:
@@ -78,7 +86,15 @@ def serve(databases):
 
 def serve_patterns(stack, patterns):
     urlconf = type("Urls", (), {"urlpatterns": patterns})
-    stack.enter_context(override_settings(ROOT_URLCONF=urlconf))
+    stack.callback(set_root, settings.ROOT_URLCONF)
+    set_root(urlconf)
+
+
+def set_root(urlconf):
+    """Not by override_settings(), since a test may end another one before."""
+    settings.ROOT_URLCONF = urlconf
+    clear_url_caches()
+    set_urlconf(None)
 
 
 @pytest.fixture

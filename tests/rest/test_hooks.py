@@ -19,13 +19,6 @@ from nonrel_backend.rest.paginator import Paginator
 from nonrel_backend.rest.resources import ModelResource, Resource
 
 
-@pytest.fixture
-def countries(models):
-    models.Country.objects.create(code="it", name="Italy")
-    models.Country.objects.create(code="no", name="Norway")
-    return models.Country.objects.order_by("code")
-
-
 def resource_of(rows, body=None, **options):
     """CountryResource with this body of the class, and this Meta."""
     options = {
