@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -78,6 +79,8 @@ class Dispatch(Part):
         self.is_authenticated(request)
         self.is_authorized(request)
         self.throttle_check(request)
+        if name != "get" and self._meta.always_return_data:
+            self.determine_format(request)  # 406 before anything is written
         response = method(request, **kwargs)
         self.log_throttled_access(request)
         if isinstance(response, HttpResponseBase):
@@ -231,7 +234,7 @@ class Dispatch(Part):
         response_class = response_class or HttpBadRequest
         try:
             return self.create_response(request, errors, response_class)
-        except UnsupportedFormat:
+        except (UnsupportedFormat, SuspiciousOperation):
             content = self._meta.serializer.to_json(errors)
             return response_class(content=content, content_type="application/json")
 

@@ -17,9 +17,9 @@ from .fields import BOOLEANS
 from .filtering import (
     MAX_VALUES,
     RESERVED,
-    SEPARATOR,
     names_to_order_by,
     refuse_unknown,
+    steps_of,
 )
 from .http import HttpConflict, HttpPreconditionFailed
 from .nested import NestedField
@@ -110,7 +110,7 @@ class DocumentResource(Resource):
         """Conditions for the store: (path, lookup, value)."""
         found: Any = []
         for name in filters or {}:
-            first, *rest = SEPARATOR.split(name)
+            first, *rest = steps_of(name)
             if first not in self.fields or name in RESERVED - set(self.fields):
                 continue
             lookup = rest.pop() if rest and rest[-1] in LOOKUPS else "exact"
@@ -164,8 +164,9 @@ class DocumentResource(Resource):
     def order(self, given: Any) -> list[tuple[str, bool]]:
         found = []
         for name in names_to_order_by(given, self._meta.max_ordering):
-            path = name.removeprefix("-").replace("__", ".")
-            first, _, rest = path.partition(".")
+            first, *others = steps_of(name.removeprefix("-"))
+            rest = ".".join(others)
+            path = ".".join([first, *others])
             if path not in self._meta.ordering and first not in self._meta.ordering:
                 raise InvalidSortError(f"The '{first}' field does not allow ordering.")
             if first not in self.fields or not self.fields[first].steps:

@@ -32,6 +32,7 @@ SEPARATOR = re.compile(r"__|\.")
 RESERVED = {"format", "limit", "offset", "order_by", "cursor", "fields"}
 MAX_VALUES = 1000
 MAX_KEYS = 100
+MAX_STEPS = 32
 MALFORMED = (ValueError, TypeError, ValidationError, ArithmeticError)
 
 
@@ -55,7 +56,7 @@ class Filtering(Reads):
         """The ORM's filters, of parameters by the names of the resource's fields."""
         found: dict[str, Any] = {}
         for name in filters or {}:
-            bits = SEPARATOR.split(name)
+            bits = steps_of(name)
             if bits[0] not in self.fields or name in RESERVED - set(self.fields):
                 continue
             attributes, lookup, field = self.resolved(bits)
@@ -275,7 +276,7 @@ class Filtering(Reads):
     def order(self, name: str) -> str:
         """An ordering by the names of attributes."""
         sign = "-" if name.startswith("-") else ""
-        attributes = self.check_ordering(SEPARATOR.split(name.removeprefix("-")))
+        attributes = self.check_ordering(steps_of(name.removeprefix("-")))
         return sign + LOOKUP_SEP.join(attributes)
 
     def check_ordering(self, bits: list[str]) -> list[str]:
@@ -306,6 +307,14 @@ class Filtering(Reads):
             model = resource._meta.object_class
             return attributes + query_path(model, resource.fields[rest[0]].steps)
         return attributes + resource.check_ordering(rest)
+
+
+def steps_of(name: str) -> list[str]:
+    """The parts of a filter's or an ordering's name."""
+    steps = SEPARATOR.split(name)
+    if len(steps) > MAX_STEPS:
+        raise InvalidFilterError(f"A name has at most {MAX_STEPS} parts.")
+    return steps
 
 
 def refuse_unknown(given: Any, fields: Any) -> None:

@@ -183,13 +183,15 @@ class Uris(Part):
             raise BadRequest(f"The URI {uri!r} leads nowhere.") from error
         kwargs = match.kwargs
         api_name = self._meta.api_name
+        lookup = self.remove_api_resource_names(kwargs)
         if (
-            match.url_name == "api_dispatch_list"
+            not lookup  # which would be any object
+            or match.url_name == "api_get_multiple"
             or kwargs.get("resource_name") != self._meta.resource_name
             or (api_name is not None and kwargs.get("api_name", api_name) != api_name)
         ):
-            raise BadRequest(f"The URI {uri!r} is none of this resource's.")
-        return self.remove_api_resource_names(kwargs)
+            raise BadRequest(f"The URI {uri!r} is of no object of this resource.")
+        return lookup
 
     def number_in(self, uri: str) -> str | None:
         """The key of an address, where it is a number and nothing need be resolved."""

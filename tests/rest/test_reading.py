@@ -240,6 +240,24 @@ def test_values_that_only_the_store_refuses_are_400(rows, serve, http, query):
     assert rows.Note.objects.count() == 3
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "extra." + ".".join("a" * 3000),
+        "extra__" + "__".join("0" * 300),
+        "author__" * 50 + "name",
+        "&".join(f"a{number}=1" for number in range(1500)),
+    ],
+)
+def test_names_are_bounded(rows, serve, http, query):
+    options = {"extra": ALL, "author": ALL_WITH_RELATIONS}
+    serve(*resources(rows, filtering=options, ordering=["author"]))
+    asked = [f"?{query}=1"] + [f"?order_by={query}"] * ("&" not in query)
+    for each in asked:
+        response = http.get(f"/api/v1/note/{each}")
+        assert response.status_code == 400 and response.json()["error"], each[:40]
+
+
 @pytest.mark.parametrize("value", ["1e400", "-1e400", "[1e400]"])
 def test_a_number_that_json_cannot_have_is_a_text(rows, serve, http, value):
     serve(*resources(rows, filtering={"extra": ALL}))

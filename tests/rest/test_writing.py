@@ -338,6 +338,14 @@ def test_patch_on_a_list(site, http):
         {"objects": [{"slug": "x"}]},
         {"objects": [{"resource_uri": "/api/v1/author/1/", "name": "x"}]},
         {"objects": [{"resource_uri": 5}]},
+        {"objects": [{"resource_uri": ""}]},
+        {"objects": [{"resource_uri": "/api/v1/note/", "pages": 1}]},
+        {"objects": [{"resource_uri": "/api/v1/note/schema/", "pages": 1}]},
+        {"objects": [{"resource_uri": "/api/v1/note/set/1/", "pages": 1}]},
+        {"objects": [{"resource_uri": "http://other/api/v1/note/1/", "pages": 1}]},
+        {"deleted_objects": ["/api/v1/note/schema/"]},
+        {"deleted_objects": ["/api/v1/note/"]},
+        {"deleted_objects": ["/api/v1/note/set/1/"]},
         {"objects": [5]},
         {"objects": {}},
         {"deleted_objects": ["/api/v1/author/1/"]},
@@ -356,6 +364,48 @@ def test_patch_on_a_list_is_all_or_nothing(site, http, bad):
             bad = {**bad, "objects": [first, data_of(site, "new"), *objects]}
     assert http.patch("/api/v1/note/", bad).status_code in (400, 404)
     assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+
+
+@pytest.mark.parametrize("uri", ["schema/", "set/1/", "", "first/"])
+def test_a_uri_of_no_object_is_not_the_only_object(site, http, uri):
+    site.start()
+    uri = f"/api/v1/note/{uri}"
+    for data in (
+        {"deleted_objects": [uri]},
+        {"objects": [{"resource_uri": uri, "pages": 1}]},
+    ):
+        assert http.patch("/api/v1/note/", data).status_code in (400, 404)
+    assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+
+
+def test_nothing_is_written_where_no_format_is_accepted(site, http):
+    site.start(always_return_data=True)
+    headers = {"Accept": "image/png"}
+    assert http.post("/api/v1/note/", data_of(site), headers=headers).status_code == 406
+    assert http.patch(site.uri, {"pages": 9}, headers=headers).status_code == 406
+    assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
+    site.start()
+    assert http.patch(site.uri, {"pages": 9}, headers=headers).status_code == 202
+
+
+def test_a_list_has_its_new_objects_before_it_loses_the_old(site, http):
+    from django.db.models.signals import post_save, pre_delete
+
+    steps = []
+
+    def note(signal, instance, **kwargs):
+        steps.append(("saved" if signal is post_save else "lost", instance.slug))
+
+    site.start()
+    for signal in (post_save, pre_delete):
+        signal.connect(note, sender=site.Note)
+    try:
+        data = {"objects": [data_of(site, "b")]}
+        assert http.put("/api/v1/note/", data).status_code == 204
+    finally:
+        for signal in (post_save, pre_delete):
+            signal.disconnect(note, sender=site.Note)
+    assert steps == [("saved", "b"), ("lost", "a")]
 
 
 def test_each_object_of_a_list_is_altered_once(site, http, monkeypatch):
