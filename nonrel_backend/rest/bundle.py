@@ -73,9 +73,9 @@ class Bundle:
     def then(self, other: "Bundle") -> "Bundle":
         """What a hook has returned: it may be a new bundle, of the same work."""
         if other is not self:
-            own = {"data": other.data}
-            if other._obj is not None:
-                own["_obj"] = other._obj
+            own = {
+                name: vars(other)[name] for name in {"data", "obj"} & vars(other).keys()
+            }
             vars(other).update(vars(self) | own)
         return other
 

@@ -369,3 +369,17 @@ def test_the_fields_of_a_models_kinds(databases):
     }
     for kind, name in pairs.items():
         assert field_class(kind()) is getattr(fields, f"{name}Field"), kind
+
+
+def test_an_address_may_be_of_the_one_object_there_is(countries, serve, http):
+    def prepend_urls(self):
+        return [re_path(r"^country/first/$", self.wrap_view("dispatch_detail"))]
+
+    def get_object_list(self, request):
+        return countries.filter(code="it")
+
+    body = {"prepend_urls": prepend_urls, "get_object_list": get_object_list}
+    serve(resource_of(countries, body))
+    assert http.get("/api/v1/country/first/").json()["code"] == "it"
+    assert http.patch("/api/v1/country/first/", {"name": "I"}).status_code == 202
+    assert countries.get(code="it").name == "I"
