@@ -6,13 +6,18 @@ from uuid import uuid4
 
 import lmdb
 import pytest
+from django.core.cache import cache
 
 from nonrel_backend.rest import fields
+from nonrel_backend.rest.authentication import Authentication
 from nonrel_backend.rest.authorization import Authorization
+from nonrel_backend.rest.cache import SimpleCache
 from nonrel_backend.rest.constants import ALL
 from nonrel_backend.rest.lmdbstore import LMDBStore
 from nonrel_backend.rest.resources import DocumentResource, Resource
 from nonrel_backend.rest.stores import DictStore
+from nonrel_backend.rest.throttle import CacheThrottle
+from nonrel_backend.rest.validation import Validation
 
 
 def message(key, **more):
@@ -115,6 +120,54 @@ def test_four_methods_are_enough_for_reading(databases, serve, http):
     assert found["meta"]["total_count"] == 3
     assert http.get("/api/v1/number/1/").json()["resource_uri"] == "/api/v1/number/1/"
     assert http.get("/api/v1/number/?cursor=").status_code == 400
+
+
+def test_all_but_the_data_is_as_with_models(databases, serve, http):
+    cache.clear()
+    documents = DictStore()
+    documents.insert("a", {"text": "x"})
+
+    class Header(Authentication):
+        def is_authenticated(self, request, **kwargs):
+            return "X-User" in request.headers
+
+    class MemoResource(DocumentResource):
+        text = fields.CharField(attribute="text", help_text="Any.")
+
+        class Meta:
+            resource_name = "memo"
+            store = documents
+            authentication = Header()
+            authorization = Authorization()
+            throttle = CacheThrottle(throttle_at=7)
+            cache = SimpleCache(timeout=60)
+            validation = Refusing()
+            always_return_data = True
+
+    serve(MemoResource)
+    uri, known = "/api/v1/memo/a/", {"X-User": "ann"}
+    assert http.get(uri).status_code == 401
+    assert http.get("/api/v1/").json()["memo"]["list_endpoint"] == "/api/v1/memo/"
+    assert "/api/v1/memo/{pk}/" in http.get("/api/v1/openapi.json").json()["paths"]
+    schema = http.get("/api/v1/memo/schema/", headers=known).json()["fields"]
+    assert schema["text"]["help_text"] == "Any."
+    response = http.get(f"{uri}?format=yaml", headers=known)
+    assert b"text: x" in response.content and "max-age=60" in response["Cache-Control"]
+    response = http.patch(uri, {"text": "bad"}, headers=known)
+    assert response.status_code == 400
+    assert response.json() == {"memo": {"text": ["Bad."]}}
+    assert http.patch(uri, {"text": "y"}, headers=known).json()["text"] == "y"
+    assert http.get(uri, headers=known).json()["text"] == "y"
+    found = http.head("/api/v1/memo/", headers=known)
+    assert (found.status_code, found.content) == (200, b"")
+    found = http.get("/api/v1/memo/?fields=text", headers=known).json()
+    assert found["objects"] == [{"text": "y"}]
+    assert http.get(uri, headers=known).status_code == 429
+
+
+class Refusing(Validation):
+    def is_valid(self, bundle, request=None):
+        return {"text": ["Bad."]} if bundle.data["text"] == "bad" else {}
 
 
 @pytest.fixture(params=["dictionary", "lmdb", "mongodb", "riak"])

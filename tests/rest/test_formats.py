@@ -187,6 +187,19 @@ def test_a_project_may_choose_formats(databases):
         Serializer(formats=["json"]).serialize({}, "application/yaml")
 
 
+def test_a_resource_may_choose_formats(models, serve, http):
+    class PageResource(ModelResource):
+        class Meta:
+            queryset = models.Page.objects.all()
+            serializer = Serializer(formats=["json", "yaml"])
+            authorization = Authorization()
+
+    serve(PageResource)
+    assert http.get(f"{URI}?format=yaml").status_code == 200
+    assert http.get(f"{URI}?format=xml").status_code == 406
+    assert http.post(URI, b"<a/>", content_type="application/xml").status_code == 415
+
+
 def test_what_json_has_not(databases):
     serializer = Serializer()
     assert serializer.to_json({"a": float("nan"), 5: {1}}) == '{"a": null, "5": [1]}'

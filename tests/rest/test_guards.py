@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from django import forms
 from django.core.cache import cache
+from django.http import HttpResponse
 from django.test import Client
 
 from nonrel_backend.rest import fields
@@ -212,6 +213,19 @@ def test_the_order_of_the_checks(pages, http):
     steps.clear()
     assert http.post(URI, {}).status_code == 405
     assert steps == []
+
+
+def test_what_an_older_authorization_answers(pages, http):
+    class Older(Authorization):
+        answer = False
+
+        def is_authorized(self, request, object=None):
+            return self.answer
+
+    pages(authorization=Older())
+    assert http.get(URI).status_code == http.get(f"{URI}schema/").status_code == 401
+    Older.answer = HttpResponse("paid only", status=402)
+    assert http.get(URI).status_code == 402
 
 
 # --- authorization ---

@@ -166,6 +166,35 @@ def test_objectids_in_serializers(databases):
         assert not ItemSerializer(data={**data, **wrong}).is_valid()
 
 
+def test_malformed_objectids_are_not_found(databases, serve, http):
+    if databases["default"].vendor != "mongodb":
+        pytest.skip("ObjectIds are MongoDB's")
+    from nonrel_backend.rest.authorization import Authorization
+    from nonrel_backend.rest.resources import ModelResource
+    from tests.objectids.models import Shelf
+
+    class ShelfResource(ModelResource):
+        class Meta:
+            queryset = Shelf.objects.all()
+            authorization = Authorization()
+
+    serve(ShelfResource)
+    uri = http.post("/api/v1/shelf/", {"name": "s"})["Location"]
+    assert http.get(uri).json()["resource_uri"] == uri
+    key = uri.split("/")[-2]
+    for wrong in ("nonsense", "5", key[:-1], f"{key}0", "z" * 24, '{"$ne":1}'):
+        for method in ("GET", "PUT", "PATCH", "DELETE"):
+            data = {"name": "x"} if method in ("PUT", "PATCH") else None
+            response = http.send(method, f"/api/v1/shelf/{wrong}/", data)
+            assert response.status_code == 404, (method, wrong)
+        found = http.get(f"/api/v1/shelf/set/{wrong};{key}/").json()
+        assert found["not_found"] == [wrong] and len(found["objects"]) == 1
+    new = "5f43a1f1c3a1f1c3a1f1c3a1"
+    assert http.put(f"/api/v1/shelf/{new}/", {"name": "n"}).status_code == 201
+    assert http.delete(f"/api/v1/shelf/{new}/").status_code == 204
+    assert http.delete(uri).status_code == 204
+
+
 def test_a_ninja_api(notes, serve, http):
     from decimal import Decimal
 

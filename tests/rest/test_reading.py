@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from nonrel_backend.rest import fields
+from nonrel_backend.rest import export, fields
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.constants import ALL, ALL_WITH_RELATIONS
 from nonrel_backend.rest.resources import ModelResource
@@ -466,6 +466,27 @@ def test_export_of_a_whole_list(rows, serve, http, queries):
     assert response["Content-Type"] == "application/jsonl" and response.streaming
     lines = b"".join(response.streaming_content).splitlines()
     assert [json.loads(line)["slug"] for line in lines] == ["n3", "n2", "n1"]
+
+
+def test_an_export_reads_as_it_is_read(rows, serve, http, monkeypatch):
+    shown = []
+
+    class AuthorResource(ModelResource):
+        class Meta:
+            queryset = rows.Author.objects.order_by("pk")
+
+        def dehydrate(self, bundle):
+            shown.append(bundle.obj.name)
+            return bundle
+
+    for number in range(8):
+        rows.Author.objects.create(name=str(number))
+    monkeypatch.setattr(export, "CHUNK", 2)
+    serve(AuthorResource)
+    lines = iter(http.get("/api/v1/author/?format=jsonl").streaming_content)
+    next(lines)
+    assert len(shown) == 2
+    assert len(list(lines)) == 9 and len(shown) == 10
 
 
 def test_etags_of_details(rows, serve, http):

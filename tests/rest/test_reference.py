@@ -185,6 +185,30 @@ def test_hooks_may_return_new_bundles(countries, serve, http):
     assert countries.get(code="pe").name == "B!?"
 
 
+def test_a_field_that_only_its_hook_fills(models, serve, http):
+    class NoteResource(ModelResource):
+        rating = fields.FloatField(readonly=True)
+        total = fields.IntegerField(readonly=True)
+
+        class Meta:
+            queryset = models.Note.objects.all()
+            authorization = Authorization()
+
+        def dehydrate_rating(self, bundle):
+            return len(bundle.obj.comments.all()) / 2
+
+    ann = models.Author.objects.create(name="Ann")
+    note = models.Note.objects.create(slug="s", title="T", author=ann, rating=5)
+    models.Comment.objects.create(note=note, text="x")
+    serve(NoteResource)
+    uri = f"/api/v1/note/{note.pk}/"
+    found = http.get(uri).json()
+    assert (found["rating"], found["total"]) == (0.5, None)
+    assert http.patch(uri, {"rating": 7}).status_code == 202
+    note.refresh_from_db()
+    assert note.rating == 5
+
+
 def test_put_says_where_the_object_is(countries, serve, http):
     serve(resource_of(countries))
     response = http.put(URI, {"name": "Italia"})

@@ -27,7 +27,7 @@ def model_resource(queryset, name, declared=None, authorization=None, **options)
 def site(models, serve):
     """site(**Meta of the note): authors, genres, comments and notes, two rows each."""
 
-    def start(full=False, author_authorization=None, comments=False, **options):
+    def start(full=False, author_authorization=None, comments=None, **options):
         authors = model_resource(
             models.Author.objects.all(), "author", authorization=author_authorization
         )
@@ -43,7 +43,10 @@ def site(models, serve):
         if comments:
             comment_fields = {"note": fields.ForeignKey(notes, "note")}
             comment_resource = model_resource(
-                models.Comment.objects.order_by("text"), "comment", comment_fields
+                models.Comment.objects.order_by("text"),
+                "comment",
+                comment_fields,
+                **({} if comments is True else comments),
             )
             notes.base_fields["comments"] = fields.OneToManyField(
                 comment_resource, "comments", full=True, blank=True
@@ -290,6 +293,17 @@ def test_children_are_written_with_their_parent(site, http):
     assert texts == {"changed", "new"}
     assert http.put(uri, http.get(uri).json()).status_code == 204
     assert note.comments.count() == 2
+
+
+def test_children_may_not_be_left_out_where_they_may_not_be_deleted(site, http):
+    site.start(comments={"detail_allowed_methods": ["get", "put"]})
+    kept = site.Comment.objects.create(note=site.note, text="kept")
+    response = http.patch(site.uri, {"comments": [{"text": "new"}]})
+    assert response.status_code == 400 and "comments" in response.json()["error"]
+    assert list(site.note.comments.all()) == [kept]
+    uri = f"/api/v1/comment/{kept.pk}/"
+    assert http.patch(site.uri, {"comments": [uri, {"text": "n"}]}).status_code == 202
+    assert site.note.comments.count() == 2
 
 
 def test_post_of_a_list_is_all_or_nothing(site, http):
