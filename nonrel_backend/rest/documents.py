@@ -1,31 +1,16 @@
 """DocumentResource: the nine methods, written once, over any store of documents."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from .bundle import Bundle
-from .constants import ALL, ALL_WITH_RELATIONS
 from .dispatch import parameters
-from .exceptions import (
-    ApiFieldError,
-    ImmediateHttpResponse,
-    InvalidFilterError,
-    InvalidSortError,
-    MalformedKey,
-    NotFound,
-)
-from .fields import BOOLEANS
-from .filtering import (
-    MAX_VALUES,
-    RESERVED,
-    names_to_order_by,
-    refuse_unknown,
-    steps_of,
-)
+from .documentfiltering import DocumentFiltering
+from .exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from .http import HttpConflict, HttpPreconditionFailed
-from .nested import NestedField
 from .resource import Resource
 from .retries import retried
-from .stores import LOOKUPS, DocumentStore
+from .stores import DocumentStore
 from .undo import Changes
 
 
@@ -48,7 +33,32 @@ class DocumentObject:
         return self.document
 
 
-class DocumentResource(Resource):
+class Documents:
+    """The documents that meet the conditions, fetched when they are looked at."""
+
+    def __init__(self, store: DocumentStore, conditions: list, ordering: list):
+        self.store, self.conditions, self.ordering = store, conditions, ordering
+
+    def fetched(self, start: int = 0, stop: int | None = None) -> Iterator[Any]:
+        found = self.store.find(self.conditions, self.ordering, start, stop)
+        return (DocumentObject(document, key) for key, document in found)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.fetched()
+
+    def __len__(self) -> int:
+        return self.store.count(self.conditions)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return list(self.fetched(place.start or 0, place.stop))
+        return list(self)[place]
+
+    def __reduce__(self) -> Any:
+        return list, (list(self),)
+
+
+class DocumentResource(DocumentFiltering, Resource):
     """Fields and `Meta` are yours; `Meta.store` is a DocumentStore."""
 
     authorizes_itself = True
@@ -86,13 +96,12 @@ class DocumentResource(Resource):
     # --- reading ---
 
     def get_object_list(self, request):
-        return [DocumentObject(found, key) for key, found in self.store.find([], [])]
+        return Documents(self.store, [], [])
 
     def obj_get_list(self, bundle, **kwargs):
         given = parameters(bundle.request)
-        found = self.store.find(self.build_filters(given), self.order(given))
-        objects = [DocumentObject(document, key) for key, document in found]
-        objects = self.apply_authorization_limits(bundle.request, objects)
+        found = Documents(self.store, self.build_filters(given), self.order(given))
+        objects = self.apply_authorization_limits(bundle.request, found)
         return self.authorized_read_list(objects, bundle)
 
     def obj_get(self, bundle, **kwargs):
@@ -103,80 +112,6 @@ class DocumentResource(Resource):
         bundle.obj = DocumentObject(document, key)
         self.authorized_read_detail([bundle.obj], bundle)
         return bundle.obj
-
-    # --- filters ---
-
-    def build_filters(self, filters=None):
-        """Conditions for the store: (path, lookup, value)."""
-        found: Any = []
-        for name in filters or {}:
-            first, *rest = steps_of(name)
-            if first not in self.fields or name in RESERVED - set(self.fields):
-                continue
-            lookup = rest.pop() if rest and rest[-1] in LOOKUPS else "exact"
-            field = self.fields[first]
-            self.check_filtering(first, lookup, rest)
-            path = ".".join([*field.steps, *rest])
-            found.append((path, lookup, self.value(field, rest, lookup, filters, name)))
-        return found
-
-    def check_filtering(self, name: str, lookup: str, path: list[str]) -> None:
-        whole = ".".join([name, *path])
-        allowed = self._meta.filtering.get(whole, self._meta.filtering.get(name))
-        field = self.fields[name]
-        if allowed is None or not isinstance(field.attribute, str):
-            raise InvalidFilterError(f"The '{name}' field does not allow filtering.")
-        if path and not isinstance(field, NestedField):
-            raise InvalidFilterError(f"The '{name}' field has no parts.")
-        if allowed not in (ALL, ALL_WITH_RELATIONS) and lookup not in allowed:
-            raise InvalidFilterError(
-                f"'{lookup}' is not an allowed filter on the '{name}' field."
-            )
-
-    def value(
-        self, field: Any, path: list[str], lookup: str, filters, name: str
-    ) -> Any:
-        """A parameter's value, as the documents have it."""
-        for part in path:
-            field = field.part(part) if isinstance(field, NestedField) else None
-        text = filters[name]
-        if lookup == "isnull":
-            if text.lower() not in BOOLEANS:
-                raise InvalidFilterError(f"{name} must be true or false.")
-            return BOOLEANS[text.lower()]
-        if lookup == "in":
-            values = text.split(",")
-            if len(values) > MAX_VALUES:
-                raise InvalidFilterError(f"{name} has {len(values)} values.")
-            return [self.cleaned(field, each, name) for each in values]
-        if lookup in ("contains", "startswith", "endswith", "iexact"):
-            return text
-        return self.cleaned(field, text, name)
-
-    def cleaned(self, field: Any, text: str, name: str) -> Any:
-        if field is None or isinstance(field, NestedField):
-            return text
-        try:
-            return self._meta.serializer.to_simple(field.clean(text))
-        except ApiFieldError as error:
-            raise InvalidFilterError(f"{name}: {error}") from error
-
-    def order(self, given: Any) -> list[tuple[str, bool]]:
-        found = []
-        for name in names_to_order_by(given, self._meta.max_ordering):
-            first, *others = steps_of(name.removeprefix("-"))
-            rest = ".".join(others)
-            path = ".".join([first, *others])
-            if path not in self._meta.ordering and first not in self._meta.ordering:
-                raise InvalidSortError(f"The '{first}' field does not allow ordering.")
-            if first not in self.fields or not self.fields[first].steps:
-                raise InvalidSortError(f"There is no field {first!r} for ordering on.")
-            steps = ".".join([*self.fields[first].steps, *filter(None, [rest])])
-            found.append((steps, not name.startswith("-")))
-        return found
-
-    def check_list_parameters(self, request):
-        refuse_unknown(request.GET, self.fields)
 
     # --- writing ---
 
@@ -245,7 +180,7 @@ class DocumentResource(Resource):
 
     def obj_delete_list(self, bundle, **kwargs):
         objects = self.authorized_delete_list(self.obj_get_list(bundle), bundle)
-        for obj in objects:
+        for obj in list(objects):
             if bundle.changes is not None:
                 bundle.changes.remember(obj)
             self.store.delete(obj.pk)

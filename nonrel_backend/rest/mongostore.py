@@ -11,7 +11,7 @@ from bson.errors import BSONError
 from django.db import DataError, OperationalError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from .stores import Document
+from .stores import Condition, Document
 
 
 @contextmanager
@@ -35,15 +35,10 @@ class MongoStore:
 
     operators = {
         "exact": lambda value: {"$eq": value},
-        "iexact": lambda value: {
-            "$regex": f"^{escaped(value)}$",
-            "$options": "i",
-        },
+        "iexact": lambda value: {"$regex": rf"^{escaped(value)}\z", "$options": "i"},
         "in": lambda value: {"$in": value},
-        "isnull": lambda value: {"$eq": None} if value else {"$ne": None},
-        "contains": lambda value: {"$regex": escaped(value)},
         "startswith": lambda value: {"$regex": f"^{escaped(value)}"},
-        "endswith": lambda value: {"$regex": f"{escaped(value)}$"},
+        "endswith": lambda value: {"$regex": rf"{escaped(value)}\z"},
         "gt": lambda value: {"$gt": value},
         "gte": lambda value: {"$gte": value},
         "lt": lambda value: {"$lt": value},
@@ -65,16 +60,34 @@ class MongoStore:
             found.pop("_id")
         return found
 
-    def find(self, conditions, ordering):
-        query = {
-            "$and": [
-                {path: self.operators[lookup](value)}
-                for path, lookup, value in conditions
-            ]
-        }
-        cursor = self.collection.find(query if conditions else {}, session=self.session)
+    def query(self, conditions: list[Condition]) -> Document:
+        return (
+            {"$and": [self.wanted(*each) for each in conditions]} if conditions else {}
+        )
+
+    def wanted(self, path: str, lookup: str, value: Any) -> Document:
+        """One condition. A value in a list is not the list."""
+        no_list = {"$not": {"$type": "array"}}
+        if lookup == "isnull":
+            nulls = [{path: {"$exists": False}}, {path: {"$eq": None, **no_list}}]
+            return {"$or" if value else "$nor": nulls}
+        if lookup == "contains":
+            part = {path: {"$regex": escaped(value), **no_list}}
+            return {"$or": [part, {path: {"$eq": value, "$type": "array"}}]}
+        return {path: self.operators[lookup](value) | no_list}
+
+    def find(self, conditions, ordering, start=0, stop=None):
+        if stop is not None and stop <= start:
+            return iter(())
+        cursor = self.collection.find(self.query(conditions), session=self.session)
         names = [(path, 1 if ascending else -1) for path, ascending in ordering]
-        return self.pairs(cursor.sort([*names, ("_id", 1)]))
+        cursor = cursor.sort([*names, ("_id", 1)]).skip(start)
+        return self.pairs(cursor if stop is None else cursor.limit(stop - start))
+
+    @translated_errors()
+    def count(self, conditions):
+        query = self.query(conditions)
+        return self.collection.count_documents(query, session=self.session)
 
     def pairs(self, cursor: Any) -> Iterator[tuple[str, Document]]:
         with translated_errors():

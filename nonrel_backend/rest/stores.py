@@ -1,6 +1,7 @@
 """Stores of documents with no ORM: dictionaries by key."""
 
 import json
+import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -22,11 +23,20 @@ class DocumentStore(Protocol):
         """The document with this key, or None."""
 
     def find(
-        self, conditions: list[Condition], ordering: list[Ordering]
+        self,
+        conditions: list[Condition],
+        ordering: list[Ordering],
+        start: int = 0,
+        stop: int | None = None,
     ) -> Iterable[tuple[str, Document]]:
-        """(key, document) of all that meet the conditions, in this order; None sorts
-        first. Without an ordering, by key.
+        """(key, document) of those that meet the conditions, in this order, from
+        `start` until before `stop`; None sorts first. Without an ordering, by key.
+
+        A name in a path leads into each object of a list.
         """
+
+    def count(self, conditions: list[Condition]) -> int:
+        """How many meet the conditions."""
 
     def insert(self, key: str | None, document: Document) -> str | None:
         """Store a new document; its key (a new one for None), or None where there is
@@ -54,58 +64,89 @@ def encoded_key(key: str, longest: int) -> bytes | None:
 
 
 def at(document: Any, path: str) -> Any:
-    """What a dotted path leads to; None for nothing."""
-    for name in path.split("."):
-        if isinstance(document, dict):
-            document = document.get(name)
-        elif isinstance(document, list) and name.isdecimal():
-            document = document[int(name)] if int(name) < len(document) else None
-        else:
-            return None
-    return document
+    """The first that a dotted path leads to; None for nothing."""
+    return next(all_at(document, path.split(".")), None)
 
 
-def compared(value: Any, other: Any, compare: Callable[[Any, Any], bool]) -> bool:
-    try:
-        return value is not None and compare(value, other)
-    except TypeError:
-        return False
+def all_at(document: Any, path: list[str]) -> Iterator[Any]:
+    """What a path leads to: through a list without a number, in each of its objects."""
+    if not path:
+        yield document
+        return
+    name, *rest = path
+    if isinstance(document, dict):
+        if name in document:
+            yield from all_at(document[name], rest)
+    elif isinstance(document, list) and name.isdecimal():
+        for item in document[int(name) : int(name) + 1]:
+            yield from all_at(item, rest)
+    elif isinstance(document, list):
+        for item in document:
+            if isinstance(item, dict):
+                yield from all_at(item, path)
+
+
+def kind(value: Any) -> int:
+    """What is comparable has one kind: None, numbers, texts, booleans, the rest."""
+    if isinstance(value, bool):
+        return 4
+    if value is None or isinstance(value, int | float):
+        return 0 if value is None else 1
+    return 2 if isinstance(value, str) else 3
+
+
+def of_a_kind(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda value, other: (
+        kind(value) == kind(other) in (1, 2, 4) and compare(value, other)
+    )
+
+
+def of_texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    return lambda value, other: isinstance(value, str) and compare(value, str(other))
+
+
+def same(value: Any, other: Any) -> bool:
+    return kind(value) == kind(other) and value == other
 
 
 def contains(value: Any, other: Any) -> bool:
     if isinstance(value, list):
-        return other in value
+        return any(same(each, other) for each in value)
     return isinstance(value, str) and str(other) in value
 
 
 LOOKUPS: dict[str, Callable[[Any, Any], bool]] = {
-    "exact": lambda value, other: value == other,
-    "iexact": lambda value, other: str(value).lower() == str(other).lower(),
-    "in": lambda value, other: value in other,
-    "isnull": lambda value, other: (value is None) == other,
+    "exact": same,
+    "iexact": of_texts(lambda value, other: value.lower() == other.lower()),
+    "in": lambda value, other: any(same(value, each) for each in other),
     "contains": contains,
-    "startswith": lambda value, other: str(value or "").startswith(str(other)),
-    "endswith": lambda value, other: str(value or "").endswith(str(other)),
-    "gt": lambda value, other: compared(value, other, lambda a, b: a > b),
-    "gte": lambda value, other: compared(value, other, lambda a, b: a >= b),
-    "lt": lambda value, other: compared(value, other, lambda a, b: a < b),
-    "lte": lambda value, other: compared(value, other, lambda a, b: a <= b),
+    "startswith": of_texts(str.startswith),
+    "endswith": of_texts(str.endswith),
+    "gt": of_a_kind(operator.gt),
+    "gte": of_a_kind(operator.ge),
+    "lt": of_a_kind(operator.lt),
+    "lte": of_a_kind(operator.le),
 }
+NAMES = {*LOOKUPS, "isnull"}
 
 
 def meets(document: Document, conditions: list[Condition]) -> bool:
-    return all(
-        LOOKUPS[lookup](at(document, path), value) for path, lookup, value in conditions
-    )
+    return all(holds(document, *condition) for condition in conditions)
+
+
+def holds(document: Document, path: str, lookup: str, value: Any) -> bool:
+    """Whether one of the values at the path is as wanted."""
+    found = list(all_at(document, path.split(".")))
+    if lookup == "isnull":
+        return (not found or None in found) == value
+    return any(LOOKUPS[lookup](each, value) for each in found if each is not None)
 
 
 def rank(value: Any) -> tuple:
-    """Sorts values of any types: None, booleans and numbers, texts, the rest."""
+    """Sorts values of any types, by their kinds."""
     if value is None:
         return (0, 0)
-    if isinstance(value, bool | int | float):
-        return (1, value)
-    return (2, value) if isinstance(value, str) else (3, repr(value))
+    return (kind(value), repr(value) if kind(value) == 3 else value)
 
 
 def in_order(
@@ -125,9 +166,12 @@ class ScannedStore:
     def pairs(self) -> Iterator[tuple[str, Document]]:
         raise NotImplementedError
 
-    def find(self, conditions, ordering):
+    def find(self, conditions, ordering, start=0, stop=None):
         found = [pair for pair in self.pairs() if meets(pair[1], conditions)]
-        return in_order(found, ordering)
+        return in_order(found, ordering)[start:stop]
+
+    def count(self, conditions):
+        return sum(meets(document, conditions) for _, document in self.pairs())
 
 
 class DictStore(ScannedStore):

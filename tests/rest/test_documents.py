@@ -213,6 +213,18 @@ def messages(databases, serve, store):
             fields={"city": fields.CharField(), "zip": fields.IntegerField(null=True)},
         )
         tags = fields.ListField(attribute="tags", of=fields.CharField(), default=list)
+        sizes = fields.ListField(attribute="sizes", of=fields.IntegerField(), null=True)
+        replies = fields.ListField(
+            attribute="replies",
+            null=True,
+            of=fields.EmbeddedField(
+                fields={
+                    "by": fields.CharField("author"),
+                    "stars": fields.IntegerField(),
+                }
+            ),
+        )
+        extra = fields.JSONField(attribute="more", null=True)
 
         class Meta:
             resource_name = "message"
@@ -223,6 +235,10 @@ def messages(databases, serve, store):
                 "created": ALL,
                 "place": ALL,
                 "tags": ["contains"],
+                "sizes": ALL,
+                "replies": ALL,
+                "extra": ALL,
+                "message": ALL,
             }
             ordering = ["created", "place"]
 
@@ -242,7 +258,8 @@ def test_document_resource(messages, http):
     assert created.status_code == 201
     uri = created["Location"]
     found = http.get(uri).json()
-    assert found == {**data, "message": "", "place": None, "resource_uri": uri}
+    nothing = dict.fromkeys(("place", "sizes", "replies", "extra"))
+    assert found == {**data, **nothing, "message": "", "resource_uri": uri}
     assert http.put(uri, {**found, "created": 4}).status_code == 204
     place = {"place": {"city": "Rome", "zip": None}}
     assert http.patch(uri, place).status_code == 202
@@ -308,6 +325,79 @@ def test_filters_and_orderings_of_documents(messages, http):
     found = http.get("/api/v1/message/set/c;a/").json()
     assert [each["user"] for each in found["objects"]] == ["c"]
     assert found["not_found"] == ["a"]
+
+
+def test_filters_reach_into_documents_alike_in_all_stores(messages, http):
+    rows = {
+        "a": {"tags": ["ab", "b"], "sizes": [1, 2], "message": "a.b\n", "extra": 5},
+        "b": {"tags": ["a"], "sizes": [], "message": "A.B", "extra": {"x": [1, "1"]}},
+        "c": {"replies": [{"by": "ann", "stars": 1}, {"by": "bob", "stars": 5}]},
+        "d": {"replies": [], "extra": {"x": None, "y": True}, "created": 1},
+        "e": {"extra": [{"x": "5"}], "message": "axb", "place": {"city": "a\0b"}},
+    }
+    for name, data in rows.items():
+        response = http.put(f"/api/v1/message/{name}/", {"user": name, **data})
+        assert response.status_code == 201, response.content
+    for query, found in (
+        ("tags__contains=b", "a"),
+        ("tags__contains=a", "b"),
+        ("sizes__contains=2", "a"),
+        ("sizes.0=1", "a"),
+        ("message__iexact=a.b", "b"),
+        ("message__endswith=b", "e"),
+        ("message__startswith=a.", "a"),
+        ("message__startswith=", "abcde"),
+        ("place.city__startswith=", "e"),
+        ("place.city__contains=%00", "e"),
+        ("replies.by=ann", "c"),
+        ("replies.1.by=ann", ""),
+        ("replies.stars__gt=4", "c"),
+        ("replies.by__isnull=false", "c"),
+        ("extra=5", "a"),
+        ("extra.x=5", ""),
+        ('extra.x="5"', "e"),
+        ("extra.x__contains=1", "b"),
+        ("extra.x__isnull=true", "acd"),
+        ("extra.y=true", "d"),
+        ("extra.y__gte=0", ""),
+        ("created__lte=1", "d"),
+        ("user__in=a&user__in=b,c", "abc"),
+        ("limit=2&offset=1", "bc"),
+    ):
+        assert "".join(users(http, query)) == found, query
+    for wrong in (
+        "place.nothing=1", "place.city__regex=a", "extra.x__regex=a", "sizes=[1",
+        "sizes__contains=x", "replies.stars=x", "replies.author=ann", "user.x=1",
+        "extra.x__gt=[]", "place.zip=1.5", "created__in=1,x",
+    ):  # fmt: skip
+        response = http.get(f"/api/v1/message/?{wrong}")
+        empty = response.status_code == 200 and response.json()["objects"] == []
+        assert response.status_code == 400 or (wrong == "sizes=[1" and empty), wrong
+
+
+def test_numbers_that_a_store_cannot_hold_are_400(messages, http):
+    for number in (2**70, -(10**400)):
+        response = http.post("/api/v1/message/", {"user": "u", "created": number})
+        assert response.status_code in (201, 400), response.content
+        response = http.get(f"/api/v1/message/?created={number}")
+        assert response.status_code in (200, 400), response.content
+
+
+def test_a_page_fetches_no_more_than_itself(messages, http, monkeypatch):
+    for number in range(5):
+        http.put(f"/api/v1/message/k{number}/", {"user": str(number)})
+    asked, find = [], type(messages).find
+
+    def noted(self, conditions, ordering, start=0, stop=None):
+        asked.append((start, stop))
+        return find(self, conditions, ordering, start, stop)
+
+    monkeypatch.setattr(type(messages), "find", noted)
+    found = http.get("/api/v1/message/?limit=2&offset=1").json()
+    assert [each["user"] for each in found["objects"]] == ["1", "2"]
+    assert found["meta"]["total_count"] == 5 and asked == [(1, 3)]
+    lines = http.get("/api/v1/message/?format=jsonl&fields=user").streaming_content
+    assert b"".join(lines).count(b"\n") == 5
 
 
 def test_lists_of_documents_are_all_or_nothing(messages, http):
