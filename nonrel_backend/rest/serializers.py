@@ -170,6 +170,8 @@ class Serializer:
         except RecursionError as error:
             raise BadRequest("The body is nested too deep.") from error
         self.check_depth(data)
+        if name != "json":  # which has no others
+            self.check_names(data)
         self.check_characters(content, data)
         return data
 
@@ -184,6 +186,17 @@ class Serializer:
             raise BadRequest("The body has half of a character in a text.") from error
         except TypeError:
             pass  # a key that is no text: its field will say so
+
+    def check_names(self, data: Any) -> None:
+        """The names in an object are texts."""
+        if isinstance(data, dict):
+            if not all(isinstance(name, str) for name in data):
+                raise BadRequest("The body has a name that is no text.")
+            data = data.values()
+        elif not isinstance(data, list):
+            return
+        for part in data:
+            self.check_names(part)
 
     def check_depth(self, data: Any) -> None:
         level = [data]
@@ -211,8 +224,13 @@ class Serializer:
             return [self.to_simple(value, options) for value in data]
         if isinstance(data, float):
             return data if math.isfinite(data) else None
-        if data is None or isinstance(data, str | bool | int):
+        if data is None or isinstance(data, bool):
             return data
+        # Those of a store or of an enumeration are kinds of their own.
+        if isinstance(data, str):
+            return str.__str__(data)
+        if isinstance(data, int):
+            return int(data)
         return simplified(data)
 
     # --- JSON ---

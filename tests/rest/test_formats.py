@@ -5,6 +5,7 @@ import json
 import msgpack
 import pytest
 import yaml
+from django.utils.safestring import mark_safe
 
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.exceptions import BadRequest
@@ -146,6 +147,11 @@ LAUGHS = b"a: &a [x, x]\nb: &b [*a, *a]\ntext: [*b, *b]"
         ("yaml", b"!!python/object/apply:os.system ['true']"),
         ("yaml", b"text: 2020-99-99"),
         ("yaml", b"[" * 10000),
+        ("yaml", b"1: x"),
+        ("yaml", b"text: {null: x}"),
+        ("yaml", b"text: [{1: x}]"),
+        ("yaml", b"2020-01-01: x"),
+        ("msgpack", b"\x81\xc4\x01a\x01"),
         ("msgpack", b"\xc1"),
         ("msgpack", b"\x93\x01"),
         ("msgpack", b"\x91" * 10000),
@@ -157,6 +163,11 @@ def test_a_body_that_cannot_be_read_is_400(pages, http, kind, content):
     response = http.post(URI, content, content_type=f"application/{kind}")
     assert response.status_code == 400, response.content
     assert not pages.exists()
+    uri = f"{URI}{pages.create(text='x').pk}/"
+    for method in ("PATCH", "PUT"):
+        response = http.send(method, uri, content, content_type=f"application/{kind}")
+        assert response.status_code == 400, response.content
+    assert pages.get().text == "x"
 
 
 def test_a_body_over_the_limit_is_413(pages, http, settings_of):
@@ -198,6 +209,19 @@ def test_a_resource_may_choose_formats(models, serve, http):
     assert http.get(f"{URI}?format=yaml").status_code == 200
     assert http.get(f"{URI}?format=xml").status_code == 406
     assert http.post(URI, b"<a/>", content_type="application/xml").status_code == 415
+
+
+def test_kinds_of_texts_and_numbers_are_those(databases):
+    class Number(int):
+        pass
+
+    data = {"a": mark_safe("<b>"), "b": Number(5), "c": [True, Number(0)]}
+    for name in ("json", "xml", "yaml", "msgpack"):
+        serializer = Serializer()
+        kind = serializer.get_mime_for_format(name)
+        content = serializer.serialize(data, kind)
+        content = content.encode() if isinstance(content, str) else content
+        assert serializer.deserialize(content, kind) == data
 
 
 def test_what_json_has_not(databases):
