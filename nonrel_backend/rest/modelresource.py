@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connections, models
 
-from .atomicity import state
+from .atomicity import is_ours, state
 from .bundle import Bundle
 from .cycles import Cycles
 from .exceptions import ApiFieldError, BadRequest, MalformedKey, Unauthorized
@@ -189,6 +189,15 @@ class ModelResource(
         bundle.obj = objects.get()
         self.authorized_read_detail(objects, bundle)
         return bundle.obj
+
+    def cached_obj_get(self, bundle: Bundle, **kwargs) -> Any:
+        """Not from the cache where a user may have another list than the one for whom
+        the object was kept.
+        """
+        limits = getattr(self._meta.authorization, "apply_limits", None)
+        if limits is not None or not is_ours(type(self).get_object_list):
+            return self.obj_get(bundle=bundle, **kwargs)
+        return super().cached_obj_get(bundle, **kwargs)
 
     def objs_of_keys(self, keys: list, request: Any, **kwargs) -> dict[Any, Any]:
         """The objects there are, by the key that was given, in one query."""

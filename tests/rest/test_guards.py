@@ -390,6 +390,27 @@ def test_what_is_cached_is_not_shown_to_all(pages, http, models):
     assert http.get(f"{URI}{page.pk}/").status_code == 401
 
 
+@pytest.mark.parametrize("way", ["get_object_list", "apply_limits"])
+def test_what_is_cached_is_not_shown_to_who_has_another_list(pages, http, way):
+    def get_object_list(self, request):
+        wanted = request.headers.get("X-Text", "x")
+        return ModelResource.get_object_list(self, request).filter(text=wanted)
+
+    class Older(Authorization):
+        def apply_limits(self, request, object_list):
+            return object_list.filter(text=request.headers.get("X-Text", "x"))
+
+    own = way == "get_object_list"
+    manager = pages(
+        {"get_object_list": get_object_list} if own else None,
+        cache=SimpleCache(),
+        authorization=Authorization() if own else Older(),
+    )
+    uri = f"{URI}{manager.create(text='x').pk}/"
+    assert http.get(uri).status_code == 200
+    assert http.get(uri, headers={"X-Text": "y"}).status_code == 404
+
+
 def test_cached_lists_and_keys(models, databases):
     from nonrel_backend.rest.bundle import Bundle
 
