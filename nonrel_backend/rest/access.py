@@ -173,6 +173,13 @@ class Access(Part):
         if not self.authorizes_itself:
             self.authorized_detail(action, [], bundle)
 
+    def authorize_at(self, action: str, request: HttpRequest, **lookup) -> None:
+        """The same about the object at an address, which may not be there."""
+        if not (self.authorizes_itself or self.allows_all(action)):
+            bundle = self.build_bundle(request=request)
+            bundle.obj = self.obj_get(bundle=bundle, **lookup)
+            self.authorize(action, bundle)
+
     def allows_all(self, action: str) -> bool:
         """Whether the authorization lets everyone do it to any object, unasked."""
         kind, known = type(self._meta.authorization), self.__dict__

@@ -73,9 +73,11 @@ class DjangoAuthorization(Authorization):
 
     def check(self, action: str | None, object_list, bundle) -> bool:
         """Whether the user has the permission; Unauthorized otherwise."""
-        model = getattr(object_list, "model", None) or type(bundle.obj)
-        if action is None or not hasattr(model, "_meta"):
+        if action is None:
             return True
+        model = getattr(object_list, "model", None) or type(bundle.obj)
+        if not hasattr(model, "_meta"):
+            raise Unauthorized("Only models have permissions: this is none.")
         options = model._meta
         permission = f"{options.app_label}.{get_permission_codename(action, options)}"
         user = getattr(bundle.request, "user", None)

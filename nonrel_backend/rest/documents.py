@@ -99,10 +99,16 @@ class DocumentResource(DocumentFiltering, Resource):
         return Documents(self.store, [], [])
 
     def obj_get_list(self, bundle, **kwargs):
-        given = parameters(bundle.request)
-        found = Documents(self.store, self.build_filters(given), self.order(given))
-        objects = self.apply_authorization_limits(bundle.request, found)
+        request = bundle.request
+        objects = self.apply_filters(request, self.build_filters(parameters(request)))
+        objects = self.apply_authorization_limits(request, objects)
         return self.authorized_read_list(objects, bundle)
+
+    def apply_filters(self, request, applicable_filters):
+        """The documents that meet the conditions, in the order that is asked for."""
+        return Documents(
+            self.store, applicable_filters, self.order(parameters(request))
+        )
 
     def obj_get(self, bundle, **kwargs):
         key = self.key_of(kwargs)

@@ -104,6 +104,7 @@ class Writes(Part):
             old = self.build_bundle(request=request)
             old.kept = [bundle.obj for bundle in bundles]
             old.changes = changes
+            self.authorize("delete", old)
             self.obj_delete_list_for_update(bundle=old, **kwargs)
             return bundles
 
@@ -129,7 +130,7 @@ class Writes(Part):
         bundle.expected, bundle.changes = expected, changes
         try:
             self.remember(request, changes, **lookup)
-            self.authorize("update", bundle)
+            self.authorize_at("update", request, **lookup)
             return self.obj_update(bundle, **lookup), False
         except MalformedKey:
             raise
@@ -254,7 +255,7 @@ class Writes(Part):
             expected = self.check_preconditions(request, **lookup)
             bundle = Bundle(request=request)
             bundle.expected = expected
-            self.authorize("delete", bundle)
+            self.authorize_at("delete", request, **lookup)
             self.obj_delete(bundle=bundle, **lookup)
 
         self.all_or_nothing(work, request)

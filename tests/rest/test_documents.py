@@ -10,9 +10,10 @@ from django.core.cache import cache
 
 from nonrel_backend.rest import fields
 from nonrel_backend.rest.authentication import Authentication
-from nonrel_backend.rest.authorization import Authorization
+from nonrel_backend.rest.authorization import Authorization, DjangoAuthorization
 from nonrel_backend.rest.cache import SimpleCache
 from nonrel_backend.rest.constants import ALL
+from nonrel_backend.rest.documentfiltering import DocumentFiltering
 from nonrel_backend.rest.lmdbstore import LMDBStore
 from nonrel_backend.rest.resources import DocumentResource, Resource
 from nonrel_backend.rest.stores import DictStore
@@ -90,7 +91,59 @@ def test_the_authorization_holds_without_being_asked(riak, serve, http):
     ):
         response = http.send(method, f"/api/v1/riak/{uri}", message("a"))
         assert response.status_code == 401, method
+    for method, data in (
+        ("PUT", {"objects": []}),
+        ("PUT", {"objects": [message("b")]}),
+        ("PATCH", {"objects": [message("b")]}),
+        ("PATCH", {"deleted_objects": ["/api/v1/riak/a/"]}),
+        ("POST", [message("b")]),
+    ):
+        assert http.send(method, "/api/v1/riak/", data).status_code == 401, data
     assert list(riak) == ["a"]
+
+
+def test_the_authorization_sees_the_object_that_is_there(riak, serve, http):
+    from tests.rest.riakexample import MessageResource
+
+    class Mine(Authorization):
+        def update_detail(self, object_list, bundle):
+            return bundle.obj.user_uuid == "me"
+
+        delete_detail = update_detail
+
+    class MyMessages(MessageResource):
+        class Meta(MessageResource.Meta):
+            authorization = Mine()
+
+    for key, user in (("a", "me"), ("b", "you")):
+        http.post("/api/v1/riak/", message(key, user_uuid=user))
+    serve(MyMessages)
+    for method, done in (("PUT", 204), ("PATCH", 202), ("DELETE", 204)):
+        stolen = message("b", user_uuid="me")
+        assert http.send(method, "/api/v1/riak/b/", stolen).status_code == 401, method
+        mine = message("a", user_uuid="me")
+        assert http.send(method, "/api/v1/riak/a/", mine).status_code == done, method
+    assert http.get("/api/v1/riak/b/").json()["user_uuid"] == "you"
+
+
+def test_djangos_permissions_are_of_models(databases, serve, http):
+    documents = DictStore()
+    documents.insert("a", {"text": "x"})
+
+    class MemoResource(DocumentResource):
+        text = fields.CharField(attribute="text")
+
+        class Meta:
+            resource_name = "memo"
+            store = documents
+            authorization = DjangoAuthorization()
+
+    serve(MemoResource)
+    assert http.get("/api/v1/memo/a/").json()["text"] == "x"
+    assert http.patch("/api/v1/memo/a/", {"text": "y"}).status_code == 401
+    assert http.post("/api/v1/memo/", {"text": "y"}).status_code == 401
+    assert http.delete("/api/v1/memo/").status_code == 401
+    assert documents.get("a") == {"text": "x"}
 
 
 def test_four_methods_are_enough_for_reading(databases, serve, http):
@@ -373,6 +426,26 @@ def test_filters_reach_into_documents_alike_in_all_stores(messages, http):
         response = http.get(f"/api/v1/message/?{wrong}")
         empty = response.status_code == 200 and response.json()["objects"] == []
         assert response.status_code == 400 or (wrong == "sizes=[1" and empty), wrong
+
+
+def test_hooks_of_filters_of_documents(messages, http, monkeypatch):
+    def build_filters(self, filters=None):
+        found = DocumentFiltering.build_filters(self, filters)
+        if "q" in filters:
+            found.append(("message", "contains", filters["q"]))
+        return found
+
+    def apply_filters(self, request, applicable_filters):
+        found = DocumentResource.apply_filters(self, request, applicable_filters)
+        return [obj for obj in found if obj.user_uuid != "b"]
+
+    for name, text in (("a", "yes"), ("b", "yes"), ("c", "no")):
+        http.put(f"/api/v1/message/{name}/", {"user": name, "message": text})
+    monkeypatch.setattr(DocumentResource, "build_filters", build_filters)
+    assert users(http, "q=yes") == ["a", "b"]
+    monkeypatch.setattr(DocumentResource, "apply_filters", apply_filters)
+    assert users(http, "q=yes") == ["a"]
+    assert users(http, "limit=1&offset=1") == ["c"]
 
 
 def test_numbers_that_a_store_cannot_hold_are_400(messages, http):
