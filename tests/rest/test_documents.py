@@ -435,8 +435,10 @@ def test_hooks_of_filters_of_documents(messages, http, monkeypatch):
             found.append(("message", "contains", filters["q"]))
         return found
 
+    original = DocumentResource.apply_filters
+
     def apply_filters(self, request, applicable_filters):
-        found = DocumentResource.apply_filters(self, request, applicable_filters)
+        found = original(self, request, applicable_filters)
         return [obj for obj in found if obj.user_uuid != "b"]
 
     for name, text in (("a", "yes"), ("b", "yes"), ("c", "no")):
