@@ -384,7 +384,11 @@ class ModelResource(
     def obj_delete_list_for_update(self, bundle: Bundle, **kwargs) -> None:
         objects = self.obj_get_list(bundle, **kwargs)
         kept = [obj.pk for obj in bundle.kept]
-        self.delete_all(objects.exclude(pk__in=kept), bundle)
+        if hasattr(objects, "exclude"):
+            objects = objects.exclude(pk__in=kept)
+        else:  # what an authorization has left
+            objects = [obj for obj in objects if obj.pk not in kept]
+        self.delete_all(objects, bundle)
 
     def delete_all(self, objects: Any, bundle: Bundle) -> None:
         self.check_answered(bundle.request, objects)

@@ -312,6 +312,24 @@ def test_rights_on_single_objects(pages, http, models):
     assert [each.text for each in models.Page.objects.all()] == ["yours"]
 
 
+def test_an_authorization_may_leave_a_list(pages, http, models):
+    class Listing(Authorization):
+        def read_list(self, object_list, bundle):
+            return [obj for obj in object_list if obj.text != "hidden"]
+
+    for text in ("a", "b", "hidden"):
+        models.Page.objects.create(text=text)
+    pages(authorization=Listing(), ordering=["text"], filtering={"text": ["exact"]})
+    for query in ("", "?order_by=text", "?format=jsonl", "?fields=text&limit=5"):
+        response = http.get(f"{URI}{query}")
+        text = b"".join(response) if response.streaming else response.content
+        assert response.status_code == 200 and b"hidden" not in text and b"b" in text
+    assert http.put(URI, {"objects": [{"text": "new"}]}).status_code == 204
+    assert {each.text for each in models.Page.objects.all()} == {"hidden", "new"}
+    assert http.delete(f"{URI}?text=new").status_code == 204
+    assert [each.text for each in models.Page.objects.all()] == ["hidden"]
+
+
 # --- throttle ---
 
 
