@@ -50,7 +50,7 @@ class Order:
             nullable = nullable or field.null
             if field.related_model is not None:
                 options = field.related_model._meta
-        if field.is_relation and part != field.attname:
+        if field.is_relation and part not in ("pk", field.attname):
             own = field.related_model._meta.ordering
             if own and not all(isinstance(each, str) for each in own):
                 raise BadRequest("This ordering cannot be paged by cursor.")

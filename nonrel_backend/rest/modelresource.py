@@ -270,6 +270,9 @@ class ModelResource(
         if isinstance(key, models.CompositePrimaryKey) and "pk" in lookup:
             names = [each.name for each in key.fields]
             lookup |= zip(names, lookup.pop("pk"), strict=True)
+        while "pk" in lookup and key.remote_field and key.remote_field.parent_link:
+            key = key.target_field  # the parent's has the same value
+            lookup[key.name] = lookup["pk"]
         for name, value in lookup.items():
             attname, shown = self.identified(name)
             if attname is None:
@@ -351,7 +354,8 @@ class ModelResource(
                     f"The '{field.instance_name}' field doesn't allow a null value."
                 )
             return value
-        if found in obj._meta.pk_fields and not obj._state.adding:
+        is_key = found.primary_key or found in obj._meta.pk_fields
+        if is_key and not obj._state.adding:
             key = getattr(obj, found.attname)
             if found.to_python(value) != key:
                 raise ApiFieldError("The key of an object cannot be changed.")

@@ -51,6 +51,7 @@ def models(databases):
         models.Author,
         models.Token,
         models.Country,
+        models.Diary,
         models.Page,
         models.Seat,
     ):

@@ -82,3 +82,9 @@ class Seat(models.Model):
     line = models.CharField(max_length=2)
     number = models.IntegerField()
     taken = models.BooleanField(default=False)
+
+
+class Diary(Page):
+    """With a parent's columns."""
+
+    owner = models.CharField(max_length=20)

@@ -553,6 +553,36 @@ def test_a_malformed_key_of_two_columns_is_not_found(seats, http, key):
     assert http.get(f"/api/v1/seat/set/{key}/").json()["not_found"] == [key]
 
 
+@pytest.mark.parametrize("version", [None, "version"])
+def test_a_model_with_a_parent(models, serve, http, version):
+    serve(
+        model_resource(
+            models.Diary.objects.all(),
+            "diary",
+            version_field=version,
+            ordering=["text"],
+        )
+    )
+    uri = http.post("/api/v1/diary/", {"text": "t", "owner": "o"})["Location"]
+    key = int(uri.split("/")[-2])
+    assert http.patch(uri, {"id": key + 9}).status_code == 400
+    assert http.patch(uri, {"id": key, "text": "new"}).status_code == 202
+    etag = {"If-Match": http.get(uri)["ETag"]}
+    assert http.patch(uri, {"owner": "p"}, headers=etag).status_code == 202
+    assert http.patch(uri, {"text": "lost"}, headers=etag).status_code == 412
+    other = "/api/v1/diary/777/"
+    data = {"id": 5, "text": "a", "owner": "q"}
+    assert http.put(other, data).status_code == 201
+    assert http.get(other).json()["id"] == 777
+    page, found = http.get("/api/v1/diary/?cursor=&limit=1&order_by=-text").json(), []
+    while page["objects"]:
+        found += [(each["text"], each["owner"]) for each in page["objects"]]
+        page = http.get(page["meta"]["next"] or "/api/v1/diary/?offset=9").json()
+    assert found == [("new", "p"), ("a", "q")]
+    assert http.delete("/api/v1/diary/").status_code == 204
+    assert not models.Page.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "key"),
     [
