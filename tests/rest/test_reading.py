@@ -321,8 +321,11 @@ def test_pages(rows, serve, http):
 def test_limits_of_meta_settings_and_none(rows, serve, http, settings_of):
     serve(*resources(rows, limit=1))
     assert http.get("/api/v1/note/").json()["meta"]["limit"] == 1
-    serve(*resources(rows, max_limit=None))
-    assert http.get("/api/v1/note/?limit=0").json()["meta"]["limit"] == 0
+    for unlimited in (None, 0):
+        serve(*resources(rows, max_limit=unlimited, limit=1))
+        found = http.get("/api/v1/note/?limit=0").json()
+        assert found["meta"]["limit"] == 0 and len(found["objects"]) == 3
+        assert http.get("/api/v1/note/?limit=5000").json()["meta"]["limit"] == 5000
     with settings_of(API_LIMIT_PER_PAGE=2):
         serve(*resources(rows))
         assert len(http.get("/api/v1/note/").json()["objects"]) == 2
@@ -369,6 +372,18 @@ def test_cursors_lead_through_all_and_back(rows, serve, http, order):
     for earlier in reversed(pages[:-1]):
         page = http.get(page["meta"]["previous"]).json()
         assert page["objects"] == earlier["objects"]
+
+
+def test_a_deep_page_begins_at_its_row_and_counts_nothing(rows, serve, http, queries):
+    serve(*resources(rows, ordering=["slug"], limit=1))
+    page = http.get("/api/v1/note/?cursor=&order_by=slug&fields=slug").json()
+    for slug in ("n1", "n2"):
+        with queries() as found:
+            page = http.get(page["meta"]["next"]).json()
+        (statement,) = [each["sql"].partition(" -- ")[0] for each in found]
+        assert f"\"slug\" >= '{slug}'" in statement  # which an index begins at
+        assert statement.endswith("LIMIT 2") and "OFFSET" not in statement
+    assert page["meta"]["next"] is None and page["meta"]["total_count"] is None
 
 
 def test_a_cursor_is_signed_and_of_one_ordering(rows, serve, http):
