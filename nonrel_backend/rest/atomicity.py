@@ -136,8 +136,9 @@ class Atomicity(Access, Preconditions):
         kinds = [type(meta.validation), type(meta.authorization)]
         if bundle.changes is not None and bundle.changes.keeps:
             return state(bundle.obj)
-        if bundle.sent is not None and (
-            self.has_own_writes or not all(map(is_ours, kinds))
+        bundle.is_plain = not self.has_own_writes
+        if bundle.sent is not None and not (
+            bundle.is_plain and all(map(is_ours, kinds))
         ):
             return state(bundle.obj)
         name = meta.version_field

@@ -1,10 +1,11 @@
-"""An UPDATE by save() that is a compare-and-set at the store."""
+"""An UPDATE of one object that is a compare-and-set at the store."""
 
 from collections.abc import Callable
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
+from .lookups import narrowed, own_column
 from .retries import ChangedMeanwhile
 
 
@@ -34,6 +35,31 @@ def guarded(
         save()
     finally:
         del obj._do_update
+
+
+def update_row(obj: models.Model, names: list[str], database: str) -> None:
+    """`obj.save(update_fields=names)` of a saves_plainly() model, without what save()
+    prepares for others; ChangedMeanwhile where the row is not there.
+    """
+    model: Any = type(obj)
+    fields = map(model._meta.get_field, names)
+    values = [(field, None, field.pre_save(obj, False)) for field in fields]
+    rows = model._base_manager.using(database)
+    with transaction.mark_for_rollback_on_error(using=database):
+        if not narrowed(rows, own_column(model, "pk"), obj.pk)._update(values):
+            raise ChangedMeanwhile("The object was changed meanwhile.")
+
+
+def saves_plainly(model: Any) -> bool:
+    """Whether save() is Django's own, and of one table."""
+    django: Any = models.Model
+    return (
+        model.save is django.save
+        and model.save_base is django.save_base
+        and model._save_table is django._save_table
+        and model._do_update is django._do_update
+        and own_column(model, "pk") is not None
+    )
 
 
 def as_seen(field: models.Field, seen: dict[str, Any]) -> models.Q:

@@ -51,17 +51,23 @@ def one_of(queryset: models.QuerySet, lookup: dict[str, Any]) -> Any:
     column = None if value is None else own_column(queryset.model, name)
     if column is None or not is_plain(queryset):
         return queryset.get(**lookup)
-    found = queryset._chain()
-    query, (field, exact) = found.query, column
-    query.where.add(exact(field.get_col(query.get_initial_alias()), value), AND)
-    query.clear_ordering(force=True)
-    query.set_limits(high=2)
+    found = narrowed(queryset, column, value)
+    found.query.clear_ordering(force=True)
+    found.query.set_limits(high=2)
     match list(found):
         case [one]:
             return one
         case []:
             raise queryset.model.DoesNotExist(f"Nothing has the {name} {value!r}.")
     return queryset.get(**lookup)
+
+
+def narrowed(queryset: models.QuerySet, column: Any, value: Any) -> models.QuerySet:
+    """The objects that have a value in an own_column()."""
+    found = queryset._chain()
+    query, (field, exact) = found.query, column
+    query.where.add(exact(field.get_col(query.get_initial_alias()), value), AND)
+    return found
 
 
 def is_plain(queryset: models.QuerySet) -> bool:

@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from .atomicity import Atomicity, changed, state
 from .bundle import Bundle
 from .exceptions import BadRequest, SaveRefused
-from .guards import guarded
+from .guards import guarded, saves_plainly, update_row
 from .http import HttpPreconditionFailed
 from .related import objects
 from .retries import ChangedMeanwhile
@@ -59,24 +59,32 @@ class Saving(Atomicity):
             authorized(self.get_object_list(bundle.request), bundle)
 
     def save_obj(self, bundle: Bundle, before: dict[str, Any] | None) -> None:
-        obj = bundle.obj
         try:
             if before is None:
                 self.insert(bundle)
                 return
             fields = self.columns_to_write(bundle, before)
-            if fields == []:
-                return
-            kept = partial(self.keep, bundle, before)
-            how: dict[str, Any] = {"update_fields": fields}
-            if fields is None:
-                how = {"force_update": True}
-            save = partial(obj.save, using=self.database, **how)
-            guarded(save, obj, self.guard(bundle, before), kept)
+            if fields != []:
+                self.write_columns(bundle, before, fields)
         except IntegrityError as error:
             raise SaveRefused(self, bundle) from error
         except ChangedMeanwhile:
             self.lost(bundle)
+
+    def write_columns(
+        self, bundle: Bundle, before: dict[str, Any], fields: list[str] | None
+    ) -> None:
+        """UPDATE these columns, all of them where none are named."""
+        obj, seen = bundle.obj, self.guard(bundle, before)
+        model: Any = type(obj)
+        plain = bundle.is_plain and saves_plainly(model) and not bundle.related
+        if fields and plain and not seen:
+            update_row(obj, fields, self.database)
+            self.keep(bundle, before)
+            return
+        how = {"update_fields": fields} if fields else {"force_update": True}
+        save = partial(obj.save, using=self.database, **how)
+        guarded(save, obj, seen, partial(self.keep, bundle, before))
 
     def remember(self, request: Any, changes: Changes, **lookup) -> None:
         """Nothing: what is changed is kept when it is."""

@@ -662,6 +662,22 @@ def test_a_hook_that_fails_leaves_nothing(site, http, monkeypatch):
     assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
 
 
+@pytest.mark.parametrize("method", ["save", "save_base"])
+def test_a_patch_calls_what_a_model_saves_by(site, http, monkeypatch, method):
+    site.start()
+    calls, before = [], getattr(site.Note, method)
+
+    def noted(self, *args, **kwargs):
+        calls.append(kwargs["update_fields"])
+        return before(self, *args, **kwargs)
+
+    assert http.patch(site.uri, {"pages": 4}).status_code == 202
+    monkeypatch.setattr(site.Note, method, noted)
+    assert http.patch(site.uri, {"pages": 5}).status_code == 202
+    assert [sorted(each) for each in calls] == [["pages", "updated"]]
+    assert site.Note.objects.get(pk=site.note.pk).pages == 5
+
+
 def test_a_signal_that_fails_leaves_nothing(site, http):
     from django.db.models.signals import post_save
 
