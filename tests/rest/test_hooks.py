@@ -34,6 +34,19 @@ def resource_of(rows, body=None, **options):
     )
 
 
+def noting(names, steps):
+    """Methods that note that they are called, and do what a ModelResource does."""
+
+    def noted(name):
+        def method(self, *args, **kwargs):
+            steps.append(name)
+            return getattr(ModelResource, name)(self, *args, **kwargs)
+
+        return method
+
+    return {name: noted(name) for name in names}
+
+
 URI = "/api/v1/country/it/"
 
 
@@ -529,17 +542,8 @@ def test_what_related_data_may_do(models):
 
 def test_the_hooks_of_formats(countries, serve, http):
     steps = []
-
-    def noted(name):
-        def method(self, *args, **kwargs):
-            steps.append(name)
-            return getattr(super(resource, self), name)(*args, **kwargs)
-
-        return method
-
     names = ("determine_format", "serialize", "deserialize", "create_response")
-    resource = resource_of(countries, {name: noted(name) for name in names})
-    serve(resource)
+    serve(resource_of(countries, noting(names, steps)))
     http.get(URI)
     assert steps == ["create_response", "determine_format", "serialize"]
     http.patch(URI, {"name": "x"})

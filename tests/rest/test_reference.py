@@ -25,7 +25,7 @@ from nonrel_backend.rest.resources import (
 from nonrel_backend.rest.serializers import Serializer
 from nonrel_backend.rest.throttle import BaseThrottle
 from nonrel_backend.rest.validation import Validation
-from tests.rest.test_hooks import URI, resource_of
+from tests.rest.test_hooks import URI, noting, resource_of
 
 
 def test_the_quick_start(models, serve, http):
@@ -136,16 +136,7 @@ FLOW = (
 
 def test_the_flow_of_a_request_for_a_list(countries, serve, http):
     steps = []
-
-    def noted(name):
-        def method(self, *args, **kwargs):
-            steps.append(name)
-            return getattr(super(resource, self), name)(*args, **kwargs)
-
-        return method
-
-    resource = resource_of(countries, {name: noted(name) for name in set(FLOW)})
-    serve(resource)
+    serve(resource_of(countries, noting(set(FLOW), steps)))
     steps[:] = ["wrap_view"]
     assert len(http.get("/api/v1/country/?format=json").json()["objects"]) == 2
     assert tuple(steps) == FLOW
