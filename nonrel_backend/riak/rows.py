@@ -1,10 +1,12 @@
 """Every write of rows: inserted as new, changed under compare-and-set, deleted."""
 
+import os
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from threading import Lock
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import RLock
 
 from django.db import OperationalError
 
@@ -22,8 +24,12 @@ ATTEMPTS = 40
 LOOKS = 15
 # Seconds.
 PAUSE, LONGEST_PAUSE = 0.002, 0.3
-# Threads that were slower than others try again one after the other.
-TURNS: dict[bytes, Lock] = defaultdict(Lock)
+# By bucket and a part of its keys, who may change rows.
+TURNS: dict[tuple[bytes, int], RLock] = defaultdict(RLock)
+STRIPES = 64
+if hasattr(os, "register_at_fork"):
+    # The threads that hold them are not in the child.
+    os.register_at_fork(after_in_child=TURNS.clear)
 # The new rows in the place of those found.
 Change = Callable[[list[Found]], list[Row]]
 
@@ -94,20 +100,30 @@ def update(
 def update_page(
     objects: Objects, page: list[Found], change: Change, wanted: Callable[[Row], bool]
 ) -> int:
-    lost = put_marked(objects, page, change(page))
-    count = len(page) - len(lost)
-    page = [each for each in lost if wanted(each.row)]
-    if not page:
-        return count
-    with TURNS[objects.table.bucket]:
-        for attempt in range(ATTEMPTS):
+    count = 0
+    with turns(objects, page):
+        for attempt in range(1 + ATTEMPTS):
             lost = put_marked(objects, page, change(page))
             count += len(page) - len(lost)
             page = [each for each in lost if wanted(each.row)]
             if not page:
                 return count
-            give_way(attempt)
+            if attempt:
+                give_way(attempt - 1)
     raise lost_race(objects.table.name)
+
+
+@contextmanager
+def turns(objects: Objects, page: list[Found]) -> Iterator[None]:
+    """Keep this process's other threads from changing these rows meanwhile: what they
+    write at the same moment, Riak may not tell apart.
+    """
+    bucket = objects.table.bucket
+    stripes = sorted({hash(each.key) % STRIPES for each in page})
+    with ExitStack() as stack:
+        for stripe in stripes:
+            stack.enter_context(TURNS[bucket, stripe])
+        yield
 
 
 def give_way(attempt: int) -> None:
@@ -144,7 +160,8 @@ def update_versions(
         same = [each for each in page if read[each.key] in (None, each.vclock)]
         lost += [each.key for each in page if each not in same]
         new = [merged(each.row, changes[each.key]) for each in same]
-        lost += [each.key for each in put_marked(objects, same, new)]
+        with turns(objects, same):
+            lost += [each.key for each in put_marked(objects, same, new)]
     return lost
 
 

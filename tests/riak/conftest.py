@@ -2,12 +2,13 @@
 is a real Riak's, a relay to that.
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from uuid import uuid4
 
 import pytest
 from django.db import connections
 
+from nonrel_backend.riak import rows
 from nonrel_backend.riak.client import Client, Pool
 from nonrel_backend.testing.riak_server import StandInRiak
 
@@ -99,6 +100,12 @@ def open_database(databases, server, require_type, riak, monkeypatch):
             connections["own"].creation._destroy_test_db(name, 0)
         connections["own"].close()
         del connections["own"], connections.databases["own"]
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """Threads do not wait for one another, as processes do not."""
+    monkeypatch.setattr(rows, "turns", lambda objects, page: nullcontext())
 
 
 def create_tables(connection):

@@ -137,7 +137,7 @@ def test_threads_that_save_add_and_read_lose_no_addition(mult):
     assert len(versions(mult, "library_counter", row.pk)) == 1
 
 
-def test_an_addition_counts_also_where_both_pass_the_check(server, mult):
+def test_an_addition_counts_also_where_both_pass_the_check(server, mult, processes):
     row = counter("c", 10)
 
     def meet(request):
@@ -153,7 +153,9 @@ def test_an_addition_counts_also_where_both_pass_the_check(server, mult):
     assert len(versions(mult, "library_counter", row.pk)) == 1
 
 
-def test_a_race_lost_for_ever_is_an_operational_error(server, mult, monkeypatch):
+def test_a_race_lost_for_ever_is_an_operational_error(
+    server, mult, monkeypatch, processes
+):
     monkeypatch.setattr(rows, "ATTEMPTS", 5)
     row = counter("c")
 
