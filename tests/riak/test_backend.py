@@ -491,6 +491,14 @@ def stop_at(name, number):
     return hook
 
 
+def break_off(server, work, puts):
+    """Have work() fail at so many puts."""
+    server.before = stop_at("RpbPutReq", puts)
+    with pytest.raises(OperationalError):
+        work()
+    server.before = None
+
+
 def test_an_index_whose_making_broke_off_is_gone_on_with(server, store, caplog):
     from django.db import models
 
@@ -505,10 +513,7 @@ def test_an_index_whose_making_broke_off_is_gone_on_with(server, store, caplog):
         with store.schema_editor() as editor:
             editor.add_index(Book, index)
 
-    server.before = stop_at("RpbPutReq", 1_250)
-    with pytest.raises(OperationalError):
-        add_index()
-    server.before = None
+    break_off(server, add_index, 1_250)
     assert manager.filter(rating=3.5).count() == 10
     writer = author()
     Book.objects.using("own").create(title="new", author=writer, pages=1, rating=3.5)
@@ -532,10 +537,7 @@ def test_a_field_whose_removal_broke_off_is_removed_by_the_next_run(server, stor
         with store.schema_editor() as editor:
             editor.remove_field(Book, Book._meta.get_field("published"))
 
-    server.before = stop_at("RpbPutReq", 700)
-    with pytest.raises(OperationalError):
-        remove_field()
-    server.before = None
+    break_off(server, remove_field, 700)
     remove_field()
     for each in store.db_connection.fold(store.bucket("library_book"), 500):
         (found,) = each.object.content
@@ -558,10 +560,7 @@ def test_a_field_whose_adding_broke_off_is_added_by_the_next_run(server, store):
         with store.schema_editor() as editor:
             editor.add_field(Book, field)
 
-    server.before = stop_at("RpbPutReq", 700)
-    with pytest.raises(OperationalError):
-        add_field()
-    server.before = None
+    break_off(server, add_field, 700)
     assert sent(server, add_field)["RpbPutReq"] < 800
     for each in store.db_connection.fold(store.bucket("library_book"), 500):
         (found,) = each.object.content
