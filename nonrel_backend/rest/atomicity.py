@@ -136,9 +136,8 @@ class Atomicity(Access, Preconditions):
         kinds = [type(meta.validation), type(meta.authorization)]
         if bundle.changes is not None and bundle.changes.keeps:
             return state(bundle.obj)
-        bundle.is_plain = not self.has_own_writes
-        if bundle.sent is not None and not (
-            bundle.is_plain and all(map(is_ours, kinds))
+        if bundle.sent is not None and (
+            self.has_own_writes or not all(map(is_ours, kinds))
         ):
             return state(bundle.obj)
         name = meta.version_field

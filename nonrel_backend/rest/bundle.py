@@ -23,8 +23,6 @@ class Bundle:
     # What a PUT on the list has stored, and the log that it is in.
     kept: Sequence = ()
     changes: Any = None
-    # Whether nothing of the project's takes part in how the object is saved.
-    is_plain: bool = False
     # The object as the client has seen it, where the write depends on that.
     expected: Any = None
     # The names that are to be shown; None for all.

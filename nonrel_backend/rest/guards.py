@@ -51,11 +51,10 @@ def update_row(obj: models.Model, names: list[str], database: str) -> None:
 
 
 def saves_plainly(model: Any) -> bool:
-    """Whether save() is Django's own, and of one table."""
+    """Whether what save() calls is Django's own, and writes to one table."""
     django: Any = models.Model
     return (
-        model.save is django.save
-        and model.save_base is django.save_base
+        model.save_base is django.save_base
         and model._save_table is django._save_table
         and model._do_update is django._do_update
         and own_column(model, "pk") is not None

@@ -77,8 +77,8 @@ class Saving(Atomicity):
         """UPDATE these columns, all of them where none are named."""
         obj, seen = bundle.obj, self.guard(bundle, before)
         model: Any = type(obj)
-        plain = bundle.is_plain and saves_plainly(model) and not bundle.related
-        if fields and plain and not seen:
+        plain = model is self._meta.object_class and saves_plainly(model)
+        if fields and plain and not (seen or bundle.related or self.has_own_writes):
             update_row(obj, fields, self.database)
             self.keep(bundle, before)
             return

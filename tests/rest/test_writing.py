@@ -678,6 +678,26 @@ def test_a_patch_calls_what_a_model_saves_by(site, http, monkeypatch, method):
     assert site.Note.objects.get(pk=site.note.pk).pages == 5
 
 
+def test_a_patch_of_an_object_of_another_class_saves_as_that_does(site, serve, http):
+    from django.db.models.signals import post_save
+
+    heard = []
+
+    def note(instance, **kwargs):
+        heard.append(type(instance))
+
+    loud = {"get_object_list": lambda self, request: site.LoudGenre.objects.all()}
+    serve(model_resource(site.Genre.objects.all(), "genre", loud))
+    post_save.connect(note, sender=site.LoudGenre)
+    try:
+        response = http.patch(f"/api/v1/genre/{site.fun.pk}/", {"name": "no fun"})
+    finally:
+        post_save.disconnect(note, sender=site.LoudGenre)
+    assert response.status_code == 202
+    assert heard == [site.LoudGenre]
+    assert site.Genre.objects.get().name == "no fun"
+
+
 def test_a_signal_that_fails_leaves_nothing(site, http):
     from django.db.models.signals import post_save
 
