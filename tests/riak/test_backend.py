@@ -237,7 +237,7 @@ def test_a_scan_past_local_rows_says_which_index_helps(open_database):
 
 
 @pytest.mark.parametrize("bucket_type", ["mult", "mult1"])
-def test_all_that_add_count_once(server, open_database, processes, bucket_type):
+def test_all_that_add_count_once(server, open_database, bucket_type):
     create_tables(open_database(bucket_type=bucket_type))
     server.answers.pause = 0.003
     row = counter()
@@ -251,9 +251,7 @@ def test_all_that_add_count_once(server, open_database, processes, bucket_type):
     assert row.value == 40
 
 
-def test_all_that_add_count_once_where_rows_have_checks(
-    server, open_database, processes
-):
+def test_all_that_add_count_once_where_rows_have_checks(server, open_database):
     create_tables(open_database(bucket_type="mult"))
     server.answers.pause = 0.003
     manager = books(1)

@@ -262,9 +262,7 @@ def test_both_sides_give_keys_of_their_own(cluster, on_cluster, open_database):
 
 
 @pytest.mark.parametrize("bucket_type", ["", "mult"])
-def test_two_writers_on_one_row_by_two_nodes(
-    cluster, on_cluster, processes, bucket_type
-):
+def test_two_writers_on_one_row_by_two_nodes(cluster, on_cluster, bucket_type):
     on_cluster(bucket_type=bucket_type)
     row = counter()
 
