@@ -1,14 +1,21 @@
 """Stand-ins for the nodes of one Riak cluster, any of which may die or be cut off.
 
 Each node has a copy of all objects and answers by its own, whatever quorum is asked
-for; a write goes to the nodes that are within reach, at once. Bucket types, properties,
-counters and sets are one copy that all nodes have.
+for; a write goes to the nodes that are within reach, at once. With a lag, it goes to
+each of them some time later, and two nodes answer a get or a put, as with n_val=3 and
+default quorums. Bucket types, properties, counters and sets are one copy that all nodes
+have.
 """
 
+import random
 import threading
+import time
 from typing import Any
 
+from nonrel_backend.riak.client import messages
+
 from .riak_answers import Answers
+from .riak_objects import Stored
 from .riak_server import STAND_IN, StandInRiak
 
 
@@ -20,26 +27,65 @@ class Replica(Answers):
         self.cluster = cluster
 
     def __call__(self, request: Any) -> list[Any]:
+        name = type(request).__name__
+        if self.cluster.lag and name in ("RpbGetReq", "RpbPutReq"):
+            return self.with_another(request)
         with self.lock:
             replies = super().__call__(request)
-            if type(request).__name__ in ("RpbPutReq", "RpbDelReq", "DtUpdateReq"):
+            if name in ("RpbPutReq", "RpbDelReq", "DtUpdateReq"):
                 for other in self.cluster.within_reach(self):
-                    self.send(other, request.type, request.bucket, request.key)
+                    self.send(other, request, self.found(request))
             return replies
 
-    def send(self, other: "Replica", type: bytes, bucket: bytes, key: bytes) -> None:
+    def send(self, other: "Replica", request: Any, stored: Stored | None) -> None:
         """Have another node know of an object what this one does."""
-        stored = self.objects.bucket(type, bucket).objects.get(key)
         if stored is not None:
-            siblings = self.properties.of(type, bucket)["allow_mult"]
-            target = other.objects.bucket(type, bucket)
-            other.objects.merge(target, key, stored, siblings)
+            siblings = self.properties.for_object(request)["allow_mult"]
+            target = other.objects.bucket(request.type, request.bucket)
+            with self.lock:
+                other.objects.merge(target, request.key, stored, siblings)
+
+    def with_another(self, request: Any) -> list[Any]:
+        """The replies of this node and of the one that answers next."""
+        with self.lock:
+            replies = super().__call__(request)
+            stored = self.found(request)
+            own = stored and stored.copy()
+        others = self.cluster.within_reach(self)
+        random.shuffle(others)
+        if isinstance(request, messages.RpbPutReq):
+            for other in others[1:]:
+                late = threading.Thread(
+                    target=self.send_late, args=(other, request, own)
+                )
+                late.start()
+        both = Replica(self.cluster, 0)
+        both.properties = self.properties
+        self.send(both, request, own)
+        for other in others[:1]:
+            if isinstance(request, messages.RpbPutReq):
+                self.send_late(other, request, own)
+            with self.lock:
+                self.send(both, request, other.found(request))
+        if isinstance(request, messages.RpbGetReq):
+            return list(both.RpbGetReq(request))
+        if request.return_body or request.return_head:
+            found = both.found(request)
+            return [found.reply(messages.RpbPutResp, not request.return_body)]
+        return replies
+
+    def send_late(self, other: "Replica", request: Any, stored: Stored | None) -> None:
+        time.sleep(random.random() * self.cluster.lag)
+        self.send(other, request, stored)
 
 
 class StandInCluster:
-    """`host` names the nodes, as a client takes them."""
+    """`host` names the nodes, as a client takes them; `lag`: how many seconds a write
+    may take from one to another.
+    """
 
-    def __init__(self, count: int = 3):
+    def __init__(self, count: int = 3, lag: float = 0.0):
+        self.lag = lag
         self.replicas = [Replica(self, number) for number in range(count)]
         self.cut: set[int] = set()
         self.nodes = [StandInRiak(answers=each) for each in self.replicas]
@@ -80,6 +126,7 @@ class StandInCluster:
         with self.lock:
             for replica in self.replicas:
                 for (type, name), bucket in list(replica.objects.buckets.items()):
-                    for key in list(bucket.objects):
+                    for key, stored in list(bucket.objects.items()):
+                        request = messages.RpbGetReq(type=type, bucket=name, key=key)
                         for other in self.within_reach(replica):
-                            replica.send(other, type, name, key)
+                            replica.send(other, request, stored)

@@ -51,6 +51,12 @@ class Stored:
         # The RpbGetResp, once somebody has asked for it.
         self.got: Any = None
 
+    def copy(self) -> "Stored":
+        copied = Stored()
+        copied.clock, copied.versions = dict(self.clock), list(self.versions)
+        copied.written()
+        return copied
+
     def entries(self) -> set[tuple]:
         return {entry for version in self.versions for entry in version.entries}
 
