@@ -94,8 +94,6 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     # (table, key of the object), and which of them others have changed since.
     versions: dict[tuple[str, bytes], bytes] | None = None
     changed_by_others: list[Any]
-    # The id of its change; see versions.py.
-    write: str | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict
@@ -165,8 +163,6 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             resolver(self.option("resolvers", {}), meta.db_table),
             self.bucket_type.encode(),
         )
-        if self.write is not None:
-            objects.write = self.write
         if table.has_unique and self.unique != "off":
             objects.make_markers = lambda: self.markers(meta, objects)
         return objects

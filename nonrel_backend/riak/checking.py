@@ -10,9 +10,10 @@ from django.db import DatabaseError, IntegrityError
 from ..catalog import table_model
 from . import datatypes
 from . import markers as marking
-from . import rows as writing
+from .changing import put_changed
 from .datatypes import DataColumn
-from .objects import PAGE, Objects, pages
+from .objects import PAGE, Found, Objects, pages
+from .versions import Versions
 
 
 def problems(store, fix: bool) -> Iterator[str]:
@@ -33,29 +34,29 @@ def problems(store, fix: bool) -> Iterator[str]:
 def check_object(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
     table = objects.table
     where = f"{table.name}: the row {each.key.decode(errors='replace')}"
-    live = [content for content in each.object.content if not content.deleted]
-    if not live:
-        return
-    if len(live) > 1:
-        yield f"{where} has {len(live)} versions of writers that met"
+    versions = Versions(each.object.content)
+    if not versions.are_one():
+        if versions.live:
+            yield f"{where} has {len(versions.live)} versions of writers that met"
         if fix:
             objects.found(each.key, each.object)
         return
+    ((content, writes),) = versions.live
     try:
-        row = table.row(live[0])
+        row = table.row(content)
         if table.key_of(row) != each.key:
             raise DatabaseError("its key is not that of its values")
         expected = set(table.entries(row))
     except (DatabaseError, KeyError, TypeError, ValueError) as error:
         yield f"{where} is damaged: {error}"
         return
-    found = {(pair.key, pair.value) for pair in live[0].indexes}
+    found = {(pair.key, pair.value) for pair in content.indexes}
     if found != expected:
         names = {name.decode() for name, _ in found ^ expected}
         yield f"{where} has not the index entries of its values: {sorted(names)}"
         if fix:
-            read = objects.merged(each.key, live, each.object.vclock)
-            writing.put_changed(objects, [read], [row])
+            read = Found(each.key, row, each.object.vclock, writes)
+            put_changed(objects, [read], [row])
     if objects.markers is not None:
         yield from check_row_markers(objects, row, where, fix)
 

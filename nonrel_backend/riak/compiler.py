@@ -19,7 +19,6 @@ from . import datatypes
 from . import rows as writing
 from .query import BackendQuery
 from .values import READERS, aware_reader, to_stored
-from .versions import made_id
 
 
 class SQLCompiler(NonrelCompiler):
@@ -129,14 +128,14 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
 
     def update_computed(self, meta, checks, values, uniques):
         """The toolkit's, again for the rows that others change meanwhile."""
-        store, count, write = self.store, 0, made_id()
+        store, count = self.store, 0
         for attempt in range(writing.ATTEMPTS):
-            store.versions, store.changed_by_others, store.write = {}, [], write
+            store.versions, store.changed_by_others = {}, []
             try:
                 count += super().update_computed(meta, checks, values, uniques)
             finally:
                 lost = store.changed_by_others
-                store.versions = store.write = None
+                store.versions = None
             if not lost:
                 return count
             count -= len(lost)

@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Any
 
 from .client import Client, Refused, RiakError
-from .client.client import index_request, put_request
+from .client.client import content, delete_request, index_request, put_request
 from .paths import IndexQuery, Path, whole
-from .resolving import Resolver, time_of
+from .resolving import Resolver
 from .table import Row, Table
-from .versions import Writes, in_order, is_open, made_id, standing, writes_of
+from .versions import NAME, Versions, Writes, give_way, writes_of
 
 # How many gets are under way at once, how many keys and objects a page has.
 PAGE = 500
@@ -19,6 +19,8 @@ PAGE = 500
 # where the others find many keys.
 PROBE = 100
 FEW = 5
+# How often several versions of a row are looked at before one is taken.
+LOOKS = 15
 
 
 @dataclass(slots=True)
@@ -33,12 +35,10 @@ class Found:
     writes: Writes
     is_open: bool = False
 
-    def put(self, row: Row, content: Any, reply: Any) -> None:
+    def put(self, row: Row, writes: Writes, reply: Any) -> None:
         """Be as it was put, unless others were, too."""
-        live = live_versions(reply)
-        if len(live) == 1 and live[0].value == content.value:
-            self.row, self.vclock = row, reply.vclock
-            self.writes = writes_of(content)
+        if [writes_of(each) for each in reply.content] == [writes]:
+            self.row, self.vclock, self.writes = row, reply.vclock, writes
 
 
 class Probe:
@@ -73,8 +73,6 @@ class Objects:
         self.table = table
         self.resolve = resolve
         self.options = {"type": type} if type else {}
-        # The id of what is changed by one statement; see versions.py.
-        self.write = made_id()
         # Of a table with unique values.
         self.make_markers: Callable[[], Any] | None = None
 
@@ -88,7 +86,7 @@ class Objects:
     def by_keys(self, keys: Iterable[bytes], first: int = PAGE) -> Iterator[Found]:
         """The rows that there are, page by page, in the order of the keys."""
         for key, reply in self.replies(keys, first):
-            found = self.found(key, reply)
+            found = self.agreed(key, reply)
             if found is not None:
                 yield found
 
@@ -106,34 +104,53 @@ class Objects:
                     raise reply
                 yield key, reply
 
-    def found(self, key: bytes, reply: Any) -> Found | None:
-        """The row of an RpbGetResp; of several versions the resolver's choice, which
-        is written back.
+    def agreed(self, key: bytes, reply: Any) -> Found | None:
+        """found(), once its writers have agreed, or are given up."""
+        found = self.found(key, reply)
+        for attempt in range(LOOKS):
+            if found is None or not found.is_open:
+                break
+            give_way(attempt)
+            ((_, reply),) = self.replies([key])
+            found = self.found(key, reply)
+        return found
+
+    def found(
+        self, key: bytes, reply: Any, withdrawn: Iterable[str] = ()
+    ) -> Found | None:
+        """The row of an RpbGetResp; of several versions the one that stands, or the
+        resolver's choice, which is written back.
         """
-        live = live_versions(reply)
-        if not live:
+        if len(reply.content) == 1 and not withdrawn:
+            (one,) = reply.content
+            writes = writes_of(one)
+            if not one.deleted and writes.is_row:
+                return Found(key, self.table.row(one), reply.vclock, writes)
+        versions = Versions(reply.content, withdrawn)
+        if not versions.live:
+            if versions.notes:
+                self.clear(key, reply.vclock)
             return None
-        if len(live) == 1:
-            row = self.table.row(live[0])
-            return Found(key, row, reply.vclock, writes_of(live[0]))
-        found = self.merged(key, live, reply.vclock)
-        found.is_open = is_open(live, self.write)
-        if not found.is_open:
+        found = self.resolved(key, versions, reply.vclock)
+        if not versions.are_one() and not versions.is_busy():
             self.settle(found)
         return found
 
-    def merged(self, key: bytes, versions: list[Any], vclock: bytes) -> Found:
-        """What the resolver makes of several versions."""
-        versions = in_order(versions)
-        last = versions[-1]
-        if len(versions) == 1:
-            row = self.table.row(last)
+    def resolved(self, key: bytes, versions: Versions, vclock: bytes) -> Found:
+        """The row of several versions."""
+        in_order = versions.in_order()
+        last = in_order[-1]
+        if versions.agreed:
+            row = self.table.row(last.content)
         else:
-            row = self.resolve([(self.table.row(v), time_of(v)) for v in versions])
-        return Found(key, row, vclock, writes_of(last))
+            row = self.resolve([(self.table.row(v.content), v.time) for v in in_order])
+        writes = replace(last.writes, withdrawn=versions.withdrawn)
+        return Found(key, row, vclock, writes, versions.is_open())
 
     def settle(self, found: Found) -> None:
-        """Put a resolved row in the place of its versions; another reader may, too."""
+        """Put a row in the place of all versions that were read; another reader may,
+        too.
+        """
         request = put_request(
             self.table.bucket,
             found.key,
@@ -147,15 +164,23 @@ class Objects:
         except RiakError:
             pass  # it is resolved by the next one who reads it
 
-    def missing_write(self, key: bytes, reply: Any) -> Found | None:
-        """The version on which this statement's change of a row is to be made anew,
-        None where it is in the row, or where there is none.
+    def note_request(self, key: bytes, withdrawn: Iterable[str]) -> Any:
+        """The request that puts a version beside the others which has no row, but says
+        which writes are withdrawn.
         """
-        live = live_versions(reply)
-        if not live or self.write in writes_of(standing(live, self.write)).last:
-            return None
-        others = [v for v in live if self.write not in writes_of(v).last]
-        return self.merged(key, others, reply.vclock)
+        note = content(b"null")
+        note.usermeta.add(key=NAME, value=str(Writes(0, (), tuple(withdrawn))).encode())
+        return put_request(
+            self.table.bucket, key, note, return_body=True, **self.options
+        )
+
+    def clear(self, key: bytes, vclock: bytes) -> None:
+        """Delete what is left of writers of a row that was deleted."""
+        request = delete_request(self.table.bucket, key, vclock=vclock, **self.options)
+        try:
+            self.client.tell(request)
+        except RiakError:
+            pass  # as above
 
     # --- by index ---
 
@@ -234,10 +259,6 @@ class Objects:
         for each in self.client.fold(
             self.table.bucket, PAGE, start_key=start, **self.options
         ):
-            found = self.found(each.key, each.object)
+            found = self.agreed(each.key, each.object)
             if found is not None:
                 yield found
-
-
-def live_versions(reply: Any) -> list[Any]:
-    return [each for each in reply.content if not each.deleted]

@@ -1,8 +1,6 @@
 """Every write of rows: inserted as new, changed under compare-and-set, deleted."""
 
 import os
-import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,18 +10,13 @@ from django.db import OperationalError
 
 from ..query import MISSING
 from . import datatypes
-from .client import AlreadyThere, Conflict, Refused
+from .changing import ATTEMPTS, put_changed
+from .client import AlreadyThere, Refused
 from .client.client import delete_request, put_request
-from .objects import Found, Objects, live_versions, pages
+from .objects import Found, Objects, pages
 from .table import Row
-from .versions import is_open
+from .versions import give_way
 
-# How often a change is tried again that another writer was faster with.
-ATTEMPTS = 40
-# How often several versions of a row are looked at before one is taken.
-LOOKS = 15
-# Seconds.
-PAUSE, LONGEST_PAUSE = 0.002, 0.3
 # By bucket and a part of its keys, who may change rows.
 TURNS: dict[tuple[bytes, int], RLock] = defaultdict(RLock)
 STRIPES = 64
@@ -126,11 +119,6 @@ def turns(objects: Objects, page: list[Found]) -> Iterator[None]:
         yield
 
 
-def give_way(attempt: int) -> None:
-    """Wait a random time, the longer the more often it was lost."""
-    time.sleep(random.random() * min(PAUSE * 2**attempt, LONGEST_PAUSE))
-
-
 def lost_race(table: str) -> OperationalError:
     return OperationalError(
         f"Rows of {table} were changed by others {ATTEMPTS} times while they were to "
@@ -155,8 +143,6 @@ def update_versions(
     """
     lost = []
     for page in pages(objects.by_keys(changes)):
-        # Of an attempt before this one the change may be there by now.
-        page = [each for each in page if objects.write not in each.writes.last]
         same = [each for each in page if read[each.key] in (None, each.vclock)]
         lost += [each.key for each in page if each not in same]
         new = [merged(each.row, changes[each.key]) for each in same]
@@ -199,56 +185,6 @@ def concerned(objects: Objects, old: list[Row], new: list[Row]) -> bool:
         if before.get(column, MISSING) != after.get(column, MISSING)
     }
     return objects.markers.concern(changed)
-
-
-def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
-    """Put rows in the place of those found, which are then as they were put; return, as
-    they are now, those that another writer has changed.
-    """
-    table = objects.table
-    stale = [each.key for each in found if each.is_open]
-    put = [(e, row) for e, row in zip(found, rows, strict=True) if not e.is_open]
-    requests = [
-        put_request(
-            table.bucket,
-            each.key,
-            table.content(row, each.writes.plus(objects.write)),
-            vclock=each.vclock,
-            if_not_modified=True,
-            return_body=True,
-            **objects.options,
-        )
-        for each, row in put
-    ]
-    if len(requests) == 1:
-        try:
-            replies = [objects.client.tell(requests[0])]
-        except Conflict as error:
-            replies = [error]
-    else:
-        replies = objects.client.tell_many(requests)
-    now = {}
-    for (each, row), request, reply in zip(put, requests, replies, strict=True):
-        if isinstance(reply, Conflict):
-            stale.append(each.key)
-        elif isinstance(reply, Refused):
-            raise reply
-        else:
-            now[each.key] = reply
-            each.put(row, request.content, reply)
-    now |= dict(objects.replies(stale))
-    for attempt in range(LOOKS):
-        unclear = [
-            key
-            for key, reply in now.items()
-            if is_open(live_versions(reply), objects.write)
-        ]
-        if not unclear:
-            break
-        give_way(attempt)
-        now |= dict(objects.replies(unclear))
-    lost = (objects.missing_write(key, reply) for key, reply in now.items())
-    return [each for each in lost if each is not None]
 
 
 def merged(row: Row, changes: Row) -> Row:

@@ -12,7 +12,6 @@ from django.db import OperationalError
 
 from . import rows as writing
 from .objects import Found, Objects
-from .versions import made_id
 
 
 class Sequence:
@@ -40,8 +39,7 @@ class Sequence:
 
     def change(self, change: Callable[[int], int]) -> int:
         """Change the last key; return what it was."""
-        self.objects.write = made_id()
-        for _ in range(writing.ATTEMPTS):
+        for attempt in range(writing.ATTEMPTS):
             found = self.kept.pop(self.table, None) or self.read()
             if found is None:
                 row = {"name": self.table, "last": change(0)}
@@ -54,4 +52,5 @@ class Sequence:
                 if found.row is row:
                     self.kept[self.table] = found
                 return last
+            writing.give_way(attempt)
         raise OperationalError(f"The next key of {self.table} is asked for too often.")

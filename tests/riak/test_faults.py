@@ -274,6 +274,43 @@ def test_two_writers_on_one_row_by_two_nodes(cluster, on_cluster, bucket_type):
     assert counters().get().value == 40
 
 
+@pytest.fixture
+def lagging(open_database, processes):
+    """Three nodes that write to each other with delays, and the tables on them."""
+    with StandInCluster(lag=0.005) as cluster:
+        create_tables(open_database(host=cluster.host, bucket_type="mult"))
+        open_database(host=cluster.host, bucket_type="mult")
+        yield cluster
+
+
+@pytest.mark.parametrize("many", [2, 4, 8])
+def test_writers_who_meet_at_three_nodes_lose_no_addition(lagging, many):
+    row = counter()
+
+    def add():
+        for _ in range(12):
+            assert counters().filter(pk=row.pk).update(value=F("value") + 1) == 1
+
+    assert together(add, many, "own") == []
+    assert counters().get(pk=row.pk).value == 12 * many
+
+
+def test_of_writers_of_one_version_who_meet_one_is_told_it_won(lagging):
+    """By UPDATE ... WHERE, as where a version field is the lock."""
+    row = counter()
+    won = []
+
+    def work():
+        for version in range(12):
+            found = counters().filter(pk=row.pk, value=version)
+            won.extend([version] * found.update(value=version + 1))
+            while counters().get(pk=row.pk).value <= version:
+                pass
+
+    assert together(work, 4, "own") == []
+    assert sorted(won) == list(range(12))
+
+
 def test_of_writers_that_get_or_create_one_row_one_makes_it(cluster, on_cluster):
     from tests.library.models import Counter
 

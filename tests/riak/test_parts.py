@@ -15,11 +15,13 @@ from nonrel_backend.riak.terms import descending, escaped, index_name, number, t
 from nonrel_backend.riak.transforms import transform_of
 from nonrel_backend.riak.values import key_of, object_key, to_stored
 from nonrel_backend.riak.versions import (
+    FEWEST,
+    MOST,
     NAME,
+    Versions,
     Writes,
-    in_order,
-    is_open,
-    standing,
+    made_id,
+    second_of,
     writes_of,
 )
 
@@ -131,40 +133,108 @@ def test_the_union_of_versions_keeps_the_members_of_all():
     assert union(versions) == {"tags": ["b", "c", "a"], "n": 2}
 
 
-def version(count, *last, at=100.0):
-    writes = Writes(count, last)
+# --- versions of one row ---
+
+NOW = time.time()
+BASE, A, B, C, AGAIN = (made_id() for _ in range(5))
+
+
+def version(*last, withdrawn=(), count=None, at=NOW):
+    writes = Writes(len(last) if count is None else count, last, withdrawn)
     made = content(b"{}", last_mod=int(at), last_mod_usecs=int(at % 1 * 1e6))
     made.usermeta.add(key=NAME, value=str(writes).encode())
     return made
 
 
-def test_versions_say_which_writes_they_have_in_them():
-    writes = Writes(3, ("a", "b")).plus("c")
-    assert writes_of(version(writes.count, *writes.last)) == writes
-    for _ in range(100):
-        writes = writes.plus("d")
-    assert writes.count == 104 and len(str(writes)) < 100
+def note(*withdrawn):
+    return version(withdrawn=withdrawn)
+
+
+def standing(*found, withdrawn=()):
+    """The version that stands, None where that is not clear yet."""
+    versions = Versions(found, withdrawn)
+    return versions.in_order()[-1].content if versions.agreed else None
+
+
+def test_a_version_says_which_writes_it_has_in_it():
+    writes = Writes(3, (A, B), (C,)).plus(AGAIN)
+    assert writes == Writes(4, (A, B, AGAIN), (C,))
+    assert writes_of(version(*writes.last, withdrawn=(C,), count=4)) == writes
     assert writes_of(content(b"{}")) == Writes()
+    for text in (b"", b"x", b"7 short", b"-1", b"7 " + A.encode() + b"/", b"7 /"):
+        other = content(b"{}")
+        other.usermeta.add(key=NAME, value=text)
+        assert writes_of(other) == Writes()
 
 
-def test_of_writers_who_met_the_first_one_stands():
-    first, second = version(2, "o", "a", at=1.0), version(2, "o", "b", at=1.5)
-    both = version(3, "o", "a", "b", at=1.2)
-    assert in_order([first, second])[-1] is first
-    assert in_order([both, first, second])[-1] is both
-    # Not one's own, which the other may not have seen, nor one of another time.
-    assert standing([first, second], "a") is second
-    assert in_order([first, version(2, "o", "b", at=99.0)])[-1] is not first
-    assert in_order([first, content(b"{}", last_mod=2)])[-1] is not first
+def test_ids_of_writes_tell_their_second_and_differ():
+    ids = {made_id() for _ in range(1_000)}
+    assert len(ids) == 1_000 and {len(each) for each in ids} == {11}
+    assert all(abs(second_of(each) - time.time()) < 5 for each in ids)
 
 
-def test_a_third_writer_waits_until_two_others_agree():
+def test_a_version_names_the_writes_of_its_moment(monkeypatch):
+    writes = Writes()
+    for _ in range(MOST + 10):
+        writes = writes.plus(made_id())
+    assert (writes.count, len(writes.last)) == (MOST + 10, MOST)
+    assert writes.has(Writes(MOST + 11, (A,))) is False
+    assert writes.has(Writes(10, (A,))) is None
+    assert writes.has(Writes(MOST + 10, writes.last)) is True
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert writes.plus(made_id()).last[:-1] == writes.last[1 - FEWEST :]
+
+
+def test_a_write_is_acknowledged_where_no_other_may_be():
+    mine = Writes(2, (BASE, A))
+    own, other = version(BASE, A), version(BASE, B)
+    assert Versions([own]).acknowledge(mine)
+    assert not Versions([own, other]).acknowledge(mine)
+    assert Versions([own, other, note(B)]).acknowledge(mine)
+    assert not Versions([own, other, version(BASE, C), note(B)]).acknowledge(mine)
+    # Others have put theirs on it already.
+    assert Versions([version(BASE, A, B), version(BASE, A, C)]).acknowledge(mine)
+    # What is older than all it names is in it.
+    assert Versions([own, version(BASE, count=1)]).acknowledge(mine)
+    late = Writes(40, (A,))
+    assert Versions([version(A, count=40), own]).acknowledge(late)
+    assert not Versions([other]).acknowledge(mine)
+    assert not Versions([]).acknowledge(mine)
+
+
+def test_no_version_stands_while_others_may_be_acknowledged():
+    first, second, third = (version(BASE, each) for each in (A, B, C))
+    assert standing(first, second) is None
+    # Two who met each withdraw, and take the other's.
+    assert standing(first, second, withdrawn=[A]) is second
+    assert standing(first, second, withdrawn=[B]) is first
+    assert standing(first, second, third, withdrawn=[C]) is None
+    assert standing(first, second, third, note(B), withdrawn=[C]) is first
+    both = version(BASE, A, AGAIN, withdrawn=(B,))
+    assert standing(second, both) is both
+    # That the write of what it was put on is withdrawn, too, changes nothing.
+    assert standing(second, both, note(A)) is both
+
+
+def test_where_all_are_withdrawn_the_first_with_the_most_writes_stands():
+    first, second = version(BASE, A, at=NOW - 0.2), version(BASE, B, at=NOW - 0.1)
+    assert standing(second, first, note(A, B)) is first
+    more = version(BASE, B, C)
+    assert standing(second, first, more, note(A, B, C)) is more
+
+
+def test_versions_are_open_while_their_writers_may_agree():
     now = time.time()
-    first, second = version(2, "a", at=now), version(2, "b", at=now)
-    third, both = version(2, "c", at=now), version(3, "a", "b", at=now)
-    assert is_open([first, second, third], "c")
-    assert is_open([first, second])
-    assert not is_open([first, third], "c")
-    assert not is_open([both, third], "c")
-    assert not is_open([both, version(3, "b", "a", at=now)])
-    assert not is_open([version(2, "a", at=1.0), version(2, "b", at=1.0)])
+    recent = [version(BASE, A, at=now), version(BASE, B, at=now)]
+    assert Versions(recent).is_open() and Versions(recent).is_busy()
+    settled = Versions([*recent, note(B)])
+    assert not settled.is_open() and settled.is_busy() and not settled.are_one()
+    old = [version(BASE, A, at=NOW - 9), version(BASE, B, at=NOW - 9)]
+    assert not Versions(old).is_open() and not Versions(old).is_busy()
+    # Of a cluster in parts, and another client's: the newest.
+    apart = [version(BASE, A, at=NOW - 99), version(BASE, B)]
+    assert Versions(apart).in_order()[-1].content is apart[1]
+    another = [version(BASE, A), content(b"{}", last_mod=int(NOW) + 1)]
+    assert not Versions(another).is_busy()
+    assert Versions(another).in_order()[-1].content is another[1]

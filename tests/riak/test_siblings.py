@@ -3,12 +3,14 @@
 import json
 import os
 import threading
+import time
 
 import pytest
 from django.db import OperationalError, connections, transaction
 from django.db.models import F
 
 from nonrel_backend.riak import rows
+from nonrel_backend.riak import versions as versions_of
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.threads import together
 
@@ -172,6 +174,53 @@ def test_a_race_lost_for_ever_is_an_operational_error(
     ):
         with pytest.raises(OperationalError, match="changed by others"):
             work()
+
+
+def test_many_at_one_row_lose_no_addition(server, mult, processes):
+    row = counter("c")
+    server.answers.pause = 0.005
+
+    def add():
+        for _ in range(10):
+            assert counters().filter(pk=row.pk).update(value=F("value") + 1) == 1
+
+    assert together(add, 6, "own") == []
+    assert counters().get().value == 60
+
+
+def test_a_writer_that_saw_others_and_crashed_is_waited_for(mult, monkeypatch):
+    monkeypatch.setattr(versions_of, "PATIENCE", 0.5)
+    row = counter("c")
+    assert counters().filter(pk=row.pk).update(value=F("value") + 1) == 1
+    (known,) = versions(mult, "library_counter", row.pk)
+    crashed = content(b'{"id":%d,"name":"c","value":7}' % row.pk)
+    (base,) = versions_of.writes_of(known).last
+    writes = versions_of.Writes(1, (versions_of.made_id(),))
+    crashed.usermeta.add(key=versions_of.NAME, value=str(writes).encode())
+    bucket = mult.bucket("library_counter")
+    mult.db_connection.put(bucket, str(row.pk), crashed, type=b"mult")
+    started = time.monotonic()
+    assert counters().filter(pk=row.pk).update(value=F("value") + 1) == 1
+    assert time.monotonic() - started > 0.3
+    (left,) = versions(mult, "library_counter", row.pk)
+    assert base in versions_of.writes_of(left).last
+    assert counters().get().value == 2
+
+
+def test_what_writers_leave_of_a_row_that_was_deleted_is_cleared(mult):
+    row = counter("c")
+    client, bucket = mult.db_connection, mult.bucket("library_counter")
+    key = str(row.pk).encode()
+    note = mult.objects(counters().model._meta).note_request(key, ["agDOmlFb3dc"])
+    client.tell(note)
+    assert counters().get(name="c").pk == row.pk
+    assert [each.pk for each in counters().all()] == [row.pk]
+    assert counters()._raw_delete("own") == 1
+    client.tell(note)
+    assert mult.check_store() == []
+    assert counters().count() == 0 and not counters().filter(pk=row.pk).exists()
+    assert not client.get(bucket, key, type=b"mult").content
+    assert counters().create(pk=row.pk, name="d") in counters().all()
 
 
 @pytest.mark.parametrize("unique_type", ["mult1", "sc"])

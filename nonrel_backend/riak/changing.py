@@ -1,0 +1,150 @@
+"""A change of rows under compare-and-set, and what writers do who met at one."""
+
+from typing import Any
+
+from django.db import OperationalError
+
+from .client import Conflict, Refused
+from .client.client import put_request
+from .objects import Found, Objects
+from .table import Row
+from .versions import Versions, Writes, give_way, made_id
+
+# How often a change is tried again that another writer was faster with.
+ATTEMPTS = 40
+# Beyond this many attempts no longer is waited, where others go on meanwhile.
+QUICK = 4
+
+
+def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
+    """Put rows in the place of those found, which are then as they were put; return, as
+    they are now, those that another writer has changed, and which are not put.
+    """
+    write = made_id()
+    stale = [each.key for each in found if each.is_open]
+    put = [(e, row) for e, row in zip(found, rows, strict=True) if not e.is_open]
+    requests = [changed_request(objects, each, row, write) for each, row in put]
+    met = []
+    for (each, row), reply in zip(put, told(objects, requests), strict=True):
+        writes = each.writes.plus(write)
+        if isinstance(reply, Conflict):
+            stale.append(each.key)
+        elif Versions(reply.content).acknowledge(writes):
+            each.put(row, writes, reply)
+        elif len(reply.content) > 1:
+            met.append(Meeting(each.key, writes, reply))
+        else:  # the bucket has no siblings
+            stale.append(each.key)
+    lost = list(objects.by_keys(stale))
+    return lost + agree(objects, met) if met else lost
+
+
+def changed_request(objects: Objects, found: Found, row: Row, write: str) -> Any:
+    """The request that puts a row in the place of one found."""
+    return put_request(
+        objects.table.bucket,
+        found.key,
+        objects.table.content(row, found.writes.plus(write)),
+        vclock=found.vclock,
+        if_not_modified=True,
+        return_body=True,
+        **objects.options,
+    )
+
+
+def told(objects: Objects, requests: list[Any]) -> list[Any]:
+    """The replies to requests, some of them Conflicts."""
+    if len(requests) != 1:
+        replies = objects.client.tell_many(requests)
+        for reply in replies:
+            if isinstance(reply, Refused) and not isinstance(reply, Conflict):
+                raise reply
+        return replies
+    try:
+        return [objects.client.tell(requests[0])]
+    except Conflict as error:
+        return [error]
+
+
+class Meeting:
+    """A row that others have put at the same moment.
+
+    Its write is withdrawn. Then the version that stands, be the write in it or not, is
+    put again by another write, until that is acknowledged. Where others have yet to
+    withdraw theirs before one stands, they are told what is withdrawn, and waited for.
+    """
+
+    def __init__(self, key: bytes, writes: Writes, reply: Any):
+        self.key = key
+        # With which it was put.
+        self.writes = writes
+        # What the store has now, None where that is not known.
+        self.reply = reply
+        # As it was read last.
+        self.found: Any = None
+        # The writes of which the others have yet to be told that they are withdrawn.
+        self.withdrawn = [writes.last[-1]]
+        self.is_over = False
+
+    def request(self, objects: Objects, write: str) -> Any:
+        """The next request, None where there is nothing to do but wait."""
+        self.found = objects.found(self.key, self.reply, self.withdrawn)
+        self.reply = None
+        if self.found is None:
+            self.is_over = True
+        elif not self.found.is_open:
+            return changed_request(objects, self.found, self.found.row, write)
+        elif self.withdrawn:
+            return objects.note_request(self.key, self.withdrawn)
+        return None
+
+    def take(self, reply: Any, write: str) -> None:
+        if isinstance(reply, Conflict):
+            return
+        self.reply = reply
+        if self.found.is_open:
+            self.withdrawn = []
+            return
+        writes = self.found.writes.plus(write)
+        if Versions(reply.content).acknowledge(writes):
+            self.found.put(self.found.row, writes, reply)
+            self.is_over = True
+        else:
+            self.withdrawn.append(write)
+
+    def is_lost(self) -> bool:
+        """Whether it is over, and the write is not in the row."""
+        if not self.is_over or self.found is None:
+            return False
+        has = self.found.writes.has(self.writes)
+        if has is None:
+            raise not_known()
+        return not has
+
+
+def agree(objects: Objects, met: list[Meeting]) -> list[Found]:
+    """Return the rows in which the writes are not, and will not be."""
+    lost: list[Found] = []
+    for attempt in range(ATTEMPTS):
+        old = {each.key: each for each in met if each.reply is None}
+        for key, reply in objects.replies(old):
+            old[key].reply = reply
+        write = made_id()
+        asked = [(each, each.request(objects, write)) for each in met]
+        asked = [(each, request) for each, request in asked if request is not None]
+        replies = told(objects, [request for _, request in asked])
+        for (each, _), reply in zip(asked, replies, strict=True):
+            each.take(reply, write)
+        lost += [each.found for each in met if each.is_lost()]
+        met = [each for each in met if not each.is_over]
+        if not met:
+            return lost
+        waits = any(each.found.is_open for each in met)
+        give_way(attempt if waits else min(attempt, QUICK))
+    raise not_known()
+
+
+def not_known() -> OperationalError:
+    return OperationalError(
+        "Others change this row so often that it is not known whether it was changed."
+    )
