@@ -35,8 +35,9 @@ def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[F
             met.append(Meeting(each.key, writes, reply))
         else:  # the bucket has no siblings
             stale.append(each.key)
-    lost = list(objects.by_keys(stale))
-    return lost + agree(objects, met) if met else lost
+    # First, as others wait for it.
+    lost = agree(objects, met) if met else []
+    return [*lost, *objects.by_keys(stale)]
 
 
 def changed_request(objects: Objects, found: Found, row: Row, write: str) -> Any:

@@ -108,8 +108,8 @@ def update_page(
 
 @contextmanager
 def turns(objects: Objects, page: list[Found]) -> Iterator[None]:
-    """Keep this process's other threads from changing these rows meanwhile: what they
-    write at the same moment, Riak may not tell apart.
+    """Keep this process's other threads from changing these rows meanwhile: without
+    siblings Riak cannot tell apart what they put, and with them they would meet.
     """
     bucket = objects.table.bucket
     stripes = sorted({hash(each.key) % STRIPES for each in page})

@@ -295,6 +295,21 @@ def test_writers_who_meet_at_three_nodes_lose_no_addition(lagging, many):
     assert counters().get(pk=row.pk).value == 12 * many
 
 
+def test_writers_who_meet_at_many_rows_lose_no_addition(lagging):
+    from tests.library.models import Counter
+
+    rows = [Counter(pk=number, name=str(number)) for number in range(1, 31)]
+    counters().bulk_create(rows)
+
+    def add():
+        for _ in range(4):
+            assert counters().filter(pk__lte=30).update(value=F("value") + 1) == 30
+
+    assert together(add, 4, "own") == []
+    found = counters().in_bulk(range(1, 31))
+    assert [row.value for row in found.values()] == [16] * 30
+
+
 def test_of_writers_of_one_version_who_meet_one_is_told_it_won(lagging):
     """By UPDATE ... WHERE, as where a version field is the lock."""
     row = counter()
