@@ -1,27 +1,22 @@
 """A DocumentStore in a bucket of Riak."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from random import uniform
-from typing import Any
 from uuid import uuid4
 
-from django.db import OperationalError
-
-from ..riak.client import AlreadyThere, Client, Conflict, RiakError
-from ..riak.client.client import content
+from ..riak import rows as writing
+from ..riak.changing import ATTEMPTS, put_changed
+from ..riak.client import AlreadyThere, Client, RiakError
 from ..riak.errors import translate
-from ..riak.resolving import time_of
+from ..riak.objects import Objects
+from ..riak.resolving import last_write_wins
+from ..riak.table import Table
+from ..riak.versions import give_way
 from .exceptions import BadRequest
-from .stores import Document, ScannedStore, encoded_key
+from .stores import ScannedStore, encoded_key
 
-PAGE = 500
 LONGEST_KEY = 65_535
-# How often a write is tried again that another one was faster than.
-ATTEMPTS = 40
-LONGEST_PAUSE = 0.1
 
 
 @contextmanager
@@ -33,38 +28,40 @@ def translated_errors() -> Iterator[None]:
         raise translate(error) or error from error
 
 
+class Documents(Table):
+    """Documents as rows without indexes; one that is being deleted is null."""
+
+    def __init__(self, bucket: str):
+        super().__init__(bucket, bucket.encode(), [], {}, set(), set())
+
+    def row(self, found):
+        return json.loads(found.value)
+
+
 class RiakStore(ScannedStore):
     """Documents in a bucket, as JSON; `Client(Pool("riak1,riak2"))` leads to it.
 
-    Of several versions of one the last is taken. `type` is the bucket type.
+    Of several versions of one that was written at the same moment one is taken. `type`
+    is the bucket type: of compare and set by several processes one wins where it has
+    allow_mult, by the threads of one process anywhere.
     """
 
     def __init__(self, client: Client, bucket: str, type: str = ""):
-        self.client = client
-        self.bucket = bucket
-        self.options = {"type": type.encode()} if type else {}
-
-    def content(self, document: Document | None) -> Any:
-        return content(json.dumps(document).encode())
-
-    def document(self, reply: Any) -> Document | None:
-        """The document of a reply. One that is being deleted is null."""
-        live = [each for each in reply.content if not each.deleted]
-        return json.loads(max(live, key=time_of).value) if live else None
+        table = Documents(bucket)
+        self.objects = Objects(client, table, last_write_wins, type.encode())
 
     def pairs(self):
         with translated_errors():
-            for each in self.client.fold(self.bucket, PAGE, **self.options):
-                document = self.document(each.object)
-                if document is not None:
-                    yield each.key.decode(errors="surrogatepass"), document
+            for found in self.objects.all():
+                if found.row is not None:
+                    yield found.key.decode(errors="surrogatepass"), found.row
 
     @translated_errors()
     def get(self, key):
         encoded = encoded_key(key, LONGEST_KEY)
         if encoded is None:
             return None
-        return self.document(self.client.get(self.bucket, encoded, **self.options))
+        return next((found.row for found in self.objects.by_keys([encoded])), None)
 
     @translated_errors()
     def insert(self, key, document):
@@ -73,52 +70,48 @@ class RiakStore(ScannedStore):
         if encoded is None:
             raise BadRequest("The key is too long.")
         try:
-            self.put(encoded, document, if_none_match=True)
+            self.objects.client.put(
+                self.objects.table.bucket,
+                encoded,
+                self.objects.table.content(document),
+                if_none_match=True,
+                **self.objects.options,
+            )
         except AlreadyThere:
             return None
         return key
 
     @translated_errors()
     def replace(self, key, document, expected):
-        return (
-            self.put_in_place(encoded_key(key, LONGEST_KEY), document, expected)
-            is not None
-        )
+        encoded = encoded_key(key, LONGEST_KEY)
+        return self.put_in_place(encoded, document, expected)
 
     @translated_errors()
     def delete(self, key, expected=None):
         # Riak deletes without a condition: null is put under one before.
         encoded = encoded_key(key, LONGEST_KEY)
-        vclock = self.put_in_place(encoded, None, expected)
-        if vclock is None:
+        if not self.put_in_place(encoded, None, expected):
             return False
-        self.client.delete(self.bucket, encoded, vclock=vclock, **self.options)
+        writing.delete(self.objects, self.objects.by_keys([encoded]))
         return True
 
-    def put(self, key: bytes, document: Document | None, **options) -> Any:
-        return self.client.put(
-            self.bucket, key, self.content(document), **options, **self.options
-        )
-
-    def put_in_place(
-        self, key: bytes | None, document: Document | None, expected: Document | None
-    ) -> bytes | None:
+    def put_in_place(self, key: bytes | None, document, expected) -> bool:
         """Put a document in the place of one, or of that very one, under compare and
-        set; the causal context that it has then, None where there was none such.
+        set; whether there was one such.
         """
-        for attempt in range(ATTEMPTS):
-            if key is None:
-                return None
-            reply = self.client.get(self.bucket, key, **self.options)
-            found = self.document(reply)
-            if found is None or (expected is not None and found != expected):
-                return None
-            condition = {"vclock": reply.vclock, "if_not_modified": True}
-            try:
-                return self.put(key, document, return_head=True, **condition).vclock
-            except Conflict:
-                time.sleep(uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt)))
-        raise OperationalError(f"{key!r} was changed by others {ATTEMPTS} times.")
+        if key is None:
+            return False
+        with writing.turns(self.objects, [key]):
+            for attempt in range(ATTEMPTS):
+                found = next(self.objects.by_keys([key]), None)
+                if found is None or found.row is None:
+                    return False
+                if expected is not None and found.row != expected:
+                    return False
+                if not put_changed(self.objects, [found], [document]):
+                    return True
+                give_way(attempt)
+        raise writing.lost_race(self.objects.table.name)
 
     def transaction(self):
         return None

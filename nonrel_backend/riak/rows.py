@@ -94,7 +94,7 @@ def update_page(
     objects: Objects, page: list[Found], change: Change, wanted: Callable[[Row], bool]
 ) -> int:
     count = 0
-    with turns(objects, page):
+    with turns(objects, [each.key for each in page]):
         for attempt in range(1 + ATTEMPTS):
             lost = put_marked(objects, page, change(page))
             count += len(page) - len(lost)
@@ -107,12 +107,12 @@ def update_page(
 
 
 @contextmanager
-def turns(objects: Objects, page: list[Found]) -> Iterator[None]:
-    """Keep this process's other threads from changing these rows meanwhile: without
+def turns(objects: Objects, keys: list[bytes]) -> Iterator[None]:
+    """Keep this process's other threads from changing rows meanwhile: without
     siblings Riak cannot tell apart what they put, and with them they would meet.
     """
     bucket = objects.table.bucket
-    stripes = sorted({hash(each.key) % STRIPES for each in page})
+    stripes = sorted({hash(key) % STRIPES for key in keys})
     with ExitStack() as stack:
         for stripe in stripes:
             stack.enter_context(TURNS[bucket, stripe])
@@ -146,7 +146,7 @@ def update_versions(
         same = [each for each in page if read[each.key] in (None, each.vclock)]
         lost += [each.key for each in page if each not in same]
         new = [merged(each.row, changes[each.key]) for each in same]
-        with turns(objects, same):
+        with turns(objects, [each.key for each in same]):
             lost += [each.key for each in put_marked(objects, same, new)]
     return lost
 

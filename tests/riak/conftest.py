@@ -105,7 +105,7 @@ def open_database(databases, server, require_type, riak, monkeypatch):
 @pytest.fixture
 def processes(monkeypatch):
     """Threads do not wait for one another, as processes do not."""
-    monkeypatch.setattr(rows, "turns", lambda objects, page: nullcontext())
+    monkeypatch.setattr(rows, "turns", lambda objects, keys: nullcontext())
 
 
 def create_tables(connection):

@@ -9,8 +9,9 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 from django.db.models import F
 
+from nonrel_backend.rest.riakstore import RiakStore
 from nonrel_backend.riak import markers, versions
-from nonrel_backend.riak.client import Refused
+from nonrel_backend.riak.client import Client, Pool, Refused
 from nonrel_backend.testing.riak_cluster import StandInCluster
 from nonrel_backend.testing.riak_server import Dropped
 from nonrel_backend.testing.threads import together
@@ -324,6 +325,23 @@ def test_of_writers_of_one_version_who_meet_one_is_told_it_won(lagging):
 
     assert together(work, 4, "own") == []
     assert sorted(won) == list(range(12))
+
+
+def test_of_writers_of_one_document_who_meet_one_is_told_it_won(lagging):
+    store = RiakStore(Client(Pool(lagging.host)), "documents", "mult")
+    assert store.insert("x", {"n": 0}) == "x"
+    won = []
+
+    def work():
+        for number in range(8):
+            if store.replace("x", {"n": number + 1}, {"n": number}):
+                won.append(number)
+            while store.get("x")["n"] <= number:
+                pass
+
+    assert together(work, 3, "own") == []
+    assert sorted(won) == list(range(8))
+    assert store.delete("x") and store.get("x") is None and list(store.pairs()) == []
 
 
 def test_of_writers_that_get_or_create_one_row_one_makes_it(cluster, on_cluster):
