@@ -279,6 +279,7 @@ def table(results: Sequence[AppResult]) -> str:
 def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
     """docs/django-suite.md: the table, the total, the reasons of our own skips."""
     counts = total(results)
+    stands_in = backend == "riak" and not os.environ.get(HOST_VARIABLES[backend])
     reasons: dict[str, int] = {}
     for result in results:
         for reason, number in result.reasons.items():
@@ -289,7 +290,8 @@ def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
         f"Django {django.__version__}, its unmodified tests, {len(results)} apps, on",
         f"`{ENGINES[backend]}`: {counts['passed']} of {counts['tests']} passed, "
         f"{counts['failed']} failed, {counts['errors']} errors, in {seconds:.0f} s.",
-        f"Made by `python runtests.py django --backend {backend} --save FILE`.",
+        f"Made by `python runtests.py django --backend {backend} --save FILE`"
+        f"{' on the stand-in' if stands_in else ''}.",
         "",
         '"Skipped by our list" are tests named under a reason in `features.py`;',
         '"skipped by Django" are those that Django itself skips by feature flags or',
