@@ -209,7 +209,10 @@ class Serializer:
             ]
             if not level:
                 return
-        raise BadRequest(f"The body is nested deeper than {self.max_depth} levels.")
+        raise self.too_deep()
+
+    def too_deep(self) -> BadRequest:
+        return BadRequest(f"The body is nested deeper than {self.max_depth} levels.")
 
     def to_simple(self, data: Any, options: dict[str, Any] | None = None) -> Any:
         """Data in dictionaries, lists, texts, numbers, booleans and None alone."""
@@ -268,12 +271,26 @@ class Serializer:
     def from_yaml(self, content: bytes | str) -> Any:
         yaml = needed("yaml")
         try:
-            # An alias may stand for more than memory holds.
-            if any(isinstance(each, yaml.AliasToken) for each in yaml.scan(content)):
-                raise BadRequest("The body has YAML aliases, which are not read.")
+            self.check_tokens(yaml, content)
             return yaml.safe_load(content)
         except (yaml.YAMLError, ValueError, TypeError) as error:
             raise BadRequest(f"The body is not valid YAML: {error}") from error
+
+    def check_tokens(self, yaml: Any, content: bytes | str) -> None:
+        """Refuse aliases, which may stand for more than memory holds, and what is
+        nested too deep, which takes PyYAML the square of its depth.
+        """
+        depth = 0
+        for token in yaml.scan(content):
+            if isinstance(token, yaml.AliasToken):
+                raise BadRequest("The body has YAML aliases, which are not read.")
+            name = type(token).__name__
+            depth += name.endswith(("SequenceStartToken", "MappingStartToken"))
+            depth -= name.endswith(
+                ("SequenceEndToken", "MappingEndToken", "BlockEndToken")
+            )
+            if depth > self.max_depth:
+                raise self.too_deep()
 
     # --- MessagePack ---
 

@@ -170,6 +170,13 @@ def test_a_body_that_cannot_be_read_is_400(pages, http, kind, content):
     assert pages.get().text == "x"
 
 
+@pytest.mark.parametrize("start", ["[", "{a: ", "- ", "? "])
+def test_nested_yaml_is_refused_before_it_is_read(pages, http, start):
+    response = http.post(URI, start * 10_000, content_type="application/yaml")
+    assert response.status_code == 400
+    assert "deeper than 64 levels" in response.json()["error"]
+
+
 def test_a_body_over_the_limit_is_413(pages, http, settings_of):
     with settings_of(DATA_UPLOAD_MAX_MEMORY_SIZE=100):
         response = http.post(URI, {"text": "x" * 200})
