@@ -1,9 +1,11 @@
 """MongoDB does what Django does on SQLite."""
 
 import os
+from unittest import mock
 
 from pymongo import MongoClient
 
+from nonrel_backend.mongodb import transactions
 from nonrel_backend.testing import BackendConformance
 
 
@@ -23,4 +25,6 @@ class MongoDBTests(BackendConformance):
 
     def break_connection(self, connection):
         # Nothing listens at port 1.
+        retries = mock.patch.object(transactions, "RETRY_SECONDS", 0.2)
+        self.enterContext(retries)
         connection.connection = MongoClient(port=1, serverSelectionTimeoutMS=50)
