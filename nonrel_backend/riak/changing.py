@@ -20,6 +20,17 @@ def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[F
     """Put rows in the place of those found, which are then as they were put; return, as
     they are now, those that another writer has changed, and which are not put.
     """
+    stale, met = try_put(objects, found, rows)
+    lost = [each.found for each in met if each.is_lost()]
+    return [*lost, *objects.by_keys(stale)]
+
+
+def try_put(
+    objects: Objects, found: list[Found], rows: list[Row]
+) -> tuple[list[bytes], list["Meeting"]]:
+    """Put rows in the place of those found, or where there were none; return the keys
+    of those that are not put, and the meetings at others, which are over.
+    """
     write = made_id()
     stale = [each.key for each in found if each.is_open]
     put = [(e, row) for e, row in zip(found, rows, strict=True) if not e.is_open]
@@ -35,19 +46,18 @@ def put_changed(objects: Objects, found: list[Found], rows: list[Row]) -> list[F
             met.append(Meeting(each.key, writes, reply))
         else:  # the bucket has no siblings
             stale.append(each.key)
-    # First, as others wait for it.
-    lost = agree(objects, met) if met else []
-    return [*lost, *objects.by_keys(stale)]
+    agree(objects, met)
+    return stale, met
 
 
 def changed_request(objects: Objects, found: Found, row: Row, write: str) -> Any:
-    """The request that puts a row in the place of one found."""
+    """The request that puts a row in the place of one found, or where none was."""
+    condition = {"vclock": found.vclock, "if_not_modified": True}
     return put_request(
         objects.table.bucket,
         found.key,
         objects.table.content(row, found.writes.plus(write)),
-        vclock=found.vclock,
-        if_not_modified=True,
+        **(condition if found.vclock else {"if_none_match": True}),
         return_body=True,
         **objects.options,
     )
@@ -114,8 +124,8 @@ class Meeting:
             self.withdrawn.append(write)
 
     def is_lost(self) -> bool:
-        """Whether it is over, and the write is not in the row."""
-        if not self.is_over or self.found is None:
+        """Whether the write is not in the row, and will not be; no row has lost it."""
+        if self.found is None:
             return False
         has = self.found.writes.has(self.writes)
         if has is None:
@@ -123,10 +133,15 @@ class Meeting:
         return not has
 
 
-def agree(objects: Objects, met: list[Meeting]) -> list[Found]:
-    """Return the rows in which the writes are not, and will not be."""
-    lost: list[Found] = []
-    for attempt in range(ATTEMPTS):
+def agree(objects: Objects, met: list[Meeting]) -> None:
+    """Return when the meetings are over."""
+    attempt = 0
+    while met:
+        if attempt == ATTEMPTS:
+            raise not_known()
+        if attempt:
+            waits = any(each.found.is_open for each in met)
+            give_way(attempt if waits else min(attempt, QUICK))
         old = {each.key: each for each in met if each.reply is None}
         for key, reply in objects.replies(old):
             old[key].reply = reply
@@ -136,13 +151,8 @@ def agree(objects: Objects, met: list[Meeting]) -> list[Found]:
         replies = told(objects, [request for _, request in asked])
         for (each, _), reply in zip(asked, replies, strict=True):
             each.take(reply, write)
-        lost += [each.found for each in met if each.is_lost()]
         met = [each for each in met if not each.is_over]
-        if not met:
-            return lost
-        waits = any(each.found.is_open for each in met)
-        give_way(attempt if waits else min(attempt, QUICK))
-    raise not_known()
+        attempt += 1
 
 
 def not_known() -> OperationalError:

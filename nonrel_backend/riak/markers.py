@@ -13,16 +13,16 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from django.db import IntegrityError
 
 from ..uniques import UniqueIndex, Uniques
-from .client import Conflict, Refused
-from .client.client import content, delete_request, put_request
-from .objects import PAGE, Objects
-from .resolving import time_of
-from .table import Row
+from .changing import try_put
+from .client.client import delete_request
+from .objects import PAGE, Found, Objects
+from .resolving import last_write_wins
+from .table import Row, Table
+from .versions import Writes
 
 BUCKET = "nonrel_unique"
 # Of a key; longer ones hold a hash of the values.
@@ -32,39 +32,40 @@ GRACE = 5.0
 PAUSE = 0.02
 
 
-def place(store) -> tuple[bytes, dict[str, Any]]:
-    """The bucket of the markers, and its type as an option of requests."""
+def marks(store) -> Objects:
+    """The markers of a database as rows."""
+    table = Table(BUCKET, store.bucket(BUCKET), [], {}, set(), set())
     type = store.unique_type.encode()
-    return store.bucket(BUCKET), {"type": type} if type else {}
+    return Objects(store.db_connection, table, last_write_wins, type)
 
 
 def keys(store) -> Iterator[str]:
     """The keys of all markers of a database."""
-    bucket, options = place(store)
+    found = marks(store)
+    bucket, options = found.table.bucket, found.options
     if store.unique == "strong":  # of which there is no fold
-        found = store.db_connection.keys(bucket, **options)
+        keys = store.db_connection.keys(bucket, **options)
     else:
-        found = (each.key for each in store.db_connection.fold(bucket, PAGE, **options))
-    yield from (key.decode() for key in found)
+        keys = (each.key for each in store.db_connection.fold(bucket, PAGE, **options))
+    yield from (key.decode() for key in keys)
 
 
 def holder(store, key: str) -> bytes | None:
     """The key of the row that a marker names, None where there is none."""
-    bucket, options = place(store)
-    return named(store.db_connection.get(bucket, key, **options))
+    return holder_of(next(marks(store).by_keys([key.encode()]), None))
+
+
+def holder_of(mark: Found | None) -> bytes | None:
+    return mark and mark.row["key"].encode()
 
 
 def release(store, keys: Iterable[str]) -> None:
-    bucket, options = place(store)
-    requests = [delete_request(bucket, key, **options) for key in keys]
+    found = marks(store)
+    requests = [
+        delete_request(found.table.bucket, key, **found.options) for key in keys
+    ]
     if requests:
         store.db_connection.tell_many(requests)
-
-
-def named(reply: Any) -> bytes | None:
-    """The row that a marker is of, by the oldest of its versions."""
-    live = sorted((each for each in reply.content if not each.deleted), key=time_of)
-    return json.loads(live[0].value)["key"].encode() if live else None
 
 
 class Markers:
@@ -72,11 +73,10 @@ class Markers:
 
     def __init__(self, store, objects: Objects, uniques: Uniques):
         self.store = store
-        self.client = store.db_connection
         self.objects = objects
         self.uniques = uniques
         self.table = objects.table
-        self.bucket, self.options = place(store)
+        self.marks = marks(store)
 
     def concern(self, columns: Iterable[str]) -> bool:
         return self.uniques.concern(columns)
@@ -105,20 +105,11 @@ class Markers:
         """Claim markers for the rows with these keys, all or none; return those that
         were not theirs already. IntegrityError where another row has one.
         """
-        requests = [self.put(key, row) for key, (_, row) in wanted.items()]
-        replies = self.client.tell_many(requests)
-        claimed = []
-        lost = []
-        for key, reply in zip(wanted, replies, strict=True):
-            if isinstance(reply, Conflict):
-                lost.append(key)
-            elif isinstance(reply, Refused):
-                raise reply
-            elif self.is_second(key, reply, wanted[key][1]):
-                lost.append(key)
-            else:
-                claimed.append(key)
-        for key in lost:
+        rows = {key.encode(): row for key, (_, row) in wanted.items()}
+        none = [Found(key, {}, b"", Writes()) for key in rows]
+        lost = self.not_put(none, list(rows.values()))
+        claimed = [key for key in wanted if key.encode() not in lost]
+        for key in map(bytes.decode, lost):
             index, row = wanted[key]
             try:
                 if self.take_over(key, index, row):
@@ -128,26 +119,14 @@ class Markers:
                 raise
         return claimed
 
-    def put(self, key: str, row: bytes, **options: Any) -> Any:
-        """The request that claims a marker, which may be there if a vclock is given."""
-        return put_request(
-            self.bucket,
-            key,
-            content(json.dumps({"key": row.decode()}).encode()),
-            **(options or {"if_none_match": True}),
-            return_body=True,
-            **self.options,
-        )
-
-    def is_second(self, key: str, reply: Any, row: bytes) -> bool:
-        """Whether a marker was put beside another one, which then is left alone."""
-        live = sorted((c for c in reply.content if not c.deleted), key=time_of)
-        if len(live) < 2:
-            return False
-        self.client.tell(
-            put_request(self.bucket, key, live[0], vclock=reply.vclock, **self.options)
-        )
-        return True
+    def not_put(self, found: list[Found], rows: list[bytes]) -> list[bytes]:
+        """Have markers, or where there are none new ones, name these rows; return the
+        keys of those that name others, or are gone.
+        """
+        named = [{"key": row.decode()} for row in rows]
+        stale, met = try_put(self.marks, found, named)
+        lost = [each.key for each in met if each.found is None or each.is_lost()]
+        return [*stale, *lost]
 
     def take_over(self, key: str, index: UniqueIndex, row: bytes) -> bool:
         """Claim a marker that is another's, if its row has not got the value, nor gets
@@ -155,20 +134,17 @@ class Markers:
         """
         until = time.monotonic() + GRACE
         while True:
-            reply = self.client.get(self.bucket, key, **self.options)
-            holder = named(reply)
+            mark = next(self.marks.by_keys([key.encode()]), None)
+            holder = holder_of(mark)
             if holder == row:
                 return False
             if holder is not None and self.holds(holder, key, index):
                 raise self.uniques.duplicate(index)
-            if holder is None or time.monotonic() > until:
-                options = {"vclock": reply.vclock, "if_not_modified": True}
-                request = self.put(key, row, **(options if holder else {}))
-                try:
-                    if not self.is_second(key, self.client.tell(request), row):
-                        return True
-                except Conflict:
-                    until = time.monotonic() + GRACE  # another was faster
+            if mark is None or time.monotonic() > until:
+                mark = mark or Found(key.encode(), {}, b"", Writes())
+                if not self.not_put([mark], [row]):
+                    return True
+                until = time.monotonic() + GRACE  # another was faster
             time.sleep(PAUSE)
 
     def holds(self, holder: bytes, key: str, index: UniqueIndex) -> bool:

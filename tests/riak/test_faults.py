@@ -279,8 +279,9 @@ def test_two_writers_on_one_row_by_two_nodes(cluster, on_cluster, bucket_type):
 def lagging(open_database, processes):
     """Three nodes that write to each other with delays, and the tables on them."""
     with StandInCluster(lag=0.005) as cluster:
-        create_tables(open_database(host=cluster.host, bucket_type="mult"))
-        open_database(host=cluster.host, bucket_type="mult")
+        options = {"host": cluster.host, "bucket_type": "mult", "unique_type": "mult"}
+        create_tables(open_database(**options))
+        open_database(**options)
         yield cluster
 
 
@@ -325,6 +326,21 @@ def test_of_writers_of_one_version_who_meet_one_is_told_it_won(lagging):
 
     assert together(work, 4, "own") == []
     assert sorted(won) == list(range(12))
+
+
+def test_of_writers_who_want_one_unique_value_one_gets_it(lagging):
+    made = []
+
+    def work():
+        for number in range(8):
+            try:
+                counter(f"n{number}")
+            except IntegrityError:
+                continue
+            made.append(number)
+
+    assert together(work, 4, "own") == []
+    assert sorted(made) == list(range(8))
 
 
 def test_of_writers_of_one_document_who_meet_one_is_told_it_won(lagging):
