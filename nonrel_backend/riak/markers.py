@@ -56,7 +56,7 @@ def holder(store, key: str) -> bytes | None:
 
 
 def holder_of(mark: Found | None) -> bytes | None:
-    return mark and mark.row["key"].encode()
+    return None if mark is None else mark.row["key"].encode()
 
 
 def release(store, keys: Iterable[str]) -> None:
