@@ -33,11 +33,14 @@ def try_put(
     """
     write = made_id()
     stale = [each.key for each in found if each.is_open]
-    put = [(e, row) for e, row in zip(found, rows, strict=True) if not e.is_open]
-    requests = [changed_request(objects, each, row, write) for each, row in put]
+    put = [
+        (each, row, each.writes.plus(write))
+        for each, row in zip(found, rows, strict=True)
+        if not each.is_open
+    ]
+    requests = [changed_request(objects, *each) for each in put]
     met = []
-    for (each, row), reply in zip(put, told(objects, requests), strict=True):
-        writes = each.writes.plus(write)
+    for (each, row, writes), reply in zip(put, told(objects, requests), strict=True):
         if isinstance(reply, Conflict):
             stale.append(each.key)
         elif Versions(reply.content).acknowledge(writes):
@@ -50,13 +53,13 @@ def try_put(
     return stale, met
 
 
-def changed_request(objects: Objects, found: Found, row: Row, write: str) -> Any:
+def changed_request(objects: Objects, found: Found, row: Row, writes: Writes) -> Any:
     """The request that puts a row in the place of one found, or where none was."""
     condition = {"vclock": found.vclock, "if_not_modified": True}
     return put_request(
         objects.table.bucket,
         found.key,
-        objects.table.content(row, found.writes.plus(write)),
+        objects.table.content(row, writes),
         **(condition if found.vclock else {"if_none_match": True}),
         return_body=True,
         **objects.options,
@@ -91,8 +94,9 @@ class Meeting:
         self.writes = writes
         # What the store has now, None where that is not known.
         self.reply = reply
-        # As it was read last.
+        # As it was read last, and the writes with which that is put again.
         self.found: Any = None
+        self.again = writes
         # The writes of which the others have yet to be told that they are withdrawn.
         self.withdrawn = [writes.last[-1]]
         self.is_over = False
@@ -104,24 +108,23 @@ class Meeting:
         if self.found is None:
             self.is_over = True
         elif not self.found.is_open:
-            return changed_request(objects, self.found, self.found.row, write)
+            self.again = self.found.writes.plus(write)
+            return changed_request(objects, self.found, self.found.row, self.again)
         elif self.withdrawn:
             return objects.note_request(self.key, self.withdrawn)
         return None
 
-    def take(self, reply: Any, write: str) -> None:
+    def take(self, reply: Any) -> None:
         if isinstance(reply, Conflict):
             return
         self.reply = reply
         if self.found.is_open:
             self.withdrawn = []
-            return
-        writes = self.found.writes.plus(write)
-        if Versions(reply.content).acknowledge(writes):
-            self.found.put(self.found.row, writes, reply)
+        elif Versions(reply.content).acknowledge(self.again):
+            self.found.put(self.found.row, self.again, reply)
             self.is_over = True
         else:
-            self.withdrawn.append(write)
+            self.withdrawn.append(self.again.last[-1])
 
     def is_lost(self) -> bool:
         """Whether the write is not in the row, and will not be; no row has lost it."""
@@ -150,7 +153,7 @@ def agree(objects: Objects, met: list[Meeting]) -> None:
         asked = [(each, request) for each, request in asked if request is not None]
         replies = told(objects, [request for _, request in asked])
         for (each, _), reply in zip(asked, replies, strict=True):
-            each.take(reply, write)
+            each.take(reply)
         met = [each for each in met if not each.is_over]
         attempt += 1
 

@@ -19,10 +19,9 @@ from django.db import IntegrityError
 from ..uniques import UniqueIndex, Uniques
 from .changing import try_put
 from .client.client import delete_request
-from .objects import PAGE, Found, Objects
+from .objects import PAGE, Found, Objects, absent
 from .resolving import last_write_wins
 from .table import Row, Table
-from .versions import Writes
 
 BUCKET = "nonrel_unique"
 # Of a key; longer ones hold a hash of the values.
@@ -106,9 +105,8 @@ class Markers:
         were not theirs already. IntegrityError where another row has one.
         """
         rows = {key.encode(): row for key, (_, row) in wanted.items()}
-        none = [Found(key, {}, b"", Writes()) for key in rows]
-        lost = self.not_put(none, list(rows.values()))
-        claimed = [key for key in wanted if key.encode() not in lost]
+        lost = self.not_put(list(map(absent, rows)), list(rows.values()))
+        claimed = [key.decode() for key in rows.keys() - lost]
         for key in map(bytes.decode, lost):
             index, row = wanted[key]
             try:
@@ -141,8 +139,7 @@ class Markers:
             if holder is not None and self.holds(holder, key, index):
                 raise self.uniques.duplicate(index)
             if mark is None or time.monotonic() > until:
-                mark = mark or Found(key.encode(), {}, b"", Writes())
-                if not self.not_put([mark], [row]):
+                if not self.not_put([mark or absent(key.encode())], [row]):
                     return True
                 until = time.monotonic() + GRACE  # another was faster
             time.sleep(PAUSE)

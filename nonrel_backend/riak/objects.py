@@ -23,6 +23,11 @@ FEW = 5
 LOOKS = 15
 
 
+def absent(key: bytes) -> "Found":
+    """In whose place a row is put that must be new."""
+    return Found(key, {}, b"", Writes())
+
+
 @dataclass(slots=True)
 class Found:
     """A row as it was read: with the key of its object, its causal context, the writes

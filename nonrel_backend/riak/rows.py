@@ -10,8 +10,8 @@ from django.db import OperationalError
 
 from ..query import MISSING
 from . import datatypes
-from .changing import ATTEMPTS, put_changed
-from .client import AlreadyThere, Refused
+from .changing import ATTEMPTS, put_changed, told
+from .client import AlreadyThere, Conflict, Refused
 from .client.client import delete_request, put_request
 from .objects import Found, Objects, pages
 from .table import Row
@@ -44,16 +44,10 @@ def insert(objects: Objects, rows: list[Row]) -> list[int]:
         for row in rows
     ]
     taken = []
-    if len(requests) == 1:
-        try:
-            objects.client.tell(requests[0])
-        except AlreadyThere:
-            return [0]
-        return []
-    for number, reply in enumerate(objects.client.tell_many(requests)):
+    for number, reply in enumerate(told(objects, requests)):
         if isinstance(reply, AlreadyThere):
             taken.append(number)
-        elif isinstance(reply, Refused):
+        elif isinstance(reply, Conflict):
             raise reply
     return taken
 
