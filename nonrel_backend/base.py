@@ -9,15 +9,15 @@ from django.db.backends.utils import debug_transaction
 from django.db.utils import IntegrityError
 from django.utils.functional import cached_property
 
-from .catalog import Catalog
-from .catalogschema import CatalogSchemaEditor
+from .catalog.schema import CatalogSchemaEditor
+from .catalog.tables import Catalog
 from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement
 from .features import NonrelDatabaseFeatures
 from .introspection import NonrelDatabaseIntrospection
+from .local.engine import LocalEngine
 from .operations import NonrelDatabaseOperations
-from .planner.local import LocalEngine
 from .planner.shapes import Shape
 from .query import translated_errors
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .planner.conditions import Column, Leaf
+from .conditions import Column, Leaf
 from .planner.scans import key_batches, new_query, push, python_rows
 from .planner.tables import registered_models
 

@@ -340,7 +340,7 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
         return False
 
 
-from .writing import DeleteMixin, InsertMixin, UpdateMixin  # noqa: E402
+from .dml.writing import DeleteMixin, InsertMixin, UpdateMixin  # noqa: E402
 
 
 class NonrelInsertCompiler(  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import ProgrammingError
 
-from . import textwrites
+from .dml import raw_sql as textwrites
 
 
 @dataclass

@@ -4,7 +4,7 @@ from django.db import IntegrityError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import CheckConstraint, CompositePrimaryKey, UniqueConstraint
 
-from .rowchecks import check_sql
+from .dml.constraints import check_sql
 
 
 def unsupported(constraint: UniqueConstraint) -> bool:

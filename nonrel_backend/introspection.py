@@ -9,7 +9,7 @@ from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.models import DO_NOTHING, Index
 
 from .cursor import Statement
-from .rowchecks import POSITIVE
+from .dml.constraints import POSITIVE
 
 FieldInfo: Any = namedtuple(  # type: ignore[misc]
     "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type")

@@ -10,10 +10,10 @@ from django.db import DataError, NotSupportedError
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 from django.utils import timezone
 
-from .catalog import table_model
+from .catalog.rows import Rows
+from .catalog.tables import table_model
 from .planner.scans import new_query
 from .query import Json
-from .rows import Rows
 
 # Rounding to decimal places must not stop at the default 28 digits.
 WIDE = Context(prec=100)

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import NotSupportedError
 from django.db import utils as django_errors
 
-from .planner.conditions import Column, Condition, Leaf, Node
+from .conditions import Column, Condition, Leaf, Node
 
 # What add_filter(), add_filters() and order_by() return for "taken, but check again".
 PREFILTER = object()

@@ -12,8 +12,8 @@ from django.db.backends.sqlite3.schema import (
     DatabaseSchemaEditor as SQLiteSchemaEditor,
 )
 
+from .catalog.columns import describe
 from .cursor import Statement
-from .description import describe
 from .documents.altering import conversion
 from .indexing import IndexEditing
 
@@ -198,7 +198,7 @@ class NonrelSchemaEditor(IndexEditing):
             self.backfill_value(field),
         )
         if field.generated and not self.collect_sql:
-            from .generated import fill
+            from .dml.generated import fill
 
             fill(self.connection, model, field)
         self.create_field_index(model, field)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import NotSupportedError
 from django.db.models.expressions import Func, OrderBy, Ref
 
-from ..planner.conditions import Step
+from ..conditions import Step
 from .changing import REMOVED, changed
 from .codec import dumped, loaded
 from .matching import DOCUMENT_LOOKUPS, raw_matches

@@ -5,9 +5,9 @@ from django.db.models.expressions import Col, Func, OrderBy
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
-from ..planner.columns import stored_field
-from ..planner.conditions import Column, Step
-from ..planner.lookups import Translator, Untranslatable
+from ..conditions import Column, Step
+from ..planner.translate import Translator, Untranslatable
+from ..values.columns import stored_field
 from .codec import is_raw
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..planner.conditions import Column, Leaf
+from ..conditions import Column, Leaf
 from .functions import at_path
 from .matching import raw_matches
 

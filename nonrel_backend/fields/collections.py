@@ -5,8 +5,8 @@ from typing import Any
 from django.core import exceptions
 from django.db import models
 
+from ..conditions import Step
 from ..documents.codec import optional
-from ..planner.conditions import Step
 from .base import DocumentField, described_error
 from .embedded import adopt
 from .raw import RawField

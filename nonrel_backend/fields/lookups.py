@@ -7,10 +7,10 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models.lookups import Lookup, Transform
 
+from ..conditions import Column, Condition, Leaf, Step
 from ..documents import codec
 from ..documents.functions import path_text
-from ..planner.conditions import Column, Condition, Leaf, Step
-from ..planner.lookups import conjunction
+from ..planner.translate import conjunction
 from .base import DocumentField
 from .collections import DictField, ListField, SetField
 from .paths import Item, leaf_field

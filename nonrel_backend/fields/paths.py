@@ -10,12 +10,12 @@ from django.db import NotSupportedError, models
 from django.db.models.expressions import Col, Expression
 from django.db.models.lookups import Lookup, Transform
 
+from ..conditions import Column, Condition, Leaf, Step
 from ..documents import codec
 from ..documents.functions import path_text
 from ..documents.matching import RAW_LOOKUPS
-from ..planner.columns import stored_field
-from ..planner.conditions import Column, Condition, Leaf, Step
-from ..planner.local import EXACT_DIGITS
+from ..local.engine import EXACT_DIGITS
+from ..values.columns import stored_field
 from .base import DocumentField
 
 

@@ -7,10 +7,10 @@ from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.expressions import Expression
 
+from ..conditions import Step
 from ..documents import codec
 from ..documents.changing import REMOVED
 from ..documents.functions import path_text
-from ..planner.conditions import Step
 from .base import DocumentField
 from .collections import ListField, SetField
 from .paths import Item, key_of, kind_of, next_step

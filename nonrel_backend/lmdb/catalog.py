@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import DatabaseError, ProgrammingError
 
+from ..conditions import Step
 from ..documents.functions import path_steps
-from ..planner.conditions import Step
 from . import documents, expressions, partial, predicates
 from .encoding import NULL_BYTES, component, following, shortened
 from .values import pack, unpack

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import NotSupportedError
 
+from ..conditions import Leaf
 from ..documents.functions import at_path
 from ..documents.testing import path_test
-from ..planner.conditions import Leaf
 from .predicates import EQUAL, LEAVES, NANS, Matches, Test, never, three_valued
 
 

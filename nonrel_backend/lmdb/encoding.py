@@ -13,7 +13,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any
 
-from ..planner.local import fold
+from ..local.engine import fold
 
 NULL = b"\x01"
 PRESENT = b"\x02"

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import DataError
 from django.db.utils import DatabaseError
 
-from ..planner.local import LocalWrapper, to_local
+from ..local.engine import LocalWrapper, to_local
 from ..query import Json
 from .values import JSON_NULL, from_stored
 

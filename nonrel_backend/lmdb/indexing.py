@@ -11,8 +11,8 @@ from django.db.models.sql.query import Query
 from ..documents.functions import path_text
 from ..documents.indexes import check_unique, indexed_path, items_path
 from ..indexing import unsupported
-from ..planner.lookups import Translator, Untranslatable
 from ..planner.pushdown import columns_in
+from ..planner.translate import Translator, Untranslatable
 from ..schema import NonrelSchemaEditor
 from . import catalog, partial, predicates, rows
 from .expressions import COLLATIONS, checked

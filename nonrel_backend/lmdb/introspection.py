@@ -4,8 +4,8 @@ from django.db.backends.base.introspection import TableInfo
 from django.db.models import Index
 
 from ..cursor import Statement
+from ..dml.constraints import POSITIVE
 from ..introspection import NonrelDatabaseIntrospection, constraint
-from ..rowchecks import POSITIVE
 from . import catalog
 
 

@@ -2,7 +2,7 @@
 
 from django.db import NotSupportedError
 
-from ..planner.conditions import Column, Condition, Leaf, Node
+from ..conditions import Column, Condition, Leaf, Node
 
 
 def conjuncts(condition: Condition) -> list[Condition]:

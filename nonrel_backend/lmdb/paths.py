@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..planner.conditions import Step
+from ..conditions import Step
 from .catalog import PAYLOAD_SIZE, ROW_KEY_SIZE, Index, Table
 from .encoding import HASH_SIZE, component, following
 from .entries import count_entries

@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..planner.comparisons import COMPARISONS, FOLDED, TEXT
-from ..planner.conditions import Column, Condition, Leaf, Node
-from ..planner.local import fold
+from ..conditions import Column, Condition, Leaf, Node
+from ..local.engine import fold
+from ..values.comparisons import COMPARISONS, FOLDED, TEXT
 from .values import from_datetime, to_stored
 
 Matches = Callable[[Any], bool]

@@ -8,8 +8,8 @@ from typing import Any
 from django.db import NotSupportedError
 from django.db.models.expressions import Col, CombinedExpression, Value
 
+from ..conditions import Column
 from ..documents.changing import changed as changed_document
-from ..planner.conditions import Column
 from ..query import MISSING, NonrelQuery, safe_call
 from . import memory
 from . import rows as writing

@@ -6,11 +6,11 @@ from typing import Any
 from django.db import IntegrityError, ProgrammingError
 from django.db.models.sql.query import Query
 
-from ..converting import converter
 from ..documents.altering import conversion
 from ..documents.functions import path_steps
 from ..documents.indexes import type_at
 from ..progress import told
+from ..values.converting import converter
 from . import catalog, partial, rows
 from .catalog import Table, loaded
 from .indexing import IndexEditing, named, remove_named

@@ -18,7 +18,7 @@ from ..compiler import (
     NonrelInsertCompiler,
     NonrelUpdateCompiler,
 )
-from ..planner.conditions import Column
+from ..conditions import Column
 from ..query import MISSING, NonrelQuery, safe_call
 from . import writes
 from .expressions import Expression, Expressions

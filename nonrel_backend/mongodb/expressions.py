@@ -17,8 +17,8 @@ from django.db.models.expressions import (
     Value,
 )
 
-from ..planner.conditions import Column, Condition, Leaf, Node
-from ..planner.lookups import PART_EXTRACTS, Translator, Untranslatable, collated
+from ..conditions import Column, Condition, Leaf, Node
+from ..planner.translate import PART_EXTRACTS, Translator, Untranslatable, collated
 from .operators import COMPARISONS, DATE_PARTS
 from .paths import path_expression
 from .types import to_bson

@@ -10,8 +10,8 @@ from django.db.models import aggregates
 from django.db.models.expressions import OrderBy, Ref, Star, Value
 from django.db.models.functions import Coalesce
 
-from ..planner.conditions import Column
-from ..planner.lookups import Translator, Untranslatable
+from ..conditions import Column
+from ..planner.translate import Translator, Untranslatable
 from ..query import Grouping
 from .expressions import NUMBERS, Expression, Expressions, plain_number
 from .operators import to_filter

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..description import describe
+from ..catalog.columns import describe
 
 COLLECTION = "nonrel_schema"
 

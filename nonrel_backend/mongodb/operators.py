@@ -7,7 +7,7 @@ from typing import Any
 from bson import ObjectId
 from django.db import NotSupportedError
 
-from ..planner.conditions import Column, Condition, Leaf, Node
+from ..conditions import Column, Condition, Leaf, Node
 from .paths import document_filter, path_filter
 from .types import to_bson
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..planner.conditions import Column, Leaf, Step
+from ..conditions import Column, Leaf, Step
 from .types import json_value, to_bson
 
 INVERSE = {"$eq": "$ne", "$gt": "$lte", "$gte": "$lt", "$lt": "$gte", "$lte": "$gt"}

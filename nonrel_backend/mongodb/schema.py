@@ -10,15 +10,15 @@ from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
 from pymongo import UpdateOne
 
-from ..converting import converter
-from ..description import describe
+from ..catalog.columns import describe
+from ..conditions import Column, Leaf, Node, Step
 from ..documents.altering import conversion
 from ..documents.indexes import check_unique, indexed_path
-from ..planner.conditions import Column, Leaf, Node, Step
-from ..planner.local import batches
-from ..planner.lookups import Translator, Untranslatable
+from ..local.engine import batches
+from ..planner.translate import Translator, Untranslatable
 from ..query import translated_errors
 from ..schema import DROP_TABLE, Command, NonrelSchemaEditor, logger
+from ..values.converting import converter
 from . import metadata
 from .operators import OPERATORS_MAP
 from .paths import HELD, dotted
@@ -141,7 +141,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         return to_bson(field.db_type(self.connection), value)
 
     def fill_generated(self, model, field) -> None:
-        from ..generated import fill
+        from ..dml.generated import fill
 
         if not self.collect_sql:
             fill(self.connection, model, field)

@@ -14,7 +14,7 @@ from django.db import DataError
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
-from ..storing import to_int, to_string
+from ..values.storing import to_int, to_string
 
 DECIMAL_CONTEXT = create_decimal128_context()
 

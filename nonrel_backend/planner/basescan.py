@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import NotSupportedError
 
+from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node
 from ..query import PREFILTER
-from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
-from .lookups import combine
 from .plan import MAX_KEYS, Mistaken, Stitch
 from .scans import new_query, push, python_rows
+from .translate import combine
 
 # One command takes no more values: what comes of more is joined locally.
 MAX_VALUES = 200_000

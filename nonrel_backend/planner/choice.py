@@ -3,11 +3,11 @@
 from django.core.exceptions import FullResultSet
 
 from .basescan import NotNative
-from .lookups import Untranslatable
 from .plan import LocalPlan, StreamPlan, WithFallback
 from .pushdown import NativePlanner
 from .related import RankedGroupsPlan, RelatedPlanner
-from .uses import uses_of
+from .table_refs import uses_of
+from .translate import Untranslatable
 
 
 def plan_select(compiler, order_by, extra_select):

@@ -5,11 +5,11 @@ key that sites do most.
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models.sql.where import AND
 
+from ..conditions import FALSE
 from .basescan import BaseScan, NotNative
-from .conditions import FALSE
-from .lookups import Translator, Untranslatable, conjuncts
 from .plan import NativePlan
 from .shapes import shape_of
+from .translate import Translator, Untranslatable, conjuncts
 
 
 def one_table_plan(compiler) -> NativePlan | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
+from ..conditions import Column, Condition, Leaf
 from ..query import CHUNK
-from .conditions import Column, Condition, Leaf
 from .scans import Guard, key_batches, local_rows, new_query, push, python_rows
-from .uses import Edge, Use
+from .table_refs import Edge, Use
 
 # Past so many keys a join's scan is cheaper without them.
 MAX_KEYS = 20_000

@@ -10,12 +10,12 @@ from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
 from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
+from ..conditions import FALSE, Column, Condition
 from ..query import Grouping
 from .basescan import BaseScan, NotNative, Pending, Reduction
-from .conditions import FALSE, Column, Condition
-from .lookups import Translator, Untranslatable, collated, conjuncts, top_level
 from .plan import CountPlan, GroupPlan, NativePlan, Stitch
 from .tables import model_of_join
+from .translate import Translator, Untranslatable, collated, conjuncts, top_level
 
 
 @dataclass

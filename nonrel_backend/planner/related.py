@@ -11,9 +11,9 @@ from django.db.models.functions import Coalesce
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
+from ..conditions import Column, Condition, Leaf
 from ..query import Grouping
 from .basescan import NotNative
-from .conditions import Column, Condition, Leaf
 from .plan import Mistaken
 from .pushdown import NativePlanner, columns_in, constant, flat, source
 from .scans import key_batches, new_query, push, python_rows

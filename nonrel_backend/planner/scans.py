@@ -9,11 +9,11 @@ from typing import Any
 from django.db import NotSupportedError, models
 from django.db.models.sql.query import Query
 
+from ..conditions import Condition, Leaf
+from ..local.engine import ADAPTERS, to_local
 from ..query import MISSING, PREFILTER, Json, NonrelQuery
-from .columns import stored_field
-from .conditions import Condition, Leaf
-from .local import ADAPTERS, to_local
-from .sqltext import simple_where
+from ..values.columns import stored_field
+from .raw_where import simple_where
 
 # How many keys one `IN` takes; more become more scans.
 IN_BATCH = 5_000

@@ -9,8 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 
 from ..base import NonrelDatabaseWrapper
+from ..catalog.unique import Uniques
 from ..query import translated_errors
-from ..uniques import Uniques
 from . import (
     checking,
     checks,  # noqa: F401 (registers them)

@@ -6,9 +6,9 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..catalog import OWN_TABLES, Catalog, own_models, table_model
-from ..catalogindexes import path_of_part
-from ..planner.conditions import Column
+from ..catalog.indexes import path_of_part
+from ..catalog.tables import OWN_TABLES, Catalog, own_models, table_model
+from ..conditions import Column
 from .datatypes import DataColumn
 from .keys import make_keys
 from .objects import Found

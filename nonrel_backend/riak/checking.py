@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 
-from ..catalog import table_model
+from ..catalog.tables import table_model
 from . import datatypes
 from . import markers as marking
 from .changing import put_changed

@@ -5,8 +5,8 @@ from functools import partial
 from django.conf import settings
 from django.db import IntegrityError
 
-from .. import keptwrites
-from ..catalog import OWN_TABLES
+from ..catalog import inserts as keptwrites
+from ..catalog.tables import OWN_TABLES
 from ..compiler import (
     NonrelAggregateCompiler,
     NonrelCompiler,

@@ -5,10 +5,10 @@ from typing import Any
 from django.db import NotSupportedError, models
 from django.db.models.expressions import Subquery
 
+from ..dml.constraints import RowChecks
+from ..dml.writing import typed
 from ..planner.pushdown import columns_in
 from ..query import Json
-from ..rowchecks import RowChecks
-from ..writing import typed
 from .table import Row
 
 

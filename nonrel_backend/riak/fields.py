@@ -6,7 +6,7 @@ from django.core import checks
 from django.db import models
 
 from ..fields import SetField
-from ..planner.columns import stored_field
+from ..values.columns import stored_field
 from .keys import make_keys
 
 # Digits that sort as their values do, without I, L, O and U.

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from django.db import IntegrityError
 
-from ..uniques import UniqueIndex, Uniques
+from ..catalog.unique import UniqueIndex, Uniques
 from .changing import try_put
 from .client.client import delete_request
 from .objects import PAGE, Found, Objects, absent

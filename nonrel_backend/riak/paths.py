@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..planner.conditions import Column
+from ..conditions import Column
 from .predicates import Test, Tests
 from .table import Table, path_name
 from .terms import (

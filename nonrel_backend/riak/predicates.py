@@ -12,12 +12,12 @@ from typing import Any
 
 from django.db import DataError, NotSupportedError
 
+from ..conditions import Column, Condition, Leaf, Node
 from ..documents.functions import at_path
 from ..documents.testing import path_test
-from ..planner import comparisons
-from ..planner.comparisons import FOLDED, TEXT
-from ..planner.conditions import Column, Condition, Leaf, Node
-from ..planner.local import fold
+from ..local.engine import fold
+from ..values import comparisons
+from ..values.comparisons import FOLDED, TEXT
 from .terms import is_nan
 from .values import to_stored
 

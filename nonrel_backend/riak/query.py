@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import NotSupportedError
 
+from ..conditions import Column, Node
 from ..documents.changing import changed
-from ..planner.conditions import Column, Node
 from ..query import CHUNK, MISSING, NonrelQuery, safe_call
 from . import datatypes
 from . import rows as writing

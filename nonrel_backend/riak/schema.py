@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 
-from ..catalog import table_model
-from ..catalogindexes import named, path_of_part
-from ..catalogschema import CatalogSchemaEditor
+from ..catalog.indexes import named, path_of_part
+from ..catalog.schema import CatalogSchemaEditor
+from ..catalog.tables import table_model
 from ..progress import told
 from ..query import translated_errors
 from . import datatypes

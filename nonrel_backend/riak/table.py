@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ..conditions import Column, Step
 from ..documents.functions import at_path
-from ..planner.conditions import Column, Step
 from .client.client import content
 from .terms import NULLS, TERMS, escaped, index_name, is_nan, term
 from .transforms import Transform, index_of, is_possible, term_of

@@ -24,7 +24,7 @@ from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
 from ..query import Json
-from ..storing import moment, time_of_day, to_decimal, to_int, to_string
+from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
 
 LARGEST_KEY = 65_536
 decoder = json.JSONDecoder()

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..planner.conditions import Column, Leaf, Node
+from ..conditions import Column, Leaf, Node
 from ..planner.scans import new_query
 from ..query import PREFILTER, Json, NonrelQuery
 from .report import Report

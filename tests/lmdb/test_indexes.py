@@ -9,12 +9,12 @@ from django.db import DatabaseError, IntegrityError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nonrel_backend.conditions import Column, Leaf, Node
 from nonrel_backend.lmdb import catalog, checking, rows
 from nonrel_backend.lmdb.choice import choose
 from nonrel_backend.lmdb.paths import Path, Union
 from nonrel_backend.lmdb.predicates import bind, prepare
 from nonrel_backend.lmdb.scan import Scan
-from nonrel_backend.planner.conditions import Column, Leaf, Node
 
 LONG = "x" * 400
 TEXTS = ["", "a", "ab", "Ab", "b", "ba", "\0", "é", "É", LONG, LONG + "a", LONG + "b"]

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.db.models import Avg, Count, F, OuterRef, Subquery
 
-from nonrel_backend.planner.kept import PASSED_OVER
+from nonrel_backend.local.table_cache import PASSED_OVER
 
 
 def counters():

@@ -20,15 +20,15 @@ from django.db.models.sql.constants import ROW_COUNT
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
 
-from . import keptwrites
-from .cursor import Statement
-from .planner.conditions import FALSE
-from .planner.lookups import Translator, Untranslatable, conjuncts
-from .planner.scans import push
-from .query import MISSING, Document, Json
-from .rowchecks import RowChecks
-from .text import shown
-from .uniques import Uniques
+from ..catalog import inserts as keptwrites
+from ..catalog.unique import Uniques
+from ..conditions import FALSE
+from ..cursor import Statement
+from ..planner.scans import push
+from ..planner.translate import Translator, Untranslatable, conjuncts
+from ..query import MISSING, Document, Json
+from ..text import shown
+from .constraints import RowChecks
 
 # Django 6.1's, None before.
 JSON_NULL = getattr(models, "JSONNull", None)

@@ -6,11 +6,11 @@ from django.db import OperationalError, models
 from django.db.models.constants import OnConflict
 from django.db.models.sql.query import Query
 
-from .catalog import table_model
-from .planner.conditions import Column, Leaf
-from .query import MISSING
+from ..conditions import Column, Leaf
+from ..query import MISSING
 from .rows import Row, Rows
-from .uniques import Uniques
+from .tables import table_model
+from .unique import Uniques
 
 
 def insert(compiler, rows: list[Row]) -> list:

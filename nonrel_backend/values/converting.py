@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import DataError
 
-from .planner.columns import stored_field
+from .columns import stored_field
 
 # Where the new field's to_python() is not what an SQL database does.
 CONVERSIONS: dict[tuple[str | None, str | None], Callable[[Any], Any]] = {

@@ -15,9 +15,9 @@ from django.db.models.sql.query import Query
 from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
+from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node
 from ..query import Json
-from .columns import of_one_kind, stored_field
-from .conditions import FALSE, TRUE, Column, Condition, Leaf, Node
+from ..values.columns import of_one_kind, stored_field
 
 INT64 = range(-(2**63), 2**63)
 

@@ -1,7 +1,7 @@
 """Generated columns of rows that are there already."""
 
-from .planner.scans import new_query, python_rows
-from .rowchecks import RowChecks
+from ..planner.scans import new_query, python_rows
+from .constraints import RowChecks
 
 
 def fill(store, model, field) -> None:

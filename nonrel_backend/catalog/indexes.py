@@ -8,15 +8,15 @@ from django.db.models.functions import Collate
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
-from .catalog import table_model
-from .documents.functions import path_steps, path_text
-from .documents.indexes import check_unique, indexed_path, items_path
-from .indexing import unsupported
-from .planner.conditions import Column
-from .planner.pushdown import columns_in
-from .rowchecks import check_sql
-from .schema import NonrelSchemaEditor
-from .uniques import Uniques
+from ..conditions import Column
+from ..dml.constraints import check_sql
+from ..documents.functions import path_steps, path_text
+from ..documents.indexes import check_unique, indexed_path, items_path
+from ..indexing import unsupported
+from ..planner.pushdown import columns_in
+from ..schema import NonrelSchemaEditor
+from .tables import table_model
+from .unique import Uniques
 
 
 class CatalogIndexes(NonrelSchemaEditor):

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from .planner.conditions import Column, Condition, Leaf
-from .query import Json
-from .rowchecks import RowChecks
+from ..conditions import Column, Condition, Leaf
+from ..dml.constraints import RowChecks
+from ..query import Json
 from .rows import Row, Rows
 
 # How many values a scan is asked for at once; more and the whole table is read.

@@ -11,10 +11,10 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.query import Query
 
-from .columns import of_one_kind
-from .conditions import FALSE, Column, Condition, Leaf
-from .lookups import Translator, Untranslatable, conjuncts, top_level
+from ..conditions import FALSE, Column, Condition, Leaf
+from ..values.columns import of_one_kind
 from .tables import model_of_join, model_of_table, queries_within
+from .translate import Translator, Untranslatable, conjuncts, top_level
 
 
 @dataclass(eq=False)

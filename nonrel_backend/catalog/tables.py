@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import ProgrammingError, models
 
-from .planner.conditions import Column, Leaf
-from .planner.tables import stored_model
+from ..conditions import Column, Leaf
+from ..planner.tables import stored_model
 from .rows import Rows
 
 TABLES = "nonrel_catalog"

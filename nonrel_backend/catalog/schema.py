@@ -7,14 +7,14 @@ from django.db import IntegrityError, ProgrammingError
 from django.db.models import CompositePrimaryKey
 from django.db.models.sql.query import Query
 
-from .catalog import table_model
-from .catalogindexes import CatalogIndexes, named, path_of_part
-from .converting import converter
-from .documents.altering import conversion as document_conversion
-from .documents.indexes import type_at
-from .query import MISSING
+from ..documents.altering import conversion as document_conversion
+from ..documents.indexes import type_at
+from ..query import MISSING
+from ..schema import Command
+from ..values.converting import converter
+from .indexes import CatalogIndexes, named, path_of_part
 from .rows import Row, Rows
-from .schema import Command
+from .tables import table_model
 
 
 class CatalogSchemaEditor(CatalogIndexes):

@@ -12,11 +12,11 @@ from django.db import NotSupportedError, OperationalError, models
 from django.db.backends.sqlite3.introspection import FlexibleFieldLookupDict
 from django.db.models.sql import InsertQuery
 
-from .planner.local import batches
-from .planner.scans import load_tables, new_query, push
-from .planner.sqltext import NAME, simple_where, unquoted
-from .planner.tables import model_from_store, registered_models, stored_model
-from .rowchecks import RowChecks
+from ..local.engine import batches
+from ..planner.raw_where import NAME, simple_where, unquoted
+from ..planner.scans import load_tables, new_query, push
+from ..planner.tables import model_from_store, registered_models, stored_model
+from .constraints import RowChecks
 
 WRITE = re.compile(
     rf"\s*(?P<verb>INSERT\s+INTO|DELETE\s+FROM|UPDATE)\s+(?P<table>{NAME})"

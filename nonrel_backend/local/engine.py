@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.duration import duration_microseconds
 
 from ..query import Document, Json
-from .columns import stored_field
-from .kept import KeptTables
+from ..values.columns import stored_field
+from .table_cache import KeptTables
 
 # SQLite computes with doubles: this many digits survive the way there and back.
 EXACT_DIGITS = 15
@@ -329,7 +329,7 @@ class LocalEngine:
             reads[table.name] = {}
 
     def named_table(self, name: str) -> LocalTable | None:
-        from .tables import model_from_store, registered_models
+        from ..planner.tables import model_from_store, registered_models
 
         if not name:
             return None
@@ -391,7 +391,7 @@ class LocalEngine:
 
     def select(self, sql: str, params) -> tuple[list[str], list[tuple]]:
         """Run a read-only SQL text over the store's tables: (column names, rows)."""
-        from .scans import load_tables
+        from ..planner.scans import load_tables
 
         columns: list[str] = []
 

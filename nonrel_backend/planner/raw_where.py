@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import models
 
-from .columns import stored_field
-from .conditions import Column, Condition, Leaf
+from ..conditions import Column, Condition, Leaf
+from ..values.columns import stored_field
 
 NAME = r'"(?:[^"]|"")+"|\w+'
 TEST = rf"(?:{NAME})\s*(?:[<>]=?|=)\s*%s|(?:{NAME})\s+IN\s*\(%s(?:\s*,\s*%s)*\)"

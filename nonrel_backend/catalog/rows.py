@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db.models.sql import InsertQuery
 
-from .planner.conditions import Condition
-from .planner.scans import new_query, push
-from .query import MISSING
+from ..conditions import Condition
+from ..planner.scans import new_query, push
+from ..query import MISSING
 
 # A row: {column: stored value}, without the columns that are NULL.
 Row = dict[str, Any]

@@ -1,0 +1,1 @@
+"""Tables, columns, indexes and unique values, for stores that keep none."""

@@ -1,0 +1,1 @@
+"""The local engine: SQLite in memory, through a private Django wrapper."""

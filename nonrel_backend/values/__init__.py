@@ -1,0 +1,1 @@
+"""Values: in Python, in a store, in the local engine."""
