@@ -13,7 +13,7 @@ from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
 from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
-from .cursor import NonrelCursor, Statement
+from .cursor import NonrelCursor, Statement, result_of
 from .features import NonrelDatabaseFeatures
 from .introspection import NonrelDatabaseIntrospection
 from .local.engine import LocalEngine
@@ -196,7 +196,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
 
         with self.cursor() as cursor:
             cursor.execute(Statement(run, lambda: text))
-            return getattr(cursor, "cursor", cursor).result
+            return result_of(cursor)
 
     @property
     def queries_logged(self):

@@ -1,12 +1,14 @@
-"""The five compilers that Django asks a backend for: plan, run, count."""
+"""The five compilers that Django asks a backend for: plan, run, convert."""
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
+from django.db.models import JSONField
 from django.db.models.expressions import Col
 from django.db.models.sql import compiler as django_compiler
 from django.db.models.sql.constants import (
@@ -18,19 +20,19 @@ from django.db.models.sql.constants import (
 from django.db.transaction import TransactionManagementError
 from django.db.utils import NotSupportedError
 
-from .cursor import Statement
-from .planner.choice import local_plan, plan_select
-from .planner.onetable import one_table_plan
-from .planner.plan import (
-    CountPlan,
-    GroupPlan,
-    NativePlan,
-    WithFallback,
-)
-from .planner.related import RelatedGroupsPlan
+from .cursor import Statement, result_of
+from .dml.writing import DeleteMixin, InsertMixin, UpdateMixin
+from .planner.choose import LOCAL_RULES, choose
+from .planner.plans.base import Plan, Row
 from .planner.shapes import Shape, shape_of
 from .query import NonrelQuery
 from .text import shown
+
+# What apply_converters() takes: {position in a row: (functions, expression)}.
+Converters = dict[int, tuple[list[Callable[..., Any]], Any]]
+# A plan, and the function from selected expressions to the converters that fit it.
+Planned = tuple[Plan, Callable[[Iterable[Any]], Converters]]
+JSON_FROM_DB = JSONField.from_db_value
 
 
 class NonrelCompiler(django_compiler.SQLCompiler):
@@ -39,31 +41,33 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     """
 
     query_class: type[NonrelQuery] = NonrelQuery
+    # The converters that fit the plan which execute_sql() runs.
+    converters: Callable[[Iterable[Any]], Converters] | None = None
 
-    def __init__(self, query, connection, using, elide_empty=True):
+    def __init__(
+        self, query: Any, connection: Any, using: str | None, elide_empty: bool = True
+    ):
         super().__init__(query, connection.local_engine.wrapper, using, elide_empty)
         self.store = connection
-        # Whether the rows are Python values already.
-        self.native = False
         self.qualify = self.having = self.where = None
-        self.ordered = False
         self.has_extra_select = False
         self.skipping = self.selecting = False
         # Where all columns of the model are selected, and nothing else.
         self.shape: Shape | None = None
 
     @property
-    def store_connection(self):
+    def store_connection(self) -> Any:
+        """The connection whose errors `safe_call` translates."""
         return self.store
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"<{self.__class__.__qualname__} model={self.query.model.__qualname__} "
             f"connection={self.store!r} using={self.using!r}>"
         )
 
-    def compile(self, node):
-        """SQL for the local engine, an expression's own `as_<vendor>` first."""
+    def compile(self, node: Any) -> tuple[str, Any]:
+        """Return SQL for the local engine: an expression's own `as_<vendor>` first."""
         if self.selecting and type(node) is Col:
             return "", []
         own = getattr(node, f"as_{self.store.vendor}", None)
@@ -74,19 +78,19 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     # --- values, for backends to override ---
 
     def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
-        """A Python value as the store holds it; DataError when it cannot."""
+        """Return a Python value as the store holds it; raise DataError if it cannot."""
         return value
 
     def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
-        """A stored value, never None, as a Python value."""
+        """Return a stored value, never None, as a Python value."""
         return value
 
-    def for_db_converter(self, db_type: str | None):
-        """The function that makes Python values stored ones."""
+    def for_db_converter(self, db_type: str | None) -> Callable[[Any], Any]:
+        """Return the function that makes Python values stored ones."""
         return partial(self.convert_value_for_db, db_type)
 
-    def from_db_converter(self, db_type: str | None):
-        """The function that makes stored values Python values, None for none."""
+    def from_db_converter(self, db_type: str | None) -> Callable[[Any], Any] | None:
+        """Return the function that makes stored values Python values, None for none."""
         convert = partial(self.convert_value_from_db, db_type)
         if db_type != "datetime" or not settings.USE_TZ:
             return convert
@@ -95,28 +99,37 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     # --- planning ---
 
-    def plan(self):
-        """The plan of the query; raises EmptyResultSet where nothing can match."""
-        plan = one_table_plan(self)
-        if plan is not None:
-            self.native = True
-            return plan
+    def plan(self) -> Planned:
+        """Return the plan of the query and the converters that fit it.
+
+        Raise EmptyResultSet if nothing can match.
+        """
         refcounts = self.query.alias_refcount.copy()
         try:
-            # The texts of plain columns are for the local engine, if it is asked.
-            self.skipping = not (self.query.distinct or self.query.combinator)
-            try:
-                extra_select, order_by, _ = self.pre_sql_setup()
-            finally:
-                self.skipping = False
-            self.ordered = bool(order_by)
-            plan = plan_select(self, order_by, extra_select)
+            plan = choose(self)
         finally:
             self.query.reset_refcounts(refcounts)
-        self.native = isinstance(plan, NATIVE)
-        return plan
+        return plan, partial(self.converters_of, plan)
 
-    def get_select(self, with_col_aliases=False):
+    def plan_locally(self) -> Plan:
+        """Return the plan of the query that finishes it in the local engine."""
+        refcounts = self.query.alias_refcount.copy()
+        try:
+            return choose(self, LOCAL_RULES)
+        finally:
+            self.query.reset_refcounts(refcounts)
+
+    def setup(self) -> tuple[list[Any], list[Any]]:
+        """Prepare the query as Django does; return its extra selects and ORDER BY."""
+        # The texts of plain columns are for the local engine, if it is asked.
+        self.skipping = not (self.query.distinct or self.query.combinator)
+        try:
+            extra_select, order_by, _ = self.pre_sql_setup()
+        finally:
+            self.skipping = False
+        return extra_select, order_by
+
+    def get_select(self, with_col_aliases: bool = False) -> tuple[Any, Any, Any]:
         self.shape = None
         if self.skipping and not with_col_aliases:
             self.shape = shape_of(self)
@@ -134,17 +147,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.select, self.klass_info, self.annotation_col_map = shape.selection()
         self.col_count = len(self.select)
 
-    def plan_locally(self):
-        """The plan of the query where the store has turned out not to answer it."""
-        refcounts = self.query.alias_refcount.copy()
-        try:
-            self.pre_sql_setup()
-            return local_plan(self)
-        finally:
-            self.query.reset_refcounts(refcounts)
-
-    def local_sql(self, with_limits: bool = True) -> tuple[str, tuple]:
-        """The statement for the local engine."""
+    def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
+        """Return the statement for the local engine, with its parameters."""
         explain, self.query.explain_info = self.query.explain_info, None
         locking, self.query.select_for_update = self.query.select_for_update, False
         try:
@@ -157,7 +161,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         return sql, tuple(params)
 
     def locks(self) -> bool:
-        """Whether the rows are to be locked; checks what Django checks."""
+        """Return whether the rows are to be locked; raise what Django raises."""
         query, features = self.query, self.store.features
         if not query.select_for_update or not features.has_select_for_update:
             return False
@@ -180,38 +184,38 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     # --- running ---
 
     def execute_sql(
-        self, result_type=MULTI, chunked_fetch=False, chunk_size=GET_ITERATOR_CHUNK_SIZE
-    ):
+        self,
+        result_type: str | None = MULTI,
+        chunked_fetch: bool = False,
+        chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
+    ) -> Any:
+        """Run the query as one ORM query: logged, wrapped and counted as such."""
         result_type = result_type or NO_RESULTS
         try:
-            plan = self.plan()
+            plan, self.converters = self.plan()
         except EmptyResultSet:
             return iter([]) if result_type == MULTI else None
         if self.query.explain_info:
-            info = self.query.explain_info
-            self.store.ops.explain_query_prefix(info.format, **info.options)
-            return self.run(plan, lambda: [[(line,) for line in plan.explain()]])
-        if result_type == MULTI:
-            if chunked_fetch:
-                return self.cursor_chunks(plan, chunk_size)
-            return self.run(plan, lambda: list(self.chunks(plan)))
-        row = self.run(plan, lambda: self.first_row(plan))
-        return row if result_type == SINGLE else None
-
-    def run(self, plan, work):
-        """Do the work as one ORM query: logged, wrapped and counted as such."""
+            work: Callable[[], Any] = partial(self.explained, plan)
+        elif result_type != MULTI:
+            work = partial(self.first_row, plan)
+        elif chunked_fetch:
+            return self.cursor_chunks(plan, chunk_size)
+        else:
+            work = partial(self.fetched, plan)
         with self.store.cursor() as cursor:
-            cursor.execute(Statement(work, lambda: self.text(plan)))
-            return getattr(cursor, "cursor", cursor).result
+            cursor.execute(Statement(work, partial(self.text, plan)))
+            result = result_of(cursor)
+        return result if result_type in (MULTI, SINGLE) else None
 
-    def cursor_chunks(self, plan, chunk_size: int):
-        """Chunks of rows, fetched as they are read."""
+    def cursor_chunks(self, plan: Plan, chunk_size: int) -> Any:
+        """Return chunks of rows, fetched as they are read."""
         cursor = self.store.chunked_cursor()
         try:
             cursor.execute(
                 Statement(
                     lambda: chain.from_iterable(started(self.chunks(plan))),
-                    lambda: self.text(plan),
+                    partial(self.text, plan),
                 )
             )
         except Exception:
@@ -220,8 +224,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         chunks = django_compiler.cursor_iter(cursor, [], None, chunk_size)
         return chunks if self.store.features.can_use_chunked_reads else list(chunks)
 
-    def text(self, plan) -> str:
-        """The query as SQL would put it, then what was done instead."""
+    def text(self, plan: Plan) -> str:
+        """Return the query as SQL, then what was done instead."""
         try:
             sql, params = self.local_sql()
         except EmptyResultSet:
@@ -230,58 +234,77 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             sql = f"{sql} {self.store.ops.for_update_sql()}"
         prefix = ""
         if self.query.explain_info:
-            prefix = self.store.ops.explain_query_prefix() + " "
+            prefix = self.store.ops.explain_prefix + " "
         return f"{prefix}{shown(sql, params)} -- {plan.text()}"
 
-    def chunks(self, plan):
-        if self.has_extra_select and not self.native:
-            width = self.col_count
-            return ([row[:width] for row in chunk] for chunk in plan.chunks())
-        return plan.chunks()
+    def explained(self, plan: Plan) -> list[list[tuple[str]]]:
+        """Return the lines of explain(), as a result of one chunk.
 
-    def first_row(self, plan):
+        The option `analyze` runs the query and tells what was read, as PostgreSQL's.
+        """
+        info = self.query.explain_info
+        options = dict(info.options)
+        analyze = bool(options.pop("analyze", False))
+        self.store.ops.explain_query_prefix(info.format, **options)
+        return [[(line,) for line in [*plan.explain(analyze), plan.decision()]]]
+
+    def fetched(self, plan: Plan) -> list[list[Row]]:
+        """Return all chunks of a plan."""
+        return list(self.chunks(plan))
+
+    def chunks(self, plan: Plan) -> Iterator[list[Row]]:
+        """Return the chunks of a plan, without columns that only SQL needs."""
+        chunks = plan.chunks()
+        if self.has_extra_select and not plan.yields_python:
+            width = self.col_count
+            return ([row[:width] for row in chunk] for chunk in chunks)
+        return chunks
+
+    def first_row(self, plan: Plan) -> Row | None:
+        """Return the first row of a plan, None if it has none."""
         for chunk in plan.chunks():
             for row in chunk:
                 return row[: self.col_count]
         return None
 
-    def python_results(self, plan) -> list:
-        """All rows of a plan as Python values, outside of any cursor."""
-        return list(self.results_iter(list(self.chunks(plan))))
+    # --- values read ---
 
-    def get_converters(self, expressions):
-        if not self.native:
+    def python_results(
+        self, plan: Plan, converters: Callable[[Iterable[Any]], Converters]
+    ) -> list[Any]:
+        """Return all rows of a plan as Python values, outside of any cursor."""
+        self.converters = converters
+        return list(self.results_iter(self.fetched(plan)))
+
+    def get_converters(self, expressions: Iterable[Any]) -> Converters:
+        if self.converters is None:
+            return super().get_converters(expressions)
+        return self.converters(expressions)
+
+    def converters_of(self, plan: Plan, expressions: Iterable[Any]) -> Converters:
+        """Return the converters of a plan's rows."""
+        if not plan.yields_python:
             return super().get_converters(expressions)
         if self.shape is not None:
             return self.shape.converters
-        return self.native_column_converters(expressions)
+        return self.python_converters(expressions)
 
-    def native_column_converters(self, expressions) -> dict:
-        converters = {}
+    def python_converters(self, expressions: Iterable[Any]) -> Converters:
+        """Return what fields themselves do to Python values that are read."""
+        converters: Converters = {}
         index = 0
         for expression in expressions:
             width = len(expression) if is_pairs(expression) else 1
             sources = expression.get_source_expressions() if width > 1 else [expression]
             for each in sources:
-                found = self.native_converters(each) if each else []
+                found = self.field_converters(each) if each else []
                 if found:
                     converters[index] = (found, each)
                 index += 1
         return converters
 
-    def apply_converters(self, rows, converters):
-        # As Django's, but converters are shown the user's own connection.
-        positions = list(converters.items())
-        for row in map(list, rows):
-            for position, (functions, expression) in positions:
-                value = row[position]
-                for convert in functions:
-                    value = convert(value, expression, self.store)
-                row[position] = value
-            yield row
-
-    def native_converters(self, expression) -> list:
-        """What the fields themselves do to values read (`from_db_value`)."""
+    def field_converters(self, expression: Any) -> list[Callable[..., Any]]:
+        """Return the functions of an expression's own (`from_db_value`)."""
         return [
             decoded(converter.__self__.decoder)
             if getattr(converter, "__func__", None) is JSON_FROM_DB
@@ -291,48 +314,54 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             or converter.__self__.decoder is not None
         ]
 
+    def apply_converters(
+        self, rows: Iterable[Any], converters: Converters
+    ) -> Iterator[Row]:
+        # As Django's, but converters are given the user's own connection.
+        positions = list(converters.items())
+        for row in map(list, rows):
+            for position, (functions, expression) in positions:
+                value = row[position]
+                for convert in functions:
+                    value = convert(value, expression, self.store)
+                row[position] = value
+            yield row
 
-NATIVE = (NativePlan, CountPlan, GroupPlan, RelatedGroupsPlan, WithFallback)
 
-
-def decoded(decoder):
-    """Has a JSONField's own decoder read a value that is read already."""
+def decoded(decoder: Any) -> Callable[..., Any]:
+    """Return the converter that has a JSONField's decoder read a value again."""
     return lambda value, expression, connection: (
         None if value is None else json.loads(json.dumps(value), cls=decoder)
     )
 
 
-def is_pairs(expression) -> bool:
+def is_pairs(expression: Any) -> bool:
+    """Return whether an expression is a composite key's columns."""
     return isinstance(expression, django_compiler.ColPairs)
 
 
-def started(chunks):
-    """The iterator with its first chunk fetched already."""
+def started(chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """Return the iterator with its first chunk fetched already."""
     first = next(chunks, None)
     return iter(()) if first is None else chain([first], chunks)
-
-
-from django.db.models import JSONField  # noqa: E402
-
-JSON_FROM_DB = JSONField.from_db_value
 
 
 class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompiler):
     """Aggregates over a subquery: always finished by the local engine."""
 
-    def plan(self):
+    def plan(self) -> Planned:
         inner = self.query.inner_query
         refcounts = inner.alias_refcount.copy()
         try:
             self.store.ops.compiler("SQLCompiler")(
                 inner, self.store, self.using, self.elide_empty
             ).pre_sql_setup()
-            plan = local_plan(self)
+            plan = choose(self, LOCAL_RULES[-1:])
         finally:
             inner.reset_refcounts(refcounts)
-        return plan
+        return plan, partial(self.converters_of, plan)
 
-    def local_sql(self, with_limits: bool = True) -> tuple[str, tuple]:
+    def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
         sql, params = self.as_sql()
         return sql, tuple(params)
 
@@ -340,13 +369,10 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
         return False
 
 
-from .dml.writing import DeleteMixin, InsertMixin, UpdateMixin  # noqa: E402
-
-
 class NonrelInsertCompiler(  # type: ignore[misc]
     InsertMixin, NonrelCompiler, django_compiler.SQLInsertCompiler
 ):
-    """Inserts: values computed and checked here, rows handed to `insert`."""
+    """Inserts: values computed and validated here, rows handed to `insert`."""
 
 
 class NonrelUpdateCompiler(  # type: ignore[misc]

@@ -52,6 +52,12 @@ class Leaf:
     value: Any
     negated: bool = False
 
+    def __str__(self) -> str:
+        value = self.value
+        shown = f"{len(value)} values" if isinstance(value, list) else repr(value)
+        text = f"{self.column} {self.lookup_type} {shown}"
+        return f"not {text}" if self.negated else text
+
 
 @dataclass(frozen=True)
 class Node:
@@ -59,6 +65,11 @@ class Node:
 
     connector: str
     children: tuple["Condition", ...]
+
+    def __str__(self) -> str:
+        if not self.children:
+            return "everything" if self.connector == "AND" else "nothing"
+        return f"({f' {self.connector} '.join(map(str, self.children))})"
 
 
 Condition: TypeAlias = Leaf | Node

@@ -8,12 +8,14 @@ from importlib import import_module
 from django.conf import settings
 from django.db import DataError, NotSupportedError
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
+from django.db.models.sql.query import Query
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from .catalog.rows import Rows
 from .catalog.tables import table_model
 from .planner.scans import new_query
-from .query import Json
+from .values.wrappers import Json
 
 # Rounding to decimal places must not stop at the default 28 digits.
 WIDE = Context(prec=100)
@@ -38,6 +40,16 @@ class NonrelDatabaseOperations(SQLiteOperations):
         module = import_module(self.compiler_module)
         own = getattr(module, compiler_name, None)
         return own or derived(compiler_name, module.SQLCompiler)
+
+    @cached_property
+    def query_class(self):
+        """The backend's own NonrelQuery."""
+        return self.compiler("SQLCompiler").query_class
+
+    @cached_property
+    def value_compiler(self):
+        """A compiler of no query: it converts values for all scans."""
+        return self.compiler("SQLCompiler")(Query(None), self.connection, None)
 
     def bulk_batch_size(self, fields, objs):
         """All at once, but for a store with a limit of its own, `max_query_params`."""

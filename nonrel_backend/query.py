@@ -3,17 +3,20 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar, cast
 
 from django.db import NotSupportedError
 from django.db import utils as django_errors
 
 from .conditions import Column, Condition, Leaf, Node
+from .values.wrappers import Document, Json
 
-# What add_filter(), add_filters() and order_by() return for "taken, but check again".
+# What add_filter(), add_filters() and order_by() return for "INEXACT: check again".
 PREFILTER = object()
 NUMBER = re.compile(r"-?[0-9]+")
 # A column that a document does not have.
@@ -22,54 +25,66 @@ MISSING = object()
 CHUNK = 1_000
 
 
+class Pushdown(Enum):
+    """How a store takes what it is asked for: a filter, an order, a GROUP BY."""
+
+    # The answer is exact, NULLs included.
+    EXACT = "exact"
+    # The store returns a superset of the rows: check again.
+    INEXACT = "inexact"
+    # The store leaves it to the planner.
+    UNSUPPORTED = "unsupported"
+
+
 @dataclass(frozen=True)
-class Json:
-    """A value for a JSON column; `Json(None)` is JSON's null, None is SQL's NULL."""
+class Answer:
+    """A store's answer to one request, with its reason where it is UNSUPPORTED."""
 
-    value: Any
-
-
-@dataclass(frozen=True)
-class Document:
-    """A Python value for a column of documents, and the field that knows its leaves."""
-
-    field: Any
-    value: Any
-    connection: Any
-
-    def stored(self) -> Any:
-        """Lists and dictionaries whose leaves are of the store's own types."""
-        from .documents.codec import codec_of
-
-        return codec_of(self.connection).writer(self.field)(self.value)
-
-    def text(self) -> str:
-        """The document as the local engine's tables hold it."""
-        from .documents.codec import to_text
-
-        return to_text(self.field, self.value, self.connection)
+    pushdown: Pushdown
+    reason: str = ""
 
 
-def safe_call(method: Callable) -> Callable:
+EXACT, INEXACT = Answer(Pushdown.EXACT), Answer(Pushdown.INEXACT)
+
+
+def ask(method: Callable[..., object], *arguments: Any) -> Answer:
+    """Return the store's answer to `method(*arguments)`, a method of NonrelQuery.
+
+    The author's convention is to return nothing (exact), to return PREFILTER, or to
+    raise NotSupportedError; this is the one place that knows it.
+    """
+    try:
+        answer = method(*arguments)
+    except NotSupportedError as error:
+        return Answer(Pushdown.UNSUPPORTED, str(error))
+    return INEXACT if answer is PREFILTER else EXACT
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def safe_call(method: Method) -> Method:
     """Translate the store's errors, which `connection.translate_error` knows, to
-    Django's. The original is the `__cause__`. Generators are covered while they are
-    iterated; errors that the store does not know (bugs) pass as they are.
+    Django's.
+
+    The original error is the `__cause__`. Generators are covered while they are
+    iterated. Errors that the store does not know (bugs) pass as they are.
     """
     if inspect.isgeneratorfunction(method):
 
         @functools.wraps(method)
-        def call(self, *args, **kwargs):
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             with translated_errors(self.store_connection):
                 yield from method(self, *args, **kwargs)
 
     else:
 
         @functools.wraps(method)
-        def call(self, *args, **kwargs):
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             with translated_errors(self.store_connection):
                 return method(self, *args, **kwargs)
 
-    return call
+    return cast(Method, call)
 
 
 class translated_errors:
@@ -77,13 +92,18 @@ class translated_errors:
 
     __slots__ = ("connection",)
 
-    def __init__(self, connection):
+    def __init__(self, connection: Any):
         self.connection = connection
 
-    def __enter__(self):
+    def __enter__(self) -> "translated_errors":
         return self
 
-    def __exit__(self, error_type, error, traceback):
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         if error is None or isinstance(error, django_errors.Error):
             return
         translated = self.connection.translate_error(error)
@@ -99,46 +119,55 @@ class translated_errors:
 class NonrelQuery:
     """One scan of one table: filters and an ordering are added, then rows fetched.
 
-    `compiler.query.get_meta()` is the table's model options, `self.connection` the
-    user's DatabaseWrapper, `fields` the Django fields to fetch.
+    `meta` is the table's model options, `connection` the user's DatabaseWrapper and
+    `fields` the Django fields to fetch. `compiler` is a compiler, or a ScanContext,
+    which has of one what a scan needs: `store`, `query.get_meta()` and the four
+    functions that convert values.
 
     The smallest backend implements `fetch` and leaves the rest: the planner finishes
     in the local engine what `add_filter`, `add_filters` and `order_by` refuse with
-    NotSupportedError.
+    NotSupportedError. Its message is the reason that explain() shows: it reads well
+    after "because".
     """
 
     # Whether `update_rows` takes the constant changes of documents (fields/updates.py).
     changes_documents = False
+    # The rows that explain() speaks of: low mark and high mark.
+    limits: tuple[int, int | None] = (0, None)
+    # Whether explain() may run the scan, to tell what it reads.
+    analyze = False
 
-    def __init__(self, compiler, fields):
+    def __init__(self, compiler: Any, fields: Sequence[Any]):
         self.compiler = compiler
         self.query = compiler.query
         self.connection = compiler.store
         self.fields = fields
-        self.table: str = self.query.get_meta().db_table
-        # The rows that explain() speaks of.
-        self.limits: tuple[int, int | None] = (0, None)
+        self.meta = self.query.get_meta()
+        self.table: str = self.meta.db_table
         if self.connection.catalog:
             self.connection.catalog.require(self.table)
 
     @property
-    def store_connection(self):
+    def store_connection(self) -> Any:
+        """The connection whose errors `safe_call` translates."""
         return self.connection
 
     def db_type(self, column: str) -> str | None:
-        """The stored type of a column of the table."""
-        for field in self.query.get_meta().local_concrete_fields:
+        """Return the stored type of a column of the table."""
+        for field in self.meta.local_concrete_fields:
             if field.column == column:
                 return field.db_type(self.connection)
         return None
 
     def convert_value_for_db(self, db_type: str, value: Any) -> Any:
-        """The compiler's: a Python value, or each of a list, as the store holds it."""
+        """Return a Python value, or each of a list, as the store holds it."""
         if value is None:
             return None
         if isinstance(value, (list, tuple)) and db_type != "json":
             return [self.compiler.convert_value_for_db(db_type, each) for each in value]
         return self.compiler.convert_value_for_db(db_type, value)
+
+    # --- filters and order ---
 
     def add_filter(
         self, column: str, lookup_type: str, negated: bool, db_type: str, value: Any
@@ -146,10 +175,10 @@ class NonrelQuery:
         """Restrict the scan to rows whose `column` satisfies the lookup.
 
         `negated` means SQL's NOT: true only where the value is not NULL and the
-        lookup false. Return None when the answer will be exact, PREFILTER when it may
-        hold more rows; raise NotSupportedError to leave the condition to the planner.
+        lookup is false. Return None if the answer will be exact, PREFILTER if it may
+        hold more rows. Raise NotSupportedError to leave the condition to the planner.
         """
-        raise NotSupportedError(f"No native filter {lookup_type!r}.")
+        raise NotSupportedError(self.refusal(f"filter by {lookup_type!r}"))
 
     def add_filters(self, condition: Condition) -> object | None:
         """Restrict the scan by a whole condition; same answers as `add_filter`.
@@ -158,11 +187,13 @@ class NonrelQuery:
         """
         if isinstance(condition, Node):
             if condition.connector != "AND":
-                raise NotSupportedError("No native OR.")
+                raise NotSupportedError(self.refusal("filter by OR"))
             answers = [self.add_filters(child) for child in condition.children]
             return PREFILTER if PREFILTER in answers else None
-        if condition.column.path or isinstance(condition.value, Column):
-            raise NotSupportedError("No native filter on paths or between columns.")
+        if condition.column.path:
+            raise NotSupportedError(self.refusal(f"filter by {condition.column}"))
+        if isinstance(condition.value, Column):
+            raise NotSupportedError(self.refusal("compare two columns"))
         return self.add_filter(
             condition.column.name,
             condition.lookup_type,
@@ -173,21 +204,33 @@ class NonrelQuery:
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> object | None:
         """Order the scan by [(column, ascending), ...], NULLs first when ascending."""
-        raise NotSupportedError("No native ordering.")
+        raise NotSupportedError(self.refusal("order rows"))
 
     def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
-        """The same by [(Column, ascending), ...], some of which are paths."""
-        raise NotSupportedError("No native ordering by paths.")
+        """Order the scan by [(Column, ascending), ...], some of which have paths."""
+        raise NotSupportedError(self.refusal("order rows by a part of a document"))
+
+    def refusal(self, task: str) -> str:
+        """Return the sentence "<store> does not <task>"."""
+        return f"{self.connection.display_name} does not {task}"
+
+    # --- reading ---
 
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         """Yield {column: stored value} for rows low_mark to high_mark (None: all)."""
         raise NotImplementedError(f"{type(self).__name__} must implement fetch().")
 
     def fetch_lists(
-        self, columns: list[str], absent: list, low_mark: int, high_mark: int | None
-    ) -> Iterator[list[list]]:
-        """`fetch()` as chunks of lists: the values of these columns, those of `absent`
-        for what a row does not have. To be overridden where it can be done faster.
+        self,
+        columns: list[str],
+        absent: list[Any],
+        low_mark: int,
+        high_mark: int | None,
+    ) -> Iterator[list[list[Any]]]:
+        """Yield chunks of rows, each a list of the values of `columns`.
+
+        A column that a row does not have takes its value from `absent`. The default
+        goes through `fetch()`; override it where it can be done faster.
         """
         documents = self.fetch(low_mark, high_mark)
         rows = ([*map(each.get, columns, absent)] for each in documents)
@@ -195,40 +238,49 @@ class NonrelQuery:
             yield chunk
 
     def version(self) -> Any:
-        """What is another one after every change of the table's rows, as the scan
-        sees them, and is never used again: so a table that was loaded once is known to
-        be the same still. None where the store cannot tell.
+        """Return the version of the table's rows, as the scan sees them.
+
+        Every change of the rows makes another version, and no version is used again,
+        so a table that was loaded once is known to be unchanged. Return None if the
+        store cannot tell.
         """
         return None
 
     def count(self, limit: int | None = None) -> int:
-        """The number of rows of the scan, at most `limit`."""
+        """Return the number of rows of the scan, at most `limit`."""
         return sum(1 for _ in self.fetch(0, limit))
 
-    def group(self, grouping: "Grouping") -> None:
+    def group(self, grouping: "Grouping") -> object | None:
         """Have the scan answer a GROUP BY, whose rows `groups()` then yields."""
-        raise NotSupportedError("No native grouping.")
+        raise NotSupportedError(self.refusal("group rows"))
 
-    def groups(self) -> Iterator[list]:
-        """Rows of the values of `grouping.select`, as Python values."""
-        raise NotImplementedError
+    def groups(self) -> Iterator[list[Any]]:
+        """Yield rows of the values of `grouping.select`, as Python values."""
+        raise NotImplementedError(f"{type(self).__name__} must implement groups().")
 
-    def compute(self, expressions: dict[str, Any]) -> None:
-        """Have `fetch` also yield {name: value} of these Django expressions, as Python
-        values; NotSupportedError leaves them to the planner.
+    def compute(self, expressions: dict[str, Any]) -> object | None:
+        """Have `fetch` also yield {name: value} of these Django expressions.
+
+        The values are Python values. Raise NotSupportedError to leave the expressions
+        to the planner.
         """
-        raise NotSupportedError("No computed columns.")
+        raise NotSupportedError(self.refusal("compute expressions"))
+
+    def lock(self) -> None:
+        """Lock the rows of the scan until the transaction ends, where there is one."""
+
+    # --- writing ---
 
     def delete(self) -> int:
         """Delete the rows of the scan; return how many."""
-        raise NotSupportedError("No native delete.")
+        raise NotSupportedError(self.refusal("delete by a filter"))
 
     def update(self, values: dict[str, Any]) -> int:
         """Set {column: stored value or Django expression}; return the rows matched.
 
         MISSING as a value removes the column, which is NULL then.
         """
-        raise NotSupportedError("No native update.")
+        raise NotSupportedError(self.refusal("update by a filter"))
 
     def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
         """Set, by key, [(stored key, {column: stored value})]; return rows matched.
@@ -242,13 +294,13 @@ class NonrelQuery:
 
     def delete_rows(self, keys: list[Any]) -> int:
         """Delete rows by stored key; return how many there were."""
-        if len(self.query.get_meta().pk_fields) == 1:
+        if len(self.meta.pk_fields) == 1:
             return self.with_key("in", list(keys), "delete_rows").delete()
         return sum(self.with_key("exact", key, "delete_rows").delete() for key in keys)
 
     def with_key(self, lookup_type: str, key: Any, method: str) -> "NonrelQuery":
-        """A scan of the rows with a stored key, or with those of a list."""
-        fields = self.query.get_meta().pk_fields
+        """Return a scan of the rows with a stored key, or with those of a list."""
+        fields = self.meta.pk_fields
         scan = type(self)(self.compiler, fields)
         try:
             for field, part in zip(
@@ -258,7 +310,7 @@ class NonrelQuery:
                 read = self.compiler.from_db_converter(db_type) or (lambda part: part)
                 value = list(map(read, part)) if lookup_type == "in" else read(part)
                 if scan.add_filter(field.column, lookup_type, False, db_type, value):
-                    raise NotSupportedError("No exact filter by the key.")
+                    raise NotSupportedError("The filter by the key is not exact.")
         except NotSupportedError as error:
             raise NotImplementedError(
                 f"{type(self).__name__} must implement {method}(), or filter its rows "
@@ -266,20 +318,22 @@ class NonrelQuery:
             ) from error
         return scan
 
-    def lock(self) -> None:
-        """Lock the rows of the scan until the transaction ends, where there is one."""
+    # --- for people ---
 
     def describe(self) -> str:
-        """The scan as the store's own command, for explain() and the query log."""
-        return f"scan {self.query.get_meta().db_table}"
+        """Return the scan as the store's own command, for explain() and the log."""
+        return f"scan {self.table}"
 
     def explain(self) -> str:
-        """`describe()` with what the store tells of the index used and rows read."""
+        """Return `describe()` with the index that the store would use.
+
+        Only if `analyze` is set may it run the scan and tell what was read.
+        """
         return self.describe()
 
 
 def comparable(db_type: str, value: Any) -> Any:
-    """Text as the number that a column of numbers is joined or compared with."""
+    """Return text as the number that a column of numbers is compared with."""
     if db_type not in ("int", "long"):
         return value
     if isinstance(value, list):
@@ -297,15 +351,16 @@ class Grouping:
     OrderBy expressions; `group_by` None means one row for all.
     """
 
-    select: tuple
-    group_by: tuple | None
+    select: tuple[Any, ...]
+    group_by: tuple[Any, ...] | None
     having: Any
-    ordering: tuple
+    ordering: tuple[Any, ...]
     low_mark: int
     high_mark: int | None
 
 
 __all__ = [
+    "Answer",
     "Column",
     "Condition",
     "Document",
@@ -316,6 +371,8 @@ __all__ = [
     "NonrelQuery",
     "Node",
     "PREFILTER",
+    "Pushdown",
+    "ask",
     "safe_call",
     "translated_errors",
 ]

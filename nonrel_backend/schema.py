@@ -13,7 +13,7 @@ from django.db.backends.sqlite3.schema import (
 )
 
 from .catalog.columns import describe
-from .cursor import Statement
+from .cursor import Statement, result_of
 from .documents.altering import conversion
 from .indexing import IndexEditing
 
@@ -110,7 +110,7 @@ class NonrelSchemaEditor(IndexEditing):
             return sql.work()
         with self.connection.cursor() as cursor:
             cursor.execute(Statement(sql.work, lambda: str(sql)))
-            return getattr(cursor, "cursor", cursor).result
+            return result_of(cursor)
 
     def execute_text(self, sql: str, params=None) -> None:
         """Run SQL: what the cursor can, and DROP TABLE of any table."""

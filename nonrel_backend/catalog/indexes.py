@@ -13,7 +13,7 @@ from ..dml.constraints import check_sql
 from ..documents.functions import path_steps, path_text
 from ..documents.indexes import check_unique, indexed_path, items_path
 from ..indexing import unsupported
-from ..planner.pushdown import columns_in
+from ..planner.expressions import columns_in
 from ..schema import NonrelSchemaEditor
 from .tables import table_model
 from .unique import Uniques

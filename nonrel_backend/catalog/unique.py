@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from ..conditions import Column, Condition, Leaf
 from ..dml.constraints import RowChecks
-from ..query import Json
+from ..values.wrappers import Json
 from .rows import Row, Rows
 
 # How many values a scan is asked for at once; more and the whole table is read.

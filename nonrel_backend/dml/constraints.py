@@ -9,8 +9,8 @@ from django.db.models.expressions import Case, Value
 from django.db.models.functions import Coalesce
 from django.db.models.sql.query import Query
 
-from ..local.engine import to_local
 from ..query import MISSING
+from ..values.local import to_local
 
 POSITIVE = {
     "PositiveIntegerField",

@@ -12,9 +12,10 @@ from django.db import NotSupportedError, OperationalError, models
 from django.db.backends.sqlite3.introspection import FlexibleFieldLookupDict
 from django.db.models.sql import InsertQuery
 
-from ..local.engine import batches
+from ..batching import batches
+from ..local.load import load_tables
 from ..planner.raw_where import NAME, simple_where, unquoted
-from ..planner.scans import load_tables, new_query, push
+from ..planner.scans import new_query, push
 from ..planner.tables import model_from_store, registered_models, stored_model
 from .constraints import RowChecks
 

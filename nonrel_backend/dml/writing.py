@@ -23,11 +23,13 @@ from django.db.models.sql.where import WhereNode
 from ..catalog import inserts as keptwrites
 from ..catalog.unique import Uniques
 from ..conditions import FALSE
-from ..cursor import Statement
+from ..cursor import Statement, result_of
+from ..planner.refusal import Refused
 from ..planner.scans import push
-from ..planner.translate import Translator, Untranslatable, conjuncts
-from ..query import MISSING, Document, Json
+from ..planner.translate import Translator, conjuncts
+from ..query import MISSING
 from ..text import shown
+from ..values.wrappers import Document, Json
 from .constraints import RowChecks
 
 # Django 6.1's, None before.
@@ -41,7 +43,7 @@ class WriteMixin:
     query: Any
     store: Any
     using: Any
-    native: bool
+    python_converters: Any
     query_class: Any
     convert_value_for_db: Any
     for_db_converter: Any
@@ -56,7 +58,7 @@ class WriteMixin:
     def run_write(self, work, text) -> Any:
         with self.store.cursor() as cursor:
             cursor.execute(Statement(work, text))
-            return getattr(cursor, "cursor", cursor).result
+            return result_of(cursor)
 
     def native_query(self, query):
         """A scan that holds exactly the query's WHERE, or None."""
@@ -68,7 +70,7 @@ class WriteMixin:
             return None
         try:
             condition = Translator(self.store, alias).condition(query.where)
-        except (Untranslatable, FullResultSet):
+        except (Refused, FullResultSet):
             return None
         if condition == FALSE:
             raise EmptyResultSet
@@ -91,13 +93,13 @@ class WriteMixin:
             reading, self.store, self.using
         )
         try:
-            plan = compiler.plan()
+            plan, converters = compiler.plan()
         except EmptyResultSet:
             return []
         width = len(key_columns)
         self.read_text = plan.text
         rows = []
-        for row in compiler.python_results(plan):
+        for row in compiler.python_results(plan, converters):
             key = self.stored_key(query.get_meta(), row[:width])
             rows.append([key, *row[width:]])
         return rows
@@ -156,13 +158,13 @@ class InsertMixin(WriteMixin):
         stored = self.run_write(work, text)
         if not returning_fields:
             return []
-        self.native = True
         nothing = [None] * len(objects)
         found = zip(
             *(stored.get(field, nothing) for field in returning_fields), strict=True
         )
         cols = [field.get_col(meta.db_table) for field in returning_fields]
-        return list(map(tuple, self.apply_converters(found, self.get_converters(cols))))
+        converters = self.python_converters(cols)
+        return list(map(tuple, self.apply_converters(found, converters)))
 
     def prepare_value(self, field, value):
         if hasattr(value, "resolve_expression"):
@@ -287,10 +289,7 @@ class InsertMixin(WriteMixin):
         sql = "SELECT " + ", ".join(text for text, _ in compiled)
         params = [value for _, values in compiled for value in values]
         _, rows = self.store.local_engine.select(sql, params)
-        native, self.native = self.native, False
-        converters = self.get_converters(expressions)
-        (row,) = self.apply_converters(rows, converters)
-        self.native = native
+        (row,) = self.apply_converters(rows, self.get_converters(expressions))
         return row
 
     # --- for backends ---

@@ -21,9 +21,9 @@ from django.db.models.sql.query import Query
 from django.utils import timezone
 from django.utils.duration import duration_string
 
-from ..local.engine import PARSERS, to_local
-from ..query import Json
 from ..values.columns import stored_field
+from ..values.local import PARSERS, to_local
+from ..values.wrappers import Json
 
 Convert = Callable[[Any], Any]
 REMEMBERED = 5_000

@@ -5,7 +5,7 @@ an AlterField converts, and on SQLite functions that look into documents.
 from django.db.backends.signals import connection_created
 
 from ..base import NonrelDatabaseWrapper
-from ..local.engine import LocalWrapper
+from ..local.wrapper import LocalWrapper
 from .altering import conversion
 from .functions import check_paths, register
 

@@ -6,7 +6,8 @@ from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
 from ..conditions import Column, Step
-from ..planner.translate import Translator, Untranslatable
+from ..planner.refusal import Refused
+from ..planner.translate import Translator
 from ..values.columns import stored_field
 from .codec import is_raw
 
@@ -31,7 +32,7 @@ def indexed_path(store, model, expression) -> tuple[Column, bool] | None:
         return None
     try:
         column = resolved.as_column(Translator(store, resolved.root.alias))
-    except Untranslatable:
+    except Refused:
         return None
     if column is None or column.db_type == "document":
         return None

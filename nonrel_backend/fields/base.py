@@ -10,7 +10,7 @@ from django.db.models.lookups import IsNull
 from django.db.models.signals import class_prepared
 
 from ..documents import codec
-from ..query import Document
+from ..values.wrappers import Document
 from .managers import give_manager
 
 
@@ -93,6 +93,14 @@ class DocumentField(models.Field):
             return value
         if codec.is_store(connection):
             return Document(self, value, connection)
+        return codec.to_text(self, value, connection)
+
+    def stored_document(self, value, connection):
+        """Return a value as lists and dictionaries of the store's own types."""
+        return codec.codec_of(connection).writer(self)(value)
+
+    def document_text(self, value, connection):
+        """Return a value as the JSON text that SQL and the local engine hold."""
         return codec.to_text(self, value, connection)
 
     def from_db_value(self, value, expression, connection):

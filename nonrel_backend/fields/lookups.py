@@ -59,22 +59,22 @@ class DocumentLookup(Lookup):
 
     def as_condition(self, translator, negated: bool) -> Condition:
         if hasattr(self.rhs, "resolve_expression"):
-            translator.refuse()
+            translator.refuse("the lookup compares with an expression")
         found = self.positive(translator)
         return translator.untrue(found) if negated else found
 
     def positive(self, translator) -> Condition:
-        translator.refuse()
+        translator.refuse(f"the lookup {type(self).__name__} is computed")
         raise AssertionError
 
     def items_column(self, translator) -> Column:
         """The column of each of the items, where they are plain values."""
         column = translator.column(self.lhs)
         if not isinstance(self.field, (ListField, SetField)):
-            translator.refuse()
+            translator.refuse(f"{column} has no items of plain values")
         item = leaf_field(self.field.item_field)
         if isinstance(item, DocumentField) or codec.is_raw(item):
-            translator.refuse()
+            translator.refuse(f"the items of {column} are documents")
         return Column(
             column.name, translator.store.type_of(item), (*column.path, Step.EACH)
         )
@@ -83,7 +83,7 @@ class DocumentLookup(Lookup):
         """The other side's items as lookups of the item field have them."""
         item = self.field.item_field
         if any(each is None for each in self.rhs):
-            translator.refuse()
+            translator.refuse("the lookup asks for items that are NULL")
         store = translator.store
         return [item.get_db_prep_value(each, store) for each in self.rhs]
 
@@ -173,7 +173,7 @@ class Overlap(ItemsLookup):
         column = self.items_column(translator)
         values = self.item_values(translator)
         if not values:
-            translator.refuse()
+            translator.refuse("the lookup asks for no items")
         return Leaf(column, "in", values)
 
 

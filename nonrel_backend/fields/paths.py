@@ -14,8 +14,8 @@ from ..conditions import Column, Condition, Leaf, Step
 from ..documents import codec
 from ..documents.functions import path_text
 from ..documents.matching import RAW_LOOKUPS
-from ..local.engine import EXACT_DIGITS
 from ..values.columns import stored_field
+from ..values.local import EXACT_DIGITS
 from .base import DocumentField
 
 
@@ -283,7 +283,7 @@ class PathLookup(AnyItem):
         each = EachValue(path.root, path.steps, path.leaf)
         found = translator.condition(self.inner(each))
         if path.is_many and not isinstance(found, Leaf):
-            translator.refuse()  # both parts must hold for one value
+            translator.refuse("both parts must hold for one value")
         return translator.untrue(found) if negated else found
 
 

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any
 
-from ..local.engine import fold
+from ..values.folding import fold
 
 NULL = b"\x01"
 PRESENT = b"\x02"

@@ -7,8 +7,9 @@ from typing import Any
 from django.db import DataError
 from django.db.utils import DatabaseError
 
-from ..local.engine import LocalWrapper, to_local
-from ..query import Json
+from ..local.wrapper import LocalWrapper
+from ..values.local import to_local
+from ..values.wrappers import Json
 from .values import JSON_NULL, from_stored
 
 SETTINGS: dict[str, Any] = {

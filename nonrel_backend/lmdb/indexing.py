@@ -11,8 +11,9 @@ from django.db.models.sql.query import Query
 from ..documents.functions import path_text
 from ..documents.indexes import check_unique, indexed_path, items_path
 from ..indexing import unsupported
-from ..planner.pushdown import columns_in
-from ..planner.translate import Translator, Untranslatable
+from ..planner.expressions import columns_in
+from ..planner.refusal import Refused
+from ..planner.translate import Translator
 from ..schema import NonrelSchemaEditor
 from . import catalog, partial, predicates, rows
 from .expressions import COLLATIONS, checked
@@ -80,7 +81,7 @@ class IndexEditing(NonrelSchemaEditor):
             found = Translator(self.connection, alias).condition(where)
             predicates.prepare(found)
             return partial.dumped(found)
-        except (Untranslatable, NotSupportedError):
+        except (Refused, NotSupportedError):
             query = Query(model, alias_cols=False)
             return self.expression(query, query.build_where(condition))
 

@@ -13,8 +13,8 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
-from ..local.engine import fold
 from ..values.comparisons import COMPARISONS, FOLDED, TEXT
+from ..values.folding import fold
 from .values import from_datetime, to_stored
 
 Matches = Callable[[Any], bool]

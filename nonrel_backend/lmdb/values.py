@@ -12,8 +12,8 @@ import msgpack
 from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
-from ..query import Json
 from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
+from ..values.wrappers import Json
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)

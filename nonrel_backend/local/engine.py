@@ -1,167 +1,39 @@
-"""The local engine: SQLite in memory, through a private Django wrapper."""
+"""The local engine: runs one statement over rows that are loaded for it."""
 
-import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from typing import Any
-from uuid import UUID
 
-from django.conf import settings
 from django.db import OperationalError
-from django.db.backends.sqlite3 import base as sqlite3_base
-from django.utils import timezone
-from django.utils.duration import duration_microseconds
 
-from ..query import Document, Json
+from ..caching import IdentityCache
+from ..planner.tables import model_from_store, registered_models
 from ..values.columns import stored_field
-from .table_cache import KeptTables
+from ..values.local import EXACT_DIGITS, from_local, to_local
+from .load import load_tables
+from .table_cache import TableCache
+from .wrapper import LocalWrapper
 
-# SQLite computes with doubles: this many digits survive the way there and back.
-EXACT_DIGITS = 15
-# SQLite's own limit on parameters; past it, values are written into the text.
+# SQLite's limit is 32,766 (SQLITE_MAX_VARIABLE_NUMBER). Past this, values are written
+# into the text.
 MAX_PARAMETERS = 30_000
 # What a statement that only reads does not do.
 WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+# How many models' tables, and statements' columns, are remembered.
+TABLES_REMEMBERED, STATEMENTS_REMEMBERED = 1_000, 2_000
 
-
-@lru_cache(maxsize=4096)
-def _fold_character(character: str) -> str:
-    folded = character.casefold()
-    if len(folded) > 1:
-        folded = character.lower()
-    return folded if len(folded) == 1 else character
-
-
-def fold(text: Any) -> str | bytes | None:
-    """Simple case folding, character by character, as regular expressions do it."""
-    if text is None or isinstance(text, bytes):
-        return text
-    text = str(text)
-    return text.lower() if text.isascii() else "".join(map(_fold_character, text))
-
-
-def _compare_decimals(left: str, right: str) -> int:
-    left_number, right_number = Decimal(left), Decimal(right)
-    return (left_number > right_number) - (left_number < right_number)
-
-
-class LocalOperations(sqlite3_base.DatabaseOperations):
-    """SQLite's, with case folded for Unicode and decimals of any precision."""
-
-    def lookup_cast(self, lookup_type, internal_type=None):
-        if lookup_type in ("iexact", "icontains", "istartswith", "iendswith"):
-            return "NONREL_FOLD(%s)"
-        return super().lookup_cast(lookup_type, internal_type)
-
-    def check_expression_support(self, expression):
-        from ..documents.functions import check_paths
-
-        check_paths(expression)
-        super().check_expression_support(expression)
-
-    def prep_for_iexact_query(self, x):
-        return str(x)
-
-    def get_decimalfield_converter(self, expression):
-        convert = super().get_decimalfield_converter(expression)
-
-        def converter(value, expression, connection):
-            if isinstance(value, str):
-                return Decimal(value)
-            if isinstance(value, int):
-                if abs(value) >= 10**EXACT_DIGITS:
-                    return Decimal(value)
-                value = float(value)
-            return convert(value, expression, connection)
-
-        return converter
-
-
-class LocalFeatures(sqlite3_base.DatabaseFeatures):
-    """SQLite's, but rows are updated in the store, never here."""
-
-    can_return_rows_from_update = False
-
-
-class LocalWrapper(sqlite3_base.DatabaseWrapper):
-    """A private SQLite connection; Django does not know of it."""
-
-    # It has the collation nonrel_decimal.
-    exact_decimals = True
-    ops_class = LocalOperations
-    features_class = LocalFeatures
-    operators = {
-        **sqlite3_base.DatabaseWrapper.operators,
-        "iexact": "= NONREL_FOLD(%s)",
-        **dict.fromkeys(
-            ("icontains", "istartswith", "iendswith"),
-            "LIKE NONREL_FOLD(%s) ESCAPE '\\'",
-        ),
-    }
-    pattern_ops = {
-        lookup: pattern.replace("UPPER(", "NONREL_FOLD(")
-        for lookup, pattern in sqlite3_base.DatabaseWrapper.pattern_ops.items()
-    }
-
-    def get_new_connection(self, conn_params):
-        from ..documents.functions import register
-
-        connection = super().get_new_connection(conn_params)
-        connection.execute("PRAGMA case_sensitive_like = ON")
-        connection.execute("PRAGMA foreign_keys = OFF")
-        connection.execute("PRAGMA journal_mode = OFF")
-        for name, function in {
-            "NONREL_FOLD": fold,
-            "UPPER": lambda text: None if text is None else str(text).upper(),
-            "LOWER": lambda text: None if text is None else str(text).lower(),
-        }.items():
-            connection.create_function(name, 1, function, deterministic=True)
-        connection.create_collation("nonrel_decimal", _compare_decimals)
-        register(connection)
-        # Made now: making it is a write, which an authorizer would refuse.
-        connection.execute("SELECT 1 FROM json_each('[]')").fetchall()
-        connection.isolation_level = None
-        return connection
-
-    def _set_autocommit(self, autocommit):
-        pass
-
-
-def _naive(value: datetime, zone) -> str:
-    if value.tzinfo is zone:
-        return str(value.replace(tzinfo=None))
-    return str(timezone.make_naive(value, zone) if timezone.is_aware(value) else value)
-
-
-def to_local(value: Any, zone) -> Any:
-    """A Python value as SQLite under Django holds it."""
-    adapt = ADAPTERS.get(type(value))
-    return value if adapt is None else adapt(value, zone)
-
-
-ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {
-    datetime: _naive,
-    date: lambda value, zone: value.isoformat(),
-    time: lambda value, zone: str(value),
-    timedelta: lambda value, zone: duration_microseconds(value),
-    Decimal: lambda value, zone: str(value),
-    UUID: lambda value, zone: value.hex,
-    Json: lambda value, zone: json.dumps(value.value),
-    Document: lambda value, zone: value.text(),
-    dict: lambda value, zone: json.dumps(value),
-    list: lambda value, zone: json.dumps(value),
-}
+# {table: the columns that a statement reads of it}.
+Reads = dict[str, tuple[str, ...]]
+# insert(table, columns, rows of SQLite values).
+Insert = Callable[[str, list[str], Iterable[Any]], None]
 
 
 class LocalTable:
     """A table to be loaded: the model's columns under their own names."""
 
-    def __init__(self, engine: "LocalEngine", meta):
-        self.name = meta.db_table
+    def __init__(self, engine: "LocalEngine", meta: Any):
+        self.name: str = meta.db_table
         self.meta = meta
         self.fields = {
             field.column: field
@@ -173,29 +45,35 @@ class LocalTable:
             for column, field in self.fields.items()
         )
 
-    def create(self, cursor, engine) -> None:
+    def create(self, cursor: Any, engine: "LocalEngine") -> None:
+        """Create the table in the engine, empty."""
         cursor.execute(f"CREATE TABLE {engine.quote(self.name)} ({self.definition})")
 
 
 class LocalEngine:
-    """Runs one statement at a time over rows loaded for it. What is left behind are
-    `kept` tables, where the store can tell whether they are still the same.
+    """Runs one statement at a time over rows loaded for it.
+
+    Afterwards only the tables in `cache` stay, where the store can tell whether they
+    have changed.
 
     Re-entrant, because a result is complete when `run` returns, and safe between
     threads that share a DatabaseWrapper by its lock.
     """
 
-    def __init__(self, store):
+    def __init__(self, store: Any):
         self.store = store
         self.lock = threading.RLock()
         self.depth = 0
-        self.reads: dict[tuple, dict[str, tuple[str, ...]]] = {}
-        self.tables: dict[int, tuple[Any, LocalTable]] = {}
+        self.reads: dict[tuple[Any, ...], Reads] = {}
+        # A model's options to its LocalTable.
+        self.table = IdentityCache(
+            lambda meta: LocalTable(self, meta), TABLES_REMEMBERED
+        )
         self.active: dict[str, LocalTable] = {}
         self.wrapper = self._new_wrapper()
-        self.kept = KeptTables(self)
+        self.cache = TableCache(self)
 
-    def __del__(self):
+    def __del__(self) -> None:
         wrapper = vars(self).get("wrapper")
         if wrapper is not None and wrapper.connection is not None:
             wrapper.connection.close()
@@ -215,9 +93,11 @@ class LocalEngine:
         return wrapper
 
     def quote(self, name: str) -> str:
+        """Return a name as SQLite quotes it."""
         return '"{}"'.format(name.replace('"', '""'))
 
-    def column_type(self, field) -> str:
+    def column_type(self, field: Any) -> str:
+        """Return the column's type in SQL, with its collation."""
         final = stored_field(field)
         if (
             final.get_internal_type() == "DecimalField"
@@ -229,33 +109,24 @@ class LocalEngine:
         collation = parameters.get("collation")
         return f"{kind} COLLATE {self.quote(collation)}" if collation else kind
 
-    def table(self, meta) -> LocalTable:
-        """The LocalTable of a model's options, remembered while the options live."""
-        known = self.tables.get(id(meta))
-        if known is None or known[0] is not meta:
-            if len(self.tables) > 1000:
-                self.tables.clear()
-            known = self.tables[id(meta)] = (meta, LocalTable(self, meta))
-        return known[1]
-
     def run(
         self,
         sql: str,
-        params: Iterable,
+        params: Any,
         tables: dict[str, LocalTable],
-        load: Callable[[dict[str, tuple[str, ...]], Callable], None],
-        chunk: Callable[[Any], Any] = lambda cursor: cursor.fetchall(),
+        load: Callable[[Reads, Insert], None],
+        fetch: Callable[[Any], Any] = lambda cursor: cursor.fetchall(),
         writes: bool = False,
     ) -> Any:
-        """Create `tables`, let `load(reads, insert)` fill them, run `sql`, drop them.
+        """Create `tables`, have `load(reads, insert)` fill them, run `sql`, drop them.
 
-        `reads` is {table: columns the statement reads}; `insert(table, columns, rows)`
-        stores rows of SQLite values. Returns `chunk(cursor)`, by default all rows.
+        Return `fetch(cursor)`, by default all rows. Raise Django's error for what
+        SQLite refuses, a write among it unless `writes`.
         """
         with self.lock:
             if self.depth:  # a user's function queried while a statement was running
                 other = LocalEngine(self.store)
-                return other.run(sql, params, tables, load, chunk, writes)
+                return other.run(sql, params, tables, load, fetch, writes)
             self.depth += 1
             self.wrapper.ensure_connection()
             connection = self.wrapper.connection
@@ -273,14 +144,25 @@ class LocalEngine:
                 with self.wrapper.wrap_database_errors:
                     sql, params = self.within_limits(sql, params)
                     cursor.execute(sql, params)
-                    return chunk(cursor)
+                    return fetch(cursor)
             finally:
                 cursor.close()
-                self.kept.put_away([table.name for table in created])
+                self.cache.put_away([table.name for table in created])
                 self.depth -= 1
 
-    def columns_read(self, connection, sql, params, tables, created, writes):
-        """{table: columns} that the statement reads, as SQLite's compiler says."""
+    def columns_read(
+        self,
+        connection: Any,
+        sql: str,
+        params: Any,
+        tables: dict[str, LocalTable],
+        created: list[LocalTable],
+        writes: bool,
+    ) -> Reads:
+        """Return {table: columns} that the statement reads, as SQLite's compiler says.
+
+        Tables that only the text names are added to `tables` and `created`.
+        """
         key = (sql, tuple((table.name, table.definition) for table in tables.values()))
         known = self.reads.get(key)
         if known is not None:
@@ -288,7 +170,9 @@ class LocalEngine:
         asked = len(tables)
         reads: dict[str, dict[str, None]] = {name: {} for name in tables}
 
-        def authorize(action, table, column, database, trigger):
+        def authorize(
+            action: int, table: str, column: str, database: str, trigger: str
+        ) -> int:
             if action in WRITING and not writes:
                 return sqlite3.SQLITE_DENY
             if action == sqlite3.SQLITE_READ and table in reads:
@@ -298,13 +182,22 @@ class LocalEngine:
 
         self.prepare(connection, sql, params, tables, created, authorize, reads)
         found = {name: tuple(columns) for name, columns in reads.items()}
-        if len(self.reads) > 2000:
+        if len(self.reads) > STATEMENTS_REMEMBERED:
             self.reads.clear()
         if len(tables) == asked:
             self.reads[key] = found
         return found
 
-    def prepare(self, connection, sql, params, tables, created, authorize, reads):
+    def prepare(
+        self,
+        connection: Any,
+        sql: str,
+        params: Any,
+        tables: dict[str, LocalTable],
+        created: list[LocalTable],
+        authorize: Callable[..., int],
+        reads: dict[str, dict[str, None]],
+    ) -> None:
         """Compile the statement, adding tables that only its text names."""
         cursor = self.wrapper.create_cursor()
         statement, values = self.within_limits(sql, params)
@@ -329,29 +222,24 @@ class LocalEngine:
             reads[table.name] = {}
 
     def named_table(self, name: str) -> LocalTable | None:
-        from ..planner.tables import model_from_store, registered_models
-
+        """Return the LocalTable of a name that stands in a text, None if unknown."""
         if not name:
             return None
         model = registered_models().get(name) or model_from_store(self.store, name)
         return None if model is None else self.table(model._meta)
 
     def known_table(self, name: str) -> LocalTable:
-        """A table of the statement that is being loaded."""
+        """Return a table of the statement that is being loaded."""
         return self.active[name]
 
-    def from_local(self, field, value: Any) -> Any:
-        """The Python value of a key that was loaded for `field`."""
-        field = stored_field(field)
-        parse = PARSERS.get(field.get_internal_type())
-        if parse is None or value is None:
-            return value
-        value = parse(value)
-        if isinstance(value, datetime) and settings.USE_TZ:
-            value = value.replace(tzinfo=self.store.timezone)
-        return value
+    def from_local(self, field: Any, value: Any) -> Any:
+        """Return the Python value of a key that was loaded for `field`."""
+        return from_local(field, value, self.store.timezone)
 
-    def insert(self, connection, table: str, columns, rows: Iterable) -> None:
+    def insert(
+        self, connection: Any, table: str, columns: list[str], rows: Iterable[Any]
+    ) -> None:
+        """Insert rows of SQLite values into a table of the engine."""
         names = ", ".join(map(self.quote, columns))
         marks = ", ".join("?" * len(columns))
         connection.execute("BEGIN")
@@ -362,7 +250,8 @@ class LocalEngine:
         finally:
             connection.execute("COMMIT")
 
-    def within_limits(self, sql: str, params) -> tuple[str, Any]:
+    def within_limits(self, sql: str, params: Any) -> tuple[str, Any]:
+        """Return the statement with its values in the text if they are too many."""
         if isinstance(params, dict) or len(params) <= MAX_PARAMETERS:
             return sql, params
         return sql % tuple(map(self._literal, params)), ()
@@ -370,7 +259,7 @@ class LocalEngine:
     def check_indexable(self, sql: str, names: list[str]) -> None:
         """Raise DatabaseError for an expression that no index can be on."""
         columns = ", ".join(map(self.quote, names)) or "no_column"
-        # LIKE, once told to mind the case, is not deterministic to SQLite.
+        # With case_sensitive_like on, SQLite does not take LIKE for deterministic.
         sql = sql.replace(" LIKE ", " || ").replace(" ESCAPE ", " || ")
         with self.wrapper.cursor() as cursor:
             cursor.execute(f"CREATE TABLE nonrel_scratch ({columns})")
@@ -379,8 +268,8 @@ class LocalEngine:
             finally:
                 cursor.execute("DROP TABLE nonrel_scratch")
 
-    def written_in(self, sql: str, params) -> str:
-        """A text, which a store may keep, with its parameters written in."""
+    def written_in(self, sql: str, params: Iterable[Any]) -> str:
+        """Return the text, which a store may keep, with its parameters written in."""
         self.wrapper.ensure_connection()
         values = [self._literal(value).replace("%%", "%") for value in params]
         return (sql % tuple(values)).replace("%", "%%")
@@ -389,46 +278,24 @@ class LocalEngine:
         quoted = self.wrapper.connection.execute("SELECT quote(?)", (value,))
         return quoted.fetchone()[0].replace("%", "%%")
 
-    def select(self, sql: str, params) -> tuple[list[str], list[tuple]]:
-        """Run a read-only SQL text over the store's tables: (column names, rows)."""
-        from ..planner.scans import load_tables
+    def select(self, sql: str, params: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run a read-only SQL text over the store's tables.
 
+        Return the column names and the rows.
+        """
         columns: list[str] = []
 
-        def chunk(cursor):
+        def fetch(cursor: Any) -> Any:
             columns.extend(name for name, *_ in cursor.description or ())
             return cursor.fetchall()
 
         load = load_tables(self.store, sql, params)
-        rows = self.run(sql, self.local_params(params), {}, load, chunk)
+        rows = self.run(sql, self.local_params(params), {}, load, fetch)
         return columns, rows
 
-    def local_params(self, params) -> Any:
-        """A text's parameters as SQLite holds them."""
+    def local_params(self, params: Any) -> Any:
+        """Return a text's parameters as SQLite holds them."""
         zone = self.store.timezone
         if isinstance(params, dict):
             return {name: to_local(value, zone) for name, value in params.items()}
         return tuple(to_local(value, zone) for value in params or ())
-
-
-PARSERS: dict[str, Callable[[Any], Any]] = {
-    "UUIDField": lambda text: UUID(hex=text),
-    "DecimalField": lambda value: Decimal(str(value)),
-    "DateField": date.fromisoformat,
-    "DateTimeField": datetime.fromisoformat,
-    "TimeField": time.fromisoformat,
-    "DurationField": lambda value: timedelta(microseconds=value),
-    "BooleanField": bool,
-}
-
-
-def batches(rows: Iterable, size: int) -> Iterator[list]:
-    """Lists of at most `size` rows."""
-    batch: list = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) >= size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -18,7 +18,8 @@ from django.db.models.expressions import (
 )
 
 from ..conditions import Column, Condition, Leaf, Node
-from ..planner.translate import PART_EXTRACTS, Translator, Untranslatable, collated
+from ..planner.refusal import Refused
+from ..planner.translate import PART_EXTRACTS, Translator, collated
 from .operators import COMPARISONS, DATE_PARTS
 from .paths import path_expression
 from .types import to_bson
@@ -89,7 +90,7 @@ class Expressions:
         alias = next((part.alias for part in columns_of(expression)), "")
         try:
             column = Translator(self.store, alias).column(expression)
-        except Untranslatable:
+        except Refused:
             raise NotSupportedError("MongoDB leaves this to the planner.") from None
         return Expression(*path_expression(column, self.key(column.name)))
 
@@ -194,7 +195,7 @@ class Expressions:
             return False
         except FullResultSet:
             return True
-        except Untranslatable:
+        except Refused:
             raise NotSupportedError(
                 "MongoDB leaves this condition to the planner."
             ) from None

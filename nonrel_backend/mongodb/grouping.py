@@ -11,7 +11,8 @@ from django.db.models.expressions import OrderBy, Ref, Star, Value
 from django.db.models.functions import Coalesce
 
 from ..conditions import Column
-from ..planner.translate import Translator, Untranslatable
+from ..planner.refusal import Refused
+from ..planner.translate import Translator
 from ..query import Grouping
 from .expressions import NUMBERS, Expression, Expressions, plain_number
 from .operators import to_filter
@@ -42,7 +43,7 @@ class Having(Translator):
     def column(self, expression) -> Column:
         item = self.pipeline.item(expression)
         if not isinstance(item, Item):
-            raise Untranslatable
+            raise Refused("the expression has no name")
         return Column(item.path, item.db_type)
 
 
@@ -133,7 +134,7 @@ class Pipeline:
             return {}
         try:
             condition = Having(self).condition(self.grouping.having)
-        except (Untranslatable, EmptyResultSet, FullResultSet):
+        except (Refused, EmptyResultSet, FullResultSet):
             raise NotSupportedError("MongoDB leaves this HAVING alone.") from None
         return to_filter(condition, lambda column: column.name)
 

@@ -10,12 +10,13 @@ from django.db.models.sql.query import Query
 from django.db.transaction import TransactionManagementError
 from pymongo import UpdateOne
 
+from ..batching import batches
 from ..catalog.columns import describe
 from ..conditions import Column, Leaf, Node, Step
 from ..documents.altering import conversion
 from ..documents.indexes import check_unique, indexed_path
-from ..local.engine import batches
-from ..planner.translate import Translator, Untranslatable
+from ..planner.refusal import Refused
+from ..planner.translate import Translator
 from ..query import translated_errors
 from ..schema import DROP_TABLE, Command, NonrelSchemaEditor, logger
 from ..values.converting import converter
@@ -621,7 +622,7 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
         alias = query.get_initial_alias()
         try:
             found = Translator(self.connection, alias).condition(where)
-        except Untranslatable:
+        except Refused:
             return None
         leaves = found.children if isinstance(found, Node) else (found,)
         if isinstance(found, Node) and found.connector != "AND":

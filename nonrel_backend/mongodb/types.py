@@ -13,8 +13,8 @@ from bson.decimal128 import create_decimal128_context
 from django.db import DataError
 from django.utils.duration import duration_microseconds
 
-from ..query import Json
 from ..values.storing import to_int, to_string
+from ..values.wrappers import Json
 
 DECIMAL_CONTEXT = create_decimal128_context()
 

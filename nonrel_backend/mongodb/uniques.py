@@ -7,7 +7,7 @@ from uuid import UUID
 from bson import Binary, Decimal128
 from django.db import IntegrityError
 
-from ..local.engine import batches
+from ..batching import batches
 
 Document = dict[str, Any]
 Keys = tuple[str, ...] | list[str]

@@ -7,7 +7,7 @@ from django.db import NotSupportedError
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from ..local.engine import batches
+from ..batching import batches
 from ..query import MISSING
 from .errors import DUPLICATE_CODES
 from .transactions import is_duplicate

@@ -1,1 +1,1 @@
-"""The planner: decides what the store answers and what is finished locally."""
+"""The planner: decides what of a statement the store does, and what is done locally."""

@@ -32,12 +32,17 @@ COMPARABLE: dict[type, tuple[type[models.Field], ...]] = {
 
 
 def unquoted(name: str) -> str:
+    """Return a name of SQL without its quotes."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
-def simple_where(store, sql: str, params, table: str, fields: dict) -> tuple:
-    """(conditions that every row of the table that the text speaks of satisfies,
-    whether they are its whole WHERE); `fields` is {column: field}.
+def simple_where(
+    store: Any, sql: str, params: Any, table: str, fields: dict[str, Any]
+) -> tuple[list[Condition], bool]:
+    """Return the conditions of a text's WHERE, and whether they are all of it.
+
+    Every row of the table that the text reads or writes satisfies them. `fields` is
+    {column: field}.
     """
     found = SIMPLE.fullmatch(sql)
     if not found or isinstance(params, dict) or unquoted(found["table"]) != table:
@@ -47,7 +52,7 @@ def simple_where(store, sql: str, params, table: str, fields: dict) -> tuple:
     ]
     values = list(params or ())
     values = values[len(values) - sum(count for _, count in tests) :]
-    conditions = []
+    conditions: list[Condition] = []
     for test, count in tests:
         used, values = values[:count], values[count:]
         field = fields.get(unquoted(test["column"]))
@@ -57,7 +62,8 @@ def simple_where(store, sql: str, params, table: str, fields: dict) -> tuple:
     return conditions, len(conditions) == len(tests)
 
 
-def leaf(store, field, operator: str, values: list[Any]) -> Condition | None:
+def leaf(store: Any, field: Any, operator: str, values: list[Any]) -> Condition | None:
+    """Return one comparison; None where SQL and the ORM may differ."""
     known = stored_field(field)
     if getattr(known, "db_collation", None) or not all(
         isinstance(known, COMPARABLE.get(type(value), ())) for value in values

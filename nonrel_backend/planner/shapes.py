@@ -5,27 +5,28 @@ from typing import Any
 
 # Models come and go in tests and migrations.
 REMEMBERED = 500
-EVERYTHING: tuple[frozenset, bool] = (frozenset(), True)
+EVERYTHING: tuple[frozenset[str], bool] = (frozenset(), True)
 
 
 @dataclass(frozen=True)
 class Shape:
     """The columns of a model that has all of them in a table of its own."""
 
+    meta: Any
     fields: Any
     # As a compiler's get_select() has them.
-    select: list
+    select: list[Any]
     klass_info: dict[str, Any]
     # As a compiler's get_converters() has them.
-    converters: dict
+    converters: dict[int, Any]
 
-    def selection(self) -> tuple[list, dict[str, Any], dict]:
-        """As a compiler's get_select() returns it."""
+    def selection(self) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+        """Return what a compiler's get_select() returns."""
         return list(self.select), dict(self.klass_info), {}
 
 
-def shape_of(compiler) -> Shape | None:
-    """The shape of a query that selects just what its model has, None for others."""
+def shape_of(compiler: Any) -> Shape | None:
+    """Return the shape of a query that selects what its model has, None for others."""
     query = compiler.query
     if (
         not query.default_cols
@@ -51,12 +52,14 @@ def shape_of(compiler) -> Shape | None:
     return found
 
 
-def new_shape(compiler, model) -> Shape:
+def new_shape(compiler: Any, model: Any) -> Shape:
+    """Return the shape of a model."""
     meta = model._meta
     columns = [field.get_col(meta.db_table) for field in meta.concrete_fields]
     return Shape(
+        meta,
         meta.concrete_fields,
         [(column, ("", []), None) for column in columns],
         {"model": model, "select_fields": list(range(len(columns)))},
-        compiler.native_column_converters(columns),
+        compiler.python_converters(columns),
     )

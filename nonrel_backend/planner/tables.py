@@ -1,5 +1,6 @@
 """Which models stand behind the tables that a query names."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.apps import apps
@@ -12,7 +13,7 @@ from django.utils.module_loading import import_string
 
 
 def registered_models() -> dict[str, Any]:
-    """{table: model} of every concrete model of the project, through models too."""
+    """Return {table: model} of every concrete model of the project."""
     found: dict[str, Any] = {}
     for model in apps.get_models(include_auto_created=True, include_swapped=True):
         if not model._meta.proxy:
@@ -21,7 +22,7 @@ def registered_models() -> dict[str, Any]:
 
 
 def model_of_table(model: Any, table: str) -> Any:
-    """The model of a table, among the parents of `model`, then all it can refer to."""
+    """Return the model of a table: a parent of `model`, or one that it can refer to."""
     related = model._meta.apps.get_models(include_auto_created=True)
     for other in (*model._meta.all_parents, *related):
         if other._meta.db_table == table:
@@ -29,8 +30,8 @@ def model_of_table(model: Any, table: str) -> Any:
     return None
 
 
-def tables_that_refer_to(tables) -> set[str]:
-    """The tables with foreign keys, at any distance, to one of `tables`."""
+def tables_that_refer_to(tables: Iterable[str]) -> set[str]:
+    """Return the tables that refer, at any distance, to one of `tables`."""
     found: set[str] = set()
     waiting = set(tables)
     while waiting:
@@ -45,8 +46,8 @@ def tables_that_refer_to(tables) -> set[str]:
     return found
 
 
-def model_of_join(join) -> Any:
-    """The model whose table a Join brings in."""
+def model_of_join(join: Any) -> Any:
+    """Return the model whose table a Join brings in."""
     field = join.join_field
     for owner in (field.related_model, field.model, *_ends(join)):
         meta = getattr(owner, "_meta", None)
@@ -58,15 +59,15 @@ def model_of_join(join) -> Any:
     return model_of_table(field.model, join.table_name)
 
 
-def _ends(join):
+def _ends(join: Any) -> Iterator[Any]:
     for pair in join.join_fields or ():
         for field in pair:
             if hasattr(field, "model"):
                 yield field.model
 
 
-def model_from_store(store, table: str) -> Any:
-    """A model of a table that no model of the project has, as the store knows it."""
+def model_from_store(store: Any, table: str) -> Any:
+    """Return a model of a table, as the store knows it; None if it does not."""
     introspection = store.introspection
     if table not in [info.name for info in introspection.get_table_list(None)]:
         return None
@@ -82,8 +83,10 @@ def model_from_store(store, table: str) -> Any:
     return stored_model(table, columns)
 
 
-def stored_model(table: str, columns: list[tuple[str, str, dict, bool]]) -> Any:
-    """A model, in no registry, of (column, field class, its options, is the key)."""
+def stored_model(
+    table: str, columns: list[tuple[str, str, dict[str, Any], bool]]
+) -> Any:
+    """Return an unregistered model of (column, field class, options, is the key)."""
     attributes: dict[str, Any] = {"__module__": __name__}
     for name, kind, options, is_key in columns:
         options = {"primary_key": True} if is_key else options
@@ -95,7 +98,7 @@ def stored_model(table: str, columns: list[tuple[str, str, dict, bool]]) -> Any:
     return type("StoredTable", (models.Model,), attributes)
 
 
-def queries_within(node, seen: set | None = None):
+def queries_within(node: Any, seen: set[int] | None = None) -> Iterator[Query]:
     """Yield every Query inside a query, an expression or a where tree, itself first."""
     seen = set() if seen is None else seen
     if node is None or id(node) in seen:
@@ -128,5 +131,5 @@ def queries_within(node, seen: set | None = None):
             yield from queries_within(part, seen)
 
 
-def _joins(query):
+def _joins(query: Any) -> Any:
     return query.alias_map.values()

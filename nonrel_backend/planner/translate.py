@@ -1,6 +1,6 @@
-"""Django's WHERE tree, as it stands in a Query, made into conditions on columns."""
+"""Django's WHERE tree, translated to conditions on columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,14 +16,14 @@ from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
 from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node
-from ..query import Json
 from ..values.columns import of_one_kind, stored_field
+from ..values.wrappers import Json
+from .expressions import expression_text
+from .refusal import Refused
 
 INT64 = range(-(2**63), 2**63)
-
-
-class Untranslatable(Exception):
-    """A part of the tree that speaks of something other than columns of one table."""
+# XOR as AND and OR: the tree doubles with each condition.
+MAX_XOR = 4
 
 
 # Lookups that mean just what their name says; a subclass with its own SQL does not.
@@ -113,20 +113,29 @@ PART_EXTRACTS: dict[type, str] = {
 }
 
 
+class OtherTable(Refused):
+    """A part of the tree is on columns of another table than the translator's."""
+
+
 class Translator:
     """Translates lookups on columns of one alias of a query.
 
-    `subquery_values(query)` gives the values of an uncorrelated IN (subquery), or is
-    None where subqueries are to be left alone.
+    `subquery_values(query)` returns the values of an uncorrelated IN (subquery). It is
+    None where subqueries are not to be translated.
     """
 
-    def __init__(self, store, alias: str, subquery_values=None):
+    def __init__(
+        self,
+        store: Any,
+        alias: str,
+        subquery_values: Callable[[Query], Any] | None = None,
+    ):
         self.store = store
         self.alias = alias
         self.subquery_values = subquery_values
 
-    def condition(self, node, negated: bool = False) -> Condition:
-        """The condition for a tree or lookup; raises Untranslatable."""
+    def condition(self, node: Any, negated: bool = False) -> Condition:
+        """Return the condition for a tree or lookup; raise Refused if there is none."""
         if isinstance(node, WhereNode):
             negated = negated != node.negated
             return TREES[node.connector](self, node.children, negated)
@@ -134,24 +143,26 @@ class Translator:
             return TRUE if negated else FALSE
         if isinstance(node, Col):
             if not isinstance(node.output_field, fields.BooleanField):
-                raise Untranslatable
+                raise Refused(f"{expression_text(node)} is no condition")
             return Leaf(self.column(node), "exact", True, negated)
         if not isinstance(node, lookups.Lookup):
-            raise Untranslatable
+            raise Refused(f"{expression_text(node)} is no lookup on a column")
         if hasattr(node, "as_condition"):  # of documents
             return node.as_condition(self, negated)
         return self.lookup(node, negated)
 
-    def refuse(self) -> None:
-        """Leave it to the local engine."""
-        raise Untranslatable
+    def refuse(self, reason: str) -> None:
+        """Raise Refused, which leaves the lookup to the local engine."""
+        raise Refused(reason)
 
     def untrue(self, condition: Condition) -> Condition:
+        """Return a condition that is true where this one is false or NULL."""
         return untrue(condition)
 
-    def lookup(self, lookup, negated: bool) -> Condition:
+    def lookup(self, lookup: Any, negated: bool) -> Condition:
+        """Return the condition for a lookup on a column."""
         if getattr(lookup, "bilateral_transforms", None):
-            raise Untranslatable
+            raise Refused(f"{expression_text(lookup)} transforms both sides")
         kind = type(lookup)
         if kind in YEAR_LOOKUPS:
             return self.year(lookup, negated)
@@ -159,7 +170,7 @@ class Translator:
             return self.tuple_lookup(lookup, negated)
         lookup_type = PLAIN_LOOKUPS.get(kind)
         if lookup_type is None:
-            raise Untranslatable
+            raise Refused(f"the lookup {expression_text(lookup)} has SQL of its own")
         if isinstance(lookup.lhs, functions.TruncDate):
             return self.date(lookup, lookup_type, negated)
         if type(lookup.lhs) in PART_EXTRACTS:
@@ -176,7 +187,7 @@ class Translator:
                 return FALSE
         return Leaf(column, lookup_type, value, negated)
 
-    def check_range(self, lookup) -> None:
+    def check_range(self, lookup: Any) -> None:
         """Raise EmptyResultSet or FullResultSet for a number no column can hold."""
         if not isinstance(lookup.rhs, int):
             return
@@ -188,35 +199,41 @@ class Translator:
         if high is not None and lookup.rhs > high:
             raise lookup.overflow_exception
 
-    def column(self, expression) -> Column:
+    def column(self, expression: Any) -> Column:
+        """Return the column, or the path in it, that an expression names."""
         if hasattr(expression, "as_column"):  # a path in a document
             found = expression.as_column(self)
             if found is None:
-                raise Untranslatable
+                raise Refused(f"{expression_text(expression)} is no path to one type")
             return found
-        path: list = []
+        path: list[Any] = []
         while type(expression) is json_fields.KeyTransform:
             path.insert(0, expression.key_name)
             expression = expression.lhs
-        if type(expression) is not Col or expression.alias != self.alias:
-            raise Untranslatable
+        if type(expression) is not Col:
+            raise Refused(f"{expression_text(expression)} is computed, not a column")
+        if expression.alias != self.alias:
+            raise OtherTable(f"{expression_text(expression)} is of another table")
         field = expression.target
         if expression.output_field is not field and not (
             expression.output_field.is_relation or field.is_relation
         ):
-            raise Untranslatable
+            raise Refused(f"{field.name!r} is compared as another type")
         if path and field.encoder:
-            raise Untranslatable
+            raise Refused(f"the JSON of {field.name!r} has an encoder of its own")
         db_type = self.store.type_of(field)
-        if db_type is None or collated(field):
-            raise Untranslatable
+        if db_type is None:
+            raise Refused(f"{field.name!r} has no column")
+        if collated(field):
+            raise Refused(f"{field.name!r} has a collation, which SQLite applies")
         return Column(field.column, db_type, tuple(path))
 
-    def value(self, lookup, lookup_type: str, column: Column) -> Any:
+    def value(self, lookup: Any, lookup_type: str, column: Column) -> Any:
+        """Return the value that a lookup compares with, as a Leaf has it."""
         rhs = lookup.rhs
         if lookup_type == "isnull":
             if not isinstance(rhs, bool):
-                raise Untranslatable
+                raise Refused("isnull is asked for with an expression")
             return rhs
         if isinstance(rhs, Query):
             return self.values_of(lookup, lookup_type)
@@ -225,41 +242,43 @@ class Translator:
         if hasattr(rhs, "as_sql") or hasattr(rhs, "resolve_expression"):
             other = self.column(rhs)
             if other.path or column.path:
-                raise Untranslatable
+                raise Refused(f"{column} and {other} are not both plain columns")
             return other
         if lookup_type in TEXT_LOOKUPS:
             if not isinstance(rhs, str):
-                raise Untranslatable
+                raise Refused(f"{lookup_type} is asked for with {rhs!r}, not with text")
             in_json = column.path and column.db_type == "json"
             if not in_json and self.is_not_text(lookup):
-                raise Untranslatable
+                raise Refused(f"{column} is no text, which {lookup_type} compares")
             return rhs
         if lookup_type == "in":
             return self.items(lookup, rhs)
         if lookup_type == "range":
             if any(hasattr(item, "as_sql") for item in rhs):
-                raise Untranslatable
+                raise Refused(f"the range of {column} has bounds that are computed")
             return self.prepared(lookup, list(rhs))
         if column.db_type == "json":
             return rhs
         return self.prepared(lookup, [rhs])[0]
 
-    def is_not_text(self, lookup) -> bool:
+    def is_not_text(self, lookup: Any) -> bool:
+        """Return whether a lookup's column holds anything but text."""
         field = stored_field(lookup.lhs.output_field)
         return field.get_internal_type() not in TEXT_FIELDS
 
-    def items(self, lookup, rhs) -> Any:
+    def items(self, lookup: Any, rhs: Any) -> Any:
+        """Return the items of an IN without NULLs; FALSE if none is left."""
         items = [item for item in rhs if item is not None]
         if not items:
             return FALSE
         if any(hasattr(item, "as_sql") for item in items):
-            raise Untranslatable
+            raise Refused(f"{expression_text(lookup)} has items that are computed")
         if isinstance(lookup, json_fields.KeyTransformIn):
             return items
         return self.prepared(lookup, items)
 
-    def prepared(self, lookup, values: list) -> list:
-        """The values as the field hands them to the store."""
+    def prepared(self, lookup: Any, values: list[Any]) -> list[Any]:
+        """Return the values as the field hands them to the store."""
         field = lookup.lhs.output_field
         if isinstance(lookup.lhs, Col) and field.is_relation:
             field = lookup.lhs.target
@@ -267,53 +286,59 @@ class Translator:
         prepare = getattr(target, "get_db_prep_value", field.get_db_prep_value)
         found = [prepare(value, self.store, prepared=True) for value in values]
         found = [item.value if isinstance(item, Json) else item for item in found]
-        if any(type(item) is int and item not in INT64 for item in found):
-            raise Untranslatable
+        for item in found:
+            if type(item) is int and item not in INT64:
+                text = expression_text(lookup)
+                raise Refused(f"{text} has numbers of more than 64 bits")
         return found
 
-    def values_of(self, lookup, lookup_type: str) -> Any:
+    def values_of(self, lookup: Any, lookup_type: str) -> Any:
+        """Return the values of an uncorrelated IN (subquery)."""
         query = lookup.rhs
         if self.subquery_values is None or lookup_type != "in":
-            raise Untranslatable
+            raise Refused(f"{expression_text(lookup)} compares with a subquery")
         selected = query.output_field
         if selected is None or not of_one_kind(
             self.store, lookup.lhs.output_field, selected
         ):
-            raise Untranslatable
+            raise Refused(
+                f"the subquery of {expression_text(lookup)} is of another type"
+            )
         if getattr(query, "_db", None) not in (None, self.store.alias):
-            raise Untranslatable  # Django refuses it when it writes the SQL
+            # Django refuses it when it writes the SQL.
+            raise Refused(f"the subquery of {expression_text(lookup)} is elsewhere")
         values = self.subquery_values(query)
         if values is None:
-            raise Untranslatable
+            raise Refused(f"the subquery of {expression_text(lookup)} is correlated")
         return values
 
-    def year(self, lookup, negated: bool) -> Condition:
+    def year(self, lookup: Any, negated: bool) -> Condition:
         extract = lookup.lhs
         if type(extract) is not functions.ExtractYear or not isinstance(
             lookup.rhs, int
         ):
-            raise Untranslatable
+            raise Refused(f"{expression_text(lookup)} is no lookup of one year")
         column = self.column(extract.lhs)
         if not 1 <= lookup.rhs <= 9998:
-            raise Untranslatable
+            raise Refused(f"the year {lookup.rhs} has no bounds that Python can hold")
         zone = extract.get_tzname() if extract.tzinfo else None
         if isinstance(extract.lhs.output_field, fields.DateTimeField):
             if zone is not None:
-                raise Untranslatable
+                raise Refused(f"the year of {column} is asked for in another time zone")
             bounds = self.store.ops.year_lookup_bounds_for_datetime_field(lookup.rhs)
         else:
             bounds = self.store.ops.year_lookup_bounds_for_date_field(lookup.rhs)
         return Leaf(column, *YEAR_LOOKUPS[type(lookup)](*bounds), negated)
 
-    def date(self, lookup, lookup_type: str, negated: bool) -> Condition:
-        """A lookup on the date of a datetime, as one on the datetime's range."""
+    def date(self, lookup: Any, lookup_type: str, negated: bool) -> Condition:
+        """Return a lookup on the date of a datetime as a range of the datetime."""
         day, column = lookup.rhs, self.column(lookup.lhs.lhs)
         if lookup_type == "isnull":
             return Leaf(column, "isnull", day, negated)
         if type(day) is not date or lookup_type not in DATE_RANGES:
-            raise Untranslatable
+            raise Refused(f"{expression_text(lookup)} compares no date")
         if not isinstance(lookup.lhs.lhs.output_field, fields.DateTimeField):
-            raise Untranslatable
+            raise Refused(f"{column} is no datetime")
         zone = lookup.lhs.tzinfo or timezone.get_current_timezone()
 
         def midnight(day: date) -> datetime:
@@ -323,24 +348,26 @@ class Translator:
             return self.store.ops.adapt_datetimefield_value(start)
 
         if day.year >= 9999:
-            raise Untranslatable
+            raise Refused(f"{day} has no next day that Python can hold")
         ranges = DATE_RANGES[lookup_type](
             midnight(day), midnight(day + timedelta(days=1))
         )
         leaves = tuple(Leaf(column, *part, negated) for part in ranges)
         return leaves[0] if len(leaves) == 1 else Node(OR if negated else AND, leaves)
 
-    def part(self, lookup, lookup_type: str, negated: bool) -> Condition:
+    def part(self, lookup: Any, lookup_type: str, negated: bool) -> Condition:
+        """Return the condition on a part of a date or time, such as its month."""
         if lookup_type != "exact" or type(lookup.rhs) is not int:
-            raise Untranslatable
+            raise Refused(f"{expression_text(lookup)} is no equality with a number")
         extract = lookup.lhs
         column = self.column(extract.lhs)
         is_datetime = isinstance(extract.lhs.output_field, fields.DateTimeField)
         if is_datetime and settings.USE_TZ and extract.get_tzname() != "UTC":
-            raise Untranslatable
+            raise Refused(f"a part of {column} is asked for in a time zone not UTC")
         return Leaf(column, PART_EXTRACTS[type(extract)], lookup.rhs, negated)
 
-    def tuple_lookup(self, lookup, negated: bool) -> Condition:
+    def tuple_lookup(self, lookup: Any, negated: bool) -> Condition:
+        """Return the condition on a composite key as one on its columns."""
         columns = [self.column(part) for part in lookup.lhs]
         parts = list(lookup.lhs)
         if isinstance(lookup, tuple_lookups.TupleExact):
@@ -348,16 +375,16 @@ class Translator:
         elif isinstance(lookup, tuple_lookups.TupleIn):
             rows = lookup.rhs
         else:
-            raise Untranslatable
+            raise Refused(f"{type(lookup).__name__} compares several columns at once")
         if isinstance(rows, Query) or hasattr(rows, "as_sql"):
-            raise Untranslatable
+            raise Refused("a composite key is compared with a subquery")
         outer, inner = (AND, OR) if negated else (OR, AND)
         found = []
         for row in rows:
             if hasattr(row, "as_sql") or any(
                 value is None or hasattr(value, "as_sql") for value in row
             ):
-                raise Untranslatable
+                raise Refused("a part of a composite key is NULL or computed")
             leaves = tuple(
                 Leaf(
                     column,
@@ -370,18 +397,19 @@ class Translator:
             found.append(Node(inner, leaves))
         return found[0] if len(found) == 1 else Node(outer, tuple(found))
 
-    def all_of(self, children, negated: bool) -> Condition:
+    def all_of(self, children: list[Any], negated: bool) -> Condition:
         return self.joined(OR if negated else AND, children, negated)
 
-    def any_of(self, children, negated: bool) -> Condition:
+    def any_of(self, children: list[Any], negated: bool) -> Condition:
         return self.joined(AND if negated else OR, children, negated)
 
-    def odd_of(self, children, negated: bool) -> Condition:
-        """XOR as Django writes it: true when an odd number of the children is, where
+    def odd_of(self, children: list[Any], negated: bool) -> Condition:
+        """Return XOR as Django writes it: true if an odd number of the children is.
+
         NULL counts as not true.
         """
-        if len(children) > 4:  # the tree doubles with each child
-            raise Untranslatable
+        if len(children) > MAX_XOR:
+            raise Refused(f"XOR of more than {MAX_XOR} conditions is too long")
         true: Condition = FALSE
         false: Condition = TRUE
         for child in children:
@@ -393,7 +421,7 @@ class Translator:
             )
         return false if negated else true
 
-    def joined(self, connector: str, children, negated: bool) -> Condition:
+    def joined(self, connector: str, children: list[Any], negated: bool) -> Condition:
         found = []
         for child in children:
             try:
@@ -406,7 +434,7 @@ class Translator:
 
 
 def untrue(condition: Condition) -> Condition:
-    """True where the condition is false or NULL."""
+    """Return a condition that is true where this one is false or NULL."""
     if isinstance(condition, Node):
         connector = OR if condition.connector == AND else AND
         return combine(connector, map(untrue, condition.children))
@@ -416,24 +444,24 @@ def untrue(condition: Condition) -> Condition:
     if condition.lookup_type == "isnull":
         return opposite
     if condition.column.db_type == "json":
-        raise Untranslatable
+        raise Refused(f"the negation of a lookup in the JSON of {condition.column}")
     if condition.column.is_many:
         return opposite
     nulls = [Leaf(condition.column, "isnull", True)]
     if isinstance(condition.value, Column):
         nulls.append(Leaf(condition.value, "isnull", True))
     elif condition.lookup_type == "in" and not isinstance(condition.value, list):
-        raise Untranslatable
+        raise Refused(f"the subquery on {condition.column} is negated")
     return disjunction(opposite, *nulls)
 
 
-def collated(field) -> bool:
-    """Whether the column compares otherwise than by code points."""
+def collated(field: Any) -> bool:
+    """Return whether the column compares otherwise than by code points."""
     return bool(getattr(stored_field(field), "db_collation", None))
 
 
-def combine(connector: str, children) -> Condition:
-    """AND or OR of conditions, flattened, with constants folded in."""
+def combine(connector: str, children: Iterable[Condition]) -> Condition:
+    """Return the AND or OR of conditions, flattened, with constants folded in."""
     neutral, absorbing = (TRUE, FALSE) if connector == AND else (FALSE, TRUE)
     found: list[Condition] = []
     for child in children:
@@ -458,15 +486,15 @@ def disjunction(*children: Condition) -> Condition:
     return combine(OR, children)
 
 
-def top_level(where: WhereNode) -> list:
-    """The parts of a WHERE tree that must all hold."""
+def top_level(where: WhereNode) -> list[Any]:
+    """Return the parts of a WHERE tree that must all hold."""
     if where.negated or (where.connector != AND and len(where.children) > 1):
         return [where]
     return where.children
 
 
 def conjuncts(condition: Condition) -> tuple[Condition, ...]:
-    """The conditions that must all hold."""
+    """Return the conditions that must all hold."""
     if isinstance(condition, Node) and condition.connector == AND:
         return condition.children
     return (condition,)

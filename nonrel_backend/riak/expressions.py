@@ -7,8 +7,8 @@ from django.db.models.expressions import Subquery
 
 from ..dml.constraints import RowChecks
 from ..dml.writing import typed
-from ..planner.pushdown import columns_in
-from ..query import Json
+from ..planner.expressions import columns_in
+from ..values.wrappers import Json
 from .table import Row
 
 

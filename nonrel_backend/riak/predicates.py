@@ -15,9 +15,9 @@ from django.db import DataError, NotSupportedError
 from ..conditions import Column, Condition, Leaf, Node
 from ..documents.functions import at_path
 from ..documents.testing import path_test
-from ..local.engine import fold
 from ..values import comparisons
 from ..values.comparisons import FOLDED, TEXT
+from ..values.folding import fold
 from .terms import is_nan
 from .values import to_stored
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..local.engine import fold
+from ..values.folding import fold
 from .terms import SORTED, descending, escaped, term
 
 # The catalog's text of such an expression.

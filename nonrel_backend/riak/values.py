@@ -23,8 +23,8 @@ from uuid import UUID
 from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
-from ..query import Json
 from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
+from ..values.wrappers import Json
 
 LARGEST_KEY = 65_536
 decoder = json.JSONDecoder()

@@ -6,7 +6,8 @@ from django.db import NotSupportedError
 
 from ..conditions import Column, Leaf, Node
 from ..planner.scans import new_query
-from ..query import PREFILTER, Json, NonrelQuery
+from ..query import PREFILTER, NonrelQuery
+from ..values.wrappers import Json
 from .report import Report
 from .specimens import VALUES
 

@@ -1,8 +1,10 @@
 """What a field's column holds."""
 
+from typing import Any
 
-def stored_field(field):
-    """The field whose values the column holds: of a foreign key, its target's."""
+
+def stored_field(field: Any) -> Any:
+    """Return the field whose values the column holds: a foreign key's target."""
     while field.remote_field and getattr(field, "target_field", None):
         field = field.target_field
     return field
@@ -15,8 +17,8 @@ KINDS: list[set[str]] = [
 ]
 
 
-def of_one_kind(store, left, right) -> bool:
-    """Whether the values of one field can be looked for in the other's column."""
+def of_one_kind(store: Any, left: Any, right: Any) -> bool:
+    """Return whether values of one field can be looked up in the other's column."""
     left, right = stored_field(left), stored_field(right)
     names = {left.get_internal_type(), right.get_internal_type()}
     if len(names) == 1 or any(names <= kind for kind in KINDS):

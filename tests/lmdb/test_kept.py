@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.db.models import Avg, Count, F, OuterRef, Subquery
 
-from nonrel_backend.local.table_cache import PASSED_OVER
+from nonrel_backend.local.table_cache import CACHED_ROWS_PER_READ
 
 
 def counters():
@@ -27,7 +27,7 @@ def expected() -> float:
 
 
 def rows_kept(store) -> dict[str, int]:
-    return {name: kept.rows for name, kept in store.local_engine.kept.tables.items()}
+    return {name: kept.rows for name, kept in store.local_engine.cache.tables.items()}
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_an_unchanged_table_is_not_read_again(filled, monkeypatch):
 
 def test_a_column_added_later_is_loaded_with_the_others(filled):
     assert counters().aggregate(found=Count("name", distinct=True))["found"] == 10
-    (kept,) = filled.local_engine.kept.tables.values()
+    (kept,) = filled.local_engine.cache.tables.values()
     assert kept.columns >= {"name", "value"}
     assert average() == expected()
 
@@ -116,7 +116,7 @@ def test_a_statement_that_reads_a_part_again_and_again_has_the_table_kept(filled
     for _ in range(4):
         assert part() == first
     assert rows_kept(filled)["library_counter"] == 100
-    counters().filter(pk=1).update(value=PASSED_OVER)
+    counters().filter(pk=1).update(value=CACHED_ROWS_PER_READ)
     assert part() != first
 
 

@@ -36,7 +36,7 @@ def pages():
 def kept():
     return {
         name: table
-        for name, table in connection.local_engine.kept.tables.items()
+        for name, table in connection.local_engine.cache.tables.items()
         if name.startswith("library_")
     }
 

@@ -1,0 +1,94 @@
+"""The local engine's connection: Django's SQLite wrapper, private to this package."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django.db.backends.sqlite3 import base as sqlite3_base
+
+from ..documents.functions import check_paths, register
+from ..values.folding import fold
+from ..values.local import EXACT_DIGITS
+
+
+def _compare_decimals(left: str, right: str) -> int:
+    left_number, right_number = Decimal(left), Decimal(right)
+    return (left_number > right_number) - (left_number < right_number)
+
+
+class LocalOperations(sqlite3_base.DatabaseOperations):
+    """SQLite's operations, with Unicode case folding and decimals of any precision."""
+
+    def lookup_cast(self, lookup_type: str, internal_type: str | None = None) -> str:
+        if lookup_type in ("iexact", "icontains", "istartswith", "iendswith"):
+            return "NONREL_FOLD(%s)"
+        return super().lookup_cast(lookup_type, internal_type)
+
+    def check_expression_support(self, expression: Any) -> None:
+        check_paths(expression)
+        super().check_expression_support(expression)
+
+    def prep_for_iexact_query(self, x: Any) -> str:
+        return str(x)
+
+    def get_decimalfield_converter(self, expression: Any) -> Callable[..., Any]:
+        convert = super().get_decimalfield_converter(expression)
+
+        def converter(value: Any, expression: Any, connection: Any) -> Any:
+            if isinstance(value, str):
+                return Decimal(value)
+            if isinstance(value, int):
+                if abs(value) >= 10**EXACT_DIGITS:
+                    return Decimal(value)
+                value = float(value)
+            return convert(value, expression, connection)
+
+        return converter
+
+
+class LocalFeatures(sqlite3_base.DatabaseFeatures):
+    """SQLite's features. Rows are updated in the store, never here."""
+
+    can_return_rows_from_update = False
+
+
+class LocalWrapper(sqlite3_base.DatabaseWrapper):
+    """A private SQLite connection. Django does not know of it."""
+
+    # Tells documents/ that the collation nonrel_decimal is there.
+    exact_decimals = True
+    ops_class = LocalOperations
+    features_class = LocalFeatures
+    operators = {
+        **sqlite3_base.DatabaseWrapper.operators,
+        "iexact": "= NONREL_FOLD(%s)",
+        **dict.fromkeys(
+            ("icontains", "istartswith", "iendswith"),
+            "LIKE NONREL_FOLD(%s) ESCAPE '\\'",
+        ),
+    }
+    pattern_ops = {
+        lookup: pattern.replace("UPPER(", "NONREL_FOLD(")
+        for lookup, pattern in sqlite3_base.DatabaseWrapper.pattern_ops.items()
+    }
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        connection.execute("PRAGMA case_sensitive_like = ON")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("PRAGMA journal_mode = OFF")
+        for name, function in {
+            "NONREL_FOLD": fold,
+            "UPPER": lambda text: None if text is None else str(text).upper(),
+            "LOWER": lambda text: None if text is None else str(text).lower(),
+        }.items():
+            connection.create_function(name, 1, function, deterministic=True)
+        connection.create_collation("nonrel_decimal", _compare_decimals)
+        register(connection)
+        # Create the json_each table now: that is a write, which an authorizer refuses.
+        connection.execute("SELECT 1 FROM json_each('[]')").fetchall()
+        connection.isolation_level = None
+        return connection
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        pass

@@ -1,0 +1,52 @@
+"""The choice of a plan: the first rule that does not refuse makes it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .plans.base import Plan
+from .plans.fallback import FallbackPlan
+from .refusal import Refused
+from .rules import count, groups, local, one_table, related_groups, rows, streamed
+from .select import Select
+
+Rule = tuple[str, Callable[[Select], Plan]]
+# The rules that finish a statement locally; the last one takes every statement.
+LOCAL_RULES: tuple[Rule, ...] = (("streamed", streamed.plan), ("local", local.plan))
+# In the order in which they are asked: the cheaper plans first.
+RULES: tuple[Rule, ...] = (
+    ("one_table", one_table.plan),
+    ("count", count.plan),
+    ("rows", rows.plan),
+    ("groups", groups.plan),
+    ("related_groups", related_groups.plan),
+    *LOCAL_RULES,
+)
+
+
+def choose(compiler: Any, rules: Sequence[Rule] = RULES) -> Plan:
+    """Return the plan of a compiler's query; raise EmptyResultSet if nothing matches.
+
+    `rules` are tried in their order; give one alone to force it.
+    """
+    select = Select(compiler)
+    refusals: list[tuple[str, Refused]] = []
+    for name, rule in rules:
+        try:
+            plan = rule(select)
+        except Refused as refused:
+            refusals.append((name, refused))
+            continue
+        plan.rule, plan.refusals = name, tuple(refusals)
+        return with_fallback(plan, compiler) if plan.needs_fallback else plan
+    raise refusals[-1][1]
+
+
+def with_fallback(plan: Plan, compiler: Any) -> FallbackPlan:
+    """Return the plan, with the local one to take its place."""
+
+    def fallback(required: Refused) -> Plan:
+        local = compiler.plan_locally()
+        local.refusals = (*plan.refusals, (plan.rule, required))
+        return local
+
+    return FallbackPlan(plan, fallback)

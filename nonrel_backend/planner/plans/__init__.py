@@ -1,0 +1,1 @@
+"""Plans: what runs, one kind a file."""

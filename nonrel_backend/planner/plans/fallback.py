@@ -1,0 +1,43 @@
+"""A native plan with the local one to take its place."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from ..table_scan import FallbackRequired
+from .base import Plan, Row
+
+
+@dataclass
+class FallbackPlan(Plan):
+    """A native plan that may raise FallbackRequired: another plan answers then."""
+
+    plan: Plan
+    fallback: Callable[[FallbackRequired], Plan]
+
+    @property
+    def yields_python(self) -> bool:  # type: ignore[override]
+        """That of the plan which answers: known once the first chunk is there."""
+        return self.plan.yields_python
+
+    def chunks(self) -> Iterator[list[Row]]:
+        try:
+            chunks = self.plan.chunks()
+            first = next(chunks, None)
+        except FallbackRequired as required:
+            self.plan = self.fallback(required)
+            return self.plan.chunks()
+        return iter(()) if first is None else chain([first], chunks)
+
+    def decision(self) -> str:
+        return self.plan.decision()
+
+    def text(self) -> str:
+        return self.plan.text()
+
+    def explain(self, analyze: bool) -> list[str]:
+        try:
+            return self.plan.explain(analyze)
+        except FallbackRequired as required:
+            self.plan = self.fallback(required)
+            return self.plan.explain(analyze)

@@ -1,0 +1,255 @@
+"""Scans, restricted as far as the store can, finished in the local engine."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from ...conditions import Condition, Leaf
+from ...local.load import RowLimit, local_rows
+from ...query import NonrelQuery
+from ..scans import key_batches, new_query, push
+from ..table_refs import JoinEdge, TableRef
+from ..table_scan import MAX_KEYS, Steps
+from .base import Plan, Row, joined
+
+# The keys of a restricted scan cost as much as one class of lookups more for each of
+# these: see LOOKUP_COSTS.
+KEYS_PER_COST = 1_000
+
+
+@dataclass
+class LocalPlan(Plan):
+    """The statement, run in the local engine over the rows of scans."""
+
+    store: Any
+    sql: str
+    params: tuple[Any, ...]
+    refs: list[TableRef]
+    edges: list[JoinEdge]
+    lock: bool = False
+    steps: Steps = field(default_factory=list)
+    yields_python = False
+
+    def chunks(self) -> Iterator[list[Row]]:
+        engine = self.store.local_engine
+        tables = {ref.table: engine.table(ref.meta) for ref in self.refs}
+        loading = Loading(self)
+        rows = engine.run(self.sql, self.params, tables, loading.load)
+        self.steps.append(lambda: f"{loading.limit.rows} rows loaded")
+        return iter([rows] if rows else [])
+
+    def text(self) -> str:
+        return "; ".join([joined(self.steps), "finished locally"])
+
+    def explain(self, analyze: bool) -> list[str]:
+        if analyze:
+            self.lock = False
+            list(self.chunks())
+            *scans, rows = [step() for step in self.steps]
+            lines = [*(f"scan: {scan}" for scan in scans), f"scan: {rows}"]
+        else:
+            lines = [f"scan: {line}" for line in self.scans_planned()]
+        return [
+            f"local{self.because()}",
+            *lines,
+            f"locally: {self.sql % tuple(map(repr, self.params))}",
+        ]
+
+    def scans_planned(self) -> Iterator[str]:
+        """Yield each scan, the cheapest first, with the keys that may restrict it."""
+        for ref in sorted(self.refs, key=TableRef.cost):
+            query = new_query(self.store, ref.meta.model, ref.meta.pk_fields)
+            push(query, ref.conditions)
+            keys = {
+                f"{edge.target_column} IN (keys of {edge.source.alias})"
+                for edge in self.edges
+                if edge.target is ref
+            }
+            restricted = f" where {' or '.join(sorted(keys))}" if keys else ""
+            yield query.describe() + restricted
+
+
+class Loading:
+    """One run of a local plan: its scans, each restricted by the keys found before."""
+
+    def __init__(self, plan: LocalPlan):
+        self.plan = plan
+        self.store = plan.store
+        self.engine = plan.store.local_engine
+        self.limit = RowLimit(plan.store)
+        # Tables that are loaded as a whole.
+        self.loaded: set[str] = set()
+        # Scans whose keys restrict others: they have conditions of their own.
+        self.restricted: set[int] = set()
+        # The keys found so far, by scan and column.
+        self.keys: dict[tuple[int, str], dict[Any, None]] = {}
+        # The primary keys of rows that are loaded, by table.
+        self.seen: dict[str, set[Any]] = {}
+
+    def load(self, reads: Any, insert: Any) -> None:
+        """Fill the engine's tables: a `load` for LocalEngine.run."""
+        self.reads, self.insert = reads, insert
+        waiting = list(self.plan.refs)
+        named = {ref.table for ref in waiting}
+        while waiting:
+            ref = min(waiting, key=self.cost)
+            waiting.remove(ref)
+            self.scan(ref, waiting)
+        for table in reads:
+            if table not in named:  # a table that only the text names
+                meta = self.engine.known_table(table).meta
+                self.scan(TableRef(table, meta, True), [])
+
+    def cost(self, ref: TableRef) -> float:
+        """Return the cost of a scan with the keys that are there by now."""
+        restricted = [
+            1 + len(self.keys[id(edge.source), edge.source_column]) / KEYS_PER_COST
+            for edge in self.plan.edges
+            if edge.target is ref and (id(edge.source), edge.source_column) in self.keys
+        ]
+        return min([ref.cost(), *restricted])
+
+    def scan(self, ref: TableRef, waiting: list[TableRef]) -> None:
+        """Load the rows of one table, unless they are all there."""
+        if ref.table in self.loaded:
+            return
+        conditions = [*ref.conditions, *self.key_conditions(ref)]
+        if conditions:
+            self.restricted.add(id(ref))
+        is_shared = sum(each.table == ref.table for each in self.plan.refs) > 1
+        table = self.engine.table(ref.meta)
+        wanted = [
+            edge.source_column
+            for edge in self.plan.edges
+            if edge.source is ref and edge.target in waiting
+        ]
+        identity = [each.column for each in ref.meta.pk_fields] if is_shared else []
+        read = list(self.reads[ref.table]) or [ref.meta.pk.column]
+        columns = list(dict.fromkeys([*read, *wanted, *identity]))
+        if not conditions:
+            self.loaded.add(ref.table)
+        # A scan that restricts others has to be read by its own conditions.
+        if not (conditions and wanted or ref.table in self.seen) and self.from_cache(
+            ref, table, columns, bool(conditions)
+        ):
+            self.loaded.add(ref.table)
+            return
+        before = self.limit.rows
+        self.read(ref, table, columns, conditions, wanted, is_shared)
+        if conditions:
+            self.engine.cache.note_part(
+                self.plan.sql, ref.table, self.limit.rows - before
+            )
+
+    def read(
+        self,
+        ref: TableRef,
+        table: Any,
+        columns: list[str],
+        conditions: list[Condition],
+        wanted: list[str],
+        is_shared: bool,
+    ) -> None:
+        """Read the rows from the store, in batches where there is a long IN."""
+        fields = [table.fields[column] for column in columns]
+        long_in = next((each for each in conditions if is_long(each)), None)
+        plain = [each for each in conditions if each is not long_in]
+        for batch in key_batches(long_in) if long_in is not None else [None]:
+            query = new_query(self.store, ref.meta.model, fields)
+            push(query, plain if batch is None else [batch, *plain])
+            if self.plan.lock and ref is self.plan.refs[0]:
+                query.lock()
+            rows = local_rows(query, fields, self.store.timezone)
+            chunks = self.limit.counted(rows, query)
+            chunks = self.collected(chunks, ref, columns, wanted, is_shared)
+            self.insert(ref.table, columns, chain.from_iterable(chunks))
+            self.plan.steps.append(query.describe)
+
+    def from_cache(
+        self, ref: TableRef, table: Any, columns: list[str], is_part: bool
+    ) -> bool:
+        """Fill the table from the cache; return whether it could be, and is cheaper."""
+
+        def scan_of(names: list[str]) -> tuple[NonrelQuery, list[Any]]:
+            fields = [table.fields[name] for name in names]
+            return new_query(self.store, ref.meta.model, fields), fields
+
+        def read(names: list[str]) -> Iterator[list[Row]]:
+            scan, fields = scan_of(names)
+            chunks = local_rows(scan, fields, self.store.timezone)
+            return chunks if is_part else self.limit.counted(chunks, scan)
+
+        query, _ = scan_of(columns)
+        version = None if self.plan.lock else query.version()
+        if version is None:
+            return False
+        cache = self.engine.cache
+        if is_part and not cache.pays(
+            self.plan.sql, table, columns, version, query.count
+        ):
+            return False
+        before = self.limit.rows
+        rows = cache.fill(table, columns, version, read)
+        if not is_part:
+            self.limit.add(before + rows - self.limit.rows, query)
+        self.plan.steps.append(query.describe)
+        return True
+
+    def collected(
+        self,
+        chunks: Iterable[list[Row]],
+        ref: TableRef,
+        columns: list[str],
+        wanted: list[str],
+        is_shared: bool,
+    ) -> Iterator[list[Row]]:
+        """Yield the chunks; collect the keys that other scans want, drop duplicates."""
+        sinks = [
+            (columns.index(column), self.keys.setdefault((id(ref), column), {}))
+            for column in wanted
+        ]
+        identity = [
+            columns.index(each.column)
+            for each in ref.meta.pk_fields
+            if each.column in columns
+        ]
+        seen = self.seen.setdefault(ref.table, set())
+        for chunk in chunks:
+            for index, keys in sinks:
+                keys.update(dict.fromkeys([row[index] for row in chunk]))
+            if is_shared:
+                chunk = list(unseen(chunk, identity, seen))
+            yield chunk
+
+    def key_conditions(self, ref: TableRef) -> list[Condition]:
+        """Return the conditions that the keys found so far put on a scan."""
+        found: list[Condition] = []
+        for edge in self.plan.edges:
+            keys = self.keys.get((id(edge.source), edge.source_column))
+            if edge.target is not ref or keys is None or len(keys) > MAX_KEYS:
+                continue
+            if id(edge.source) not in self.restricted:
+                continue  # the keys of a whole table restrict nothing
+            key_field = self.engine.table(ref.meta).fields[edge.target_column.name]
+            values = [
+                self.engine.from_local(key_field, key)
+                for key in keys
+                if key is not None
+            ]
+            found.append(Leaf(edge.target_column, "in", values))
+        return found
+
+
+def unseen(rows: list[Row], identity: list[int], seen: set[Any]) -> Iterator[Row]:
+    """Yield the rows whose key has not been seen, and remember it."""
+    for row in rows:
+        key = tuple(row[index] for index in identity)
+        if key not in seen:
+            seen.add(key)
+            yield row
+
+
+def is_long(condition: Condition) -> bool:
+    """Return whether a condition is an IN of several batches."""
+    return len(list(key_batches(condition))) > 1

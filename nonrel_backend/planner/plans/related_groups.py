@@ -1,0 +1,159 @@
+"""Rows beside the aggregates of what is related to them, grouped in the store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models.expressions import Col
+
+from ...conditions import Column, Condition, Leaf
+from ...query import EXACT, Grouping, NonrelQuery, ask
+from ..refusal import Refused
+from ..scans import key_batches, new_query, push, python_rows, refusal
+from ..table_scan import FallbackRequired, Steps
+from .base import Plan, Row, ScanPlan, joined
+from .native import pick, range_text
+
+
+@dataclass
+class RelatedGroups:
+    """The related table, grouped by its key to the base."""
+
+    store: Any
+    model: Any
+    key: Any
+    alias: str
+    aggregates: list[Any] = field(default_factory=list)
+    # What each aggregate is where nothing is related.
+    defaults: list[Any] = field(default_factory=list)
+
+    def column(self) -> Column:
+        """Return the related table's column of the base's key."""
+        return Column(self.key.column, self.key.db_type(self.store))
+
+    def key_col(self) -> Col:
+        """Return the same as Django's expression."""
+        return self.key.get_col(self.alias)
+
+    def query(
+        self,
+        conditions: list[Condition],
+        ordering: tuple[Any, ...] = (),
+        limit: int | None = None,
+    ) -> NonrelQuery:
+        """Return the scan that groups; raise Refused if the store does not."""
+        query = new_query(self.store, self.model, [self.key])
+        for condition in conditions:
+            if (reason := refusal(query, condition)) is not None:
+                raise Refused(reason)
+        select = (self.key_col(), *self.aggregates)
+        grouping = Grouping(select, select[:1], None, ordering, 0, limit)
+        answer = ask(query.group, grouping)
+        if answer is not EXACT:
+            raise Refused(answer.reason)
+        return query
+
+    def of(self, keys: list[Any], steps: Steps) -> dict[Any, Row]:
+        """Return {key: values of the aggregates} of the keys that have related rows."""
+        found: dict[Any, Row] = {}
+        for condition in key_batches(Leaf(self.column(), "in", keys)):
+            query = self.query([condition])
+            steps.append(query.describe)
+            found.update({key: values for key, *values in query.groups()})
+        return found
+
+
+@dataclass
+class RelatedGroupsPlan(ScanPlan):
+    """The base's rows, each beside the aggregates of what is related to it."""
+
+    groups: RelatedGroups
+    key_index: int
+    # For each value of a row: its index among the base's, then the aggregates.
+    output: list[Any]
+    low: int
+    high: int | None
+    steps: Steps = field(default_factory=list)
+
+    def chunks(self) -> Iterator[list[Row]]:
+        query = self.scan.open(self.steps)
+        if query is None:
+            return
+        self.steps.append(query.describe)
+        for chunk in python_rows(query, self.scan.fields, self.low, self.high):
+            found = self.groups.of([row[self.key_index] for row in chunk], self.steps)
+            yield [
+                pick(
+                    self.output,
+                    [*row, *found.get(row[self.key_index], self.groups.defaults)],
+                )
+                for row in chunk
+            ]
+
+    def text(self) -> str:
+        return joined(self.steps)
+
+    def explain(self, analyze: bool) -> list[str]:
+        first, found = self.scan.explain(analyze, (self.low, self.high))
+        return [
+            *first,
+            f"native: {found}{range_text(self.low, self.high)}",
+            f"then: {self.groups.model._meta.db_table} grouped by "
+            f"{self.groups.key.column}",
+        ]
+
+
+@dataclass
+class RankedGroupsPlan(Plan):
+    """The same, ordered by an aggregate and limited: the groups come first."""
+
+    groups: RelatedGroups
+    ranking: NonrelQuery
+    fields: list[Any]
+    key_index: int
+    output: list[Any]
+    low: int
+    high: int
+    steps: Steps = field(default_factory=list)
+
+    @property
+    def needs_fallback(self) -> bool:
+        return True
+
+    def chunks(self) -> Iterator[list[Row]]:
+        self.steps.append(self.ranking.describe)
+        groups = self.ranking.groups()
+        ranked = [(key, values) for key, *values in groups if key is not None]
+        ranked = ranked[: self.high]
+        last = ranked[-1][1][0] if len(ranked) == self.high else None
+        default = self.groups.defaults[0]
+        if last is None or (default is not None and last <= default):
+            raise FallbackRequired("rows with nothing related are among the first")
+        ranked = ranked[self.low :]
+        rows = self.base_rows([key for key, _ in ranked])
+        if any(key not in rows for key, _ in ranked):
+            raise FallbackRequired("a group's key leads to no row")
+        yield [pick(self.output, [*rows[key], *values]) for key, values in ranked]
+
+    def base_rows(self, keys: list[Any]) -> dict[Any, Row]:
+        """Return {key: row} of the base."""
+        key = self.fields[self.key_index]
+        column = Column(key.column, key.db_type(self.groups.store))
+        found: dict[Any, Row] = {}
+        for condition in key_batches(Leaf(column, "in", keys)):
+            query = new_query(self.groups.store, key.model, self.fields)
+            push(query, [condition])
+            self.steps.append(query.describe)
+            for chunk in python_rows(query, self.fields, 0, None):
+                found.update({row[self.key_index]: row for row in chunk})
+        return found
+
+    def text(self) -> str:
+        return joined(self.steps)
+
+    def explain(self, analyze: bool) -> list[str]:
+        self.ranking.analyze = analyze
+        return [
+            f"native grouping: {self.ranking.explain()}",
+            f"then: {self.fields[self.key_index].model._meta.db_table} by its key",
+        ]

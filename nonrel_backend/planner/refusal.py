@@ -1,0 +1,13 @@
+"""Refused: why a rule, or a store, does not take a statement or a part of one."""
+
+
+class Refused(Exception):
+    """A rule does not apply. `reason` is a sentence that reads well after "because"."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class OtherShape(Refused):
+    """The rule is for statements of another shape, which says nothing of the store."""

@@ -1,0 +1,364 @@
+"""A SELECT as the rules see it: its base table, to-one joins and conditions."""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db.models.aggregates import Count
+from django.db.models.expressions import Col, OrderBy, Star, Value
+from django.db.models.sql.constants import INNER
+from django.db.models.sql.datastructures import BaseTable, Join
+
+from ..conditions import FALSE, Column, Condition
+from .expressions import columns_in, expression_text, source
+from .refusal import Refused
+from .table_refs import JoinEdge, TableRef, table_refs_of
+from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, TableScan
+from .tables import model_of_join
+from .translate import OtherTable, Translator, collated, conjuncts, top_level
+
+
+class Setup(NamedTuple):
+    """What Django's preparation finds: base alias, SELECT, extra selects, ORDER BY."""
+
+    base: str
+    selected: list[Any]
+    extra_select: list[Any]
+    order_by: list[Any]
+
+
+class LocalStatement(NamedTuple):
+    """A statement as SQL, and the tables that it reads with the edges between them."""
+
+    sql: str
+    params: tuple[Any, ...]
+    refs: list[TableRef]
+    edges: list[JoinEdge]
+
+
+class Select:
+    """A statement to be planned.
+
+    What takes work is worked out when a rule asks for it, once for all rules.
+    """
+
+    def __init__(self, compiler: Any):
+        self.compiler = compiler
+        self.query = compiler.query
+        self.store = compiler.store
+
+    @cached_property
+    def setup(self) -> "Setup":
+        """What Django's own preparation of the statement finds."""
+        extra_select, order_by = self.compiler.setup()
+        selected = [expression for expression, _, _ in self.compiler.select]
+        return Setup(self.query.base_table, selected, extra_select, order_by)
+
+    @property
+    def base(self) -> str:
+        """The alias of the base table."""
+        return self.setup.base
+
+    @property
+    def selected(self) -> list[Any]:
+        """The expressions that the statement selects."""
+        return self.setup.selected
+
+    @property
+    def order_by(self) -> list[Any]:
+        """The ORDER BY as Django's compiler has it: [(OrderBy, (sql, ...)), ...]."""
+        return self.setup.order_by
+
+    @cached_property
+    def meta(self) -> Any:
+        """The model options of the base table."""
+        return self.query.get_meta().concrete_model._meta
+
+    @cached_property
+    def local(self) -> "LocalStatement":
+        """The statement for the local engine, with the tables that it reads."""
+        # The compilation completes the aliases: it comes first.
+        sql, params = self.compiler.local_sql()
+        refs, edges = table_refs_of(self.store, self.query)
+        return LocalStatement(sql, params, refs, edges)
+
+    # --- what keeps a statement from the store ---
+
+    def require_plain(self) -> None:
+        """Raise Refused if no store could answer the statement by itself."""
+        query, compiler = self.query, self.compiler
+        for found, reason in (
+            (query.combinator, f"the statement is a {query.combinator}"),
+            (query.distinct, "the statement is DISTINCT"),
+            (query.extra_tables or query.extra, "the statement has SQL by extra()"),
+            (compiler.qualify, "the statement filters by a window function"),
+            (
+                getattr(query, "inner_query", None),
+                "the statement has a subquery in FROM",
+            ),
+            (self.setup.extra_select, "DISTINCT and ORDER BY select different columns"),
+        ):
+            if found:
+                raise Refused(reason)
+        table = query.alias_map.get(self.base)
+        if not isinstance(table, BaseTable):
+            raise Refused("the statement has no base table")
+        if self.meta.db_table != table.table_name:
+            raise Refused(f"the base table is not that of {self.meta.label}")
+
+    @property
+    def groups(self) -> bool:
+        """Whether the statement has GROUP BY, HAVING or nothing but aggregates."""
+        return bool(
+            self.query.group_by is not None
+            or self.compiler.having
+            or (
+                self.selected
+                and all(
+                    getattr(each, "contains_aggregate", False) for each in self.selected
+                )
+            )
+        )
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the statement is SELECT COUNT(*) with no GROUP BY."""
+        return (
+            len(self.selected) == 1
+            and counts_rows(self.selected[0])
+            and self.query.group_by is None
+            and not self.compiler.having
+        )
+
+    # --- joins ---
+
+    @cached_property
+    def joins(self) -> dict[str, LookupJoin]:
+        """The joins by alias; raise Refused for those that no lookup by key serves."""
+        joins: dict[str, LookupJoin] = {}
+        for alias, join in self.query.alias_map.items():
+            if not self.query.alias_refcount.get(alias) or alias == self.base:
+                continue
+            if not isinstance(join, Join):
+                raise Refused(f"{alias} is not joined by a relation")
+            left, right = self.join_columns(join, alias)
+            model = model_of_join(join)
+            if model is None:
+                raise Refused(f"no model is known for the table {join.table_name}")
+            many = not right.unique
+            if many and join.join_type != INNER:
+                raise Refused(f"{join.table_name} is joined to many rows")
+            if join.parent_alias not in (self.base, *joins):
+                raise Refused(f"{alias} is joined to no table before it")
+            joins[alias] = LookupJoin(
+                alias,
+                join.parent_alias,
+                left.column,
+                model._meta,
+                Column(right.column, right.db_type(self.store)),
+                join.join_type == INNER,
+                many,
+            )
+        return joins
+
+    def join_columns(self, join: Any, alias: str) -> tuple[Any, Any]:
+        """Return the fields of a join that is one equality, or raise Refused."""
+        if join.filtered_relation is not None:
+            raise Refused(f"{alias} is a FilteredRelation")
+        if len(join.join_fields or ()) != 1:
+            raise Refused(f"{join.table_name} is joined by several columns")
+        if join.join_field.get_extra_restriction(alias, join.parent_alias):
+            raise Refused(f"the join of {join.table_name} has a restriction of its own")
+        ((left, right),) = join.join_fields
+        return left, right
+
+    # --- conditions ---
+
+    def conditions(self, joins: dict[str, LookupJoin]) -> list[Condition]:
+        """Return the base's conditions; add the others to the joins that they are of.
+
+        Raise Refused for a condition that is not on columns of one table, and
+        EmptyResultSet if nothing can match.
+        """
+        found: list[Condition] = []
+        where = self.compiler.where
+        if where is None:
+            return found
+        for child in top_level(where):
+            alias, condition = self.translate(child, joins)
+            target = found if alias == self.base else joins[alias].conditions
+            target += conjuncts(condition)
+        if FALSE in found or any(FALSE in join.conditions for join in joins.values()):
+            if not self.compiler.elide_empty:
+                raise Refused("nothing can match, and the answer to that is computed")
+            raise EmptyResultSet
+        return found
+
+    def translate(
+        self, child: Any, joins: dict[str, LookupJoin]
+    ) -> tuple[str, Condition]:
+        """Return a conjunct of the WHERE with the alias whose columns it is on."""
+        refused: Refused | None = None
+        for alias in (self.base, *joins):
+            translator = Translator(self.store, alias, self.subquery_values)
+            try:
+                condition = translator.condition(child)
+            except Refused as error:
+                if refused is None or isinstance(refused, OtherTable):
+                    refused = error
+                continue
+            except FullResultSet:
+                raise Refused("a condition is always true") from None
+            if alias != self.base and not self.is_inner(alias, joins):
+                raise Refused(f"the filter on {alias} is on an outer join")
+            return alias, condition
+        assert refused is not None
+        if isinstance(refused, OtherTable):
+            raise Refused(f"{expression_text(child)} is on columns of several tables")
+        raise refused
+
+    def is_inner(self, alias: str, joins: dict[str, LookupJoin]) -> bool:
+        """Return whether only INNER joins lead to an alias."""
+        while alias != self.base:
+            if not joins[alias].required:
+                return False
+            alias = joins[alias].parent_alias
+        return True
+
+    def subquery_values(self, query: Any) -> DeferredSubquery | None:
+        """Return the values, yet to be fetched, of a subquery; None if correlated."""
+        if query.get_external_cols():
+            return None
+        compiler = self.store.ops.compiler("SQLCompiler")(
+            query.clone(), self.store, self.compiler.using
+        )
+        try:
+            planned = compiler.plan()
+        except EmptyResultSet:
+            return DeferredSubquery(compiler, None)
+        if compiler.col_count != 1:
+            return None
+        return DeferredSubquery(compiler, planned)
+
+    # --- semi-joins ---
+
+    def split_joins(
+        self, joins: dict[str, LookupJoin]
+    ) -> tuple[dict[str, LookupJoin], list[SemiJoin]]:
+        """Return the joins whose rows are needed, and the semi-joins of the others.
+
+        A required relation that is neither selected nor filtered by must exist, which
+        only its row shows.
+        """
+        shown = self.aliases_shown(joins)
+        filtered = {alias: join for alias, join in joins.items() if join.conditions}
+        for alias in list(filtered):
+            parent = joins[alias].parent_alias
+            while parent in joins:
+                filtered.setdefault(parent, joins[parent])
+                parent = joins[parent].parent_alias
+        for alias, join in joins.items():
+            if join.many and (alias in shown or alias not in filtered):
+                raise Refused(f"{join.meta.db_table} is joined to many rows")
+        looked_up = {
+            alias: join
+            for alias, join in joins.items()
+            if alias in shown or (join.required and alias not in filtered)
+        }
+        return looked_up, self.semi_joins(filtered, joins)
+
+    def semi_joins(
+        self, filtered: dict[str, LookupJoin], joins: dict[str, LookupJoin]
+    ) -> list[SemiJoin]:
+        """Return the semi-joins on the base, each with those that it needs first."""
+
+        def depth(alias: str) -> int:
+            return 1 + depth(joins[alias].parent_alias) if alias in joins else 0
+
+        found: dict[str, SemiJoin] = {}
+        for alias in sorted(filtered, key=depth, reverse=True):
+            join = filtered[alias]
+            is_first = join.parent_alias == self.base
+            parent = self.meta if is_first else filtered[join.parent_alias].meta
+            inner = [
+                found.pop(other)
+                for other in list(found)
+                if filtered[other].parent_alias == alias
+            ]
+            key = field_of(join.meta, join.column.name)
+            scan = TableScan(self.store, join.meta, [key], join.conditions, inner)
+            column = self.column_of(parent, join.parent_column)
+            found[alias] = SemiJoin(join, column, scan.build())
+        return list(found.values())
+
+    def aliases_shown(self, joins: dict[str, LookupJoin]) -> set[str]:
+        """Return the aliases with selected or ordering columns, and their parents."""
+        ordering = [source(each.expression) for each, _ in self.order_by]
+        shown = {
+            part.alias
+            for expression in [*self.selected, *ordering]
+            for part in columns_in(expression)
+        }
+        for alias in list(shown):
+            while alias in joins:
+                alias = joins[alias].parent_alias
+                shown.add(alias)
+        return shown
+
+    # --- columns ---
+
+    def column_of(self, meta: Any, name: str) -> Column:
+        """Return a column of a table; raise Refused if it is another table's."""
+        return Column(name, field_of(meta, name).db_type(self.store))
+
+    def ordering(self) -> list[tuple[Column, bool]]:
+        """Return the order as [(Column, ascending), ...] of the base's columns."""
+        found: list[tuple[Column, bool]] = []
+        for ordering, _ in self.order_by:
+            if type(ordering) is not OrderBy:
+                raise Refused(f"{expression_text(ordering)} is no plain ordering")
+            if ordering.nulls_first or ordering.nulls_last:
+                raise Refused("the order says where NULLs come")
+            expression = source(ordering.expression)
+            if type(expression) is Value:
+                continue
+            if hasattr(expression, "as_column"):
+                column = Translator(self.store, self.base).column(expression)
+                found.append((column, not ordering.descending))
+                continue
+            if type(expression) is not Col:
+                raise Refused(f"the order is by {expression_text(expression)}")
+            if expression.alias != self.base:
+                raise Refused(f"the order is by a column of {expression.alias}")
+            if expression.target.db_type(self.store) == "json":
+                raise Refused(f"the order is by the JSON {expression_text(expression)}")
+            if collated(expression.target):
+                raise Refused(f"{expression_text(expression)} has a collation")
+            column = self.column_of(self.meta, expression.target.column)
+            found.append((column, not ordering.descending))
+        return found
+
+
+def field_of(meta: Any, column: str) -> Any:
+    """Return the field of a table's own column; raise Refused if it has none."""
+    for each in meta.local_concrete_fields:
+        if each.column == column:
+            return each
+    raise Refused(f"{meta.db_table} has no column {column}")
+
+
+def constant(expression: Value) -> Value:
+    """Return a value that stands for itself; raise Refused if SQL would convert it."""
+    value = expression.value
+    output = getattr(expression, "_output_field_or_none", None)
+    if value is not None and output is not None:
+        if not isinstance(value, (str, int, float, bool)):
+            raise Refused(f"SQL converts the constant {value!r}")
+    return expression
+
+
+def counts_rows(expression: Any) -> bool:
+    """Return whether an expression is COUNT(*)."""
+    if type(expression) is not Count or expression.filter or expression.distinct:
+        return False
+    return type(expression.get_source_expressions()[0]) is Star
