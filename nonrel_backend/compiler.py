@@ -214,7 +214,9 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         try:
             cursor.execute(
                 Statement(
-                    lambda: chain.from_iterable(started(self.chunks(plan))),
+                    lambda: chain.from_iterable(
+                        started(self.without_extra(plan, plan.chunks()))
+                    ),
                     partial(self.text, plan),
                 )
             )
@@ -250,11 +252,12 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     def fetched(self, plan: Plan) -> list[list[Row]]:
         """Return all chunks of a plan."""
-        return list(self.chunks(plan))
+        return list(self.without_extra(plan, plan.chunks()))
 
-    def chunks(self, plan: Plan) -> Iterator[list[Row]]:
-        """Return the chunks of a plan, without columns that only SQL needs."""
-        chunks = plan.chunks()
+    def without_extra(
+        self, plan: Plan, chunks: Iterator[list[Row]]
+    ) -> Iterator[list[Row]]:
+        """Return chunks of a plan without the columns that only SQL needs."""
         if self.has_extra_select and not plan.yields_python:
             width = self.col_count
             return ([row[:width] for row in chunk] for chunk in chunks)

@@ -5,7 +5,7 @@ from typing import Any
 
 from .plans.base import Plan
 from .plans.fallback import FallbackPlan
-from .refusal import Refused
+from .refusal import OtherShape, Refusal, Refused
 from .rules import count, groups, local, one_table, related_groups, rows, streamed
 from .select import Select
 
@@ -29,16 +29,19 @@ def choose(compiler: Any, rules: Sequence[Rule] = RULES) -> Plan:
     `rules` are tried in their order; give one alone to force it.
     """
     select = Select(compiler)
-    refusals: list[tuple[str, Refused]] = []
+    refusals: list[Refusal] = []
     for name, rule in rules:
         try:
             plan = rule(select)
         except Refused as refused:
-            refusals.append((name, refused))
+            if (name, rule) == rules[-1]:
+                raise
+            shape = isinstance(refused, OtherShape)
+            refusals.append(Refusal(name, refused.reason, shape))
             continue
         plan.rule, plan.refusals = name, tuple(refusals)
         return with_fallback(plan, compiler) if plan.needs_fallback else plan
-    raise refusals[-1][1]
+    raise AssertionError("No rules were given.")
 
 
 def with_fallback(plan: Plan, compiler: Any) -> FallbackPlan:
@@ -46,7 +49,8 @@ def with_fallback(plan: Plan, compiler: Any) -> FallbackPlan:
 
     def fallback(required: Refused) -> Plan:
         local = compiler.plan_locally()
-        local.refusals = (*plan.refusals, (plan.rule, required))
+        refusal = Refusal(plan.rule, required.reason, False)
+        local.refusals = (*plan.refusals, refusal)
         return local
 
     return FallbackPlan(plan, fallback)

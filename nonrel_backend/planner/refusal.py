@@ -1,5 +1,7 @@
 """Refused: why a rule, or a store, does not take a statement or a part of one."""
 
+from typing import NamedTuple
+
 
 class Refused(Exception):
     """A rule does not apply. `reason` is a sentence that reads well after "because"."""
@@ -11,3 +13,12 @@ class Refused(Exception):
 
 class OtherShape(Refused):
     """The rule is for statements of another shape, which says nothing of the store."""
+
+
+class Refusal(NamedTuple):
+    """Why a rule refused a statement: what is kept of the exception."""
+
+    rule: str
+    reason: str
+    # Whether the rule is for statements of another shape.
+    of_other_shape: bool

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node
@@ -127,13 +126,15 @@ class SemiJoin:
         query = self.scan.open(steps)
         if query is None:
             return FALSE
-        rows = chain.from_iterable(python_rows(query, self.scan.fields, 0, None))
         keys: dict[Any, None] = {}
-        for number, (key,) in enumerate(row for row in rows if row[0] is not None):
-            keys[key] = None
-            if self.join.many and (len(keys) <= number or number > MAX_KEYS):
+        number = 0
+        for chunk in python_rows(query, self.scan.fields, 0, None):
+            found = [key for (key,) in chunk if key is not None]
+            keys.update(dict.fromkeys(found))
+            number += len(found)
+            if self.join.many and (len(keys) < number or number > MAX_KEYS):
                 raise FallbackRequired("the join repeats rows")
-            if number >= MAX_VALUES:
+            if number > MAX_VALUES:
                 raise FallbackRequired(f"more than {MAX_VALUES} keys are found first")
         steps.append(query.describe)
         return Leaf(self.column, "in", list(keys)) if keys else FALSE
@@ -206,8 +207,11 @@ class TableScan:
         not take that filter.
         """
         if not self.is_ready:
-            conditions = [resolved(each, steps) for each in self.deferred]
-            conditions += [each.condition(steps) for each in self.semi_joins]
+            conditions = []
+            for condition in self.deferred:
+                conditions.append(resolved(condition, steps))
+            for semi_join in self.semi_joins:
+                conditions.append(semi_join.condition(steps))
             if FALSE in conditions:
                 return None
             self.add([each for each in conditions if each != TRUE])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..refusal import OtherShape, Refused
+from ..refusal import Refusal
 from ..table_scan import Steps, TableScan
 
 Row = list[Any]
@@ -18,7 +18,7 @@ class Plan(ABC):
     yields_python = True
     # The rule that made the plan, and those that refused before it, with their reasons.
     rule = ""
-    refusals: tuple[tuple[str, Refused], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def needs_fallback(self) -> bool:
@@ -39,21 +39,17 @@ class Plan(ABC):
 
     def because(self) -> str:
         """Return ", because ..." with the reasons of the rules that refused."""
-        reasons = dict.fromkeys(refused.reason for _, refused in self.refused())
+        reasons = dict.fromkeys(refusal.reason for refusal in self.refused())
         return f", because {'; '.join(reasons)}" if reasons else ""
 
     def decision(self) -> str:
         """Return the rule that made the plan, and those that refused before it."""
-        refused = [f"{name} refused: {each.reason}" for name, each in self.refused()]
+        refused = [f"{each.rule} refused: {each.reason}" for each in self.refused()]
         return "; ".join([f"rule: {self.rule}", *refused])
 
-    def refused(self) -> list[tuple[str, Refused]]:
-        """Return the rules that are for such a statement and refused it."""
-        return [
-            (name, refused)
-            for name, refused in self.refusals
-            if not isinstance(refused, OtherShape)
-        ]
+    def refused(self) -> list[Refusal]:
+        """Return the refusals of the rules that are for such a statement."""
+        return [each for each in self.refusals if not each.of_other_shape]
 
 
 @dataclass

@@ -15,7 +15,7 @@ from ..shapes import shape_of
 from ..table_scan import TableScan
 from ..translate import Translator, conjuncts
 
-OTHER = OtherShape("the statement is more than a few lookups on one table")
+OTHER_SHAPE = "the statement is more than a few lookups on one table"
 
 
 def plan(select: Select) -> Plan:
@@ -37,23 +37,23 @@ def plan(select: Select) -> Plan:
         or (query.default_ordering and query.get_meta().ordering)
         or query.select_for_update
     ):
-        raise OTHER
+        raise OtherShape(OTHER_SHAPE)
     shape = shape_of(compiler)
     if shape is None:
-        raise OTHER
+        raise OtherShape(OTHER_SHAPE)
     base = query.base_table
     for alias, count in query.alias_refcount.items():
         if count and alias != base:
-            raise OTHER
+            raise OtherShape(OTHER_SHAPE)
     translator = Translator(select.store, base)
     conditions: list[Condition] = []
     try:
         for child in where.children:
             conditions += conjuncts(translator.condition(child))
     except (EmptyResultSet, FullResultSet):
-        raise OTHER from None
+        raise OtherShape(OTHER_SHAPE) from None
     if FALSE in conditions:
-        raise OTHER
+        raise OtherShape(OTHER_SHAPE)
     fields = list(shape.fields)
     scan = TableScan(select.store, shape.meta, fields, conditions).build()
     compiler.select_all(shape)
