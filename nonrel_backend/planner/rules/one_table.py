@@ -9,7 +9,7 @@ from django.db.models.sql.where import AND
 from ...conditions import FALSE, Condition
 from ..plans.base import Plan
 from ..plans.native import NativePlan
-from ..refusal import OtherShape
+from ..refusal import OtherShape, Refused
 from ..select import Select
 from ..shapes import shape_of
 from ..table_scan import TableScan
@@ -50,12 +50,13 @@ def plan(select: Select) -> Plan:
     try:
         for child in where.children:
             conditions += conjuncts(translator.condition(child))
-    except (EmptyResultSet, FullResultSet):
+        if FALSE in conditions:
+            raise OtherShape(OTHER_SHAPE)
+        fields = list(shape.fields)
+        scan = TableScan(select.store, shape.meta, fields, conditions).build()
+    except (Refused, EmptyResultSet, FullResultSet):
+        # The other rules find the same, and say why.
         raise OtherShape(OTHER_SHAPE) from None
-    if FALSE in conditions:
-        raise OtherShape(OTHER_SHAPE)
-    fields = list(shape.fields)
-    scan = TableScan(select.store, shape.meta, fields, conditions).build()
     compiler.select_all(shape)
     output = list(range(len(fields)))
     return NativePlan(scan, output, query.low_mark, query.high_mark)
