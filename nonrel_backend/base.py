@@ -194,8 +194,16 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
             with translated_errors(self):
                 return work(*arguments)
 
+        return self.run_statement(run, lambda: text)
+
+    def run_statement(self, work: Callable[[], Any], text: Callable[[], str]) -> Any:
+        """Return what `work()` returns; run it through a cursor, as one statement.
+
+        So it is one entry of the query log, described by `text()`, and it goes through
+        Django's execute wrappers and its checks of the transaction.
+        """
         with self.cursor() as cursor:
-            cursor.execute(Statement(run, lambda: text))
+            cursor.execute(Statement(work, text))
             return result_of(cursor)
 
     @property

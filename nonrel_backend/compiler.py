@@ -21,7 +21,9 @@ from django.db.transaction import TransactionManagementError
 from django.db.utils import NotSupportedError
 
 from .cursor import Statement, result_of
-from .dml.writing import DeleteMixin, InsertMixin, UpdateMixin
+from .dml.delete import DeleteMixin
+from .dml.insert import InsertMixin
+from .dml.update import UpdateMixin
 from .planner.choose import LOCAL_RULES, choose
 from .planner.plans.base import Plan, Row
 from .planner.shapes import Shape, shape_of

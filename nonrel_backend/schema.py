@@ -13,7 +13,6 @@ from django.db.backends.sqlite3.schema import (
 )
 
 from .catalog.columns import describe
-from .cursor import Statement, result_of
 from .documents.altering import conversion
 from .indexing import IndexEditing
 
@@ -108,9 +107,7 @@ class NonrelSchemaEditor(IndexEditing):
         logger.debug("%s", sql, extra={"params": params, "sql": str(sql)})
         if not self.logs:
             return sql.work()
-        with self.connection.cursor() as cursor:
-            cursor.execute(Statement(sql.work, lambda: str(sql)))
-            return result_of(cursor)
+        return self.connection.run_statement(sql.work, sql.__str__)
 
     def execute_text(self, sql: str, params=None) -> None:
         """Run SQL: what the cursor can, and DROP TABLE of any table."""

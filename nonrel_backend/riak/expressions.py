@@ -6,7 +6,7 @@ from django.db import NotSupportedError, models
 from django.db.models.expressions import Subquery
 
 from ..dml.constraints import RowChecks
-from ..dml.writing import typed
+from ..dml.expressions import typed
 from ..planner.expressions import columns_in
 from ..values.wrappers import Json
 from .table import Row

@@ -1,0 +1,244 @@
+"""InsertMixin: INSERT, with computed values, validated rows and conflicts resolved."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import repeat
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.models.constants import OnConflict
+
+from ..catalog import inserts
+from ..query import MISSING
+from ..values.wrappers import Document, Json
+from .base import WriteMixin
+from .constraints import RowChecks
+from .expressions import is_json_null, json_as_text
+
+
+class InsertMixin(WriteMixin):
+    """INSERT of any number of rows, held by column: {field: [value of each row]}."""
+
+    returning_fields: Any = None
+
+    def execute_sql(self, returning_fields: Any = None) -> list:
+        self.returning_fields = returning_fields
+        meta = self.query.get_meta().concrete_model._meta
+        objects = self.query.objs
+        columns = {
+            field: [
+                self.prepare_value(field, self.pre_save_val(field, each))
+                for each in objects
+            ]
+            for field in self.query.fields
+        }
+        stored = self.store.run_statement(
+            partial(self.insert_columns, meta, columns, len(objects)), self.insert_text
+        )
+        if not returning_fields:
+            return []
+        nothing = [None] * len(objects)
+        found = zip(
+            *(stored.get(field, nothing) for field in returning_fields), strict=True
+        )
+        cols = [field.get_col(meta.db_table) for field in returning_fields]
+        converters = self.python_converters(cols)
+        return list(map(tuple, self.apply_converters(found, converters)))
+
+    def insert_text(self) -> str:
+        """Return the statement for the query log."""
+        table = self.query.get_meta().concrete_model._meta.db_table
+        names = ", ".join(f'"{field.column}"' for field in self.query.fields)
+        returning = ", ".join(
+            f'"{table}"."{field.column}"' for field in self.returning_fields or ()
+        )
+        return (
+            f'INSERT INTO "{table}" ({names})'
+            + (f" RETURNING {returning}" if returning else "")
+            + f" -- {len(self.query.objs)} rows"
+        )
+
+    def prepare_value(self, field: Any, value: Any) -> Any:
+        if hasattr(value, "resolve_expression"):
+            found = super().prepare_value(field, value)  # type: ignore[misc]
+            if hasattr(found, "as_sql"):
+                return found
+        return field.get_db_prep_save(value, connection=self.store)
+
+    def insert_columns(self, meta: Any, columns: dict, count: int) -> dict:
+        """Compute, validate and store `count` rows.
+
+        Return them as {field: [Python value of each row]}.
+        """
+        self.compute_expressions(columns)
+        auto = meta.auto_field
+        for field in meta.local_concrete_fields:
+            if field not in columns and not field.generated and field is not auto:
+                columns[field] = [None] * count
+        checks = RowChecks(self.store, meta)
+        if self.query.on_conflict == OnConflict.IGNORE:
+            columns, count = checks.without_refused(columns, count, auto)
+        else:
+            checks.complete_and_check_columns(columns, count, auto)
+        if count:
+            columns |= self.insert_rows(self.rows_of(columns, count))
+        return {
+            field: list(map(python_value, values)) for field, values in columns.items()
+        }
+
+    def rows_of(self, columns: dict, count: int) -> list[dict[str, Any]]:
+        """Return the rows as {column: stored value}, NULLs left out."""
+        stored = {}
+        for field, values in columns.items():
+            if field.column is not None:
+                convert = self.for_db_converter(self.store.type_of(field))
+                stored[field.column] = [
+                    MISSING if value is None else convert(value) for value in values
+                ]
+        rows = zip(*stored.values(), strict=True) if stored else repeat((), count)
+        return [
+            {
+                name: value
+                for name, value in zip(stored, row, strict=True)
+                if value is not MISSING
+            }
+            for row in rows
+        ]
+
+    def insert_rows(self, rows: list[dict[str, Any]]) -> dict:
+        """Store the rows, and resolve conflicts as the query asks.
+
+        Return {field: [Python value of each row]} of the values that the store chose.
+        """
+        query = self.query
+        auto = query.get_meta().concrete_model._meta.auto_field
+        if query.on_conflict is None:
+            keys = self.insert_many(rows, bool(self.returning_fields))
+            return {auto: keys} if auto is not None and keys else {}
+        stored = self.insert_on_conflict(
+            rows,
+            query.on_conflict,
+            [field.column for field in query.unique_fields],
+            [field.column for field in query.update_fields],
+        )
+        return {
+            field: [self.read(field, each) for each in stored]
+            for field in (self.returning_fields or ())
+            if stored
+        }
+
+    def read(self, field: Any, stored: dict[str, Any]) -> Any:
+        """Return the Python value of a field of {column: stored value}."""
+        value = stored.get(field.column)
+        db_type = self.store.type_of(field)
+        if db_type == "document":
+            return field.from_db_value(value, None, self.store)
+        convert: Callable | None = self.from_db_converter(db_type)
+        return value if value is None or convert is None else convert(value)
+
+    def completed(self, meta: Any, stored: list[dict[str, Any]]) -> list[dict]:
+        """Validate rows, {column: stored value}, into which an update was merged.
+
+        Return {column: stored value or MISSING} of each row's generated columns.
+        """
+        checks = RowChecks(self.store, meta)
+        if not (checks.generated or checks.constraints):
+            return [{} for _ in stored]
+        fields = [
+            each
+            for each in meta.local_concrete_fields
+            if each.column is not None and not each.generated
+        ]
+        rows = [
+            {field: self.restored(field, each) for field in fields} for each in stored
+        ]
+        checks.complete_and_check(rows)
+        return [
+            {field.column: self.stored(field, row[field]) for field in checks.generated}
+            for row in rows
+        ]
+
+    def restored(self, field: Any, stored: dict[str, Any]) -> Any:
+        """Return a stored value as get_db_prep_save() would."""
+        value = self.read(field, stored)
+        if self.store.type_of(field) == "json":
+            return Json(value) if field.column in stored else None
+        return field.get_db_prep_save(value, self.store)
+
+    def compute_expressions(self, columns: dict) -> None:
+        """Replace expressions by their values, which the local engine computes."""
+        waiting: dict[int, list] = {}
+        for field, values in columns.items():
+            for number, value in enumerate(values):
+                if is_json_null(value):
+                    values[number] = Json(None)
+                elif hasattr(value, "as_sql"):
+                    waiting.setdefault(number, []).append(field)
+        for number, fields in waiting.items():
+            found = self.computed(
+                [json_as_text(columns[field][number], field) for field in fields]
+            )
+            for field, value in zip(fields, found, strict=True):
+                columns[field][number] = self.prepared(field, value)
+
+    def computed(self, expressions: list) -> list:
+        """Return the values of expressions that name no column."""
+        compiled = [self.compile(each) for each in expressions]
+        sql = "SELECT " + ", ".join(text for text, _ in compiled)
+        params = [value for _, values in compiled for value in values]
+        _, rows = self.store.local_engine.select(sql, params)
+        (row,) = self.apply_converters(rows, self.get_converters(expressions))
+        return row
+
+    # --- for backends ---
+
+    def key_of(self, data: dict[str, Any]) -> Any:
+        """Return the key of a row to insert, as `delete_rows` takes it."""
+        fields = self.query.get_meta().concrete_model._meta.pk_fields
+        key = tuple(data[field.column] for field in fields)
+        return key if len(key) > 1 else key[0]
+
+    def insert(self, data: dict[str, Any], return_id: bool = False) -> Any:
+        """Store one row, {column: stored value} with NULLs left out.
+
+        Return its key as a Python value if `return_id`. Raise the driver's own error
+        if the key or a unique value exists.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement insert().")
+
+    def insert_many(self, rows: list[dict[str, Any]], return_ids: bool) -> list:
+        """Store all rows or none; return their keys if `return_ids`."""
+        if self.store.catalog:
+            return self.store.all_or_nothing(partial(inserts.insert, self, rows))
+        if len(rows) == 1:
+            return [self.insert(rows[0], return_ids)]
+        return self.store.all_or_nothing(
+            lambda: [self.insert(row, return_ids) for row in rows]
+        )
+
+    def insert_on_conflict(
+        self,
+        rows: list[dict[str, Any]],
+        on_conflict: OnConflict,
+        unique_columns: list[str],
+        update_columns: list[str],
+    ) -> list:
+        """Store rows; skip (IGNORE) or update (UPDATE) those that exist.
+
+        After UPDATE, return the rows as they are stored, {column: stored value}. Call
+        `completed()` to validate updated rows and to get their generated columns.
+        """
+        if not self.store.catalog:
+            raise NotSupportedError(
+                f"{self.store.display_name} cannot insert and resolve conflicts."
+            )
+        return self.store.all_or_nothing(
+            partial(
+                inserts.insert_on_conflict,
+                *(self, rows, on_conflict, unique_columns, update_columns),
+            )
+        )
+
+
+def python_value(value: Any) -> Any:
+    return value.value if isinstance(value, (Document, Json)) else value

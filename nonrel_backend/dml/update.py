@@ -1,0 +1,261 @@
+"""UpdateMixin: UPDATE by one native command, or by key."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FieldError
+from django.db import NotSupportedError
+from django.db.models.expressions import Case, Col, ColPairs, Value, When
+from django.db.models.lookups import Exact
+from django.db.models.sql.where import WhereNode
+
+from ..catalog import inserts
+from ..catalog.unique import Uniques
+from ..query import NonrelQuery
+from ..values.wrappers import Json
+from .base import WriteMixin
+from .constraints import RowChecks
+from .expressions import is_json_null, is_plain, typed
+
+# What update_rows() takes: (stored key, {column: stored value}).
+Changes = list[tuple[Any, dict[str, Any]]]
+
+
+class UpdateMixin(WriteMixin):
+    """UPDATE; the result is the number of matching rows, changed or not.
+
+    Values are {field: value from get_db_prep_save() or resolved expression}.
+    """
+
+    def execute_sql(self, result_type: Any) -> int:
+        statement = self.update_statement()
+        row_count = None if statement is None else self.store.run_statement(*statement)
+        for query in self.query.get_related_updates():
+            count = query.get_compiler(self.using).execute_sql(result_type)
+            if row_count is None:
+                row_count = count or None
+        return row_count or 0
+
+    def update_statement(self) -> tuple[Callable[[], int], Callable[[], str]] | None:
+        """Return what runs the UPDATE and what describes it; None if nothing to do."""
+        try:
+            self.pre_sql_setup()
+            # The joins are in a subquery now: in the outer query they repeat rows.
+            self.query.reset_refcounts({self.query.get_initial_alias(): 1})
+            if not self.query.values:
+                return None
+            values = self.resolved_values()
+            scan = self.native_query(self.query)
+        except EmptyResultSet:
+            return None
+        return partial(self.update_by, scan, values), partial(self.log_text, scan)
+
+    def resolved_values(self) -> dict:
+        """Return the values that the statement assigns."""
+        return {
+            field: self.resolved(field, value) for field, _, value in self.query.values
+        }
+
+    def resolved(self, field: Any, value: Any) -> Any:
+        if hasattr(value, "resolve_expression"):
+            value = value.resolve_expression(
+                self.query, allow_joins=False, for_save=True
+            )
+            refuse_unsuited(field, value)
+        elif hasattr(value, "prepare_database_save"):
+            if not field.remote_field:
+                raise TypeError(
+                    f"Tried to update field {field} with a model instance, "
+                    f"{value!r}. Use a value compatible with "
+                    f"{field.__class__.__name__}."
+                )
+            value = value.prepare_database_save(field)
+        if is_plain(value, field, self.store) and not isinstance(
+            value.value, (dict, list)
+        ):
+            if value.value is not None or field.get_internal_type() != "JSONField":
+                value = value.value
+        if is_json_null(value):
+            return Json(None)
+        return field.get_db_prep_save(value, connection=self.store)
+
+    def update_by(self, scan: NonrelQuery | None, values: dict) -> int:
+        """Update the rows of the scan natively, or else by key."""
+        meta = self.query.get_meta()
+        checks = RowChecks(self.store, meta)
+        uniques = self.uniques(meta, values, checks)
+        if scan is not None:
+            if uniques or checks.needed(values):
+                self.refusal = f"{meta.db_table} has constraints to validate row by row"
+            else:
+                try:
+                    return scan.update(self.written(values))
+                except NotSupportedError as error:
+                    self.refuse(error)
+        by_key = self.values_by_key(values)
+        if by_key is not None and not (uniques or checks.needed(values, by_key)):
+            return self.query_class(self, [meta.pk]).update_rows(by_key)
+        return self.store.all_or_nothing(
+            partial(self.update_found, meta, checks, values, uniques)
+        )
+
+    def written(self, values: dict) -> dict[str, Any]:
+        """Return {column: stored value or expression}."""
+        return {
+            field.column: value
+            if hasattr(value, "as_sql")
+            else self.stored(field, value)
+            for field, value in values.items()
+        }
+
+    def uniques(self, meta: Any, values: dict, checks: RowChecks) -> Uniques | None:
+        """Return the unique indexes, if the toolkit must validate them here."""
+        if self.store.catalog is None:
+            return None
+        uniques = Uniques(self.store, meta.model)
+        columns = {field.column for field in (*values, *checks.generated)}
+        return uniques if uniques.concern(columns) else None
+
+    def update_found(
+        self, meta: Any, checks: RowChecks, values: dict, uniques: Uniques | None
+    ) -> int:
+        """Find the keys of the matching rows and update these."""
+        if self.changes_only_documents(values) and not (
+            uniques or checks.generated or checks.constraints
+        ):
+            written = self.written(values)
+            keys = [row[0] for row in self.keys_and(self.query)]
+            if not keys:
+                return 0
+            query = self.query_class(self, [meta.pk])
+            try:
+                return query.update_rows([(key, written) for key in keys])
+            except NotSupportedError:
+                pass  # the new documents are computed here
+        return self.update_computed(meta, checks, values, uniques)
+
+    def changes_only_documents(self, values: dict) -> bool:
+        """Return whether all expressions are changes of documents for `update_rows`."""
+        expressions = [each for each in values.values() if hasattr(each, "as_sql")]
+        return (
+            self.query_class.changes_documents
+            and bool(expressions)
+            and all(getattr(each, "is_constant", False) for each in expressions)
+        )
+
+    def update_computed(
+        self, meta: Any, checks: RowChecks, values: dict, uniques: Uniques | None
+    ) -> int:
+        """Read the matching rows, compute and validate the new ones, write these."""
+        if self.store.catalog:
+            self.query_class(self, [meta.pk]).lock()
+        expressions = {
+            field: value for field, value in values.items() if hasattr(value, "as_sql")
+        }
+        others = checks.columns_needed(values, uniques is not None)
+        alias = self.query.get_initial_alias()
+        columns = [field.get_col(alias) for field in others]
+        computed = [typed(value, field) for field, value in expressions.items()]
+        keys = []
+        changes = []
+        rows = []
+        for key, *found in self.keys_and(self.query, [*computed, *columns]):
+            unchanged = {
+                field: field.get_db_prep_save(value, self.store)
+                for field, value in zip(others, found[len(expressions) :], strict=True)
+            }
+            change = {f: v for f, v in values.items() if f not in expressions}
+            for field, value in zip(expressions, found, strict=False):
+                change[field] = self.prepared(field, value)
+            keys.append(key)
+            changes.append(change)
+            rows.append({**unchanged, **change})
+        checks.complete_and_check(rows, set(values))
+        for change, row in zip(changes, rows, strict=True):
+            change |= {field: row[field] for field in checks.generated}
+        written = list(zip(keys, map(self.written, changes), strict=True))
+        if uniques:
+            stored = map(inserts.without_missing, map(self.written, rows))
+            uniques.check(list(stored), keys)
+        if written and uniques and not set(meta.pk_fields).isdisjoint(values):
+            inserts.move(self.store, meta, written)
+        elif written:
+            self.query_class(self, [meta.pk]).update_rows(written)
+        return len(written)
+
+    # --- bulk_update() ---
+
+    def values_by_key(self, values: dict) -> Changes | None:
+        """Return the changes of each key of bulk_update()'s CASE pk WHEN …, or None."""
+        meta = self.query.get_meta()
+        rows: dict[Any, dict] = {}
+        for field, value in values.items():
+            if type(value) is not Case or value.default != Value(None):
+                return None
+            for when in value.cases:
+                key = self.key_of_when(when, meta)
+                if key is None:
+                    return None
+                constant = when.result
+                if is_json_null(constant):
+                    prepared: Any = Json(None)
+                elif is_plain(constant, field, self.store):
+                    prepared = field.get_db_prep_save(constant.value, self.store)
+                else:
+                    return None
+                # SQL takes the first WHEN of a key.
+                row = rows.setdefault(key, {})
+                row.setdefault(field.column, self.stored(field, prepared))
+        if not self.selects_keys(set(rows), meta):
+            return None
+        return list(rows.items())
+
+    def key_of_when(self, when: When, meta: Any) -> Any:
+        """Return the stored key of `WHEN pk = key`; None for another condition."""
+        node = only_child(when.condition)
+        if not isinstance(node, Exact) or type(node.lhs) is not Col:
+            return None
+        if node.lhs.target is not meta.pk or hasattr(node.rhs, "as_sql"):
+            return None
+        key = self.stored_key(meta, [node.rhs])
+        return key if getattr(key, "__hash__", None) else None
+
+    def selects_keys(self, keys: set, meta: Any) -> bool:
+        """Return whether the WHERE is just `pk IN (keys)`."""
+        node = only_child(self.query.where)
+        if getattr(node, "lookup_name", "") != "in" or type(node.lhs) is not Col:
+            return False
+        if node.lhs.target is not meta.pk or not isinstance(
+            node.rhs, (list, tuple, set)
+        ):
+            return False
+        return {self.stored_key(meta, [key]) for key in node.rhs} == keys
+
+
+def refuse_unsuited(field: Any, value: Any) -> None:
+    """Raise FieldError, as Django does, for an expression that no UPDATE can assign."""
+    if value.contains_aggregate:
+        raise FieldError(
+            "Aggregate functions are not allowed in this query "
+            f"({field.name}={value!r})."
+        )
+    if value.contains_over_clause:
+        raise FieldError(
+            "Window expressions are not allowed in this query "
+            f"({field.name}={value!r})."
+        )
+    if isinstance(value, ColPairs):
+        raise FieldError(
+            "Composite primary keys expressions are not allowed in this "
+            f"query ({field.name}=F('pk'))."
+        )
+
+
+def only_child(node: Any) -> Any:
+    """Return the one lookup of a WHERE tree; None if it has several or a NOT."""
+    while isinstance(node, WhereNode):
+        if node.negated or len(node.children) != 1:
+            return None
+        (node,) = node.children
+    return node
