@@ -1,36 +1,39 @@
 """NonrelDatabaseWrapper: a Django connection to a store that is not an SQL database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import debug_transaction
 from django.db.utils import IntegrityError
-from django.utils.functional import cached_property
 
 from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
+from .checks import dangling_keys
 from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement, result_of
 from .features import NonrelDatabaseFeatures
+from .identity import IdentityCache
 from .introspection import NonrelDatabaseIntrospection
 from .local.engine import LocalEngine
 from .operations import NonrelDatabaseOperations
 from .planner.shapes import Shape
 from .query import translated_errors
 
-TYPES_REMEMBERED = 10_000
+# How many fields' types a connection caches; a large project has some thousands.
+CACHED_TYPES = 10_000
 
 
 def binary(value: Any) -> bytes:
-    """The bytes of a bytes-like object: TypeError for anything else, as bytes(3)."""
+    """Return the bytes of a bytes-like object; raise TypeError for a number or text."""
     return bytes(memoryview(value))
 
 
 class Database:
-    """The PEP 249 names that Django wants; stores raise Django's own errors."""
+    """The PEP 249 module that Django expects; stores raise Django's own errors."""
 
     Binary = staticmethod(binary)
 
@@ -65,83 +68,83 @@ class Database:
 class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     """Base of a backend's DatabaseWrapper.
 
-    A backend keeps its connection in `self.connection` (what `get_new_connection`
-    returns) and says in `translate_error` what the store's errors are in Django's.
-    OPTIONS["local_rows"] bounds what one query may load into the local engine
-    (default 250,000 rows, 0 means no bound), OPTIONS["kept_rows"] what stays there for
-    the next one, where the store can tell whether it is still so.
+    A backend returns its connection from `get_new_connection`, and the toolkit keeps it
+    in `self.connection`; `translate_error` maps the store's errors to Django's.
+
+    OPTIONS["local_rows"] limits the rows that one query may load into the local engine
+    (default 250,000; 0 means no limit). OPTIONS["kept_rows"] limits the rows of whole
+    tables that stay there for later queries (default 100,000); they are used while the
+    store tells that the table is unchanged.
     """
 
-    # What get_new_connection() returned, None while there is none.
+    # What get_new_connection() returned; None while disconnected.
     connection: Any
     vendor = "nonrel"
     display_name = "Nonrel"
     Database = Database
     SchemaEditorClass = CatalogSchemaEditor
-    # What the toolkit keeps of tables, keys and unique values; None where the store
-    # does all of that itself.
+    # The toolkit's catalog of tables, keys and unique values; None if the store itself
+    # keeps all of that.
     catalog_class: type[Catalog] | None = Catalog
     client_class = NonrelDatabaseClient
     creation_class = NonrelDatabaseCreation
     features_class = NonrelDatabaseFeatures
     introspection_class = NonrelDatabaseIntrospection
     ops_class = NonrelDatabaseOperations
-    # Names of OPTIONS that are the toolkit's own and no driver's.
+    # Names of OPTIONS that are for the toolkit, not for the store's driver.
     own_options = frozenset({"local_rows", "kept_rows"})
-    # Django's SQL texts never reach the store; the local engine writes its own.
+    # Django's SQL never reaches the store: the local engine writes its own.
     operators: dict[str, str] = {}
     pattern_ops: dict[str, str] = {}
     pattern_esc = "{}"
 
-    def __init__(self, settings_dict, alias="default"):
+    def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
         self.data_types = self.creation.data_types
         self.shapes: dict[Any, Shape] = {}
-        self.types: dict[int, tuple[Any, str | None]] = {}
-        # How many statements are being carried out by smaller ones.
+        self.types = IdentityCache(lambda field: field.db_type(self), CACHED_TYPES)
+        # How many statements are running as a sequence of smaller ones.
         self.statements = 0
 
-    def type_of(self, field) -> str | None:
-        """The field's db_type(), remembered."""
+    def type_of(self, field: Any) -> str | None:
+        """Return the field's db_type(), from a cache."""
         found = self.types.get(id(field))
-        if found is None or found[0] is not field:
-            if len(self.types) >= TYPES_REMEMBERED:
-                self.types.clear()
-            found = self.types[id(field)] = (field, field.db_type(self))
-        return found[1]
+        db_type: str | None = self.types.add(field) if found is None else found[1]
+        return db_type
 
     @cached_property
     def local_engine(self) -> LocalEngine:
         return LocalEngine(self)
 
     @cached_property
-    def catalog(self) -> Catalog | None:
+    def catalog(self) -> Any:
+        """The Catalog; None if the store keeps its tables itself."""
         return self.catalog_class(self) if self.catalog_class else None
 
     @property
     def db_connection(self) -> Any:
-        """What get_new_connection() returned; connects when needed."""
+        """What get_new_connection() returned; connects if needed."""
         self.ensure_connection()
         return self.connection
 
     @property
     def local_rows(self) -> int:
-        """How many rows one query may load into the local engine (0: any number)."""
-        return self.settings_dict["OPTIONS"].get("local_rows", 250_000)
+        """How many rows one query may load into the local engine; 0 means no limit."""
+        return int(self.settings_dict["OPTIONS"].get("local_rows", 250_000))
 
     @property
     def kept_rows(self) -> int:
         """How many rows of whole tables may stay in the local engine."""
-        return self.settings_dict["OPTIONS"].get("kept_rows", 100_000)
+        return int(self.settings_dict["OPTIONS"].get("kept_rows", 100_000))
 
     def translate_error(self, error: BaseException) -> Exception | None:
-        """The Django error for an error of the store's driver, None for any other."""
+        """Return the Django error for one of the store's driver, None for others."""
         return None
 
-    def create_cursor(self, name=None):
+    def create_cursor(self, name: str | None = None) -> NonrelCursor:
         return NonrelCursor(self)
 
-    def get_connection_params(self):
+    def get_connection_params(self) -> dict[str, Any]:
         options = self.settings_dict["OPTIONS"]
         return {
             name: value
@@ -149,48 +152,54 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
             if name not in self.own_options
         }
 
-    def init_connection_state(self):
+    def init_connection_state(self) -> None:
         pass
 
-    # --- transactions: for stores whose features say `supports_transactions` ---
+    # --- transactions, for stores whose features set `supports_transactions` ---
 
-    def _set_autocommit(self, autocommit):
+    def _set_autocommit(self, autocommit: bool) -> None:
         if self.features.supports_transactions:
             self.connection.autocommit = autocommit
 
-    def _commit(self):
+    def _commit(self) -> None:
         if self.connection is not None and self.features.supports_transactions:
             with debug_transaction(self, "COMMIT"), translated_errors(self):
                 self.connection.commit()
 
-    def _rollback(self):
+    def _rollback(self) -> None:
         if self.connection is not None and self.features.supports_transactions:
             with debug_transaction(self, "ROLLBACK"), translated_errors(self):
                 self.connection.rollback()
 
-    def _savepoint(self, sid):
+    def _savepoint(self, sid: str) -> None:
         self.logged(f"SAVEPOINT {sid}", self.set_savepoint, sid)
 
-    def _savepoint_rollback(self, sid):
+    def _savepoint_rollback(self, sid: str) -> None:
         self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.undo_savepoint, sid)
 
-    def _savepoint_commit(self, sid):
+    def _savepoint_commit(self, sid: str) -> None:
         self.logged(f"RELEASE SAVEPOINT {sid}", self.release_savepoint, sid)
 
     def set_savepoint(self, sid: str) -> None:
-        """For stores whose features say `uses_savepoints`; so are the next two."""
+        """Set a savepoint, if the features set `uses_savepoints`."""
         raise NotImplementedError
 
     def undo_savepoint(self, sid: str) -> None:
+        """Undo what was done since the savepoint, which stays."""
         raise NotImplementedError
 
     def release_savepoint(self, sid: str) -> None:
-        """What was done since is the transaction's now: mostly nothing to do."""
+        """Forget a savepoint; most stores have nothing to do."""
 
-    def logged(self, text: str, work, *arguments) -> Any:
-        """Do the work as one entry of the query log, as it is on SQL."""
+    # --- statements ---
 
-        def run():
+    def logged(self, text: str, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what `work(*arguments)` returns; log it as the statement `text`.
+
+        Raise Django's errors for the store's.
+        """
+
+        def run() -> Any:
             with translated_errors(self):
                 return work(*arguments)
 
@@ -199,40 +208,19 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def run_statement(self, work: Callable[[], Any], text: Callable[[], str]) -> Any:
         """Return what `work()` returns; run it through a cursor, as one statement.
 
-        So it is one entry of the query log, described by `text()`, and it goes through
+        So it is one entry of the query log, described by `text()`, and it passes
         Django's execute wrappers and its checks of the transaction.
         """
         with self.cursor() as cursor:
             cursor.execute(Statement(work, text))
             return result_of(cursor)
 
-    @property
-    def queries_logged(self):
-        # A statement is one entry, not also those that it is made of.
-        return not self.statements and super().queries_logged
-
-    def _close(self):
-        if self.features.supports_transactions:
-            self.connection.rollback()
-        close = getattr(self.connection, "close", None)
-        if close is not None:
-            close()
-
-    def is_usable(self):
-        return not getattr(self.connection, "closed", False)
-
-    def disable_constraint_checking(self):
-        # Foreign keys are never checked by the store: nothing to switch off.
-        return True
-
-    def kept_checks(self, table: str) -> list[dict[str, Any]] | None:
-        """The table's check constraints, where the store itself keeps their "name",
-        "columns" and "sql"; None where it does not, and the model's are applied.
-        """
-        return self.catalog.entry(table)["checks"] if self.catalog else None
-
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
-        """`work()` as one statement, undone as a whole where there are savepoints."""
+        """Return what `work()` returns; run it as one statement.
+
+        If it fails it is rolled back, provided that the store has savepoints. The
+        smaller statements that it runs are not logged.
+        """
         self.statements += 1
         try:
             with transaction.atomic(
@@ -242,9 +230,34 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         finally:
             self.statements -= 1
 
-    def check_constraints(self, table_names=None):
-        """Raise IntegrityError for the first foreign key that leads nowhere."""
-        from .checks import dangling_keys
+    @property
+    def queries_logged(self) -> bool:
+        return not self.statements and super().queries_logged
 
+    def _close(self) -> None:
+        if self.features.supports_transactions:
+            self.connection.rollback()
+        close = getattr(self.connection, "close", None)
+        if close is not None:
+            close()
+
+    def is_usable(self) -> bool:
+        return not getattr(self.connection, "closed", False)
+
+    # --- constraints ---
+
+    def disable_constraint_checking(self) -> bool:
+        # The store never enforces foreign keys: there is nothing to switch off.
+        return True
+
+    def kept_checks(self, table: str) -> list[dict[str, Any]] | None:
+        """Return {"name", "columns", "sql"} of each check constraint of the table.
+
+        Return None if the store does not keep them: then the model's are validated.
+        """
+        return self.catalog.entry(table)["checks"] if self.catalog else None
+
+    def check_constraints(self, table_names: Iterable[str] | None = None) -> None:
+        """Raise IntegrityError for the first foreign key without a row to refer to."""
         for message in dangling_keys(self, table_names):
             raise IntegrityError(message)

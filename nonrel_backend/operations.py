@@ -1,58 +1,62 @@
-"""How values and names are handed to a store: as they are in Python."""
+"""NonrelDatabaseOperations: compilers, values in Python form, flushing of tables."""
 
 import json
-from decimal import Context
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable
+from datetime import date, timedelta
+from decimal import Context, Decimal
+from functools import cache, cached_property
 from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 from django.db import DataError, NotSupportedError
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 from django.db.models.sql.query import Query
 from django.utils import timezone
-from django.utils.functional import cached_property
 
 from .catalog.rows import Rows
 from .catalog.tables import table_model
 from .planner.scans import new_query
+from .planner.tables import tables_that_refer_to
+from .query import NonrelQuery
 from .values.wrappers import Json
 
-# Rounding to decimal places must not stop at the default 28 digits.
+# Enough digits for any decimal_places; Python's default context has 28.
 WIDE = Context(prec=100)
 
 
 class NonrelDatabaseOperations(SQLiteOperations):
-    """SQL texts are the local engine's (SQLite's); values stay Python values until
-    the compiler's `convert_value_for_db` makes them the store's.
-    """
+    """Operations of the local engine's SQL, and values adapted for the store.
 
-    @property
-    def compiler_module(self) -> str:
-        """The compiler.py beside the backend's base.py."""
-        package = type(self.connection).__module__.rpartition(".")[0]
-        return f"{package}.compiler"
+    Values stay Python values until the compiler's `convert_value_for_db` converts
+    them.
+    """
 
     cast_char_field_without_max_length = "text"
     explain_prefix = "EXPLAIN"
 
-    def compiler(self, compiler_name):
-        """The backend's own compiler of that name, or the toolkit's on its reads."""
-        module = import_module(self.compiler_module)
-        own = getattr(module, compiler_name, None)
-        return own or derived(compiler_name, module.SQLCompiler)
+    @cached_property
+    def compiler_module(self) -> str:
+        """The name of the compiler.py beside the backend's base.py."""
+        package = type(self.connection).__module__.rpartition(".")[0]
+        return f"{package}.compiler"
+
+    def compiler(self, compiler_name: str) -> Any:
+        """Return the backend's compiler of that name, or one derived for it."""
+        return compiler_class(self.compiler_module, compiler_name)
 
     @cached_property
-    def query_class(self):
+    def query_class(self) -> type[NonrelQuery]:
         """The backend's own NonrelQuery."""
         return self.compiler("SQLCompiler").query_class
 
     @cached_property
-    def value_compiler(self):
-        """A compiler of no query: it converts values for all scans."""
+    def value_compiler(self) -> Any:
+        """A compiler without a query, whose conversions of values all scans use."""
         return self.compiler("SQLCompiler")(Query(None), self.connection, None)
 
-    def bulk_batch_size(self, fields, objs):
-        """All at once, but for a store with a limit of its own, `max_query_params`."""
+    def bulk_batch_size(self, fields: Iterable[Any], objs: Collection[Any]) -> int:
+        """Return the size of `objs`, or less if the store has `max_query_params`."""
         limit = self.connection.features.max_query_params
         if not limit or not fields:
             return max(len(objs), 1)
@@ -60,21 +64,23 @@ class NonrelDatabaseOperations(SQLiteOperations):
         width = sum(len(getattr(field, "fields", ())) or 1 for field in fields)
         return max(limit // width, 1)
 
-    def explain_query_prefix(self, format=None, **options):
+    def explain_query_prefix(self, format: str | None = None, **options: Any) -> str:
         return super(SQLiteOperations, self).explain_query_prefix(format, **options)
 
-    def last_executed_query(self, cursor, sql, params):
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
         if isinstance(sql, str) and params:
             return f"{sql} -- {tuple(params)!r}"
         return str(sql)
 
-    def adapt_integerfield_value(self, value, internal_type):
+    # --- values: as get_db_prep_save() returns them ---
+
+    def adapt_integerfield_value(self, value: Any, internal_type: str) -> Any:
         return value
 
-    def adapt_datefield_value(self, value):
+    def adapt_datefield_value(self, value: date | None) -> date | None:
         return value
 
-    def adapt_datetimefield_value(self, value):
+    def adapt_datetimefield_value(self, value: Any) -> Any:
         if value is None or not hasattr(value, "tzinfo") or value.tzinfo is None:
             return value
         if not settings.USE_TZ:
@@ -84,7 +90,7 @@ class NonrelDatabaseOperations(SQLiteOperations):
             )
         return timezone.make_naive(value, self.connection.timezone)
 
-    def adapt_timefield_value(self, value):
+    def adapt_timefield_value(self, value: Any) -> Any:
         if value is not None and getattr(value, "tzinfo", None) is not None:
             raise ValueError(
                 f"{self.connection.display_name} backend does not support "
@@ -92,18 +98,23 @@ class NonrelDatabaseOperations(SQLiteOperations):
             )
         return value
 
-    def adapt_decimalfield_value(self, value, max_digits=None, decimal_places=None):
+    def adapt_decimalfield_value(
+        self,
+        value: Decimal | None,
+        max_digits: int | None = None,
+        decimal_places: int | None = None,
+    ) -> Decimal | None:
         if value is None or decimal_places is None or not value.is_finite():
             return value
         return value.quantize(value.__class__(1).scaleb(-decimal_places), context=WIDE)
 
-    def adapt_ipaddressfield_value(self, value):
+    def adapt_ipaddressfield_value(self, value: str | None) -> str | None:
         return value or None
 
-    def adapt_durationfield_value(self, value):
+    def adapt_durationfield_value(self, value: timedelta | None) -> timedelta | None:
         return value
 
-    def adapt_json_value(self, value, encoder):
+    def adapt_json_value(self, value: Any, encoder: Any) -> Json:
         if encoder is not None:
             try:
                 value = json.loads(json.dumps(value, cls=encoder))
@@ -111,39 +122,43 @@ class NonrelDatabaseOperations(SQLiteOperations):
                 raise DataError(f"The encoder's text is not JSON: {error}") from error
         return Json(value)
 
-    def get_db_converters(self, expression):
-        # For rows of SQL texts, which are as the local engine gives them.
+    def get_db_converters(self, expression: Any) -> list[Callable]:
+        # Used for the rows of SQL texts, which the local engine returns.
         return self.connection.local_engine.wrapper.ops.get_db_converters(expression)
 
-    def return_insert_columns(self, fields):
+    def return_insert_columns(self, fields: Any) -> tuple[str, tuple]:
         return "", ()
 
-    def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
-        # Not SQL: what execute_sql_flush() hands to the store.
+    # --- flushing ---
+
+    def sql_flush(
+        self,
+        style: Any,
+        tables: Iterable[str],
+        *,
+        reset_sequences: bool = False,
+        allow_cascade: bool = False,
+    ) -> list[tuple[list[str], bool]]:
+        # No SQL, but the arguments of flush() for execute_sql_flush().
         if not tables:
             return []
         if allow_cascade:
-            tables = set(tables) | self._referencing_tables(tables)
+            tables = set(tables) | tables_that_refer_to(tables)
         return [(sorted(tables), reset_sequences)]
 
-    def _referencing_tables(self, tables):
-        from .planner.tables import tables_that_refer_to
-
-        return tables_that_refer_to(tables)
-
-    def execute_sql_flush(self, sql_list):
+    def execute_sql_flush(self, sql_list: Iterable[tuple[list[str], bool]]) -> None:
         for tables, reset_sequences in sql_list:
             self.flush(tables, reset_sequences)
 
     def flush(self, tables: list[str], reset_sequences: bool) -> None:
-        """Delete all rows of the tables, and start their keys anew when asked."""
+        """Delete all rows of the tables; restart their keys if `reset_sequences`."""
         catalog = self.connection.catalog
 
-        def work():
+        def work() -> None:
             for table in tables:
                 entry = catalog.find(table)
                 if entry is None:
-                    continue  # of a model that was not migrated
+                    continue  # the model was not migrated
                 model = table_model(table, entry)
                 try:
                     new_query(self.connection, model, [model._meta.pk]).delete()
@@ -155,9 +170,19 @@ class NonrelDatabaseOperations(SQLiteOperations):
         self.connection.all_or_nothing(work)
 
 
-@lru_cache(maxsize=64)
-def derived(name: str, reading: type) -> type:
-    """SQLUpdateCompiler and the like for a backend that has not written its own."""
+@cache
+def compiler_class(module_name: str, compiler_name: str) -> Any:
+    """Return a compiler class of a backend's compiler module.
+
+    Derive those that the module does not define, such as SQLDeleteCompiler, from the
+    toolkit's and the module's SQLCompiler.
+    """
+    # Imported here: django.setup() needs no compiler, so it stays quick.
     from . import compiler
 
-    return type(name, (getattr(compiler, name), reading), {})
+    module = import_module(module_name)
+    own = getattr(module, compiler_name, None)
+    if own is not None:
+        return own
+    bases = (getattr(compiler, compiler_name), module.SQLCompiler)
+    return type(compiler_name, bases, {})

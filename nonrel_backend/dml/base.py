@@ -66,8 +66,9 @@ class WriteMixin:
             raise EmptyResultSet
         scan = self.query_class(self, [meta.pk])
         for each in conjuncts(condition):
-            self.refusal = refusal(scan, each) or ""
-            if self.refusal:
+            reason = refusal(scan, each)
+            if reason is not None:
+                self.refusal = reason
                 return None
         return scan
 
