@@ -1,12 +1,19 @@
 """`manage.py dbshell`: no shell unless the backend names one."""
 
+from typing import Any
+
 from django.db import NotSupportedError
 from django.db.backends.base.client import BaseDatabaseClient
 
 
 class NonrelDatabaseClient(BaseDatabaseClient):
-    """A backend sets `executable_name` and `settings_to_cmd_args_env`."""
+    """Base of a backend's DatabaseClient.
+
+    A backend that has a shell sets `executable_name` and `settings_to_cmd_args_env`.
+    """
 
     @classmethod
-    def settings_to_cmd_args_env(cls, settings_dict, parameters):
+    def settings_to_cmd_args_env(
+        cls, settings_dict: dict[str, Any], parameters: list[str]
+    ) -> tuple[list[str], dict[str, str] | None]:
         raise NotSupportedError("This store has no command-line shell.")

@@ -1,11 +1,13 @@
-"""Test databases, and the author's mapping of Django's fields to stored types."""
+"""NonrelDatabaseCreation: the stored types of Django's fields, and test databases."""
 
 from django.db.backends.base.creation import BaseDatabaseCreation
 
 
 class NonrelDatabaseCreation(BaseDatabaseCreation):
-    """`data_types` maps a field's internal type to the db_type string that the
-    author's convert_value_for_db() and convert_value_from_db() are given.
+    """Base of a backend's DatabaseCreation.
+
+    `data_types` maps a field's internal type to its db_type: the string that the
+    compiler's convert_value_for_db() and convert_value_from_db() take.
     """
 
     data_types = {
@@ -37,18 +39,20 @@ class NonrelDatabaseCreation(BaseDatabaseCreation):
         "UUIDField": "uuid",
     }
 
-    def _create_test_db(self, verbosity, autoclobber, keepdb=False):
-        name = self._get_test_db_name()
+    def _create_test_db(
+        self, verbosity: int, autoclobber: bool, keepdb: bool = False
+    ) -> str:
+        name: str = self._get_test_db_name()
         if not keepdb:
             self.drop_tables(name)
         return name
 
-    def _destroy_test_db(self, test_database_name, verbosity):
+    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         self.drop_tables(test_database_name)
         self.connection.close()
 
     def drop_tables(self, name: str) -> None:
-        """Leave nothing in the database of that NAME which the toolkit put there."""
+        """Drop all tables of the catalog in the database with that NAME."""
         connection = self.connection
         before = connection.settings_dict["NAME"]
         connection.close()

@@ -1,4 +1,4 @@
-"""What every store can do through the toolkit: mostly what the local engine can."""
+"""NonrelDatabaseFeatures: what every store supports through the toolkit."""
 
 import sqlite3
 import sys
@@ -6,18 +6,20 @@ import sys
 from django.db.backends.base.features import BaseDatabaseFeatures
 from django.utils.functional import cached_property
 
+# {reason: names of tests of Django's suite}.
+Skips = dict[str, set[str]]
 
-def merged(skips: dict[str, set[str]], more: dict[str, set[str]]) -> dict:
-    """Both lists of tests left out, a reason's tests together."""
-    reasons = [*skips, *(reason for reason in more if reason not in skips)]
+
+def merged(skips: Skips, more: Skips) -> Skips:
+    """Return the union of two lists of skipped tests, reason by reason."""
+    reasons = dict.fromkeys([*skips, *more])
     return {
         reason: skips.get(reason, set()) | more.get(reason, set()) for reason in reasons
     }
 
 
-# Left out of Django's suite for what the toolkit does, whatever the store; each test
-# under its reason, and the list only shrinks.
-TOOLKIT_SKIPS: dict[str, set[str]] = {
+# Tests of Django's suite that are skipped on every store. The list only shrinks.
+TOOLKIT_SKIPS: Skips = {
     "A plan is a few lines long, never pages.": {
         "queries.test_explain.ExplainTests.test_multi_page_text_explain",
     },
@@ -102,9 +104,9 @@ TOOLKIT_SKIPS: dict[str, set[str]] = {
 
 
 class NonrelDatabaseFeatures(BaseDatabaseFeatures):
-    """Backends override what their store does better or worse."""
+    """Base of a backend's DatabaseFeatures, which overrides where its store differs."""
 
-    # --- finished by the local engine, so as on SQLite ---
+    # --- what the local engine does, as SQLite does ---
     allow_sliced_subqueries_with_in = True
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
@@ -130,7 +132,7 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     supports_uuid4_function_in_default = True
     supports_uuid7_function = sys.version_info >= (3, 14)
     time_cast_precision = 3
-    # --- computed by the toolkit at every write ---
+    # --- what the toolkit computes or validates at every write ---
     supports_stored_generated_columns = True
     supports_virtual_generated_columns = False
     supports_default_keyword_in_insert = False
@@ -139,7 +141,7 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     supports_unspecified_pk = True
     supports_column_check_constraints = True
     supports_table_check_constraints = True
-    # --- what documents have not ---
+    # --- what stores without SQL do not have ---
     supports_foreign_keys = False
     supports_non_deterministic_collations = False
     supports_on_delete_db_cascade = False
@@ -149,14 +151,14 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     supports_tablespaces = False
     can_create_inline_fk = False
     supports_sequence_reset = False
-    # Foreign keys are checked when Django asks for it, never at each write.
+    # Foreign keys are checked when Django calls check_constraints(), never at a write.
     can_defer_constraint_checks = True
     supports_forward_references = True
     # --- the rest ---
     has_native_duration_field = True
     supports_timezones = False
     uses_savepoints = False
-    # Whether moments come back as they were stored.
+    # Whether the store keeps microseconds of datetimes; MongoDB keeps milliseconds.
     keeps_microseconds = True
     supports_transactions = False
     can_use_chunked_reads = True
@@ -167,11 +169,8 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
         "non_default": "nocase",
         "virtual": "nocase",
     }
-    introspected_field_types = {
-        **BaseDatabaseFeatures.introspected_field_types,
-    }
 
-    # Left out of Django's suite on a store whose tables the catalog keeps.
+    # Tests of Django's suite that are skipped on a store that uses the catalog.
     django_test_skips = merged(
         TOOLKIT_SKIPS,
         {
@@ -186,15 +185,15 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     )
 
     @property
-    def has_select_for_update(self):
-        """By `NonrelQuery.lock`, which whoever has transactions has, too."""
-        return self.supports_transactions
+    def has_select_for_update(self) -> bool:
+        """Available if transactions are: `NonrelQuery.lock` locks the rows."""
+        return bool(self.supports_transactions)
 
     @cached_property
-    def can_rollback_ddl(self):
-        """The catalog is undone with the rows."""
-        return self.supports_transactions and self.connection.catalog is not None
+    def can_rollback_ddl(self) -> bool:
+        """Whether a rollback undoes DDL: it does, if the catalog is in the store."""
+        return bool(self.supports_transactions and self.connection.catalog is not None)
 
     @cached_property
-    def atomic_transactions(self):
+    def atomic_transactions(self) -> bool:
         return self.can_rollback_ddl

@@ -1,4 +1,4 @@
-"""What tables a store holds, and what is in them."""
+"""NonrelDatabaseIntrospection: the tables of a store, their columns and constraints."""
 
 from collections import namedtuple
 from typing import Any
@@ -18,26 +18,27 @@ SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
 
 
 class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
-    """Reads the toolkit's catalog; a backend whose store knows its tables implements
-    `get_table_list`, `get_constraints` and `columns`.
+    """Reads the toolkit's catalog.
+
+    A backend whose store knows its tables overrides `get_table_list`, `columns` and
+    `get_constraints`.
     """
 
-    # Fields that are not Django's own: their dotted paths by internal type.
+    # The dotted paths of fields that are not Django's, by internal type.
     own_fields: dict[str, str] = {}
 
-    def get_table_list(self, cursor):
+    def get_table_list(self, cursor: Any) -> list[TableInfo]:
         names = self.connection.catalog.names
         if cursor is not None:
-            text = "SELECT name of all tables"
-            cursor.execute(Statement(self.connection.catalog.names, lambda: text))
+            cursor.execute(Statement(names, lambda: "SELECT name of all tables"))
             names = cursor.fetchall
         return [TableInfo(name, "t") for name in names()]
 
     def columns(self, table_name: str) -> list[dict[str, Any]]:
-        """The columns of a table, each as `description.describe()` has it."""
+        """Return the columns of a table, as `catalog.columns.describe()` does."""
         return self.connection.catalog.entry(table_name)["columns"]
 
-    def get_constraints(self, cursor, table_name):
+    def get_constraints(self, cursor: Any, table_name: str) -> dict[str, Any]:
         entry = self.connection.catalog.entry(table_name)
         found = {"PRIMARY": constraint(entry["key"], primary_key=True, unique=True)}
         for column in entry["columns"]:
@@ -56,40 +57,44 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
             found[check["name"]] = constraint(check["columns"], check=True)
         return found
 
-    def identifier_converter(self, name):
+    def identifier_converter(self, name: str) -> str:
         return name
 
-    def get_table_description(self, cursor, table_name):
+    def get_table_description(self, cursor: Any, table_name: str) -> list[Any]:
         return [
-            FieldInfo(
-                column["name"],
-                column["db_type"],
-                column.get("max_length"),
-                column.get("max_length"),
-                column.get("max_digits"),
-                column.get("decimal_places"),
-                column["null"],
-                column.get("default"),
-                column.get("collation"),
-                column["pk"],
-                column["internal_type"],
+            FieldInfo._make(
+                [
+                    column["name"],
+                    column["db_type"],
+                    column.get("max_length"),
+                    column.get("max_length"),
+                    column.get("max_digits"),
+                    column.get("decimal_places"),
+                    column["null"],
+                    column.get("default"),
+                    column.get("collation"),
+                    column["pk"],
+                    column["internal_type"],
+                ]
             )
             for column in self.columns(table_name)
         ]
 
-    def get_field_type(self, data_type, description):
-        kind = description.internal_type
+    def get_field_type(self, data_type: str, description: Any) -> str:
+        kind: str = description.internal_type
         return self.own_fields.get(kind, kind)
 
-    def get_sequences(self, cursor, table_name, table_fields=()):
+    def get_sequences(
+        self, cursor: Any, table_name: str, table_fields: Any = ()
+    ) -> list[dict[str, str]]:
         return [
             {"table": table_name, "column": column["name"]}
             for column in self.columns(table_name)
             if column["pk"] and column["internal_type"] in SEQUENCED
         ]
 
-    def get_relations(self, cursor, table_name):
-        # Django 6.1 also asks what the database does with a row left behind.
+    def get_relations(self, cursor: Any, table_name: str) -> dict[str, tuple]:
+        # Since 6.1 Django also takes the constraint's ON DELETE.
         on_delete = (DO_NOTHING,) if django.VERSION >= (6, 1) else ()
         return {
             column["name"]: (*reversed(column["references"]), *on_delete)
@@ -97,11 +102,12 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
             if column.get("references")
         }
 
-    def get_primary_key_columns(self, cursor, table_name):
+    def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
         return [column["name"] for column in self.columns(table_name) if column["pk"]]
 
 
-def constraint(columns, **facts):
+def constraint(columns: list[str | None], **facts: Any) -> dict[str, Any]:
+    """Return a constraint as get_constraints() describes it."""
     return {
         "columns": columns,
         "primary_key": False,

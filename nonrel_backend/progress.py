@@ -1,4 +1,4 @@
-"""Tells how far a long walk over all rows has come: to the log, and on a terminal."""
+"""Reports the progress of long scans, to the log and on a terminal."""
 
 import logging
 import sys
@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 logger = logging.getLogger("nonrel_backend")
-# How often it is told, and after how many rows the clock is looked at.
-SECONDS, ROWS = 2.0, 1_000
+# The time between two reports: seldom enough for a log, often enough for a person.
+SECONDS = 2.0
+# The clock is read once in so many rows, so that a scan is not slower for it.
+ROWS = 1_000
 
 
 def told(items: Iterable[Any], total: int, what: str) -> Iterator[Any]:
-    """The items, `total` of them, as they are worked on."""
+    """Yield the items, of which there are `total`; report how many were yielded."""
     at = time.monotonic() + SECONDS
     for done, item in enumerate(items, 1):
         yield item

@@ -12,9 +12,8 @@ from ..conditions import Column
 from ..dml.constraints import check_sql
 from ..documents.functions import path_steps, path_text
 from ..documents.indexes import check_unique, indexed_path, items_path
-from ..indexing import unsupported
 from ..planner.expressions import columns_in
-from ..schema import NonrelSchemaEditor
+from ..schema import NonrelSchemaEditor, unsupported
 from .tables import table_model
 from .unique import Uniques
 

@@ -10,11 +10,10 @@ from django.db.models.sql.query import Query
 
 from ..documents.functions import path_text
 from ..documents.indexes import check_unique, indexed_path, items_path
-from ..indexing import unsupported
 from ..planner.expressions import columns_in
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
-from ..schema import NonrelSchemaEditor
+from ..schema import NonrelSchemaEditor, unsupported
 from . import catalog, partial, predicates, rows
 from .expressions import COLLATIONS, checked
 

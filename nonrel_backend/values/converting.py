@@ -1,4 +1,4 @@
-"""Stored values of a column in another type: each converts, or it is a DataError."""
+"""Conversion of a column's stored values to another type."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from django.db import DataError
 
 from .columns import stored_field
 
-# Where the new field's to_python() is not what an SQL database does.
+# By (old, new) db_type, where the new field's to_python() differs from an SQL database.
 CONVERSIONS: dict[tuple[str | None, str | None], Callable[[Any], Any]] = {
     ("bool", "int"): int,
     ("bool", "long"): int,
@@ -22,11 +22,19 @@ CONVERSIONS: dict[tuple[str | None, str | None], Callable[[Any], Any]] = {
 
 
 def converter(
-    connection, column: str, old_type, new_type, new_field, read, write
+    connection: Any,
+    column: str,
+    old_type: str | None,
+    new_type: str | None,
+    new_field: Any,
+    read: Callable[[Any], Any],
+    write: Callable[[Any], Any],
 ) -> Callable[[Any], Any] | None:
-    """The function from stored values of `old_type` to those of `new_type`, None where
-    they are the same. `read` and `write` are the store's, from and to stored values;
-    `column` is for the DataError that tells of a value that does not convert.
+    """Return the function from stored values of `old_type` to those of `new_type`.
+
+    Return None if they are the same. `read` converts from stored values of the old
+    type, `write` to those of the new one. The function raises DataError, which names
+    `column`, for a value that does not convert.
     """
     if old_type == new_type or {old_type, new_type} == {"int", "long"}:
         return None

@@ -1,4 +1,4 @@
-"""Values that several stores hold in the same form, and what they cannot hold."""
+"""Conversions to stored values that several stores share."""
 
 import re
 from datetime import UTC, datetime, time
@@ -12,6 +12,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def to_int(value: Any) -> int:
+    """Return an integer; raise DataError if it has more than 64 bits."""
     number = value if type(value) is int else int(value)
     if number not in INT64:
         raise DataError(
@@ -22,21 +23,23 @@ def to_int(value: Any) -> int:
 
 
 def to_string(value: Any) -> str:
+    """Return a string; raise DataError if UTF-8 cannot encode it."""
     text = value if type(value) is str else str(value)
     if not text.isascii() and SURROGATES.search(text):
-        raise DataError(f"{text!r} holds a lone surrogate, which no UTF-8 can hold.")
+        raise DataError(f"{text!r} has a lone surrogate, which UTF-8 cannot encode.")
     return text
 
 
 def to_decimal(value: Any) -> str:
+    """Return a decimal number as text; raise DataError for any other value."""
     try:
         return str(value if isinstance(value, Decimal) else Decimal(str(value)))
     except InvalidOperation as error:
-        raise DataError(f"{value!r} is no decimal number.") from error
+        raise DataError(f"{value!r} is not a decimal number.") from error
 
 
 def moment(value: Any) -> datetime:
-    """A date or a datetime as a datetime in UTC that says no zone."""
+    """Return a date or datetime as a naive datetime in UTC."""
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
     if value.tzinfo is not None:
@@ -45,4 +48,5 @@ def moment(value: Any) -> datetime:
 
 
 def time_of_day(value: Any) -> time:
+    """Return a time, or the time of an ISO 8601 text."""
     return value if isinstance(value, time) else time.fromisoformat(str(value))
