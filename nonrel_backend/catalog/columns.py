@@ -1,10 +1,16 @@
-"""What Django declares of a column, for stores that keep it beside the rows."""
+"""Descriptions of columns, for stores that record what Django declares of them."""
 
 from typing import Any
 
+# The field of a foreign key to a field that numbers its rows. Fields that are not
+# Django's have an attribute `referring_type`.
+REFERRING = {"BigAutoField": "BigIntegerField"}
+# For inspectdb these are text: what they add is in the project, not in the store.
+STORED_AS_TEXT = {"FileField", "FilePathField", "SlugField"}
 
-def describe(field, connection) -> dict[str, Any]:
-    """One column's entry."""
+
+def describe(field: Any, connection: Any) -> dict[str, Any]:
+    """Return the description of a field's column, as a catalog stores it."""
     column = {
         "name": field.column,
         "db_type": field.db_type(connection),
@@ -22,12 +28,13 @@ def describe(field, connection) -> dict[str, Any]:
     return column
 
 
-def in_composite_key(field) -> bool:
+def in_composite_key(field: Any) -> bool:
     model = getattr(field, "model", None)
     return model is not None and field in model._meta.pk_fields
 
 
-def internal_type(field) -> str:
+def internal_type(field: Any) -> str:
+    """Return the internal type of the field that inspectdb shall write."""
     while field.remote_field and getattr(field, "target_field", None):
         field = field.target_field
         kind = field.get_internal_type()
@@ -35,10 +42,3 @@ def internal_type(field) -> str:
             return getattr(field, "referring_type", REFERRING.get(kind, "IntegerField"))
     kind = field.get_internal_type()
     return "CharField" if kind in STORED_AS_TEXT else kind
-
-
-# What a foreign key to an automatic key holds; other fields than Django's say it by an
-# attribute `referring_type`.
-REFERRING = {"BigAutoField": "BigIntegerField"}
-# inspectdb has no use for these: what they add is in the project, not the store.
-STORED_AS_TEXT = {"FileField", "FilePathField", "SlugField"}

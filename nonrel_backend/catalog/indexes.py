@@ -1,8 +1,10 @@
-"""Changes of indexes and constraints for stores that keep no schema, in the catalog."""
+"""Indexes and CHECK constraints in the catalog: the schema editor's part for them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import NotSupportedError, ProgrammingError
+from django.db.models import UniqueConstraint
 from django.db.models.expressions import Col, OrderBy
 from django.db.models.functions import Collate
 from django.db.models.indexes import IndexExpression
@@ -13,21 +15,28 @@ from ..dml.constraints import check_sql
 from ..documents.functions import path_steps, path_text
 from ..documents.indexes import check_unique, indexed_path, items_path
 from ..planner.expressions import columns_in
-from ..schema import NonrelSchemaEditor, unsupported
+from ..schema import NonrelSchemaEditor, Part, unsupported
 from .tables import table_model
 from .unique import Uniques
 
 
 class CatalogIndexes(NonrelSchemaEditor):
-    """The part of the schema editor that is about a table's indexes and checks."""
+    """Schema changes of indexes and CHECK constraints in the catalog."""
 
     @property
-    def catalog(self):
+    def catalog(self) -> Any:
         return self.connection.catalog
 
     # --- indexes ---
 
-    def make_index(self, model, name, parts, unique=False, condition=None):
+    def make_index(
+        self,
+        model: Any,
+        name: str,
+        parts: list[Part],
+        unique: bool = False,
+        condition: Any = None,
+    ) -> None:
         table = model._meta.db_table
         entry = self.catalog.copy(table)
         if any(index["name"] == name for index in entry["indexes"]):
@@ -35,7 +44,7 @@ class CatalogIndexes(NonrelSchemaEditor):
         index: dict[str, Any] = {
             "name": name,
             "unique": unique,
-            "parts": [column or sql for column, _, sql in parts],
+            "parts": [column or expression for column, _, expression in parts],
             "descending": [descending for _, descending, _ in parts],
             "condition": None,
         }
@@ -55,19 +64,19 @@ class CatalogIndexes(NonrelSchemaEditor):
         entry["indexes"].append(index)
         self.catalog.save(table, entry)
 
-    def expression(self, sql: tuple[str, Any], node) -> dict[str, Any]:
-        """An SQL expression and the columns that it names, as the catalog keeps it."""
+    def expression(self, sql: tuple[str, Any], node: Any) -> dict[str, Any]:
+        """Return an SQL expression and its columns, as the catalog stores them."""
         names = dict.fromkeys(column.target.column for column in columns_in(node))
         written = self.connection.local_engine.written_in(*sql)
         self.connection.local_engine.check_indexable(written % (), list(names))
         return {"sql": written, "columns": list(names)}
 
-    def drop_index(self, table, name):
+    def drop_index(self, table: str, name: str) -> None:
         entry = self.catalog.copy(table)
         entry["indexes"].remove(named(entry["indexes"], name))
         self.catalog.save(table, entry)
 
-    def known_indexes(self, table):
+    def known_indexes(self, table: str) -> dict[str, tuple[list[str | None], bool]]:
         return {
             index["name"]: (
                 [part if isinstance(part, str) else None for part in index["parts"]],
@@ -76,10 +85,10 @@ class CatalogIndexes(NonrelSchemaEditor):
             for index in self.catalog.entry(table)["indexes"]
         }
 
-    def index_parts(self, model, index):
+    def index_parts(self, model: Any, index: Any) -> list[Part]:
         if index.expressions:
             return self.expression_parts(model, index.expressions)
-        parts = []
+        parts: list[Part] = []
         for name, order in index.fields_orders:
             field = model._meta.get_field(name)
             items = items_path(self.connection, field)
@@ -90,12 +99,14 @@ class CatalogIndexes(NonrelSchemaEditor):
             )
         return parts
 
-    def expression_parts(self, model, expressions, unique=False):
+    def expression_parts(
+        self, model: Any, expressions: Iterable[Any], unique: bool = False
+    ) -> list[Part]:
         query = Query(model, alias_cols=False)
         return [self.expression_part(query, each, unique) for each in expressions]
 
-    def expression_part(self, query, expression, unique: bool):
-        """(column, descending, None), or no column but what the expression is."""
+    def expression_part(self, query: Query, expression: Any, unique: bool) -> Part:
+        """Return the part of an index that an expression is: a column, path or SQL."""
         path = (
             None if unique else indexed_path(self.connection, query.model, expression)
         )
@@ -120,7 +131,7 @@ class CatalogIndexes(NonrelSchemaEditor):
         sql = query.get_compiler(connection=wrapper).compile(resolved)
         return None, descending, self.expression(sql, resolved)
 
-    def add_unique(self, model, constraint):
+    def add_unique(self, model: Any, constraint: UniqueConstraint) -> None:
         if not constraint.expressions:
             super().add_unique(model, constraint)
         elif not unsupported(constraint):
@@ -130,19 +141,19 @@ class CatalogIndexes(NonrelSchemaEditor):
 
     # --- checks ---
 
-    def keep_check(self, table, check):
+    def keep_check(self, table: str, check: dict[str, Any]) -> None:
         entry = self.catalog.copy(table)
         entry["checks"].append(check)
         self.catalog.save(table, entry)
 
-    def drop_check(self, table, name):
+    def drop_check(self, table: str, name: str) -> None:
         entry = self.catalog.copy(table)
         entry["checks"].remove(named(entry["checks"], name))
         self.catalog.save(table, entry)
 
 
 def path_part(column: Column) -> dict[str, Any]:
-    """A path as a part of an index."""
+    """Return a path as a part of an index."""
     return {
         "path": path_text(column.path),
         "db_type": column.db_type,
@@ -151,7 +162,7 @@ def path_part(column: Column) -> dict[str, Any]:
 
 
 def path_of_part(part: Any) -> Column | None:
-    """The path that a part of an index is, None for any other part."""
+    """Return the path that a part of an index is, or None for another part."""
     if not isinstance(part, dict) or "path" not in part:
         return None
     (name,) = part["columns"]
@@ -159,6 +170,7 @@ def path_of_part(part: Any) -> Column | None:
 
 
 def named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Return the entry with a name; raise ProgrammingError if there is none."""
     for entry in entries:
         if entry["name"] == name:
             return entry

@@ -1,4 +1,4 @@
-"""Inserting where the toolkit keeps the keys and looks after unique values."""
+"""INSERT for stores that use the catalog: next keys, defaults and unique values."""
 
 from typing import Any
 
@@ -13,8 +13,11 @@ from .tables import table_model
 from .unique import Uniques
 
 
-def insert(compiler, rows: list[Row]) -> list:
-    """Store new rows by the author's `insert`; return their keys as Python values."""
+def insert(compiler: Any, rows: list[Row]) -> list:
+    """Insert rows by the backend's `insert`; return their keys as Python values.
+
+    Raise IntegrityError if a unique value exists already.
+    """
     meta = compiler.query.get_meta().concrete_model._meta
     uniques = Uniques(compiler.store, meta.model)
     uniques.rows.lock()
@@ -29,8 +32,8 @@ def insert(compiler, rows: list[Row]) -> list:
     return keys
 
 
-def give_keys(store, meta, rows: list[Row]) -> None:
-    """Complete the rows by the next keys of the table's sequence."""
+def give_keys(store: Any, meta: Any, rows: list[Row]) -> None:
+    """Give rows without a key the next keys of the table's sequence."""
     auto = meta.auto_field
     if auto is None:
         return
@@ -47,8 +50,8 @@ def give_keys(store, meta, rows: list[Row]) -> None:
             row[auto.column] = key
 
 
-def give_defaults(store, meta, rows: list[Row]) -> None:
-    """Complete the rows by the database defaults of columns that the model has not."""
+def give_defaults(store: Any, meta: Any, rows: list[Row]) -> None:
+    """Give rows the database defaults of columns that the model does not have."""
     known = {field.column for field in meta.local_concrete_fields}
     for column in store.catalog.entry(meta.db_table)["columns"]:
         if column.get("default") and column["name"] not in known:
@@ -57,7 +60,8 @@ def give_defaults(store, meta, rows: list[Row]) -> None:
                 row.setdefault(column["name"], value)
 
 
-def default_of(store, column: dict[str, Any]) -> Any:
+def default_of(store: Any, column: dict[str, Any]) -> Any:
+    """Return the stored value of a column's database default."""
     engine = store.local_engine
     _, ((value,),) = engine.select(f"SELECT {column['default']}", ())
     field = getattr(models, column["internal_type"])()
@@ -67,10 +71,15 @@ def default_of(store, column: dict[str, Any]) -> Any:
 
 
 def insert_on_conflict(
-    compiler, rows: list[Row], on_conflict: OnConflict, target: list[str], update: list
+    compiler: Any,
+    rows: list[Row],
+    on_conflict: OnConflict,
+    target: list[str],
+    update: list[str],
 ) -> list[Row]:
-    """Store rows, leaving or updating those that there are; return them as they are
-    stored then, after UPDATE.
+    """Insert rows; skip (IGNORE) or update (UPDATE) those that exist.
+
+    After UPDATE, return the rows as they are stored then.
     """
     meta = compiler.query.get_meta().concrete_model._meta
     uniques = Uniques(compiler.store, meta.model)
@@ -97,8 +106,10 @@ def insert_on_conflict(
     return stored
 
 
-def merge(compiler, meta, uniques: Uniques, found: Row, row: Row, update: list) -> Row:
-    """Update a row that is there by a new one's columns; the row as it is then."""
+def merge(
+    compiler: Any, meta: Any, uniques: Uniques, found: Row, row: Row, update: list[str]
+) -> Row:
+    """Update columns of an existing row from a new one; return the merged row."""
     changes = {column: row.get(column, MISSING) for column in update}
     merged = without_missing({**found, **changes})
     (generated,) = compiler.completed(meta, [merged])
@@ -110,8 +121,8 @@ def merge(compiler, meta, uniques: Uniques, found: Row, row: Row, update: list) 
     return merged
 
 
-def move(store, meta, changes: list[tuple[Any, Row]]) -> None:
-    """Update rows whose keys change: they are stored anew under these."""
+def move(store: Any, meta: Any, changes: list[tuple[Any, Row]]) -> None:
+    """Update rows whose keys change: delete them and insert them under the new keys."""
     table = meta.db_table
     rows = Rows(store, table_model(table, store.catalog.entry(table)))
     changed = dict(changes)

@@ -1,4 +1,4 @@
-"""Rows of one table as the store holds them, by the backend author's own methods."""
+"""Rows of one table in stored form, read and written past the ORM."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,9 +14,9 @@ Row = dict[str, Any]
 
 
 class Rows:
-    """Reads and writes one table past the ORM, with no checks of any kind."""
+    """Reads and writes one table by the backend's own methods; validates nothing."""
 
-    def __init__(self, store, model):
+    def __init__(self, store: Any, model: Any) -> None:
         self.store = store
         self.model = model
         self.meta = model._meta.concrete_model._meta
@@ -30,20 +30,20 @@ class Rows:
         )
 
     def find(self, conditions: Iterable[Condition] = ()) -> list[Row]:
-        """At least the rows that satisfy the conditions."""
+        """Return the rows that satisfy the conditions, and maybe others."""
         query = new_query(self.store, self.model, list(self.fields.values()))
         push(query, conditions)
         return [
             {
-                column: document[column]
+                column: row[column]
                 for column in self.fields
-                if is_stored(document, column, self.fields, self.store)
+                if is_stored(row, column, self.fields, self.store)
             }
-            for document in query.fetch(0, None)
+            for row in query.fetch(0, None)
         ]
 
     def key(self, row: Row) -> Any:
-        """The key of a row, as update() and delete() take it."""
+        """Return the key of a row, as update() and delete() take it."""
         parts = tuple(row.get(field.column) for field in self.meta.pk_fields)
         return parts if len(parts) > 1 else parts[0]
 
@@ -63,17 +63,18 @@ class Rows:
         self.delete([self.key(row) for row in self.find()])
 
     def lock(self) -> None:
-        """Keep other writers out until the transaction ends, where the store can."""
+        """Lock the table until the transaction ends, if the store can."""
         new_query(self.store, self.model, [self.meta.pk]).lock()
 
     # --- values ---
 
     def to_python(self, column: str) -> Callable[[Any], Any]:
-        """The function from a column's stored values to Python's."""
+        """Return the function from a column's stored values to Python's."""
         db_type = self.fields[column].db_type(self.store)
         return self.compiler.from_db_converter(db_type) or same
 
     def to_stored(self, column: str) -> Callable[[Any], Any]:
+        """Return the function from a column's Python values to stored ones."""
         db_type = self.fields[column].db_type(self.store)
         return self.compiler.for_db_converter(db_type)
 
@@ -82,9 +83,9 @@ def same(value: Any) -> Any:
     return value
 
 
-def is_stored(document: Row, column: str, fields: dict, store) -> bool:
-    """Whether a document has a value; a stored None is one in a JSON column only."""
-    value = document.get(column, MISSING)
+def is_stored(row: Row, column: str, fields: dict[str, Any], store: Any) -> bool:
+    """Return whether a row has a value; None is a value in a JSON column only."""
+    value = row.get(column, MISSING)
     if value is None:
         return fields[column].db_type(store) == "json"
     return value is not MISSING

@@ -1,4 +1,4 @@
-"""Changes of tables and columns for stores that keep no schema, in the catalog."""
+"""CatalogSchemaEditor: schema changes for stores whose tables are in the catalog."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,14 @@ from .indexes import CatalogIndexes, named, path_of_part
 from .rows import Row, Rows
 from .tables import table_model
 
+# The name of a removed key's column, until another column is the key.
+REMOVED_KEY = "nonrel_removed_key"
+
 
 class CatalogSchemaEditor(CatalogIndexes):
-    """Changes entries and brings the rows along, by the backend author's methods."""
+    """Changes the entries of tables, and their rows by the backend's own methods."""
 
-    def execute(self, sql, params=()):
+    def execute(self, sql: Any, params: Any = ()) -> Any:
         if isinstance(sql, Command):
             work = sql.work
             sql = Command(sql.text, lambda: self.connection.all_or_nothing(work))
@@ -31,24 +34,24 @@ class CatalogSchemaEditor(CatalogIndexes):
 
     # --- tables ---
 
-    def table_exists(self, table):
+    def table_exists(self, table: str) -> bool:
         return self.catalog.find(table) is not None
 
-    def make_table(self, model):
+    def make_table(self, model: Any) -> None:
         columns = [
             self.described(field)
             for field in model._meta.local_concrete_fields
-            if field.column is not None and field.db_type(self.connection) is not None
+            if self.has_column(field)
         ]
         key = [field.column for field in model._meta.pk_fields]
         entry = {"columns": columns, "key": key, "indexes": [], "checks": []}
         self.catalog.save(model._meta.db_table, entry)
 
-    def drop_table(self, table):
+    def drop_table(self, table: str) -> None:
         self.rows(table, self.catalog.entry(table)).clear()
         self.catalog.remove(table)
 
-    def rename_table(self, old, new):
+    def rename_table(self, old: str, new: str) -> None:
         if self.table_exists(new):
             raise ProgrammingError(f'table "{new}" already exists')
         entry = self.catalog.copy(old)
@@ -64,7 +67,7 @@ class CatalogSchemaEditor(CatalogIndexes):
         self.rename_references(lambda reference: [new, reference[1]], old)
 
     def rename_references(self, rename: Callable[[list], list], table: str) -> None:
-        """Change what foreign keys say of the table to which they refer."""
+        """Change the [table, column] to which foreign keys to the table refer."""
         for name in self.catalog.names():
             entry = self.catalog.copy(name)
             changed = False
@@ -78,7 +81,7 @@ class CatalogSchemaEditor(CatalogIndexes):
 
     # --- columns ---
 
-    def described(self, field):
+    def described(self, field: Any) -> dict[str, Any]:
         column = super().described(field)
         if field.has_db_default():
             query = Query(field.model, alias_cols=False)
@@ -88,16 +91,14 @@ class CatalogSchemaEditor(CatalogIndexes):
             column["default"] = engine.written_in(*sql)
         return column
 
-    def stored(self, field, value: Any) -> Any:
-        compiler = self.connection.ops.compiler("SQLInsertCompiler")
+    def stored(self, field: Any, value: Any) -> Any:
+        """Return a value from get_db_prep_save() in stored form; MISSING for NULL."""
         if value is None:
             return MISSING
-        convert = compiler(Query(None), self.connection, None).for_db_converter(
-            field.db_type(self.connection)
-        )
-        return convert(value)
+        db_type = field.db_type(self.connection)
+        return self.connection.ops.value_compiler.convert_value_for_db(db_type, value)
 
-    def make_column(self, model, field, value):
+    def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, name = model._meta.db_table, field.column
         if any(each["name"] == name for each in self.catalog.entry(table)["columns"]):
             raise ProgrammingError(f"duplicate column name: {name}")
@@ -112,19 +113,19 @@ class CatalogSchemaEditor(CatalogIndexes):
         self.catalog.save(table, entry)
 
     def fill_column(self, table: str, name: str, stored: Any) -> None:
-        """Give all rows that there are a value of a new column."""
+        """Give all existing rows the value of a new column."""
         rows = self.rows(table, self.catalog.entry(table))
         rows.update([(rows.key(row), {name: stored}) for row in rows.find()])
 
-    def drop_column(self, model, field):
+    def drop_column(self, model: Any, field: Any) -> None:
         table, name = model._meta.db_table, field.column
         entry = self.catalog.copy(table)
         column = named(entry["columns"], name)
         for kind in ("indexes", "checks"):
             entry[kind] = [each for each in entry[kind] if name not in each["columns"]]
         if column["pk"]:
-            # The rows keep their places by it, until another key is named.
-            self.rewrite(table, entry, lambda: rename(entry, name, REMOVED_KEY))
+            # Rows need a key: it gets another name until there is a new one.
+            self.rename_key(table, entry)
             return
         entry["columns"].remove(column)
         rows = self.rows(table, self.catalog.entry(table))
@@ -132,7 +133,9 @@ class CatalogSchemaEditor(CatalogIndexes):
         rows.update([(rows.key(row), {name: MISSING}) for row in found])
         self.catalog.save(table, entry)
 
-    def change_column(self, model, old_field, new_field, value):
+    def change_column(
+        self, model: Any, old_field: Any, new_field: Any, value: Any
+    ) -> None:
         table = model._meta.db_table
         old, new = old_field.column, new_field.column
         entry = self.catalog.copy(table)
@@ -175,16 +178,25 @@ class CatalogSchemaEditor(CatalogIndexes):
                 table,
             )
 
-    def retype_paths(self, entry, field) -> None:
-        """Have indexes on paths hold what the paths lead to now."""
+    def retype_paths(self, entry: dict[str, Any], field: Any) -> None:
+        """Update the types of a field's paths in the indexes on them."""
         for index in entry["indexes"]:
             for part in index["parts"]:
                 path = path_of_part(part)
                 if path is not None and path.name == field.column:
                     part["db_type"] = type_at(self.connection, field, path.path)
 
-    def change_rows(self, table: str, entry, change, rekeyed: bool) -> None:
-        """Save a changed entry, and the rows as `change(row)` says."""
+    def change_rows(
+        self,
+        table: str,
+        entry: dict[str, Any],
+        change: Callable[[Row], Row],
+        rekeyed: bool,
+    ) -> None:
+        """Save a changed entry, and update each row with `change(row)`.
+
+        With `rekeyed` the rows' keys change: they are deleted and inserted again.
+        """
         rows = self.rows(table, self.catalog.entry(table))
         found = [(rows.key(row), row, change(row)) for row in rows.find()]
         if not rekeyed:
@@ -204,26 +216,31 @@ class CatalogSchemaEditor(CatalogIndexes):
             changed.append({k: v for k, v in values.items() if v is not MISSING})
         self.rows(table, entry).insert(changed)
 
-    def rewrite(self, table: str, entry, rename_key) -> None:
-        """Move the values of a key that is removed to a column that stands for it."""
+    def rename_key(self, table: str, entry: dict[str, Any]) -> None:
+        """Rename the column of a removed key to REMOVED_KEY, in the entry and rows."""
         rows = self.rows(table, self.catalog.entry(table))
         (name,) = entry["key"]
         found = rows.find()
         rows.clear()
-        rename_key()
+        rename(entry, name, REMOVED_KEY)
         self.catalog.save(table, entry)
         for row in found:
             row[REMOVED_KEY] = row.pop(name)
         self.rows(table, entry).insert(found)
 
-    def conversion(self, table, old_field, new_field, old_type, new_type):
-        """The function from old to new stored values, None for none."""
+    def conversion(
+        self,
+        table: str,
+        old_field: Any,
+        new_field: Any,
+        old_type: str | None,
+        new_type: str | None,
+    ) -> Callable[[Any], Any] | None:
+        """Return the function from old to new stored values; None if they are equal."""
         of_documents = document_conversion(self.connection, old_field, new_field)
         if of_documents is not None and old_type == "document":
             return of_documents
-        compiler = self.connection.ops.compiler("SQLInsertCompiler")(
-            Query(None), self.connection, None
-        )
+        compiler = self.connection.ops.value_compiler
         read = compiler.from_db_converter(old_type) or (lambda value: value)
         write = compiler.for_db_converter(new_type)
         if of_documents is not None:
@@ -238,7 +255,9 @@ class CatalogSchemaEditor(CatalogIndexes):
             write,
         )
 
-    def change_type(self, model, column, old_field, new_field):
+    def change_type(
+        self, model: Any, column: str, old_field: Any, new_field: Any
+    ) -> None:
         table = model._meta.db_table
         new_type = new_field.rel_db_type(self.connection)
         old_type = old_field.rel_db_type(self.connection)
@@ -256,26 +275,27 @@ class CatalogSchemaEditor(CatalogIndexes):
 
     # --- composite keys ---
 
-    def add_field(self, model, field):
+    def add_field(self, model: Any, field: Any) -> None:
         if not isinstance(field, CompositePrimaryKey):
             super().add_field(model, field)
             return
         key = [model._meta.get_field(name).column for name in field.field_names]
         self.change_key(model, key)
 
-    def remove_field(self, model, field):
+    def remove_field(self, model: Any, field: Any) -> None:
         if not isinstance(field, CompositePrimaryKey):
             super().remove_field(model, field)
             return
         self.change_key(model, [model._meta.get_field(field.field_names[0]).column])
 
-    def change_key(self, model, key: list[str]) -> None:
+    def change_key(self, model: Any, key: list[str]) -> None:
         table = model._meta.db_table
         columns = ", ".join(map(self.quote_name, key))
         text = f'ALTER TABLE "{table}" ADD PRIMARY KEY ({columns})'
         self.do(text, self.rekey, table, key)
 
     def rekey(self, table: str, key: list[str]) -> None:
+        """Make the columns the primary key, and store the rows under it."""
         entry = self.catalog.copy(table)
         entry["key"] = key
         for column in entry["columns"]:
@@ -283,12 +303,13 @@ class CatalogSchemaEditor(CatalogIndexes):
         self.change_rows(table, entry, lambda row: {}, rekeyed=True)
 
 
-# The name of a key's column that was removed, until another column is the key.
-REMOVED_KEY = "nonrel_removed_key"
+def rename(
+    entry: dict[str, Any], old: str, new: str, quote: Callable[[str], str] | None = None
+) -> None:
+    """Rename a column wherever the entry of its table names it.
 
-
-def rename(entry: dict[str, Any], old: str, new: str, quote=None) -> None:
-    """Rename a column wherever the entry of its table names it."""
+    `quote` quotes names in the SQL of expressions; without it the SQL is unchanged.
+    """
     for column in entry["columns"]:
         if column["name"] == old:
             column["name"] = new

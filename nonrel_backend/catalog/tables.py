@@ -1,10 +1,11 @@
-"""What tables there are, and their next keys, for stores that keep no such thing."""
+"""Catalog: the tables and next keys of a store, kept in two tables of its own."""
 
 import json
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
+from django.apps.registry import Apps
 from django.db import ProgrammingError, models
 
 from ..conditions import Column, Leaf
@@ -18,7 +19,7 @@ OWN_TABLES = {TABLES, SEQUENCES}
 
 @lru_cache(maxsize=1)
 def own_models() -> tuple[Any, Any]:
-    """Models of the catalog's own two tables."""
+    """Return the models of TABLES and SEQUENCES."""
     name = ("name", "CharField", {"max_length": 255}, True)
     return (
         stored_model(TABLES, [name, ("entry", "TextField", {}, False)]),
@@ -26,22 +27,23 @@ def own_models() -> tuple[Any, Any]:
     )
 
 
+# As many entries as a large project has tables. They are shared: never change one.
 @lru_cache(maxsize=1024)
 def parsed(text: str) -> dict[str, Any]:
     return json.loads(text)
 
 
-class Named:
-    """A table of names and one value for each, written by the author's methods."""
+class NamedValues:
+    """A table with one value for each name."""
 
-    def __init__(self, store, model, column: str):
+    def __init__(self, store: Any, model: Any, column: str) -> None:
         self.rows = Rows(store, model)
         self.column = column
-        self.named = Column("name", self.rows.fields["name"].db_type(store))
+        self.name_column = Column("name", self.rows.fields["name"].db_type(store))
 
     def get(self, name: str) -> Any:
         stored = self.rows.to_stored("name")(name)
-        for row in self.rows.find([Leaf(self.named, "exact", name)]):
+        for row in self.rows.find([Leaf(self.name_column, "exact", name)]):
             if row["name"] == stored:
                 return self.rows.to_python(self.column)(row[self.column])
         return None
@@ -65,53 +67,55 @@ class Named:
 
 
 class Catalog:
-    """Tables and sequences, each a row of the store itself.
+    """The entries of tables and the last keys of sequences.
 
-    A table's entry holds "columns" (see `description.py`), "key" (the names of the
-    primary key's), "indexes" (see `uniques.py`) and "checks" (see `kept_checks` of the
-    connection).
+    A table's entry holds "columns" (see `columns.py`), "key" (the names of its primary
+    key's columns), "indexes" (see `unique.py`) and "checks" (see the connection's
+    `kept_checks`).
     """
 
-    def __init__(self, store):
+    def __init__(self, store: Any) -> None:
         self.store = store
-        # Tables that were there when last looked for.
-        self.seen: set[str] = set(OWN_TABLES)
+        # Tables that existed when they were last looked up.
+        self.known: set[str] = set(OWN_TABLES)
 
     @property
-    def tables(self) -> Named:
-        return Named(self.store, own_models()[0], "entry")
+    def tables(self) -> NamedValues:
+        return NamedValues(self.store, own_models()[0], "entry")
 
     @property
-    def sequences(self) -> Named:
-        return Named(self.store, own_models()[1], "last")
+    def sequences(self) -> NamedValues:
+        return NamedValues(self.store, own_models()[1], "last")
 
     def names(self) -> list[str]:
         return self.tables.names()
 
     def find(self, table: str) -> dict[str, Any] | None:
+        """Return a table's entry, not to be changed, or None."""
         text = self.tables.get(table)
         if text is None:
-            self.seen.discard(table)
+            self.known.discard(table)
             return None
-        self.seen.add(table)
+        self.known.add(table)
         return parsed(text)
 
     def entry(self, table: str) -> dict[str, Any]:
-        """A table's entry, not to be changed; ProgrammingError for none."""
+        """Return a table's entry, not to be changed; raise ProgrammingError if none."""
         found = self.find(table)
         if found is None:
             raise ProgrammingError(f"no such table: {table} (run migrate)")
         return found
 
     def copy(self, table: str) -> dict[str, Any]:
-        """A table's entry, to be changed and saved."""
+        """Return a copy of a table's entry, to be changed and saved."""
         return deepcopy(self.entry(table))
 
     def require(self, table: str) -> None:
-        """Raise ProgrammingError where there is no such table."""
+        """Raise ProgrammingError if there is no such table."""
         if self.store.connection is None:
-            self.store.cursor().close()  # where tests forbid queries, they say so
-        if table not in self.seen:
+            # Through a cursor, so that SimpleTestCase can forbid it.
+            self.store.cursor().close()
+        if table not in self.known:
             self.entry(table)
 
     def save(self, table: str, entry: dict[str, Any]) -> None:
@@ -120,44 +124,43 @@ class Catalog:
     def remove(self, table: str) -> None:
         self.tables.remove(table)
         self.sequences.remove(table)
-        self.seen.discard(table)
+        self.known.discard(table)
 
     # --- keys ---
 
     def next_keys(self, table: str, count: int) -> range:
-        """The next `count` keys of a table."""
+        """Return the next `count` keys of a table."""
         sequences = self.sequences
         last = sequences.get(table) or 0
         sequences.set(table, last + count)
         return range(last + 1, last + count + 1)
 
     def advance(self, table: str, key: int) -> None:
-        """Have the next keys follow one that was given."""
+        """Make the next keys follow one that a row was given."""
         sequences = self.sequences
         if key > (sequences.get(table) or 0):
             sequences.set(table, key)
 
     def reset(self, table: str) -> None:
+        """Make the next key 1."""
         self.sequences.remove(table)
 
 
 class StoredColumn(models.Field):
-    """A column as the catalog knows it: just its name and stored type."""
+    """A column as the catalog describes it: by its name and stored type."""
 
-    def __init__(self, *args, stored_type: str = "", **options):
+    def __init__(self, *args: Any, stored_type: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
         self.stored_type = stored_type
 
-    def db_type(self, connection):
+    def db_type(self, connection: Any) -> str:
         return self.stored_type
 
     rel_db_type = db_type
 
 
 def table_model(table: str, entry: dict[str, Any]) -> Any:
-    """A model, in no registry, of a table as its entry has it."""
-    from django.apps.registry import Apps
-
+    """Return a model, in no registry, of a table as its entry describes it."""
     attributes: dict[str, Any] = {"__module__": __name__}
     keys = entry["key"]
     names = {}
@@ -174,4 +177,4 @@ def table_model(table: str, entry: dict[str, Any]) -> Any:
     attributes["Meta"] = type(
         "Meta", (), {"apps": Apps(), "app_label": "nonrel_backend", "db_table": table}
     )
-    return type("KeptTable", (models.Model,), attributes)
+    return type("CatalogTable", (models.Model,), attributes)

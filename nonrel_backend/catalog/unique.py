@@ -1,6 +1,6 @@
-"""Unique values, looked after by the toolkit where the store does not do it."""
+"""Unique indexes, validated by the toolkit for stores that have none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import IntegrityError
@@ -10,18 +10,22 @@ from ..dml.constraints import RowChecks
 from ..values.wrappers import Json
 from .rows import Row, Rows
 
-# How many values a scan is asked for at once; more and the whole table is read.
+# With more new values than one IN takes, the whole table is scanned (see
+# planner.scans.IN_BATCH).
 MOST_VALUES = 5_000
 PRIMARY = "PRIMARY"
 
 
 class UniqueIndex:
-    """A unique index as the catalog has it: {"name", "parts", "condition"}.
+    """One unique index of the catalog.
 
-    A part is the name of a column, or {"sql", "columns"}; the condition is such, too.
+    A part is the name of a column, or {"sql", "columns"} of an expression; so is the
+    condition of a partial index.
     """
 
-    def __init__(self, name: str, parts: list, condition: dict | None = None):
+    def __init__(
+        self, name: str, parts: list[Any], condition: dict[str, Any] | None = None
+    ) -> None:
         self.name = name
         self.parts = parts
         self.condition = condition
@@ -36,7 +40,9 @@ class UniqueIndex:
 class Uniques:
     """The unique indexes of one table, its primary key's first."""
 
-    def __init__(self, store, model, indexes: list[dict[str, Any]] | None = None):
+    def __init__(
+        self, store: Any, model: Any, indexes: list[dict[str, Any]] | None = None
+    ) -> None:
         self.rows = Rows(store, model)
         self.store = store
         self.meta = self.rows.meta
@@ -53,12 +59,14 @@ class Uniques:
         ]
 
     def concern(self, columns: Iterable[str]) -> bool:
-        """Whether any of the columns is in a unique index."""
+        """Return whether any of the columns is in a unique index."""
         return any(not index.columns.isdisjoint(columns) for index in self.indexes)
 
     def check(self, rows: list[Row], replaced: Iterable[Any] = ()) -> None:
-        """IntegrityError where new rows would repeat what is unique among them and
-        the rows there are, but for those with the keys `replaced`.
+        """Raise IntegrityError if new rows repeat a unique value.
+
+        They are compared with each other and with the stored rows, except those with
+        the keys `replaced`.
         """
         gone = set(replaced)
         for index in self.indexes:
@@ -75,7 +83,7 @@ class Uniques:
                 raise self.duplicate(index)
 
     def free(self, rows: list[Row]) -> list[Row]:
-        """The rows that repeat nothing unique, of the rows there are or of these."""
+        """Return the new rows that repeat no unique value of stored or other rows."""
         values = [self.values(index, rows) for index in self.indexes]
         taken = [
             {value for value, _, _ in self.present(index, rows)}
@@ -94,7 +102,7 @@ class Uniques:
         return found
 
     def existing(self, index: UniqueIndex, row: Row) -> Row | None:
-        """The row that has the same values in the index as a new one."""
+        """Return the stored row with the same values in the index as a new one."""
         (wanted,) = self.values(index, [row])
         if wanted is None:
             return None
@@ -104,26 +112,30 @@ class Uniques:
         return None
 
     def of_columns(self, columns: Iterable[str]) -> UniqueIndex | None:
-        """The index of just these columns, without a condition."""
+        """Return the index of exactly these columns, without a condition."""
         for index in self.indexes:
             if set(index.plain) == set(columns) and not index.computed:
                 return index
         return None
 
     def duplicate(self, index: UniqueIndex) -> IntegrityError:
+        """Return the error for a value that the index has already, as SQLite's is."""
         table = self.meta.db_table
         if len(index.plain) < len(index.parts):
             return IntegrityError(f"UNIQUE constraint failed: index '{index.name}'")
         columns = ", ".join(f"{table}.{column}" for column in index.plain)
         return IntegrityError(f"UNIQUE constraint failed: {columns}")
 
-    def present(self, index: UniqueIndex, rows: list[Row]):
-        """(values in the index, key, row) of the rows there are which may collide."""
+    def present(
+        self, index: UniqueIndex, rows: list[Row]
+    ) -> Iterator[tuple[tuple | None, Any, Row]]:
+        """Yield (values in the index, key, row) of stored rows that may collide."""
         found = self.rows.find(self.conditions(index, rows))
         for value, row in zip(self.values(index, found), found, strict=True):
             yield value, self.rows.key(row), row
 
     def conditions(self, index: UniqueIndex, rows: list[Row]) -> list[Condition]:
+        """Return conditions that every stored row which may collide satisfies."""
         if len(rows) > MOST_VALUES:
             return []
         conditions: list[Condition] = []
@@ -137,7 +149,7 @@ class Uniques:
         return conditions
 
     def values(self, index: UniqueIndex, rows: list[Row]) -> list[tuple | None]:
-        """For each row its values in the index, None where it is not in it."""
+        """Return each row's values in the index, or None if it has no entry there."""
         if not rows:
             return []
         computed = self.computed(index, rows) if index.computed else [()] * len(rows)
@@ -146,7 +158,7 @@ class Uniques:
             for row, more in zip(rows, computed, strict=True)
         ]
 
-    def value(self, index: UniqueIndex, row: Row, computed: list) -> tuple | None:
+    def value(self, index: UniqueIndex, row: Row, computed: list[Any]) -> tuple | None:
         if index.condition is not None and not computed.pop():
             return None
         values = tuple(
@@ -155,8 +167,8 @@ class Uniques:
         )
         return None if None in values else values
 
-    def computed(self, index: UniqueIndex, rows: list[Row]) -> list:
-        """What the local engine computes of each row for the index."""
+    def computed(self, index: UniqueIndex, rows: list[Row]) -> list[tuple]:
+        """Return the values of the index's expressions for each row."""
         prepared = [
             {field: self.prepared(field, row) for field in self.rows.fields.values()}
             for row in rows
@@ -164,8 +176,8 @@ class Uniques:
         checks = RowChecks(self.store, self.meta)
         return checks.computed([(each["sql"], ()) for each in index.computed], prepared)
 
-    def prepared(self, field, row: Row) -> Any:
-        """A stored value as get_db_prep_save() gives it."""
+    def prepared(self, field: Any, row: Row) -> Any:
+        """Return a stored value as get_db_prep_save() would."""
         if field.column not in row:
             return None
         value = row[field.column]
@@ -177,6 +189,7 @@ class Uniques:
 
 
 def hashable(value: Any) -> Any:
+    """Return the value, or its repr() if it has no hash."""
     try:
         hash(value)
     except TypeError:

@@ -1,5 +1,6 @@
-"""What a table demands of every row: NOT NULL, checks, generated columns."""
+"""RowChecks: generated columns and constraints of the rows that are written."""
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -17,28 +18,35 @@ POSITIVE = {
     "PositiveSmallIntegerField",
     "PositiveBigIntegerField",
 }
+# A row to be written: {field: value from get_db_prep_save()}.
+FieldRow = dict[Any, Any]
 
 
 class RowChecks:
-    """The checks of one table; rows are {field: value from get_db_prep_save()}."""
+    """Computes the generated columns of one table's rows, and validates the rows.
 
-    def __init__(self, store, meta):
+    They must satisfy NOT NULL, the sign of positive fields and CHECK constraints.
+    (Unique constraints: `catalog/unique.py`.)
+    """
+
+    def __init__(self, store: Any, meta: Any) -> None:
         self.store = store
         self.meta = meta
 
     @cached_property
-    def generated(self) -> list:
+    def generated(self) -> list[Any]:
+        """The fields of generated columns."""
         return [each for each in self.meta.local_concrete_fields if each.generated]
 
     @cached_property
     def constraints(self) -> list[tuple[str, str, tuple]]:
-        """(name, SQL, parameters) of the table's check constraints."""
-        kept = self.store.kept_checks(self.meta.db_table)
-        if kept is not None:
+        """(name, SQL, parameters) of each CHECK constraint."""
+        stored = self.store.kept_checks(self.meta.db_table)
+        if stored is not None:
             columns = {field.column for field in self.meta.local_concrete_fields}
             return [
                 (check["name"], check["sql"], ())
-                for check in kept
+                for check in stored
                 if columns.issuperset(check["columns"])
             ]
         return [
@@ -47,24 +55,15 @@ class RowChecks:
             if isinstance(each, CheckConstraint)
         ]
 
-    def needed(self, values: dict, by_key: list | None = None) -> bool:
-        """Whether an update of these columns must look at whole rows."""
+    # --- what an UPDATE must read ---
+
+    def needs_rows(self, values: FieldRow) -> bool:
+        """Return whether rows must be read to validate an UPDATE with these values."""
         if self.generated or self.constraints:
             return True
         for field, value in values.items():
             is_expression = hasattr(value, "as_sql")
-            if by_key is not None:
-                if not field.null and any(
-                    row.get(field.column) is MISSING for _, row in by_key
-                ):
-                    return True
-                if is_positive(field) and any(
-                    type(row.get(field.column)) is int and row[field.column] < 0
-                    for _, row in by_key
-                ):
-                    return True
-                continue
-            if not is_expression and (value is None) and not field.null:
+            if not is_expression and value is None and not field.null:
                 return True
             if is_positive(field) and (is_expression or (value or 0) < 0):
                 return True
@@ -72,9 +71,26 @@ class RowChecks:
                 return True
         return False
 
-    def columns_needed(self, values: dict, whole: bool = False) -> list:
-        """The fields of a row, not being written, that the checks read, or of the
-        `whole` row.
+    def needs_rows_by_key(
+        self, fields: Iterable[Any], changes: Iterable[tuple[Any, dict[str, Any]]]
+    ) -> bool:
+        """Return the same for changes, (key, {column: stored value}), of the fields."""
+        if self.generated or self.constraints:
+            return True
+        for field in fields:
+            values = [row.get(field.column) for _, row in changes]
+            if not field.null and MISSING in values:
+                return True
+            if is_positive(field) and any(
+                type(value) is int and value < 0 for value in values
+            ):
+                return True
+        return False
+
+    def fields_to_read(self, values: FieldRow, whole: bool = False) -> list[Any]:
+        """Return the fields, besides those assigned, whose values validation needs.
+
+        With `whole` these are all fields of the row.
         """
         if not (whole or self.generated or self.constraints):
             return []
@@ -84,18 +100,25 @@ class RowChecks:
             if each not in values and not each.generated
         ]
 
-    def complete_and_check(self, rows: list[dict], written: set | None = None) -> None:
-        """Add generated values to the rows; IntegrityError for a row refused, where
-        only what is `written` of it, by default all, may break a column's own rule.
+    # --- validation ---
+
+    def complete(self, rows: list[FieldRow], assigned: set | None = None) -> None:
+        """Add generated values to the rows and validate these.
+
+        Raise IntegrityError for an invalid row. With `assigned` fields only these are
+        validated one by one; CHECK constraints always are.
         """
         if self.generated or self.constraints:
             self.evaluate(rows)
         for field in rows[0] if rows else ():
-            if written is None or field in written:
-                self.check_column(field, [row[field] for row in rows], False)
+            if assigned is None or field in assigned:
+                self.validate_column(field, [row[field] for row in rows])
 
-    def complete_and_check_columns(self, columns: dict, count: int, auto) -> None:
-        """The same for `count` rows that are kept as {field: values}."""
+    def complete_columns(self, columns: dict, count: int, auto: Any) -> None:
+        """Do the same with `count` rows, {field: [value of each row]}.
+
+        `auto` is the field whose missing values the store will choose.
+        """
         if self.generated or self.constraints:
             rows = [
                 {field: values[number] for field, values in columns.items()}
@@ -105,26 +128,27 @@ class RowChecks:
             for field in self.generated:
                 columns[field] = [row[field] for row in rows]
         for field, values in columns.items():
-            self.check_column(field, values, field is auto)
+            self.validate_column(field, values, field is auto)
 
-    def without_refused(self, columns: dict, count: int, auto) -> tuple[dict, int]:
-        """The rows, kept as {field: values}, without those that a check refuses."""
+    def valid_columns(self, columns: dict, count: int, auto: Any) -> tuple[dict, int]:
+        """Complete the rows; return the valid ones, and how many there are."""
         try:
-            self.complete_and_check_columns(columns, count, auto)
+            self.complete_columns(columns, count, auto)
             return columns, count
         except IntegrityError:
-            kept = []
+            valid = []
         for number in range(count):
             row = {field: [values[number]] for field, values in columns.items()}
             try:
-                self.complete_and_check_columns(row, 1, auto)
+                self.complete_columns(row, 1, auto)
             except IntegrityError:
                 continue
-            kept.append(row)
-        fields = kept[0] if kept else columns
-        return {field: [row[field][0] for row in kept] for field in fields}, len(kept)
+            valid.append(row)
+        fields = valid[0] if valid else columns
+        return {field: [row[field][0] for row in valid] for field in fields}, len(valid)
 
-    def check_column(self, field, values: list, is_auto: bool) -> None:
+    def validate_column(self, field: Any, values: list, is_auto: bool = False) -> None:
+        """Raise IntegrityError if a value is NULL, or negative, and must not be."""
         if not (field.null or is_auto or field.generated) and None in values:
             raise IntegrityError(
                 f"NOT NULL constraint failed: {self.meta.db_table}.{field.column}"
@@ -137,21 +161,24 @@ class RowChecks:
                 f"{self.meta.db_table} must not be negative"
             )
 
-    def evaluate(self, rows: list[dict]) -> None:
+    def evaluate(self, rows: list[FieldRow]) -> None:
+        """Add generated values to the rows; raise IntegrityError if a CHECK fails."""
         engine = self.store.local_engine
         compiled = [field.generated_sql(engine.wrapper) for field in self.generated]
         compiled += [(text, values) for _, text, values in self.constraints]
         for row, values in zip(rows, self.computed(compiled, rows), strict=True):
             for field, value in zip(self.generated, values, strict=False):
-                row[field] = self.python_value(field, value)
+                row[field] = self.prepared(field, value)
             for (name, *_), value in zip(
                 self.constraints, values[len(self.generated) :], strict=True
             ):
                 if value is not None and not value:
                     raise IntegrityError(f"CHECK constraint failed: {name}")
 
-    def computed(self, compiled: list[tuple[str, Any]], rows: list[dict]) -> list:
-        """For each row the values of SQL expressions, given with their parameters."""
+    def computed(
+        self, compiled: list[tuple[str, Any]], rows: list[FieldRow]
+    ) -> list[tuple]:
+        """Return, for each row, the values of (SQL, parameters) over its columns."""
         engine = self.store.local_engine
         table = engine.table(self.meta)
         zone = self.store.timezone
@@ -161,7 +188,7 @@ class RowChecks:
         params = [value for _, values in compiled for value in values]
         fields = [each for each in table.fields.values() if not each.generated]
 
-        def load(reads, insert):
+        def load(reads: Any, insert: Callable) -> None:
             insert(
                 table.name,
                 [each.column for each in fields],
@@ -175,7 +202,8 @@ class RowChecks:
                 f"A number for {self.meta.db_table} has more than 64 bits."
             ) from error
 
-    def python_value(self, field, value: Any) -> Any:
+    def prepared(self, field: Any, value: Any) -> Any:
+        """Return a column's value in the local engine as get_db_prep_save() would."""
         wrapper = self.store.local_engine.wrapper
         expression = field.get_col(self.meta.db_table)
         for converter in [
@@ -186,8 +214,8 @@ class RowChecks:
         return field.get_db_prep_save(value, self.store)
 
 
-def check_sql(store, model, condition) -> tuple[str, tuple]:
-    """A condition on one row as SQL for the local engine, and its parameters."""
+def check_sql(store: Any, model: Any, condition: Any) -> tuple[str, tuple]:
+    """Return a condition on one row as SQL for the local engine, and its parameters."""
     query = Query(model, alias_cols=False)
     where = query.build_where(condition)
     wrapper = store.local_engine.wrapper
@@ -196,12 +224,12 @@ def check_sql(store, model, condition) -> tuple[str, tuple]:
     return sql, tuple(params)
 
 
-def is_positive(field) -> bool:
+def is_positive(field: Any) -> bool:
     return field.get_internal_type() in POSITIVE
 
 
-def may_be_null(expression) -> bool:
-    """Whether an expression's value can be NULL although its columns' are not."""
+def may_be_null(expression: Any) -> bool:
+    """Return whether an expression can be NULL if its columns' values are not."""
     if isinstance(expression, Value):
         return expression.value is None
     if getattr(expression, "never_null", False):

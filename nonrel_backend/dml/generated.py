@@ -1,18 +1,20 @@
-"""Generated columns of rows that are there already."""
+"""Generated columns of existing rows, when such a column is added."""
+
+from typing import Any
 
 from ..planner.scans import new_query, python_rows
 from .constraints import RowChecks
 
 
-def fill(store, model, field) -> None:
-    """Compute a generated column for every row of the model's table."""
+def fill(store: Any, model: Any, field: Any) -> None:
+    """Compute and store a generated column in every row of the model's table."""
     meta = model._meta
     checks = RowChecks(store, meta)
-    checks.generated = [field]
-    checks.constraints = []
+    compiled = [field.generated_sql(store.local_engine.wrapper)]
     others = [each for each in meta.local_concrete_fields if not each.generated]
     query = new_query(store, model, others)
     compiler = store.ops.compiler("SQLInsertCompiler")(query.query, store, None)
+    # All rows are read before the first is written: a scan may see what is written.
     for chunk in list(python_rows(query, others, 0, None)):
         rows = [
             {
@@ -21,12 +23,9 @@ def fill(store, model, field) -> None:
             }
             for row in chunk
         ]
-        checks.evaluate(rows)
-        changes = [
-            (
-                compiler.stored_key(meta, [row[each] for each in meta.pk_fields]),
-                {field.column: compiler.stored(field, row[field])},
-            )
-            for row in rows
-        ]
+        changes = []
+        for row, (value,) in zip(rows, checks.computed(compiled, rows), strict=True):
+            key = compiler.stored_key(meta, [row[each] for each in meta.pk_fields])
+            stored = compiler.stored(field, checks.prepared(field, value))
+            changes.append((key, {field.column: stored}))
         new_query(store, model, others).update_rows(changes)

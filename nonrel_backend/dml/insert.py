@@ -77,9 +77,9 @@ class InsertMixin(WriteMixin):
                 columns[field] = [None] * count
         checks = RowChecks(self.store, meta)
         if self.query.on_conflict == OnConflict.IGNORE:
-            columns, count = checks.without_refused(columns, count, auto)
+            columns, count = checks.valid_columns(columns, count, auto)
         else:
-            checks.complete_and_check_columns(columns, count, auto)
+            checks.complete_columns(columns, count, auto)
         if count:
             columns |= self.insert_rows(self.rows_of(columns, count))
         return {
@@ -152,7 +152,7 @@ class InsertMixin(WriteMixin):
         rows = [
             {field: self.restored(field, each) for field in fields} for each in stored
         ]
-        checks.complete_and_check(rows)
+        checks.complete(rows)
         return [
             {field.column: self.stored(field, row[field]) for field in checks.generated}
             for row in rows

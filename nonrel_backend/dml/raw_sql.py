@@ -1,11 +1,13 @@
-"""SQL texts that write, on tables that no model of the project owns.
+"""Raw SQL that writes, to tables that no model of the project owns.
 
 Django's database cache is such a table. A model's rows are written through the ORM,
-which knows its defaults, checks and generated columns.
+which knows its defaults, constraints and generated columns.
 """
 
 import re
 import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.db import NotSupportedError, OperationalError, models
@@ -17,6 +19,7 @@ from ..local.load import load_tables
 from ..planner.raw_where import NAME, simple_where, unquoted
 from ..planner.scans import new_query, push
 from ..planner.tables import model_from_store, registered_models, stored_model
+from ..query import NonrelQuery
 from .constraints import RowChecks
 
 WRITE = re.compile(
@@ -29,7 +32,7 @@ DEFINITION = re.compile(
     rf"(?P<table>{NAME}).*",
     re.IGNORECASE | re.DOTALL,
 )
-# Which field a column gets whose declared type is that of several.
+# Several fields may have one stored type: a declared column gets the first of these.
 FIELDS = (
     "TextField",
     "BooleanField",
@@ -45,21 +48,22 @@ FIELDS = (
     "BinaryField",
     "JSONField",
 )
+# How many rows one command updates or deletes.
 BATCH = 1_000
 
 
-def execute(store, sql: str, params) -> int:
-    """Carry out one INSERT, UPDATE, DELETE, CREATE or DROP; return the rows it met.
+def execute(store: Any, sql: str, params: Any) -> int:
+    """Run one INSERT, UPDATE, DELETE, CREATE or DROP; return the number of its rows.
 
-    Raises NotSupportedError for any other text, and for a table of a model.
+    Raise NotSupportedError for any other SQL, and for a table of a model.
     """
     found = WRITE.fullmatch(sql) or DEFINITION.fullmatch(sql)
     table = unquoted(found["table"]) if found else ""
     if not found or table in registered_models():
         raise NotSupportedError(
             f"{store.display_name} cannot execute the SQL {sql[:80]!r}: its cursor "
-            "reads with SELECT, and writes by simple statements only to tables that no "
-            "model has. Write through the ORM."
+            "runs SELECT, and simple statements that write to tables without a model. "
+            "Write to a model's table through the ORM."
         )
     verb = found["verb"].upper().split()
     if verb[0] in ("CREATE", "DROP"):
@@ -73,35 +77,39 @@ def execute(store, sql: str, params) -> int:
         try:
             return exact_scan(store, model, sql, params).delete()
         except NotSupportedError:
-            pass  # found row by row
+            pass  # the local engine finds the rows
     work = {"INSERT": insert, "UPDATE": update, "DELETE": delete}[verb[0]]
     return store.all_or_nothing(lambda: work(store, model, sql, params))
 
 
-def exact_scan(store, model, sql: str, params):
-    """A scan of just the rows that the text's WHERE means, or NotSupportedError."""
+def exact_scan(store: Any, model: Any, sql: str, params: Any) -> NonrelQuery:
+    """Return a scan of exactly the rows that the WHERE matches.
+
+    Raise NotSupportedError if the store cannot filter so.
+    """
     meta = model._meta
     fields = {field.column: field for field in meta.local_concrete_fields}
     conditions, whole = simple_where(store, sql, params, meta.db_table, fields)
     scan = new_query(store, model, meta.pk_fields)
     if not whole or push(scan, conditions):
-        raise NotSupportedError("The WHERE is not one that the store can answer.")
+        raise NotSupportedError(
+            f"{store.display_name} does not filter exactly by the WHERE of {sql[:80]!r}"
+        )
     return scan
 
 
-# --- rows: the local engine says which they become, the store is given these ---
+# --- rows: the local engine computes them, the store writes them ---
 
 
-def insert(store, model, sql: str, params) -> int:
+def insert(store: Any, model: Any, sql: str, params: Any) -> int:
     rows, fields, _ = returned(store, model, sql, params, loads=False)
     compiler = store.ops.compiler("SQLInsertCompiler")(InsertQuery(model), store, None)
-    compiler.returning_fields = None
     columns = dict(zip(fields, map(list, zip(*rows, strict=True)), strict=True))
     compiler.insert_columns(model._meta, columns, len(rows))
     return len(rows)
 
 
-def update(store, model, sql: str, params) -> int:
+def update(store: Any, model: Any, sql: str, params: Any) -> int:
     rows, fields, loaded = returned(store, model, sql, params)
     compiler = store.ops.compiler("SQLUpdateCompiler")(
         models.sql.UpdateQuery(model), store, None
@@ -121,7 +129,7 @@ def update(store, model, sql: str, params) -> int:
             for field, value, old in zip(fields, row, before[values], strict=True)
             if value != old
         }
-        RowChecks(store, model._meta).complete_and_check([changed])
+        RowChecks(store, model._meta).complete([changed])
         changes.append(
             (
                 compiler.stored_key(model._meta, values),
@@ -137,7 +145,7 @@ def update(store, model, sql: str, params) -> int:
     return len(rows)
 
 
-def delete(store, model, sql: str, params) -> int:
+def delete(store: Any, model: Any, sql: str, params: Any) -> int:
     rows, fields, _ = returned(store, model, sql, params, model._meta.pk_fields)
     compiler = store.ops.compiler("SQLDeleteCompiler")(
         models.sql.DeleteQuery(model), store, None
@@ -148,11 +156,18 @@ def delete(store, model, sql: str, params) -> int:
     return len(rows)
 
 
-def returned(store, model, sql: str, params, fields=None, loads: bool = True):
-    """The rows that the statement writes, its fields, and the rows there were.
+def returned(
+    store: Any,
+    model: Any,
+    sql: str,
+    params: Any,
+    fields: list[Any] | None = None,
+    loads: bool = True,
+) -> tuple[list[list], list[Any], list[list]]:
+    """Run the statement in the local engine.
 
-    Values are those of get_db_prep_save(). Without `loads` the statement is run on an
-    empty table.
+    Return the rows that it writes, their fields, and the rows before it, all with
+    values from get_db_prep_save(). Without `loads` the table is empty before it.
     """
     meta = model._meta
     fields = fields or meta.local_concrete_fields
@@ -161,18 +176,18 @@ def returned(store, model, sql: str, params, fields=None, loads: bool = True):
     names = [field.column for field in fields]
     loaded: list = []
 
-    def load(reads, insert):
+    def load(reads: dict[str, Any], insert: Callable) -> None:
         if not loads:
             return
 
-        def keep(name, columns, rows):
+        def insert_and_note(name: str, columns: list[str], rows: Iterable) -> None:
             rows = list(rows)
             if name == table.name:
                 loaded.extend(row[: len(names)] for row in rows)
             insert(name, columns, rows)
 
         wanted = {**reads, table.name: dict.fromkeys([*names, *reads[table.name]])}
-        load_tables(store, sql, params)(wanted, keep)
+        load_tables(store, sql, params)(wanted, insert_and_note)
 
     found = engine.run(
         f"{sql} RETURNING {', '.join(map(store.ops.quote_name, names))}",
@@ -181,11 +196,14 @@ def returned(store, model, sql: str, params, fields=None, loads: bool = True):
         load,
         writes=True,
     )
-    read = RowChecks(store, meta).python_value
+    checks = RowChecks(store, meta)
 
-    def prepared(rows):
+    def prepared(rows: Iterable) -> list[list]:
         return [
-            [read(field, value) for field, value in zip(fields, row, strict=True)]
+            [
+                checks.prepared(field, value)
+                for field, value in zip(fields, row, strict=True)
+            ]
             for row in rows
         ]
 
@@ -195,10 +213,10 @@ def returned(store, model, sql: str, params, fields=None, loads: bool = True):
 # --- tables ---
 
 
-def define(store, verb: list[str], table: str, sql: str) -> None:
-    """CREATE TABLE, CREATE INDEX or DROP TABLE by the store's own schema editor."""
+def define(store: Any, verb: list[str], table: str, sql: str) -> None:
+    """Run CREATE TABLE, CREATE INDEX or DROP TABLE with the store's schema editor."""
     with store.schema_editor(atomic=False) as editor:
-        editor.logs = False  # the text itself is in the log
+        editor.logs = False  # the SQL itself is logged
         if verb == ["CREATE", "TABLE"]:
             editor.create_model(declared_model(store, table, sql))
             return
@@ -211,8 +229,8 @@ def define(store, verb: list[str], table: str, sql: str) -> None:
             add_index(editor, model, sql)
 
 
-def declared_model(store, table: str, sql: str):
-    """The model of a CREATE TABLE text, whose types are this store's db_types."""
+def declared_model(store: Any, table: str, sql: str) -> Any:
+    """Return the model of a CREATE TABLE, whose types are db_types of the store."""
     types: dict[str, str] = {}
     for field in FIELDS:
         types.setdefault(store.data_types[field], field)
@@ -234,7 +252,7 @@ def declared_model(store, table: str, sql: str):
 
 
 def sql_type(declared: str) -> str:
-    """The field of an SQL type such as varchar(15), empty for none."""
+    """Return the field of an SQL type such as varchar(15), or an empty string."""
     try:
         kind = FlexibleFieldLookupDict()[declared.lower()]
     except KeyError:
@@ -242,7 +260,8 @@ def sql_type(declared: str) -> str:
     return "TextField" if kind == "CharField" else kind
 
 
-def add_index(editor, model, sql: str) -> None:
+def add_index(editor: Any, model: Any, sql: str) -> None:
+    """Create the index of a CREATE INDEX."""
     create = ", ".join(
         editor.quote_name(field.column) for field in model._meta.local_concrete_fields
     )
@@ -259,21 +278,13 @@ def add_index(editor, model, sql: str) -> None:
         editor.add_index(model, models.Index(fields=names, name=name))
 
 
-class sqlite_of:
-    """Context manager: a database in memory in which the definitions were run."""
-
-    def __init__(self, *definitions: str):
-        self.definitions = definitions
-
-    def __enter__(self) -> sqlite3.Connection:
-        self.scratch = sqlite3.connect(":memory:")
+@contextmanager
+def sqlite_of(*definitions: str) -> Iterator[sqlite3.Connection]:
+    """Yield an SQLite database, in memory, in which the definitions were run."""
+    with closing(sqlite3.connect(":memory:")) as scratch:
         try:
-            for definition in self.definitions:
-                self.scratch.execute(definition)
+            for definition in definitions:
+                scratch.execute(definition)
         except sqlite3.Error as error:
-            self.scratch.close()
             raise OperationalError(str(error)) from error
-        return self.scratch
-
-    def __exit__(self, *error: Any) -> None:
-        self.scratch.close()
+        yield scratch

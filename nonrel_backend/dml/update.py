@@ -86,7 +86,7 @@ class UpdateMixin(WriteMixin):
         checks = RowChecks(self.store, meta)
         uniques = self.uniques(meta, values, checks)
         if scan is not None:
-            if uniques or checks.needed(values):
+            if uniques or checks.needs_rows(values):
                 self.refusal = f"{meta.db_table} has constraints to validate row by row"
             else:
                 try:
@@ -94,7 +94,9 @@ class UpdateMixin(WriteMixin):
                 except NotSupportedError as error:
                     self.refuse(error)
         by_key = self.values_by_key(values)
-        if by_key is not None and not (uniques or checks.needed(values, by_key)):
+        if by_key is not None and not (
+            uniques or checks.needs_rows_by_key(values, by_key)
+        ):
             return self.query_class(self, [meta.pk]).update_rows(by_key)
         return self.store.all_or_nothing(
             partial(self.update_found, meta, checks, values, uniques)
@@ -153,7 +155,7 @@ class UpdateMixin(WriteMixin):
         expressions = {
             field: value for field, value in values.items() if hasattr(value, "as_sql")
         }
-        others = checks.columns_needed(values, uniques is not None)
+        others = checks.fields_to_read(values, uniques is not None)
         alias = self.query.get_initial_alias()
         columns = [field.get_col(alias) for field in others]
         computed = [typed(value, field) for field, value in expressions.items()]
@@ -171,7 +173,7 @@ class UpdateMixin(WriteMixin):
             keys.append(key)
             changes.append(change)
             rows.append({**unchanged, **change})
-        checks.complete_and_check(rows, set(values))
+        checks.complete(rows, set(values))
         for change, row in zip(changes, rows, strict=True):
             change |= {field: row[field] for field in checks.generated}
         written = list(zip(keys, map(self.written, changes), strict=True))
