@@ -107,7 +107,6 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     """Base of a backend's DatabaseFeatures, which overrides where its store differs."""
 
     # --- what the local engine does, as SQLite does ---
-    allow_sliced_subqueries_with_in = True
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
     order_by_nulls_first = True
@@ -115,11 +114,9 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     supports_aggregate_filter_clause = True
     supports_aggregate_order_by_clause = sqlite3.sqlite_version_info >= (3, 44)
     supports_any_value = True
-    supports_boolean_expr_in_select_clause = True
     supports_cast_with_precision = False
     supports_frame_exclusion = True
     supports_frame_range_fixed_distance = True
-    supports_json_field = True
     supports_json_field_contains = False
     supports_no_precision_decimalfield = True
     supports_over_clause = True
@@ -134,34 +131,27 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     time_cast_precision = 3
     # --- what the toolkit computes or validates at every write ---
     supports_stored_generated_columns = True
-    supports_virtual_generated_columns = False
     supports_default_keyword_in_insert = False
     supports_default_keyword_in_bulk_insert = False
     supports_unlimited_charfield = True
     supports_unspecified_pk = True
-    supports_column_check_constraints = True
-    supports_table_check_constraints = True
     # --- what stores without SQL do not have ---
     supports_foreign_keys = False
     supports_non_deterministic_collations = False
     supports_on_delete_db_cascade = False
     supports_on_delete_db_default = False
     supports_on_delete_db_null = False
-    supports_comments = False
-    supports_tablespaces = False
     can_create_inline_fk = False
     supports_sequence_reset = False
     # Foreign keys are checked when Django calls check_constraints(), never at a write.
     can_defer_constraint_checks = True
-    supports_forward_references = True
     # --- the rest ---
     has_native_duration_field = True
     supports_timezones = False
     uses_savepoints = False
-    # Whether the store keeps microseconds of datetimes; MongoDB keeps milliseconds.
+    # Whether the store keeps the microseconds of datetimes.
     keeps_microseconds = True
     supports_transactions = False
-    can_use_chunked_reads = True
     supported_explain_formats = {"TEXT"}
     test_collations = {
         "ci": "nocase",

@@ -20,15 +20,19 @@ SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
 class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
     """Reads the toolkit's catalog.
 
-    A backend whose store knows its tables overrides `get_table_list`, `columns` and
+    A backend whose store knows its tables overrides `names`, `columns` and
     `get_constraints`.
     """
 
     # The dotted paths of fields that are not Django's, by internal type.
     own_fields: dict[str, str] = {}
 
+    def names(self) -> list[str]:
+        """Return the names of all tables."""
+        return self.connection.catalog.names()
+
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
-        names = self.connection.catalog.names
+        names = self.names
         if cursor is not None:
             cursor.execute(Statement(names, lambda: "SELECT name of all tables"))
             names = cursor.fetchall

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models.sql.query import Query
+
 # The field of a foreign key to a field that numbers its rows. Fields that are not
 # Django's have an attribute `referring_type`.
 REFERRING = {"BigAutoField": "BigIntegerField"}
@@ -26,6 +28,14 @@ def describe(field: Any, connection: Any) -> dict[str, Any]:
         target = field.target_field
         column["references"] = [target.model._meta.db_table, target.column]
     return column
+
+
+def default_sql(field: Any, connection: Any) -> str:
+    """Return a field's db_default as SQL for the local engine."""
+    query = Query(field.model, alias_cols=False)
+    engine = connection.local_engine
+    compiler = query.get_compiler(connection=engine.wrapper)
+    return engine.written_in(*compiler.compile(field._db_default_expression))
 
 
 def in_composite_key(field: Any) -> bool:

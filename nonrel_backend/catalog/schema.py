@@ -12,6 +12,7 @@ from ..documents.indexes import type_at
 from ..query import MISSING
 from ..schema import Command
 from ..values.converting import converter
+from .columns import default_sql
 from .indexes import CatalogIndexes, named, path_of_part
 from .rows import Row, Rows
 from .tables import table_model
@@ -84,11 +85,7 @@ class CatalogSchemaEditor(CatalogIndexes):
     def described(self, field: Any) -> dict[str, Any]:
         column = super().described(field)
         if field.has_db_default():
-            query = Query(field.model, alias_cols=False)
-            engine = self.connection.local_engine
-            compiler = query.get_compiler(connection=engine.wrapper)
-            sql = compiler.compile(field._db_default_expression)
-            column["default"] = engine.written_in(*sql)
+            column["default"] = default_sql(field, self.connection)
         return column
 
     def stored(self, field: Any, value: Any) -> Any:

@@ -15,7 +15,7 @@ def authors(library):
 
 
 def logged(work) -> str:
-    """Return the entry of the query log that `work()` makes, without BEGIN and so on."""
+    """Return the UPDATE or DELETE that `work()` leaves in the query log."""
     with CaptureQueriesContext(connection) as queries:
         work()
     entries = [each["sql"] for each in queries.captured_queries]
