@@ -4,8 +4,8 @@ from typing import Any
 
 from django.db.models.sql.query import Query
 
-# The field of a foreign key to a field that numbers its rows. Fields that are not
-# Django's have an attribute `referring_type`.
+# Internal types of foreign keys to automatic keys, IntegerField by default. A field
+# that is not Django's has an attribute `referring_type`.
 REFERRING = {"BigAutoField": "BigIntegerField"}
 # For inspectdb these are text: what they add is in the project, not in the store.
 STORED_AS_TEXT = {"FileField", "FilePathField", "SlugField"}

@@ -139,7 +139,7 @@ class CatalogIndexes(NonrelSchemaEditor):
             parts = self.expression_parts(model, constraint.expressions, unique=True)
             self.create(model, constraint.name, parts, True, constraint.condition)
 
-    # --- checks ---
+    # --- CHECK constraints ---
 
     def keep_check(self, table: str, check: dict[str, Any]) -> None:
         entry = self.catalog.copy(table)

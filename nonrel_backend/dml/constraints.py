@@ -115,7 +115,7 @@ class RowChecks:
                 self.validate_column(field, [row[field] for row in rows])
 
     def complete_columns(self, columns: dict, count: int, auto: Any) -> None:
-        """Do the same with `count` rows, {field: [value of each row]}.
+        """Complete and validate `count` rows, {field: [value of each row]}.
 
         `auto` is the field whose missing values the store will choose.
         """

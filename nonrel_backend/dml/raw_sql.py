@@ -63,7 +63,7 @@ def execute(store: Any, sql: str, params: Any) -> int:
         raise NotSupportedError(
             f"{store.display_name} cannot execute the SQL {sql[:80]!r}: its cursor "
             "runs SELECT, and simple statements that write to tables without a model. "
-            "Write to a model's table through the ORM."
+            "Write through the ORM to the table of a model."
         )
     verb = found["verb"].upper().split()
     if verb[0] in ("CREATE", "DROP"):
