@@ -92,8 +92,8 @@ class CatalogSchemaEditor(CatalogIndexes):
         """Return a value from get_db_prep_save() in stored form; MISSING for NULL."""
         if value is None:
             return MISSING
-        db_type = field.db_type(self.connection)
-        return self.connection.ops.value_compiler.convert_value_for_db(db_type, value)
+        compiler = self.connection.ops.value_compiler
+        return compiler.for_db_converter(field.db_type(self.connection))(value)
 
     def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, name = model._meta.db_table, field.column
