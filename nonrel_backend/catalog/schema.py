@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import IntegrityError, ProgrammingError
 from django.db.models import CompositePrimaryKey
-from django.db.models.sql.query import Query
 
 from ..documents.altering import conversion as document_conversion
 from ..documents.indexes import type_at
