@@ -14,8 +14,15 @@ from django.db import DatabaseError, ProgrammingError
 
 from ..conditions import Step
 from ..documents.functions import path_steps
-from . import documents, expressions, partial, predicates
-from .encoding import NULL_BYTES, component, following, shortened
+from . import expressions, partial, predicates
+from .encoding import (
+    NULL_BYTES,
+    component,
+    following,
+    items_encoder,
+    path_encoder,
+    shortened,
+)
 from .values import pack, unpack
 
 RESERVED = b"\0\0\0\0"
@@ -98,9 +105,9 @@ class Index:
         encode = component(what["db_type"], descending)
         if Step.EACH in path:
             self.many = True
-            self.encoders.append((position, documents.items_encoder(path, encode)))
+            self.encoders.append((position, items_encoder(path, encode)))
         else:
-            self.encoders.append((position, documents.path_encoder(path, encode)))
+            self.encoders.append((position, path_encoder(path, encode)))
 
     def add_condition(self, table: "Table", entry: Any) -> None:
         if isinstance(entry, dict):

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Any
 
+from ..documents.functions import at_path
 from ..values.folding import fold
 
 NULL = b"\x01"
@@ -136,6 +137,26 @@ def component(
     if not descending:
         return ascending
     return lambda value: inverted(ascending(value))
+
+
+def path_encoder(path: tuple, encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Return the function of a document that encodes the value at a path."""
+    return lambda document: encode(next(at_path(document, path), None))
+
+
+def items_encoder(
+    path: tuple, encode: Callable[[Any], bytes]
+) -> Callable[[Any], list[bytes]]:
+    """Return the function of a document that encodes all values at a path.
+
+    It returns the encoded NULL if there is none.
+    """
+
+    def encoded(document: Any) -> list[bytes]:
+        found = {encode(value) for value in at_path(document, path)}
+        return list(found) or [encode(None)]
+
+    return encoded
 
 
 def inverted(key: bytes) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
+from ..documents.testing import path_test
 from ..values.comparisons import COMPARISONS, FOLDED, TEXT
 from ..values.folding import fold
 from .values import from_datetime, to_stored
@@ -85,8 +86,6 @@ def prepare(condition: Condition) -> "Test | Tests":
         return Tests(condition.connector, [prepare(x) for x in condition.children])
     column, lookup_type = condition.column, condition.lookup_type
     if column.path:
-        from .documents import prepare_path
-
         return prepare_path(condition)
     if column.db_type not in EQUAL and lookup_type != "isnull":
         raise NotSupportedError(f"LMDB has no {lookup_type!r} on {column.db_type}.")
@@ -107,6 +106,31 @@ def prepare(condition: Condition) -> "Test | Tests":
         condition.negated,
         matches,
     )
+
+
+def prepare_path(leaf: Leaf) -> Test:
+    """The test of what a path leads to in a document."""
+    column = leaf.column
+    value, matches = path_test(leaf, value_test, NANS.get(column.db_type, never))
+    return Test(
+        leaf,
+        column.name,
+        column.db_type,
+        leaf.lookup_type,
+        value,
+        leaf.negated,
+        matches,
+        path=column.path,
+    )
+
+
+def value_test(leaf: Leaf) -> tuple[Any, Matches]:
+    db_type = leaf.column.db_type
+    build = LEAVES.get(leaf.lookup_type)
+    if build is None or db_type not in EQUAL:
+        raise NotSupportedError(f"LMDB has no {leaf.lookup_type!r} on {db_type}.")
+    value, matches = build(leaf)
+    return value, three_valued(matches, db_type, False)
 
 
 def three_valued(matches: Matches, db_type: str, negated: bool) -> Matches:
