@@ -1,7 +1,7 @@
-"""What tables there are: their columns, indexes and keys, kept in the store itself.
+"""The catalog: tables, their columns and their indexes, stored in LMDB itself.
 
-Every table and every index has a number, with which all of its keys begin. Number 0
-is the catalog's own.
+Every table and every index is a tree: a number with which all its keys begin. Tree 0
+is the catalog's.
 """
 
 import os
@@ -23,56 +23,66 @@ from .encoding import (
     path_encoder,
     shortened,
 )
+from .entries import Txn
 from .values import pack, unpack
 
 RESERVED = b"\0\0\0\0"
-# Changes with every change of the catalog: what is known under it stays true.
+# A random token that every change of the catalog replaces. Tables that were read under
+# one token are valid whenever a transaction sees that token.
 TOKEN_KEY = RESERVED + b"token"
 NEXT_TREE_KEY = RESERVED + b"tree"
 TABLE_KEY = RESERVED + b"table:"
 COUNTERS_KEY = RESERVED + b"count:"
-TOKENS_REMEMBERED = 8
-# LMDB's keys have at most 511 bytes: a tree's number, a payload, the row's key.
+# Cached catalogs: one is current, and a migration makes a new one with each change,
+# while transactions that began before it still read older ones.
+CATALOGS_CACHED = 8
+# LMDB's keys have at most 511 bytes (MDB_MAXKEYSIZE): the number of the tree, values of
+# columns, the key of the row. Longer values and keys end with a hash, and are not in
+# order then. 160 bytes hold any integer or UUID, a composite key of some of them, and
+# text of up to 157 bytes.
+TREE_SIZE = 4
 ROW_KEY_SIZE = 160
-PAYLOAD_SIZE = 511 - 4 - ROW_KEY_SIZE
+PAYLOAD_SIZE = 511 - TREE_SIZE - ROW_KEY_SIZE
+# Of a table's name in the key of its entry; what is left of 511 is a reserve.
 NAME_SIZE = 400
-# What of a row an expression is of: row[WHOLE].
+# An expression is evaluated on the whole row: row[WHOLE].
 WHOLE = slice(None)
-# The name of a key's column that was removed, until another column is the key.
+# The name of a removed primary key column, until another column is the key.
 REMOVED_KEY = "\0removed"
 
 _tree = Struct(">I").pack
-# The last key handed out, the number of rows, what each change makes another.
+# The last key given, the number of rows, a token that every change replaces.
 _counters = Struct(">qq12s")
 
 
 class Index:
-    """One index of a table, or its primary key's (with number 0 then).
+    """One index of a table; the primary key is an index whose entries are the rows.
 
-    An entry's key is the index's number, the columns' components and, unless these
-    are unique by themselves, the row's key, which is also its value.
+    The key of an entry is the number of the index, the components of the columns and,
+    unless these are unique, the key of the row. Its value is the key of the row.
     """
 
-    def __init__(self, table: "Table", entry: dict[str, Any]):
+    def __init__(self, table: "Table", entry: dict[str, Any]) -> None:
         self.entry = entry
         self.name: str = entry["name"]
         self.prefix = _tree(entry["id"])
         self.unique: bool = entry["unique"]
         self.truncated: bool = entry.get("truncated", False)
-        # [(position, descending, transform or what an expression is)]
+        # [(position, descending, transform)]. The transform is None, a name of
+        # encoding.TRANSFORMS, or a dictionary: an SQL expression or a document path.
         self.parts: list[tuple[int, bool, Any]] = [
             (position, bool(descending), transform)
             for position, descending, transform in entry["parts"]
         ]
-        # What of a column a part holds: {(position, text): path}.
+        # {(position, text of the path): document path}
         self.paths: dict[tuple[int, str], tuple] = {}
-        # Columns on which the entries depend.
+        # Positions of the columns on which the entries depend.
         self.positions: set[int] = set()
-        # Names of the columns, None for what is not one of them itself.
+        # Names of the columns, None for a part that is not a plain column.
         self.columns: list[str | None] = []
-        # [(what of a row is encoded, how)]
-        self.encoders: list[tuple[Any, Callable[[Any], bytes]]] = []
-        # Whether a row has any number of entries; encoders give lists then.
+        # [(position or WHOLE, encoder)]
+        self.encoders: list[tuple[Any, Callable[[Any], Any]]] = []
+        # Whether a row has an entry per list item; an encoder then returns a list.
         self.many = False
         for part in self.parts:
             self.add_part(table, *part)
@@ -81,7 +91,9 @@ class Index:
         if entry.get("condition") is not None:
             self.add_condition(table, entry["condition"])
 
-    def add_part(self, table: "Table", position: int, descending: bool, what) -> None:
+    def add_part(
+        self, table: "Table", position: int, descending: bool, what: Any
+    ) -> None:
         if isinstance(what, dict) and "path" in what:
             self.add_path(position, descending, what)
             return
@@ -113,16 +125,17 @@ class Index:
         if isinstance(entry, dict):
             evaluate = table.evaluator(entry, self.positions)
             self.applies = lambda row: bool(evaluate(row))
-            self.conditions = [entry]  # which is no condition of any query
+            self.conditions = [entry]  # equal to no condition of any query
             return
         condition = partial.loaded(entry)
         self.conditions = partial.conjuncts(condition)
-        tests = predicates.prepare(condition)
-        self.applies = predicates.bind(tests, table.position)
-        self.positions |= {table.position(name) for name in predicates.columns(tests)}
+        predicate = predicates.prepare(condition)
+        self.applies = predicates.bind(predicate, table.position)
+        columns = predicates.columns(predicate)
+        self.positions |= {table.position(name) for name in columns}
 
     def keys(self, row: list, row_key: bytes) -> list[bytes]:
-        """The keys of all of the row's entries."""
+        """Return the keys of all entries of the row."""
         if not self.many:
             key = self.key(row, row_key)
             return [] if key is None else [key]
@@ -139,7 +152,7 @@ class Index:
         return {b"".join(each) for each in product(*lists)}
 
     def key(self, row: list, row_key: bytes) -> bytes | None:
-        """The key of the row's entry, None where a partial index leaves it out."""
+        """Return the key of the row's entry, None if a partial index has none."""
         if self.applies is not None and not self.applies(row):
             return None
         parts = [encode(row[at]) for at, encode in self.encoders]
@@ -149,6 +162,7 @@ class Index:
         return self.prefix + payload + row_key
 
     def truncates(self, row: list, size: int | None = None) -> bool:
+        """Return whether an entry of the row is shortened to `size` bytes."""
         if self.many:
             length = max(map(len, self.payloads(row)))
         else:
@@ -157,9 +171,9 @@ class Index:
 
 
 class Column:
-    """A column: where it is in a row and what it holds."""
+    """A column: its position in a row and its type."""
 
-    def __init__(self, entry: dict[str, Any]):
+    def __init__(self, entry: dict[str, Any]) -> None:
         self.entry = entry
         self.name: str = entry["name"]
         self.db_type: str = entry["db_type"]
@@ -167,9 +181,9 @@ class Column:
 
 
 class Table:
-    """A table as the store knows it. A row is a list of values by position."""
+    """A table as the catalog describes it. A row is a list of values by position."""
 
-    def __init__(self, name: str, entry: dict[str, Any]):
+    def __init__(self, name: str, entry: dict[str, Any]) -> None:
         self.name = name
         self.entry = entry
         self.prefix = _tree(entry["id"])
@@ -194,6 +208,7 @@ class Table:
         self.indexes = [Index(self, each) for each in entry["indexes"]]
 
     def position(self, column: str) -> int:
+        """Return the position of a column; raise ProgrammingError for none."""
         found = self.columns.get(column)
         if found is None:
             raise ProgrammingError(
@@ -201,8 +216,13 @@ class Table:
             )
         return found.position
 
-    def evaluator(self, what: dict[str, Any], positions: set[int]):
-        """The function of a row for an expression; its columns go to `positions`."""
+    def evaluator(
+        self, what: dict[str, Any], positions: set[int]
+    ) -> Callable[[list], Any]:
+        """Return an expression as a function of a row.
+
+        Add the positions of its columns to `positions`.
+        """
         columns = [self.columns[name] for name in what["columns"]]
         positions |= {column.position for column in columns}
         return expressions.evaluator(
@@ -210,6 +230,7 @@ class Table:
         )
 
     def row_key(self, row: list) -> bytes:
+        """Return the key of a row, without the prefix of its table."""
         encoders = self.primary.encoders
         if len(encoders) == 1:
             ((position, encode),) = encoders
@@ -219,7 +240,7 @@ class Table:
         return shortened(key, ROW_KEY_SIZE)
 
     def key_of(self, values: tuple) -> bytes:
-        """The key of the row with these stored values of the primary key."""
+        """Return the key of the row with these stored values of the primary key."""
         found = zip(self.primary.encoders, values, strict=True)
         return shortened(
             b"".join(encode(value) for (_, encode), value in found), ROW_KEY_SIZE
@@ -227,22 +248,24 @@ class Table:
 
 
 class Catalog:
-    """Tables by name, as a transaction sees them."""
+    """A cache of the tables by name, as each transaction sees them."""
 
     def __init__(self) -> None:
-        self.known: dict[bytes, dict[str, Table]] = {}
+        # {token: {name: Table}}
+        self.cached: dict[bytes, dict[str, Table]] = {}
 
-    def tables(self, txn) -> dict[str, Table]:
-        """Those read so far, of the catalog as it is in this transaction."""
+    def tables(self, txn: Txn) -> dict[str, Table]:
+        """Return the cached tables of the catalog that this transaction sees."""
         token = txn.get(TOKEN_KEY, b"")
-        tables = self.known.get(token)
+        tables = self.cached.get(token)
         if tables is None:
-            if len(self.known) >= TOKENS_REMEMBERED:
-                self.known.pop(next(iter(self.known)), None)
-            tables = self.known[token] = {}
+            if len(self.cached) >= CATALOGS_CACHED:
+                self.cached.pop(next(iter(self.cached)), None)
+            tables = self.cached[token] = {}
         return tables
 
-    def table(self, txn, name: str) -> Table:
+    def table(self, txn: Txn, name: str) -> Table:
+        """Return a table; raise ProgrammingError if there is none."""
         tables = self.tables(txn)
         found = tables.get(name)
         if found is None:
@@ -254,6 +277,7 @@ class Catalog:
 
 
 def loaded(name: str, data: bytes) -> Table:
+    """Return the Table of a packed entry; raise DatabaseError if it is damaged."""
     entry = unpack(data)
     try:
         return Table(name, entry)
@@ -270,8 +294,8 @@ def table_key(name: str) -> bytes:
     return TABLE_KEY + key
 
 
-def entries(txn) -> Iterator[tuple[str, bytes]]:
-    """(name, entry) of every table."""
+def entries(txn: Txn) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, packed entry) of every table."""
     cursor = txn.cursor()
     if not cursor.set_range(TABLE_KEY):
         return
@@ -281,36 +305,38 @@ def entries(txn) -> Iterator[tuple[str, bytes]]:
         yield key[len(TABLE_KEY) :].decode(), value
 
 
-def entry_of(txn, name: str) -> dict[str, Any]:
-    """A table's entry, to be changed and saved."""
+def entry_of(txn: Txn, name: str) -> dict[str, Any]:
+    """Return the entry of a table, to be changed and saved."""
     data = txn.get(table_key(name))
     if data is None:
         raise ProgrammingError(f"no such table: {name}")
     return unpack(data)
 
 
-def save(txn, name: str, entry: dict[str, Any]) -> None:
+def save(txn: Txn, name: str, entry: dict[str, Any]) -> None:
     txn.put(table_key(name), pack(entry))
     changed(txn)
 
 
-def remove(txn, name: str) -> None:
+def remove(txn: Txn, name: str) -> None:
     txn.delete(table_key(name))
     changed(txn)
 
 
-def changed(txn) -> None:
+def changed(txn: Txn) -> None:
+    """Replace the token of the catalog."""
     txn.put(TOKEN_KEY, os.urandom(12))
 
 
-def new_tree(txn) -> int:
+def new_tree(txn: Txn) -> int:
+    """Return a number for a new table or index."""
     number = unpack(txn.get(NEXT_TREE_KEY) or pack(1))
     txn.put(NEXT_TREE_KEY, pack(number + 1))
     return number
 
 
-def counters(txn, table: Table) -> tuple[int, int]:
-    """The last key handed out, and how many rows there are."""
+def counters(txn: Txn, table: Table) -> tuple[int, int]:
+    """Return (last key given by the sequence, number of rows)."""
     data = txn.get(table.counters_key)
     if data is None:
         return 0, 0
@@ -320,13 +346,15 @@ def counters(txn, table: Table) -> tuple[int, int]:
     return sequence, rows
 
 
-def set_counters(txn, table: Table, sequence: int, rows: int) -> None:
-    """To be called after every change of rows, be it that these stay the same."""
+def set_counters(txn: Txn, table: Table, sequence: int, rows: int) -> None:
+    """Store the counters. Call this after every change of rows: it also replaces the
+    token by which cached tables are validated.
+    """
     txn.put(table.counters_key, _counters.pack(sequence, rows, os.urandom(12)))
 
 
-def mark_truncated(txn, table: Table, index: Index) -> None:
-    """Remember that some keys of an index are no longer whole, so not in order."""
+def mark_truncated(txn: Txn, table: Table, index: Index) -> None:
+    """Record that some keys of an index are shortened, so that it has no order."""
     index.truncated = True
     entry = table.entry
     if index is table.primary:
@@ -336,8 +364,8 @@ def mark_truncated(txn, table: Table, index: Index) -> None:
     save(txn, table.name, entry)
 
 
-def clear_tree(txn, prefix: bytes) -> None:
-    """Delete everything under a tree's number."""
+def clear_tree(txn: Txn, prefix: bytes) -> None:
+    """Delete all keys of a tree."""
     end = following(prefix)
     cursor = txn.cursor()
     found = cursor.set_range(prefix)

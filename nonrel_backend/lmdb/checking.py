@@ -1,36 +1,38 @@
-"""Whether rows and index entries agree, and making them agree."""
+"""Verify that rows, index entries and counters agree; repair the indexes."""
 
 from collections.abc import Iterator
 
 from django.db import DatabaseError
 
 from . import catalog
-from .catalog import Index, Table, counters, set_counters
+from .catalog import TREE_SIZE, Index, Table, counters, set_counters
 from .encoding import following
-from .entries import read_entries
+from .entries import Txn, read_entries
 from .values import unpack_row
 
+# Keys read at a time. Writes end a batch's cursor, so it bounds memory only.
 BATCH = 1_000
 
 
-def problems(txn, tables: list[Table], fix: bool) -> Iterator[str]:
-    """A sentence for each thing that is wrong; `fix` puts the indexes right."""
+def problems(txn: Txn, tables: list[Table], fix: bool) -> Iterator[str]:
+    """Yield a sentence for each problem; with `fix`, repair the indexes."""
     for table in tables:
-        yield from check_rows(txn, table, fix)
+        yield from row_problems(txn, table, fix)
         for index in table.indexes:
-            yield from check_entries(txn, table, index, fix)
-    yield from check_trees(txn, tables, fix)
+            yield from entry_problems(txn, table, index, fix)
+    yield from tree_problems(txn, tables, fix)
 
 
-def entries(txn, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The entries under a tree's number, in batches that bear writing meanwhile."""
+def entries(txn: Txn, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the entries of a tree, which may be changed meanwhile."""
     low, high = prefix, following(prefix)
     while batch := read_entries(txn, low, high, False, BATCH):
         yield from batch
         low = batch[-1][0] + b"\0"
 
 
-def check_rows(txn, table: Table, fix: bool) -> Iterator[str]:
+def row_problems(txn: Txn, table: Table, fix: bool) -> Iterator[str]:
+    """Yield damaged rows, missing index entries, duplicates and wrong counters."""
     count = 0
     highest = 0
     (key_column, *more) = table.pk
@@ -68,34 +70,39 @@ def check_rows(txn, table: Table, fix: bool) -> Iterator[str]:
     sequence, counted = counters(txn, table)
     wanted = max(sequence, highest)
     if (sequence, counted) != (wanted, count):
-        yield f"{table.name}: the counters do not fit {count} rows up to {highest}"
+        yield (
+            f"{table.name}: the counters do not match {count} rows and the highest key "
+            f"{highest}"
+        )
         if fix:
             set_counters(txn, table, wanted, count)
 
 
-def check_entries(txn, table: Table, index: Index, fix: bool) -> Iterator[str]:
+def entry_problems(txn: Txn, table: Table, index: Index, fix: bool) -> Iterator[str]:
+    """Yield index entries that no row has."""
     for key, row_key in entries(txn, index.prefix):
         data = txn.get(table.prefix + row_key)
         try:
             right = data and key in index.keys(unpack_row(data, table.width), row_key)
         except (DatabaseError, TypeError, ValueError, AttributeError):
-            continue  # the row is damaged, which has been said
+            continue  # the row is damaged, which row_problems() reports
         if not right:
-            yield f"{table.name}: {index.name} has {key[4:]!r}, which no row has"
+            entry = key[TREE_SIZE:]
+            yield f"{table.name}: {index.name} has {entry!r}, which no row has"
             if fix:
                 txn.delete(key)
 
 
-def check_trees(txn, tables: list[Table], fix: bool) -> Iterator[str]:
-    """What is left of tables and indexes that there are no more."""
+def tree_problems(txn: Txn, tables: list[Table], fix: bool) -> Iterator[str]:
+    """Yield what is left of tables and indexes that no longer exist."""
     known = {index.prefix for table in tables for index in table.indexes}
     known |= {table.prefix for table in tables} | {catalog.RESERVED}
     cursor = txn.cursor()
     found = cursor.first()
     while found:
-        prefix = cursor.key()[:4]
+        prefix = cursor.key()[:TREE_SIZE]
         if prefix not in known:
-            yield f"There are keys of tree {prefix.hex()}, which no table has"
+            yield f"The keys of tree {prefix.hex()} belong to no table or index"
             if fix:
                 catalog.clear_tree(txn, prefix)
         found = cursor.set_range(following(prefix))

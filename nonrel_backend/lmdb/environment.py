@@ -1,4 +1,4 @@
-"""The LMDB environment of a folder: one for each process, shared by its threads."""
+"""The LMDB environment of a folder: one per process, shared by its threads."""
 
 import atexit
 import os
@@ -15,34 +15,43 @@ import lmdb
 from django.db import DatabaseError, OperationalError
 
 from .catalog import Catalog
+from .entries import Txn
 from .locking import WriterLock
 from .values import pack, unpack
 
+# The version of the format of catalog, rows and index entries.
 FORMAT = 1
 FORMAT_KEY = b"\0\0\0\0format"
-# Addresses, not disc: the file grows as it is filled.
+# The map takes addresses, not disk space: the file grows as it is filled. 1 TB of the
+# 128 TB of addresses of a 64-bit process; Windows and 32 bits allocate what they map.
 MAP_SIZE = 1 << 40 if sys.maxsize > 1 << 32 and os.name == "posix" else 1 << 30
+# The smallest map to try if the process may not have so many addresses (ulimit -v).
 SMALLEST_MAP = 1 << 20
-# By how much the file grows, and when it does.
+# The file is extended by 1 MB as soon as less than 256 KB of it are free: a transaction
+# of up to 64 pages finds room, and one in some dozens pays for the extension.
 FILE_STEP, AHEAD = 1 << 20, 1 << 18
+# Threads of all processes that may read at once; LMDB's default is 126. A slot takes 64
+# bytes of the lock file.
 MAX_READERS = 1024
 DURABILITY: dict[str, dict[str, bool]] = {
     "full": {},
     "no-metasync": {"metasync": False},
     "none": {"metasync": False, "sync": False},
 }
-# How long a larger map may wait for the process's other transactions to end.
+# How long to wait for the other transactions of the process before the map is resized:
+# longer than a request usually takes, shorter than its client usually waits.
 GROWING_SECONDS = 10.0
 
 _environments: dict[str, "Environment"] = {}
 _lock = threading.RLock()
-# A forked child keeps its parent's, so that they are never closed there.
+# Environments and transactions of the parent of a forked child, referenced so that they
+# are never closed in the child.
 _inherited: list[Any] = []
 _temporary: dict[str, str] = {}
 
 
-def environment(path: str, **options) -> "Environment":
-    """The process's environment for a folder, opened when first asked for."""
+def environment(path: str, **options: Any) -> "Environment":
+    """Return the process's environment for a folder; open it if necessary."""
     path = os.path.realpath(path)
     with _lock:
         if path not in _environments:
@@ -51,7 +60,7 @@ def environment(path: str, **options) -> "Environment":
 
 
 def forget_after_fork() -> None:
-    """A child opens its own: locks and transactions are its parent's."""
+    """Have a forked child open its own environments, with its own locks."""
     global _lock
     _lock = threading.RLock()
     for each in _environments.values():
@@ -64,12 +73,15 @@ def forget_after_fork() -> None:
 
 @contextmanager
 def opening_what_a_parent_has_open() -> Iterator[None]:
-    """py-lmdb opens files once in a process and its forks. But to close a parent's
-    environment in its child would end the parent's reading, so the guard sleeps.
+    """Disable py-lmdb's check that a file is open only once, in a forked child.
+
+    The child must not close the environment of its parent to open its own: that would
+    end the parent's read transactions.
     """
     if not _inherited:
         yield
         return
+    # Private to py-lmdb, so imported only in a child that needs it.
     from lmdb import _envid
 
     guard, _envid.env_keys = _envid.env_keys, lambda path, subdir: ()
@@ -84,7 +96,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def temporary_folder(name: str) -> str:
-    """A folder for a store that ends with the process that asked for it first."""
+    """Return the folder of a temporary store; the process that made it deletes it."""
     with _lock:
         if name not in _temporary:
             memory = Path("/dev/shm")
@@ -113,9 +125,11 @@ def discard(path: str) -> None:
 
 
 class Environment:
-    """LMDB's environment, with a map that grows and a file ahead of its need."""
+    """LMDB's environment, with a map that grows and a file that is extended early."""
 
-    def __init__(self, path: str, durability: str = "full", map_size: int = MAP_SIZE):
+    def __init__(
+        self, path: str, durability: str = "full", map_size: int = MAP_SIZE
+    ) -> None:
         self.path = path
         self.catalog = Catalog()
         self.lmdb = self.open(path, map_size, DURABILITY[durability])
@@ -125,11 +139,15 @@ class Environment:
         self.data_file = os.open(self.data_path, os.O_RDWR)
         self.file_size = 0
         self.syncs = durability != "none"
-        # In a forked child, which leaves all of it to its parent.
+        # Whether this process is a forked child and the environment is its parent's.
         self.inherited = False
+        # Guards the three attributes that follow.
         self.state = threading.Condition()
+        # How many transactions of this process are open.
         self.active = 0
+        # Whether the map is being resized: no transaction may begin.
         self.growing = False
+        # Whether a transaction has found the map full: the next one gets a larger map.
         self.full = False
         try:
             self.lmdb.reader_check()
@@ -139,7 +157,9 @@ class Environment:
             self.close()
             raise
 
-    def open(self, path: str, map_size: int, flags: dict[str, bool]):
+    def open(
+        self, path: str, map_size: int, flags: dict[str, bool]
+    ) -> lmdb.Environment:
         os.makedirs(path, exist_ok=True)
         while True:
             try:
@@ -154,7 +174,7 @@ class Environment:
                 map_size //= 2
 
     def check_size(self) -> None:
-        """A file cut short would end the process that reads past its end."""
+        """Raise DatabaseError for a truncated file: to read past its end is a crash."""
         size = (self.lmdb.info()["last_pgno"] + 1) * self.page_size
         if os.fstat(self.data_file).st_size < size:
             raise DatabaseError(
@@ -163,6 +183,7 @@ class Environment:
             )
 
     def check_format(self) -> None:
+        """Write the format of a new store; raise an error for an unknown one."""
         with self.lmdb.begin() as txn:
             stored = txn.get(FORMAT_KEY)
         if stored is None:
@@ -181,8 +202,8 @@ class Environment:
         version = unpack(stored)
         if type(version) is not int or version > FORMAT:
             raise OperationalError(
-                f"The store in {self.path} has format {version!r}; this version of "
-                f"nonrel_backend reads formats up to {FORMAT}. Use a newer one."
+                f"The store in {self.path} has format {version!r}, but this version of "
+                f"nonrel_backend reads formats up to {FORMAT}. Use a newer version."
             )
 
     def close(self) -> None:
@@ -193,7 +214,7 @@ class Environment:
 
     # --- transactions ---
 
-    def begin_read(self):
+    def begin_read(self) -> Txn:
         with self.state:
             while self.growing:
                 self.state.wait()
@@ -204,7 +225,7 @@ class Environment:
             self.ended()
             raise
 
-    def end_read(self, txn) -> None:
+    def end_read(self, txn: Txn) -> None:
         if self.inherited:
             _inherited.append(txn)
             return
@@ -213,8 +234,11 @@ class Environment:
         finally:
             self.ended()
 
-    def begin_write(self, seconds: float):
-        """The root of a write transaction; OperationalError when others keep it."""
+    def begin_write(self, seconds: float) -> Txn:
+        """Return a new write transaction.
+
+        Raise OperationalError if other writers hold the lock for so many seconds.
+        """
         self.writer.acquire(seconds)
         try:
             info = self.lmdb.info()
@@ -237,25 +261,26 @@ class Environment:
             raise
 
     def extend_file(self, used: int) -> None:
-        """Have the file ready for what a small transaction adds: to flush pages that
-        are there takes half as long as to flush a file that has grown.
+        """Extend the file before a small transaction needs it.
+
+        To flush pages of the file takes half as long as to flush a file that grew.
         """
         if used + AHEAD > self.file_size:
             self.file_size = os.fstat(self.data_file).st_size
         if used + AHEAD > self.file_size:
-            with suppress(OSError):  # LMDB says if the disk is full
+            with suppress(OSError):  # LMDB raises an error if the disk is full
                 os.pwrite(self.data_file, bytes(FILE_STEP), self.file_size)
 
     def end_write(self) -> None:
-        """To be called when the root has been committed or aborted."""
+        """Release the locks after a write transaction was committed or aborted."""
         self.ended()
         self.writer.release()
 
-    def begin(self, **options):
+    def begin(self, **options: Any) -> Txn:
         try:
             return self.lmdb.begin(**options)
         except lmdb.MapResizedError:
-            # Another process has made it larger.
+            # Another process has enlarged the map.
             with self.state:
                 self.active -= 1
             try:
@@ -266,13 +291,17 @@ class Environment:
             return self.lmdb.begin(**options)
 
     def ended(self) -> None:
+        """Count one open transaction less."""
         with self.state:
             self.active -= 1
             if self.growing and not self.active:
                 self.state.notify_all()
 
     def resize(self, size: int) -> None:
-        """Have a larger map (0: as large as another process has made it)."""
+        """Resize the map to so many bytes, or to the size another process gave it (0).
+
+        Raise OperationalError if the process's open transactions do not end in time.
+        """
         with self.state:
             while self.growing:
                 self.state.wait()
@@ -280,9 +309,9 @@ class Environment:
             try:
                 if not self.state.wait_for(lambda: not self.active, GROWING_SECONDS):
                     raise OperationalError(
-                        f"The store in {self.path} needs a larger map, which waits "
-                        "for this process's open iterators and transactions to end. "
-                        'End them, or set OPTIONS["map_size"] higher from the start.'
+                        f"The store in {self.path} needs a larger map, but iterators "
+                        "or transactions of this process are still open. End them, "
+                        'or set a higher OPTIONS["map_size"].'
                     )
                 self.lmdb.set_mapsize(size)
             finally:

@@ -1,6 +1,7 @@
-"""Conditions as Python functions of stored rows, exact under three-valued logic.
+"""Predicates: conditions as Python functions of stored rows.
 
-NaN is as NULL here, as it is in SQLite, by which all else is finished.
+They follow SQL's three-valued logic exactly. NaN counts as NULL, as in SQLite, which
+evaluates what the store does not.
 """
 
 import re
@@ -31,9 +32,12 @@ DATE_PARTS: dict[str, Callable[[Any], int]] = {
     "week": lambda value: value.isocalendar()[1],
 }
 NUMBERS = {"int", "long", "double", "decimal"}
-ORDERED = NUMBERS | {"string", "date", "datetime", "time", "duration", "bool"}
-EQUAL = ORDERED | {"uuid", "binary"}
-# Types whose stored form does not compare as the value does.
+# Types whose values are compared and sorted.
+COMPARED = {
+    *NUMBERS,
+    *("string", "date", "datetime", "time", "duration", "bool", "uuid", "binary"),
+}
+# Types whose stored form does not compare like the value.
 COMPARABLE: dict[str, Callable[[Any], Any]] = {"decimal": Decimal}
 DATES: dict[str, Callable[[int], Any]] = {
     "date": date.fromordinal,
@@ -55,9 +59,9 @@ NANS: dict[str, Matches] = {
 }
 
 
-@dataclass(slots=True)
-class Test:
-    """A leaf with its value as it is stored."""
+@dataclass(slots=True, eq=False)
+class Predicate:
+    """A leaf of a condition, with its value in stored form."""
 
     leaf: Leaf
     column: str
@@ -66,38 +70,42 @@ class Test:
     value: Any
     negated: bool
     matches: Matches
-    # The other column of a comparison of two.
+    # The second column, if two columns are compared.
     other: str | None = None
-    # What of the column is tested.
+    # The document path of the value, if it is inside a document.
     path: tuple = ()
 
 
-@dataclass(slots=True)
-class Tests:
-    """AND or OR of tests."""
+@dataclass(slots=True, eq=False)
+class CompoundPredicate:
+    """Predicates joined by AND or OR."""
 
     connector: str
-    children: list
+    children: "list[Predicate | CompoundPredicate]"
 
 
-def prepare(condition: Condition) -> "Test | Tests":
-    """The condition's tests; NotSupportedError where it is left to the planner."""
+def prepare(condition: Condition) -> Predicate | CompoundPredicate:
+    """Return the predicate of a condition.
+
+    Raise NotSupportedError, with the reason, if LMDB's scans do not evaluate it.
+    """
     if isinstance(condition, Node):
-        return Tests(condition.connector, [prepare(x) for x in condition.children])
+        children = [prepare(each) for each in condition.children]
+        return CompoundPredicate(condition.connector, children)
     column, lookup_type = condition.column, condition.lookup_type
     if column.path:
         return prepare_path(condition)
-    if column.db_type not in EQUAL and lookup_type != "isnull":
-        raise NotSupportedError(f"LMDB has no {lookup_type!r} on {column.db_type}.")
+    if column.db_type not in COMPARED and lookup_type != "isnull":
+        raise unsupported_lookup(condition)
     if isinstance(condition.value, Column):
         return compare_columns(condition)
     build = LEAVES.get(lookup_type)
     if build is None:
-        raise NotSupportedError(f"LMDB has no lookup {lookup_type!r}.")
+        raise unsupported_lookup(condition)
     value, matches = build(condition)
     if lookup_type != "isnull":
         matches = three_valued(matches, column.db_type, condition.negated)
-    return Test(
+    return Predicate(
         condition,
         column.name,
         column.db_type,
@@ -108,11 +116,18 @@ def prepare(condition: Condition) -> "Test | Tests":
     )
 
 
-def prepare_path(leaf: Leaf) -> Test:
-    """The test of what a path leads to in a document."""
+def unsupported_lookup(leaf: Leaf) -> NotSupportedError:
+    return NotSupportedError(
+        f"LMDB does not evaluate {leaf.lookup_type!r} on {leaf.column} "
+        f"({leaf.column.db_type})"
+    )
+
+
+def prepare_path(leaf: Leaf) -> Predicate:
+    """Return the predicate of a condition on a value inside a document."""
     column = leaf.column
-    value, matches = path_test(leaf, value_test, NANS.get(column.db_type, never))
-    return Test(
+    value, matches = path_test(leaf, value_predicate, NANS.get(column.db_type, never))
+    return Predicate(
         leaf,
         column.name,
         column.db_type,
@@ -124,22 +139,26 @@ def prepare_path(leaf: Leaf) -> Test:
     )
 
 
-def value_test(leaf: Leaf) -> tuple[Any, Matches]:
+def value_predicate(leaf: Leaf) -> tuple[Any, Matches]:
+    """Return (stored value, function of a value that is not NULL)."""
     db_type = leaf.column.db_type
     build = LEAVES.get(leaf.lookup_type)
-    if build is None or db_type not in EQUAL:
-        raise NotSupportedError(f"LMDB has no {leaf.lookup_type!r} on {db_type}.")
+    if build is None or db_type not in COMPARED:
+        raise unsupported_lookup(leaf)
     value, matches = build(leaf)
     return value, three_valued(matches, db_type, False)
 
 
 def three_valued(matches: Matches, db_type: str, negated: bool) -> Matches:
-    """True where the value is not NULL and matches, or does not if `negated`."""
+    """Return a function that is true if the value is not NULL and matches.
+
+    If `negated`, it is true if the value is not NULL and does not match.
+    """
     convert = COMPARABLE.get(db_type)
     if convert is not None:
         inner = matches
 
-        def matches(value):
+        def matches(value: Any) -> bool:
             return inner(convert(value))
 
     is_nan = NANS.get(db_type)
@@ -160,10 +179,8 @@ def is_null(leaf: Leaf) -> tuple[Any, Matches]:
 def comparison(leaf: Leaf) -> tuple[Any, Matches]:
     db_type = leaf.column.db_type
     if leaf.value is None:
-        # Comparing with NULL is never true, nor is its negation.
+        # A comparison with NULL is never true, nor is its negation.
         return None, always if leaf.negated else never
-    if leaf.lookup_type != "exact" and db_type not in ORDERED | {"uuid", "binary"}:
-        raise NotSupportedError(f"LMDB does not order {db_type}.")
     value = to_stored(db_type, leaf.value)
     if NANS.get(db_type, never)(value):
         return None, always if leaf.negated else never
@@ -187,7 +204,9 @@ def in_list(leaf: Leaf) -> tuple[Any, Matches]:
 
 def in_range(leaf: Leaf) -> tuple[Any, Matches]:
     if any(each is None for each in leaf.value):
-        raise NotSupportedError("A range with NULL is left to the planner.")
+        raise NotSupportedError(
+            f"LMDB does not evaluate a range of {leaf.column} with an end that is NULL"
+        )
     db_type = leaf.column.db_type
     values = [to_stored(db_type, each) for each in leaf.value]
     if any(map(NANS.get(db_type, never), values)):
@@ -197,8 +216,12 @@ def in_range(leaf: Leaf) -> tuple[Any, Matches]:
 
 
 def text_of(leaf: Leaf) -> str | None:
+    """Return the value as text; raise NotSupportedError for other columns."""
     if leaf.column.db_type != "string":
-        raise NotSupportedError("LMDB matches patterns on text only.")
+        raise NotSupportedError(
+            f"LMDB evaluates {leaf.lookup_type!r} on text only, not on {leaf.column} "
+            f"({leaf.column.db_type})"
+        )
     return None if leaf.value is None else str(leaf.value)
 
 
@@ -226,26 +249,36 @@ def regex(leaf: Leaf) -> tuple[Any, Matches]:
     try:
         search = re.compile(text, flags).search
     except re.error as error:
-        raise NotSupportedError("The local engine says what is wrong.") from error
+        # The local engine raises the error that SQLite's regexp() does.
+        raise NotSupportedError(
+            f"the regular expression {text!r} is not valid: {error}"
+        ) from error
     return text, lambda v: search(v) is not None
 
 
 def date_part(leaf: Leaf) -> tuple[Any, Matches]:
     convert = DATES.get(leaf.column.db_type)
     if convert is None:
-        raise NotSupportedError("LMDB takes parts of dates only.")
+        raise NotSupportedError(
+            f"LMDB evaluates {leaf.lookup_type!r} on dates only, not on {leaf.column} "
+            f"({leaf.column.db_type})"
+        )
     part, wanted = DATE_PARTS[leaf.lookup_type], leaf.value
     return wanted, lambda v: part(convert(v)) == wanted
 
 
-def compare_columns(leaf: Leaf) -> Test:
+def compare_columns(leaf: Leaf) -> Predicate:
+    """Return the predicate that compares two columns of one row."""
     left, right = leaf.column, leaf.value
     compare = COMPARISONS.get(leaf.lookup_type)
     comparable = left.db_type == right.db_type or {left.db_type, right.db_type} <= (
         NUMBERS
     )
     if compare is None or right.path or not comparable:
-        raise NotSupportedError("LMDB cannot compare these columns.")
+        raise NotSupportedError(
+            f"LMDB does not evaluate {leaf.lookup_type!r} between {left} "
+            f"({left.db_type}) and {right} ({right.db_type})"
+        )
     first, second = (COMPARABLE.get(each.db_type, same) for each in (left, right))
     nan, other_nan = (NANS.get(each.db_type, never) for each in (left, right))
     negated = leaf.negated
@@ -256,7 +289,7 @@ def compare_columns(leaf: Leaf) -> Test:
             return False
         return compare(first(one), second(other)) != negated
 
-    return Test(
+    return Predicate(
         leaf,
         left.name,
         left.db_type,
@@ -284,14 +317,19 @@ LEAVES: dict[str, Callable[[Leaf], tuple[Any, Matches]]] = {
 # --- on rows ---
 
 
-def bind(tests: "Test | Tests", position: Callable[[str], int]) -> Matches:
-    """The function of a row; `position` says where a column is in it."""
-    if isinstance(tests, Tests):
-        parts = [bind(each, position) for each in tests.children]
-        return all_of(parts) if tests.connector == "AND" else any_of(parts)
-    at, matches = position(tests.column), tests.matches
-    if tests.other is not None:
-        other = position(tests.other)
+def bind(
+    predicate: Predicate | CompoundPredicate, position: Callable[[str], int]
+) -> Matches:
+    """Return the predicate as a function of a row.
+
+    `position` returns the position of a column in the row.
+    """
+    if isinstance(predicate, CompoundPredicate):
+        parts = [bind(each, position) for each in predicate.children]
+        return all_of(parts) if predicate.connector == "AND" else any_of(parts)
+    at, matches = position(predicate.column), predicate.matches
+    if predicate.other is not None:
+        other = position(predicate.other)
         return lambda row: matches((row[at], row[other]))
     return lambda row: matches(row[at])
 
@@ -303,7 +341,7 @@ def all_of(parts: list[Matches]) -> Matches:
         first, second = parts
         return lambda row: first(row) and second(row)
 
-    def matches(row):
+    def matches(row: list) -> bool:
         for part in parts:
             if not part(row):
                 return False
@@ -313,7 +351,7 @@ def all_of(parts: list[Matches]) -> Matches:
 
 
 def any_of(parts: list[Matches]) -> Matches:
-    def matches(row):
+    def matches(row: list) -> bool:
         for part in parts:
             if part(row):
                 return True
@@ -322,12 +360,12 @@ def any_of(parts: list[Matches]) -> Matches:
     return matches
 
 
-def columns(tests: "Test | Tests") -> Iterator[str]:
-    """The columns that the tests read."""
-    if isinstance(tests, Tests):
-        for child in tests.children:
+def columns(predicate: Predicate | CompoundPredicate) -> Iterator[str]:
+    """Yield the names of the columns that the predicate reads."""
+    if isinstance(predicate, CompoundPredicate):
+        for child in predicate.children:
             yield from columns(child)
         return
-    yield tests.column
-    if tests.other is not None:
-        yield tests.other
+    yield predicate.column
+    if predicate.other is not None:
+        yield predicate.other

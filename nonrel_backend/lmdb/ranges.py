@@ -1,7 +1,7 @@
-"""One condition on one column, as a range of keys."""
+"""The key range of one predicate on one column of an index."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from .encoding import (
     PAST_PRESENT,
@@ -11,61 +11,65 @@ from .encoding import (
     inverted,
     text_prefix,
 )
-from .predicates import Test
+from .predicates import Predicate
 
-# A range of keys, its end not among them.
-Range = tuple[bytes, bytes]
-EVERYTHING_PRESENT: Range = (PRESENT, PAST_PRESENT)
-INVERSES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
+# (first key, the key after the last one).
+KeyRange: TypeAlias = tuple[bytes, bytes]
+NOT_NULL: KeyRange = (PRESENT, PAST_PRESENT)
+NEGATIONS = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
 
 
-def points(test: Test, transform: str | None) -> list[Any] | None:
-    """The values that the test allows, None where it allows more than a list."""
-    if test.negated and test.lookup_type != "isnull":
+def points(predicate: Predicate, transform: str | None) -> list[Any] | None:
+    """Return the values that the predicate allows, None if they are not a list."""
+    if predicate.negated and predicate.lookup_type != "isnull":
         return None
-    if test.db_type == "raw":
+    if predicate.db_type == "raw":
         return None
     if transform == "fold":
-        return [test.value] if test.lookup_type == "iexact" else None
+        return [predicate.value] if predicate.lookup_type == "iexact" else None
     if transform is not None:
         return None
-    if test.lookup_type == "exact" and test.value is not None:
-        return [test.value]
-    if test.lookup_type == "in":
-        return test.value
-    if test.lookup_type == "isnull" and test.value != test.negated:
+    if predicate.lookup_type == "exact" and predicate.value is not None:
+        return [predicate.value]
+    if predicate.lookup_type == "in":
+        return predicate.value
+    if predicate.lookup_type == "isnull" and predicate.value != predicate.negated:
         return [None]
     return None
 
 
-def interval(test: Test, transform: str | None) -> Range | None:
-    """The components that the test allows, where they are one range."""
-    if test.value is None or test.other is not None or test.db_type == "raw":
+def interval(predicate: Predicate, transform: str | None) -> KeyRange | None:
+    """Return the range of components that the predicate allows, None if not one."""
+    if (
+        predicate.value is None
+        or predicate.other is not None
+        or predicate.db_type == "raw"
+    ):
         return None
-    lookup_type = test.lookup_type
-    if test.negated and lookup_type != "isnull" and test.leaf.column.is_many:
-        return None  # no item is so: entries tell of those that are
+    lookup_type = predicate.lookup_type
+    if predicate.negated and lookup_type != "isnull" and predicate.leaf.column.is_many:
+        return None  # true if no item matches, but the entries are of single items
     if transform is not None:
-        if test.negated:
+        if predicate.negated:
             return None
         if transform == "fold" and lookup_type == "istartswith":
-            return prefix(test.value)
+            return prefix_range(predicate.value)
         if transform == "reverse" and lookup_type == "endswith":
-            return prefix(test.value[::-1])
+            return prefix_range(predicate.value[::-1])
         return None
     if lookup_type == "isnull":
-        return EVERYTHING_PRESENT if test.value == test.negated else None
-    if test.negated:
-        lookup_type = INVERSES.get(lookup_type, "")
-    encode = component(test.db_type)
+        return NOT_NULL if predicate.value == predicate.negated else None
+    if predicate.negated:
+        lookup_type = NEGATIONS.get(lookup_type, "")
+    encode = component(predicate.db_type)
     if lookup_type == "range":
-        low, high = test.value
+        low, high = predicate.value
         return encode(low), following(encode(high))
     if lookup_type == "startswith":
-        return prefix(test.value)
-    if lookup_type not in INVERSES:
+        return prefix_range(predicate.value)
+    if lookup_type not in NEGATIONS:
         return None
-    key = encode(test.value)
+    key = encode(predicate.value)
     return {
         "gt": (following(key), PAST_PRESENT),
         "gte": (key, PAST_PRESENT),
@@ -74,20 +78,27 @@ def interval(test: Test, transform: str | None) -> Range | None:
     }[lookup_type]
 
 
-def prefix(text: str) -> Range:
+def prefix_range(text: str) -> KeyRange:
+    """Return the range of all texts that start with this one."""
     start = text_prefix(text)
     return start, following(start)
 
 
-def backwards(low: bytes, high: bytes) -> Range:
-    """The range of the same components in a descending column."""
+def inverted_range(low: bytes, high: bytes) -> KeyRange:
+    """Return the range of the same components in a descending column."""
     return following(inverted(high)), following(inverted(low))
 
 
-def fewest_points(tests: Sequence[Test], transform) -> tuple[Test | None, list]:
-    best: tuple[Test | None, list] = (None, [])
-    for test in tests:
-        values = points(test, transform)
+def fewest_points(
+    predicates: Sequence[Predicate], transform: str | None
+) -> tuple[Predicate | None, list]:
+    """Return the predicate that allows the fewest values, and these values.
+
+    Return (None, []) if every predicate allows a range.
+    """
+    best: tuple[Predicate | None, list] = (None, [])
+    for predicate in predicates:
+        values = points(predicate, transform)
         if values is not None and (best[0] is None or len(values) < len(best[1])):
-            best = (test, values)
+            best = (predicate, values)
     return best

@@ -1,13 +1,14 @@
-"""Writing rows: each together with its entries in the indexes."""
+"""Writing of rows, each together with its index entries."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import DatabaseError, IntegrityError
 
 from ..progress import told
 from .catalog import (
     ROW_KEY_SIZE,
+    TREE_SIZE,
     Index,
     Table,
     counters,
@@ -15,21 +16,28 @@ from .catalog import (
     set_counters,
 )
 from .encoding import following
+from .entries import Txn
 from .values import pack, unpack_row
 
-# (row's key, row)
-Found = tuple[bytes, list]
+# (row key, row)
+Found: TypeAlias = tuple[bytes, list]
+# Rows read at a time while they are written; it bounds memory only.
+BATCH = 1_000
 
 
 def duplicate(table: Table, index: Index) -> IntegrityError:
+    """Return the error for a value that is taken, worded like SQLite's."""
     if None in index.columns:
         return IntegrityError(f"UNIQUE constraint failed: index '{index.name}'")
     columns = ", ".join(f"{table.name}.{column}" for column in index.columns)
     return IntegrityError(f"UNIQUE constraint failed: {columns}")
 
 
-def insert(txn, table: Table, row: list) -> bytes:
-    """Store a new row; IntegrityError before anything is changed."""
+def insert(txn: Txn, table: Table, row: list) -> bytes:
+    """Store a new row and return its key.
+
+    Raise IntegrityError, before anything is changed, if a unique value is taken.
+    """
     row_key = table.row_key(row)
     waiting = []
     for index in table.indexes:
@@ -53,15 +61,20 @@ def insert(txn, table: Table, row: list) -> bytes:
     return row_key
 
 
-def note_truncation(txn, table: Table, index: Index, row: list) -> None:
+def note_truncation(txn: Txn, table: Table, index: Index, row: list) -> None:
+    """Record it in the catalog if the row's entry in an index is shortened."""
     if not index.truncated:
         limit = ROW_KEY_SIZE if index is table.primary else None
         if index.truncates(row, limit):
             mark_truncated(txn, table, index)
 
 
-def insert_new(txn, table: Table, rows: list[list], auto: int | None) -> list:
-    """Store new rows, those without the key at `auto` with the next; the keys."""
+def insert_new(txn: Txn, table: Table, rows: list[list], auto: int | None) -> list:
+    """Store new rows and return their keys.
+
+    `auto` is the position of a key that the sequence gives to rows without one, None if
+    there is no such key; the list is empty then.
+    """
     sequence, count = counters(txn, table)
     keys = []
     for row in rows:
@@ -77,7 +90,8 @@ def insert_new(txn, table: Table, rows: list[list], auto: int | None) -> list:
     return keys
 
 
-def delete(txn, table: Table, found: Iterable[Found]) -> int:
+def delete(txn: Txn, table: Table, found: Iterable[Found]) -> int:
+    """Delete rows; return how many of them there were."""
     deleted = 0
     for row_key, row in found:
         if not txn.delete(table.prefix + row_key):
@@ -92,11 +106,13 @@ def delete(txn, table: Table, found: Iterable[Found]) -> int:
     return deleted
 
 
-def replace(txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
-    """Store [(row's key, old row, new row)]; the entries of all old rows go before
-    those of the new ones come, so that rows may swap unique values.
+def replace(txn: Txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
+    """Replace rows by [(row key, old row, new row)]; return their number.
+
+    Delete the entries of all old rows before any new entry is put, so that rows may
+    swap unique values. Raise IntegrityError if a unique value is taken.
     """
-    plans = []
+    puts = []
     for row_key, old, new in changes:
         changed = {at for at, value in enumerate(new) if differs(old[at], value)}
         if not changed:
@@ -125,8 +141,8 @@ def replace(txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
                 continue
             if entry is not None:
                 waiting.append((index, entry))
-        plans.append((new_key, new, moved, waiting))
-    for new_key, new, moved, waiting in plans:
+        puts.append((new_key, new, moved, waiting))
+    for new_key, new, moved, waiting in puts:
         if not txn.put(table.prefix + new_key, pack(new), overwrite=not moved):
             raise duplicate(table, table.primary)
         if moved:
@@ -136,22 +152,23 @@ def replace(txn, table: Table, changes: list[tuple[bytes, list, list]]) -> int:
                 raise duplicate(table, index)
             if len(entry) > ROW_KEY_SIZE:
                 note_truncation(txn, table, index, new)
-    if plans:
+    if puts:
         set_counters(txn, table, *counters(txn, table))
     return len(changes)
 
 
 def differs(old: Any, new: Any) -> bool:
+    """Return whether two stored values are packed differently."""
     if old is new:
         return False
     if old != new or type(old) is not type(new):
         return True
-    # Within documents and JSON, too, True is not 1.
+    # Inside documents and JSON, too, True is not 1.
     return isinstance(new, (dict, list)) and pack(old) != pack(new)
 
 
-def all_rows(txn, table: Table) -> Iterable[Found]:
-    """Every row, by key."""
+def all_rows(txn: Txn, table: Table) -> Iterable[Found]:
+    """Yield every row in the order of the keys. No row may be written meanwhile."""
     cursor = txn.cursor()
     end = following(table.prefix)
     if not cursor.set_range(table.prefix):
@@ -159,11 +176,11 @@ def all_rows(txn, table: Table) -> Iterable[Found]:
     for key, data in cursor.iternext():
         if key >= end:
             return
-        yield key[4:], unpack_row(data, table.width)
+        yield key[TREE_SIZE:], unpack_row(data, table.width)
 
 
-def build_index(txn, table: Table, index: Index) -> None:
-    """Make the entries of all rows; IntegrityError for a duplicate."""
+def build_index(txn: Txn, table: Table, index: Index) -> None:
+    """Put the entries of all rows; raise IntegrityError for a duplicate."""
     _, count = counters(txn, table)
     everything = told(list_rows(txn, table), count, f"{table.name}: {index.name}")
     for row_key, row in everything:
@@ -173,8 +190,8 @@ def build_index(txn, table: Table, index: Index) -> None:
             note_truncation(txn, table, index, row)
 
 
-def list_rows(txn, table: Table) -> Iterable[Found]:
-    """As all_rows(), in batches that bear writing meanwhile."""
+def list_rows(txn: Txn, table: Table) -> Iterable[Found]:
+    """Yield every row in the order of the keys. Rows may be written meanwhile."""
     start, end = table.prefix, following(table.prefix)
     while True:
         batch = []
@@ -183,8 +200,8 @@ def list_rows(txn, table: Table) -> Iterable[Found]:
             for key, data in cursor.iternext():
                 if key >= end:
                     break
-                batch.append((key[4:], unpack_row(data, table.width)))
-                if len(batch) == 1000:
+                batch.append((key[TREE_SIZE:], unpack_row(data, table.width)))
+                if len(batch) == BATCH:
                     break
         if not batch:
             return
@@ -193,7 +210,8 @@ def list_rows(txn, table: Table) -> Iterable[Found]:
 
 
 def missing(table: Table) -> DatabaseError:
+    """Return the error for an index entry whose row does not exist."""
     return DatabaseError(
-        f"The store is damaged: an index of {table.name} names a row that is "
-        "not there. `manage.py nonrel_check --fix` rebuilds the indexes."
+        f"The store is damaged: an index of {table.name} has an entry without a row. "
+        "Run `manage.py nonrel_check --fix` to repair the indexes."
     )

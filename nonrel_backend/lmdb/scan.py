@@ -1,27 +1,48 @@
-"""The rows of a choice, found, tested, ordered and cut to size, batch by batch."""
+"""Reading the rows of an access path in batches: filtered, sorted and limited."""
 
 import heapq
 from collections.abc import Callable, Iterator
 from itertools import chain, compress
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import DatabaseError
 
 from ..documents.functions import at_path
-from .catalog import Table
-from .entries import count_entries, read_entries
-from .paths import Choice, Intersection, Ordering, Path, Union
-from .predicates import COMPARABLE, NANS, Matches, all_of, bind, never, same
+from .access_paths import (
+    Choice,
+    IndexIntersection,
+    IndexScan,
+    IndexUnion,
+    Ordering,
+)
+from .catalog import TREE_SIZE, Table
+from .entries import (
+    FIRST_BATCH,
+    GROWTH,
+    LARGEST_BATCH,
+    Txn,
+    count_entries,
+    read_entries,
+)
+from .predicates import (
+    COMPARABLE,
+    NANS,
+    CompoundPredicate,
+    Matches,
+    Predicate,
+    all_of,
+    bind,
+    never,
+    same,
+)
 from .rows import Found, missing
 from .values import BAD_VALUE, unpack_rows
 
-# Entries read at a time: a few first, for who wants few rows.
-FIRST_BATCH, LARGEST_BATCH, GROWTH = 16, 4096, 8
-# What is read now: a transaction under way may be a deeper one at the next batch.
-Now = Callable[[], Any]
-# (a row's key with its table's prefix, the row as bytes)
-Item = tuple[bytes, bytes]
+# Returns the transaction to read from: a savepoint may begin or end between batches.
+CurrentTransaction: TypeAlias = Callable[[], Txn]
+# (row key with the prefix of its table, packed row)
+Item: TypeAlias = tuple[bytes, bytes]
 
 
 class Scan:
@@ -31,38 +52,41 @@ class Scan:
         self.table = table
         self.choice = choice
         self.matches = self.bound(choice.residual)
-        # What has been read so far: entries of indexes, and rows.
-        self.keys = self.documents = 0
+        # How many index entries and rows have been read so far.
+        self.entries_read = self.rows_read = 0
 
-    def bound(self, tests: list) -> Matches | None:
-        return (
-            all_of([bind(test, self.table.position) for test in tests])
-            if tests
-            else None
-        )
+    def bound(self, predicates: list[Predicate | CompoundPredicate]) -> Matches | None:
+        """Return the predicates as one function of a row, None for no predicate."""
+        if not predicates:
+            return None
+        return all_of([bind(each, self.table.position) for each in predicates])
 
-    # --- what is found ---
+    # --- reading ---
 
-    def found(self, now: Now) -> Iterator[Found]:
-        """(row's key, row) of all rows wanted."""
+    def found(self, now: CurrentTransaction) -> Iterator[Found]:
+        """Yield (row key, row) of all rows wanted."""
         for items in self.items(now, None):
-            keys = [key[4:] for key, _ in items]
+            keys = [key[TREE_SIZE:] for key, _ in items]
             rows = self.unpacked(items)
             if self.matches is not None:
-                right = self.right(rows)
-                keys, rows = list(compress(keys, right)), list(compress(rows, right))
+                wanted = self.matching(rows)
+                keys, rows = list(compress(keys, wanted)), list(compress(rows, wanted))
             yield from zip(keys, rows, strict=True)
 
-    def chunks(self, now: Now, limit: int | None, skip: int = 0) -> Iterator[list]:
-        """Lists of the rows wanted; of `limit`, no more need be read. The first
-        `skip` are left out.
+    def chunks(
+        self, now: CurrentTransaction, limit: int | None, skip: int = 0
+    ) -> Iterator[list]:
+        """Yield lists of the rows wanted, without the first `skip`.
+
+        Whoever needs no more than `limit` rows, those skipped among them, says so: the
+        first batch is that small.
         """
         if self.matches is None:
             yield from map(self.unpacked, self.items(now, limit, skip))
             return
         for items in self.items(now, limit):
             rows = self.unpacked(items)
-            rows = list(compress(rows, self.right(rows)))
+            rows = list(compress(rows, self.matching(rows)))
             skip, rows = max(0, skip - len(rows)), rows[skip:]
             if rows:
                 yield rows
@@ -70,8 +94,8 @@ class Scan:
     def unpacked(self, items: list[Item]) -> list[list]:
         return unpack_rows([data for _, data in items], self.table.width)
 
-    def right(self, rows: list[list]) -> list[bool]:
-        """Which of the rows are wanted."""
+    def matching(self, rows: list[list]) -> list[bool]:
+        """Return for each row whether the residual predicates are true."""
         try:
             return list(map(self.matches, rows))  # type: ignore[arg-type]
         except BAD_VALUE as error:
@@ -80,13 +104,15 @@ class Scan:
                 "of another type than its column."
             ) from error
 
-    def items(self, now: Now, limit: int | None, skip: int = 0) -> Iterator[list[Item]]:
-        """The rows of the path as they are stored, but for the first `skip`."""
-        path = self.choice.path
-        if isinstance(path, Path) and path.index.many:
+    def items(
+        self, now: CurrentTransaction, limit: int | None, skip: int = 0
+    ) -> Iterator[list[Item]]:
+        """Yield the items of the access path, without the first `skip`."""
+        path = self.choice.access_path
+        if isinstance(path, IndexScan) and path.index.many:
             # A row has an entry for each of its items.
-            path = Union([path])
-        if not isinstance(path, Path):
+            path = IndexUnion([path])
+        if not isinstance(path, IndexScan):
             yield from self.collected(now, path, skip)
         elif path.unique:
             items = self.looked_up(now(), path)[skip:]
@@ -95,49 +121,53 @@ class Scan:
         else:
             yield from self.scanned(now, path, limit, skip)
 
-    def looked_up(self, txn, path: Path) -> list[Item]:
-        """By whole keys, of which each has one row or none."""
-        keys = [key for key, _ in path.ranges]
-        if path.index is not self.table.primary:
+    def looked_up(self, txn: Txn, scan: IndexScan) -> list[Item]:
+        """Return the items of a scan whose ranges are complete keys of one row each."""
+        keys = [key for key, _ in scan.ranges]
+        if scan.index is not self.table.primary:
             found = [txn.get(key) for key in keys]
             row_keys = [row_key for row_key in found if row_key is not None]
-            self.keys += len(row_keys)
+            self.entries_read += len(row_keys)
             return self.items_of(txn, row_keys)
-        found = [(key, txn.get(key)) for key in keys]
-        items = [item for item in found if item[1] is not None]
-        self.keys += len(items)
-        self.documents += len(items)
+        items = [(key, data) for key in keys if (data := txn.get(key)) is not None]
+        self.entries_read += len(items)
+        self.rows_read += len(items)
         return items
 
-    def scanned(self, now: Now, path: Path, limit, skip: int) -> Iterator[list[Item]]:
-        primary = path.index is self.table.primary
-        for txn, batch in self.batches(now, path, limit):
+    def scanned(
+        self, now: CurrentTransaction, scan: IndexScan, limit: int | None, skip: int
+    ) -> Iterator[list[Item]]:
+        """Yield the items of a scan, without the first `skip`."""
+        primary = scan.index is self.table.primary
+        for txn, batch in self.batches(now, scan, limit):
             if skip:
                 skip, batch = max(0, skip - len(batch)), batch[skip:]
                 if not batch:
                     continue
             if primary:
-                self.documents += len(batch)
+                self.rows_read += len(batch)
                 yield batch
             else:
                 yield self.items_of(txn, [row_key for _, row_key in batch])
 
-    def batches(self, now: Now, path: Path, limit: int | None):
-        """(transaction, entries) until all ranges are through.
+    def batches(
+        self, now: CurrentTransaction, scan: IndexScan, limit: int | None
+    ) -> Iterator[tuple[Txn, list[Item]]]:
+        """Yield (transaction, index entries) until all ranges are read.
 
-        Every batch has a cursor of its own, so that rows may be written, savepoints
-        made and undone while they are read.
+        Every batch has its own cursor, so that rows may be written, and savepoints made
+        and rolled back, between batches.
         """
         reverse = self.choice.reverse
         size = FIRST_BATCH
         if limit is not None and self.matches is None:
             size = max(1, min(limit, LARGEST_BATCH))
-        for low, high in path.ranges:
+        for low, high in scan.ranges:
             while True:
                 txn = now()
                 batch = read_entries(txn, low, high, reverse, size)
                 if batch:
-                    self.keys += len(batch)
+                    self.entries_read += len(batch)
                     yield txn, batch
                 if len(batch) < size:
                     break
@@ -147,10 +177,10 @@ class Scan:
                     low = batch[-1][0] + b"\0"
                 size = min(size * GROWTH, LARGEST_BATCH)
 
-    def items_of(self, txn, row_keys: list[bytes]) -> list[Item]:
-        """The rows that entries name."""
+    def items_of(self, txn: Txn, row_keys: list[bytes]) -> list[Item]:
+        """Return the items of these rows; raise DatabaseError if one is missing."""
         table = self.table
-        self.documents += len(row_keys)
+        self.rows_read += len(row_keys)
         keys = [table.prefix + key for key in row_keys]
         if len(keys) == 1:
             data = txn.get(keys[0])
@@ -162,30 +192,31 @@ class Scan:
         return items
 
     def collected(
-        self, now: Now, path: Union | Intersection, skip: int
+        self, now: CurrentTransaction, path: IndexUnion | IndexIntersection, skip: int
     ) -> Iterator[list[Item]]:
-        """Rows of many ranges, each once, by key."""
-        sets = (self.row_keys(now, each) for each in path.paths)
+        """Yield the items of several scans by key, each row once."""
+        sets = (self.row_keys(now, each) for each in path.scans)
         ordered = sorted(path.combine(sets))[skip:]
         for start in range(0, len(ordered), LARGEST_BATCH):
             yield self.items_of(now(), ordered[start : start + LARGEST_BATCH])
 
-    def row_keys(self, now: Now, path: Path) -> set[bytes]:
-        part = Scan(self.table, Choice(path, []))
-        batches = (batch for _, batch in part.batches(now, path, None))
-        if path.index is self.table.primary:  # whose entries are the rows
-            keys = {key[4:] for batch in batches for key, _ in batch}
+    def row_keys(self, now: CurrentTransaction, scan: IndexScan) -> set[bytes]:
+        """Return the keys of the rows that one scan of several finds."""
+        part = Scan(self.table, Choice(scan, []))
+        batches = (batch for _, batch in part.batches(now, scan, None))
+        if scan.index is self.table.primary:  # its entries are the rows
+            keys = {key[TREE_SIZE:] for batch in batches for key, _ in batch}
         else:
             keys = {row_key for batch in batches for _, row_key in batch}
-        self.keys += part.keys
+        self.entries_read += part.entries_read
         return keys
 
-    # --- in order, cut to size ---
+    # --- ordering and limits ---
 
     def rows(
-        self, now: Now, ordering: Ordering, low: int, high: int | None
+        self, now: CurrentTransaction, ordering: Ordering, low: int, high: int | None
     ) -> Iterator[list[list]]:
-        """Chunks of the rows from `low` to `high` of those wanted."""
+        """Yield chunks of the rows wanted, from number `low` to `high`, in order."""
         if high is not None and high <= low:
             return
         if not self.choice.ordered:
@@ -200,13 +231,16 @@ class Scan:
                 left -= len(rows)
             yield rows
 
-    def sorted(self, now: Now, ordering: Ordering, high: int | None) -> list[list]:
+    def sorted(
+        self, now: CurrentTransaction, ordering: Ordering, high: int | None
+    ) -> list[list]:
+        """Return the first `high` of the rows wanted, sorted here."""
         rows = chain.from_iterable(self.chunks(now, None))
         try:
-            ways = {ascending for _, ascending in ordering}
-            if len(ways) == 1:
+            directions = {ascending for _, ascending in ordering}
+            if len(directions) == 1:
                 key = self.sort_key([position for position, _ in ordering])
-                descending = ways == {False}
+                descending = directions == {False}
                 if high is not None:
                     take = heapq.nlargest if descending else heapq.nsmallest
                     return take(high, rows, key=key)
@@ -222,10 +256,15 @@ class Scan:
         return found if high is None else found[:high]
 
     def sort_key(self, positions: list) -> Callable[[list], Any]:
-        """NULLs (and NaN) first, then by value."""
+        """Return the sort key of a row: NULL and NaN first, then by value."""
         parts = [self.sorted_part(position) for position in positions]
 
-        def value_of(row, get, is_nan, convert):
+        def value_of(
+            row: list,
+            get: Callable[[list], Any],
+            is_nan: Matches,
+            convert: Callable[[Any], Any],
+        ) -> tuple[bool, Any]:
             value = get(row)
             if value is None or is_nan(value):
                 return (False, None)
@@ -236,29 +275,31 @@ class Scan:
             return lambda row: value_of(row, *part)
         return lambda row: [value_of(row, *part) for part in parts]
 
-    def sorted_part(self, position) -> tuple:
-        """What of a row is compared, what is NaN in it, and how it is compared."""
+    def sorted_part(
+        self, position: Any
+    ) -> tuple[Callable[[list], Any], Matches, Callable[[Any], Any]]:
+        """Return (value of a row, whether that is NaN, value to compare by)."""
+        get: Callable[[list], Any]
         if isinstance(position, tuple):
             at, path, db_type = position
 
-            def get(row):
+            def get(row: list) -> Any:
                 return next(at_path(row[at], path), None)
 
         else:
-            db_type, get = (
-                self.table.by_position[position].db_type,
-                itemgetter(position),
-            )
+            db_type = self.table.by_position[position].db_type
+            get = itemgetter(position)
         return get, NANS.get(db_type, never), COMPARABLE.get(db_type, same)
 
-    # --- counted ---
+    # --- counting ---
 
-    def count(self, now: Now, limit: int | None) -> int:
-        path = self.choice.path
+    def count(self, now: CurrentTransaction, limit: int | None) -> int:
+        """Return the number of rows wanted, at most `limit`."""
+        path = self.choice.access_path
         total = 0
         if (
             self.matches is None
-            and isinstance(path, Path)
+            and isinstance(path, IndexScan)
             and not path.unique
             and not path.index.many
         ):

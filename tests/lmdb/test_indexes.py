@@ -1,4 +1,4 @@
-"""Whatever way is chosen, the rows are those that looking at every row finds."""
+"""Any access path finds the same rows as a full scan."""
 
 import random
 from operator import itemgetter
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from nonrel_backend.conditions import Column, Leaf, Node
 from nonrel_backend.lmdb import catalog, checking, rows
+from nonrel_backend.lmdb.access_paths import IndexScan, IndexUnion
 from nonrel_backend.lmdb.choice import choose
-from nonrel_backend.lmdb.paths import Path, Union
 from nonrel_backend.lmdb.predicates import bind, prepare
 from nonrel_backend.lmdb.scan import Scan
 
@@ -143,7 +143,7 @@ ORDERINGS = st.lists(
 
 
 def plain(value, db_type):
-    """What a stored value sorts by, NULL and NaN first."""
+    """Return the sort key of a stored value: NULL and NaN first."""
     from decimal import Decimal
 
     if value is None or value == "NaN" and db_type == "decimal" or value != value:
@@ -157,11 +157,11 @@ def rows_of(scan, txn, ordering, low, high):
     ]
 
 
-def expected(everything, tests, ordering, low, high):
+def expected(everything, predicates, ordering, low, high):
     found = [
         row
         for row in everything
-        if all(bind(test, POSITIONS.__getitem__)(row) for test in tests)
+        if all(bind(each, POSITIONS.__getitem__)(row) for each in predicates)
     ]
     for position, ascending in reversed(ordering):
         db_type = list(COLUMNS.values())[position][0]
@@ -174,7 +174,7 @@ def expected(everything, tests, ordering, low, high):
 
 @pytest.fixture
 def filled(store):
-    """A table with rows that were inserted, changed and deleted, and its rows."""
+    """Return a store whose rows were inserted, changed and deleted, and the rows."""
     chance = random.Random(7)
     with store.begin(write=True) as txn:
         table = make_table(txn)
@@ -193,7 +193,7 @@ def filled(store):
     return store, [known[key] for key in sorted(known)]
 
 
-def test_random_conditions_find_what_a_look_at_every_row_finds(filled):
+def test_random_conditions_find_the_rows_of_a_full_scan(filled):
     store, everything = filled
     with store.begin() as txn:
         table = catalog.Catalog().table(txn, "things")
@@ -207,18 +207,18 @@ def test_random_conditions_find_what_a_look_at_every_row_finds(filled):
         )
         def check(conditions, ordering, low, size):
             high = None if size is None else low + size
-            tests = [prepare(condition) for condition in conditions]
-            # The key last makes one right answer.
+            predicates = [prepare(condition) for condition in conditions]
+            # With the key last there is one right answer.
             full = ordering
             if all(position for position, _ in ordering):
                 full = [*ordering, (0, True)]
-            choice = choose(txn, table, tests, full, high)
+            choice = choose(txn, table, predicates, full, high)
             found = rows_of(Scan(table, choice), txn, full, low, high)
-            wanted = expected(everything, tests, full, low, high)
+            wanted = expected(everything, predicates, full, low, high)
             assert [row[0] for row in found] == [row[0] for row in wanted]
-            unordered = choose(txn, table, tests, [], None)
+            unordered = choose(txn, table, predicates, [], None)
             count = Scan(table, unordered).count(lambda: txn, None)
-            assert count == len(expected(everything, tests, [], 0, None))
+            assert count == len(expected(everything, predicates, [], 0, None))
 
         check()
 
@@ -248,8 +248,8 @@ def test_disagreements_are_found_and_repaired(filled):
 def chosen(store, conditions, ordering=(), limit=None):
     with store.begin() as txn:
         table = catalog.Catalog().table(txn, "things")
-        tests = [prepare(condition) for condition in conditions]
-        return choose(txn, table, tests, list(ordering), limit)
+        predicates = [prepare(condition) for condition in conditions]
+        return choose(txn, table, predicates, list(ordering), limit)
 
 
 NAME, NUMBER = Column("name", "string"), Column("number", "int")
@@ -281,8 +281,8 @@ def many(store, count=3000):
 def test_the_index_with_the_fewest_entries_is_taken(store, conditions, index):
     many(store)
     choice = chosen(store, conditions)
-    assert isinstance(choice.path, Path)
-    assert choice.path.index.name == index
+    assert isinstance(choice.access_path, IndexScan)
+    assert choice.access_path.index.name == index
 
 
 def test_a_partial_index_serves_only_queries_with_its_condition(store):
@@ -291,19 +291,19 @@ def test_a_partial_index_serves_only_queries_with_its_condition(store):
         table = make_table(txn, [(["number"], None, False, only)])
         for key in range(100):
             rows.insert(txn, table, [key, None, key, None, None, key % 2 == 0])
-    assert chosen(store, [Leaf(NUMBER, "exact", 3)]).path.index.name == "PRIMARY"
+    assert chosen(store, [Leaf(NUMBER, "exact", 3)]).access_path.index.name == "PRIMARY"
     choice = chosen(store, [Leaf(NUMBER, "exact", 3), only])
-    assert choice.path.index.name == "index_2"
+    assert choice.access_path.index.name == "index_2"
 
 
-def test_an_or_is_a_union_where_every_branch_has_an_index(store):
+def test_an_or_is_an_index_union_if_every_branch_has_an_index(store):
     many(store)
     both = Node("OR", (Leaf(NAME, "exact", "n1"), Leaf(NUMBER, "exact", 7)))
-    assert isinstance(chosen(store, [both]).path, Union)
+    assert isinstance(chosen(store, [both]).access_path, IndexUnion)
     half = Node("OR", (Leaf(NAME, "exact", "n1"), Leaf(FLAG, "isnull", True, True)))
-    assert isinstance(chosen(store, [half]).path, Union)
+    assert isinstance(chosen(store, [half]).access_path, IndexUnion)
     none = Node("OR", (Leaf(NAME, "exact", "n1"), Leaf(NAME, "contains", "x")))
-    assert not isinstance(chosen(store, [none]).path, Union)
+    assert not isinstance(chosen(store, [none]).access_path, IndexUnion)
 
 
 @pytest.mark.parametrize("ascending", [True, False])
@@ -312,27 +312,27 @@ def test_an_order_with_a_limit_follows_the_index(store, ascending):
     choice = chosen(store, [], [(POSITIONS["number"], ascending)], 10)
     assert choice.ordered
     assert choice.reverse is not ascending
-    assert choice.path.index.name == "index_3"
+    assert choice.access_path.index.name == "index_3"
 
 
-def test_equality_on_a_prefix_leaves_the_order_of_the_next_column(store):
+def test_equality_on_a_prefix_keeps_the_order_of_the_next_column(store):
     many(store)
     flag = [Leaf(FLAG, "exact", True)]
     choice = chosen(store, flag, [(POSITIONS["number"], False)], 10)
     assert (choice.ordered, choice.reverse, choice.residual) == (True, False, [])
-    assert choice.path.index.name == "index_6"
+    assert choice.access_path.index.name == "index_6"
 
 
-def test_few_candidates_are_sorted_rather_than_the_order_followed(store):
+def test_few_candidates_are_sorted_instead_of_scanned_in_order(store):
     many(store)
     choice = chosen(
         store, [Leaf(ID, "in", [1, 2, 3])], [(POSITIONS["number"], True)], 2
     )
-    assert choice.path.index.name == "PRIMARY"
+    assert choice.access_path.index.name == "PRIMARY"
     assert not choice.ordered
 
 
-def test_shortened_keys_are_not_trusted_with_order(store):
+def test_an_index_with_shortened_keys_has_no_order(store):
     with store.begin(write=True) as txn:
         table = make_table(txn)
         for key, end in enumerate("cab"):
@@ -345,7 +345,7 @@ def test_shortened_keys_are_not_trusted_with_order(store):
         assert [row[1][-1] for row in found] == ["a", "b", "c"]
 
 
-def test_a_unique_index_refuses_and_changes_nothing(store):
+def test_a_duplicate_changes_nothing(store):
     with store.begin(write=True) as txn:
         table = make_table(txn, [(["name", "number"], None, True, None)])
         rows.insert(txn, table, [1, "a", 1, None, None, None])
@@ -377,8 +377,8 @@ def test_an_entry_without_its_row_is_a_database_error(store):
     with store.begin(write=True) as txn:
         table = catalog.Catalog().table(txn, "things")
         txn.delete(table.prefix + table.row_key([7]))
-        tests = [prepare(Leaf(NUMBER, "range", [5, 9]))]
-        choice = choose(txn, table, tests, [], None)
+        predicates = [prepare(Leaf(NUMBER, "range", [5, 9]))]
+        choice = choose(txn, table, predicates, [], None)
         with pytest.raises(DatabaseError, match="nonrel_check --fix"):
             list(Scan(table, choice).rows(lambda: txn, [], 0, None))
 

@@ -210,7 +210,7 @@ def test_a_newer_format_is_refused(store, open_store):
         with lmdb.open(folder) as environment, environment.begin(write=True) as txn:
             txn.put(FORMAT_KEY, pack(FORMAT + 1))
 
-    with pytest.raises(OperationalError, match="Use a newer one"):
+    with pytest.raises(OperationalError, match="Use a newer version"):
         reopened(open_store, make_newer).ensure_connection()
 
 
@@ -261,7 +261,7 @@ def test_damaged_values_are_database_errors_or_rows(store):
                 list(query)
             except DatabaseError:
                 pass
-        store.environment.catalog.known.clear()
+        store.environment.catalog.cached.clear()
         with environment.begin(write=True) as txn:
             txn.put(key, value)
     assert authors().count() == len(authors().all()) == 200
