@@ -8,13 +8,13 @@ from typing import Any
 import lmdb
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
-from lmdb.verify import verify
 
 from ..base import NonrelDatabaseWrapper
 from ..query import translated_errors
 from . import catalog, checking
 from .catalog import Table
 from .creation import DatabaseCreation
+from .entries import Txn
 from .environment import (
     DURABILITY,
     MAP_SIZE,
@@ -30,14 +30,16 @@ from .schema import DatabaseSchemaEditor
 from .transactions import Transaction
 
 TEMPORARY = ":memory:"
-# How long a writer waits for another, as in Django's SQLite.
+OPTIONS = {"durability", "timeout", "map_size"}
+# Seconds that a writer waits for another: the default of Python's sqlite3, too.
 TIMEOUT = 5.0
 _connected: weakref.WeakSet["DatabaseWrapper"] = weakref.WeakSet()
+# Transactions of the parent of a forked child, referenced so that they are not closed.
 _inherited: list[Any] = []
 
 
 def disconnect_after_fork() -> None:
-    """A forked child connects anew; its parent's transactions stay its parent's."""
+    """Have a forked child connect anew and leave its parent's transactions alone."""
     for wrapper in list(_connected):
         if wrapper.connection is not None:
             _inherited.append(wrapper.connection)
@@ -50,18 +52,21 @@ if hasattr(os, "register_at_fork"):
 
 
 class DatabaseWrapper(NonrelDatabaseWrapper):
-    """NAME is a folder, or ":memory:" for a store that ends with the process.
+    """A connection to a store. NAME is a folder, or ":memory:" for a temporary store
+    that is deleted when the process ends.
 
-    OPTIONS: `durability`: "full" (default: what is committed survives a crash of the
-    machine), "no-metasync" (the last transaction may be lost then), "none" (the
-    store may be, not by a crash of the process alone); `timeout`: seconds that a
-    writer waits for another (default 5); `map_size`: the most that the store may
-    grow to before it needs a larger map, in bytes.
+    OPTIONS:
+
+    * `durability`: what survives a crash of the machine: "full" (default): every
+      committed transaction; "no-metasync": all but the last one; "none": possibly
+      nothing. A crash of the process alone loses nothing.
+    * `timeout`: seconds that a writer waits for another one (default 5).
+    * `map_size`: bytes of the memory map. A store that outgrows it gets a larger one
+      between transactions.
     """
 
     vendor = "lmdb"
     display_name = "LMDB"
-    own_options = NonrelDatabaseWrapper.own_options
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
     introspection_class = DatabaseIntrospection
@@ -78,17 +83,17 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
                 "Please supply the NAME value: the folder of the store."
             )
         options = super().get_connection_params()
-        unknown = set(options) - {"durability", "timeout", "map_size"}
+        unknown = set(options) - OPTIONS
         if unknown:
             raise ImproperlyConfigured(
-                f"LMDB has no OPTIONS {', '.join(sorted(unknown))}; it has durability, "
-                "timeout, map_size and local_rows."
+                f"LMDB has no OPTIONS {', '.join(sorted(unknown))}. Its OPTIONS are "
+                f"{', '.join(sorted({*OPTIONS, *self.own_options}))}."
             )
         temporary = str(settings["NAME"]).startswith(TEMPORARY)
         durability = options.get("durability", "none" if temporary else "full")
         if durability not in DURABILITY:
             raise ImproperlyConfigured(
-                f"OPTIONS['durability'] is {durability!r}; it must be one of "
+                f"OPTIONS['durability'] is {durability!r}, but must be one of "
                 f"{', '.join(DURABILITY)}."
             )
         return {
@@ -98,7 +103,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         }
 
     def folder(self, name: Any) -> str:
-        """The folder that a NAME stands for."""
+        """Return the folder of a NAME."""
         name = os.fspath(name)
         return temporary_folder(name) if name.startswith(TEMPORARY) else name
 
@@ -118,7 +123,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     @property
     def transaction(self) -> Transaction:
-        """What is open now; connects when needed."""
+        """The open transaction; connect first if necessary."""
         self.ensure_connection()
         return self.connection  # type: ignore[return-value]
 
@@ -139,27 +144,33 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     # --- reading and writing ---
 
-    def table(self, txn, name: str) -> Table:
-        """A table as the transaction sees it; ProgrammingError for none."""
+    def table(self, txn: Txn, name: str) -> Table:
+        """Return a table as the transaction sees it.
+
+        Raise ProgrammingError if there is none.
+        """
         return self.environment.catalog.table(txn, name)
 
     def read(self, work: Callable[[Any], Any]) -> Any:
-        """`work(txn)` on what may be read now."""
+        """Return `work(txn)`, run in the open transaction or in one for reading."""
         with translated_errors(self), self.transaction.reading() as now:
             return work(now())
 
     def write(self, work: Callable[[Any], Any], nested: bool = True) -> Any:
-        """`work(txn)` as one statement, all of it or nothing; again in a larger map
-        where it was too small and the transaction has written nothing else.
+        """Return `work(txn)`, run as one statement, which is rolled back if it fails.
+
+        If the map is full and the transaction has written nothing before, retry in a
+        larger map. Without `nested`, `work` must change nothing before it fails: it
+        runs without a transaction of its own inside an open one.
         """
         with translated_errors(self):
-            first = self.transaction.current is None
+            first_write = self.transaction.current is None
             while True:
                 try:
                     with self.transaction.writing(nested) as txn:
                         return work(txn)
                 except lmdb.MapFullError:
-                    if not first:
+                    if not first_write:
                         raise
                 self.environment.full = True
                 self.transaction.start_over()
@@ -170,13 +181,17 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     # --- upkeep ---
 
     def check_store(self, fix: bool = False) -> list[str]:
-        """A sentence for all that is wrong with the file, or else for each disagreement
-        of rows and indexes, which `fix` repairs. Nobody can write meanwhile.
-        """
+        """Return a sentence for each problem of the store; block writers meanwhile.
 
-        def work(txn):
+        If the file is damaged, only that is reported. Otherwise the sentences tell
+        where rows and indexes disagree, which `fix` repairs.
+        """
+        # Needed by this command only.
+        from lmdb.verify import verify
+
+        def work(txn: Txn) -> list[str]:
             damage = verify(self.environment.data_path)
-            if damage:  # which could end the process that goes there
+            if damage:  # to read a damaged page could crash the process
                 return [f"The file is damaged: {each}" for each in damage]
             names = [name for name, _ in catalog.entries(txn)]
             tables = [self.table(txn, name) for name in names]
@@ -185,10 +200,10 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return self.write(work)
 
     def backup(self, path: str | os.PathLike) -> None:
-        """Copy the store as it is now, while others use it, to a new folder."""
+        """Copy the committed store to a new or empty folder, while others use it."""
         os.makedirs(path, exist_ok=True)
         if os.listdir(path):
-            raise OperationalError(f"{path} is not empty: name a new folder.")
+            raise OperationalError(f"{path} is not empty. Name a new folder.")
         with translated_errors(self):
             self.environment.lmdb.copy(os.fspath(path), compact=True)
 
@@ -208,7 +223,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         self.transaction.release(sid)
 
     def _close(self) -> None:
-        # The environment is the process's, shared with other threads: it stays open.
+        # The environment stays open: the threads of the process share it.
         if self.connection is not None:
             self.connection.close()
 

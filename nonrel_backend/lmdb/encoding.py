@@ -1,8 +1,8 @@
-"""Keys whose bytes sort as the values they stand for: NULL first, then by value.
+"""Encoding of values as key components, whose bytes sort like the values.
 
-A component begins with a byte that says whether it is NULL, and no component is the
-beginning of another, so components follow each other without more ado. In a
-descending component every byte is inverted.
+NULL comes first. The first byte of a component tells whether it is NULL, and no
+component is a prefix of another one, so components are concatenated without a
+separator. In a descending component every byte is inverted.
 """
 
 import json
@@ -18,10 +18,12 @@ from ..values.folding import fold
 
 NULL = b"\x01"
 PRESENT = b"\x02"
-# What a component of NULL begins with, ascending or descending.
+# The first byte of NULL, ascending and descending.
 NULL_BYTES = (1, 254)
 PAST_PRESENT = b"\x03"
 INVERSION = bytes(255 - byte for byte in range(256))
+# Bytes of the hash at the end of a shortened key: 128 bits, so that no two of a billion
+# keys with the same beginning are expected to collide.
 HASH_SIZE = 16
 
 _pack_unsigned = Struct(">BQ").pack
@@ -36,7 +38,10 @@ def encode_int(value: Any) -> bytes:
 
 
 def encode_double(value: float) -> bytes:
-    """IEEE bits with the sign flipped, or all of them; NaN is no number: NULL."""
+    """Return the IEEE bits with the sign flipped, or all bits flipped if negative.
+
+    NaN is encoded as NULL.
+    """
     if value != value:
         return NULL
     (bits,) = _unpack_bits(_pack_double(value + 0.0))
@@ -44,7 +49,7 @@ def encode_double(value: float) -> bytes:
 
 
 def encode_bytes(value: bytes) -> bytes:
-    """Ended by 0 1; a 0 within is 0 255."""
+    """Return the bytes, ended by 0 1; a 0 among them becomes 0 255."""
     return b"\x02%b\0\1" % value.replace(b"\0", b"\0\xff")
 
 
@@ -53,7 +58,7 @@ def encode_text(value: str) -> bytes:
 
 
 def text_prefix(text: str) -> bytes:
-    """What the components of all texts with this beginning begin with."""
+    """Return the prefix of the components of all texts that start with this one."""
     return encode_text(text)[:-2]
 
 
@@ -65,11 +70,12 @@ def encode_bool(value: Any) -> bytes:
     return b"\x02\1" if value else b"\x02\0"
 
 
+# Makes every exponent of a decimal (Python's are below 10**18) a positive number.
 EXPONENT_BIAS = 1 << 62
 
 
 def encode_decimal(value: Any) -> bytes:
-    """Sign, exponent, digits without zeros at the end: equal numbers, equal keys."""
+    """Return sign, exponent and digits; equal numbers have equal components."""
     number = value if isinstance(value, Decimal) else Decimal(value)
     if number.is_nan():
         return NULL
@@ -84,12 +90,12 @@ def encode_decimal(value: Any) -> bytes:
 
 
 def encode_json(value: Any) -> bytes:
-    """By its text, as SQLite has it: good for uniqueness, not for order."""
+    """Return the component of the JSON text: for uniqueness only, not for order."""
     return encode_text(json.dumps(value, default=repr))
 
 
 def encode_any(value: Any) -> bytes:
-    """A value by its own type: numbers, then texts, then bytes."""
+    """Encode a value by its own type: numbers sort first, then texts, then bytes."""
     if isinstance(value, (int, float, Decimal)):
         return b"\x02\x01" + encode_decimal(Decimal(value))[1:]
     if isinstance(value, bytes):
@@ -112,7 +118,7 @@ ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "binary": encode_bytes,
     "json": encode_json,
 }
-# What an index on an expression holds of a text.
+# What an index on a function of a text holds.
 TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "fold": fold,
     "reverse": lambda text: text[::-1],
@@ -125,7 +131,7 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
 def component(
     db_type: str, descending: bool = False, transform: str | None = None
 ) -> Callable[[Any], bytes]:
-    """The function that encodes values of a column, None included."""
+    """Return the function that encodes the values of a column, None included."""
     encode = ENCODERS.get(db_type, encode_any)
     change = TRANSFORMS[transform] if transform else None
 
@@ -164,13 +170,13 @@ def inverted(key: bytes) -> bytes:
 
 
 def following(key: bytes) -> bytes:
-    """The first key after all keys that begin with `key`."""
+    """Return the first key after all keys that begin with `key`."""
     key = key.rstrip(b"\xff")
     return key[:-1] + bytes([key[-1] + 1])
 
 
 def shortened(key: bytes, size: int) -> bytes:
-    """A key of at most `size` bytes: a long one's beginning and its hash."""
+    """Return a key of at most `size` bytes; a longer one ends with a hash of itself."""
     if len(key) <= size:
         return key
     digest = blake2b(key, digest_size=HASH_SIZE).digest()

@@ -1,4 +1,4 @@
-"""LMDB's errors as Django's."""
+"""Translation of LMDB's errors to Django's."""
 
 import lmdb
 from django.db import DatabaseError, DataError, OperationalError
@@ -17,11 +17,11 @@ TRANSIENT = (
 
 
 def translate(error: BaseException) -> Exception | None:
-    """Django's error for one of LMDB's; None for any other."""
+    """Return Django's error for an error of LMDB, None for any other error."""
     if isinstance(error, lmdb.MapFullError):
         return OperationalError(
-            f"The store is full: {error}. Its map is made larger for the next "
-            'transaction; set OPTIONS["map_size"] higher to begin with.'
+            f"The store is full: {error}. The next transaction gets a larger map, so "
+            'retry this one, or set a higher OPTIONS["map_size"].'
         )
     if isinstance(error, lmdb.BadValsizeError):
         return DataError(str(error))

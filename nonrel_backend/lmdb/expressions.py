@@ -1,5 +1,6 @@
-"""SQL expressions of one row, for indexes on them: computed by SQLite, as all else."""
+"""SQL expressions in indexes: evaluated on one row, by SQLite."""
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -29,8 +30,8 @@ SETTINGS: dict[str, Any] = {
 _thread = threading.local()
 
 
-def scratch():
-    """This thread's SQLite connection, with the functions that Django has there."""
+def scratch() -> sqlite3.Connection:
+    """Return this thread's SQLite connection, with Django's functions registered."""
     if not hasattr(_thread, "connection"):
         wrapper = LocalWrapper(SETTINGS, "nonrel_expressions")
         _thread.connection = wrapper.get_new_connection(
@@ -39,8 +40,11 @@ def scratch():
     return _thread.connection
 
 
-def checked(sql: str, names: list[str]) -> None:
-    """Raise DatabaseError for an expression that no index can be on."""
+def validate(sql: str, names: list[str]) -> None:
+    """Raise DatabaseError for an expression that SQLite cannot index.
+
+    `names` are the columns that it reads.
+    """
     columns = ", ".join(map(quoted, names))
     connection = scratch()
     connection.execute(f"CREATE TABLE nonrel_scratch ({columns or 'no_column'})")
@@ -57,8 +61,10 @@ def quoted(name: str) -> str:
 
 
 def evaluator(sql: str, columns: list[tuple[str, int, str]]) -> Callable[[list], Any]:
-    """The function of a row that gives the expression's value; `columns` are
-    (name, position, db_type).
+    """Return an SQL expression as a function of a row.
+
+    `columns` are the (name, position, db_type) that it reads. The function raises
+    DataError if SQLite does.
     """
     marks = ", ".join(f"? AS {quoted(name)}" for name, _, _ in columns)
     statement = f"SELECT ({sql}) FROM (SELECT {marks or '1'})"
@@ -76,6 +82,7 @@ def evaluator(sql: str, columns: list[tuple[str, int, str]]) -> Callable[[list],
 
 
 def local(db_type: str, value: Any) -> Any:
+    """Return a stored value as the local engine has it."""
     if value is None:
         return None
     if db_type == "json":
@@ -84,7 +91,7 @@ def local(db_type: str, value: Any) -> Any:
 
 
 def folded(value: Any) -> Any:
-    """A text under SQLite's NOCASE, by which A to Z are a to z."""
+    """Return a text as SQLite's NOCASE compares it: A to Z become a to z."""
     if not isinstance(value, str):
         return value
     return value.encode().lower().decode()

@@ -12,22 +12,15 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     uses_savepoints = True
     can_release_savepoints = True
     can_rollback_ddl = True
-    supports_select_for_update_with_limit = True
-    supports_index_on_text_field = True
-    supports_partial_indexes = True
     supports_virtual_generated_columns = True
     can_rename_index = True
-    allows_auto_pk_0 = True
-    prohibits_null_characters_in_text_exception = None
     can_clone_databases = True
-    test_db_allows_multiple_connections = True
-    ignores_table_name_case = False
 
-    # Left out of Django's suite, each test under its reason; the list only shrinks.
+    # Skipped tests of Django's suite, under the reason; the list only shrinks.
     django_test_skips = TOOLKIT_SKIPS
     # Tests that only Django 6.1 has.
     django_61_test_skips = {
-        "Expects another message than SQLite's, which is the local engine.": {
+        "Expects another message than that of SQLite, the local engine.": {
             "db_functions.test_uuid.TestUUID.test_uuid7_unsupported",
         },
         "Looks into SQL text; the log shows the scan, too.": {

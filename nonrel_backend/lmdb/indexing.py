@@ -1,6 +1,7 @@
-"""Indexes of tables: what the catalog says of them, and their entries made."""
+"""Schema changes of indexes: their catalog entries and the entries of the rows."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from django.db import NotSupportedError, ProgrammingError
 from django.db.models.expressions import Col, Func, OrderBy
@@ -8,6 +9,7 @@ from django.db.models.functions import Collate, Lower, Reverse, Upper
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
+from ..conditions import Column
 from ..documents.functions import path_text
 from ..documents.indexes import check_unique, indexed_path, items_path
 from ..planner.expressions import columns_in
@@ -15,36 +17,48 @@ from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..schema import NonrelSchemaEditor, unsupported
 from . import catalog, partial, predicates, rows
-from .expressions import COLLATIONS, checked
+from .entries import Txn
+from .expressions import COLLATIONS, validate
 
-# What an index on an expression holds, for finding rows and for uniqueness.
+# What an index on these functions holds, so that it serves iexact, istartswith and
+# endswith.
 SEARCHED: dict[type, str] = {Lower: "fold", Upper: "fold", Reverse: "reverse"}
-# What Django puts around an index's expression.
+# Django wraps the expression of an index in this Func.
 PARENTHESES = {"template": "(%(expressions)s)"}
+# What a unique constraint on these functions holds.
 UNIQUE: dict[type, str] = {Lower: "lower", Upper: "upper", Reverse: "reverse"}
+# [(column, descending, transform)]; the column is None for an SQL expression.
+IndexParts: TypeAlias = list[tuple[Any, bool, Any]]
 
 
-def path_entry(column) -> dict[str, Any]:
-    """A path as the catalog keeps it."""
+def path_entry(column: Column) -> dict[str, Any]:
+    """Return the catalog's description of a value inside documents."""
     return {"path": path_text(column.path), "db_type": column.db_type}
 
 
 class IndexEditing(NonrelSchemaEditor):
-    """Indexes on columns and on expressions, whole and partial."""
+    """Makes indexes on columns, document paths and expressions, also partial ones."""
 
-    def write(self, work) -> Any:
+    def write(self, work: Callable[[Txn], Any]) -> Any:
         return self.connection.write(work)
 
-    def entry(self, txn, table: str) -> dict[str, Any]:
-        """The table's catalog entry, to be changed and saved."""
+    def entry(self, txn: Txn, table: str) -> dict[str, Any]:
+        """Return the catalog entry of a table, to be changed and saved."""
         return catalog.entry_of(txn, table)
 
-    def make_index(self, model, name, parts, unique=False, condition=None):
+    def make_index(
+        self,
+        model: Any,
+        name: str,
+        parts: IndexParts,
+        unique: bool = False,
+        condition: Any = None,
+    ) -> None:
         table = model._meta.db_table
         if condition is not None:
             condition = self.condition(model, condition)
 
-        def work(txn):
+        def work(txn: Txn) -> None:
             known = self.connection.table(txn, table)
             entry = self.entry(txn, table)
             if any(index["name"] == name for index in entry["indexes"]):
@@ -71,8 +85,10 @@ class IndexEditing(NonrelSchemaEditor):
 
         self.write(work)
 
-    def condition(self, model, condition) -> Any:
-        """A Q as the catalog keeps it: tests of columns, or else an expression."""
+    def condition(self, model: Any, condition: Any) -> Any:
+        """Return the catalog's description of a Q: a dumped condition, or an SQL
+        expression if LMDB does not evaluate the condition itself.
+        """
         query = Query(model)
         where = query.build_where(condition)
         alias = query.get_initial_alias()
@@ -84,8 +100,8 @@ class IndexEditing(NonrelSchemaEditor):
             query = Query(model, alias_cols=False)
             return self.expression(query, query.build_where(condition))
 
-    def drop_index(self, table, name):
-        def work(txn):
+    def drop_index(self, table: str, name: str) -> None:
+        def work(txn: Txn) -> None:
             known = self.connection.table(txn, table)
             entry = self.entry(txn, table)
             for index in known.indexes:
@@ -96,8 +112,8 @@ class IndexEditing(NonrelSchemaEditor):
 
         self.write(work)
 
-    def known_indexes(self, table):
-        def work(txn):
+    def known_indexes(self, table: str) -> dict[str, tuple[list[Any], bool]]:
+        def work(txn: Txn) -> dict[str, tuple[list[Any], bool]]:
             known = self.connection.table(txn, table)
             return {
                 index.name: (index.columns, index.unique) for index in known.indexes
@@ -105,7 +121,7 @@ class IndexEditing(NonrelSchemaEditor):
 
         return self.connection.read(work)
 
-    def index_parts(self, model, index):
+    def index_parts(self, model: Any, index: Any) -> IndexParts:
         if index.expressions:
             return self.expression_parts(model, index.expressions, SEARCHED)
         parts = []
@@ -116,7 +132,9 @@ class IndexEditing(NonrelSchemaEditor):
             parts.append((field.column, bool(order), what))
         return parts
 
-    def expression_parts(self, model, expressions, transforms):
+    def expression_parts(
+        self, model: Any, expressions: Sequence[Any], transforms: dict[type, str]
+    ) -> IndexParts:
         query = Query(model, alias_cols=False)
         parts = []
         for expression in expressions:
@@ -127,9 +145,13 @@ class IndexEditing(NonrelSchemaEditor):
                 parts.append((path[0].name, path[1], path_entry(path[0])))
         return parts
 
-    def expression_part(self, query, expression, transforms):
-        """(column, descending, transform), where there is no column but what the
-        expression is, if need be.
+    def expression_part(
+        self, query: Any, expression: Any, transforms: dict[type, str]
+    ) -> tuple[str | None, bool, Any]:
+        """Return (column, descending, transform) of an expression in an index.
+
+        The column is None, and the transform an SQL expression, if it is not a column
+        or one of the functions of `transforms`.
         """
         wrapped = IndexExpression(expression)
         wrapped.set_wrapper_classes(self.connection)
@@ -154,11 +176,17 @@ class IndexEditing(NonrelSchemaEditor):
                 return column.target.column, descending, transform
         return None, descending, self.expression(query, resolved, collation)
 
-    def expression(self, query, expression, collation=None) -> dict[str, Any]:
-        """An SQL expression as the catalog keeps it."""
+    def expression(
+        self, query: Any, expression: Any, collation: str | None = None
+    ) -> dict[str, Any]:
+        """Return the catalog's description of an SQL expression.
+
+        Raise NotSupportedError for a collation that LMDB does not have, DatabaseError
+        for an expression that SQLite cannot index.
+        """
         if collation is not None and collation not in COLLATIONS:
             raise NotSupportedError(
-                f"LMDB has no index by the collation {collation}; it has "
+                f"LMDB has no collation {collation}. Its collations are "
                 f"{', '.join(COLLATIONS)}."
             )
         wrapper = self.connection.local_engine.wrapper
@@ -166,10 +194,10 @@ class IndexEditing(NonrelSchemaEditor):
         sql, params = compiler.compile(expression)
         sql = self.connection.local_engine.written_in(sql, params) % ()
         names = list(dict.fromkeys(col.target.column for col in columns_in(expression)))
-        checked(sql, names)
+        validate(sql, names)
         return {"sql": sql, "columns": names, "collation": collation}
 
-    def add_unique(self, model, constraint):
+    def add_unique(self, model: Any, constraint: Any) -> None:
         if not constraint.expressions:
             super().add_unique(model, constraint)
             return
@@ -179,10 +207,10 @@ class IndexEditing(NonrelSchemaEditor):
         parts = self.expression_parts(model, constraint.expressions, UNIQUE)
         self.create(model, constraint.name, parts, True, constraint.condition)
 
-    def rename_index(self, model, old_index, new_index):
+    def rename_index(self, model: Any, old_index: Any, new_index: Any) -> None:
         table = model._meta.db_table
 
-        def work(txn):
+        def work(txn: Txn) -> None:
             entry = self.entry(txn, table)
             named(entry["indexes"], old_index.name)["name"] = new_index.name
             catalog.save(txn, table, entry)
@@ -192,6 +220,7 @@ class IndexEditing(NonrelSchemaEditor):
 
 
 def named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Return the entry of this name; raise ProgrammingError for none."""
     for entry in entries:
         if entry["name"] == name:
             return entry

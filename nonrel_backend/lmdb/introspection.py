@@ -1,4 +1,6 @@
-"""What tables, columns and indexes a store has."""
+"""Introspection: the tables, columns and indexes of a store."""
+
+from typing import Any
 
 from django.db.backends.base.introspection import TableInfo
 from django.db.models import Index
@@ -15,14 +17,14 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
             lambda txn: [name for name, _ in catalog.entries(txn)]
         )
 
-    def get_table_list(self, cursor):
+    def get_table_list(self, cursor: Any) -> list[TableInfo]:
         names = self.names
         if cursor is not None:
             cursor.execute(Statement(self.names, lambda: "SELECT name of all tables"))
             names = cursor.fetchall
         return [TableInfo(name, "t") for name in names()]
 
-    def columns(self, table_name):
+    def columns(self, table_name: str) -> list[dict[str, Any]]:
         table = self.connection.read(lambda txn: self.connection.table(txn, table_name))
         return [
             column
@@ -30,7 +32,9 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
             if column["name"] != catalog.REMOVED_KEY
         ]
 
-    def get_constraints(self, cursor, table_name):
+    def get_constraints(
+        self, cursor: Any, table_name: str
+    ) -> dict[str, dict[str, Any]]:
         table = self.connection.read(lambda txn: self.connection.table(txn, table_name))
         pk = [column.name for column in table.pk]
         found = {}

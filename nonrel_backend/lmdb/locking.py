@@ -1,4 +1,4 @@
-"""The lock of the one writer, which gives up after a while."""
+"""The lock of the only writer, with a timeout."""
 
 import os
 import threading
@@ -8,24 +8,29 @@ from django.db import OperationalError
 
 try:
     import fcntl
-except ImportError:  # Windows: waiting for other processes has no timeout there
+except ImportError:  # Windows: no timeout while another process writes
     fcntl = None  # type: ignore[assignment]
+
+# Seconds between attempts to lock the file, doubled each time: a short transaction ends
+# within the first pauses, and a long one is asked for 50 times a second.
+FIRST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02
 
 
 class WriterLock:
-    """LMDB has one writer at a time, on all processes, and waits for it for ever. So
-    writers take two locks before: a thread's within the process, and one on a file,
-    which the system lets go of when a process ends, however it does.
+    """A lock that writers take before LMDB's own, which has no timeout.
+
+    It is two locks: one of the threads of the process, and one on a file, which the
+    system releases when a process ends in any way.
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str) -> None:
         self.path = path
         name = os.path.join(path, "writer.lock")
         self.file = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
         self.thread = threading.Lock()
 
     def acquire(self, seconds: float) -> None:
-        """OperationalError when others keep it so long."""
+        """Take the lock; raise OperationalError if others hold it for so long."""
         until = time.monotonic() + seconds
         if not self.thread.acquire(timeout=seconds):
             raise self.locked(seconds)
@@ -36,7 +41,7 @@ class WriterLock:
             raise
 
     def lock_file(self, seconds: float, until: float) -> None:
-        pause = 0.0005
+        pause = FIRST_PAUSE
         while fcntl:
             try:
                 fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +50,7 @@ class WriterLock:
                 if time.monotonic() > until:
                     raise self.locked(seconds) from error
             time.sleep(pause)
-            pause = min(pause * 2, 0.02)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def release(self) -> None:
         try:
@@ -56,7 +61,7 @@ class WriterLock:
 
     def locked(self, seconds: float) -> OperationalError:
         return OperationalError(
-            f"database is locked: another transaction has been writing to "
-            f"{self.path} for {seconds:g} seconds. Make transactions shorter or "
-            'OPTIONS["timeout"] longer.'
+            f"database is locked: other transactions have been writing to {self.path} "
+            f"for {seconds:g} seconds. Make transactions shorter, or set a higher "
+            'OPTIONS["timeout"].'
         )

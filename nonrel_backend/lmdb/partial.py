@@ -1,4 +1,4 @@
-"""The conditions of partial indexes, as the catalog keeps them."""
+"""The conditions of partial indexes, as plain lists for the catalog."""
 
 from django.db import NotSupportedError
 
@@ -6,18 +6,23 @@ from ..conditions import Column, Condition, Leaf, Node
 
 
 def conjuncts(condition: Condition) -> list[Condition]:
+    """Return the conditions that an AND joins, or the condition alone."""
     if isinstance(condition, Node) and condition.connector == "AND":
         return list(condition.children)
     return [condition]
 
 
 def dumped(condition: Condition) -> list:
-    """A condition as a plain list."""
+    """Return a condition as a list of plain values.
+
+    Raise NotSupportedError for a condition on a value inside a document: the catalog
+    holds it as an SQL expression.
+    """
     if isinstance(condition, Node):
         return [condition.connector, list(map(dumped, condition.children))]
     column, value = condition.column, condition.value
     if column.path:
-        raise NotSupportedError("A condition on a path is kept as an expression.")
+        raise NotSupportedError(f"the condition is on {column}, inside a document")
     if isinstance(value, Column):
         value = {"column": [value.name, value.db_type]}
     return [
@@ -30,6 +35,7 @@ def dumped(condition: Condition) -> list:
 
 
 def loaded(entry: list) -> Condition:
+    """Return the condition of a list that dumped() made."""
     kind, *rest = entry
     if kind != "LEAF":
         return Node(kind, tuple(map(loaded, rest[0])))
@@ -40,7 +46,7 @@ def loaded(entry: list) -> Condition:
 
 
 def renamed(entry: list, old: str, new: str) -> list:
-    """A dumped condition with a column's name changed."""
+    """Return a dumped condition with a column renamed."""
     kind, *rest = entry
     if kind != "LEAF":
         return [kind, [renamed(each, old, new) for each in rest[0]]]

@@ -1,6 +1,7 @@
-"""Schema changes on LMDB: entries of the catalog, rows and indexes brought along."""
+"""Schema changes of tables and columns: catalog entries, rows and index entries."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, ProgrammingError
@@ -13,28 +14,29 @@ from ..progress import told
 from ..values.converting import converter
 from . import catalog, partial, rows
 from .catalog import Table, loaded
+from .entries import Txn
 from .indexing import IndexEditing, named, remove_named
 from .values import from_stored, pack, to_stored
 
 
 class DatabaseSchemaEditor(IndexEditing):
-    """All of it is transactional: a rollback undoes it."""
+    """Changes the schema within transactions: a rollback undoes it."""
 
     # --- tables ---
 
-    def table_exists(self, table):
+    def table_exists(self, table: str) -> bool:
         return self.connection.read(
             lambda txn: txn.get(catalog.table_key(table)) is not None
         )
 
-    def make_table(self, model):
+    def make_table(self, model: Any) -> None:
         fields = [
             field
             for field in model._meta.local_concrete_fields
             if field.column is not None and field.db_type(self.connection) is not None
         ]
 
-        def work(txn):
+        def work(txn: Txn) -> None:
             columns = [
                 {**self.described(field), "position": position}
                 for position, field in enumerate(fields)
@@ -52,8 +54,8 @@ class DatabaseSchemaEditor(IndexEditing):
 
         self.write(work)
 
-    def drop_table(self, table):
-        def work(txn):
+    def drop_table(self, table: str) -> None:
+        def work(txn: Txn) -> None:
             known = self.connection.table(txn, table)
             for index in (known.primary, *known.indexes):
                 catalog.clear_tree(txn, index.prefix)
@@ -62,14 +64,14 @@ class DatabaseSchemaEditor(IndexEditing):
 
         self.write(work)
 
-    def rename_table(self, old, new):
-        def work(txn):
+    def rename_table(self, old: str, new: str) -> None:
+        def work(txn: Txn) -> None:
             entry = self.entry(txn, old)
             if txn.get(catalog.table_key(new)) is not None:
                 raise ProgrammingError(f'table "{new}" already exists')
             catalog.remove(txn, old)
             catalog.save(txn, new, entry)
-            # Keys that refer to the table do so by its name.
+            # Foreign keys refer to the table by its name.
             for name, _ in list(catalog.entries(txn)):
                 other = self.entry(txn, name)
                 if rename_references(other, old, new):
@@ -79,11 +81,11 @@ class DatabaseSchemaEditor(IndexEditing):
 
     # --- columns ---
 
-    def make_column(self, model, field, value):
+    def make_column(self, model: Any, field: Any, value: Any) -> None:
         table = model._meta.db_table
         stored = self.stored(field, value)
 
-        def work(txn):
+        def work(txn: Txn) -> None:
             entry = self.entry(txn, table)
             if any(column["name"] == field.column for column in entry["columns"]):
                 raise ProgrammingError(f"duplicate column name: {field.column}")
@@ -103,15 +105,15 @@ class DatabaseSchemaEditor(IndexEditing):
 
         self.write(work)
 
-    def stored(self, field, value: Any) -> Any:
+    def stored(self, field: Any, value: Any) -> Any:
         if value is None:
             return None
         return to_stored(field.db_type(self.connection), value)
 
-    def drop_column(self, model, field):
+    def drop_column(self, model: Any, field: Any) -> None:
         table = model._meta.db_table
 
-        def work(txn):
+        def work(txn: Txn) -> None:
             known = self.connection.table(txn, table)
             position = known.position(field.column)
             entry = self.entry(txn, table)
@@ -125,7 +127,7 @@ class DatabaseSchemaEditor(IndexEditing):
                 if field.column not in check["columns"]
             ]
             if position in known.primary.positions:
-                # The rows keep their places by it, until another key is named.
+                # The rows are stored under it until another key is declared.
                 named(entry["columns"], field.column)["name"] = catalog.REMOVED_KEY
                 catalog.save(txn, table, entry)
                 return
@@ -137,13 +139,15 @@ class DatabaseSchemaEditor(IndexEditing):
 
         self.write(work)
 
-    def change_column(self, model, old_field, new_field, value):
+    def change_column(
+        self, model: Any, old_field: Any, new_field: Any, value: Any
+    ) -> None:
         table = model._meta.db_table
         old_type = old_field.db_type(self.connection)
         new_type = new_field.db_type(self.connection)
         default = self.stored(new_field, value)
 
-        def work(txn):
+        def work(txn: Txn) -> None:
             known = self.connection.table(txn, table)
             position = known.position(old_field.column)
             entry = self.entry(txn, table)
@@ -182,15 +186,22 @@ class DatabaseSchemaEditor(IndexEditing):
 
         self.write(work)
 
-    def retype_paths(self, entry, position: int, field) -> None:
-        """Have indexes on paths hold what the paths lead to now."""
+    def retype_paths(self, entry: dict[str, Any], position: int, field: Any) -> None:
+        """Update the types of indexed values inside the documents of a column."""
         for index in entry["indexes"]:
             for at, _, what in index["parts"]:
                 if at == position and isinstance(what, dict) and "path" in what:
                     path = path_steps(what["path"])
                     what["db_type"] = type_at(self.connection, field, path)
 
-    def rename_column(self, txn, entry, table: str, old_field, new_field) -> None:
+    def rename_column(
+        self,
+        txn: Txn,
+        entry: dict[str, Any],
+        table: str,
+        old_field: Any,
+        new_field: Any,
+    ) -> None:
         old, new = old_field.column, new_field.column
         quote = self.connection.local_engine.quote
         for index in entry["indexes"]:
@@ -213,8 +224,10 @@ class DatabaseSchemaEditor(IndexEditing):
                     if other is not entry:
                         catalog.save(txn, name, other)
 
-    def conversion(self, table, old_field, new_field, old_type, new_type):
-        """The function from old to new stored values, None for none."""
+    def conversion(
+        self, table: str, old_field: Any, new_field: Any, old_type: str, new_type: str
+    ) -> Callable[[Any], Any] | None:
+        """Return the function from old to new stored values, None if they are equal."""
         of_documents = conversion(self.connection, old_field, new_field)
         if of_documents is not None:
             return of_documents
@@ -228,13 +241,15 @@ class DatabaseSchemaEditor(IndexEditing):
             functools.partial(to_stored, new_type),
         )
 
-    def change_type(self, model, column, old_field, new_field):
+    def change_type(
+        self, model: Any, column: str, old_field: Any, new_field: Any
+    ) -> None:
         table = model._meta.db_table
         new_type = new_field.rel_db_type(self.connection)
         old_type = old_field.rel_db_type(self.connection)
         convert = self.conversion(table, old_field, new_field, old_type, new_type)
 
-        def work(txn):
+        def work(txn: Txn) -> None:
             known = self.connection.table(txn, table)
             position = known.position(column)
             entry = self.entry(txn, table)
@@ -248,7 +263,7 @@ class DatabaseSchemaEditor(IndexEditing):
 
         self.write(work)
 
-    def described(self, field):
+    def described(self, field: Any) -> dict[str, Any]:
         column = super().described(field)
         if field.has_db_default():
             query = Query(field.model, alias_cols=False)
@@ -258,18 +273,18 @@ class DatabaseSchemaEditor(IndexEditing):
             column["default"] = self.connection.local_engine.written_in(*sql)
         return column
 
-    # --- checks ---
+    # --- check constraints ---
 
-    def keep_check(self, table, check):
-        def work(txn):
+    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+        def work(txn: Txn) -> None:
             entry = self.entry(txn, table)
             entry["checks"].append(check)
             catalog.save(txn, table, entry)
 
         self.write(work)
 
-    def drop_check(self, table, name):
-        def work(txn):
+    def drop_check(self, table: str, name: str) -> None:
+        def work(txn: Txn) -> None:
             entry = self.entry(txn, table)
             remove_named(entry["checks"], name)
             catalog.save(txn, table, entry)
@@ -278,6 +293,7 @@ class DatabaseSchemaEditor(IndexEditing):
 
 
 def rename_references(entry: dict[str, Any], old: str, new: str) -> bool:
+    """Rename a table in the foreign keys of an entry; return whether there was one."""
     found = False
     for column in entry["columns"]:
         references = column.get("references")
@@ -286,12 +302,17 @@ def rename_references(entry: dict[str, Any], old: str, new: str) -> bool:
     return found
 
 
-def has_rows(txn, table: Table) -> bool:
+def has_rows(txn: Txn, table: Table) -> bool:
     return next(iter(rows.all_rows(txn, table)), None) is not None
 
 
-def rebuild(txn, table: Table, entry: dict[str, Any], change) -> None:
-    """Write all rows anew, each after `change(row)`, as the new entry has it."""
+def rebuild(
+    txn: Txn,
+    table: Table,
+    entry: dict[str, Any],
+    change: Callable[[list], None],
+) -> None:
+    """Write all rows, each after `change(row)`, to new trees of the new entry."""
     sequence, count = catalog.counters(txn, table)
     entry["id"] = catalog.new_tree(txn)
     entry["truncated"] = False

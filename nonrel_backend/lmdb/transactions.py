@@ -1,37 +1,46 @@
-"""What a DatabaseWrapper has open: LMDB's nested transactions as savepoints."""
+"""The transaction of a connection: LMDB's nested transactions are its savepoints."""
 
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import OperationalError
 
+from .entries import Txn
+from .environment import Environment
+
 
 @dataclass
 class Level:
-    """The transaction itself, a savepoint or a statement; begun by its first write."""
+    """A transaction, savepoint or statement; its first write begins it in LMDB."""
 
     name: str | None
-    txn: Any = None
+    txn: Txn | None = None
 
 
 class Reading:
-    """A statement's own read transaction, where none is writing."""
+    """Context manager of a statement that reads.
+
+    It gives the function that returns the transaction to read from: the open one if it
+    has written, otherwise one of the statement's own.
+    """
 
     __slots__ = ("transaction", "txn")
 
-    def __init__(self, transaction: "Transaction"):
+    def __init__(self, transaction: "Transaction") -> None:
         self.transaction = transaction
+        self.txn: Txn | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> Callable[[], Txn]:
         self.txn = None
         if self.transaction.current is not None:
             return self.transaction.now
         self.txn = txn = self.transaction.environment.begin_read()
         return lambda: txn
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         if self.txn is not None:
             self.transaction.environment.end_read(self.txn)
 
@@ -39,23 +48,24 @@ class Reading:
 class Transaction:
     """The levels between BEGIN and COMMIT, outermost first.
 
-    Until something is written, each statement reads what is committed by then. From
-    the first write on, or select_for_update(), the transaction is the only writer,
-    and reads what it wrote.
+    Until the first write, each statement reads the latest committed state. From the
+    first write or select_for_update() on, the transaction is the only writer, and reads
+    its own changes.
     """
 
-    def __init__(self, environment, timeout: float):
+    def __init__(self, environment: Environment, timeout: float) -> None:
         self.environment = environment
         # Seconds to wait for another writer.
         self.timeout = timeout
         self.autocommit = True
         self.levels: list[Level] = []
+        # The thread that has begun the write transaction.
         self.thread = 0
         self.closed = False
 
     @property
-    def current(self):
-        """LMDB's transaction of the innermost level that has written, or None."""
+    def current(self) -> Txn | None:
+        """LMDB's transaction of the innermost level that has written, None for none."""
         for level in reversed(self.levels):
             if level.txn is not None:
                 self.check_thread()
@@ -65,25 +75,26 @@ class Transaction:
     def check_thread(self) -> None:
         if self.thread != threading.get_ident():
             raise OperationalError(
-                "This transaction was begun by another thread, to which LMDB ties "
-                "what is being written. Use a connection for each thread."
+                "Another thread has begun this transaction, and LMDB allows only that "
+                "thread to use it. Use one connection per thread."
             )
 
     def reading(self) -> "Reading":
-        """Context manager: gives a function of the transaction to read from, now."""
+        """Return the context manager of a statement that reads."""
         return Reading(self)
 
-    def now(self):
-        """The transaction to go on reading from, while statements come and go."""
+    def now(self) -> Txn:
+        """Return the transaction to continue reading from."""
         txn = self.current
         if txn is None:
-            raise OperationalError("The transaction that these rows are of has ended.")
+            raise OperationalError("The transaction of these rows has ended.")
         return txn
 
     @contextmanager
-    def writing(self, nested: bool = True):
-        """One statement, all of it or nothing. Without `nested`, one that changes
-        nothing before it fails.
+    def writing(self, nested: bool = True) -> Iterator[Txn]:
+        """Run one statement, which is rolled back if it fails.
+
+        Without `nested`, the statement must change nothing before it fails.
         """
         if not nested and self.levels:
             yield self.begun()
@@ -98,9 +109,11 @@ class Transaction:
             raise
         self.commit_to(self.levels.index(level))
 
-    def begun(self):
-        """The innermost level's transaction, begun with all around it if need be."""
-        parent = None
+    def begun(self) -> Txn:
+        """Return the innermost level's transaction; begin it and the outer ones first
+        if they are not begun.
+        """
+        parent: Txn | None = None
         for level in self.levels:
             if level.txn is not None:
                 parent = level.txn
@@ -112,10 +125,10 @@ class Transaction:
                 level.txn = self.environment.lmdb.begin(parent=parent, write=True)
             parent = level.txn
         self.check_thread()
-        return parent
+        return parent  # type: ignore[return-value]
 
     def lock(self) -> None:
-        """Be the only writer from now on, where a transaction is open."""
+        """Become the only writer until the open transaction, if any, ends."""
         if self.levels:
             self.begun()
 
@@ -135,6 +148,9 @@ class Transaction:
             self.end(self.levels.pop(), "abort")
 
     def end(self, level: Level, how: str) -> None:
+        """Commit or abort one level, as `how` says; release the writer's lock if it was
+        the last.
+        """
         if level.txn is None or self.environment.inherited:
             return
         self.check_thread()
@@ -145,7 +161,7 @@ class Transaction:
                 self.environment.end_write()
 
     def start_over(self) -> None:
-        """Have the same levels, none of them begun."""
+        """Abort all levels and make them anew, not begun."""
         names = [level.name for level in self.levels]
         self.abort_to(0)
         self.levels += map(Level, names)

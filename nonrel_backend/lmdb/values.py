@@ -1,4 +1,4 @@
-"""What Django's values are in the store, and back; rows as bytes, and back."""
+"""Conversion of values between Python and the store, and of rows to bytes and back."""
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -20,7 +20,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class JsonNull:
-    """JSON's null as the whole value of a column, where None is SQL's NULL."""
+    """JSON's null as the value of a column; None is SQL's NULL."""
 
     def __repr__(self) -> str:
         return "null"
@@ -60,7 +60,7 @@ JSON_PLAIN = (type(None), bool, float, str, int)
 
 
 def json_value(value: Any) -> Any:
-    """A value that `json.dumps` would take; TypeError for any other."""
+    """Return a value of plain types; raise TypeError as `json.dumps` would."""
     if type(value) in JSON_PLAIN:
         return value
     if isinstance(value, dict):
@@ -119,7 +119,7 @@ TO_STORED: dict[str, Callable[[Any], Any]] = {
     "json": to_json,
     "document": lambda value: value.stored(),
 }
-# Types that are stored as Django wants them have no entry.
+# A type without an entry is stored as Django has it.
 FROM_STORED: dict[str, Callable[[Any], Any]] = {
     "date": date.fromordinal,
     "datetime": from_datetime,
@@ -133,7 +133,10 @@ BAD_VALUE = (TypeError, ValueError, OverflowError, ArithmeticError)
 
 
 def to_stored(db_type: str | None, value: Any) -> Any:
-    """A Python value as `db_type` is stored; DataError when it cannot be."""
+    """Return a Python value in the stored form of `db_type`.
+
+    Raise DataError if the type cannot hold it.
+    """
     convert = TO_STORED.get(db_type or "")
     if convert is None or (value is None and db_type != "json"):
         return value
@@ -141,20 +144,20 @@ def to_stored(db_type: str | None, value: Any) -> Any:
 
 
 def from_stored(db_type: str | None, value: Any) -> Any:
-    """A stored value, not None, as Django's Python value."""
+    """Return a stored value other than None as Django's Python value."""
     convert = FROM_STORED.get(db_type or "")
     return value if convert is None else checked(convert, db_type)(value)
 
 
-def checked(convert: Callable[[Any], Any], db_type: str | None):
-    """The converter, with DatabaseError for a value that it cannot have written."""
+def checked(convert: Callable[[Any], Any], db_type: str | None) -> Callable[[Any], Any]:
+    """Return the converter of stored values; it raises DatabaseError for others."""
 
     def converted(value: Any) -> Any:
         try:
             return convert(value)
         except BAD_VALUE as error:
             raise DatabaseError(
-                f"The store is damaged: {value!r} is no {db_type}."
+                f"The store is damaged: {value!r} is not a {db_type}."
             ) from error
 
     return converted
@@ -196,6 +199,7 @@ CODES = {kind: code for code, (kind, _, _) in EXTENSIONS.items()}
 
 
 def extended(value: Any) -> msgpack.ExtType:
+    """Return a value that msgpack has no type for; raise DataError for others."""
     for kind in type(value).__mro__:
         code = CODES.get(kind)
         if code is not None:
@@ -210,6 +214,7 @@ def restored(code: int, data: bytes) -> Any:
 
 
 def pack(value: Any) -> bytes:
+    """Return a value as bytes; raise DataError if it is too large or too deep."""
     try:
         return msgpack.packb(value, default=extended, unicode_errors="surrogatepass")
     except ValueError as error:  # too deep, or past 4 GB
@@ -226,7 +231,10 @@ NOT_PACKED = (*BAD_VALUE, msgpack.UnpackException, RecursionError)
 
 
 def unpack(data: bytes) -> Any:
-    """What `pack` made; DatabaseError for bytes that it did not make."""
+    """Return the value that pack() made these bytes of.
+
+    Raise DatabaseError for bytes that it did not make.
+    """
     try:
         return unpacked(data)
     except NOT_PACKED as error:
@@ -234,12 +242,12 @@ def unpack(data: bytes) -> Any:
 
 
 def unpack_row(data: bytes, width: int) -> list:
-    """A row's values by position; columns added since are NULL."""
+    """Return a row as its values by position; columns added later are NULL."""
     return unpack_rows([data], width)[0]
 
 
 def unpack_rows(data: list[bytes], width: int) -> list[list]:
-    """The rows' values by position; columns added since are NULL."""
+    """Return rows as their values by position; columns added later are NULL."""
     try:
         rows = list(map(unpacked, data))
         if not all(map(width.__eq__, map(list.__len__, rows))):
