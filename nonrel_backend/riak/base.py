@@ -1,4 +1,4 @@
-"""The DatabaseWrapper for Riak: HOST names nodes, NAME begins the buckets' names."""
+"""The DatabaseWrapper for Riak: HOST names nodes, NAME is a prefix of bucket names."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,7 +15,7 @@ from . import (
     checking,
     checks,  # noqa: F401 (registers them)
 )
-from .catalog import Kept, RiakCatalog
+from .catalog import CatalogCache, RiakCatalog
 from .client import Client, Pool
 from .creation import DatabaseCreation
 from .datatypes import KINDS, DataColumn
@@ -42,7 +42,7 @@ _lock = Lock()
 
 
 def pool(**settings: Any) -> Pool:
-    """The process's pool of connections with these settings."""
+    """Return the process's pool of connections with these settings."""
     key = tuple(sorted(settings.items(), key=lambda item: item[0]))
     with _lock:
         if key not in _pools:
@@ -51,13 +51,13 @@ def pool(**settings: Any) -> Pool:
 
 
 @lru_cache(maxsize=256)
-def kept(pool: Pool, bucket_type: str, name: str) -> Kept:
-    """What the process knows of the tables of a database."""
-    return Kept()
+def shared_cache(pool: Pool, bucket_type: str, name: str) -> CatalogCache:
+    """Return the process's cache of the catalog of a database."""
+    return CatalogCache()
 
 
 class Session(Client):
-    """A thread's use of the process's pool, which outlives it."""
+    """A thread's connection: it uses the process's pool, which stays open."""
 
     closed = False
 
@@ -66,17 +66,22 @@ class Session(Client):
 
 
 class DatabaseWrapper(NonrelDatabaseWrapper):
-    """HOST is one node or several, "riak1,riak2:8087"; USER and PASSWORD are for Riak's
-    security, with OPTIONS["tls"], an ssl.SSLContext.
+    """A connection to Riak. HOST is one or several nodes, "riak1,riak2:8087"; USER and
+    PASSWORD are for Riak's security, which needs OPTIONS["tls"], an ssl.SSLContext.
 
-    OPTIONS: `bucket_type` (default: Riak's own); `props`: bucket properties that a new
-    table gets; `keys`: "time" (default: see keys.py) or "sequence" (see sequences.py);
-    `unique`: "markers" (default), "strong" or "off", and `unique_type`, the bucket type
-    of the markers (see markers.py); `resolvers`: see resolving.py; `transactions`:
-    "none" (default: atomic() does nothing) or "refuse" (it raises); `timeout` and
-    `connect_timeout` in seconds; `pool_size`; `schema_wait`: seconds before the rows of
-    a table get the entries of a new index (default 2: other processes know by then);
-    `counter_type` and `set_type`: the bucket types of CounterField and RiakSetField.
+    OPTIONS:
+
+    * `bucket_type`: the bucket type of all tables (default: Riak's own).
+    * `props`: bucket properties of new tables.
+    * `keys`: "time" (default; see keys.py) or "sequence" (see sequences.py).
+    * `unique`: "markers" (default), "strong" or "off"; `unique_type`: the bucket type
+      of the markers (see markers.py).
+    * `resolvers`: see resolving.py.
+    * `transactions`: "none" (default): atomic() does nothing; "refuse": it raises.
+    * `timeout`, `connect_timeout`: seconds; `pool_size`: idle connections per node.
+    * `schema_wait`: seconds before the rows of a table get the entries of a new index
+      (default 2: other processes see the new catalog by then).
+    * `counter_type`, `set_type`: the bucket types of CounterField and RiakSetField.
     """
 
     vendor = "riak"
@@ -88,10 +93,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
     connection: Session | None
-    # What the process knows of the database's tables, once there is a connection.
-    kept_catalog: Kept
-    # While an UPDATE is computed from what it reads: the vclocks of the rows read, by
-    # (table, key of the object), and which of them others have changed since.
+    # Set when there is a connection.
+    catalog_cache: CatalogCache
+    # During an UPDATE that is computed from rows read before: the causal contexts of
+    # these rows by (table, key of the object), and the keys of those changed by others
+    # since.
     versions: dict[tuple[str, bytes], bytes] | None = None
     changed_by_others: list[Any]
 
@@ -102,18 +108,19 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         if unknown:
             known = ", ".join(sorted(POOL_OPTIONS | self.own_options))
             raise ImproperlyConfigured(
-                f"Riak has no OPTIONS {', '.join(sorted(unknown))}; it has {known}."
+                f"Riak has no OPTIONS {', '.join(sorted(unknown))}. Its OPTIONS are "
+                f"{known}."
             )
         for name, allowed in CHOICES.items():
             if self.option(name, allowed[0]) not in allowed:
                 raise ImproperlyConfigured(
-                    f"OPTIONS[{name!r}] is {self.option(name, None)!r}; it must be one "
-                    f"of {', '.join(allowed)}."
+                    f"OPTIONS[{name!r}] is {self.option(name, None)!r}, but must be "
+                    f"one of {', '.join(allowed)}."
                 )
         if settings["USER"] and not options.get("tls"):
             raise ImproperlyConfigured(
-                "Riak takes a USER and a PASSWORD over TLS only: give it an "
-                "ssl.SSLContext in OPTIONS['tls']."
+                "Riak takes USER and PASSWORD over TLS only. Set OPTIONS['tls'] to an "
+                "ssl.SSLContext."
             )
         return {
             "host": settings["HOST"] or "127.0.0.1",
@@ -128,7 +135,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         with translated_errors(self):
             session.ping()
         name = str(self.settings_dict["NAME"] or "")
-        self.kept_catalog = kept(session.pool, self.bucket_type, name)
+        self.catalog_cache = shared_cache(session.pool, self.bucket_type, name)
         return session
 
     def is_usable(self) -> bool:
@@ -155,7 +162,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return (f"{name}.{table}" if name else table).encode()
 
     def objects(self, meta: Any) -> Objects:
-        """The objects of the table of a model."""
+        """Return the objects of a model's table."""
         table = self.catalog.table(meta)
         objects = Objects(
             self.db_connection,
@@ -169,33 +176,36 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     def markers(self, meta: Any, objects: Objects) -> Markers:
         uniques = Uniques(self, meta.model)
-        # The key is the object's own.
+        # The primary key needs no marker: it is the key of the object.
         uniques.indexes = uniques.indexes[1:]
         return Markers(self, objects, uniques)
 
     def data_column(self, table: str, name: str, kind: str) -> DataColumn:
-        """A column of a table that is a counter or a set of Riak's."""
+        """Return a column that is a Riak counter or set.
+
+        Raise ImproperlyConfigured if the settings have no bucket type for it.
+        """
         found = KINDS[kind]
         type = self.option(found.option, "")
         if not type:
             raise ImproperlyConfigured(
-                f"{table}.{name} needs OPTIONS[{found.option!r}]: a bucket type whose "
-                f"datatype is {found.datatype.decode()!r}."
+                f"{table}.{name} is a {found.label}. Set OPTIONS[{found.option!r}] to "
+                f"a bucket type whose datatype is {found.datatype.decode()!r}."
             )
         return found(table, name, self.bucket(f"{table}.{name}"), type.encode())
 
     def check_data_column(self, column: DataColumn) -> None:
-        """Refuse a bucket type that is of another data type, or of none."""
+        """Raise ImproperlyConfigured if the bucket type has another datatype."""
         with translated_errors(self):
             props = self.db_connection.type_properties(column.type)
         if props.datatype != column.datatype:
             raise ImproperlyConfigured(
-                f"The datatype of bucket type {column.type.decode()!r}, which is "
-                f"OPTIONS[{column.option!r}], is not {column.datatype.decode()!r}."
+                f"OPTIONS[{column.option!r}] is {column.type.decode()!r}, but the "
+                f"datatype of that bucket type is not {column.datatype.decode()!r}."
             )
 
     def check_unique_type(self) -> None:
-        """Refuse to call "strong" what is not."""
+        """Raise ImproperlyConfigured if `unique` is "strong" and the type is not."""
         if self.unique != "strong":
             return
         with translated_errors(self):
@@ -203,12 +213,12 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         if not props.consistent:
             raise ImproperlyConfigured(
                 f"OPTIONS['unique'] is 'strong', but the bucket type "
-                f"{self.unique_type!r} is not strongly consistent: name one in "
-                "OPTIONS['unique_type']."
+                f"{self.unique_type!r} is not strongly consistent. Set "
+                "OPTIONS['unique_type'] to one that is."
             )
 
     def set_properties(self, table: str) -> None:
-        """Give the bucket of a new table the properties that the settings name."""
+        """Set the properties of the bucket of a new table to OPTIONS["props"]."""
         props = self.option("props", None)
         if props:
             type = {"type": self.bucket_type.encode()} if self.bucket_type else {}
@@ -217,7 +227,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     @property
     def unique(self) -> str:
-        """How unique values are looked after; see markers.py."""
+        """How unique values are enforced; see markers.py."""
         return self.option("unique", "markers")
 
     @property
@@ -226,12 +236,13 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     @property
     def keys(self) -> str:
-        """How the keys of AutoField are made."""
+        """How the keys of AutoField are made; see keys.py and sequences.py."""
         return self.option("keys", "time")
 
     def check_store(self, fix: bool = False) -> list[str]:
-        """A sentence for each disagreement of rows, index entries and unique markers,
-        which `fix` repairs. Others may write meanwhile.
+        """Return a sentence for each problem with rows, index entries and markers.
+
+        With `fix`, repair them. Others may write meanwhile.
         """
         with translated_errors(self):
             return list(checking.problems(self, fix))
@@ -243,27 +254,29 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return self.option("transactions", "none")
 
     def set_autocommit(
-        self, autocommit, force_begin_transaction_with_broken_autocommit=False
-    ):
-        """As Django's, but that no BEGIN is logged, for there is none."""
+        self,
+        autocommit: bool,
+        force_begin_transaction_with_broken_autocommit: bool = False,
+    ) -> None:
+        """Do what Django's method does, but log no BEGIN: there is none."""
         self.validate_no_atomic_block()
         self.close_if_health_check_failed()
         self.ensure_connection()
         self._set_autocommit(autocommit)
         self.autocommit = autocommit
-        if autocommit and self.run_commit_hooks_on_set_autocommit_on:
+        if autocommit and self.run_commit_hooks_on_set_autocommit_on:  # type: ignore[has-type]
             self.run_and_clear_commit_hooks()
             self.run_commit_hooks_on_set_autocommit_on = False
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if not autocommit and self.transactions == "refuse":
             raise NotSupportedError(
-                "Riak has no transactions, and OPTIONS['transactions'] is 'refuse': "
-                "leave atomic() out, or set it to 'none'."
+                "Riak has no transactions, and OPTIONS['transactions'] is 'refuse'. "
+                "Remove atomic(), or set the option to 'none'."
             )
 
     def _savepoint_allowed(self) -> bool:
-        # So that an error in an inner atomic(), caught, does not end the outer one.
+        # An error that is caught outside an inner atomic() must not end the outer one.
         return not self.get_autocommit()
 
     def _savepoint(self, sid: str) -> None:

@@ -1,8 +1,7 @@
-"""What the catalog knows, kept in the process for a while; keys without a sequence."""
+"""The catalog of tables, cached by the process, and the keys of AutoField."""
 
 import time
 from copy import deepcopy
-from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,17 +15,18 @@ from .sequences import Sequence
 from .table import Table
 from .transforms import Transform, transforms_in
 
-# How long a process may not see that another one has changed a table.
-SECONDS = 2.0
-# Of the catalog's own tables, which are in no catalog.
+# How long an entry is cached: for so long a process may not see that another one has
+# changed a table. A migration waits as long before it rewrites rows (`schema_wait`).
+CACHED_SECONDS = 2.0
+# The entry of the catalog's own tables, which are not in the catalog.
 OWN_ENTRY: dict[str, Any] = {"columns": [], "indexes": []}
 
 
-class Kept:
-    """Entries of the catalog of one database, for all threads of the process."""
+class CatalogCache:
+    """Cached entries of one database's catalog, for all threads of the process."""
 
     def __init__(self) -> None:
-        self.lock = Lock()
+        # {table: (valid until, entry)}
         self.entries: dict[str, tuple[float, dict[str, Any] | None]] = {}
         # {table: (entry, model)}
         self.models: dict[str, tuple[dict[str, Any], Any]] = {}
@@ -41,40 +41,42 @@ class Kept:
         return entry if until > time.monotonic() else None
 
     def put(self, table: str, entry: dict[str, Any]) -> None:
-        self.entries[table] = time.monotonic() + SECONDS, entry
+        self.entries[table] = time.monotonic() + CACHED_SECONDS, entry
 
     def forget(self, table: str) -> None:
         self.entries.pop(table, None)
 
 
 class RiakCatalog(Catalog):
-    """An entry also holds "indexed", the columns that rows are written with entries
-    for, before there is an index that is read, and "transformed", the same of
-    [column, kind] (see transforms.py), and "paths", the same of paths into documents.
+    """The toolkit's catalog, cached, with more in each entry.
+
+    "indexed" are the columns for which rows are written with index entries, even before
+    an index is complete and used by queries. "transformed" are the same for
+    [column, kind] (see transforms.py), and "paths" for document paths.
     """
 
     @property
-    def kept(self) -> Kept:
+    def cache(self) -> CatalogCache:
         if self.store.connection is None:
             self.store.ensure_connection()
-        return self.store.kept_catalog
+        return self.store.catalog_cache
 
-    def find(self, table):
-        entry = self.kept.get(table)
+    def find(self, table: str) -> dict[str, Any] | None:
+        entry = self.cache.get(table)
         if entry is None:
             entry = super().find(table)
             if entry is not None:
-                self.kept.put(table, entry)
+                self.cache.put(table, entry)
         return entry
 
-    def save(self, table, entry):
+    def save(self, table: str, entry: dict[str, Any]) -> None:
         super().save(table, entry)
-        self.kept.put(table, deepcopy(entry))
+        self.cache.put(table, deepcopy(entry))
 
-    def remove(self, table):
+    def remove(self, table: str) -> None:
         super().remove(table)
-        self.kept.forget(table)
-        self.kept.sequences.pop(table, None)
+        self.cache.forget(table)
+        self.cache.sequences.pop(table, None)
 
     # --- keys: see keys.py and sequences.py ---
 
@@ -82,42 +84,42 @@ class RiakCatalog(Catalog):
         if self.store.keys != "sequence":
             return None
         objects = self.store.objects(own_models()[1]._meta)
-        return Sequence(objects, table, self.kept.sequences)
+        return Sequence(objects, table, self.cache.sequences)
 
-    def next_keys(self, table, count):
+    def next_keys(self, table: str, count: int) -> Any:
         sequence = self.sequence(table)
         return sequence.next(count) if sequence else make_keys(count)
 
-    def advance(self, table, key):
+    def advance(self, table: str, key: int) -> None:
         sequence = self.sequence(table)
         if sequence:
             sequence.reach(key)
 
-    def reset(self, table):
+    def reset(self, table: str) -> None:
         if self.sequence(table):
-            self.kept.sequences.pop(table, None)
+            self.cache.sequences.pop(table, None)
             super().reset(table)
 
     # --- tables ---
 
     def model(self, table: str) -> Any:
-        """A model of a table as its entry has it."""
+        """Return a model of a table, made from its entry."""
         entry = self.entry(table)
-        known = self.kept.models.get(table)
+        known = self.cache.models.get(table)
         if known is None or known[0] is not entry:
-            known = self.kept.models[table] = entry, table_model(table, entry)
+            known = self.cache.models[table] = entry, table_model(table, entry)
         return known[1]
 
-    def table(self, meta) -> Table:
-        """What reading and writing must know of the table of a model."""
+    def table(self, meta: Any) -> Table:
+        """Return the Table of a model."""
         name = meta.db_table
         entry = OWN_ENTRY if name in OWN_TABLES else self.entry(name)
-        known = self.kept.tables.get(meta.model)
+        known = self.cache.tables.get(meta.model)
         if known is None or known[0] is not entry:
-            known = self.kept.tables[meta.model] = entry, self.made_table(meta, entry)
+            known = self.cache.tables[meta.model] = entry, self.made_table(meta, entry)
         return known[1]
 
-    def made_table(self, meta, entry: dict[str, Any]) -> Table:
+    def made_table(self, meta: Any, entry: dict[str, Any]) -> Table:
         key = [(field.column, field.db_type(self.store)) for field in meta.pk_fields]
         columns = {each["name"]: each["db_type"] for each in entry["columns"]}
         for field in meta.local_concrete_fields if entry is OWN_ENTRY else ():
@@ -140,7 +142,7 @@ class RiakCatalog(Catalog):
         )
 
     def data_columns(self, table: str, entry: dict[str, Any]) -> dict[str, DataColumn]:
-        """The columns that are counters and sets of Riak's."""
+        """Return the columns that are Riak counters and sets."""
         return {
             each["name"]: self.store.data_column(table, each["name"], each["data"])
             for each in entry["columns"]
@@ -149,7 +151,7 @@ class RiakCatalog(Catalog):
 
 
 def columns_indexed(entry: dict[str, Any]) -> set[str]:
-    """The columns of plain parts of indexes."""
+    """Return the plain columns of all indexes."""
     return {
         part
         for index in entry["indexes"]
@@ -159,7 +161,7 @@ def columns_indexed(entry: dict[str, Any]) -> set[str]:
 
 
 def path_parts(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parts of indexes that are paths."""
+    """Return the parts of indexes that are document paths."""
     return [
         part
         for index in entry["indexes"]

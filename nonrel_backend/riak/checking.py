@@ -1,4 +1,4 @@
-"""Whether rows, their index entries and the markers of unique values agree."""
+"""Verify that rows, index entries, markers, counters and sets agree; repair them."""
 
 import json
 import time
@@ -16,8 +16,8 @@ from .objects import PAGE, Found, Objects, pages
 from .versions import Versions
 
 
-def problems(store, fix: bool) -> Iterator[str]:
-    """A sentence for each thing that is wrong; `fix` puts entries and markers right."""
+def problems(store: Any, fix: bool) -> Iterator[str]:
+    """Yield a sentence for each problem; with `fix`, repair it."""
     tables = {}
     for name in store.catalog.names():
         model = table_model(name, store.catalog.entry(name))
@@ -25,19 +25,20 @@ def problems(store, fix: bool) -> Iterator[str]:
         for each in store.db_connection.fold(
             objects.table.bucket, PAGE, **objects.options
         ):
-            yield from check_object(objects, each, fix)
+            yield from object_problems(objects, each, fix)
         for column in objects.table.data.values():
-            yield from check_data(objects, column, fix)
-    yield from check_markers(store, tables, fix)
+            yield from data_problems(objects, column, fix)
+    yield from marker_problems(store, tables, fix)
 
 
-def check_object(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
+def object_problems(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
+    """Yield siblings, a damaged row, wrong index entries and missing markers."""
     table = objects.table
     where = f"{table.name}: the row {each.key.decode(errors='replace')}"
     versions = Versions(each.object.content)
     if not versions.are_one():
         if versions.live:
-            yield f"{where} has {len(versions.live)} versions of writers that met"
+            yield f"{where} has {len(versions.live)} versions of concurrent writers"
         if fix:
             objects.found(each.key, each.object)
         return
@@ -53,60 +54,61 @@ def check_object(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
     found = {(pair.key, pair.value) for pair in content.indexes}
     if found != expected:
         names = {name.decode() for name, _ in found ^ expected}
-        yield f"{where} has not the index entries of its values: {sorted(names)}"
+        yield f"{where} does not have the index entries of its values: {sorted(names)}"
         if fix:
             read = Found(each.key, row, each.object.vclock, writes)
             put_changed(objects, [read], [row])
     if objects.markers is not None:
-        yield from check_row_markers(objects, row, where, fix)
+        yield from row_marker_problems(objects, row, where, fix)
 
 
-def check_data(objects: Objects, column: DataColumn, fix: bool) -> Iterator[str]:
-    """Values of rows that there are not."""
-    for page in pages(datatypes.kept_keys(objects, column)):
+def data_problems(objects: Objects, column: DataColumn, fix: bool) -> Iterator[str]:
+    """Yield values of counters and sets that belong to no row."""
+    for page in pages(datatypes.stored_keys(objects, column)):
         there = {each.key for each in objects.by_keys(page)}
         for key in page:
             if key not in there:
-                yield f"{column} has a value of no row: {key.decode(errors='replace')}"
+                text = key.decode(errors="replace")
+                yield f"{column} has a value that belongs to no row: {text}"
                 if fix:
                     objects.client.tell(column.delete_request(key))
 
 
-def check_row_markers(
+def row_marker_problems(
     objects: Objects, row: dict, where: str, fix: bool
 ) -> Iterator[str]:
     markers = objects.markers
     for key, index in markers.of([row])[0].items():
         if marking.holder(markers.store, key) == objects.table.key_of(row):
             continue
-        yield f"{where} has not the marker of its unique value in {index.name}"
+        yield f"{where} does not have the marker of its unique value in {index.name}"
         if fix:
             try:
                 markers.claim({key: (index, objects.table.key_of(row))})
             except IntegrityError as error:
-                yield f"{where} repeats what is unique: {error}"
+                yield f"{where} repeats a unique value: {error}"
 
 
-def check_markers(store, tables: dict[str, Objects], fix: bool) -> Iterator[str]:
-    """Markers that no row has; what is claimed just now is looked at once more."""
+def marker_problems(store: Any, tables: dict[str, Objects], fix: bool) -> Iterator[str]:
+    """Yield markers that belong to no row, also after GRACE seconds."""
     left = list(unused_markers(store, tables))
     if left:
         time.sleep(marking.GRACE)
     for key in left:
         if not is_used(store, tables, key):
-            yield f"The marker {key} is of no row"
+            yield f"The marker {key} belongs to no row"
             if fix:
                 marking.release(store, [key])
 
 
-def unused_markers(store, tables: dict[str, Objects]) -> Iterator[str]:
+def unused_markers(store: Any, tables: dict[str, Objects]) -> Iterator[str]:
     for key in marking.keys(store):
         if not is_used(store, tables, key):
             yield key
 
 
-def is_used(store, tables: dict[str, Objects], key: str) -> bool:
-    """Whether a marker's row has its value; one that is deleted is none."""
+def is_used(store: Any, tables: dict[str, Objects], key: str) -> bool:
+    """Return whether the row of a marker has its value; True for a deleted marker."""
     holder = marking.holder(store, key)
     if holder is None:
         return True

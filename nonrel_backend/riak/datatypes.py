@@ -1,9 +1,9 @@
-"""Columns that are counters and sets of Riak's: objects beside those of the rows.
+"""Columns that are Riak counters and sets: objects beside those of the rows.
 
     bucket   NAME.table.column, of the type OPTIONS["counter_type"] or ["set_type"]
     key      the key of the row's object
 
-The JSON of a row has no such column. What is not there counts 0, or is the empty set.
+The JSON of a row has no such column. A missing object is 0, or the empty set.
 """
 
 import json
@@ -19,15 +19,14 @@ from .client.client import Text, delete_request
 from .objects import PAGE, Objects, pages
 from .table import Row
 
-# Of an addition to a counter.
 SIGNS = {"+": 1, "-": -1}
-# The operation that changes a value, None for none.
+# Returns the DtOp that changes a value, given the current one; None for no change.
 Operation = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to each of some values, which is read before where it `reads`."""
+    """A change of each of some values; it `reads` if it depends on the current ones."""
 
     operation: Operation
     reads: bool = True
@@ -35,14 +34,16 @@ class Change:
 
 @dataclass(frozen=True)
 class DataColumn:
-    """A column of one table, and how its values are read and changed."""
+    """A column whose values are objects of their own: reads and changes them."""
 
     table: str
     name: str
     bucket: bytes
     type: bytes
+    # The name of the bucket type among OPTIONS, its datatype, and that for users.
     option: ClassVar[str]
     datatype: ClassVar[bytes]
+    label: ClassVar[str]
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
@@ -63,39 +64,43 @@ class DataColumn:
         return delete_request(self.bucket, key, type=self.type)
 
     def value(self, reply: Any) -> Any:
-        """The stored value of a DtFetchResp."""
+        """Return the stored value of a DtFetchResp."""
         raise NotImplementedError
 
     def to(self, stored: Any) -> Operation:
-        """The operation that makes a value this one, None being what is not there."""
+        """Return the operation that sets a value to this one; None is a missing one."""
         raise NotImplementedError
 
     def change(self, value: Any, connection: Any) -> Change | None:
-        """What an UPDATE does by this value; None for nothing."""
+        """Return the change of an UPDATE to this value, None if it changes nothing.
+
+        Raise NotSupportedError if the data type does not have it.
+        """
         raise NotImplementedError
 
 
 class Counter(DataColumn):
     option = "counter_type"
     datatype = b"counter"
+    label = "Riak counter"
 
-    def value(self, reply):
+    def value(self, reply: Any) -> Any:
         return reply.value.counter_value
 
-    def to(self, stored):
+    def to(self, stored: Any) -> Operation:
         return lambda now: added((stored or 0) - now)
 
-    def change(self, value, connection):
+    def change(self, value: Any, connection: Any) -> Any:
         amount = self.amount(value)
         if amount is None:
             raise NotSupportedError(
-                f"{self} is a counter of Riak's, which cannot be set: add to it, "
-                f'by update({self.name}=F("{self.name}") + 1).'
+                f"{self} is a Riak counter, which cannot be set. Add to it: "
+                f'update({self.name}=F("{self.name}") + 1).'
             )
         return Change(lambda now: added(amount), reads=False) if amount else None
 
     def amount(self, value: Any) -> int | None:
-        """What is added, None where it is no addition to the column itself."""
+        """Return the number added, None if it is not an addition to the column."""
         if isinstance(value, Col):
             return 0 if value.target.column == self.name else None
         sign = SIGNS.get(getattr(value, "connector", ""))
@@ -117,10 +122,11 @@ def added(amount: int) -> Any:
 
 
 class Texts(DataColumn):
-    """A set of texts, whose members are these."""
+    """A set of texts: each is a member."""
 
     option = "set_type"
     datatype = b"set"
+    label = "Riak set"
 
     def encode(self, item: Any) -> bytes:
         return item.encode()
@@ -128,27 +134,27 @@ class Texts(DataColumn):
     def decode(self, member: bytes) -> Any:
         return member.decode()
 
-    def value(self, reply):
+    def value(self, reply: Any) -> Any:
         return list(map(self.decode, reply.value.set_value))
 
     def members(self, items: Iterable[Any]) -> set[bytes]:
         return set(map(self.encode, items))
 
-    def to(self, stored):
+    def to(self, stored: Any) -> Operation:
         wanted = self.members(stored or ())
 
-        def operation(now):
+        def operation(now: Any) -> Any:
             known = self.members(now)
             return changed(wanted - known, known - wanted)
 
         return operation
 
-    def change(self, value, connection):
+    def change(self, value: Any, connection: Any) -> Any:
         if not getattr(value, "is_constant", False):
             if hasattr(value, "as_sql"):
                 raise NotSupportedError(
-                    f"{self} is a set of Riak's: set it to a set, or change it by "
-                    "AddToSet() or Pull()."
+                    f"{self} is a Riak set, which no expression can compute. Set it "
+                    "to a set, or use AddToSet() or Pull()."
                 )
             return Change(self.to(value.stored() if value is not None else ()))
         added, gone = set[bytes](), set[bytes]()
@@ -159,7 +165,7 @@ class Texts(DataColumn):
             else:
                 added, gone = added - members, gone | members
 
-        def operation(now):
+        def operation(now: Any) -> Any:
             known = self.members(now)
             return changed(added - known, gone & known)
 
@@ -167,12 +173,12 @@ class Texts(DataColumn):
 
 
 class Values(Texts):
-    """A set of values that are no texts, whose members are their JSON."""
+    """A set of other values: the JSON of each is a member."""
 
-    def encode(self, item):
+    def encode(self, item: Any) -> bytes:
         return json.dumps(item).encode()
 
-    def decode(self, member):
+    def decode(self, member: bytes) -> Any:
         return json.loads(member)
 
 
@@ -183,7 +189,7 @@ def changed(adds: set[bytes], removes: set[bytes]) -> Any:
     return messages.DtOp(set_op=operation)
 
 
-# By what the catalog says of a column.
+# By the "data" of a column in the catalog.
 KINDS: dict[str, type[DataColumn]] = {
     "counter": Counter,
     "texts": Texts,
@@ -195,7 +201,7 @@ KINDS: dict[str, type[DataColumn]] = {
 
 
 def filled(objects: Objects, found: Iterable[Any], names: list[str]) -> Iterator[Any]:
-    """The rows with the values of these columns, page by page."""
+    """Yield the rows with the values of these columns, read page by page."""
     columns = [objects.table.data[name] for name in names]
     for page in pages(found):
         for column in columns:
@@ -210,6 +216,7 @@ def fetched(objects: Objects, column: DataColumn, keys: list[bytes]) -> list[Any
 
 
 def answers(replies: list[Any]) -> list[Any]:
+    """Return the replies; raise the first error among them."""
     for reply in replies:
         if isinstance(reply, Refused):
             raise reply
@@ -217,7 +224,7 @@ def answers(replies: list[Any]) -> list[Any]:
 
 
 def begin(objects: Objects, rows: list[Row]) -> None:
-    """Have the columns of new rows hold what the rows do, whatever was left there."""
+    """Set the values of new rows, in place of any that a deleted row has left."""
     keys = list(map(objects.table.key_of, rows))
     for column in objects.table.data.values():
         operations = [column.to(row.get(column.name)) for row in rows]
@@ -228,7 +235,7 @@ def begin(objects: Objects, rows: list[Row]) -> None:
 def write(
     objects: Objects, column: DataColumn, change: Change, keys: list[bytes]
 ) -> None:
-    """Make one change of the values of rows."""
+    """Change the values of the rows with these keys."""
     for page in pages((key, change.operation) for key in keys):
         write_page(objects, column, page, change.reads)
 
@@ -252,19 +259,19 @@ def write_page(
 
 
 def remove(objects: Objects, keys: list[bytes]) -> None:
-    """Delete the values of rows that are gone."""
+    """Delete the values of deleted rows."""
     for column in objects.table.data.values():
         answers(objects.client.tell_many(list(map(column.delete_request, keys))))
 
 
 def clear(objects: Objects, column: DataColumn) -> None:
     """Delete all values of a column."""
-    for page in pages(kept_keys(objects, column)):
+    for page in pages(stored_keys(objects, column)):
         answers(objects.client.tell_many(list(map(column.delete_request, page))))
 
 
-def kept_keys(objects: Objects, column: DataColumn) -> Iterator[bytes]:
-    """The keys of the rows of which a column has values."""
+def stored_keys(objects: Objects, column: DataColumn) -> Iterator[bytes]:
+    """Yield the keys of the rows for which a column has values."""
     for each in objects.client.fold(column.bucket, PAGE, type=column.type):
         if not all(content.deleted for content in each.object.content):
             yield each.key

@@ -1,21 +1,28 @@
-"""Django expressions in an UPDATE, computed of rows by the local engine."""
+"""Django expressions in an UPDATE: evaluated on rows, by the local engine."""
 
 from typing import Any
 
 from django.db import NotSupportedError, models
 from django.db.models.expressions import Subquery
+from django.db.models.sql.query import Query
 
 from ..dml.constraints import RowChecks
 from ..dml.expressions import typed
 from ..planner.expressions import columns_in
+from ..query import MISSING
 from ..values.wrappers import Json
 from .table import Row
+from .values import to_stored
 
 
 class Expressions:
-    """Those among the values of an UPDATE, {column: stored value or expression}."""
+    """The expressions among the values of an UPDATE, {column: stored value or
+    expression}.
 
-    def __init__(self, compiler, values: dict[str, Any]):
+    Raise NotSupportedError for an expression that needs more than the row itself.
+    """
+
+    def __init__(self, compiler: Any, values: dict[str, Any]) -> None:
         self.compiler = compiler
         self.store = compiler.store
         self.meta = compiler.query.get_meta()
@@ -25,25 +32,33 @@ class Expressions:
         fields = {field.column: field for field in self.meta.local_concrete_fields}
         self.fields = [fields[name] for name in self.names]
         self.all_fields = [field for field in fields.values() if field.column]
-        if any(isinstance(field, models.JSONField) for field in self.fields):
-            raise NotSupportedError("JSON is computed by the planner.")
-        expressions = [values[name] for name in self.names]
         data = self.store.objects(self.meta).table.data
-        if any(col.target.column in data for e in expressions for col in columns_in(e)):
-            raise NotSupportedError("Values of data types are read by the planner.")
-        if any(map(has_subquery, expressions)):
-            raise NotSupportedError("Subqueries are the planner's.")
+        for name, field in zip(self.names, self.fields, strict=True):
+            expression = values[name]
+            if isinstance(field, models.JSONField):
+                raise NotSupportedError(f"Riak computes no JSON, as {name} needs")
+            for column in (each.target.column for each in columns_in(expression)):
+                if column in data:
+                    raise NotSupportedError(
+                        f"the expression for {name} reads {column}, a "
+                        f"{data[column].label}"
+                    )
+            if has_subquery(expression):
+                raise NotSupportedError(f"the expression for {name} has a subquery")
         self.expressions = [
-            typed(*each) for each in zip(expressions, self.fields, strict=True)
+            typed(values[name], field)
+            for name, field in zip(self.names, self.fields, strict=True)
         ]
 
     def of(self, rows: list[Row]) -> list[Row]:
-        """For each row {column: stored value, or MISSING}."""
+        """Return for each row {column: stored value, or MISSING for NULL}."""
         if not self.names:
             return [{}] * len(rows)
         checks = RowChecks(self.store, self.meta)
         wrapper = self.store.local_engine.wrapper
-        compiled = [self.compiler.compile(each) for each in self.expressions]
+        query = Query(self.meta.model)
+        compiler = self.store.ops.compiler("SQLCompiler")(query, self.store, None)
+        compiled = [compiler.compile(each) for each in self.expressions]
         prepared = [
             {field: self.prepared(field, row) for field in self.all_fields}
             for row in rows
@@ -64,12 +79,17 @@ class Expressions:
                 for convert in converts:
                     value = convert(value, expression, wrapper)
                 value = field.get_db_prep_save(value, self.store)
-                row[field.column] = self.compiler.stored(field, value)
+                row[field.column] = self.stored(field, value)
             found.append(row)
         return found
 
-    def prepared(self, field, row: Row) -> Any:
-        """A stored value as get_db_prep_save() gives it."""
+    def stored(self, field: Any, value: Any) -> Any:
+        if value is None:
+            return MISSING
+        return to_stored(self.store.type_of(field), value)
+
+    def prepared(self, field: Any, row: Row) -> Any:
+        """Return a stored value as get_db_prep_save() gives it."""
         db_type = self.store.type_of(field)
         if field.column not in row:
             return None

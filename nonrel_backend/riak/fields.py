@@ -1,6 +1,7 @@
-"""Fields of Riak's own: keys of text, counters, sets."""
+"""Fields that only Riak has: text keys, counters and sets."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.core import checks
 from django.db import models
@@ -11,23 +12,24 @@ from .keys import make_keys
 
 # Digits that sort as their values do, without I, L, O and U.
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# 13 characters of 5 bits hold the 63 bits of a key.
 LENGTH = 13
 
 
 def make_key() -> str:
-    """The next key of keys.py, in 13 characters."""
+    """Return the next key of keys.py in 13 characters."""
     (number,) = make_keys(1)
     return "".join(DIGITS[number >> 5 * at & 31] for at in reversed(range(LENGTH)))
 
 
 class KeyAutoField(models.CharField):
-    """Made when the object is, as "0S9TX1B8C4000"; to be the primary key."""
+    """A text primary key that is made with the object, such as "0S9TX1B8C4000"."""
 
-    def __init__(self, *args, **options):
+    def __init__(self, *args: Any, **options: Any) -> None:
         options = {"max_length": LENGTH, "default": make_key, **options}
         super().__init__(*args, **{"primary_key": True, "editable": False, **options})
 
-    def deconstruct(self):
+    def deconstruct(self) -> tuple:
         name, _, args, options = super().deconstruct()
         for known in ("default", "max_length"):
             options.pop(known, None)
@@ -35,29 +37,29 @@ class KeyAutoField(models.CharField):
 
 
 class Counted(int):
-    """The value of a counter as it was read, which is no new one to be stored."""
+    """The value of a counter that was read from the store: not a new one to store."""
 
 
 class CounterField(models.BigIntegerField):
-    """A counter of Riak's: update(visits=F("visits") + 1) always counts.
+    """A Riak counter: no update(visits=F("visits") + 1) is ever lost.
 
-    It can be added to, not set. save() leaves it as it is, unless F() adds to it. On
-    other databases it is a BigIntegerField.
+    A counter can be added to, but not set. save() does not change it, unless F() adds
+    to it. On other databases it is a BigIntegerField.
     """
 
     riak_data = "counter"
 
-    def __init__(self, *args, **options):
+    def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"default": 0, **options})
 
-    def deconstruct(self):
+    def deconstruct(self) -> tuple:
         name, path, args, options = super().deconstruct()
         return name, path, args, {"default": 0, **options}
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return None if value is None else Counted(value)
 
-    def pre_save(self, model_instance, add):
+    def pre_save(self, model_instance: Any, add: bool) -> Any:
         value = super().pre_save(model_instance, add)
         if add and type(value) is int:
             setattr(model_instance, self.attname, Counted(value))
@@ -65,13 +67,13 @@ class CounterField(models.BigIntegerField):
             return models.F(self.name)
         return value
 
-    def check(self, **kwargs):
+    def check(self, **kwargs: Any) -> list:
         names = ("null", "unique", "primary_key", "db_index")
         return [*super().check(**kwargs), *data_problems(self, names)]
 
 
 class RiakSetField(SetField):
-    """A set of Riak's: what AddToSet() and Pull() change at the same time is merged.
+    """A Riak set: concurrent AddToSet() and Pull() are merged.
 
     On other databases it is a SetField.
     """
@@ -81,22 +83,22 @@ class RiakSetField(SetField):
         kind = stored_field(self.item_field).get_internal_type()
         return "texts" if kind in TEXTS else "values"
 
-    def check(self, **kwargs):
+    def check(self, **kwargs: Any) -> list:
         return [*super().check(**kwargs), *data_problems(self, ["null"])]
 
 
-# Items whose stored form is a text.
+# The types of items whose stored form is text.
 TEXTS = {
     *("CharField", "TextField", "SlugField", "DateField", "DateTimeField", "TimeField"),
     *("DecimalField", "UUIDField", "BinaryField", "GenericIPAddressField"),
 }
 
 
-def data_problems(field, names: Iterable[str]) -> list[checks.CheckMessage]:
-    """What is asked for of an option that a data type has not."""
+def data_problems(field: Any, names: Iterable[str]) -> list[checks.CheckMessage]:
+    """Return an error for each of these options that is set on the field."""
     return [
         checks.Error(
-            f"A {type(field).__name__} takes no {name!r}.",
+            f"{type(field).__name__} does not support {name!r}.",
             obj=field,
             id="nonrel_backend.riak.E001",
         )

@@ -1,20 +1,20 @@
-"""Emptying tables: those that are empty already cost one request in all."""
+"""Flushing of tables: one pipeline finds those that are empty already."""
 
 from ..operations import NonrelDatabaseOperations
 from ..query import translated_errors
+from .access_paths import whole_index
 from .client import Refused
-from .paths import whole
 
 
 class DatabaseOperations(NonrelDatabaseOperations):
-    def flush(self, tables, reset_sequences):
+    def flush(self, tables: list[str], reset_sequences: bool) -> None:
         store = self.connection
         requests = {}
         for table in tables:
             if store.catalog.find(table) is None:
-                continue  # of a model that was not migrated
+                continue  # the model was not migrated
             objects = store.objects(store.catalog.model(table)._meta)
-            path = whole(objects.table, objects.table.key[0][0])
+            path = whole_index(objects.table, objects.table.key[0][0])
             if path is not None:
                 query = objects.index_request(path.queries[0], max_results=1)
                 requests[table] = query

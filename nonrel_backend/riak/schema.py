@@ -1,7 +1,8 @@
-"""Schema changes: the toolkit's, in the catalog; new indexes are written into rows."""
+"""Schema changes: the toolkit's, plus the index entries and markers of all rows."""
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
@@ -14,20 +15,22 @@ from ..query import translated_errors
 from . import datatypes
 from . import rows as writing
 from .catalog import (
-    SECONDS,
+    CACHED_SECONDS,
     columns_indexed,
     path_parts,
     paths_indexed,
     transforms_indexed,
 )
-from .objects import Objects, pages
+from .objects import Found, Objects, pages
 from .table import Row
 from .transforms import transforms_in
 
 
 class DatabaseSchemaEditor(CatalogSchemaEditor):
-    def execute(self, sql, params=()):
-        # A text through a cursor, which is not logged twice, is nobody else's affair.
+    """Rewrites rows in an order that other processes may read and write meanwhile."""
+
+    def execute(self, sql: Any, params: Any = ()) -> Any:
+        # Django's rule for DDL in transactions, as on databases without rollback of it.
         if self.connection.in_atomic_block and not self.collect_sql and self.logs:
             raise TransactionManagementError(
                 "Executing DDL statements while in a transaction on databases "
@@ -36,22 +39,22 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         with translated_errors(self.connection):
             return super().execute(sql, params)
 
-    def make_table(self, model):
+    def make_table(self, model: Any) -> None:
         for field in model._meta.local_concrete_fields:
             self.check_data(model, field)
         super().make_table(model)
         self.connection.check_unique_type()
         self.connection.set_properties(model._meta.db_table)
 
-    # --- counters and sets of Riak's ---
+    # --- Riak counters and sets ---
 
-    def described(self, field):
+    def described(self, field: Any) -> dict[str, Any]:
         kind = getattr(field, "riak_data", None)
         column = super().described(field)
         return {**column, "data": kind} if kind else column
 
-    def check_data(self, model, field) -> None:
-        """Raise where the settings have no bucket type for a field that needs one."""
+    def check_data(self, model: Any, field: Any) -> None:
+        """Raise ImproperlyConfigured if a counter or set has no usable bucket type."""
         kind = getattr(field, "riak_data", None)
         if kind:
             table = model._meta.db_table
@@ -59,14 +62,15 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             self.connection.check_data_column(column)
 
     def refuse_data(self, table: str, columns: Iterable[str], what: str) -> None:
-        """Raise where one of the columns is a counter or a set."""
+        """Raise NotSupportedError if one of the columns is a counter or a set."""
         data = self.catalog.data_columns(table, self.catalog.entry(table))
         for name in columns:
             if name in data:
-                text = f"{data[name]} is a data type of Riak's: {what}."
-                raise NotSupportedError(text)
+                raise NotSupportedError(
+                    f"{data[name]} is a {data[name].label}: {what}."
+                )
 
-    def make_column(self, model, field, value):
+    def make_column(self, model: Any, field: Any, value: Any) -> None:
         kind = getattr(field, "riak_data", None)
         if not kind:
             super().make_column(model, field, value)
@@ -85,11 +89,11 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             keys = [each.key for each in objects.all()]
             datatypes.write(objects, column, change, keys)
 
-    def fill_column(self, table, name, stored):
-        # What a run that broke off has written stays, also where it is another value.
+    def fill_column(self, table: str, name: str, stored: Any) -> None:
+        # Values that an interrupted migration has written stay, even different ones.
         self.put_all(table, f"with {name}", lambda row: {name: stored, **row})
 
-    def drop_column(self, model, field):
+    def drop_column(self, model: Any, field: Any) -> None:
         table = model._meta.db_table
         name, objects = field.column, self.objects(table)
         if name in self.catalog.entry(table)["key"]:
@@ -105,14 +109,15 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         self.catalog.save(table, entry)
 
     def drop_parts(self, table: str, column: str) -> None:
-        """Have rows be written without entries of a column, which is to go."""
+        """Remove the indexes and constraints of a column that will be dropped."""
         entry = self.catalog.copy(table)
         for index in entry["indexes"]:
             if index["unique"] and column in index["columns"]:
                 self.release_markers(table, index["name"])
         for kind in ("indexes", "checks"):
-            kept = [each for each in entry[kind] if column not in each["columns"]]
-            entry[kind] = kept
+            entry[kind] = [
+                each for each in entry[kind] if column not in each["columns"]
+            ]
         entry["indexed"] = [each for each in entry.get("indexed", ()) if each != column]
         entry["transformed"] = [
             each for each in entry.get("transformed", ()) if each[0] != column
@@ -120,17 +125,24 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         entry["paths"] = path_parts(entry)
         self.catalog.save(table, entry)
 
-    def keep_check(self, table, check):
-        self.refuse_data(table, check["columns"], "no constraint can hold it")
+    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+        self.refuse_data(table, check["columns"], "no constraint can be on it")
         super().keep_check(table, check)
 
     # --- indexes ---
 
-    def make_index(self, model, name, parts, unique=False, condition=None):
+    def make_index(
+        self,
+        model: Any,
+        name: str,
+        parts: list[tuple[str | None, bool, Any]],
+        unique: bool = False,
+        condition: Any = None,
+    ) -> None:
         table = model._meta.db_table
         columns = {column for column, _, _ in parts if column}
         columns.update(*(sql["columns"] for _, _, sql in parts if sql))
-        self.refuse_data(table, columns, "no index can hold it")
+        self.refuse_data(table, columns, "no index can be on it")
         entry = self.catalog.copy(table)
         new = {column for column, _, _ in parts if column} - columns_indexed(entry)
         index = {
@@ -145,7 +157,7 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             if (path := path_of_part(part)) and path not in known_paths
         ]
         if new or transforms or paths:
-            # Rows are written with the entries before anybody looks for them.
+            # All rows get the entries before any query uses the index.
             entry["indexed"] = sorted(new.union(entry.get("indexed", ())))
             known = map(tuple, entry.get("transformed", ()))
             entry["transformed"] = sorted(transforms.union(known))
@@ -157,18 +169,18 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             self.claim_markers(table)
 
     def claim_markers(self, table: str) -> None:
-        """Claim the markers of rows that were there before their unique index."""
+        """Claim the markers of rows that are older than their unique index."""
         objects = self.objects(table)
         if objects.markers is not None:
             for page in pages(objects.all()):
                 objects.markers.claim_rows([each.row for each in page])
 
-    def drop_index(self, table, name):
+    def drop_index(self, table: str, name: str) -> None:
         self.release_markers(table, name)
         super().drop_index(table, name)
 
     def release_markers(self, table: str, name: str) -> None:
-        """Give up the unique values of an index that goes."""
+        """Release the markers of an index that will be dropped."""
         objects = self.objects(table)
         if objects.markers is not None:
             for page in pages(objects.all()):
@@ -177,17 +189,19 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
                         [key for key, index in markers.items() if index.name == name]
                     )
 
-    def retype_paths(self, entry, field):
+    def retype_paths(self, entry: dict[str, Any], field: Any) -> None:
         super().retype_paths(entry, field)
         entry["paths"] = path_parts(entry)
 
-    def change_column(self, model, old_field, new_field, value):
+    def change_column(
+        self, model: Any, old_field: Any, new_field: Any, value: Any
+    ) -> None:
         kinds = {getattr(each, "riak_data", None) for each in (old_field, new_field)}
         if kinds != {None} and (len(kinds) > 1 or old_field.column != new_field.column):
             raise NotSupportedError(
-                f"{model._meta.db_table}.{old_field.column} is, or is to be, a data "
-                "type of Riak's, whose values cannot be moved: add a new field, bring "
-                "the values along, and remove the old one."
+                f"{model._meta.db_table}.{old_field.column} cannot be altered: the "
+                "values of Riak counters and sets cannot be moved. Add a new field, "
+                "copy the values, and remove the old field."
             )
         super().change_column(model, old_field, new_field, value)
         table = model._meta.db_table
@@ -206,24 +220,26 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         if new_field.column in touched or old_field.primary_key:
             self.write_entries(table, f"column {new_field.column}")
 
-    # --- all rows of a table ---
+    # --- rewriting all rows of a table ---
 
     def write_entries(self, table: str, what: str) -> None:
-        """Put all rows as they are, with the index entries that they should have."""
+        """Put all rows unchanged, with the index entries of the catalog."""
         self.put_all(table, what, lambda row: row)
 
     def put_all(self, table: str, what: str, change: Callable[[Row], Row]) -> None:
-        """Put all rows anew, in the order of their keys. The catalog keeps how far that
-        has come, so that a run which broke off is gone on with.
+        """Put all rows after `change(row)`, in the order of their keys.
+
+        The catalog stores the progress, so that the next run continues an interrupted
+        one. `what` names the change.
         """
         entry = self.catalog.copy(table)
         objects = self.objects(table)
         total = objects.count()
         if total:
-            # Until then other processes may write rows as they were before.
-            time.sleep(self.connection.option("schema_wait", SECONDS))
+            # Until then other processes may write rows by the old catalog.
+            time.sleep(self.connection.option("schema_wait", CACHED_SECONDS))
 
-        def changed(found):
+        def changed(found: list[Found]) -> list[Row]:
             return [change(each.row) for each in found]
 
         begun = entry.get("rewriting", {})

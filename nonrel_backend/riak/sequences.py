@@ -1,9 +1,9 @@
-"""Keys 1, 2, 3 for AutoField, where OPTIONS["keys"] is "sequence".
+"""Keys 1, 2, 3 for AutoField, if OPTIONS["keys"] is "sequence".
 
-Each is one request, which changes the last one under compare-and-set, and where another
-process was faster, or for the first one, a request that reads it. Where the bucket type
-cannot tell of a race, two writers may get the same key: the second
-insert finds the first one's row, and takes another.
+Each key takes one request, a compare-and-set of the last key. The first one, and one
+that loses a race, takes another request to read the last key. With a bucket type that
+does not detect races, two writers may get the same key: the second insert then finds
+the row of the first, and takes another key.
 """
 
 from collections.abc import Callable
@@ -15,22 +15,22 @@ from .objects import Found, Objects
 
 
 class Sequence:
-    """The last key of a table, a row of the catalog's own table."""
+    """The last key of a table: a row of the catalog's own table."""
 
-    def __init__(self, objects: Objects, table: str, kept: dict[str, Found]):
+    def __init__(self, objects: Objects, table: str, cached: dict[str, Found]) -> None:
         self.objects = objects
         self.table = table
         self.key = objects.table.object_key(table)
-        # As the process knows them.
-        self.kept = kept
+        # {table: the row of its last key}, as the process has read or written it.
+        self.cached = cached
 
     def next(self, count: int) -> range:
         last = self.change(lambda last: last + count)
         return range(last + 1, last + count + 1)
 
     def reach(self, key: int) -> None:
-        """Have the next keys follow this one."""
-        found = self.kept.get(self.table) or self.read()
+        """Make the next keys larger than this one."""
+        found = self.cached.get(self.table) or self.read()
         if found is None or found.row["last"] < key:
             self.change(lambda last: max(last, key))
 
@@ -38,9 +38,9 @@ class Sequence:
         return next(self.objects.by_keys([self.key]), None)
 
     def change(self, change: Callable[[int], int]) -> int:
-        """Change the last key; return what it was."""
+        """Change the last key by compare-and-set; return the old one."""
         for attempt in range(writing.ATTEMPTS):
-            found = self.kept.pop(self.table, None) or self.read()
+            found = self.cached.pop(self.table, None) or self.read()
             if found is None:
                 row = {"name": self.table, "last": change(0)}
                 if not writing.insert(self.objects, [row]):
@@ -50,7 +50,10 @@ class Sequence:
             row = {**found.row, "last": change(last)}
             if not writing.put_changed(self.objects, [found], [row]):
                 if found.row is row:
-                    self.kept[self.table] = found
+                    self.cached[self.table] = found
                 return last
             writing.give_way(attempt)
-        raise OperationalError(f"The next key of {self.table} is asked for too often.")
+        raise OperationalError(
+            f"No key for {self.table}: other processes took the next one "
+            f"{writing.ATTEMPTS} times. Retry, or use OPTIONS['keys'] = 'time'."
+        )

@@ -68,7 +68,7 @@ def open_database(databases, server, require_type, riak, monkeypatch):
     from nonrel_backend.riak.base import DatabaseWrapper
 
     # Else a slow server's requests are counted with those that read the catalog anew.
-    monkeypatch.setattr(catalog, "SECONDS", 600)
+    monkeypatch.setattr(catalog, "CACHED_SECONDS", 600)
 
     name = f"own_{uuid4().hex[:8]}"
 

@@ -682,9 +682,9 @@ def test_the_check_finds_and_repairs_what_disagrees(store, monkeypatch):
             client.delete(unique, key)
             client.put(unique, key.replace(b'"y"', b'"z"'), content(b'{"key":"1"}'))
     problems = "\n".join(store.check_store(fix=True))
-    assert f"{row.pk} has not the index entries" in problems
-    assert f"{other.pk} has not the marker" in problems
-    assert "is of no row" in problems
+    assert f"{row.pk} does not have the index entries" in problems
+    assert f"{other.pk} does not have the marker" in problems
+    assert "belongs to no row" in problems
     assert store.check_store() == []
 
 

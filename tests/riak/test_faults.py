@@ -401,7 +401,7 @@ def test_a_writer_that_is_killed_between_marker_and_row(
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
     assert [row.name for row in counters().all()] == ["a"]
     (problem,) = connections["own"].check_store()
-    assert "is of no row" in problem
+    assert "belongs to no row" in problem
     counter("b")
     with pytest.raises(IntegrityError):
         counter("b")
