@@ -1,1 +1,1 @@
-"""Riak KV as a database of Django: ENGINE is "nonrel_backend.riak"."""
+"""Django's database backend for Riak KV: ENGINE is "nonrel_backend.riak"."""

@@ -1,49 +1,43 @@
-"""Riak's compilers: values in the store and back, rows inserted."""
+"""Riak's compilers: conversion of values, INSERT, and UPDATE of counters and sets."""
 
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
 
-from ..catalog import inserts as keptwrites
+from ..catalog import inserts
 from ..catalog.tables import OWN_TABLES
-from ..compiler import (
-    NonrelAggregateCompiler,
-    NonrelCompiler,
-    NonrelDeleteCompiler,
-    NonrelInsertCompiler,
-    NonrelUpdateCompiler,
-)
+from ..compiler import NonrelCompiler, NonrelInsertCompiler, NonrelUpdateCompiler
 from ..query import safe_call, translated_errors
 from . import datatypes
 from . import rows as writing
+from .objects import Objects
 from .query import BackendQuery
+from .table import Row
 from .values import READERS, aware_reader, to_stored
 
 
 class SQLCompiler(NonrelCompiler):
     query_class = BackendQuery
 
-    def convert_value_for_db(self, db_type, value):
+    def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
         return to_stored(db_type, value)
 
-    def convert_value_from_db(self, db_type, value):
+    def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
         convert = self.from_db_converter(db_type)
         return value if convert is None else convert(value)
 
-    def from_db_converter(self, db_type):
+    def from_db_converter(self, db_type: str | None) -> Callable[[Any], Any] | None:
         if db_type == "datetime" and settings.USE_TZ:
             return aware_reader(self.store.timezone)
-        return READERS.get(db_type)
+        return READERS.get(db_type or "")
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
-    @property
-    def store_connection(self):
-        return self.store
-
     @safe_call
-    def insert(self, data, return_id=False):
+    def insert(self, data: dict[str, Any], return_id: bool = False) -> Any:
         meta = self.query.get_meta().concrete_model._meta
         self.put(meta, [data])
         if len(meta.pk_fields) > 1:
@@ -51,7 +45,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         return self.read(meta.pk, data)
 
     @safe_call
-    def insert_many(self, rows, return_ids):
+    def insert_many(self, rows: list[Row], return_ids: bool) -> list:
         meta = self.query.get_meta().concrete_model._meta
         if meta.db_table in OWN_TABLES:
             return [self.insert(row) for row in rows]
@@ -61,20 +55,22 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             for number, row in enumerate(rows)
             if auto is not None and auto.column not in row
         ]
-        keptwrites.give_keys(self.store, meta, rows)
-        keptwrites.give_defaults(self.store, meta, rows)
+        inserts.give_keys(self.store, meta, rows)
+        inserts.give_defaults(self.store, meta, rows)
         markers = self.store.objects(meta).markers
         if markers is not None:
-            # Rows of other clients have no markers.
+            # Rows that other clients have written have no markers.
             markers.uniques.check(rows)
         self.put(meta, rows, made)
         if len(meta.pk_fields) > 1:
             return [None] * len(rows)
         return [self.read(meta.pk, row) for row in rows]
 
-    def put(self, meta, rows, made=()) -> None:
-        """Store new rows; those with keys that were `made` here get other ones where
-        they are taken. IntegrityError where a given one is, with no row stored.
+    def put(self, meta: Any, rows: list[Row], made: Iterable[int] = ()) -> None:
+        """Store new rows. `made` are the positions of rows whose key was made here.
+
+        If such a key is taken, make another. If another key is taken, store no row and
+        raise IntegrityError.
         """
         objects = self.store.objects(meta)
         waiting = list(range(len(rows)))
@@ -83,7 +79,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             again = [waiting[number] for number in taken]
             if not set(again) <= set(made):
                 stored = set(range(len(rows))).difference(again)
-                self.take_back(objects, [rows[number] for number in stored])
+                self.delete_rows(objects, [rows[number] for number in stored])
                 columns = ", ".join(
                     f"{meta.db_table}.{field.column}" for field in meta.pk_fields
                 )
@@ -94,14 +90,14 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             waiting = again
         datatypes.begin(objects, rows)
 
-    def take_back(self, objects, rows) -> None:
+    def delete_rows(self, objects: Objects, rows: list[Row]) -> None:
         keys = [objects.table.key_of(row) for row in rows]
         writing.delete(objects, objects.by_keys(keys))
 
 
 class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
-    def update_by(self, scan, values):
-        """The toolkit's; what is a counter or a set of Riak's is changed beside it."""
+    def update_by(self, scan: Any, values: dict[Any, Any]) -> int:
+        """Change Riak counters and sets, and leave other columns to the toolkit."""
         meta = self.query.get_meta()
         objects = self.store.objects(meta)
         data = {field: objects.table.data.get(field.column) for field in values}
@@ -126,8 +122,10 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
                     datatypes.write(objects, column, change, object_keys)
         return len(keys)
 
-    def update_computed(self, meta, checks, values, uniques):
-        """The toolkit's, again for the rows that others change meanwhile."""
+    def update_computed(
+        self, meta: Any, checks: Any, values: dict[str, Any], uniques: Any
+    ) -> int:
+        """Update by the toolkit, and retry the rows that others have changed since."""
         store, count = self.store, 0
         for attempt in range(writing.ATTEMPTS):
             store.versions, store.changed_by_others = {}, []
@@ -143,8 +141,8 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
             writing.give_way(attempt)
         raise writing.lost_race(meta.db_table)
 
-    def restrict(self, meta, keys) -> None:
-        """Have the query update no more than the rows with these stored keys."""
+    def restrict(self, meta: Any, keys: list[Any]) -> None:
+        """Restrict the query to the rows with these stored keys."""
         self.query = self.query.chain()
         readers = [
             partial(self.convert_value_from_db, self.store.type_of(field))
@@ -158,11 +156,3 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
                 for key in keys
             ]
         self.query.add_filter("pk__in", wanted)
-
-
-class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]
-    pass
-
-
-class SQLAggregateCompiler(NonrelAggregateCompiler, SQLCompiler):
-    pass

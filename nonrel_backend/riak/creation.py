@@ -1,4 +1,4 @@
-"""How Riak holds Django's fields; a test's tables are under a NAME of their own."""
+"""Stored types; a test database has buckets under a NAME of its own."""
 
 from ..creation import NonrelDatabaseCreation
 

@@ -1,10 +1,10 @@
-"""Riak's errors as Django's."""
+"""Translation of Riak's errors to Django's."""
 
 from django import db
 
 from .client import errors
 
-# The first that fits.
+# The first class that fits counts.
 TRANSLATED: list[tuple[type[Exception], type[Exception]]] = [
     (errors.AlreadyThere, db.IntegrityError),
     (errors.Conflict, db.OperationalError),
@@ -17,6 +17,7 @@ TRANSLATED: list[tuple[type[Exception], type[Exception]]] = [
 
 
 def translate(error: BaseException) -> Exception | None:
+    """Return Django's error for an error of the client, None for any other error."""
     for kind, translated in TRANSLATED:
         if isinstance(error, kind):
             return translated(str(error))

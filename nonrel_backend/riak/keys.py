@@ -1,11 +1,11 @@
-"""Keys for AutoField: 63 bits, in the order of their making, with no coordination.
+"""Keys for AutoField: 63 bits, in the order of creation, without coordination.
 
     41 bits  milliseconds since 2020: until 2089
     13 bits  a random number of the process
-     9 bits  a number within the millisecond; when all are used, of the next one
+     9 bits  a number within the millisecond; the next millisecond's if all are used
 
-Two processes that have drawn the same number, one of 8,192, may make the same key in
-the same millisecond: the second insert finds the first one's row, and takes another.
+Two processes with the same random number, one of 8,192, may make the same key in the
+same millisecond: the second insert then finds the first row, and takes another key.
 """
 
 import os
@@ -25,7 +25,7 @@ class KeyMaker:
         self.lock = threading.Lock()
         self.process = 0
         self.drawn = 0
-        # The milliseconds of the last key, then its number within them.
+        # The milliseconds of the last key, shifted, and its number within them.
         self.last = 0
 
     def draw(self) -> None:
@@ -33,7 +33,7 @@ class KeyMaker:
         self.drawn = random.SystemRandom().getrandbits(PROCESS_BITS)
 
     def make(self, count: int) -> list[int]:
-        """The next keys, each larger than all before."""
+        """Return the next keys, each larger than all before."""
         with self.lock:
             if self.process != os.getpid():
                 self.draw()

@@ -5,14 +5,16 @@
     value    {"key": the key of the row's object}
 
 A marker is put on the condition that there is none. See docs/riak.md for what that
-guarantees on which bucket type. A marker whose row has not got the value is a crashed
-writer's, or one's who is about to write it: it is watched for a while, then taken over.
+guarantees with each bucket type. If the row of a marker does not have the value, its
+writer has crashed, or is about to write the row: the next writer waits for a while,
+then takes the marker over.
 """
 
 import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.db import IntegrityError
 
@@ -24,33 +26,36 @@ from .resolving import last_write_wins
 from .table import Row, Table
 
 BUCKET = "nonrel_unique"
-# Of a key; longer ones hold a hash of the values.
+# Characters of a key; a longer one has a hash of the values. Riak takes keys of 65,536
+# bytes, but they are in every request and in the index of keys.
 LONGEST = 512
-# How long a writer may take from its marker to its row.
+# Seconds that a writer may take from its marker to its row: two requests, of which each
+# is given up after `timeout` only. A writer that is slower may lose its unique value.
 GRACE = 5.0
+# Seconds between two looks at a marker that may be taken over.
 PAUSE = 0.02
 
 
-def marks(store) -> Objects:
-    """The markers of a database as rows."""
+def marks(store: Any) -> Objects:
+    """Return the markers of a database, as rows."""
     table = Table(BUCKET, store.bucket(BUCKET), [], {}, set(), set())
     type = store.unique_type.encode()
     return Objects(store.db_connection, table, last_write_wins, type)
 
 
-def keys(store) -> Iterator[str]:
-    """The keys of all markers of a database."""
+def keys(store: Any) -> Iterator[str]:
+    """Yield the keys of all markers of a database."""
     found = marks(store)
     bucket, options = found.table.bucket, found.options
-    if store.unique == "strong":  # of which there is no fold
+    if store.unique == "strong":  # a strongly consistent bucket has no fold
         keys = store.db_connection.keys(bucket, **options)
     else:
         keys = (each.key for each in store.db_connection.fold(bucket, PAGE, **options))
     yield from (key.decode() for key in keys)
 
 
-def holder(store, key: str) -> bytes | None:
-    """The key of the row that a marker names, None where there is none."""
+def holder(store: Any, key: str) -> bytes | None:
+    """Return the key of the row that a marker names, None if there is no marker."""
     return holder_of(next(marks(store).by_keys([key.encode()]), None))
 
 
@@ -58,7 +63,7 @@ def holder_of(mark: Found | None) -> bytes | None:
     return None if mark is None else mark.row["key"].encode()
 
 
-def release(store, keys: Iterable[str]) -> None:
+def release(store: Any, keys: Iterable[str]) -> None:
     found = marks(store)
     requests = [
         delete_request(found.table.bucket, key, **found.options) for key in keys
@@ -70,7 +75,7 @@ def release(store, keys: Iterable[str]) -> None:
 class Markers:
     """The markers of one table."""
 
-    def __init__(self, store, objects: Objects, uniques: Uniques):
+    def __init__(self, store: Any, objects: Objects, uniques: Uniques) -> None:
         self.store = store
         self.objects = objects
         self.uniques = uniques
@@ -81,7 +86,7 @@ class Markers:
         return self.uniques.concern(columns)
 
     def of(self, rows: list[Row]) -> list[dict[str, UniqueIndex]]:
-        """For each row the keys of its markers."""
+        """Return for each row {key of a marker: its index}."""
         found: list[dict[str, UniqueIndex]] = [{} for _ in rows]
         for index in self.uniques.indexes:
             values = self.uniques.values(index, rows)
@@ -101,8 +106,10 @@ class Markers:
     # --- claiming ---
 
     def claim(self, wanted: dict[str, tuple[UniqueIndex, bytes]]) -> list[str]:
-        """Claim markers for the rows with these keys, all or none; return those that
-        were not theirs already. IntegrityError where another row has one.
+        """Claim markers for rows: {key of the marker: (index, key of the row)}.
+
+        Return the markers that did not belong to the rows before. If another row has
+        one of them, claim none and raise IntegrityError.
         """
         rows = {key.encode(): row for key, (_, row) in wanted.items()}
         lost = self.not_put(list(map(absent, rows)), list(rows.values()))
@@ -118,17 +125,20 @@ class Markers:
         return claimed
 
     def not_put(self, found: list[Found], rows: list[bytes]) -> list[bytes]:
-        """Have markers, or where there are none new ones, name these rows; return the
-        keys of those that name others, or are gone.
+        """Put markers that name these rows, in place of those found.
+
+        Return the keys of the markers that now name other rows, or are deleted.
         """
         named = [{"key": row.decode()} for row in rows]
-        stale, met = try_put(self.marks, found, named)
-        lost = [each.key for each in met if each.found is None or each.is_lost()]
+        stale, concurrent = try_put(self.marks, found, named)
+        lost = [each.key for each in concurrent if each.found is None or each.is_lost()]
         return [*stale, *lost]
 
     def take_over(self, key: str, index: UniqueIndex, row: bytes) -> bool:
-        """Claim a marker that is another's, if its row has not got the value, nor gets
-        it soon; whether it was not one's own already.
+        """Claim another row's marker, if that row does not get the value within GRACE.
+
+        Return False if the marker belongs to this row already. Raise IntegrityError if
+        the other row has the value.
         """
         until = time.monotonic() + GRACE
         while True:
@@ -141,11 +151,11 @@ class Markers:
             if mark is None or time.monotonic() > until:
                 if not self.not_put([mark or absent(key.encode())], [row]):
                     return True
-                until = time.monotonic() + GRACE  # another was faster
+                until = time.monotonic() + GRACE  # another writer was faster
             time.sleep(PAUSE)
 
     def holds(self, holder: bytes, key: str, index: UniqueIndex) -> bool:
-        """Whether the row of a marker has its value."""
+        """Return whether the row of a marker has its value."""
         found = [each.row for each in self.objects.by_keys([holder])]
         return bool(found) and key in self.of(found)[0]
 
@@ -155,7 +165,10 @@ class Markers:
     # --- for writing ---
 
     def claim_rows(self, rows: list[Row]) -> list[str]:
-        """Claim what new rows need; IntegrityError where two of them need the same."""
+        """Claim the markers of new rows; return those claimed.
+
+        Raise IntegrityError if two of the rows have the same unique value.
+        """
         wanted: dict[str, tuple[UniqueIndex, bytes]] = {}
         for row, markers in zip(rows, self.of(rows), strict=True):
             self.want(wanted, markers, self.table.key_of(row))
@@ -164,8 +177,9 @@ class Markers:
     def claim_changes(
         self, old: list[Row], new: list[Row]
     ) -> tuple[list[str], list[str]]:
-        """Claim what changed rows need; the markers claimed, and those to be released
-        when the rows are written.
+        """Claim the markers of changed rows.
+
+        Return the markers claimed, and those to release when the rows are written.
         """
         wanted: dict[str, tuple[UniqueIndex, bytes]] = {}
         left: list[str] = []
@@ -174,12 +188,13 @@ class Markers:
             self.want(wanted, added, self.table.key_of(row))
             left += before.keys() - after.keys()
         taken = [key for key in left if key in wanted]
-        # What one row of the statement leaves and another one takes changes hands.
+        # A value may move from one row of the statement to another.
         self.release(taken)
         claimed = self.claim(wanted) if wanted else []
         return claimed, [key for key in left if key not in wanted]
 
     def want(self, wanted: dict, markers: dict[str, UniqueIndex], row: bytes) -> None:
+        """Add a row's markers to `wanted`; raise IntegrityError for a duplicate."""
         for key, index in markers.items():
             if key in wanted:
                 raise self.uniques.duplicate(index)

@@ -1,8 +1,8 @@
-"""Which row an object is whose concurrent writers have left several.
+"""Resolvers: functions that choose or merge the row of several siblings.
 
     OPTIONS = {"resolvers": {"shop_basket": "shop.baskets.merge"}}
 
-A resolver is given [(row, seconds since 1970)], the oldest first, and returns the row.
+A resolver gets [(row, seconds since 1970)], the oldest first, and returns the row.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def last_write_wins(versions: list[tuple[Row, float]]) -> Row:
 
 
 def union(versions: list[tuple[Row, float]]) -> Row:
-    """The last row, but that its lists hold what any version's do."""
+    """Return the last row, with its lists extended by the members of all versions."""
     row = dict(last_write_wins(versions))
     for column, value in row.items():
         if isinstance(value, list):
@@ -33,9 +33,11 @@ def union(versions: list[tuple[Row, float]]) -> Row:
 
 
 def resolver(resolvers: dict[str, Any], table: str) -> Resolver:
+    """Return the resolver of a table; the default is last_write_wins."""
     found = resolvers.get(table, last_write_wins)
     return import_string(found) if isinstance(found, str) else found
 
 
 def time_of(content: Any) -> float:
+    """Return when Riak stored a content, in seconds since 1970."""
     return content.last_mod + content.last_mod_usecs / 1_000_000

@@ -1,29 +1,32 @@
-"""Every write of rows: inserted as new, changed under compare-and-set, deleted."""
+"""Writing of rows: INSERT, UPDATE by compare-and-set, and DELETE."""
 
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import RLock
+from typing import Any
 
 from django.db import OperationalError
 
 from ..query import MISSING
 from . import datatypes
-from .changing import ATTEMPTS, put_changed, told
+from .changing import ATTEMPTS, put_changed, replies_to
 from .client import AlreadyThere, Conflict, Refused
 from .client.client import delete_request, put_request
 from .objects import Found, Objects, pages
 from .table import Row
 from .versions import give_way
 
-# By bucket and a part of its keys, who may change rows.
+# Locks of the threads of this process, by bucket and stripe of its keys. 64 stripes:
+# two of eight threads with different rows share one with a chance of one in three, and
+# a page of 500 rows takes 64 locks at most.
 TURNS: dict[tuple[bytes, int], RLock] = defaultdict(RLock)
 STRIPES = 64
 if hasattr(os, "register_at_fork"):
-    # The threads that hold them are not in the child.
+    # A child does not have the threads that hold the locks.
     os.register_at_fork(after_in_child=TURNS.clear)
-# The new rows in the place of those found.
+# Returns the new rows for those found.
 Change = Callable[[list[Found]], list[Row]]
 
 
@@ -31,7 +34,7 @@ Change = Callable[[list[Found]], list[Row]]
 
 
 def insert(objects: Objects, rows: list[Row]) -> list[int]:
-    """Put rows that must be new; return the positions of those whose key is taken."""
+    """Put new rows; return the positions of those whose key is taken."""
     table = objects.table
     requests = [
         put_request(
@@ -44,7 +47,7 @@ def insert(objects: Objects, rows: list[Row]) -> list[int]:
         for row in rows
     ]
     taken = []
-    for number, reply in enumerate(told(objects, requests)):
+    for number, reply in enumerate(replies_to(objects, requests)):
         if isinstance(reply, AlreadyThere):
             taken.append(number)
         elif isinstance(reply, Conflict):
@@ -53,7 +56,7 @@ def insert(objects: Objects, rows: list[Row]) -> list[int]:
 
 
 def insert_marked(objects: Objects, rows: list[Row]) -> list[int]:
-    """insert(), with the markers of unique values claimed before."""
+    """Claim the markers of unique values, then insert(); return the same."""
     if objects.markers is None:
         return insert(objects, rows)
     claimed = objects.markers.claim_rows(rows)
@@ -63,13 +66,13 @@ def insert_marked(objects: Objects, rows: list[Row]) -> list[int]:
         objects.markers.release(claimed)
         raise
     if taken:
-        given_up = objects.markers.of([rows[number] for number in taken])
-        again = {key for markers in given_up for key in markers}
-        objects.markers.release(again.intersection(claimed))
+        unwritten = objects.markers.of([rows[number] for number in taken])
+        unused = {key for markers in unwritten for key in markers}
+        objects.markers.release(unused.intersection(claimed))
     return taken
 
 
-# --- rows that are there ---
+# --- existing rows ---
 
 
 def update(
@@ -78,8 +81,10 @@ def update(
     change: Change,
     wanted: Callable[[Row], bool],
 ) -> int:
-    """Change rows; what another writer has changed since is read and changed anew,
-    unless it is no longer wanted. Return how many were.
+    """Change rows by compare-and-set; return how many were changed.
+
+    Retry conflicting changes on the new rows, except rows that are no longer wanted.
+    Raise OperationalError after ATTEMPTS.
     """
     return sum(update_page(objects, page, change, wanted) for page in pages(found))
 
@@ -102,8 +107,10 @@ def update_page(
 
 @contextmanager
 def turns(objects: Objects, keys: list[bytes]) -> Iterator[None]:
-    """Keep this process's other threads from changing rows meanwhile: without
-    siblings Riak cannot tell apart what they put, and with them they would meet.
+    """Hold locks, so that no other thread of this process changes the rows.
+
+    Without siblings Riak does not detect all conflicts; with siblings, threads would
+    have to agree by requests.
     """
     bucket = objects.table.bucket
     stripes = sorted({hash(key) % STRIPES for key in keys})
@@ -115,15 +122,15 @@ def turns(objects: Objects, keys: list[bytes]) -> Iterator[None]:
 
 def lost_race(table: str) -> OperationalError:
     return OperationalError(
-        f"Rows of {table} were changed by others {ATTEMPTS} times while they were to "
-        "be updated."
+        f"Rows of {table} were changed by others during each of {ATTEMPTS} attempts to "
+        "update them. Retry later, or use a CounterField to count."
     )
 
 
 def update_by_key(objects: Objects, changes: dict[bytes, Row]) -> int:
-    """Set columns of rows by the keys of their objects."""
+    """Set columns of rows: {key of the object: {column: value}}. Return how many."""
 
-    def change(page):
+    def change(page: list[Found]) -> Any:
         return [merged(each.row, changes[each.key]) for each in page]
 
     return update(objects, objects.by_keys(changes), change, lambda row: True)
@@ -132,8 +139,9 @@ def update_by_key(objects: Objects, changes: dict[bytes, Row]) -> int:
 def update_versions(
     objects: Objects, changes: dict[bytes, Row], read: dict[bytes, bytes | None]
 ) -> list[bytes]:
-    """Set columns of rows that are still as they were read; return the keys of the
-    others.
+    """Set columns of rows that are unchanged since they were read.
+
+    `read` has the causal context of each. Return the keys of the changed rows.
     """
     lost = []
     for page in pages(objects.by_keys(changes)):
@@ -146,7 +154,7 @@ def update_versions(
 
 
 def put_marked(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
-    """put_changed(), with the markers of unique values changed along."""
+    """put_changed(), with the markers of unique values; return the same."""
     old = [each.row for each in found]
     if not concerned(objects, old, rows):
         return put_changed(objects, found, rows)
@@ -157,19 +165,19 @@ def put_marked(objects: Objects, found: list[Found], rows: list[Row]) -> list[Fo
         objects.markers.release(claimed)
         raise
     if lost:
-        # They are changed anew; what they hold then is claimed then.
+        # These rows are retried, and claim the markers of their new values then.
         new = dict(zip((each.key for each in found), rows, strict=True))
-        given_up = objects.markers.of([new[each.key] for each in lost])
-        again = {key for markers in given_up for key in markers}
-        objects.markers.release(again.intersection(claimed))
-        kept = objects.markers.of([each.row for each in lost])
-        left = [key for key in left if not any(key in markers for markers in kept)]
+        unwritten = objects.markers.of([new[each.key] for each in lost])
+        unused = {key for markers in unwritten for key in markers}
+        objects.markers.release(unused.intersection(claimed))
+        current = objects.markers.of([each.row for each in lost])
+        left = [key for key in left if not any(key in each for each in current)]
     objects.markers.release(left)
     return lost
 
 
 def concerned(objects: Objects, old: list[Row], new: list[Row]) -> bool:
-    """Whether rows change in what is unique."""
+    """Return whether the changes of rows concern unique values."""
     if objects.markers is None:
         return False
     changed = {
@@ -182,7 +190,7 @@ def concerned(objects: Objects, old: list[Row], new: list[Row]) -> bool:
 
 
 def merged(row: Row, changes: Row) -> Row:
-    """A row with changes: values, functions of the old ones, MISSING for no column."""
+    """Return a row with changes: values, functions of old values, MISSING for NULL."""
     new = {
         column: value(row.get(column)) if callable(value) else value
         for column, value in {**row, **changes}.items()
@@ -190,11 +198,13 @@ def merged(row: Row, changes: Row) -> Row:
     return {column: value for column, value in new.items() if value is not MISSING}
 
 
-# --- rows that go ---
+# --- deletion ---
 
 
 def delete(objects: Objects, found: Iterable[Found]) -> int:
-    """Delete rows as they were read; what was changed since may stay."""
+    """Delete rows; return how many. A row that was changed since it was read may stay,
+    as a sibling.
+    """
     table = objects.table
     count = 0
     for page in pages(found):

@@ -1,4 +1,4 @@
-"""A table: its bucket, the keys of its objects, its rows as objects and back."""
+"""A table: its bucket, the keys of its objects, and rows as objects and back."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -16,13 +16,21 @@ Row = dict[str, Any]
 
 
 def path_name(path: Column) -> str:
-    """What the index of a path is called: that of all items of a list as their own."""
+    """Return the name of the index of a document path, without its type.
+
+    All items of a list share one index.
+    """
     steps = [str(step) for step in path.path if not isinstance(step, Step)]
     return ".".join([path.name, "", *steps])
 
 
 class Table:
-    """What reading and writing must know of a table; see `Tables` for where from."""
+    """A table as RiakCatalog.table() makes it.
+
+    `indexed`, `transformed` and `paths` are what rows have index entries for;
+    `searched`, `searched_transformed` and `searched_paths` those of them that all rows
+    have, so that queries may use them.
+    """
 
     def __init__(
         self,
@@ -38,14 +46,14 @@ class Table:
         data: Mapping[str, Any] = MappingProxyType({}),
         paths: Iterable[Column] = (),
         searched_paths: Iterable[Column] = (),
-    ):
+    ) -> None:
         self.name = name
         self.bucket = bucket
         self.key = key
         self.key_types = [db_type for _, db_type in key]
         # {name: db_type}
         self.columns = columns
-        # Columns that have entries in an index, sorted; those that all rows have.
+        # [(column, db_type, index)]
         self.indexed = [
             (column, columns[column], index_name(column, columns[column]))
             for column in sorted(indexed)
@@ -67,14 +75,14 @@ class Table:
             if path.db_type in TERMS
         ]
         self.searched_paths = set(searched_paths)
-        # Beside the key.
+        # Whether there are unique values besides the key.
         self.has_unique = has_unique
-        # {name: DataColumn} of columns that are objects of their own: see datatypes.py.
+        # {name: DataColumn} of columns that are objects of their own; see datatypes.py.
         self.data = data
         self.searched = {c for c in searched if columns.get(c) in TERMS}
 
     def object_key(self, key: Any) -> bytes:
-        """The key of the object of a row with this stored key."""
+        """Return the key of the object of the row with this stored primary key."""
         values = [key] if len(self.key) == 1 else list(key)
         return object_key(self.key_types, values)
 
@@ -83,7 +91,7 @@ class Table:
         return object_key(self.key_types, values)
 
     def entries(self, row: Row) -> list[tuple[bytes, bytes]]:
-        """The names and terms of a row's index entries."""
+        """Return [(index, term)] of a row."""
         found = []
         for column, db_type, index in self.indexed:
             value = row.get(column)
@@ -105,7 +113,7 @@ class Table:
         return found
 
     def content(self, row: Row, writes: Writes | None = None) -> Any:
-        """The object of a row; see versions.py for the writes that are in it."""
+        """Return the content of a row's object, with its writes (see versions.py)."""
         own = {c: v for c, v in row.items() if c not in self.data} if self.data else row
         found = content(dumped(own), self.entries(row))
         if writes is not None and writes.count:
@@ -113,5 +121,5 @@ class Table:
         return found
 
     def row(self, found: Any) -> Row:
-        """The row of a content."""
+        """Return the row of an object's content."""
         return loaded(found.value, self.bucket)

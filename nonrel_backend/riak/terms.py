@@ -1,8 +1,8 @@
-"""Values as terms of secondary indexes: in the order of the values, and fit for HTTP.
+"""Encoding of values as terms of secondary indexes, which sort like the values.
 
-Integers, booleans and durations go into an _int index, all else into a _bin one. Text
-is UTF-8 but for what a header cannot hold: bytes up to "!" are "!" and a character
-from "@" on, "~" and DEL are "~0" and "~1".
+Integers, booleans and durations go into an _int index, all other types into a _bin one.
+Terms are also valid in HTTP headers: of text in UTF-8, a byte up to "!" becomes "!" and
+a character from "@" on, "~" and DEL become "~0" and "~1".
 """
 
 import base64
@@ -13,12 +13,12 @@ from typing import Any
 
 from django.db import DataError
 
-# Of a term's bytes: Riak finds no longer ones.
+# Bytes of a term. Riak KV 3.2.3 finds terms of this size, but not longer ones
+# (measured).
 LONGEST = 1_000_000
 INTEGERS = {"int", "long", "bool", "duration"}
-# Types of which a term does not say all of the value: two may have one term.
-INEXACT = {"decimal"}
-# Types whose terms sort as their values do.
+# Types whose terms sort like their values. A decimal's term is the nearest float, which
+# several decimals share.
 SORTED = {
     *("int", "long", "bool", "duration", "double"),
     *("string", "date", "datetime", "time", "uuid", "binary"),
@@ -30,12 +30,12 @@ ESCAPED = {
 }
 ESCAPES = [ESCAPED.get(byte, bytes([byte])) for byte in range(256)]
 PLAIN = bytes(set(range(256)) - set(ESCAPED))
-# Of descending terms: above every digit.
+# The end of a descending term: a shorter text sorts after a longer one with its prefix.
 END = b"~"
 # Below and above every term.
 FIRST, LAST = b"", b"\xff"
 FIRST_INTEGER, LAST_INTEGER = b"-9223372036854775808", b"9223372036854775807"
-# One index for all that are NULL: its terms are the names of the columns.
+# The index of NULLs: its terms are the names of the columns that are NULL.
 NULLS = b"is-null_bin"
 
 
@@ -47,7 +47,7 @@ def escaped(text: str) -> bytes:
 
 
 def number(value: Any) -> bytes:
-    """A float in 16 digits that sort as it does."""
+    """Return a float as 16 hexadecimal digits that sort like it."""
     value = float(value)
     if value == 0:
         value = 0.0  # and not -0.0
@@ -61,7 +61,7 @@ def integer(value: Any) -> bytes:
 
 
 def nearest(value: str) -> bytes:
-    """A decimal as the float beside it."""
+    """Return a decimal as the nearest float."""
     try:
         return number(value)
     except OverflowError:
@@ -83,28 +83,28 @@ def index_name(column: str, db_type: str) -> bytes:
 
 
 def term(db_type: str, value: Any) -> bytes:
-    """The term of a stored value; DataError for one that Riak would not find."""
+    """Return the term of a stored value; raise DataError if it is too long for Riak."""
     found = TERMS[db_type](value)
     if len(found) > LONGEST:
         raise DataError(
-            f"A value of {len(found)} bytes in an indexed column: Riak finds no more "
-            f"than {LONGEST}. Leave the column without an index."
+            f"A value of an indexed column has {len(found)} bytes; Riak finds "
+            f"{LONGEST} at most. Remove the index of the column."
         )
     return found
 
 
 def descending(db_type: str, term: bytes) -> bytes:
-    """A term of another index, which sorts the other way round, as text in hex."""
+    """Return a term, in hexadecimal text, for an index in descending order."""
     if db_type in INTEGERS:
         term = b"%016x" % (int(term) + 2**63)
     return bytes(0xFF - byte for byte in term).hex().encode() + END
 
 
 def everything(db_type: str) -> tuple[bytes, bytes]:
-    """The ends of the range of all terms of an index."""
+    """Return the range of all terms of an index: (first, last)."""
     return (FIRST_INTEGER, LAST_INTEGER) if db_type in INTEGERS else (FIRST, LAST)
 
 
 def is_nan(db_type: str, value: Any) -> bool:
-    """NaN is NULL in all that is compared, as it is in SQLite."""
+    """Return whether a stored value is NaN, which counts as NULL, as in SQLite."""
     return db_type in ("double", "decimal") and "nan" in str(value).lower()

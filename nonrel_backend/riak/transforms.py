@@ -1,7 +1,7 @@
-"""Indexes on Lower(), Upper() and Reverse() of a column of text, and descending ones.
+"""Indexes on Lower(), Upper() and Reverse() of a text column, and descending indexes.
 
-The first two hold the text with its case folded and serve iexact and istartswith; the
-third holds it backwards and serves endswith. A descending one serves the order.
+The first two hold the text with its case folded, and serve iexact and istartswith. The
+third holds the text backwards, and serves endswith. A descending index serves ordering.
 """
 
 import re
@@ -11,21 +11,21 @@ from typing import Any
 from ..values.folding import fold
 from .terms import SORTED, descending, escaped, term
 
-# The catalog's text of such an expression.
+# The SQL of such an expression in the catalog.
 SQL = re.compile(r'\(?(?P<function>LOWER|UPPER|REVERSE)\("(?P<column>[^"]+)"\)\)?')
 KINDS = {"LOWER": "folded", "UPPER": "folded", "REVERSE": "reversed"}
 TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "folded": fold,
     "reversed": lambda text: text[::-1],
 }
-# Of a column of any type that sorts.
+# The kind of a descending index, on a column of any type in SORTED.
 DESCENDING = "descending"
 # (column, kind)
 Transform = tuple[str, str]
 
 
 def transform_of(part: Any) -> Transform | None:
-    """The column and the kind of a part of an index, None for any other part."""
+    """Return (column, kind) of a part of an index, None for any other part."""
     found = (
         SQL.fullmatch(part["sql"]) if isinstance(part, dict) and "sql" in part else None
     )
@@ -33,7 +33,7 @@ def transform_of(part: Any) -> Transform | None:
 
 
 def transforms_in(index: dict[str, Any]) -> set[Transform]:
-    """Those of an index of the catalog's."""
+    """Return the transforms of an index of the catalog."""
     found = {transform_of(part) for part in index["parts"]}
     for part, is_descending in zip(index["parts"], index["descending"], strict=True):
         if is_descending and isinstance(part, str):
@@ -42,7 +42,7 @@ def transforms_in(index: dict[str, Any]) -> set[Transform]:
 
 
 def is_possible(kind: str, db_type: str | None) -> bool:
-    """Whether there is such an index of a column of this type."""
+    """Return whether a column of this type can have such an index."""
     return db_type in SORTED if kind == DESCENDING else db_type == "string"
 
 

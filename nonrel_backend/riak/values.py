@@ -1,13 +1,13 @@
-"""What Django's values are in the JSON of a row, and back; keys of objects.
+"""Conversion of values between Python and the JSON of a row, and keys of objects.
 
     int, long     a number, all 64 bits      date       "2024-12-31"
     double        a number, "inf", "-inf"    datetime   "2024-12-31T08:00:00.000000"
     decimal       "12.50"                    time       "08:00:00.000000"
     bool, json    as they are                duration   microseconds
     string        as it is                   uuid       with hyphens
-    binary        base64                   document   arrays and objects of these
+    binary        base64                     document   arrays and objects of these
 
-NULL is a column that is not there; null is the null of a JSONField.
+NULL is a missing column; null is the null of a JSONField.
 """
 
 import base64
@@ -26,9 +26,10 @@ from django.utils.duration import duration_microseconds
 from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
 from ..values.wrappers import Json
 
+# Bytes. Riak KV 3.2.3 takes a key of this size, and refuses one of 100,000 (measured).
 LARGEST_KEY = 65_536
 decoder = json.JSONDecoder()
-# Keeps all digits of a decimal.
+# More digits than a DecimalField has: normalize() must not round.
 WIDE = Context(prec=1_000)
 
 
@@ -71,7 +72,7 @@ TO_STORED: dict[str, Callable[[Any], Any]] = {
     "json": to_json,
     "document": lambda value: value.stored(),
 }
-# Types that are stored as Django wants them have no entry.
+# A type without an entry is stored as Django has it.
 FROM_STORED: dict[str, Callable[[Any], Any]] = {
     "double": float,
     "date": date.fromisoformat,
@@ -85,19 +86,24 @@ FROM_STORED: dict[str, Callable[[Any], Any]] = {
 
 
 def to_stored(db_type: str | None, value: Any) -> Any:
-    """A Python value as `db_type` is stored; DataError when it cannot be."""
+    """Return a Python value in the stored form of `db_type`.
+
+    Raise DataError if the type cannot hold it.
+    """
     convert = TO_STORED.get(db_type or "")
     return value if convert is None else convert(value)
 
 
 def checked(db_type: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The conversion of stored values, which others may have written."""
+    """Return the converter of stored values; it raises DatabaseError for others."""
 
     def from_stored(value: Any) -> Any:
         try:
             return convert(value)
         except (TypeError, ValueError, ArithmeticError) as error:
-            raise DatabaseError(f"The store holds {value!r}, no {db_type}.") from error
+            raise DatabaseError(
+                f"The store holds {value!r}, which is not a {db_type}."
+            ) from error
 
     return from_stored
 
@@ -109,7 +115,7 @@ READERS = {
 
 @lru_cache(maxsize=16)
 def aware_reader(zone: Any) -> Callable[[Any], Any]:
-    """What reads datetimes with USE_TZ."""
+    """Return the converter of stored datetimes with USE_TZ."""
     convert = FROM_STORED["datetime"]
     return checked("datetime", lambda value: convert(value).replace(tzinfo=zone))
 
@@ -118,16 +124,21 @@ def aware_reader(zone: Any) -> Callable[[Any], Any]:
 
 
 def dumped(row: Any) -> bytes:
+    """Return a row as JSON; raise DataError for a value that JSON does not have."""
     try:
         return json.dumps(
             row, ensure_ascii=False, allow_nan=False, separators=(",", ":")
         ).encode()
     except (ValueError, RecursionError) as error:
-        raise DataError(f"This value is no JSON: {error}") from error
+        raise DataError(f"This value cannot be stored as JSON: {error}") from error
 
 
 def decoded(text: str) -> Any:
-    """The value of a JSON text, which has nothing around it as we write it."""
+    """Return the value of a JSON text.
+
+    raw_decode() is the faster way for an object without blanks around it, as written
+    by this backend.
+    """
     if text[:1] == "{":
         value, end = decoder.raw_decode(text)
         if end == len(text):
@@ -136,21 +147,22 @@ def decoded(text: str) -> Any:
 
 
 def loaded(data: bytes, bucket: bytes) -> dict[str, Any]:
+    """Return the row of a JSON text; raise DatabaseError if it is none."""
     try:
         row = decoded(data.decode())
     except ValueError as error:
         raise DatabaseError(
-            f"An object of bucket {bucket.decode()} holds no JSON: {error}"
+            f"An object of bucket {bucket.decode()} is not JSON: {error}"
         ) from error
     if not isinstance(row, dict):
         raise DatabaseError(
-            f"An object of bucket {bucket.decode()} holds no row, but {row!r}."
+            f"An object of bucket {bucket.decode()} is not a row, but {row!r}."
         )
     return row
 
 
 def key_of(db_type: str | None, value: Any) -> str:
-    """A stored value as the text of a key; equal values have one text."""
+    """Return a stored value as the text of a key; equal values have the same text."""
     if isinstance(value, bool):
         return "1" if value else "0"
     if db_type == "decimal":
@@ -163,9 +175,11 @@ def key_of(db_type: str | None, value: Any) -> str:
 
 
 def object_key(db_types: list[str], values: list[Any]) -> bytes:
-    """The key of a row's object. A key of one column is its text as it is, but that
-    the empty one, and those that begin with "~", have one "~" before them; of several
-    columns it is their texts as a list in JSON.
+    """Return the key of a row's object.
+
+    For one column it is its text; the empty text, and text that begins with "~", get
+    a "~" before them. For several columns it is a JSON list of their texts. Raise
+    DataError for a key that is longer than Riak takes.
     """
     if len(values) == 1 and type(values[0]) is int:  # most keys
         return str(values[0]).encode()
@@ -177,5 +191,7 @@ def object_key(db_types: list[str], values: list[Any]) -> bytes:
         text = f"~{text}" if not text or text.startswith("~") else text
     key = text.encode()
     if len(key) > LARGEST_KEY:
-        raise DataError(f"A key of {len(key)} bytes: Riak takes {LARGEST_KEY}.")
+        raise DataError(
+            f"The key has {len(key)} bytes; Riak takes {LARGEST_KEY} at most."
+        )
     return key

@@ -1,15 +1,15 @@
-"""Which writes a version of a row has in it: so that of writers who meet each is
-counted, and none twice.
+"""The versions of a row and the writes in each, so that concurrent writers lose none.
 
-A row that is changed under compare-and-set says in its object's usermeta how many such
-writes it has behind it, the ids of the last ones, and after a slash those withdrawn:
+A row that is changed by compare-and-set has, in its object's usermeta, the number of
+such writes, the ids of the last ones and, after a slash, the ids of withdrawn ones:
 
     nonrel-writes: 17 agDOmlFb3dc agDOmpq0VNM / agDOmhC1ZJU
 
-A write is acknowledged when the reply to it has no other version that may be. Of two
-at the same moment that is one at most: a node of both quorums had one before the other,
-and the reply to that has both. Who sees others withdraws, and then puts no version in
-the place of one that may have an acknowledged write which it has not; see changing.py.
+A write is acknowledged if the reply to it has no other version that may be
+acknowledged. At most one of two concurrent writes is: some node belongs to both
+quorums and gets one before the other, and its reply to the second has both. A writer
+that sees another version withdraws. After that it replaces no version that may contain
+an acknowledged write which its own version lacks; see changing.py.
 """
 
 import random
@@ -24,28 +24,35 @@ from typing import Any, NamedTuple
 from .resolving import time_of
 
 NAME = b"nonrel-writes"
-# Seconds. Versions that are farther apart were written by a cluster in parts.
+# Seconds. Versions that are farther apart were not written concurrently, but while
+# nodes could not reach each other: a change retries for 10 seconds at most.
 MOMENT = 15.0
-# Seconds that writers who met have to agree; one of them may have crashed.
+# Seconds that concurrent writers have to agree before readers decide: one of them may
+# have crashed. Writers that run need a few requests, of milliseconds each.
 PATIENCE = 2.0
+# The longest pause before the first retry, about the time of a get and a put; it
+# doubles with each retry. At the last one, 16 writers of one row are 20 milliseconds
+# apart.
 PAUSE, LONGEST_PAUSE = 0.002, 0.3
-# How many ids a version names.
+# How many ids a version names: those of the last MOMENT, but at least 16, so that as
+# many concurrent writers find theirs, and at most 256, which take 3 kB.
 FEWEST, MOST = 16, 256
 FORM = re.compile(rb"[0-9]+( [\w-]{11})*( /( [\w-]{11})+)?")
 
 
 def made_id() -> str:
-    """The id of a write: 11 characters, of its second and a random number."""
+    """Return the id of a write: 11 characters of its second and a random number."""
     data = int(time.time()).to_bytes(4) + secrets.token_bytes(4)
     return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def second_of(write: str) -> int:
+    """Return the second in which an id was made."""
     return int.from_bytes(urlsafe_b64decode(write + "=")[:4])
 
 
-def kept(writes: tuple[str, ...]) -> tuple[str, ...]:
-    """The last ones: those that writers of this moment may ask for."""
+def recent(writes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the last writes: those that concurrent writers may look for."""
     if len(writes) <= FEWEST:
         return writes
     writes = writes[-MOST:]
@@ -54,21 +61,22 @@ def kept(writes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def give_way(attempt: int) -> None:
-    """Wait a random time, the longer the more often it was lost."""
+    """Wait for a random time, longer with each attempt."""
     time.sleep(random.random() * min(PAUSE * 2**attempt, LONGEST_PAUSE))
 
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """The writes that a version has in it, and those known to be withdrawn."""
+    """The writes that a version contains, and those known to be withdrawn."""
 
     count: int = 0
     last: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
 
     def plus(self, write: str) -> "Writes":
-        last = kept((*self.last, write))
-        return Writes(self.count + 1, last, kept(self.withdrawn))
+        """Return these writes and one more."""
+        last = recent((*self.last, write))
+        return Writes(self.count + 1, last, recent(self.withdrawn))
 
     def __str__(self) -> str:
         withdrawn = ("/", *self.withdrawn) if self.withdrawn else ()
@@ -76,22 +84,23 @@ class Writes:
 
     @property
     def is_row(self) -> bool:
-        """Whether the version is not there for what it withdraws alone."""
+        """Whether the version has a row, and is not only a note of withdrawn writes."""
         return self.count > 0 or not self.withdrawn
 
     @property
     def unnamed(self) -> int:
-        """How many writes were before those that it names."""
+        """How many writes came before those that it names."""
         return self.count - len(self.last)
 
     def has(self, other: "Writes") -> bool | None:
-        """Whether the last of other writes is in it; None if that is not known."""
+        """Return whether it contains the last of other writes, None if not known."""
         if other.last[-1] in self.last:
             return True
         return None if self.unnamed >= other.count else False
 
 
 def writes_of(content: Any) -> Writes:
+    """Return the writes of a content; those of another client's content are empty."""
     for pair in content.usermeta:
         if pair.key == NAME and FORM.fullmatch(pair.value):
             made, _, withdrawn = pair.value.decode().partition(" / ")
@@ -110,24 +119,25 @@ class Version(NamedTuple):
 
 
 class Versions:
-    """All versions of an object, as one reply has them; `withdrawn`: the writes that
-    its reader withdraws.
+    """All versions of an object in one reply.
+
+    `withdrawn` are writes that the reader itself withdraws.
     """
 
-    def __init__(self, contents: Iterable[Any], withdrawn: Iterable[str] = ()):
+    def __init__(self, contents: Iterable[Any], withdrawn: Iterable[str] = ()) -> None:
         there = [
             Version(each, writes_of(each)) for each in contents if not each.deleted
         ]
-        # Versions of the row.
+        # Versions with a row.
         self.live = [each for each in there if each.writes.is_row]
-        # What is there to withdraw a write, and has no row.
+        # Versions without a row, which only withdraw writes.
         self.notes = [each for each in there if not each.writes.is_row]
         told = (write for each in there for write in each.writes.withdrawn)
         self.withdrawn = tuple(sorted({*told, *withdrawn}, key=second_of))
-        # Whether all their writers count.
+        # Whether all were written by compare-and-set.
         self.are_counted = all(each.writes.count for each in self.live)
-        # Those of which each may stand, as it has what the others may be acknowledged
-        # for; none where writers have yet to withdraw.
+        # Versions that may win: each contains every write of the others that may be
+        # acknowledged. There is none while writers have yet to withdraw.
         self.agreed = self.live
         if len(self.live) > 1:
             self.agreed = [v for v in self.live if self.are_counted and self.has_all(v)]
@@ -136,23 +146,26 @@ class Versions:
         return not any(self.lacks(version.writes, each.writes) for each in self.live)
 
     def lacks(self, mine: Writes, others: Writes) -> bool:
-        """Whether there may be an acknowledged write in a version and not in mine. Mine
-        has those that are older than the ones it names.
+        """Return whether others may have an acknowledged write that mine lacks.
+
+        Mine contains all writes that are older than those it names.
         """
         named = others.last[max(0, mine.unnamed - others.unnamed) :]
         return not {*mine.last, *self.withdrawn}.issuperset(named)
 
     def in_order(self) -> list[Version]:
-        """Those that may stand, the one that does last: of writers who met the one with
-        the most writes in it, and of those the first; of any others the newest.
+        """Return the versions that may win, the winner last.
+
+        Of concurrent writers' versions the winner is the one with the most writes, and
+        of these the oldest. Of other versions it is the newest.
         """
         found = self.agreed or self.live
-        if self.agreed or self.met():
+        if self.agreed or self.are_concurrent():
             return sorted(found, key=lambda each: (each.writes.count, -each.time))
         return sorted(found, key=lambda each: each.time)
 
-    def met(self) -> bool:
-        """Whether their writers met at the same moment."""
+    def are_concurrent(self) -> bool:
+        """Return whether they were written at the same moment."""
         times = [each.time for each in self.live]
         return self.are_counted and max(times) - min(times) < MOMENT
 
@@ -160,17 +173,18 @@ class Versions:
         return len(self.live) == 1 and not self.notes
 
     def is_busy(self) -> bool:
-        """Whether writers may be about to agree."""
+        """Return whether concurrent writers may be about to agree."""
         newest = max(each.time for each in (*self.live, *self.notes))
         return self.are_counted and time.time() - newest < PATIENCE
 
     def is_open(self) -> bool:
-        """Whether it will soon be clearer which version stands."""
-        return not self.agreed and self.met() and self.is_busy()
+        """Return whether no version wins yet, but one may soon."""
+        return not self.agreed and self.are_concurrent() and self.is_busy()
 
     def acknowledge(self, mine: Writes) -> bool:
-        """Whether what was put with these writes, the last one its own, will be in
-        every version that stands from now on.
+        """Return whether every version that wins from now on contains this write.
+
+        `mine` are the writes of the version that was put, its own last.
         """
         own = mine.last[-1]
         if not self.are_counted:

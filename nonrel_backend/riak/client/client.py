@@ -1,7 +1,7 @@
-"""What a client can ask of Riak; replies are the messages of messages.proto.
+"""The client: a method for each request; replies are the messages of messages.proto.
 
-Options are the fields of the request's message: `type` (the bucket type), quorums as
-`r` and `w`, `timeout` in milliseconds, and so on.
+Options are the fields of the request's message: `type` (the bucket type), quorums such
+as `r` and `w`, `timeout` in milliseconds, and so on.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,14 +12,15 @@ from .connection import Connection, framed
 from .pool import Pool
 
 Text = str | bytes
+# RpbIndexReq.IndexQueryType
 EQUAL, RANGE = 0, 1
 GET = messages.CODES["RpbGetReq"]
 
 
 class Client:
-    """May be used by several threads at once."""
+    """A client that several threads may use at once."""
 
-    def __init__(self, pool: Pool):
+    def __init__(self, pool: Pool) -> None:
         self.pool = pool
 
     def close(self) -> None:
@@ -28,23 +29,26 @@ class Client:
     # --- any request ---
 
     def ask(self, message: Any) -> Any:
-        """The reply to a request that may be sent twice."""
+        """Return the reply to a request that may be repeated."""
         return self.pool.repeat(Connection.request, message)
 
     def tell(self, message: Any) -> Any:
-        """The reply to a request that must not be sent twice."""
+        """Return the reply to a request that must not be repeated."""
         return self.pool.once(Connection.request, message)
 
     def ask_many(self, requests: list[Any]) -> list[Any]:
-        """The replies to requests under way at the same time; a Refused is returned."""
+        """Return the replies to pipelined requests, which may be repeated.
+
+        A refused request has a Refused among the replies.
+        """
         return self.pool.repeat(Connection.pipeline, requests)
 
     def tell_many(self, requests: Iterable[Any]) -> list[Any]:
-        """The same for requests that must not be sent twice."""
+        """Return the same for requests that must not be repeated."""
         return self.pool.once(Connection.pipeline, requests)
 
     def stream(self, message: Any) -> Iterator[Any]:
-        """The replies to one request, as they come."""
+        """Yield the replies to one request, as they arrive."""
         with self.pool.connection() as connection:
             yield from connection.stream(message)
 
@@ -58,30 +62,32 @@ class Client:
 
     # --- objects ---
 
-    def get(self, bucket: Text, key: Text, **options) -> Any:
+    def get(self, bucket: Text, key: Text, **options: Any) -> Any:
         return self.ask(get_request(bucket, key, **options))
 
-    def get_many(self, bucket: Text, keys: Iterable[Text], **options) -> list[Any]:
+    def get_many(self, bucket: Text, keys: Iterable[Text], **options: Any) -> list[Any]:
         return self.ask_many(get_frames(bucket, keys, **options))
 
-    def put(self, bucket: Text, key: Text | None, content: Any, **options) -> Any:
+    def put(self, bucket: Text, key: Text | None, content: Any, **options: Any) -> Any:
         return self.tell(put_request(bucket, key, content, **options))
 
-    def delete(self, bucket: Text, key: Text, **options) -> None:
+    def delete(self, bucket: Text, key: Text, **options: Any) -> None:
         self.tell(delete_request(bucket, key, **options))
 
     # --- many objects ---
 
-    def index_page(self, bucket: Text, index: Text, **options) -> Any:
-        """Keys, or terms and keys, of one term (`key`) or of a range (`range_min`,
-        `range_max`); the next page has the `continuation` of this one.
+    def index_page(self, bucket: Text, index: Text, **options: Any) -> Any:
+        """Return the keys, or terms and keys, of one term or of a range.
+
+        A term is the option `key`, a range `range_min` and `range_max`. The option
+        `continuation` is that of the page before.
         """
         return self.ask(index_request(bucket, index, **options))
 
     def index_pages(
-        self, bucket: Text, index: Text, page: int, **options
+        self, bucket: Text, index: Text, page: int, **options: Any
     ) -> Iterator[Any]:
-        """The pages of an index query, sorted by term and key."""
+        """Yield the pages of an index query, sorted by term and key."""
         continuation = None
         while True:
             reply = self.index_page(
@@ -92,19 +98,20 @@ class Client:
             if not continuation:
                 return
 
-    def index_stream(self, bucket: Text, index: Text, **options) -> Iterator[Any]:
+    def index_stream(self, bucket: Text, index: Text, **options: Any) -> Iterator[Any]:
         return self.stream(index_request(bucket, index, stream=True, **options))
 
-    def fold_page(self, bucket: Text, **options) -> list[Any]:
-        """The frames of a fold over whole objects, sorted by key, from `start_key`
-        (which belongs to it) to `end_key` (which does not).
+    def fold_page(self, bucket: Text, **options: Any) -> list[Any]:
+        """Return the frames of a fold over whole objects, sorted by key.
+
+        It is from `start_key`, inclusive, to `end_key`, exclusive.
         """
         options = {"start_key": b"", **options}
         message = messages.RpbCSBucketReq(bucket=raw(bucket), **options)
         return self.pool.repeat(Connection.frames, message)
 
-    def fold(self, bucket: Text, page: int, **options) -> Iterator[Any]:
-        """All objects of a fold, each with `key` and `object`, read page by page."""
+    def fold(self, bucket: Text, page: int, **options: Any) -> Iterator[Any]:
+        """Yield all objects of a fold, each with `key` and `object`, page by page."""
         continuation = None
         while True:
             frames = self.fold_page(
@@ -117,26 +124,28 @@ class Client:
             if not continuation:
                 return
 
-    def keys(self, bucket: Text, **options) -> Iterator[bytes]:
-        """All keys, in no order: the server reads all that it holds for that."""
+    def keys(self, bucket: Text, **options: Any) -> Iterator[bytes]:
+        """Yield all keys, in no order. This is slow: the server reads all its data."""
         message = messages.RpbListKeysReq(bucket=raw(bucket), **options)
         for reply in self.stream(message):
             yield from reply.keys
 
-    def buckets(self, **options) -> list[bytes]:
-        """The names of all buckets of a type: as dear as `keys`."""
+    def buckets(self, **options: Any) -> list[bytes]:
+        """Return the names of all buckets of a type. This is as slow as keys()."""
         return list(self.ask(messages.RpbListBucketsReq(**options)).buckets)
 
     # --- properties ---
 
-    def properties(self, bucket: Text, **options) -> Any:
+    def properties(self, bucket: Text, **options: Any) -> Any:
         return self.ask(messages.RpbGetBucketReq(bucket=raw(bucket), **options)).props
 
-    def set_properties(self, bucket: Text, props: dict[str, Any], **options) -> None:
+    def set_properties(
+        self, bucket: Text, props: dict[str, Any], **options: Any
+    ) -> None:
         props = messages.RpbBucketProps(**props)
         self.ask(messages.RpbSetBucketReq(bucket=raw(bucket), props=props, **options))
 
-    def reset_properties(self, bucket: Text, **options) -> None:
+    def reset_properties(self, bucket: Text, **options: Any) -> None:
         self.ask(messages.RpbResetBucketReq(bucket=raw(bucket), **options))
 
     def type_properties(self, type: Text) -> Any:
@@ -144,15 +153,15 @@ class Client:
 
     # --- data types: counters, sets, maps ---
 
-    def fetch(self, bucket: Text, key: Text, type: Text, **options) -> Any:
-        """A data type's `value` with the `context` for removals; no value: none."""
+    def fetch(self, bucket: Text, key: Text, type: Text, **options: Any) -> Any:
+        """Return a data type's `value`, if any, with the `context` for removals."""
         message = messages.DtFetchReq(
             bucket=raw(bucket), key=raw(key), type=raw(type), **options
         )
         return self.ask(message)
 
     def update(
-        self, bucket: Text, key: Text | None, type: Text, operation: Any, **options
+        self, bucket: Text, key: Text | None, type: Text, operation: Any, **options: Any
     ) -> Any:
         message = messages.DtUpdateReq(
             bucket=raw(bucket),
@@ -164,9 +173,9 @@ class Client:
         return self.tell(message)
 
     def add_to_counter(
-        self, bucket: Text, key: Text, type: Text, amount: int, **options
+        self, bucket: Text, key: Text, type: Text, amount: int, **options: Any
     ) -> int | None:
-        """The counter's new value, when asked for by `return_body`."""
+        """Add to a counter; return its new value if `return_body` is set."""
         operation = messages.DtOp(counter_op=messages.CounterOp(increment=amount))
         reply = self.update(bucket, key, type, operation, **options)
         return reply.counter_value if reply.HasField("counter_value") else None
@@ -178,9 +187,12 @@ class Client:
         type: Text,
         adds: Iterable[Text] = (),
         removes: Iterable[Text] = (),
-        **options,
+        **options: Any,
     ) -> list[bytes]:
-        """The members, when asked for; removals need the `context` of a fetch()."""
+        """Change a set; return its members if `return_body` is set.
+
+        Removals need the `context` of a fetch().
+        """
         change = messages.SetOp(adds=map(raw, adds), removes=map(raw, removes))
         operation = messages.DtOp(set_op=change)
         return list(self.update(bucket, key, type, operation, **options).set_value)
@@ -190,12 +202,12 @@ def raw(text: Text) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
-def get_request(bucket: Text, key: Text, **options) -> Any:
+def get_request(bucket: Text, key: Text, **options: Any) -> Any:
     return messages.RpbGetReq(bucket=raw(bucket), key=raw(key), **options)
 
 
-def get_frames(bucket: Text, keys: Iterable[Text], **options) -> list[bytes]:
-    """The frames of many gets, which differ in their keys only."""
+def get_frames(bucket: Text, keys: Iterable[Text], **options: Any) -> list[bytes]:
+    """Return the frames of many gets that differ only in their keys."""
     start = messages.RpbGetReq(bucket=raw(bucket), **options).SerializePartialToString()
     return [
         framed(GET, start + messages.RpbGetReq(key=raw(key)).SerializePartialToString())
@@ -203,7 +215,7 @@ def get_frames(bucket: Text, keys: Iterable[Text], **options) -> list[bytes]:
     ]
 
 
-def put_request(bucket: Text, key: Text | None, content: Any, **options) -> Any:
+def put_request(bucket: Text, key: Text | None, content: Any, **options: Any) -> Any:
     return messages.RpbPutReq(
         bucket=raw(bucket),
         key=None if key is None else raw(key),
@@ -212,11 +224,11 @@ def put_request(bucket: Text, key: Text | None, content: Any, **options) -> Any:
     )
 
 
-def delete_request(bucket: Text, key: Text, **options) -> Any:
+def delete_request(bucket: Text, key: Text, **options: Any) -> Any:
     return messages.RpbDelReq(bucket=raw(bucket), key=raw(key), **options)
 
 
-def index_request(bucket: Text, index: Text, **options) -> Any:
+def index_request(bucket: Text, index: Text, **options: Any) -> Any:
     kind = RANGE if "range_min" in options or "range_max" in options else EQUAL
     return messages.RpbIndexReq(
         bucket=raw(bucket), index=raw(index), qtype=kind, **options
@@ -227,9 +239,9 @@ def content(
     value: bytes,
     indexes: Iterable[tuple[Text, Text]] = (),
     content_type: Text = b"application/json",
-    **options,
+    **options: Any,
 ) -> Any:
-    """An object to be put; `indexes` are names, with _int or _bin, and terms."""
+    """Return an object to put; `indexes` are (name with _int or _bin, term)."""
     return messages.RpbContent(
         value=value,
         content_type=raw(content_type),

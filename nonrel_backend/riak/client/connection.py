@@ -1,4 +1,4 @@
-"""One connection to one node: frames out and in, one by one or pipelined."""
+"""One connection to one node: requests and replies, one by one or pipelined."""
 
 import select
 import socket
@@ -24,22 +24,25 @@ from .messages import BY_CODE, CODE_OF
 
 HEADER = struct.Struct("!IB")
 LENGTH = struct.Struct("!I")
-# What may be under way in a pipeline: the server stops reading when nobody reads its
-# replies, so the requests have to fit into the buffers of the sockets.
+# The most bytes and requests in a pipeline without a reply. The server stops reading
+# while its replies are not read, so the requests must fit into the buffers of the
+# sockets: by Linux's defaults the server's alone has 128 kB. 512 requests are more than
+# a page.
 MOST_BYTES = 65_536
 MOST_REQUESTS = 512
-# What is taken from the socket at a time.
+# Bytes read from the socket at a time.
 RECEIVED = 65_536
-# Replies with a counter. Riak's have no limit, and a decoder cuts what is too long.
+# Codes of replies with a counter. Riak's counters have no limit, and the decoder cuts
+# off all bits but 64.
 COUNTING = {51, 53, 81, 83}
-# With such an error the server closes the connection.
+# The server closes the connection after such an error.
 CLOSING = ("Error processing incoming message", "Error processing stream message")
-# A connection that was idle for longer may have been closed by the server.
+# A connection that was idle for longer is asked whether the server has closed it.
 STALE_SECONDS = 1.0
 
 
 class Connection:
-    """Any error but Refused leaves it closed."""
+    """A connection. Every error but Refused closes it."""
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class Connection:
         tls: ssl.SSLContext | None = None,
         user: str = "",
         password: str = "",
-    ):
+    ) -> None:
         self.address = f"{host}:{port}"
         self.closed = False
         self.used = time.monotonic()
@@ -61,14 +64,14 @@ class Connection:
             raise Unavailable(f"Riak at {self.address}: {error}") from error
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(timeout)
-        # What has come and was not read yet, from `at` on.
+        # Bytes received; those from `at` on are not parsed yet.
         self.data = bytearray()
         self.at = 0
         if tls is not None:
             self.secure(tls, host, user, password)
 
     def secure(self, tls: ssl.SSLContext, host: str, user: str, password: str) -> None:
-        """Riak security: TLS from here on, then the user."""
+        """Start TLS and log in, for Riak's security."""
         try:
             self.request(messages.RpbStartTls())
             self.socket = tls.wrap_socket(self.socket, server_hostname=host)
@@ -84,7 +87,7 @@ class Connection:
         self.socket.close()
 
     def is_stale(self) -> bool:
-        """Whether the server has closed it, or sent what nobody asked for."""
+        """Return whether the server has closed the connection, or sent anything."""
         if time.monotonic() - self.used < STALE_SECONDS:
             return False
         return bool(select.select([self.socket], [], [], 0)[0])
@@ -92,12 +95,12 @@ class Connection:
     # --- requests ---
 
     def request(self, message: Any) -> Any:
-        """The reply to one request."""
+        """Return the reply to one request."""
         self.write(frame(message))
         return checked(self.read())
 
     def pipeline(self, requests: Iterable[Any]) -> list[Any]:
-        """The reply to each request, in their order; Refused where it was refused."""
+        """Return the replies to requests, in their order; a Refused is among them."""
         waiting = iter(requests)
         under_way: deque[int] = deque()
         replies: list[Any] = []
@@ -121,7 +124,7 @@ class Connection:
         return replies
 
     def stream(self, message: Any) -> Iterator[Any]:
-        """The replies to one request, up to the one that is `done`."""
+        """Yield the replies to one request, up to the one that is `done`."""
         self.write(frame(message))
         while True:
             reply = checked(self.read())
@@ -141,7 +144,7 @@ class Connection:
             raise self.broken(error) from error
 
     def read(self) -> Any:
-        """The next reply; a Refused is returned."""
+        """Return the next reply, which may be a Refused."""
         try:
             body = self.body()
             reply = BY_CODE[body[0]].FromString(body[1:])
@@ -153,11 +156,13 @@ class Connection:
                 self.close()
             return refused(text)
         if body[0] in COUNTING and reply.ByteSize() != len(body) - 1:
-            return TooLarge("The counter has passed 64 bits: its value cannot be read.")
+            return TooLarge(
+                "The value of the counter cannot be read: it passed 64 bits."
+            )
         return reply
 
     def body(self) -> bytes:
-        """The next frame without its length."""
+        """Return the next frame without its length."""
         data = self.data
         while True:
             start = self.at + LENGTH.size
@@ -180,7 +185,7 @@ class Connection:
 
 
 def frame(message: Any) -> bytes:
-    """The bytes of a message, which may have been made before."""
+    """Return the frame of a message; a frame is returned as it is."""
     if type(message) is bytes:
         return message
     return framed(CODE_OF[type(message)], message.SerializeToString())
@@ -191,6 +196,7 @@ def framed(code: int, payload: bytes) -> bytes:
 
 
 def checked(reply: Any) -> Any:
+    """Return a reply; raise it if it is a Refused."""
     if isinstance(reply, Refused):
         raise reply
     return reply

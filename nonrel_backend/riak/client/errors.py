@@ -1,8 +1,8 @@
-"""What can go wrong with Riak, as a small hierarchy of exceptions."""
+"""The exceptions of the client."""
 
 
 class RiakError(Exception):
-    """Anything that Riak or the way to it refuses."""
+    """Base of all errors of Riak, and of the connection to it."""
 
 
 class Unavailable(RiakError):
@@ -10,11 +10,11 @@ class Unavailable(RiakError):
 
 
 class ConnectionLost(Unavailable):
-    """The connection broke: whether the request was carried out is not known."""
+    """The connection broke. Whether the request was carried out is unknown."""
 
 
 class TimedOut(ConnectionLost):
-    """No answer in time: whether the request was carried out is not known."""
+    """No answer in time. Whether the request was carried out is unknown."""
 
 
 class Refused(RiakError):
@@ -22,11 +22,11 @@ class Refused(RiakError):
 
 
 class Conflict(Refused):
-    """A conditional write met another version than it was meant for."""
+    """The condition of a write failed: the object has changed."""
 
 
 class AlreadyThere(Conflict):
-    """A write of a new object met one that is there."""
+    """The condition of a write failed: the object exists."""
 
 
 class NoSuchType(Refused):
@@ -34,14 +34,14 @@ class NoSuchType(Refused):
 
 
 class TooLarge(Refused):
-    """The object or its key is larger than Riak takes."""
+    """The object or its key is too large for Riak."""
 
 
 class QuorumNotMet(Refused):
-    """Too few of the replicas answered, for now."""
+    """Too few replicas answered. A retry may succeed."""
 
 
-# Errors carry no code: what the text begins with, or holds.
+# Errors have no code of their own: the beginnings of their texts.
 TEXTS = [
     ("modified", Conflict),
     ("failed", Conflict),
@@ -65,7 +65,7 @@ TEXTS = [
 
 
 def refused(text: str) -> Refused:
-    """The exception for the text of an RpbErrorResp."""
+    """Return the exception for the text of an RpbErrorResp."""
     for beginning, kind in TEXTS:
         if text.startswith(beginning):
             return kind(text)

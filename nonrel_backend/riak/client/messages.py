@@ -1,4 +1,4 @@
-"""The messages of the wire as classes, made from messages.proto, and their codes."""
+"""Riak's protocol messages: classes made from messages.proto, and their codes."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
 FIELD = re.compile(r"(optional|repeated) (\w+) (\w+) = (\d+);")
-# Messages without a field are in no .proto: they are sent as nothing.
+# Messages without fields are not in messages.proto: their payload is empty.
 CODES = {
     "RpbErrorResp": 0,
     "RpbPingReq": 1,
@@ -62,7 +62,7 @@ CODES = {
 
 
 def described(text: str) -> descriptor_pb2.FileDescriptorProto:
-    """The descriptor of a .proto of messages with optional and repeated fields."""
+    """Return the descriptor of a .proto whose fields are all optional or repeated."""
     file = descriptor_pb2.FileDescriptorProto(
         name="nonrel_backend/riak.proto", package="nonrel_backend.riak"
     )
@@ -102,5 +102,5 @@ globals().update(CLASSES)
 
 
 def __getattr__(name: str) -> Any:
-    """For type checkers: the classes are attributes of this module."""
+    """Raise AttributeError. It tells type checkers that there are attributes."""
     raise AttributeError(name)

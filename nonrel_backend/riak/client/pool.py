@@ -1,4 +1,4 @@
-"""Connections to the nodes of a cluster, shared by the threads of a process."""
+"""A pool of connections to the nodes of a cluster, shared by a process's threads."""
 
 import os
 import ssl
@@ -12,17 +12,20 @@ from .connection import Connection
 from .errors import ConnectionLost, QuorumNotMet, Refused, TimedOut, Unavailable
 
 PORT = 8087
-# How long a dead node is left alone: doubled each time, up to the last.
+# Seconds for which a failed node is tried last: doubled with each failure in a row. The
+# first is short enough for a restart, the longest keeps a dead node's connection
+# timeouts (3 seconds) at a tenth of the time.
 FIRST_REST = 0.5
 LONGEST_REST = 30.0
-# How often a request that may be repeated is sent in all.
+# How often a request that may be repeated is sent in all: so that two nodes of three
+# may fail.
 ATTEMPTS = 3
 
 
 class Node:
-    """One address and its idle connections."""
+    """A node's address, its idle connections, and until when it is tried last."""
 
-    def __init__(self, host: str, port: int):
+    def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
         self.idle: list[Connection] = []
@@ -38,7 +41,11 @@ class Node:
 
 
 class Pool:
-    """`host` is one address or several, "riak1,riak2:8087"; nodes take turns."""
+    """Connections to `host`: one or several addresses, "riak1,riak2:8087".
+
+    Nodes take turns. `timeout` and `connect_timeout` are in seconds, `pool_size` is the
+    number of idle connections per node.
+    """
 
     def __init__(
         self,
@@ -51,7 +58,7 @@ class Pool:
         tls: ssl.SSLContext | None = None,
         user: str = "",
         password: str = "",
-    ):
+    ) -> None:
         addresses = [each.strip().rpartition(":") for each in host.split(",")]
         self.nodes = [
             Node(before or last, int(last) if before else int(port))
@@ -79,8 +86,9 @@ class Pool:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection of one's own, for a stream; it is closed unless all went well,
-        or the request was refused.
+        """Lend a connection for a stream.
+
+        It is closed unless the stream is read to its end or the request is refused.
         """
         node, connection = self.take()
         whole = False
@@ -100,8 +108,9 @@ class Pool:
                 connection.close()
 
     def repeat(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
-        """`work(connection, requests)`, on another node where one fails: for what may
-        be sent twice.
+        """Return `work(connection, requests)`; retry on another node if one fails.
+
+        The requests must be safe to repeat.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -131,7 +140,7 @@ class Pool:
     # --- nodes ---
 
     def take(self) -> tuple[Node, Connection]:
-        """An idle or a new connection, of the nodes that are up in turn."""
+        """Take an idle or a new connection of the next node that is up."""
         if self.process != os.getpid():
             self.forked()
         failure: Unavailable | None = None
@@ -152,10 +161,10 @@ class Pool:
             else:
                 node.works()
                 return node, connection
-        raise failure or Unavailable("No node of Riak is named.")
+        raise failure or Unavailable("HOST names no node of Riak.")
 
     def in_turn(self) -> list[Node]:
-        """The nodes, the next one first; those that rest come last."""
+        """Return the nodes, the next one first, and those that failed last."""
         if len(self.nodes) == 1:
             return self.nodes
         self.turn += 1
@@ -174,7 +183,7 @@ class Pool:
             connection.close()
 
     def forked(self) -> None:
-        """Leave the parent its connections."""
+        """Close the copies of the parent's connections in a forked child."""
         with self.lock:
             if self.process != os.getpid():
                 for node in self.nodes:
