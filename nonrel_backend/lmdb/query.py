@@ -219,16 +219,19 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def explain(self) -> str:
+        """Return `describe()` with the access path, and with `analyze` its cost."""
+
         def work(txn: Txn) -> str:
             low, high = self.limits
             _, scan, ordering = self.scan(txn, high)
-            returned = sum(map(len, scan.rows(lambda: txn, ordering, low, high)))
             choice = scan.choice
-            facts = [
-                str(choice.access_path),
-                f"{scan.entries_read} entries and {scan.rows_read} rows read, "
-                f"{returned} returned",
-            ]
+            facts = [str(choice.access_path)]
+            if self.analyze:
+                returned = sum(map(len, scan.rows(lambda: txn, ordering, low, high)))
+                facts.append(
+                    f"{scan.entries_read} entries and {scan.rows_read} rows read, "
+                    f"{returned} returned"
+                )
             if choice.residual:
                 facts.append("filter " + " and ".join(map(described, choice.residual)))
             if not choice.ordered:

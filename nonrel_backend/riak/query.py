@@ -319,17 +319,17 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def explain(self) -> str:
-        """Return `describe()` with its cost: the keys found, and the requests."""
+        """Return `describe()` with its requests, and with `analyze` the keys found."""
         path = self.access_path()
         if path is None:
             return f"{self.describe()} (all rows, {PAGE} to a request)"
         if isinstance(path, KeyLookup):
             return f"{self.describe()} ({len(path.keys)} gets)"
-        found = sum(1 for _ in self.objects.keys(path))
-        return (
-            f"{self.describe(path)} ({len(path.queries)} index queries by pages of "
-            f"{PAGE}: {found} keys, as many gets)"
-        )
+        cost = f"{len(path.queries)} index queries by pages of {PAGE}"
+        if self.analyze:
+            found = sum(1 for _ in self.objects.keys(path))
+            cost += f": {found} keys, as many gets"
+        return f"{self.describe(path)} ({cost})"
 
     def first_candidate(self) -> AccessPath | None:
         """Return an access path without asking Riak which one is the best."""

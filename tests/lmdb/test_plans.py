@@ -1,7 +1,7 @@
-"""explain() shows index scans that read no more than necessary."""
+"""explain(analyze=True) shows index scans that read no more than necessary."""
 
 import pytest
-from django.db import models
+from django.db import connections, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Reverse
 
@@ -37,7 +37,7 @@ def books(store):
 
 def scanned(queryset, index, entries, rows=None):
     """Return the rows; verify the index and how many entries and rows are read."""
-    plan = queryset.explain()
+    plan = queryset.explain(analyze=True)
     rows = entries if rows is None else rows
     assert f"index {index}" in plan, plan
     assert f"{entries} entries and {rows} rows read" in plan, plan
@@ -46,8 +46,6 @@ def scanned(queryset, index, entries, rows=None):
 
 
 def field_index(table, column):
-    from django.db import connections
-
     found = connections["own"].introspection.get_constraints(None, table)
     return next(
         name
@@ -145,7 +143,7 @@ def test_two_indexes_are_intersected(books, by_pages):
         for n in range(1000, 4000)
     )
     both = books.filter(pages__gte=1000, pages__lt=1150, rating__gt=1099.5)
-    plan = both.filter(rating__lt=1300).explain()
+    plan = both.filter(rating__lt=1300).explain(analyze=True)
     assert f"index {by_pages} and index by_rating" in plan
     assert "50 rows read, 50 returned" in plan
     assert both.filter(rating__lt=1300).count() == 50
@@ -154,7 +152,7 @@ def test_two_indexes_are_intersected(books, by_pages):
 def test_an_or_is_an_index_union(books, by_pages, by_title):
     either = books.filter(Q(pages=7) | Q(title__startswith="t00"))
     assert len(list(either)) == 9
-    plan = either.explain()
+    plan = either.explain(analyze=True)
     assert f"index {by_pages} or index {by_title}" in plan
     assert "9 rows read" in plan
 
@@ -179,10 +177,18 @@ def test_residual_predicates_filter_the_rows_of_an_index_scan(books, by_pages):
     found = scanned(books.filter(pages__lt=10, title__contains="3"), by_pages, 40)
     assert {book.pages for book in found} >= {3}
     assert all("3" in book.title for book in found)
-    plan = books.filter(pages__lt=10, title__contains="3").explain()
+    plan = books.filter(pages__lt=10, title__contains="3").explain(analyze=True)
     assert "filter title contains '3'" in plan
 
 
 def test_a_scan_compares_two_columns(books):
-    plan = books.filter(pages__gt=F("id")).explain()
+    plan = books.filter(pages__gt=F("id")).explain(analyze=True)
     assert "locally" not in plan and "filter pages gt id" in plan
+
+
+def test_explain_without_analyze_decodes_no_row(books, by_pages, monkeypatch):
+    from nonrel_backend.lmdb import scan
+
+    monkeypatch.setattr(scan, "unpack_rows", None)
+    plan = books.filter(pages__lt=10, title__contains="3").order_by("rating").explain()
+    assert f"[index {by_pages}, filter title contains '3', sorted]" in plan

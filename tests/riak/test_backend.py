@@ -153,7 +153,7 @@ def test_or_is_the_union_of_index_queries(server, store):
     either = manager.filter(Q(pages=7) | Q(title__startswith="t20") | Q(pages__lte=1))
     requests = sent(server, lambda: list(either.all()))
     assert len(either) == 13 and requests == {"RpbIndexReq": 3, "RpbGetReq": 13}
-    text = either.explain()
+    text = either.explain(analyze=True)
     assert "3 of index pages_int, title_bin" in text and "13 keys" in text
     # A branch without an index has the whole table read.
     other = manager.filter(Q(pages=7) | Q(rating=1.0))
@@ -635,7 +635,7 @@ def test_rows_of_one_value_are_ordered_by_the_next_column(server, with_descendin
 
 def test_explain_shows_the_descending_index(with_descending):
     manager = with_descending("pages")
-    text = manager.order_by("-pages")[:3].explain()
+    text = manager.order_by("-pages")[:3].explain(analyze=True)
     assert "index pages.descending_bin" in text
     assert "fold" in manager.order_by("-rating")[:3].explain()
 
@@ -690,7 +690,7 @@ def test_the_check_finds_and_repairs_what_disagrees(store, monkeypatch):
 
 def test_explain_shows_the_index_queries_and_their_cost(store):
     manager = books(30)
-    text = manager.filter(pages__gte=20).explain()
+    text = manager.filter(pages__gte=20).explain(analyze=True)
     assert "index pages_int '20' to" in text
     assert "10 keys" in text
 
