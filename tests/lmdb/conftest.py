@@ -1,4 +1,4 @@
-"""Stores in folders of their own."""
+"""Fixtures: stores in temporary folders."""
 
 import pytest
 from django.db import connections
@@ -8,7 +8,7 @@ from nonrel_backend.lmdb.environment import discard
 
 @pytest.fixture
 def open_store(databases, tmp_path):
-    """Function: opens the test's own store, with OPTIONS, as the database "own"."""
+    """Return a function that opens the test's store, with OPTIONS, as "own"."""
     from nonrel_backend.lmdb.base import DatabaseWrapper
 
     folder = tmp_path / "store"
@@ -31,7 +31,7 @@ def open_store(databases, tmp_path):
 
 @pytest.fixture
 def store(open_store):
-    """The test's own store, open, with the tables of authors, books and counters."""
+    """Return the test's store with the tables of authors, books and counters."""
     from tests.library import models
 
     connection = open_store()

@@ -1,4 +1,4 @@
-"""Keys sort as the values they stand for."""
+"""Key components sort like the values."""
 
 import math
 from datetime import date, datetime, time, timedelta
@@ -43,7 +43,7 @@ def key(db_type, value, descending=False):
 
 
 @given(st.data(), NAMES)
-def test_keys_sort_as_values(data, db_type):
+def test_keys_sort_like_values(data, db_type):
     one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
     first, second = key(db_type, one), key(db_type, other)
     assert (first < second) == (one < other)
@@ -51,7 +51,7 @@ def test_keys_sort_as_values(data, db_type):
 
 
 @given(st.data(), NAMES)
-def test_descending_keys_sort_the_other_way(data, db_type):
+def test_descending_keys_sort_in_reverse(data, db_type):
     one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
     first, second = key(db_type, one, True), key(db_type, other, True)
     assert (first > second) == (one < other)
@@ -66,13 +66,13 @@ def test_null_comes_first_and_last_when_descending(data, db_type):
 
 
 @given(st.data(), NAMES)
-def test_no_key_begins_another(data, db_type):
+def test_no_key_is_a_prefix_of_another(data, db_type):
     one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
     assert one == other or not key(db_type, other).startswith(key(db_type, one))
 
 
 class Backwards:
-    """A value that sorts the other way."""
+    """A value that sorts in reverse."""
 
     def __init__(self, value):
         self.value = value
@@ -85,7 +85,7 @@ class Backwards:
 
 
 @given(st.data(), st.lists(st.tuples(NAMES, st.booleans()), min_size=1, max_size=4))
-def test_compound_keys_sort_as_tuples(data, columns):
+def test_compound_keys_sort_like_tuples(data, columns):
     def draw():
         row = [data.draw(VALUES[db_type] | st.none()) for db_type, _ in columns]
         encoded = b"".join(
@@ -110,7 +110,7 @@ def test_texts_with_a_prefix_are_one_range(text, prefix):
 
 
 @given(st.binary(min_size=1).filter(lambda data: data.strip(b"\xff")), st.binary())
-def test_following_is_past_all_that_begins_so(start, more):
+def test_following_is_after_all_keys_with_the_prefix(start, more):
     assert start + more < following(start)
     assert following(start)[:-1] == start[: len(following(start)) - 1]
 
@@ -122,11 +122,11 @@ def test_equal_numbers_have_equal_keys():
     assert key("double", -0.0) == key("double", 0.0)
 
 
-def test_nan_is_as_null():
+def test_nan_is_encoded_as_null():
     assert key("double", math.nan) == NULL == key("decimal", Decimal("NaN"))
 
 
-def test_long_keys_are_shortened_and_stay_different():
+def test_long_keys_are_shortened_and_remain_different():
     one, other = shortened(b"a" * 500, 100), shortened(b"a" * 499 + b"b", 100)
     assert len(one) == len(other) == 100
     assert one != other
@@ -137,7 +137,7 @@ def test_long_keys_are_shortened_and_stay_different():
     ("transform", "value", "same_as"),
     [("fold", "STRASSE É", "strasse é"), ("reverse", "abc", "cba")],
 )
-def test_expression_keys_hold_what_is_looked_for(transform, value, same_as):
+def test_expression_keys_hold_the_transformed_text(transform, value, same_as):
     encode = component("string", False, transform)
     assert encode(value) == key("string", same_as)
 

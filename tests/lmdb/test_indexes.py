@@ -5,7 +5,7 @@ from operator import itemgetter
 
 import lmdb
 import pytest
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError, IntegrityError, NotSupportedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -390,3 +390,27 @@ def test_a_row_of_another_type_is_a_database_error(store):
         choice = choose(txn, table, [prepare(Leaf(NUMBER, "gt", 3))], [], None)
         with pytest.raises(DatabaseError, match="another type"):
             list(Scan(table, choice).rows(lambda: txn, [], 0, None))
+
+
+DATA = Column("data", "json")
+
+
+@pytest.mark.parametrize(
+    ("leaf", "reason"),
+    [
+        (
+            Leaf(NAME, "lt", NUMBER),
+            "LMDB does not evaluate 'lt' between name (string) and number (int)",
+        ),
+        (
+            Leaf(NUMBER, "contains", "1"),
+            "LMDB evaluates 'contains' on text only, not on number (int)",
+        ),
+        (Leaf(DATA, "exact", 1), "LMDB does not evaluate 'exact' on data (json)"),
+        (Leaf(NAME, "search", "a"), "LMDB does not evaluate 'search' on name (string)"),
+    ],
+)
+def test_a_refused_condition_names_its_column_and_lookup(leaf, reason):
+    with pytest.raises(NotSupportedError) as refused:
+        prepare(leaf)
+    assert str(refused.value) == reason

@@ -15,9 +15,9 @@ KILLS = int(os.environ.get("LMDB_KILLS") or 200)
 
 @contextmanager
 def child(work):
-    """A forked process that does `work(say, hear)`; yields (say, hear) to talk to it.
+    """Fork a process that does `work(say, hear)`; yield (say, hear, pid) to talk to it.
 
-    What it says is lines of text; it ends with the block.
+    Messages are lines of text. The process ends with the block.
     """
     to_child, from_parent = os.pipe()
     to_parent, from_child = os.pipe()
@@ -76,7 +76,7 @@ def hold_a_transaction(say, hear):
     say("committed")
 
 
-def test_readers_do_not_wait_for_a_writer_and_see_what_is_committed(store):
+def test_readers_do_not_wait_for_a_writer_and_see_committed_rows(store):
     add("before")
     with child(hold_a_transaction) as (say, hear, _):
         assert hear.readline() == "written\n"
@@ -131,7 +131,7 @@ def test_a_thread_gives_up_waiting_for_another(store):
     assert names() == ["mine"]
 
 
-def test_select_for_update_keeps_other_writers_out(store):
+def test_select_for_update_blocks_other_writers(store):
     add("row")
 
     def lock(say, hear):
@@ -168,7 +168,7 @@ def test_a_fork_in_a_transaction_is_not_in_it(store):
     assert store.check_store() == []
 
 
-def test_a_forks_end_leaves_its_parents_reading_alone(store):
+def test_the_end_of_a_fork_does_not_disturb_its_parents_reading(store):
     authors().bulk_create(
         [authors().model(name=f"a{number:05}") for number in range(20_000)]
     )
@@ -186,7 +186,7 @@ def test_a_forks_end_leaves_its_parents_reading_alone(store):
     assert seen == [f"a{number:05}" for number in range(20_000)]
 
 
-def test_processes_increment_a_counter_and_lose_no_step(store):
+def test_processes_increment_a_counter_and_lose_no_increment(store):
     from django.db.models import F
 
     counters().create(name="steps")

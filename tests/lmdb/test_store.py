@@ -1,4 +1,4 @@
-"""The store as a whole: growing, durability, damage, upkeep, schema in transactions."""
+"""The store: growth, durability, damage, maintenance, schema changes, transactions."""
 
 import os
 import random
@@ -39,7 +39,7 @@ def folder_of(connection):
 
 
 def reopened(open_store, work=None, **options):
-    """The store, closed and opened again after `work(folder)`."""
+    """Close the store, do `work(folder)`, and return it opened again."""
     from nonrel_backend.lmdb import environment
 
     connection = connections["own"]
@@ -70,7 +70,7 @@ def test_the_map_grows_between_transactions(store, open_store):
     assert authors().count() == 10_000
 
 
-def test_a_transaction_too_large_for_the_map_is_undone_and_the_next_has_room(
+def test_a_transaction_too_large_for_the_map_is_rolled_back_and_the_next_has_room(
     store, open_store
 ):
     reopened(open_store, map_size=1 << 20)
@@ -83,7 +83,7 @@ def test_a_transaction_too_large_for_the_map_is_undone_and_the_next_has_room(
     assert authors().count() == 10
 
 
-def test_another_process_may_make_the_map_larger(store, open_store):
+def test_another_process_may_enlarge_the_map(store, open_store):
     reopened(open_store, map_size=1 << 20)
     add_authors(0, 10)
     pid = os.fork()
@@ -104,13 +104,13 @@ def test_another_process_may_make_the_map_larger(store, open_store):
     ("durability", "sync", "metasync"),
     [("full", True, True), ("no-metasync", True, False), ("none", False, False)],
 )
-def test_durability_is_lmdbs(open_store, durability, sync, metasync):
+def test_durability_sets_the_flags_of_lmdb(open_store, durability, sync, metasync):
     flags = open_store(durability=durability).environment.lmdb.flags()
     assert (flags["sync"], flags["metasync"]) == (sync, metasync)
 
 
 @pytest.mark.parametrize("durability", ["full", "no-metasync", "none"])
-def test_what_is_written_is_there_after_opening_again(store, open_store, durability):
+def test_committed_rows_are_there_after_reopening(store, open_store, durability):
     reopened(open_store, durability=durability)
     add_authors(0, 100)
     reopened(open_store, durability=durability)
@@ -118,12 +118,12 @@ def test_what_is_written_is_there_after_opening_again(store, open_store, durabil
 
 
 @pytest.mark.parametrize("options", [{"durability": "much"}, {"speed": 1}])
-def test_unknown_options_are_refused(open_store, options):
+def test_unknown_options_are_rejected(open_store, options):
     with pytest.raises(ImproperlyConfigured, match="OPTIONS"):
         open_store(**options).ensure_connection()
 
 
-def test_no_name_is_refused(open_store):
+def test_an_empty_name_is_rejected(open_store):
     connection = open_store()
     connection.settings_dict["NAME"] = ""
     with pytest.raises(ImproperlyConfigured, match="the folder of the store"):
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_made_is_an_operational_error(open_store, tmp_pa
         connection.ensure_connection()
 
 
-def test_threads_share_what_the_process_has_open(store):
+def test_threads_share_the_environment_of_the_process(store):
     found = []
 
     def look():
@@ -177,7 +177,7 @@ def test_a_temporary_store_ends_with_its_process():
 
 
 def resident(path):
-    """How many bytes of a file's map the process has in memory."""
+    """Return how many bytes of a file's map the process has in memory."""
     total, inside = 0, False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         if "-" in line.split(" ")[0] and ":" not in line.split(" ")[0]:
@@ -188,7 +188,7 @@ def resident(path):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="Linux tells.")
-def test_a_long_scan_gives_its_memory_back(store, monkeypatch):
+def test_a_long_scan_releases_its_memory(store, monkeypatch):
     from nonrel_backend.lmdb import memory
 
     add_authors(0, 20_000)
@@ -202,10 +202,10 @@ def test_a_long_scan_gives_its_memory_back(store, monkeypatch):
     assert resident(path) < 1_000_000
 
 
-# --- what others have written ---
+# --- files of others, and damage ---
 
 
-def test_a_newer_format_is_refused(store, open_store):
+def test_a_newer_format_is_rejected(store, open_store):
     def make_newer(folder):
         with lmdb.open(folder) as environment, environment.begin(write=True) as txn:
             txn.put(FORMAT_KEY, pack(FORMAT + 1))
@@ -214,7 +214,7 @@ def test_a_newer_format_is_refused(store, open_store):
         reopened(open_store, make_newer).ensure_connection()
 
 
-def test_a_store_of_something_else_is_refused(open_store, tmp_path):
+def test_the_lmdb_store_of_another_program_is_rejected(open_store, tmp_path):
     with lmdb.open(str(tmp_path / "store")) as environment:
         with environment.begin(write=True) as txn:
             txn.put(b"key", b"value")
@@ -222,7 +222,7 @@ def test_a_store_of_something_else_is_refused(open_store, tmp_path):
         open_store().ensure_connection()
 
 
-def test_a_file_of_something_else_is_a_database_error(store, open_store):
+def test_a_file_that_is_not_lmdbs_is_a_database_error(store, open_store):
     def overwrite(folder):
         Path(folder, "data.mdb").write_bytes(b"something else" * 1000)
 
@@ -242,7 +242,7 @@ def test_a_file_cut_short_is_a_database_error(store, open_store):
 
 
 def test_damaged_values_are_database_errors_or_rows(store):
-    """Every byte of a value may change: no other exception, no other code."""
+    """Change any bytes of values: there is no other exception, and no crash."""
     chance = random.Random(3)
     add_authors(0, 200)
     environment = store.environment.lmdb
@@ -283,7 +283,7 @@ print(connection.check_store()[:1])
 """
 
 
-def test_nonrel_check_finds_damaged_pages_and_does_not_fall_over_them(store, tmp_path):
+def test_nonrel_check_finds_damaged_pages_and_does_not_crash(store, tmp_path):
     add_authors(0, 3000)
     chance = random.Random(11)
     source = Path(folder_of(store), "data.mdb").read_bytes()
@@ -307,7 +307,7 @@ def test_nonrel_check_finds_damaged_pages_and_does_not_fall_over_them(store, tmp
         assert "damaged" in done.stdout or "DatabaseError" in done.stderr
 
 
-# --- upkeep ---
+# --- maintenance ---
 
 
 def run(command, *arguments, **options):
@@ -333,12 +333,12 @@ def test_nonrel_check_repairs_indexes(store):
     assert run("nonrel_check") == "no problems\n"
 
 
-def test_nonrel_check_is_of_stores_that_need_it(databases):
+def test_nonrel_check_is_for_stores_that_need_it(databases):
     with pytest.raises(CommandError, match="checks itself"):
         call_command("nonrel_check", database="oracle")
 
 
-def test_nonrel_backup_copies_what_is_committed(store, open_store, tmp_path):
+def test_nonrel_backup_copies_committed_rows(store, open_store, tmp_path):
     add_authors(0, 1000)
     target = tmp_path / "copy"
     pid = os.fork()
@@ -362,7 +362,7 @@ def test_nonrel_backup_copies_what_is_committed(store, open_store, tmp_path):
     assert store.check_store() == []
 
 
-def test_a_backup_while_others_write_is_consistent(store, tmp_path):
+def test_a_backup_during_writes_is_consistent(store, tmp_path):
     from tests.library.models import Counter
 
     Counter.objects.using("own").create(name="authors")
@@ -392,10 +392,10 @@ def test_a_backup_while_others_write_is_consistent(store, tmp_path):
         assert store.check_store() == []
 
 
-# --- the schema ---
+# --- schema changes and transactions ---
 
 
-def test_changes_of_the_schema_are_rolled_back(store):
+def test_schema_changes_are_rolled_back(store):
     from tests.library.models import Author, Genre
 
     add_authors(0, 20)
@@ -418,7 +418,7 @@ def test_changes_of_the_schema_are_rolled_back(store):
     assert store.check_store() == []
 
 
-def test_a_long_rebuilding_tells_how_far_it_is(store, monkeypatch, caplog):
+def test_building_an_index_logs_its_progress(store, monkeypatch, caplog):
     from nonrel_backend import progress
     from tests.library.models import Author
 
@@ -434,7 +434,7 @@ def test_a_long_rebuilding_tells_how_far_it_is(store, monkeypatch, caplog):
     ]
 
 
-def test_savepoints_are_rolled_back_alone(store):
+def test_a_savepoint_is_rolled_back_alone(store):
     with transaction.atomic(using="own"):
         add_authors(0, 1)
         with pytest.raises(ZeroDivisionError), transaction.atomic(using="own"):
@@ -448,7 +448,7 @@ def test_savepoints_are_rolled_back_alone(store):
     assert store.check_store() == []
 
 
-def test_a_statement_that_fails_is_undone_alone(store):
+def test_a_statement_that_fails_is_rolled_back_alone(store):
     from django.db import IntegrityError
 
     add_authors(5, 6)

@@ -1,4 +1,4 @@
-"""Values come back exactly as they were stored, or an error says why not."""
+"""Values are read exactly as they were stored, or rejected with a clear error."""
 
 import math
 from datetime import UTC, date, datetime, time, timedelta
@@ -89,7 +89,7 @@ def test_json_null_is_not_sql_null():
     assert round_trip("json", Json(None)) is None
 
 
-def test_json_keys_are_texts_as_json_has_them():
+def test_json_keys_are_converted_to_text():
     assert round_trip("json", Json({2: "a", True: "b", None: "c", 1.5: (1, 2)})) == {
         "2": "a",
         "true": "b",
@@ -113,12 +113,12 @@ def test_aware_datetimes_are_stored_in_utc():
         ("decimal", "one"),
     ],
 )
-def test_values_that_no_column_can_hold_are_refused(db_type, value):
+def test_values_that_no_column_can_hold_are_rejected(db_type, value):
     with pytest.raises(DataError):
         to_stored(db_type, value)
 
 
-def test_json_too_deep_is_refused():
+def test_json_that_is_too_deep_is_rejected():
     value: list = []
     for _ in range(3000):
         value = [value]

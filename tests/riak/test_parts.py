@@ -4,12 +4,15 @@ import time
 from datetime import date
 from decimal import Decimal
 
-from django.db import models
+import pytest
+from django.db import NotSupportedError, models
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nonrel_backend.conditions import Column, Leaf
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.riak.keys import KeyMaker
+from nonrel_backend.riak.predicates import prepare
 from nonrel_backend.riak.resolving import union
 from nonrel_backend.riak.terms import descending, escaped, index_name, number, term
 from nonrel_backend.riak.transforms import transform_of
@@ -131,6 +134,33 @@ def test_the_union_of_versions_keeps_the_members_of_all():
         ({"tags": ["b", "c"], "n": 2}, 2.0),
     ]
     assert union(versions) == {"tags": ["b", "c", "a"], "n": 2}
+
+
+@pytest.mark.parametrize(
+    ("leaf", "reason"),
+    [
+        (
+            Leaf(Column("a", "int"), "lt", Column("b", "int")),
+            "Riak does not compare a with b, another column",
+        ),
+        (
+            Leaf(Column("a", "int"), "contains", "1"),
+            "Riak evaluates 'contains' on text only, not on a (int)",
+        ),
+        (
+            Leaf(Column("a", "string"), "regex", "1"),
+            "Riak does not evaluate 'regex' on a (string)",
+        ),
+        (
+            Leaf(Column("a", "int"), "gt", None),
+            "Riak does not evaluate 'gt' of a with NULL",
+        ),
+    ],
+)
+def test_a_refused_condition_names_its_column_and_lookup(leaf, reason):
+    with pytest.raises(NotSupportedError) as refused:
+        prepare(leaf)
+    assert str(refused.value) == reason
 
 
 # --- versions of one row ---

@@ -1,4 +1,4 @@
-"""What is kept of an LMDB store's tables: after each kind of change, and which."""
+"""The table cache of an LMDB store after each kind of change."""
 
 import os
 import random
@@ -17,7 +17,7 @@ def counters():
 
 
 def average() -> float:
-    """What only the local engine can tell, of all rows."""
+    """Return an aggregate that only the local engine can compute, over all rows."""
     return counters().aggregate(found=Avg(F("value") * F("value")))["found"]
 
 
@@ -62,7 +62,7 @@ def test_each_kind_of_change_is_seen(filled, change):
     assert average() == expected() != before
 
 
-def test_a_transaction_sees_its_own_changes_and_others_do_not_keep_them(filled):
+def test_changes_of_a_transaction_are_seen_in_it_and_gone_after_its_rollback(filled):
     before = average()
     with pytest.raises(KeyError), transaction.atomic(using="own"):
         counters().update(value=1000)
@@ -103,7 +103,7 @@ def test_a_column_added_later_is_loaded_with_the_others(filled):
     assert average() == expected()
 
 
-def test_a_statement_that_reads_a_part_again_and_again_has_the_table_kept(filled):
+def test_a_table_that_is_read_in_part_repeatedly_is_cached(filled):
     model = counters().model
     counters().bulk_create([model(name=f"d{n}", value=n) for n in range(90)])
 
