@@ -154,7 +154,7 @@ def update_versions(
 
 
 def put_marked(objects: Objects, found: list[Found], rows: list[Row]) -> list[Found]:
-    """put_changed(), with the markers of unique values; return the same."""
+    """Run put_changed() with the markers of unique values; return the same."""
     old = [each.row for each in found]
     if not concerned(objects, old, rows):
         return put_changed(objects, found, rows)

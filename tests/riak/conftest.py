@@ -1,5 +1,6 @@
-"""A server of each test's own, and a database on it: a stand-in, or, where RIAK_HOST
-is a real Riak's, a relay to that.
+"""Fixtures: a server for each test, and a database on it.
+
+The server is a stand-in, or a relay to the real Riak at RIAK_HOST.
 """
 
 from contextlib import ExitStack, nullcontext
@@ -17,13 +18,13 @@ from .relay import Relay, real_host
 
 @pytest.fixture(scope="session")
 def riak():
-    """The address of the real Riak, None where the tests run against the stand-in."""
+    """Return the address of the real Riak, None if the tests use the stand-in."""
     return real_host()
 
 
 @pytest.fixture
 def start_server(riak):
-    """Function: a server that answers on a port until it is closed."""
+    """Return a function that starts a server on a port; the test's end closes it."""
     with ExitStack() as stack:
 
         def start(port=0):
@@ -40,7 +41,7 @@ def server(start_server):
 
 @pytest.fixture
 def bucket(riak):
-    """The name of a bucket that is empty."""
+    """Return the name of an empty bucket."""
     name = f"bucket_{uuid4().hex[:8]}"
     yield name
     if riak:
@@ -52,7 +53,7 @@ def bucket(riak):
 
 @pytest.fixture
 def require_type(server):
-    """Function: skips the test where the real Riak has no such bucket type."""
+    """Return a function that skips the test if Riak lacks a bucket type."""
 
     def require(name):
         if isinstance(server.answers, Relay) and not server.answers.has_type(name):
@@ -63,11 +64,11 @@ def require_type(server):
 
 @pytest.fixture
 def open_database(databases, server, require_type, riak, monkeypatch):
-    """Function: opens the database "own" on the test's server, with OPTIONS."""
+    """Return a function that opens database "own" on the server, with OPTIONS."""
     from nonrel_backend.riak import catalog
     from nonrel_backend.riak.base import DatabaseWrapper
 
-    # Else a slow server's requests are counted with those that read the catalog anew.
+    # On a slow server the cache would expire, and its requests would be counted.
     monkeypatch.setattr(catalog, "CACHED_SECONDS", 600)
 
     name = f"own_{uuid4().hex[:8]}"
@@ -104,7 +105,7 @@ def open_database(databases, server, require_type, riak, monkeypatch):
 
 @pytest.fixture
 def processes(monkeypatch):
-    """Threads do not wait for one another, as processes do not."""
+    """Disable the locks of threads, so that they conflict like processes."""
     monkeypatch.setattr(rows, "turns", lambda objects, keys: nullcontext())
 
 
@@ -118,14 +119,14 @@ def create_tables(connection):
 
 @pytest.fixture
 def store(open_database):
-    """The test's own database, with the tables of authors, books and counters."""
+    """Return the test's database with the tables of authors, books and counters."""
     connection = open_database()
     create_tables(connection)
     return connection
 
 
 def sent(server, work):
-    """The requests that a piece of work sends, by name."""
+    """Return {name of a request: how many of them work() sends}."""
     server.requests.clear()
     work()
     return dict(server.requests)

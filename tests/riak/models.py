@@ -1,4 +1,4 @@
-"""Models with columns that are counters and sets of Riak's."""
+"""Models with Riak counters and sets."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""What is Riak's own: requests, races, siblings, tombstones, markers, bounds."""
+"""The backend: requests, races, siblings, tombstones, markers, limits."""
 
 import json
 import time
@@ -141,7 +141,7 @@ def test_nulls_come_first_in_the_order_of_an_index(store):
     assert manager.filter(published__isnull=True).count() == 4
 
 
-def test_the_more_selective_of_two_indexes_is_taken(server, store):
+def test_the_more_selective_of_two_indexes_is_used(server, store):
     manager = books(300, published="2024-05-01T00:00:00Z")
     both = manager.filter(published__year=2024, pages=7)
     found = sent(server, lambda: both.get())
@@ -185,7 +185,7 @@ def test_the_probe_of_indexes_is_bounded(server, store):
     assert "index title_bin" in manager.filter(pages__gte=0, title="t698").explain()
 
 
-def test_every_way_that_holds_rows_is_under_the_guard(open_database):
+def test_every_query_that_holds_rows_is_limited(open_database):
     store = open_database(local_rows=50)
     create_tables(store)
     manager = books(120, rating=1.0)
@@ -224,7 +224,7 @@ def test_two_filters_on_one_column_are_one_range(server, store):
     assert manager.filter(rating=None, published=None, pages=7).count() == 1
 
 
-def test_a_scan_past_local_rows_says_which_index_helps(open_database):
+def test_a_scan_past_local_rows_names_the_index_that_helps(open_database):
     store = open_database(local_rows=50)
     create_tables(store)
     manager = books(120, rating=1.0)
@@ -237,7 +237,7 @@ def test_a_scan_past_local_rows_says_which_index_helps(open_database):
 
 
 @pytest.mark.parametrize("bucket_type", ["mult", "mult1"])
-def test_all_that_add_count_once(server, open_database, bucket_type):
+def test_concurrent_additions_count_once(server, open_database, bucket_type):
     create_tables(open_database(bucket_type=bucket_type))
     server.answers.pause = 0.003
     row = counter()
@@ -251,7 +251,7 @@ def test_all_that_add_count_once(server, open_database, bucket_type):
     assert row.value == 40
 
 
-def test_all_that_add_count_once_where_rows_have_checks(server, open_database):
+def test_concurrent_additions_count_once_with_constraints(server, open_database):
     create_tables(open_database(bucket_type="mult"))
     server.answers.pause = 0.003
     manager = books(1)
@@ -264,7 +264,7 @@ def test_all_that_add_count_once_where_rows_have_checks(server, open_database):
     assert manager.get().pages == 40
 
 
-def test_a_race_that_is_lost_for_ever_is_an_operational_error(server, store):
+def test_an_update_that_always_conflicts_is_an_operational_error(server, store):
     row = counter()
     bucket = store.bucket("library_counter")
     client = store.db_connection
@@ -288,7 +288,7 @@ def test_a_race_that_is_lost_for_ever_is_an_operational_error(server, store):
         {"unique": "strong", "unique_type": "sc"},
     ],
 )
-def test_of_threads_with_one_unique_value_one_wins(server, open_database, options):
+def test_one_of_the_threads_gets_a_unique_value(server, open_database, options):
     create_tables(open_database(**options))
     server.answers.pause = 0.003
     errors = together(lambda: counter("same"), 8, "own")
@@ -297,12 +297,12 @@ def test_of_threads_with_one_unique_value_one_wins(server, open_database, option
     assert counters().filter(name="same").count() == 1
 
 
-def test_strong_is_refused_on_a_type_that_is_not(open_database):
+def test_strong_is_rejected_for_a_type_that_is_not(open_database):
     with pytest.raises(ImproperlyConfigured, match="not strongly consistent"):
         create_tables(open_database(unique="strong", unique_type="mult"))
 
 
-def test_unique_values_can_be_left_to_the_project(server, open_database):
+def test_unique_values_can_be_switched_off(server, open_database):
     create_tables(open_database(unique="off"))
     counter("x")
     assert sent(server, lambda: counter("x")) == {"RpbPutReq": 1}
@@ -313,7 +313,7 @@ def test_unique_values_can_be_left_to_the_project(server, open_database):
 
 
 def once(name, fault):
-    """A fault at the second request of a name, and at no other."""
+    """Return a hook that does fault() at the second request of a name only."""
     count = 0
 
     def hook(request):
@@ -329,13 +329,13 @@ def drop():
     raise Dropped
 
 
-def test_a_node_that_dies_in_mid_fold_shows_no_row_twice(server, store):
+def test_a_node_that_dies_during_a_fold_returns_no_row_twice(server, store):
     manager = books(1_300)
     server.before = once("RpbCSBucketReq", drop)
     assert len(manager.all()) == 1_300
 
 
-def test_what_was_acknowledged_before_a_node_died_is_there(server, store):
+def test_rows_acknowledged_before_a_node_dies_are_there(server, store):
     server.after = once("RpbPutReq", drop)
     acknowledged = []
     with pytest.raises(OperationalError):
@@ -348,7 +348,7 @@ def test_what_was_acknowledged_before_a_node_died_is_there(server, store):
     assert len(acknowledged) == 1 and found.issuperset(acknowledged)
 
 
-def test_an_error_of_the_server_is_a_clear_one(server, store):
+def test_an_error_of_the_server_is_clear(server, store):
     def overload(request):
         if type(request).__name__ == "RpbGetReq":
             raise Refused("overload")
@@ -359,7 +359,7 @@ def test_an_error_of_the_server_is_a_clear_one(server, store):
         row.refresh_from_db()
 
 
-def test_a_pipeline_that_breaks_off_is_begun_anew_for_reading(server, store):
+def test_a_broken_pipeline_of_reads_is_repeated(server, store):
     manager = books(200)
     keys = list(manager.values_list("pk", flat=True))
     server.before = once("RpbGetReq", drop)
@@ -387,7 +387,7 @@ def largest(versions):
     return max((row for row, _ in versions), key=lambda row: row["value"])
 
 
-def test_a_resolver_of_the_users_own(open_database):
+def test_a_custom_resolver(open_database):
     store = open_database(bucket_type="mult", resolvers={"library_counter": largest})
     create_tables(store)
     row = counter(value=1)
@@ -399,7 +399,7 @@ def test_a_resolver_of_the_users_own(open_database):
 
 
 @pytest.mark.parametrize("bucket_type", ["", "mult"])
-def test_what_is_deleted_is_gone_and_can_be_made_anew(open_database, bucket_type):
+def test_a_deleted_row_is_gone_and_can_be_created_again(open_database, bucket_type):
     store = open_database(bucket_type=bucket_type)
     create_tables(store)
     row = counter("x", 1)
@@ -431,7 +431,7 @@ def test_the_marker_of_a_crashed_writer_is_taken_over(store, monkeypatch):
         counter("x")
 
 
-def test_a_unique_value_that_is_left_is_free_at_once(store):
+def test_a_unique_value_is_free_after_its_row_has_changed(store):
     row = counter("x")
     started = time.monotonic()
     counters().filter(pk=row.pk).update(name="y")
@@ -461,7 +461,7 @@ def test_an_insert_that_fails_leaves_no_marker(server, store):
 # --- schema ---
 
 
-def test_an_index_added_later_finds_the_rows_there_were(server, store):
+def test_an_index_added_later_finds_existing_rows(server, store):
     from django.db import models
 
     from tests.library.models import Book
@@ -477,7 +477,7 @@ def test_an_index_added_later_finds_the_rows_there_were(server, store):
 
 
 def stop_at(name, number):
-    """A fault at the request of this name and number, and at all later ones."""
+    """Return a hook that drops the connection from this request of a name on."""
     count = 0
 
     def hook(request):
@@ -490,14 +490,14 @@ def stop_at(name, number):
 
 
 def break_off(server, work, puts):
-    """Have work() fail at so many puts."""
+    """Make work() fail after so many puts."""
     server.before = stop_at("RpbPutReq", puts)
     with pytest.raises(OperationalError):
         work()
     server.before = None
 
 
-def test_an_index_whose_making_broke_off_is_gone_on_with(server, store, caplog):
+def test_an_interrupted_index_build_is_continued(server, store, caplog):
     from django.db import models
 
     from nonrel_backend import progress
@@ -526,7 +526,7 @@ def test_an_index_whose_making_broke_off_is_gone_on_with(server, store, caplog):
     assert store.check_store() == []
 
 
-def test_a_field_whose_removal_broke_off_is_removed_by_the_next_run(server, store):
+def test_an_interrupted_field_removal_is_continued(server, store):
     from tests.library.models import Book
 
     manager = books(1_200, published="2024-05-01T00:00:00Z")
@@ -547,7 +547,7 @@ def test_a_field_whose_removal_broke_off_is_removed_by_the_next_run(server, stor
     assert store.check_store() == []
 
 
-def test_a_field_whose_adding_broke_off_is_added_by_the_next_run(server, store):
+def test_an_interrupted_field_addition_is_continued(server, store):
     from tests.library.models import Book
 
     books(1_200)
@@ -568,7 +568,7 @@ def test_a_field_whose_adding_broke_off_is_added_by_the_next_run(server, store):
     assert store.check_store() == []
 
 
-def test_the_markers_of_a_removed_field_go_with_it(store):
+def test_removing_a_field_removes_its_markers(store):
     from tests.library.models import Counter
 
     counter("x")
@@ -581,7 +581,7 @@ def test_the_markers_of_a_removed_field_go_with_it(store):
 
 @pytest.fixture
 def with_descending(open_database):
-    """Function: 1,200 books, with a descending index on a column."""
+    """Return a function that makes 1,200 books with a descending index."""
     from django.db import models
 
     from tests.library.models import Book
@@ -666,7 +666,7 @@ def test_indexes_on_lower_and_reverse_serve_lookups_of_text(server, store):
 # --- upkeep ---
 
 
-def test_the_check_finds_and_repairs_what_disagrees(store, monkeypatch):
+def test_nonrel_check_finds_and_repairs_problems(store, monkeypatch):
     from nonrel_backend.riak import markers
 
     monkeypatch.setattr(markers, "GRACE", 0)
@@ -698,7 +698,7 @@ def test_explain_shows_the_index_queries_and_their_cost(store):
 # --- no transactions ---
 
 
-def test_atomic_does_nothing_and_a_check_says_so(open_database):
+def test_atomic_does_nothing_and_a_system_check_warns(open_database):
     store = open_database()
     create_tables(store)
     with pytest.raises(ZeroDivisionError), transaction.atomic("own"):
@@ -714,7 +714,7 @@ def warnings_of_checks() -> list:
     return [each.id for each in run_checks()]
 
 
-def test_a_check_says_that_unique_values_are_best_effort(open_database):
+def test_a_system_check_warns_that_unique_values_are_best_effort(open_database):
     open_database(unique="markers")
     known = warnings_of_checks().count("nonrel_backend.W002")
     open_database()
@@ -730,7 +730,7 @@ def test_atomic_can_be_refused(open_database):
     assert counters().count() == 0
 
 
-def test_a_key_that_is_removed_is_gone(store):
+def test_a_removed_key_column_is_gone(store):
     from tests.library.models import Counter
 
     counter("kept")

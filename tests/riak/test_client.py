@@ -1,4 +1,4 @@
-"""The client against a server: pipelines, pages, nodes that die, forks, threads."""
+"""The client with a server: pipelines, pages, dead nodes, forks, threads."""
 
 import os
 import ssl
@@ -38,7 +38,7 @@ def put_many(client, bucket, count, size=10):
     return client.tell_many(requests)
 
 
-def test_500_gets_are_under_way_at_once(server, client, bucket):
+def test_500_gets_are_pipelined(server, client, bucket):
     put_many(client, bucket, 500)
     arrived = []
 
@@ -64,7 +64,7 @@ def test_pipelines_of_large_objects_do_not_lock_up(client, bucket):
     assert len(client.tell_many(requests)) == 40
 
 
-def test_a_refused_request_of_a_pipeline_leaves_the_others(client, bucket):
+def test_a_refused_request_in_a_pipeline_does_not_affect_the_others(client, bucket):
     requests = [
         get_request(bucket, "a"),
         get_request(bucket, ""),
@@ -88,7 +88,7 @@ def test_a_fold_gives_all_objects_in_the_order_of_their_keys(client, bucket):
     assert found == [b"k%05d" % n for n in range(250)]
 
 
-def test_a_stream_that_is_left_does_not_spoil_the_next_request(client, bucket):
+def test_an_abandoned_stream_does_not_affect_the_next_request(client, bucket):
     put_many(client, bucket, 1_000)
     stream = client.keys(bucket)
     next(stream)
@@ -109,13 +109,13 @@ def test_counters_and_sets(client, bucket, require_type):
     assert left == [b"two"]
 
 
-def test_reading_is_repeated_on_a_new_connection(server, client, bucket):
+def test_a_read_is_repeated_on_a_new_connection(server, client, bucket):
     client.put(bucket, "k", content(b"1"))
     server.cut()
     assert client.get(bucket, "k").content[0].value == b"1"
 
 
-def test_writing_is_not_repeated_when_its_answer_is_lost(server, client, bucket):
+def test_a_write_is_not_repeated_if_its_answer_is_lost(server, client, bucket):
     client.ping()
 
     def drop(request):
@@ -129,18 +129,18 @@ def test_writing_is_not_repeated_when_its_answer_is_lost(server, client, bucket)
     assert client.get(bucket, "k").content[0].value == b"1"
 
 
-def test_what_is_never_answered_times_out(server, bucket):
+def test_a_request_without_an_answer_times_out(server, bucket):
     client = Client(Pool("127.0.0.1", server.port, timeout=0.2))
     with pytest.raises(TimedOut):
         client.index_page(bucket, "n_int", key=b"1", type=b"nosuch")
 
 
-def test_a_bucket_type_that_there_is_not_has_an_error_of_its_own(client, bucket):
+def test_an_unknown_bucket_type_has_its_own_error(client, bucket):
     with pytest.raises(NoSuchType):
         client.get(bucket, "k", type=b"nosuch")
 
 
-def test_a_dead_node_is_left_out_and_comes_back(server, start_server):
+def test_a_dead_node_is_skipped_until_it_comes_back(server, start_server):
     with start_server() as other:
         hosts = f"127.0.0.1:{other.port},127.0.0.1:{server.port}"
         client = Client(Pool(hosts, timeout=2))
@@ -159,14 +159,14 @@ def test_a_dead_node_is_left_out_and_comes_back(server, start_server):
     client.close()
 
 
-def test_with_all_nodes_dead_the_error_says_where(server):
+def test_the_error_names_the_address_if_all_nodes_are_dead(server):
     server.close()
     client = Client(Pool("127.0.0.1", server.port))
     with pytest.raises(Unavailable, match=str(server.port)):
         client.ping()
 
 
-def test_a_slow_node_is_left_for_another_one(server, start_server):
+def test_a_read_moves_from_a_slow_node_to_another(server, start_server):
     with start_server() as slow:
         slow.before = lambda request: time.sleep(1)
         hosts = f"127.0.0.1:{slow.port},127.0.0.1:{server.port}"
@@ -178,7 +178,7 @@ def test_a_slow_node_is_left_for_another_one(server, start_server):
         client.close()
 
 
-def test_threads_have_connections_of_their_own(client, bucket):
+def test_each_thread_has_its_own_connection(client, bucket):
     wrong = []
 
     def work(number):

@@ -1,4 +1,4 @@
-"""CounterField and RiakSetField: Riak's own counters and sets."""
+"""CounterField and RiakSetField."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -20,7 +20,7 @@ def bucket(table):
 
 @pytest.fixture
 def pages(open_database):
-    """The manager of Page, on the test's own database."""
+    """Return the manager of Page on the test's database."""
     store = open_database(**TYPES)
     from .models import Page
 
@@ -39,7 +39,7 @@ def test_a_counter_is_an_object_of_its_own(pages):
     assert pages.get().visits == 3
 
 
-def test_additions_to_a_counter_are_one_request_each_and_all_count(server, pages):
+def test_each_addition_to_a_counter_is_one_request_and_counts(server, pages):
     page = pages.create(name="a")
 
     def add():
@@ -67,7 +67,7 @@ def test_counters_are_read_in_a_pipeline_for_a_page_of_rows(server, pages):
     assert rows.filter(visits__gte=98).aggregate(sum=Sum("visits")) == {"sum": 197}
 
 
-def test_save_leaves_a_counter_to_those_who_add(pages):
+def test_save_does_not_change_a_counter(pages):
     page = pages.create(name="a", visits=2)
     pages.update(visits=F("visits") + 1)
     page.name = "b"
@@ -103,12 +103,12 @@ def test_a_counter_is_read_by_expressions(pages):
     assert pages.filter(visits=3).delete()[0] == 1
 
 
-def test_a_row_with_a_key_of_its_own_is_made_by_save(pages):
+def test_save_creates_a_row_with_a_given_key(pages):
     pages.model(pk=7, name="a", visits=4).save(using="own")
     assert pages.get(pk=7).visits == 4
 
 
-def test_values_go_with_their_row_and_do_not_come_back(pages):
+def test_values_are_deleted_with_their_row(pages):
     pages.create(pk=7, name="a", visits=4, tags={"x"})
     pages.all().delete()
     assert connections["own"].check_store() == []
@@ -116,7 +116,7 @@ def test_values_go_with_their_row_and_do_not_come_back(pages):
     assert (pages.get().visits, pages.get().tags) == (1, set())
 
 
-def test_what_a_crashed_delete_left_is_found_and_does_not_count(server, pages):
+def test_values_left_by_a_crashed_delete_are_found_and_do_not_count(server, pages):
     pages.create(pk=7, name="a", visits=4)
 
     def drop(request):
@@ -134,7 +134,7 @@ def test_what_a_crashed_delete_left_is_found_and_does_not_count(server, pages):
     assert connections["own"].check_store() == []
 
 
-def test_check_removes_values_of_no_row(pages):
+def test_nonrel_check_removes_values_without_a_row(pages):
     store = connections["own"]
     store.db_connection.add_to_counter(bucket("riak_page.visits"), "5", "cnt", 1)
     assert len(store.check_store(fix=True)) == 1
@@ -171,7 +171,7 @@ def test_a_set_can_be_set(server, pages):
         pages.update(tags=F("name"))
 
 
-def test_threads_that_add_members_lose_none(pages):
+def test_no_member_added_by_threads_is_lost(pages):
     from nonrel_backend.fields import AddToSet
 
     pages.create(name="a")
@@ -210,7 +210,7 @@ def field(model, name, **options):
     return found
 
 
-def test_a_counter_is_added_and_removed_as_any_column(pages):
+def test_a_counter_column_is_added_and_removed(pages):
     store, model = connections["own"], pages.model
     page = pages.create(name="a", visits=5)
     client, key = store.db_connection, str(page.pk)
@@ -223,7 +223,7 @@ def test_a_counter_is_added_and_removed_as_any_column(pages):
     assert store.check_store() == []
 
 
-def test_what_a_data_type_has_not_is_refused(pages):
+def test_unsupported_uses_of_data_types_are_rejected(pages):
     store, model = connections["own"], pages.model
     with pytest.raises(NotSupportedError, match="no index"):
         with store.schema_editor() as editor:
@@ -249,7 +249,7 @@ def test_a_renamed_table_keeps_its_counters(pages):
     assert reply.value.counter_value == 5
 
 
-def test_options_that_a_data_type_has_not_are_errors_of_the_check():
+def test_unsupported_field_options_are_system_check_errors():
     from django.test.utils import isolate_apps
 
     from nonrel_backend.riak.fields import CounterField, RiakSetField
@@ -270,7 +270,7 @@ def test_options_that_a_data_type_has_not_are_errors_of_the_check():
 
 
 @pytest.mark.parametrize("visits", [0, 5])
-def test_a_plain_object_in_a_counters_place_counts_0(pages, visits):
+def test_a_plain_object_instead_of_a_counter_counts_as_0(pages, visits):
     page = pages.create(name="a", visits=visits)
     client = connections["own"].db_connection
     client.put(bucket("riak_page.visits"), str(page.pk), content(b"1"), type=b"cnt")

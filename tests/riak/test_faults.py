@@ -1,4 +1,4 @@
-"""Nodes that die, are slow or cut off; writers that are killed. On three stand-ins."""
+"""Faults, on three stand-ins: dead, slow and unreachable nodes, killed writers."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def cluster():
 
 @pytest.fixture
 def on_cluster(cluster, open_database):
-    """Function: opens the database "own" on the three nodes, with its tables."""
+    """Return a function that opens database "own" on three nodes, with its tables."""
 
     def opened(**options):
         create_tables(open_database(host=cluster.host, **options))
@@ -38,7 +38,7 @@ def on_cluster(cluster, open_database):
 
 
 def on_node(cluster, open_database, number, **options):
-    """The same database, as a client of one node has it."""
+    """Return the same database as a client of one node sees it."""
     return open_database(host=f"127.0.0.1:{cluster.nodes[number].port}", **options)
 
 
@@ -55,7 +55,7 @@ def name_of(request):
 
 
 @pytest.mark.parametrize("bucket_type", ["", "mult"])
-def test_a_node_that_dies_in_mid_write_loses_nothing_that_was_acknowledged(
+def test_a_node_that_dies_during_writes_loses_nothing_acknowledged(
     cluster, on_cluster, bucket_type
 ):
     on_cluster(bucket_type=bucket_type)
@@ -104,7 +104,7 @@ def test_a_node_that_dies_in_a_pipeline_of_writes_loses_nothing(cluster, on_clus
     assert manager.update(rating=5.0) == 300 == manager.filter(rating=5.0).count()
 
 
-def test_a_node_that_dies_in_mid_fold_shows_each_row_once(cluster, on_cluster):
+def test_a_node_that_dies_during_a_fold_returns_each_row_once(cluster, on_cluster):
     on_cluster()
     manager = books(1_700)
     for number in range(2):
@@ -123,7 +123,7 @@ def test_a_node_that_dies_in_mid_fold_shows_each_row_once(cluster, on_cluster):
         assert len(keys) == 1_700 == len(set(keys))
 
 
-def test_with_all_nodes_dead_the_error_is_clear(cluster, on_cluster):
+def test_the_error_is_clear_if_all_nodes_are_dead(cluster, on_cluster):
     on_cluster()
     for node in cluster.nodes:
         node.close()
@@ -134,7 +134,7 @@ def test_with_all_nodes_dead_the_error_is_clear(cluster, on_cluster):
 # --- nodes that are slow, or answer with errors ---
 
 
-def test_reading_goes_past_a_slow_node(cluster, on_cluster, open_database):
+def test_a_read_moves_from_a_slow_node_to_another(cluster, on_cluster, open_database):
     on_cluster()
     row = counter()
     open_database(host=cluster.host, timeout=0.5)
@@ -144,7 +144,7 @@ def test_reading_goes_past_a_slow_node(cluster, on_cluster, open_database):
     assert time.monotonic() - started < 9
 
 
-def test_a_write_to_a_slow_node_is_a_clear_error_and_not_sent_twice(
+def test_a_write_to_a_slow_node_is_a_clear_error_and_not_repeated(
     cluster, on_cluster, open_database
 ):
     on_cluster()
@@ -173,7 +173,7 @@ def test_a_write_to_a_slow_node_is_a_clear_error_and_not_sent_twice(
     assert counters().get().value == 1
 
 
-def test_an_overloaded_node_is_left_for_another_one(cluster, on_cluster):
+def test_a_request_moves_from_an_overloaded_node_to_another(cluster, on_cluster):
     on_cluster()
     row = counter()
 
@@ -187,7 +187,7 @@ def test_an_overloaded_node_is_left_for_another_one(cluster, on_cluster):
 # --- nodes that are cut off ---
 
 
-def test_a_node_that_is_cut_off_reads_what_it_knows(cluster, on_cluster, open_database):
+def test_a_node_that_is_cut_off_reads_its_own_copy(cluster, on_cluster, open_database):
     on_cluster()
     row = counter(value=1)
     cluster.cut_off(2)
@@ -200,7 +200,7 @@ def test_a_node_that_is_cut_off_reads_what_it_knows(cluster, on_cluster, open_da
     assert counters().get().value == 2
 
 
-def test_versions_of_both_sides_are_resolved_when_they_meet(
+def test_versions_of_both_sides_are_resolved_after_a_partition(
     cluster, on_cluster, open_database, monkeypatch
 ):
     monkeypatch.setattr(versions, "PATIENCE", 0)
@@ -226,7 +226,7 @@ def largest(found):
     return max((row for row, _ in found), key=lambda row: row["value"])
 
 
-def test_what_is_deleted_on_one_side_stays_where_the_other_one_changed_it(
+def test_a_row_deleted_on_one_side_and_changed_on_the_other_stays(
     cluster, on_cluster, open_database
 ):
     options = {"bucket_type": "mult"}
@@ -246,7 +246,9 @@ def test_what_is_deleted_on_one_side_stays_where_the_other_one_changed_it(
         assert counters().filter(name="kept").count() == 1
 
 
-def test_both_sides_give_keys_of_their_own(cluster, on_cluster, open_database):
+def test_both_sides_of_a_partition_make_different_keys(
+    cluster, on_cluster, open_database
+):
     on_cluster()
     cluster.cut_off(2)
     for number in (0, 2):
@@ -277,7 +279,7 @@ def test_two_writers_on_one_row_by_two_nodes(cluster, on_cluster, bucket_type):
 
 @pytest.fixture
 def lagging(open_database, processes):
-    """Three nodes that write to each other with delays, and the tables on them."""
+    """Return three nodes with tables, which replicate with delays."""
     with StandInCluster(lag=0.005) as cluster:
         options = {"host": cluster.host, "bucket_type": "mult", "unique_type": "mult"}
         create_tables(open_database(**options))
@@ -286,7 +288,7 @@ def lagging(open_database, processes):
 
 
 @pytest.mark.parametrize("many", [2, 4, 8])
-def test_writers_who_meet_at_three_nodes_lose_no_addition(lagging, many):
+def test_concurrent_writers_on_three_nodes_lose_no_addition(lagging, many):
     row = counter()
 
     def add():
@@ -297,7 +299,7 @@ def test_writers_who_meet_at_three_nodes_lose_no_addition(lagging, many):
     assert counters().get(pk=row.pk).value == 12 * many
 
 
-def test_writers_who_meet_at_many_rows_lose_no_addition(lagging):
+def test_concurrent_writers_of_many_rows_lose_no_addition(lagging):
     from tests.library.models import Counter
 
     rows = [Counter(pk=number, name=str(number)) for number in range(1, 31)]
@@ -312,8 +314,8 @@ def test_writers_who_meet_at_many_rows_lose_no_addition(lagging):
     assert [row.value for row in found.values()] == [16] * 30
 
 
-def test_of_writers_of_one_version_who_meet_one_is_told_it_won(lagging):
-    """By UPDATE ... WHERE, as where a version field is the lock."""
+def test_one_of_concurrent_writers_of_a_version_succeeds(lagging):
+    """They use UPDATE ... WHERE, as optimistic locking does."""
     row = counter()
     won = []
 
@@ -328,7 +330,7 @@ def test_of_writers_of_one_version_who_meet_one_is_told_it_won(lagging):
     assert sorted(won) == list(range(12))
 
 
-def test_of_writers_who_want_one_unique_value_one_gets_it(lagging):
+def test_one_of_concurrent_writers_gets_a_unique_value(lagging):
     made = []
 
     def work():
@@ -343,7 +345,7 @@ def test_of_writers_who_want_one_unique_value_one_gets_it(lagging):
     assert sorted(made) == list(range(8))
 
 
-def test_of_writers_of_one_document_who_meet_one_is_told_it_won(lagging):
+def test_one_of_concurrent_writers_of_a_document_succeeds(lagging):
     store = RiakStore(Client(Pool(lagging.host)), "documents", "mult")
     assert store.insert("x", {"n": 0}) == "x"
     won = []
@@ -360,7 +362,7 @@ def test_of_writers_of_one_document_who_meet_one_is_told_it_won(lagging):
     assert store.delete("x") and store.get("x") is None and list(store.pairs()) == []
 
 
-def test_of_writers_that_get_or_create_one_row_one_makes_it(cluster, on_cluster):
+def test_one_of_concurrent_get_or_create_creates_the_row(cluster, on_cluster):
     from tests.library.models import Counter
 
     on_cluster(unique="strong", unique_type="sc")

@@ -1,4 +1,4 @@
-"""Keys, terms and conditions of Riak's backend, with no server."""
+"""Keys, terms, predicates and versions, without a server."""
 
 import time
 from datetime import date
@@ -32,30 +32,30 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(TEXT, TEXT)
-def test_terms_of_text_sort_as_its_bytes_do(one, other):
+def test_terms_of_text_sort_like_its_bytes(one, other):
     assert (escaped(one) < escaped(other)) == (one.encode() < other.encode())
     assert escaped(one + other).startswith(escaped(one))
 
 
 @given(TEXT)
-def test_terms_go_through_a_header(text):
+def test_terms_are_valid_in_http_headers(text):
     assert not set(escaped(text)) & {*range(0x21), 0x7F}
 
 
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False))
-def test_terms_of_numbers_sort_as_they_do(one, other):
+def test_terms_of_numbers_sort_like_the_numbers(one, other):
     assert (number(one) < number(other)) == (one < other)
 
 
 @given(st.decimals(allow_nan=False), st.decimals(allow_nan=False))
-def test_terms_of_decimals_never_turn_their_order(one, other):
+def test_terms_of_decimals_never_reverse_their_order(one, other):
     if one <= other:
         found = [term("decimal", to_stored("decimal", each)) for each in (one, other)]
         assert found == sorted(found)
 
 
 @given(st.lists(TEXT, min_size=2, max_size=2))
-def test_descending_terms_of_text_sort_the_other_way_round(texts):
+def test_descending_terms_of_text_sort_in_reverse(texts):
     one, other = (descending("string", term("string", each)) for each in texts)
     assert (one < other) == (texts[0].encode() > texts[1].encode())
     assert not set(one) & {*range(0x21), 0x7F}
@@ -65,13 +65,13 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
 @given(INT64, INT64)
-def test_descending_terms_of_integers_sort_the_other_way_round(first, second):
+def test_descending_terms_of_integers_sort_in_reverse(first, second):
     one, other = (descending("long", term("long", each)) for each in (first, second))
     assert (one < other) == (first > second)
 
 
 @given(st.dates(), st.dates())
-def test_terms_of_dates_sort_as_they_do(one, other):
+def test_terms_of_dates_sort_like_the_dates(one, other):
     terms = [term("date", to_stored("date", each)) for each in (one, other)]
     assert (terms[0] < terms[1]) == (one < other)
 
@@ -100,14 +100,14 @@ def test_keys_of_objects():
     assert object_key(["date"], [to_stored("date", date(2024, 1, 2))]) == b"2024-01-02"
 
 
-def test_keys_rise_also_where_a_millisecond_has_no_more_of_them():
+def test_keys_rise_even_if_a_millisecond_has_no_more():
     make = KeyMaker().make
     keys = make(2_000) + make(3)
     assert keys == sorted(set(keys))
     assert 0 < keys[0] < keys[-1] < 2**63
 
 
-def test_keys_of_text_rise_and_are_no_part_of_a_migration(databases):
+def test_text_keys_rise_and_are_not_in_migrations(databases):
     from nonrel_backend.riak.fields import KeyAutoField, make_key
 
     keys = [make_key() for _ in range(600)]
@@ -121,7 +121,7 @@ def test_keys_of_text_rise_and_are_no_part_of_a_migration(databases):
     )
 
 
-def test_transforms_are_known_by_their_text():
+def test_transforms_are_recognized_by_their_sql():
     assert transform_of({"sql": '(LOWER("a"))', "columns": ["a"]}) == ("a", "folded")
     assert transform_of({"sql": '(REVERSE("a"))'}) == ("a", "reversed")
     assert transform_of({"sql": '(LOWER("a" || "b"))'}) is None
@@ -180,13 +180,13 @@ def note(*withdrawn):
     return version(withdrawn=withdrawn)
 
 
-def standing(*found, withdrawn=()):
-    """The version that stands, None where that is not clear yet."""
+def winner(*found, withdrawn=()):
+    """Return the version that wins, None if none does yet."""
     versions = Versions(found, withdrawn)
     return versions.in_order()[-1].content if versions.agreed else None
 
 
-def test_a_version_says_which_writes_it_has_in_it():
+def test_a_version_names_its_writes():
     writes = Writes(3, (A, B), (C,)).plus(AGAIN)
     assert writes == Writes(4, (A, B, AGAIN), (C,))
     assert writes_of(version(*writes.last, withdrawn=(C,), count=4)) == writes
@@ -203,7 +203,7 @@ def test_ids_of_writes_tell_their_second_and_differ():
     assert all(abs(second_of(each) - time.time()) < 5 for each in ids)
 
 
-def test_a_version_names_the_writes_of_its_moment(monkeypatch):
+def test_a_version_names_the_writes_of_the_last_seconds(monkeypatch):
     writes = Writes()
     for _ in range(MOST + 10):
         writes = writes.plus(made_id())
@@ -216,16 +216,16 @@ def test_a_version_names_the_writes_of_its_moment(monkeypatch):
     assert writes.plus(made_id()).last[:-1] == writes.last[1 - FEWEST :]
 
 
-def test_a_write_is_acknowledged_where_no_other_may_be():
+def test_a_write_is_acknowledged_if_no_other_may_be():
     mine = Writes(2, (BASE, A))
     own, other = version(BASE, A), version(BASE, B)
     assert Versions([own]).acknowledge(mine)
     assert not Versions([own, other]).acknowledge(mine)
     assert Versions([own, other, note(B)]).acknowledge(mine)
     assert not Versions([own, other, version(BASE, C), note(B)]).acknowledge(mine)
-    # Others have put theirs on it already.
+    # Others have already added their writes to it.
     assert Versions([version(BASE, A, B), version(BASE, A, C)]).acknowledge(mine)
-    # What is older than all it names is in it.
+    # It contains the writes that are older than all it names.
     assert Versions([own, version(BASE, count=1)]).acknowledge(mine)
     late = Writes(40, (A,))
     assert Versions([version(A, count=40), own]).acknowledge(late)
@@ -233,25 +233,25 @@ def test_a_write_is_acknowledged_where_no_other_may_be():
     assert not Versions([]).acknowledge(mine)
 
 
-def test_no_version_stands_while_others_may_be_acknowledged():
+def test_no_version_wins_while_others_may_be_acknowledged():
     first, second, third = (version(BASE, each) for each in (A, B, C))
-    assert standing(first, second) is None
-    # Two who met each withdraw, and take the other's.
-    assert standing(first, second, withdrawn=[A]) is second
-    assert standing(first, second, withdrawn=[B]) is first
-    assert standing(first, second, third, withdrawn=[C]) is None
-    assert standing(first, second, third, note(B), withdrawn=[C]) is first
+    assert winner(first, second) is None
+    # Each of two concurrent writers withdraws, and continues from the other.
+    assert winner(first, second, withdrawn=[A]) is second
+    assert winner(first, second, withdrawn=[B]) is first
+    assert winner(first, second, third, withdrawn=[C]) is None
+    assert winner(first, second, third, note(B), withdrawn=[C]) is first
     both = version(BASE, A, AGAIN, withdrawn=(B,))
-    assert standing(second, both) is both
-    # That the write of what it was put on is withdrawn, too, changes nothing.
-    assert standing(second, both, note(A)) is both
+    assert winner(second, both) is both
+    # It does not matter that the write it continued from is withdrawn, too.
+    assert winner(second, both, note(A)) is both
 
 
-def test_where_all_are_withdrawn_the_first_with_the_most_writes_stands():
+def test_if_all_are_withdrawn_the_oldest_with_the_most_writes_wins():
     first, second = version(BASE, A, at=NOW - 0.2), version(BASE, B, at=NOW - 0.1)
-    assert standing(second, first, note(A, B)) is first
+    assert winner(second, first, note(A, B)) is first
     more = version(BASE, B, C)
-    assert standing(second, first, more, note(A, B, C)) is more
+    assert winner(second, first, more, note(A, B, C)) is more
 
 
 def test_versions_are_open_while_their_writers_may_agree():
@@ -262,7 +262,7 @@ def test_versions_are_open_while_their_writers_may_agree():
     assert not settled.is_open() and settled.is_busy() and not settled.are_one()
     old = [version(BASE, A, at=NOW - 9), version(BASE, B, at=NOW - 9)]
     assert not Versions(old).is_open() and not Versions(old).is_busy()
-    # Of a cluster in parts, and another client's: the newest.
+    # After a partition, or with another client, the newest wins.
     apart = [version(BASE, A, at=NOW - 99), version(BASE, B)]
     assert Versions(apart).in_order()[-1].content is apart[1]
     another = [version(BASE, A), content(b"{}", last_mod=int(NOW) + 1)]

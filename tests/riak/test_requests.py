@@ -1,4 +1,4 @@
-"""What the ORM costs: requests, and how often it waits for the server."""
+"""How many requests the ORM sends, and how often it waits for the server."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from .test_backend import author, books, sent
 
 @pytest.fixture
 def waits(monkeypatch, server):
-    """How often requests were sent off to the test's server, by their bytes."""
+    """Return a list of the bytes of each write to the server's socket."""
     found = []
     write = Connection.write
 

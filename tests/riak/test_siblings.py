@@ -1,4 +1,4 @@
-"""Siblings of allow_mult: resolved, merged, and what writers do who meet."""
+"""Siblings of allow_mult: resolvers, and agreement of concurrent writers."""
 
 import json
 import os
@@ -28,13 +28,13 @@ def mult(open_database):
 
 
 def versions(store, table, key):
-    """The live versions that an object has in the store."""
+    """Return the live versions of an object in the store."""
     reply = store.db_connection.get(store.bucket(table), str(key), type=b"mult")
     return [each for each in reply.content if not each.deleted]
 
 
 def put_beside(store, table, row, **options):
-    """What another client writes that has not read what is there."""
+    """Write as another client does that has not read the object."""
     bucket, key = store.bucket(table), str(row["id"])
     value = json.dumps(row).encode()
     store.db_connection.put(bucket, key, content(value), type=b"mult", **options)
@@ -55,7 +55,7 @@ def test_a_resolved_row_is_written_back_with_the_context_of_all(mult):
     assert counters().filter(name="c").count() == 1
 
 
-def test_all_ways_of_reading_resolve(mult):
+def test_every_kind_of_read_resolves(mult):
     for read in (
         lambda: counters().get(name="c").value,
         lambda: counters().filter(value__gte=0)[0].value,
@@ -103,7 +103,7 @@ def broken(versions):
 # --- writers that meet ---
 
 
-def test_save_of_what_was_read_before_is_the_last_word(mult):
+def test_save_of_a_row_read_before_wins(mult):
     row = counter("c", 1)
     mine, other = counters().get(), counters().get()
     other.value = 5
@@ -139,7 +139,7 @@ def test_threads_that_save_add_and_read_lose_no_addition(mult):
     assert len(versions(mult, "library_counter", row.pk)) == 1
 
 
-def test_an_addition_counts_also_where_both_pass_the_check(server, mult, processes):
+def test_an_addition_counts_even_if_both_pass_the_condition(server, mult, processes):
     row = counter("c", 10)
 
     def meet(request):
@@ -155,7 +155,7 @@ def test_an_addition_counts_also_where_both_pass_the_check(server, mult, process
     assert len(versions(mult, "library_counter", row.pk)) == 1
 
 
-def test_a_race_lost_for_ever_is_an_operational_error(
+def test_an_update_that_always_conflicts_is_an_operational_error(
     server, mult, monkeypatch, processes
 ):
     monkeypatch.setattr(rows, "ATTEMPTS", 5)
@@ -176,7 +176,7 @@ def test_a_race_lost_for_ever_is_an_operational_error(
             work()
 
 
-def test_many_at_one_row_lose_no_addition(server, mult, processes):
+def test_many_writers_of_one_row_lose_no_addition(server, mult, processes):
     row = counter("c")
     server.answers.pause = 0.005
 
@@ -188,7 +188,7 @@ def test_many_at_one_row_lose_no_addition(server, mult, processes):
     assert counters().get().value == 60
 
 
-def test_a_writer_that_saw_others_and_crashed_is_waited_for(mult, monkeypatch):
+def test_readers_wait_for_a_writer_that_crashed_after_seeing_others(mult, monkeypatch):
     monkeypatch.setattr(versions_of, "PATIENCE", 0.5)
     row = counter("c")
     assert counters().filter(pk=row.pk).update(value=F("value") + 1) == 1
@@ -207,7 +207,7 @@ def test_a_writer_that_saw_others_and_crashed_is_waited_for(mult, monkeypatch):
     assert counters().get().value == 2
 
 
-def test_what_writers_leave_of_a_row_that_was_deleted_is_cleared(mult):
+def test_notes_of_a_deleted_row_are_cleared(mult):
     row = counter("c")
     client, bucket = mult.db_connection, mult.bucket("library_counter")
     key = str(row.pk).encode()
@@ -224,7 +224,7 @@ def test_what_writers_leave_of_a_row_that_was_deleted_is_cleared(mult):
 
 
 @pytest.mark.parametrize("unique_type", ["mult1", "sc"])
-def test_get_or_create_by_many_makes_one_row(open_database, unique_type):
+def test_concurrent_get_or_create_makes_one_row(open_database, unique_type):
     from tests.library.models import Counter
 
     strong = "strong" if unique_type == "sc" else "markers"
@@ -245,9 +245,7 @@ def test_get_or_create_by_many_makes_one_row(open_database, unique_type):
 
 
 @pytest.mark.parametrize("bucket_type", ["", "mult"])
-def test_an_update_does_not_bring_back_what_was_deleted(
-    server, open_database, bucket_type
-):
+def test_an_update_does_not_restore_a_deleted_row(server, open_database, bucket_type):
     create_tables(open_database(bucket_type=bucket_type))
     counters().create(pk=7, name="c")
 
@@ -267,7 +265,7 @@ def test_an_update_does_not_bring_back_what_was_deleted(
         counters().create(pk=7, name="c")
 
 
-def test_a_tombstone_and_a_row_are_a_row(mult):
+def test_a_tombstone_beside_a_row_is_ignored(mult):
     row = counter("c", 1)
     client, bucket = mult.db_connection, mult.bucket("library_counter")
     before = client.get(bucket, str(row.pk), type=b"mult").vclock
@@ -281,7 +279,7 @@ def test_a_tombstone_and_a_row_are_a_row(mult):
     assert mult.check_store() == []
 
 
-def test_deleted_rows_do_not_come_back_when_their_key_is_used_again(mult):
+def test_a_deleted_row_does_not_return_when_its_key_is_reused(mult):
     for value in range(3):
         counters().create(pk=7, name=f"n{value}", value=value)
         assert [each.value for each in counters().all()] == [value]
@@ -294,7 +292,7 @@ def test_deleted_rows_do_not_come_back_when_their_key_is_used_again(mult):
 # --- processes ---
 
 
-def test_a_child_goes_on_with_connections_of_its_own(mult):
+def test_a_forked_child_has_its_own_connections(mult):
     row = counter("c")
     read, write = os.pipe()
     child = os.fork()
