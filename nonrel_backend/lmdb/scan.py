@@ -76,14 +76,19 @@ class Scan:
     def chunks(
         self, now: CurrentTransaction, limit: int | None, skip: int = 0
     ) -> Iterator[list]:
-        """Yield lists of the rows wanted, without the first `skip`.
+        """Return lists of the rows wanted, without the first `skip`.
 
-        Whoever needs no more than `limit` rows, those skipped among them, says so: the
-        first batch is that small.
+        If no more than `limit` rows are needed, those skipped among them, the first
+        batch is not larger.
         """
         if self.matches is None:
-            yield from map(self.unpacked, self.items(now, limit, skip))
-            return
+            return map(self.unpacked, self.items(now, limit, skip))
+        return self.filtered(now, limit, skip)
+
+    def filtered(
+        self, now: CurrentTransaction, limit: int | None, skip: int
+    ) -> Iterator[list]:
+        """Yield lists of the rows for which the residual predicates are true."""
         for items in self.items(now, limit):
             rows = self.unpacked(items)
             rows = list(compress(rows, self.matching(rows)))
@@ -107,19 +112,17 @@ class Scan:
     def items(
         self, now: CurrentTransaction, limit: int | None, skip: int = 0
     ) -> Iterator[list[Item]]:
-        """Yield the items of the access path, without the first `skip`."""
+        """Return the items of the access path, without the first `skip`."""
         path = self.choice.access_path
         if isinstance(path, IndexScan) and path.index.many:
             # A row has an entry for each of its items.
             path = IndexUnion([path])
         if not isinstance(path, IndexScan):
-            yield from self.collected(now, path, skip)
-        elif path.unique:
+            return self.collected(now, path, skip)
+        if path.unique:
             items = self.looked_up(now(), path)[skip:]
-            if items:
-                yield items
-        else:
-            yield from self.scanned(now, path, limit, skip)
+            return iter([items] if items else [])
+        return self.scanned(now, path, limit, skip)
 
     def looked_up(self, txn: Txn, scan: IndexScan) -> list[Item]:
         """Return the items of a scan whose ranges are complete keys of one row each."""
