@@ -1,37 +1,36 @@
-"""System checks: warnings about guarantees that Riak does not give."""
+"""System checks of a Riak database: guarantees that the settings do not mention."""
 
 from typing import Any
 
-from django.core.checks import Tags, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 
-# Warnings for databases that do not set an option: {option: (id, text, hint)}.
-WARNINGS = {
+# The warning for a database whose OPTIONS do not set this option: (id, message, hint).
+UNSET = {
     "transactions": (
         "nonrel_backend.W001",
-        "Riak has no transactions: atomic() does nothing on {}, and after an error in "
-        "it earlier writes stay.",
-        "Set OPTIONS['transactions'] to 'refuse' to have atomic() raise an error, or "
-        "to 'none' to silence this warning.",
+        "Riak has no transactions: atomic() does nothing on {}, and an error inside it "
+        "does not undo what was written before.",
+        "Set OPTIONS['transactions'] to 'refuse' to make atomic() an error, or to "
+        "'none' to accept this.",
     ),
     "unique": (
         "nonrel_backend.W002",
-        "Unique values are best effort on {}: several concurrent writers may store "
-        "the same value.",
+        "Unique values are best effort on {}: several writers at the same moment may "
+        "store one value.",
         "Set OPTIONS['unique'] to 'strong' and OPTIONS['unique_type'] to a strongly "
-        "consistent bucket type, or OPTIONS['unique'] to 'markers' to silence this "
-        "warning.",
+        "consistent bucket type, or OPTIONS['unique'] to 'markers' to accept this.",
     ),
 }
 
 
 @register(Tags.compatibility)
-def unsaid_options(app_configs: Any, **options: Any) -> list[Warning]:
-    """Return a warning for each option of WARNINGS that a Riak database leaves out."""
+def check_options(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of what Riak does not guarantee, unless the option is set."""
     return [
-        Warning(text.format(repr(alias)), hint=hint, id=number)
+        Warning(message.format(repr(alias)), hint=hint, id=id)
         for alias in connections
         if connections[alias].vendor == "riak"
-        for option, (number, text, hint) in WARNINGS.items()
+        for option, (id, message, hint) in UNSET.items()
         if option not in connections[alias].settings_dict["OPTIONS"]
     ]

@@ -95,12 +95,12 @@ TEXTS = {
 
 
 def data_problems(field: Any, names: Iterable[str]) -> list[checks.CheckMessage]:
-    """Return an error for each of these options that is set on the field."""
+    """Return an error for each of these options that the field sets."""
     return [
         checks.Error(
             f"{type(field).__name__} does not support {name!r}.",
             obj=field,
-            id="nonrel_backend.riak.E001",
+            id="nonrel_backend.E020",
         )
         for name in names
         if getattr(field, name)

@@ -1,4 +1,4 @@
-"""Recorded exchanges with Riak KV 3.2.3."""
+"""Exchanges with a real Riak KV 3.2.3, as they were recorded."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def exchanges(name="pb.jsonl"):
 
 
 def payload(frame) -> bytes | None:
-    """Return the bytes of a recorded frame, None if only a hash is recorded."""
+    """The bytes of a recorded frame, None where they are no more than a hash."""
     return None if frame["hex"] is None else bytes.fromhex(frame["hex"])
 
 
@@ -46,7 +46,7 @@ def raw(value) -> bytes:
 
 
 def fields(decoded, name=None):
-    """Return a decoded message as keyword arguments of its class."""
+    """A decoded message as the keyword arguments of its class."""
     descriptor = CLASSES[name or decoded["message"]].DESCRIPTOR
     return {
         field: converted(descriptor, field, value)
@@ -67,7 +67,7 @@ def converted(descriptor, name, value):
 
 
 def plain(message):
-    """Return a message in the form of `fields`."""
+    """A message as `fields` has it."""
     return {
         field.name: [as_field(each) for each in value]
         if isinstance(value, (list, tuple)) or hasattr(value, "extend")

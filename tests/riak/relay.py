@@ -1,4 +1,4 @@
-"""A relay to the Riak at RIAK_HOST that counts, delays and drops requests."""
+"""The Riak at RIAK_HOST behind a socket of the tests, which can count and disturb."""
 
 import os
 
@@ -9,13 +9,13 @@ STREAMS = (messages.RpbCSBucketReq, messages.RpbListKeysReq, messages.RpbMapRedR
 
 
 def real_host() -> str | None:
-    """Return RIAK_HOST, None if it is not set or a stand-in."""
+    """RIAK_HOST, unless nothing or a stand-in is there."""
     host = os.environ.get("RIAK_HOST")
     return host if host and "stand-in" not in named(host) else None
 
 
 class Relay:
-    """Answers of a real server instead of the stand-in."""
+    """Answers of a real server, in the place of the stand-in's own."""
 
     def __init__(self, host: str):
         self.client = Client(Pool(host))

@@ -1,4 +1,4 @@
-"""A server that replays recorded answers and stores what it receives."""
+"""A server that answers with what was recorded, and keeps what it is sent."""
 
 import socket
 import struct
@@ -6,7 +6,7 @@ import threading
 
 
 class Replay:
-    """Replays one exchange at a time, `exchange`, on any connection."""
+    """Plays one exchange at a time, `exchange`, on any connection."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""The HTTP interface of the stand-in, compared with recorded exchanges of Riak."""
+"""The stand-in's HTTP side against exchanges with a real Riak, from the top."""
 
 import base64
 import http.client
@@ -33,7 +33,7 @@ MADE_NAME = re.compile(r"[0-9A-Za-z]{20,30}")
 
 @pytest.fixture(scope="module")
 def played():
-    """Replay all exchanges in order; return {name: (status, headers, body)}."""
+    """{name: (status, headers, body)} of all exchanges, in their order."""
     found = {}
     answers = Answers(tombstone_seconds=1e9)
     with HttpSide(answers) as side:
@@ -88,7 +88,7 @@ def body_of(exchange, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_answers_like_riak(played, name):
+def test_it_answers_as_riak_did(played, name):
     exchange = next(each for each in EXCHANGES if each["name"] == name)
     status, headers, body = played[name]
     assert status == exchange["status"]
@@ -131,7 +131,7 @@ def comparable(body):
 
 
 def in_any_order(body):
-    """Return the items of all JSON parts of a body."""
+    """All that the parts of JSON in a body list."""
     found = []
     for part in re.findall(r"\{\"(?:keys|results|buckets)\".*?\](?=\})", body.decode()):
         found += json.loads(part + "}").popitem()[1]

@@ -1,4 +1,6 @@
-"""The stand-in, or the Riak at RIAK_HOST, compared with recorded exchanges in order."""
+"""A server against exchanges with a real Riak, in one go from the top: the stand-in, or
+the real one at RIAK_HOST.
+"""
 
 import random
 import re
@@ -37,10 +39,8 @@ EXCHANGES = [
 
 
 class Wire:
-    """A bare connection, reopened if the server closes it.
-
-    The recorded buckets, gold_something, have names of this run on the server, of the
-    same length.
+    """A bare connection, opened anew where the server closed it. The recorded buckets,
+    gold_something, are on the server under names of this run, which are as long.
     """
 
     def __init__(self, host, port, timeout):
@@ -75,7 +75,7 @@ class Wire:
 
 @pytest.fixture(scope="module")
 def played(riak):
-    """Replay all exchanges; return {name: (exchange, replies, whether closed)}."""
+    """{name: (exchange, replies, whether closed)} of all exchanges, in their order."""
     if riak:
         relay = Relay(riak)
         (node, *_) = relay.client.pool.nodes
@@ -109,7 +109,7 @@ def play(wire, wait, has_type=lambda name: True):
 
 
 def type_of(exchange):
-    """Return the bucket type that the exchange needs."""
+    """The bucket type that there must be."""
     name = exchange["decoded"]["request"].get("type", "default")
     return name if name.encode() in TYPES else "default"
 
@@ -120,7 +120,7 @@ def is_stream(exchange):
 
 
 def requests(exchange, found):
-    """Return the bytes of the requests, with values from earlier replies."""
+    """The bytes of the requests, with what they use of replies that went before."""
     sent = b""
     decoded = exchange["decoded"]
     for number, request in enumerate(exchange.get("requests", [exchange["request"]])):
@@ -146,7 +146,7 @@ def field_of(use):
 
 
 def comparable(message):
-    """Return a reply without what differs between servers and runs."""
+    """A reply without what the server makes, and without other tests' buckets."""
     if isinstance(message, dict):
         if "buckets" in message:
             ours = [name for name in message["buckets"] if name.startswith(b"gold_")]
@@ -160,7 +160,7 @@ def comparable(message):
 
 
 def joined(replies):
-    """Return the frames of a stream as one."""
+    """A stream's frames as one."""
     whole = {}
     for reply in replies:
         for name, value in reply.items():
@@ -178,9 +178,9 @@ def in_any_order(replies):
 
 
 @pytest.mark.parametrize("name", [exchange["name"] for exchange in EXCHANGES])
-def test_it_answers_like_riak(played, name):
+def test_it_answers_as_riak_did(played, name):
     if name not in played:
-        pytest.skip("The Riak at RIAK_HOST does not have the bucket type.")
+        pytest.skip("The Riak at RIAK_HOST has not the bucket type.")
     exchange, replies, closed = played[name]
     decoded = exchange["decoded"]["responses"]
     codes = {reply["code"] for reply in exchange["responses"]}

@@ -1,4 +1,4 @@
-"""The client with recorded exchanges, byte for byte in both directions."""
+"""The client against recorded exchanges, byte for byte in both directions."""
 
 import hashlib
 
@@ -141,7 +141,7 @@ def test_replies_are_read_as_recorded(name):
             assert found == {k: v for k, v in fields(decoded).items() if v != []}
 
 
-def test_the_connection_stays_open_after_an_error(server, client):
+def test_the_connection_outlives_an_error(server, client):
     server.play(by_name(EXCHANGES)["err_get_bad_type"])
     with pytest.raises(Refused):
         client.get("gold_kv", "a", type=b"nosuch")
