@@ -7,12 +7,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import NoReverseMatch, include, re_path, reverse
 
-from .dispatch import Dispatch
-from .docs import docs_file, docs_page
 from .exceptions import NotRegistered
-from .openapi import document
-from .options import ResourceOptions
-from .resource import Resource
+from .openapi.docs import docs_file, docs_page
+from .openapi.document import document
+from .resource.endpoint import Dispatch
+from .resource.options import ResourceOptions
+from .resource.resource import Resource
 from .serializers import Serializer
 
 

@@ -1,10 +1,14 @@
 """What a project imports: Resource, ModelResource, and what their `Meta` speaks of."""
 
 from .constants import ALL, ALL_WITH_RELATIONS
-from .documents import DocumentResource
-from .modelresource import ModelResource
-from .options import DeclarativeMetaclass, ModelDeclarativeMetaclass, ResourceOptions
-from .resource import Resource
+from .documents.resource import DocumentResource
+from .modelresource.resource import ModelResource
+from .resource.options import (
+    DeclarativeMetaclass,
+    ModelDeclarativeMetaclass,
+    ResourceOptions,
+)
+from .resource.resource import Resource
 
 __all__ = [
     "ALL",

@@ -16,7 +16,7 @@ from .exceptions import (
     UnsupportedDeserializationFormat,
     UnsupportedSerializationFormat,
 )
-from .xmlformat import from_xml, to_xml
+from .formats.xml import from_xml, to_xml
 
 # How deep data may be nested.
 MAX_DEPTH = 64

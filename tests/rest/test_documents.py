@@ -13,7 +13,7 @@ from nonrel_backend.rest.authentication import Authentication
 from nonrel_backend.rest.authorization import Authorization, DjangoAuthorization
 from nonrel_backend.rest.cache import SimpleCache
 from nonrel_backend.rest.constants import ALL
-from nonrel_backend.rest.documentfiltering import DocumentFiltering
+from nonrel_backend.rest.documents.filtering import DocumentFiltering
 from nonrel_backend.rest.lmdbstore import LMDBStore
 from nonrel_backend.rest.resources import DocumentResource, Resource
 from nonrel_backend.rest.stores import DictStore

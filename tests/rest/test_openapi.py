@@ -8,10 +8,11 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 
-from nonrel_backend.rest import docs, fields
+from nonrel_backend.rest import fields
 from nonrel_backend.rest.authentication import BasicAuthentication
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.constants import ALL
+from nonrel_backend.rest.openapi import docs
 from nonrel_backend.rest.resources import ModelResource
 
 

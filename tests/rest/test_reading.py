@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from nonrel_backend.rest import export, fields
+from nonrel_backend.rest import fields
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.constants import ALL, ALL_WITH_RELATIONS
+from nonrel_backend.rest.formats import export
 from nonrel_backend.rest.resources import ModelResource
 
 

@@ -1,0 +1,89 @@
+"""Our model fields for the serializers of Django REST framework.
+
+class ItemSerializer(NonrelModelSerializer):
+    class Meta:
+        model = Item
+        fields = "__all__"
+"""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from rest_framework import serializers
+
+from ..exceptions import ApiFieldError
+from ..fields.models import api_field
+from ..serializers import Serializer
+
+
+class DocumentField(serializers.Field):
+    """A collection or embedded model: shown and read as a resource does."""
+
+    def __init__(self, model_field: Any, **kwargs: Any):
+        self.model_field = model_field
+        self.field = api_field(model_field, model_field.name)
+        self.field.instance_name = model_field.name
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return self.model_field.clean(self.field.clean(data), None)
+        except ApiFieldError as error:
+            raise serializers.ValidationError(str(error)) from error
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+    def to_representation(self, value: Any) -> Any:
+        return Serializer(formats=["json"]).to_simple(self.field.convert(value))
+
+
+class KeyField(serializers.Field):
+    """A key that is shown as a text."""
+
+    def __init__(self, model_field: Any, **kwargs: Any):
+        self.model_field = model_field
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return self.model_field.clean(data, None)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+class RelatedKeyField(serializers.PrimaryKeyRelatedField):
+    """A relation by a key that JSON has not, as its text; malformed is no such one."""
+
+    def to_representation(self, value: Any) -> Any:
+        key = value.pk
+        return key if isinstance(key, int | str) else str(key)
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+
+class NonrelModelSerializer(serializers.ModelSerializer):
+    """A ModelSerializer that knows the fields of the backends."""
+
+    serializer_related_field = RelatedKeyField
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        ours = model_field.__module__.startswith("nonrel_backend.")
+        if not ours or isinstance(model_field, models.JSONField | models.BinaryField):
+            return super().build_standard_field(field_name, model_field)
+        kind = DocumentField if hasattr(model_field, "item_fields") else KeyField
+        options: dict[str, Any] = {"model_field": model_field}
+        if not model_field.editable or getattr(model_field, "auto_created", False):
+            return kind, options | {"read_only": True}
+        if model_field.has_default() or model_field.blank or model_field.null:
+            options["required"] = False
+        if model_field.null:
+            options["allow_null"] = True
+        return kind, options

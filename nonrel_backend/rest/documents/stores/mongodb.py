@@ -1,0 +1,157 @@
+"""A DocumentStore in a collection of pymongo."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from bson.errors import BSONError
+from django.db import DataError, OperationalError
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from .base import Condition, Document
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """The store's errors as Django's, so that they have an answer."""
+    try:
+        yield
+    except (BSONError, OverflowError) as error:
+        raise DataError(str(error)) from error
+    except PyMongoError as error:
+        raise OperationalError(str(error)) from error
+
+
+def escaped(value: Any) -> str:
+    """A regular expression for the value's text; MongoDB takes no NUL in one."""
+    return re.escape(str(value)).replace("\0", r"\x00")
+
+
+class MongoStore:
+    """Documents in a collection of pymongo, by `_id`, in MongoDB's own notation."""
+
+    operators = {
+        "exact": lambda value: {"$eq": value},
+        "iexact": lambda value: {"$regex": rf"^{escaped(value)}\z", "$options": "i"},
+        "in": lambda value: {"$in": value},
+        "startswith": lambda value: {"$regex": f"^{escaped(value)}"},
+        "endswith": lambda value: {"$regex": rf"{escaped(value)}\z"},
+        "gt": lambda value: {"$gt": value},
+        "gte": lambda value: {"$gte": value},
+        "lt": lambda value: {"$lt": value},
+        "lte": lambda value: {"$lte": value},
+    }
+
+    def __init__(self, collection: Any):
+        self.collection = collection
+        self.current = threading.local()
+
+    @property
+    def session(self) -> Any:
+        return getattr(self.current, "session", None)
+
+    @translated_errors()
+    def get(self, key):
+        found = self.collection.find_one({"_id": key}, session=self.session)
+        if found is not None:
+            found.pop("_id")
+        return found
+
+    def query(self, conditions: list[Condition]) -> Document:
+        return (
+            {"$and": [self.wanted(*each) for each in conditions]} if conditions else {}
+        )
+
+    def wanted(self, path: str, lookup: str, value: Any) -> Document:
+        """One condition. A value in a list is not the list."""
+        no_list = {"$not": {"$type": "array"}}
+        if lookup == "isnull":
+            nulls = [{path: {"$exists": False}}, {path: {"$eq": None, **no_list}}]
+            return {"$or" if value else "$nor": nulls}
+        if lookup == "contains":
+            part = {path: {"$regex": escaped(value), **no_list}}
+            return {"$or": [part, {path: {"$eq": value, "$type": "array"}}]}
+        return {path: self.operators[lookup](value) | no_list}
+
+    def find(self, conditions, ordering, start=0, stop=None):
+        if stop is not None and stop <= start:
+            return iter(())
+        cursor = self.collection.find(self.query(conditions), session=self.session)
+        names = [(path, 1 if ascending else -1) for path, ascending in ordering]
+        cursor = cursor.sort([*names, ("_id", 1)]).skip(start)
+        return self.pairs(cursor if stop is None else cursor.limit(stop - start))
+
+    @translated_errors()
+    def count(self, conditions):
+        query = self.query(conditions)
+        return self.collection.count_documents(query, session=self.session)
+
+    def pairs(self, cursor: Any) -> Iterator[tuple[str, Document]]:
+        with translated_errors():
+            for found in cursor:
+                yield str(found.pop("_id")), found
+
+    @translated_errors()
+    def insert(self, key, document):
+        key = uuid4().hex if key is None else key
+        try:
+            self.collection.insert_one({**document, "_id": key}, session=self.session)
+        except DuplicateKeyError:
+            return None
+        return key
+
+    def condition(self, key: str, expected: Document | None) -> Document:
+        """The document by its key, and as it was."""
+        found: Document = {"_id": key}
+        if expected is not None:
+            as_it_was = {"$literal": {"_id": key, **expected}}
+            found["$expr"] = {"$eq": ["$$ROOT", as_it_was]}
+        return found
+
+    @translated_errors()
+    def replace(self, key, document, expected):
+        result = self.collection.replace_one(
+            self.condition(key, expected), document, session=self.session
+        )
+        return result.matched_count == 1
+
+    @translated_errors()
+    def delete(self, key, expected=None):
+        result = self.collection.delete_one(
+            self.condition(key, expected), session=self.session
+        )
+        return result.deleted_count == 1
+
+    @translated_errors()
+    def transaction(self):
+        hello = self.collection.database.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            return None
+        return MongoTransaction(self)
+
+
+class MongoTransaction:
+    """One transaction for all that a thread does in a with block."""
+
+    def __init__(self, store: MongoStore):
+        self.store = store
+
+    def __enter__(self):
+        client = self.store.collection.database.client
+        self.session = client.start_session()
+        self.session.start_transaction()
+        self.store.current.session = self.session
+
+    def __exit__(self, kind, error, traceback):
+        self.store.current.session = None
+        try:
+            with translated_errors():
+                if kind is None:
+                    self.session.commit_transaction()
+                else:
+                    self.session.abort_transaction()
+        finally:
+            self.session.end_session()

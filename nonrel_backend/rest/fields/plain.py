@@ -1,0 +1,306 @@
+"""The fields of a resource: plain values; nested and related ones come from beside."""
+
+import base64
+import binascii
+import datetime
+import decimal
+import math
+import uuid
+from typing import Any
+
+from django.utils import dateparse, timezone
+
+from .base import NOT_PROVIDED, ApiField
+
+NUMBERS = (int, float, decimal.Decimal)
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class CharField(ApiField):
+    """A text of any length."""
+
+    help_text = 'Unicode string data. Ex: "Hello World"'
+
+    def convert(self, value):
+        return value if type(value) is str else str(value)
+
+    def clean(self, value):
+        if isinstance(value, bool) or not isinstance(
+            value, str | int | float | decimal.Decimal | uuid.UUID | datetime.date
+        ):
+            raise self.wrong("a text")
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise self.wrong("a text of whole characters") from error
+        return text
+
+
+class FileField(CharField):
+    """A file, shown by its URL; uploads go through a view of their own."""
+
+    help_text = 'A file URL as a string. Ex: "http://media.example.com/photo.jpg"'
+
+    def convert(self, value):
+        if not hasattr(value, "url"):
+            return str(value)
+        return value.url if value else None
+
+    def hydrate(self, bundle):
+        value = super().hydrate(bundle)
+        if value is NOT_PROVIDED or value is None:
+            return value
+        if value != self.dehydrate(bundle):
+            raise self.wrong("the URL that it has, or null")
+        return NOT_PROVIDED
+
+    def json_schema(self):
+        return {"type": "string", "format": "uri-reference"}
+
+
+class NumberField(ApiField):
+    """What numbers share: a subclass's `number()` raises for what is none."""
+
+    wanted = "a finite number"
+
+    def number(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def clean(self, value):
+        if isinstance(value, bool) or not isinstance(value, (str, *NUMBERS)):
+            raise self.wrong(self.wanted)
+        try:
+            return self.number(value)
+        except (ValueError, ArithmeticError) as error:
+            raise self.wrong(self.wanted) from error
+
+
+class IntegerField(NumberField):
+    """A whole number."""
+
+    dehydrated_type = "integer"
+    help_text = "Integer data. Ex: 2673"
+    wanted = "a whole number"
+
+    def convert(self, value):
+        return int(value)
+
+    def number(self, value):
+        number = int(value)
+        if not isinstance(value, str) and number != value:
+            raise ValueError(value)
+        return number
+
+    def json_schema(self):
+        return {"type": "integer"}
+
+
+class FloatField(NumberField):
+    """A number."""
+
+    dehydrated_type = "float"
+    help_text = "Floating point numeric data. Ex: 26.73"
+
+    def convert(self, value):
+        return float(value)
+
+    def number(self, value):
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError(value)
+        return number
+
+    def json_schema(self):
+        return {"type": "number"}
+
+
+class DecimalField(NumberField):
+    """An exact number, shown as a text so that it stays exact."""
+
+    dehydrated_type = "decimal"
+    help_text = 'Fixed precision numeric data. Ex: "26.73"'
+
+    def convert(self, value):
+        return value if isinstance(value, decimal.Decimal) else decimal.Decimal(value)
+
+    def number(self, value):
+        number = decimal.Decimal(str(value))
+        if not number.is_finite():
+            raise ValueError(value)
+        return number
+
+    def json_schema(self):
+        return {"type": "string", "format": "decimal"}
+
+
+class BooleanField(ApiField):
+    """True or false."""
+
+    dehydrated_type = "boolean"
+    help_text = "Boolean data. Ex: True"
+
+    def convert(self, value):
+        return bool(value)
+
+    def clean(self, value):
+        if isinstance(value, bool):
+            return value
+        found = BOOLEANS.get(str(value).lower())
+        if found is None or isinstance(value, float | list | dict):
+            raise self.wrong("true or false")
+        return found
+
+    def json_schema(self):
+        return {"type": "boolean"}
+
+
+class ParsedField(ApiField):
+    """What dates and times share: texts that Django's parsers read."""
+
+    value_class: type = object
+    wanted = ""
+
+    @staticmethod
+    def parse(text: str) -> Any:
+        raise NotImplementedError
+
+    def convert(self, value):
+        return self.clean(value) if isinstance(value, str) else value
+
+    def clean(self, value):
+        if type(value) is self.value_class:
+            return value
+        try:
+            found = self.parse(value) if isinstance(value, str) else None
+        except ValueError:  # well written, but no such day
+            found = None
+        if found is None:
+            raise self.wrong(self.wanted)
+        return found
+
+
+class DateField(ParsedField):
+    """A day."""
+
+    dehydrated_type = "date"
+    help_text = 'A date as a string. Ex: "2010-11-10"'
+    value_class = datetime.date
+    wanted = "a date, as 2010-11-10"
+
+    @staticmethod
+    def parse(text):
+        moment = dateparse.parse_date(text) or dateparse.parse_datetime(text)
+        return moment.date() if isinstance(moment, datetime.datetime) else moment
+
+    def convert(self, value):
+        value = super().convert(value)
+        return value.date() if isinstance(value, datetime.datetime) else value
+
+    def json_schema(self):
+        return {"type": "string", "format": "date"}
+
+
+class DateTimeField(ParsedField):
+    """A moment; one without an offset is in the current time zone."""
+
+    dehydrated_type = "datetime"
+    help_text = 'A date & time as a string. Ex: "2010-11-10T03:07:43"'
+    value_class = datetime.datetime
+    wanted = "a date and time, as 2010-11-10T03:07:43Z"
+
+    @staticmethod
+    def parse(text):
+        moment = dateparse.parse_datetime(text)
+        if moment is None and (day := dateparse.parse_date(text)):
+            moment = datetime.datetime(day.year, day.month, day.day)
+        return moment
+
+    def clean(self, value):
+        if type(value) is datetime.date:
+            value = datetime.datetime(value.year, value.month, value.day)
+        return self.in_zone(super().clean(value))
+
+    def in_zone(self, moment: datetime.datetime) -> datetime.datetime:
+        """As the project keeps moments: aware of the zone or not."""
+        from django.conf import settings
+
+        try:
+            if settings.USE_TZ and timezone.is_naive(moment):
+                return timezone.make_aware(moment)
+            if not settings.USE_TZ and timezone.is_aware(moment):
+                return timezone.make_naive(moment)
+            if settings.USE_TZ:
+                moment.astimezone(datetime.UTC)
+        except (ValueError, OverflowError) as error:
+            raise self.wrong("a moment between the years 1 and 9999") from error
+        return moment
+
+    def json_schema(self):
+        return {"type": "string", "format": "date-time"}
+
+
+class TimeField(ParsedField):
+    """A time of day."""
+
+    dehydrated_type = "time"
+    help_text = 'A time as string. Ex: "20:05:23"'
+    value_class = datetime.time
+    wanted = "a time, as 20:05:23"
+    parse = staticmethod(dateparse.parse_time)
+
+
+class DurationField(ParsedField):
+    """A length of time."""
+
+    dehydrated_type = "duration"
+    help_text = 'A length of time as a string. Ex: "P1DT00H00M20S"'
+    value_class = datetime.timedelta
+    wanted = "a length of time, as P1DT00H00M20S"
+
+    @staticmethod
+    def parse(text):
+        try:
+            return dateparse.parse_duration(text)
+        except (OverflowError, decimal.InvalidOperation) as error:
+            raise ValueError(text) from error
+
+
+class UUIDField(ApiField):
+    """A UUID."""
+
+    dehydrated_type = "uuid"
+    help_text = 'A UUID as a string. Ex: "6fa459ea-ee8a-3ca4-894e-db77e160355e"'
+
+    def convert(self, value):
+        return str(value)
+
+    def clean(self, value):
+        try:
+            return uuid.UUID(value)
+        except (ValueError, AttributeError, TypeError) as error:
+            raise self.wrong("a UUID") from error
+
+    def json_schema(self):
+        return {"type": "string", "format": "uuid"}
+
+
+class BinaryField(ApiField):
+    """Bytes, shown in base64."""
+
+    dehydrated_type = "binary"
+    help_text = 'Bytes in base64. Ex: "aGVsbG8="'
+
+    def convert(self, value):
+        return base64.b64encode(bytes(value)).decode()
+
+    def clean(self, value):
+        if isinstance(value, bytes):
+            return value
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError, TypeError) as error:
+            raise self.wrong("bytes in base64") from error
+
+    def json_schema(self):
+        return {"type": "string", "contentEncoding": "base64"}

@@ -1,0 +1,314 @@
+"""Fields that lead to other resources: shown as URIs or in full, written in any way."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.utils.module_loading import import_string
+
+from ..bundle import Bundle
+from ..exceptions import ApiFieldError, BadRequest, NotFound
+from .base import NOT_PROVIDED, ApiField
+
+# What says that a reference leads to nothing.
+ABSENT = (NotFound, BadRequest, ObjectDoesNotExist)
+
+
+class RelatedField(ApiField):
+    """The base of both kinds: not for direct use.
+
+    `to` is a resource class, its full path, or 'self'. `related_name` is the field of
+    the related object that leads back.
+    """
+
+    dehydrated_type = "related"
+    is_related = True
+
+    def __init__(
+        self,
+        to: Any,
+        attribute: str | Callable[[Any], Any] | None = None,
+        related_name: str | None = None,
+        default: Any = NOT_PROVIDED,
+        null: bool = False,
+        blank: bool = False,
+        readonly: bool = False,
+        full: bool = False,
+        unique: bool = False,
+        help_text: str | None = None,
+        use_in: str | Callable[[Any], bool] = "all",
+        full_list: bool | Callable[[Any], bool] = True,
+        full_detail: bool | Callable[[Any], bool] = True,
+        verbose_name: str | None = None,
+    ):
+        super().__init__(
+            attribute=attribute,
+            default=default,
+            null=null,
+            blank=blank,
+            readonly=readonly,
+            unique=unique,
+            help_text=help_text,
+            use_in=use_in,
+            verbose_name=verbose_name,
+        )
+        self.to = to
+        self.related_name = related_name
+        self.full = full
+        self.full_list = full_list
+        self.full_detail = full_detail
+        self._related: Any = None
+
+    # --- the other resource ---
+
+    @property
+    def to_class(self) -> type:
+        if not isinstance(self.to, str):
+            return self.to
+        if self.to == "self":
+            found = self._resource
+            return found if isinstance(found, type) else type(found)
+        try:
+            return import_string(self.to)
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                f"The field {self.instance_name!r} leads to {self.to!r}, which cannot "
+                "be imported: give the full path of a resource class, or 'self'."
+            ) from error
+
+    @property
+    def related(self) -> Any:
+        """The other resource, of the same Api where it is of none itself."""
+        api_name = self._resource._meta.api_name
+        if self._related is None or self._related[0] != api_name:
+            resource = self.to_class()
+            resource._meta.api_name = resource._meta.api_name or api_name
+            self._related = (api_name, resource)
+        return self._related[1]
+
+    def get_related_resource(self, related_instance: Any = None) -> Any:
+        return self.related
+
+    # --- showing ---
+
+    def is_full(self, bundle, for_list: bool) -> bool:
+        """Whether in full here; a relation is followed once on each way."""
+        if not self.full or self.place in bundle.full_path:
+            return False
+        wanted = self.full_list if for_list else self.full_detail
+        return bool(wanted(bundle) if callable(wanted) else wanted)
+
+    @property
+    def place(self) -> tuple[type, str]:
+        return type(self._resource), self.instance_name
+
+    def shown(self, obj: Any, bundle, for_list: bool, full: bool) -> Any:
+        """An object as its URI, or as a bundle of its data."""
+        resource = self.related
+        if not full:
+            return resource.get_resource_uri(obj)
+        related = resource.build_bundle(obj=obj, request=bundle.request)
+        related.full_path = (*bundle.full_path, self.place)
+        return resource.full_dehydrate(related, for_list=for_list)
+
+    # --- reading ---
+
+    def related_bundle(self, value: Any, bundle) -> Bundle:
+        """The bundle of a related object given in any of the ways."""
+        resource = self.related
+        if isinstance(value, Bundle):
+            return value
+        if isinstance(value, dict):
+            return resource.bundle_from_data(
+                value, bundle.request, bundle.obj, self.back_name(bundle.obj)
+            )
+        if isinstance(value, list | bool | float):
+            raise self.wrong("a URI, a key or an object")
+        if hasattr(value, "pk"):
+            obj = value
+        else:
+            obj = self.found(value, bundle.request)
+        return Bundle(obj=obj, request=bundle.request, via_uri=True)
+
+    def found(self, value: Any, request) -> Any:
+        """The object that a URI or a key leads to."""
+        resource = self.related
+        try:
+            if isinstance(value, str) and "/" in value:
+                return resource.get_via_uri(value, request=request)
+            bundle = resource.build_bundle(request=request)
+            return resource.obj_get(
+                bundle=bundle, **{resource._meta.detail_uri_name: value}
+            )
+        except ABSENT as error:
+            raise self.leads_nowhere(value) from error
+
+    def leads_nowhere(self, value: Any) -> ApiFieldError:
+        return ApiFieldError(
+            f"The '{self.instance_name}' field leads to {value!r}, which is not there."
+        )
+
+    def back_name(self, obj: Any) -> str | None:
+        """The related object's field that leads back: as said, or as the model says."""
+        if self.related_name or not hasattr(obj, "_meta") or len(self.steps) != 1:
+            return self.related_name
+        for relation in obj._meta.related_objects:
+            if relation.get_accessor_name() == self.steps[0]:
+                return relation.field.name
+        return None
+
+    # --- describing ---
+
+    def schema(self):
+        resource = self.related
+        return super().schema() | {
+            "related_type": self.related_type,
+            "related_schema": resource.get_resource_uri(url_name="api_get_schema"),
+        }
+
+    related_type = ""
+
+
+class ToOneField(RelatedField):
+    """Leads to one object."""
+
+    related_type = "to_one"
+    help_text = "A single related resource: a URI, or its data."
+
+    def dehydrate(self, bundle, for_list=True):
+        full = self.is_full(bundle, for_list)
+        if not full:
+            key_of = self.related.key_reader(type(bundle.obj), self.steps)
+            if key_of is not None:
+                key = key_of(bundle.obj)
+                return None if key is None else self.related.uri_of_key(key)
+        obj = self.value_of(bundle)
+        return None if obj is None else self.shown(obj, bundle, for_list, full)
+
+    def hydrate(self, bundle):
+        back = bundle.related_obj is not None and bundle.related_name in (
+            self.attribute,
+            self.instance_name,
+        )
+        if back and not self.readonly:
+            return Bundle(obj=bundle.related_obj, request=bundle.request, via_uri=True)
+        return super().hydrate(bundle)
+
+    def absent(self, bundle):
+        found = super().absent(bundle)
+        return (
+            found
+            if found in (None, NOT_PROVIDED)
+            else self.related_bundle(found, bundle)
+        )
+
+    def clean(self, value):
+        raise NotImplementedError("A relation is read with its bundle.")
+
+    def read(self, value: Any, bundle) -> Bundle:
+        if not reference(value):
+            return self.related_bundle(value, bundle)
+        try:
+            key = self.related.existing_key(self, value, bundle.request)
+        except ABSENT as error:
+            raise self.leads_nowhere(value) from error
+        if key is None:
+            return self.related_bundle(value, bundle)
+        found = Bundle(request=bundle.request, via_uri=True)
+        found.key, found.make = key, partial(getattr, bundle.obj, self.steps[0])
+        return found
+
+    def json_schema(self):
+        if self.full:
+            return {"anyOf": [{"type": "string"}, self.related.json_ref()]}
+        return {"type": "string", "format": "uri-reference"}
+
+
+class ToManyField(RelatedField):
+    """Leads to many objects; `attribute` may be a callable of the bundle."""
+
+    related_type = "to_many"
+    is_m2m = True
+    help_text = "Many related resources: a list of URIs, or of their data."
+
+    def dehydrate(self, bundle, for_list=True):
+        if getattr(bundle.obj, "pk", True) is None:
+            return []
+        found = self.value_of(bundle)
+        full = self.is_full(bundle, for_list)
+        return [self.shown(obj, bundle, for_list, full) for obj in objects(found)]
+
+    def hydrate(self, bundle):
+        return NOT_PROVIDED
+
+    def hydrate_m2m(self, bundle) -> Any:
+        """The bundles of the related; NOT_PROVIDED leaves them as they are."""
+        if self.readonly:
+            return NOT_PROVIDED
+        if self.instance_name not in bundle.data:
+            if self.blank or self.null or self.has_default or bundle.is_new is False:
+                return NOT_PROVIDED
+            return self.absent(bundle)
+        values = bundle.data[self.instance_name]
+        if values is None and self.null:
+            return []
+        if not isinstance(values, list | tuple):
+            raise self.wrong("a list")
+        found = self.found_at_once(values, bundle)
+        return [
+            found[value]
+            if reference(value) and value in found
+            else self.related_bundle(value, bundle)
+            for value in values
+        ]
+
+    def found_at_once(self, values: Iterable, bundle) -> dict[Any, Bundle]:
+        """What the URIs and keys among the values lead to, in one look-up."""
+        wanted = [value for value in values if reference(value)]
+        if len(wanted) < 2:
+            return {}
+        objs = self.related.objs_of_references(wanted, bundle.request)
+        return {
+            value: Bundle(obj=obj, request=bundle.request, via_uri=True)
+            for value, obj in objs.items()
+        }
+
+    def absent(self, bundle):
+        raise ApiFieldError(
+            f"The '{self.instance_name}' field has no data and doesn't allow a null "
+            "value."
+        )
+
+    def json_schema(self):
+        item: dict[str, Any] = {"type": "string", "format": "uri-reference"}
+        if self.full:
+            item = {"anyOf": [{"type": "string"}, self.related.json_ref()]}
+        return {"type": "array", "items": item}
+
+
+def reference(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def objects(found: Any) -> Iterable:
+    """The objects of a manager, a queryset or a list."""
+    if found is None:
+        return ()
+    return found.all() if hasattr(found, "all") else found
+
+
+class OneToOneField(ToOneField):
+    """A ToOneField by Django's name."""
+
+
+class ForeignKey(ToOneField):
+    """A ToOneField by Django's name."""
+
+
+class ManyToManyField(ToManyField):
+    """A ToManyField by Django's name."""
+
+
+class OneToManyField(ToManyField):
+    """A ToManyField by Django's name."""

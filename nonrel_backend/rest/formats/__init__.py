@@ -1,0 +1,1 @@
+"""How data is written: XML, JSON Lines, parts of it."""

@@ -1,0 +1,1 @@
+"""ModelResource, and the parts that it is made of."""

@@ -1,0 +1,252 @@
+"""The OpenAPI 3.1 document of an Api, of the same tables as its answers."""
+
+from typing import Any
+
+from ..constants import ALL, ALL_WITH_RELATIONS
+from ..fields.nested import nullable
+from ..resource.resource import schema_name
+
+KEY = {"type": "string"}
+# Statuses that any address may answer with, and those of requests with a body.
+ALWAYS = ("400", "401", "403", "404", "405", "406", "429", "503")
+WITH_BODY = ("409", "412", "413", "415", "428", "501")
+# (type of address, method): what it does, and how it says so.
+METHODS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
+    ("list", "get"): ("List", ("200",)),
+    ("list", "post"): ("Create one, or a list", ("201",)),
+    ("list", "put"): ("Replace the list", ("200", "204")),
+    ("list", "patch"): ("Change, create and delete, all or nothing", ("202",)),
+    ("list", "delete"): ("Delete what the filters leave", ("204",)),
+    ("detail", "get"): ("Read", ("200", "300", "304", "412")),
+    ("detail", "put"): ("Store", ("200", "201", "204")),
+    ("detail", "patch"): ("Change", ("202",)),
+    ("detail", "delete"): ("Delete", ("204",)),
+}
+LIST_PARAMETERS: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 0},
+    "offset": {"type": "integer", "minimum": 0},
+    "cursor": {"type": "string"},
+    "order_by": {"type": "string"},
+    "fields": {"type": "string"},
+}
+HEADERS = ("If-Match", "If-None-Match")
+LOOKUPS_OF_ALL = (
+    "exact iexact in gt gte lt lte range contains icontains startswith endswith isnull"
+).split()
+ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "additionalProperties": True,
+}
+
+
+def document(api: Any) -> dict[str, Any]:
+    """The document of all resources that are registered."""
+    writer = Writer()
+    for name in sorted(api._registry):
+        writer.add(api._registry[name])
+    schemas = {"Error": ERROR, **writer.schemas}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"API {api.api_name}", "version": api.api_name},
+        "paths": writer.paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": writer.security,
+        },
+    }
+
+
+class Writer:
+    """Collects the paths and the schemas."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, Any] = {}
+        self.schemas: dict[str, Any] = {}
+        self.security: dict[str, Any] = {}
+
+    def add(self, resource: Any) -> None:
+        self.add_schemas(resource)
+        uri = resource.get_resource_uri()
+        meta, name = resource._meta, schema_name(resource)
+        key = meta.detail_uri_name
+        lists = self.operations(resource, "list")
+        if "get" in lists:
+            lists["get"]["parameters"] = list_parameters(resource)
+        if lists:
+            self.paths[uri] = lists
+        details = self.operations(resource, "detail")
+        if details:
+            in_path = {"name": key, "in": "path", "required": True, "schema": KEY}
+            self.paths[f"{uri}{{{key}}}/"] = {"parameters": [in_path], **details}
+        keys = {
+            "name": f"{key}_list",
+            "in": "path",
+            "required": True,
+            "schema": KEY,
+            "description": "Keys, with ; between them.",
+        }
+        self.paths[f"{uri}set/{{{key}_list}}/"] = {
+            "parameters": [keys],
+            "get": self.operation(
+                resource, "Read several", ("200",), list_ref(name), f"{name}.set"
+            ),
+        }
+        self.paths[f"{uri}schema/"] = {
+            "get": self.operation(
+                resource, "Describe", ("200",), {"type": "object"}, f"{name}.schema"
+            )
+        }
+
+    def operations(self, resource: Any, kind: str) -> dict[str, Any]:
+        """What is answered at the list or at a detail, by method."""
+        meta, name, found = resource._meta, schema_name(resource), {}
+        for method in getattr(meta, f"{kind}_allowed_methods"):
+            if (kind, method) not in METHODS:
+                continue
+            summary, statuses = METHODS[kind, method]
+            shown = ref(name) if kind == "detail" else list_ref(name)
+            if method != "get" and not meta.always_return_data:
+                shown = {}
+            operation = self.operation(
+                resource, summary, statuses, shown, f"{name}.{kind}.{method}"
+            )
+            body = request_body(name, kind, method, meta.collection_name)
+            if body is not None:
+                operation["requestBody"] = content(body) | {"required": True}
+            if method != "get":
+                for status in WITH_BODY:
+                    operation["responses"].setdefault(status, error_response())
+            if kind == "detail":
+                operation["parameters"] = [
+                    {"name": each, "in": "header", "schema": {"type": "string"}}
+                    for each in HEADERS
+                ]
+            found[method] = operation
+        return found
+
+    def operation(
+        self, resource: Any, summary: str, statuses: tuple, shown: Any, name: str
+    ) -> dict[str, Any]:
+        refused = [status for status in statuses if status == "412"]
+        responses: dict[str, Any] = {
+            status: {"description": "Done."}
+            | (content(shown) if shown and status in ("200", "201", "202") else {})
+            for status in statuses
+        }
+        responses |= {status: error_response() for status in (*ALWAYS, *refused)}
+        found: dict[str, Any] = {
+            "summary": summary,
+            "operationId": name,
+            "tags": [resource._meta.resource_name],
+            "responses": responses,
+        }
+        schemes = self.schemes_of(resource._meta.authentication)
+        if schemes:
+            found["security"] = [{each: []} for each in schemes]
+        return found
+
+    def schemes_of(self, authentication: Any) -> list[str]:
+        found = []
+        for each in getattr(authentication, "backends", [authentication]):
+            if each.scheme is not None:
+                name = type(each).__name__.removesuffix("Authentication")
+                self.security[name] = each.scheme
+                found.append(name)
+        return found
+
+    def add_schemas(self, resource: Any) -> None:
+        """Of an object, of what is sent, and of the resources it has in full."""
+        name, meta = schema_name(resource), resource._meta
+        if name in self.schemas:
+            return
+        shown: dict[str, Any] = {}
+        sent: dict[str, Any] = {}
+        required: list[str] = []
+        self.schemas[name] = {"type": "object", "properties": shown}
+        for key, field in resource.fields.items():
+            described = nullable(field) | {"description": str(field.help_text)}
+            shown[key] = described | ({"readOnly": True} if field.readonly else {})
+            if not field.readonly:
+                sent[key] = described
+                if not (field.null or field.blank or field.has_default):
+                    required.append(key)
+            if field.is_related and field.full:
+                self.add_schemas(field.related)
+        new: dict[str, Any] = {"type": "object", "properties": sent}
+        if required:
+            new["required"] = required
+        self.schemas[f"{name}.new"] = new
+        self.schemas[f"{name}.change"] = {"type": "object", "properties": sent}
+        self.schemas[f"{name}.list"] = {
+            "type": "object",
+            "properties": {
+                "meta": {"type": "object"},
+                meta.collection_name: {"type": "array", "items": ref(name)},
+                "not_found": {"type": "array", "items": {"type": "string"}},
+            },
+        }
+
+
+def ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def list_ref(name: str) -> dict[str, Any]:
+    return ref(f"{name}.list")
+
+
+def content(schema: Any) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def error_response() -> dict[str, Any]:
+    return {"description": "Refused.", **content(ref("Error"))}
+
+
+def request_body(name: str, kind: str, method: str, collection: str) -> Any:
+    new, change = ref(f"{name}.new"), ref(f"{name}.change")
+    if kind == "detail":
+        return {"put": new, "patch": change}.get(method)
+    items = {"type": "array", "items": new}
+    if method == "post":
+        return {"oneOf": [new, items]}
+    if method == "put":
+        return {
+            "type": "object",
+            "properties": {collection: items},
+            "required": [collection],
+        }
+    if method == "patch":
+        uris = {"type": "array", "items": {"type": "string"}}
+        objects = {"type": "array", "items": {"type": "object"}}
+        return {
+            "type": "object",
+            "properties": {collection: objects, f"deleted_{collection}": uris},
+        }
+    return None
+
+
+def list_parameters(resource: Any) -> list[dict[str, Any]]:
+    schemas = dict(LIST_PARAMETERS)
+    for name, allowed in resource._meta.filtering.items():
+        field = resource.fields.get(name.partition(".")[0])
+        if field is None:
+            continue
+        own = field.json_schema() if name in resource.fields else {}
+        all_of_them = allowed in (ALL, ALL_WITH_RELATIONS)
+        for lookup in LOOKUPS_OF_ALL if all_of_them else allowed:
+            key = name if lookup == "exact" else f"{name}__{lookup}"
+            schemas[key] = lookup_schema(lookup, own, field.is_related)
+    return [
+        {"name": name, "in": "query", "schema": schema}
+        for name, schema in schemas.items()
+    ]
+
+
+def lookup_schema(lookup: str, own: dict[str, Any], related: bool) -> dict[str, Any]:
+    if lookup == "isnull":
+        return {"type": "boolean"}
+    if lookup in ("exact", "gt", "gte", "lt", "lte") and not related:
+        return own if own.get("type") in ("string", "integer", "number") else {}
+    return {"type": "string"}

@@ -1,0 +1,1 @@
+"""Resource, and the parts that it is made of."""

@@ -1,0 +1,143 @@
+"""`Meta` of a resource, and how a class gets its fields."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from ..authentication import Authentication
+from ..authorization import ReadOnlyAuthorization
+from ..cache import NoCache
+from ..cursors import CursorPaginator
+from ..fields.base import ApiField
+from ..fields.plain import CharField
+from ..paginator import Paginator
+from ..serializers import Serializer
+from ..throttle import BaseThrottle
+from ..validation import Validation
+
+METHODS = ["get", "post", "put", "delete", "patch"]
+
+
+class ResourceOptions:
+    """The options of a resource: these, where `Meta` does not say otherwise."""
+
+    serializer = Serializer()
+    authentication = Authentication()
+    authorization = ReadOnlyAuthorization()
+    validation = Validation()
+    cache = NoCache()
+    throttle = BaseThrottle()
+    paginator_class = Paginator
+    allowed_methods: Any = None
+    list_allowed_methods: Any = None
+    detail_allowed_methods: Any = None
+    limit: int | None = None
+    max_limit: int | None = 1000
+    api_name: str | None = None
+    resource_name: str | None = None
+    default_format = "application/json"
+    filtering: dict[str, Any] = {}
+    ordering: list[str] = []
+    object_class: Any = None
+    queryset: Any = None
+    fields: list[str] = []
+    excludes: list[str] = []
+    include_resource_uri = True
+    include_absolute_url = False
+    always_return_data = False
+    collection_name = "objects"
+    detail_uri_name = "pk"
+    # --- beyond the contract ---
+    # The paginator of ?cursor=; None for none.
+    cursor_paginator_class: Any = CursorPaginator
+    # "exact", "estimated" or "off".
+    total_count = "exact"
+    # The furthest that an offset leads; None for any.
+    max_offset: int | None = 100_000
+    # How many names an ordering, and how many keys set/1;2/, may have.
+    max_ordering = 5
+    max_keys = 1000
+    # The field of the model that changes with every write: the ETag is made of it,
+    # and a write is guarded by it. Without one, a hash of the data is.
+    version_field: str | None = None
+    # Whether PUT, PATCH and DELETE of a detail demand If-Match (428).
+    require_if_match = False
+
+    def __init__(self, meta: type | None = None):
+        for name in dir(meta) if meta is not None else ():
+            if not name.startswith("_"):
+                setattr(self, name, getattr(meta, name))
+        for name in ("list_allowed_methods", "detail_allowed_methods"):
+            if getattr(self, name) is None:
+                methods = self.allowed_methods
+                setattr(self, name, METHODS if methods is None else methods)
+            setattr(self, name, [each.lower() for each in getattr(self, name)])
+        if self.total_count not in ("exact", "estimated", "off"):
+            raise ImproperlyConfigured(
+                f"Meta.total_count is {self.total_count!r}; it must be 'exact', "
+                "'estimated' or 'off'."
+            )
+
+
+class DeclarativeMetaclass(type):
+    """Collects the fields of a class and of its bases, and reads `Meta`."""
+
+    base_fields: dict[str, ApiField]
+    declared_fields: dict[str, ApiField]
+    _meta: ResourceOptions
+
+    def __new__(metacls, name, bases, attrs):
+        declared = {
+            key: attrs.pop(key)
+            for key, value in list(attrs.items())
+            if isinstance(value, ApiField)
+        }
+        cls = super().__new__(metacls, name, bases, attrs)
+        inherited: dict[str, ApiField] = {}
+        for base in reversed(cls.__mro__[1:]):
+            inherited |= getattr(base, "declared_fields", {})
+        cls.declared_fields = inherited | declared
+        cls._meta = ResourceOptions(getattr(cls, "Meta", None))
+        if cls._meta.resource_name is None:
+            cls._meta.resource_name = resource_name(name)
+        cls.base_fields = cls.collected_fields()
+        for key, field in cls.base_fields.items():
+            if not field.instance_name:
+                field.contribute_to_class(cls, key)
+        return cls
+
+    def collected_fields(cls) -> dict[str, ApiField]:
+        found = dict(cls.declared_fields)
+        if cls._meta.include_resource_uri:
+            found.setdefault(
+                "resource_uri", CharField(readonly=True, verbose_name="resource uri")
+            )
+        else:
+            found.pop("resource_uri", None)
+        if cls._meta.include_absolute_url:
+            own = CharField(attribute="get_absolute_url", readonly=True)
+            found.setdefault("absolute_url", own)
+        return found
+
+
+def resource_name(class_name: str) -> str:
+    """SampleContentResource is samplecontent."""
+    name = class_name.rpartition("Resource")[0] or class_name
+    return name.lower()
+
+
+class ModelDeclarativeMetaclass(DeclarativeMetaclass):
+    """Adds a field for each of the model's that are no relations."""
+
+    def collected_fields(cls):
+        meta = cls._meta
+        if meta.queryset is not None:
+            meta.object_class = meta.queryset.model
+        elif meta.object_class is not None:
+            meta.queryset = meta.object_class._default_manager.all()
+        if meta.object_class is None:
+            return super().collected_fields()
+        declared = super().collected_fields()
+        cls.base_fields = declared
+        found = cls.get_fields(list(meta.fields or []), list(meta.excludes or []))
+        return found | declared
