@@ -1,4 +1,4 @@
-"""Api: resources under one name, with a list of them at its top."""
+"""Api: resources below one name, with a list of them at its top."""
 
 import re
 from typing import Any
@@ -10,18 +10,18 @@ from django.urls import NoReverseMatch, include, re_path, reverse
 from .exceptions import NotRegistered
 from .openapi.docs import docs_file, docs_page
 from .openapi.document import document
-from .resource.endpoint import Dispatch
+from .resource.endpoint import Endpoint
 from .resource.options import ResourceOptions
 from .resource.resource import Resource
 from .serializers import Serializer
 
 
-class Api(Dispatch):
-    """`urls` answers for all that is registered, below `api_name`/."""
+class Api(Endpoint):
+    """A set of resources. `urls` has their URL patterns, below `api_name`/."""
 
     def __init__(
         self, api_name: str = "v1", serializer_class: type[Serializer] = Serializer
-    ):
+    ) -> None:
         self.api_name = api_name
         self._registry: dict[str, Resource] = {}
         self._canonicals: dict[str, Resource] = {}
@@ -31,12 +31,12 @@ class Api(Dispatch):
         self._meta.resource_name = api_name
 
     def register(self, resource: Resource, canonical: bool = True) -> None:
-        """Add an instance of a resource; related resources lead to the canonical."""
+        """Add an instance of a resource. Relations lead to the canonical one."""
         name = getattr(resource._meta, "resource_name", None)
         if not name or isinstance(resource, type):
             raise ImproperlyConfigured(
-                f"{resource!r} cannot be registered: give an instance of a Resource "
-                "that has a resource_name."
+                f"{resource!r} cannot be registered: register an instance of a "
+                "Resource that has a resource_name."
             )
         resource._meta.api_name = self.api_name
         self._registry[name] = resource
@@ -44,54 +44,62 @@ class Api(Dispatch):
             self._canonicals[name] = resource
 
     def unregister(self, resource_name: str) -> None:
+        """Remove a resource."""
         self._registry.pop(resource_name, None)
         self._canonicals.pop(resource_name, None)
 
     def canonical_resource_for(self, resource_name: str) -> Resource:
+        """Return the canonical resource with this name. Raise NotRegistered if there is
+        none.
+        """
         if resource_name not in self._canonicals:
-            raise NotRegistered(f"No resource was registered as {resource_name!r}.")
+            raise NotRegistered(f"No resource is registered as {resource_name!r}.")
         return self._canonicals[resource_name]
 
-    # --- addresses ---
+    # --- URLs ---
 
     @property
-    def urls(self) -> list:
-        name = rf"^(?P<api_name>{self.api_name})"
+    def urls(self) -> list[Any]:
+        """All URL patterns."""
+        name, view = rf"^(?P<api_name>{self.api_name})", f"api_{self.api_name}"
         own = [
             re_path(
-                rf"{name}/$", self.wrap_view("top_level"),
-                name=f"api_{self.api_name}_top_level",
+                rf"{name}/$", self.wrap_view("top_level"), name=f"{view}_top_level"
             ),
             re_path(
-                rf"{name}/openapi\.json$", self.wrap_view("openapi"),
-                name=f"api_{self.api_name}_openapi",
+                rf"{name}/openapi\.json$",
+                self.wrap_view("openapi"),
+                name=f"{view}_openapi",
             ),
             re_path(
-                rf"{name}/docs/(?P<name>[\w.-]+)?$", self.wrap_view("docs"),
-                name=f"api_{self.api_name}_docs",
+                rf"{name}/docs/(?P<name>[\w.-]+)?$",
+                self.wrap_view("docs"),
+                name=f"{view}_docs",
             ),
-        ]  # fmt: skip
+        ]
         patterns = []
-        # "auth/user" is none of the details of "auth".
+        # The resource "auth/user" comes before "auth", which would take it for a key.
         for key in sorted(self._registry, key=lambda key: (-key.count("/"), key)):
             resource = self._registry[key]
-            # Addresses of its own may begin in any way.
-            first = rf"(?={re.escape(key)}(?:/|$))" if resource.has_plain_uris else ""
+            # URL patterns of the project may begin with anything.
+            first = rf"(?={re.escape(key)}(?:/|$))" if resource.uris.are_plain else ""
             patterns.append(re_path(rf"{name}/{first}", include(resource.urls)))
         return [*self.prepend_urls(), *self.override_urls(), *patterns, *own]
 
-    def prepend_urls(self) -> list:
-        """Addresses of your own, tried before the others."""
+    def prepend_urls(self) -> list[Any]:
+        """Return more URL patterns, which are tried before the others."""
         return []
 
-    def override_urls(self) -> list:
-        """The older name of prepend_urls()."""
+    def override_urls(self) -> list[Any]:
+        """Return more URL patterns: the older name of prepend_urls()."""
         return []
 
     # --- views ---
 
-    def top_level(self, request: HttpRequest, api_name: str | None = None, **kwargs):
-        """The list and the schema of every resource, by its name."""
+    def top_level(
+        self, request: HttpRequest, api_name: str | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        """Respond with the URIs of the list and the schema of each resource."""
         self.method_check(request, ["get"])
         found: dict[str, dict[str, Any]] = {}
         for name in sorted(self._registry):
@@ -102,20 +110,23 @@ class Api(Dispatch):
         return self.create_response(request, found)
 
     def address(self, url_name: str, resource_name: str) -> str:
+        """Return the URI of a resource's view; empty if there is none."""
         kwargs = {"api_name": self.api_name, "resource_name": resource_name}
         try:
             return reverse(url_name, kwargs=kwargs)
         except NoReverseMatch:
             return ""
 
-    def openapi(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """The OpenAPI document of all resources."""
+    def openapi(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Respond with the OpenAPI document of all resources."""
         self.method_check(request, ["get"])
         content = self.serializer.to_json(document(self))
         return HttpResponse(content, content_type="application/json")
 
-    def docs(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
-        """A page that shows the OpenAPI document, and the files of it."""
+    def docs(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        """Respond with a page that shows the OpenAPI document, or with one of its
+        files.
+        """
         self.method_check(request, ["get"])
         if kwargs.get("name"):
             return docs_file(request, kwargs["name"])

@@ -1,8 +1,8 @@
-"""Every error as a response: what happened, for the user, and nothing of the inside."""
+"""Responses to errors: what the user should know, and nothing internal."""
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import (
     FieldError,
@@ -25,139 +25,153 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 
 from . import exceptions, http
 
+if TYPE_CHECKING:
+    from .resource.endpoint import Endpoint
+
 logger = logging.getLogger("django.request")
+# Seconds.
 RETRY_AFTER = 1
+CONFLICT = "The data conflicts with an existing object."
 
 
-def sentence(error: Exception) -> dict[str, Any]:
+def message(error: Exception) -> dict[str, Any]:
+    """Return the error's own message."""
     return {"error": str(error)}
 
 
-def said(text: str) -> Callable[[Exception], dict[str, Any]]:
-    return lambda error: {"error": text}
+def text(sentence: str) -> Callable[[Exception], dict[str, Any]]:
+    """Return a function that returns the same message for each error."""
+    return lambda error: {"error": sentence}
 
 
-NOT_FOUND = said("There is no such object.")
+NOT_FOUND = text("There is no such object.")
 
-# The first that fits: what the error is, the status, and what the user is told.
+# (error classes, response, function that returns the message); the first match counts.
 ANSWERS: list[tuple[Any, type[HttpResponse], Callable[[Any], dict[str, Any]]]] = [
     (exceptions.NotFound, http.HttpNotFound, NOT_FOUND),
     ((ObjectDoesNotExist, Http404), http.HttpNotFound, NOT_FOUND),
     (
         MultipleObjectsReturned,
         http.HttpMultipleChoices,
-        said("More than one object is found at this URI."),
+        text("More than one object is found at this URI."),
     ),
     (
         exceptions.UnsupportedDeserializationFormat,
         http.HttpUnsupportedMediaType,
-        sentence,
+        message,
     ),
-    (exceptions.UnsupportedFormat, http.HttpNotAcceptable, sentence),
-    (exceptions.BadRequest, http.HttpBadRequest, sentence),
-    (PermissionDenied, http.HttpForbidden, said("You are not allowed to do that.")),
+    (exceptions.UnsupportedFormat, http.HttpNotAcceptable, message),
+    (exceptions.BadRequest, http.HttpBadRequest, message),
+    (PermissionDenied, http.HttpForbidden, text("You are not allowed to do that.")),
     (
         RequestDataTooBig,
         http.HttpContentTooLarge,
-        said("The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE."),
+        text("The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE."),
     ),
-    (UnreadablePostError, http.HttpBadRequest, said("The body did not arrive whole.")),
-    (SuspiciousOperation, http.HttpBadRequest, said("The request was refused.")),
+    (UnreadablePostError, http.HttpBadRequest, text("The body is incomplete.")),
+    (SuspiciousOperation, http.HttpBadRequest, text("The request was rejected.")),
     (
         (ProtectedError, RestrictedError),
         http.HttpConflict,
-        said("Other objects refer to it, so it cannot be deleted."),
+        text("The object cannot be deleted: other objects refer to it."),
     ),
-    (IntegrityError, http.HttpConflict, said("It conflicts with what is there.")),
-    (DataError, http.HttpBadRequest, said("The store cannot hold such a value.")),
-    (FieldError, http.HttpBadRequest, said("The store cannot be asked that.")),
+    (IntegrityError, http.HttpConflict, text(CONFLICT)),
+    (DataError, http.HttpBadRequest, text("The store cannot store this value.")),
+    (FieldError, http.HttpBadRequest, text("The store does not support this query.")),
     (
         NotSupportedError,
         http.HttpBadRequest,
-        said("The store cannot answer that: filter more, or order otherwise."),
+        text(
+            "The store does not support this query. Add filters or change the ordering."
+        ),
     ),
     (
         OperationalError,
         http.HttpServiceUnavailable,
-        said("The store is not there or too busy: try again later."),
+        text("The store is unavailable. Try again later."),
     ),
-    (
-        NotImplementedError,
-        http.HttpNotImplemented,
-        said("This is not implemented here."),
-    ),
-]  # fmt: skip
+    (NotImplementedError, http.HttpNotImplemented, text("Not implemented.")),
+]
 
 
-def response_of(resource: Any, request: Any, error: Exception) -> HttpResponse:
-    """The response to an error; logged where it is one of the program."""
+def response_of(endpoint: "Endpoint", request: Any, error: Exception) -> HttpResponse:
+    """Return the response to an error. Log the errors of the program and of the
+    store.
+    """
     if isinstance(error, exceptions.ImmediateHttpResponse):
         return error.response
-    if isinstance(getattr(error, "response", None), HttpResponse):
-        return error.response  # type: ignore[attr-defined]
+    response = getattr(error, "response", None)
+    if isinstance(response, HttpResponse):
+        return response
     if isinstance(error, exceptions.SaveRefused):
-        return refusal(resource, request, error)
+        return save_refused(endpoint, request, error)
     if isinstance(error, exceptions.Unauthorized):
-        return unauthorized(resource, request, error)
+        return unauthorized(endpoint, request, error)
     if isinstance(error, exceptions.ApiFieldError) and error.errors:
-        return told(resource, request, http.HttpBadRequest, by_field(resource, error))
+        return bad_request(endpoint, request, by_field(endpoint, error))
     if isinstance(error, ValidationError):
-        return told(resource, request, http.HttpBadRequest, validation(resource, error))
+        return bad_request(endpoint, request, by_validation(endpoint, error))
     for kinds, response_class, content in ANSWERS:
         if isinstance(error, kinds):
-            response = told(resource, request, response_class, content(error))
-            if response.status_code == 503:
-                response["Retry-After"] = str(RETRY_AFTER)
+            found = endpoint.error_response(request, content(error), response_class)
+            if found.status_code == 503:
+                found["Retry-After"] = str(RETRY_AFTER)
                 logger.error("The store failed.", exc_info=error)
-            return response
-    got_request_exception.send(sender=type(resource), request=request)
+            return found
+    got_request_exception.send(sender=type(endpoint), request=request)
     logger.error("Internal Server Error: %s", request.path, exc_info=error)
-    text = "Sorry, this request could not be processed. Please try again later."
-    return told(resource, request, http.HttpApplicationError, {"error": text})
+    sentence = "Sorry, this request could not be processed. Please try again later."
+    return endpoint.error_response(
+        request, {"error": sentence}, http.HttpApplicationError
+    )
 
 
-def told(
-    resource: Any, request: Any, response_class: Any, content: Any
-) -> HttpResponse:
-    return resource.error_response(request, content, response_class=response_class)
+def bad_request(endpoint: "Endpoint", request: Any, content: Any) -> HttpResponse:
+    """Return a response with 400."""
+    return endpoint.error_response(request, content, http.HttpBadRequest)
 
 
-def by_field(resource: Any, error: exceptions.ApiFieldError) -> dict[str, Any]:
-    return {"error": str(error), resource._meta.resource_name: error.errors}
+def by_field(endpoint: "Endpoint", error: exceptions.ApiFieldError) -> dict[str, Any]:
+    """Return the messages of an ApiFieldError, by field."""
+    return {"error": str(error), endpoint._meta.resource_name: error.errors}
 
 
-def validation(resource: Any, error: ValidationError) -> dict[str, Any]:
-    """Django's own errors, by field where they have any."""
+def by_validation(endpoint: "Endpoint", error: ValidationError) -> dict[str, Any]:
+    """Return the messages of a ValidationError, by field if it has any."""
     if hasattr(error, "error_dict"):
         errors = error.message_dict
-        text = " ".join(
-            f"{name}: {message}" for name, each in errors.items() for message in each
+        sentence = " ".join(
+            f"{name}: {each}" for name, messages in errors.items() for each in messages
         )
-        return {"error": text, resource._meta.resource_name: errors}
+        return {"error": sentence, endpoint._meta.resource_name: errors}
     return {"error": " ".join(error.messages)}
 
 
-def unauthorized(resource: Any, request: Any, error: Exception) -> HttpResponse:
+def unauthorized(endpoint: "Endpoint", request: Any, error: Exception) -> HttpResponse:
+    """Return a response with 403, or with 401 if the user is anonymous."""
     user = getattr(request, "user", None)
     known = user is not None and user.is_authenticated
     response_class = http.HttpForbidden if known else http.HttpUnauthorized
-    text = str(error) or "You are not allowed to do that."
-    return told(resource, request, response_class, {"error": text})
+    sentence = str(error) or "You are not allowed to do that."
+    return endpoint.error_response(request, {"error": sentence}, response_class)
 
 
-def refusal(
-    resource: Any, request: Any, refused: exceptions.SaveRefused
+def save_refused(
+    endpoint: "Endpoint", request: Any, refused: exceptions.SaveRefused
 ) -> HttpResponse:
-    """What the store refused to save: 409 for a duplicate, 400 for a broken rule."""
-    nowhere = refused.resource.leading_nowhere(refused.bundle)
-    if nowhere:
-        error = exceptions.field_errors(nowhere)
-        return told(resource, request, http.HttpBadRequest, by_field(resource, error))
+    """Return a response with the reason why the store rejected an object: 409 for a
+    duplicate, 400 for a violated constraint.
+    """
+    missing = refused.resource.relations.errors_of_missing(refused.bundle)
+    if missing:
+        field_error = exceptions.field_errors(missing)
+        return bad_request(endpoint, request, by_field(endpoint, field_error))
     obj = refused.bundle.obj
     try:
         obj.validate_unique()
     except ValidationError as error:
-        return told(resource, request, http.HttpConflict, validation(resource, error))
+        content = by_validation(endpoint, error)
+        return endpoint.error_response(request, content, http.HttpConflict)
     try:
         obj.validate_constraints()
     except ValidationError as error:
@@ -167,6 +181,5 @@ def refusal(
             for each in errors
         )
         kind = http.HttpConflict if duplicate else http.HttpBadRequest
-        return told(resource, request, kind, validation(resource, error))
-    text = "It conflicts with what is there."
-    return told(resource, request, http.HttpConflict, {"error": text})
+        return endpoint.error_response(request, by_validation(endpoint, error), kind)
+    return endpoint.error_response(request, {"error": CONFLICT}, http.HttpConflict)

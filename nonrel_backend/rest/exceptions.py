@@ -1,18 +1,24 @@
-"""The errors that resources raise; each becomes a response in errors.py."""
+"""The exceptions of resources. errors.py turns each into a response."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpResponse
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
+    from .modelresource.resource import ModelResource
 
 
 class RestError(Exception):
     """The base of all others."""
 
 
-# The name it has in projects that move here.
+# The name in projects that move from tastypie.
 TastypieError = RestError
 
 
 class NotRegistered(RestError):
-    """A resource that the Api does not have."""
+    """A resource that is not registered in the Api."""
 
 
 class NotFound(RestError):
@@ -20,42 +26,44 @@ class NotFound(RestError):
 
 
 class MalformedKey(NotFound):
-    """Nothing can have this key, so nothing is created there either; 404."""
+    """No object can have this key, so none can be created with it; 404."""
 
 
 class Unauthorized(RestError):
-    """The user may not; 401, or 403 for a user who is known."""
+    """The user lacks the permission; 403, or 401 if the user is anonymous."""
 
 
 class BadRequest(RestError):
-    """What was asked makes no sense; 400, with the message for the user."""
+    """The request is invalid; 400, with the message for the user."""
 
 
 class ApiFieldError(BadRequest):
-    """A field has no data, or data that it cannot take.
+    """A field has no data, or invalid data.
 
     `errors` are the messages by the name of the field.
     """
 
-    def __init__(self, message: Any = "", errors: dict[str, list[str]] | None = None):
+    def __init__(
+        self, message: Any = "", errors: dict[str, list[str]] | None = None
+    ) -> None:
         super().__init__(message)
         self.errors = errors
 
 
 class WrongValue(ApiFieldError):
-    """What is at a path in the data cannot be: the path, and what is said of it."""
+    """The data at `path` is invalid. `text` says why."""
 
-    def __init__(self, path: str, text: str):
+    def __init__(self, path: str, text: str) -> None:
         super().__init__(f"The '{path}' field {text}.")
         self.path, self.text = path, text
 
 
 class HydrationError(ApiFieldError):
-    """Data of the user that does not fit the object."""
+    """The user's data does not fit the object."""
 
 
 class InvalidFilterError(BadRequest):
-    """A filter that is not allowed, or with a value that makes no sense."""
+    """A filter that is not allowed, or that has an invalid value."""
 
 
 class InvalidSortError(BadRequest):
@@ -67,17 +75,17 @@ class UnsupportedFormat(RestError):
 
 
 class UnsupportedSerializationFormat(UnsupportedFormat):
-    """Nothing that the user accepts can be made; 406."""
+    """No supported format is acceptable to the client; 406."""
 
 
 class UnsupportedDeserializationFormat(UnsupportedFormat):
-    """The body's Content-Type is unknown; 415."""
+    """The Content-Type of the body is not supported; 415."""
 
 
 class SaveRefused(RestError):
-    """The store refused to save the object; classified once it is rolled back."""
+    """The store rejected the object. errors.py finds the reason after the rollback."""
 
-    def __init__(self, resource, bundle):
+    def __init__(self, resource: "ModelResource", bundle: "Bundle") -> None:
         super().__init__(bundle)
         self.resource, self.bundle = resource, bundle
 
@@ -85,12 +93,13 @@ class SaveRefused(RestError):
 class ImmediateHttpResponse(RestError):
     """Ends the request with `response`."""
 
-    def __init__(self, response):
+    def __init__(self, response: HttpResponse) -> None:
         super().__init__(response)
         self.response = response
 
 
 def field_errors(errors: dict[str, list[str]]) -> HydrationError:
+    """Return the error of several fields."""
     text = " ".join(
         message if name in message else f"{name}: {message}"
         for name, messages in errors.items()

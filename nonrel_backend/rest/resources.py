@@ -1,7 +1,7 @@
 """What a project imports: Resource, ModelResource, and what their `Meta` speaks of."""
 
 from .constants import ALL, ALL_WITH_RELATIONS
-from .documents.resource import DocumentResource
+from .documents import DocumentResource
 from .modelresource.resource import ModelResource
 from .resource.options import (
     DeclarativeMetaclass,

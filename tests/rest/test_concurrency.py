@@ -165,9 +165,9 @@ def test_an_object_deleted_between_reading_and_writing_is_404(models, serve, htt
             queryset = models.Page.objects.all()
             authorization = Authorization()
 
-        def set_value(self, bundle, field, value):
+        def is_valid(self, bundle):
             models.Page.objects.all().delete()
-            super().set_value(bundle, field, value)
+            return super().is_valid(bundle)
 
     serve(PageResource)
     uri = f"/api/v1/page/{models.Page.objects.create(text='x').pk}/"

@@ -68,7 +68,7 @@ def test_basic_authentication(pages, user, http):
     refused = http.get(URI)
     assert refused.status_code == 401
     assert refused["WWW-Authenticate"] == 'Basic realm="atlas"'
-    assert refused.json() == {"error": "Say who you are."}
+    assert refused.json() == {"error": "Authentication required."}
     assert "<error>" in http.get(f"{URI}?format=xml").content.decode()
     assert http.get(URI, headers=basic("ann:secret")).status_code == 200
     for wrong in (

@@ -507,16 +507,25 @@ def test_the_paginator_is_a_class(countries, serve, http):
 def test_resources_keep_no_state_of_a_request(countries, serve, http):
     api = serve(resource_of(countries))
     resource = api._registry["country"]
-    # What is found out once about the resource is kept.
+    # The parts of the resource, and what is computed once, are there after these.
     http.get(URI)
+    http.get("/api/v1/country/")
     http.patch(URI, {"name": "y"})
     before = {name: dict(vars(each)) for name, each in resource.fields.items()}
     keys = set(vars(resource))
+    parts = {name: each for name, each in vars(resource).items() if is_part(each)}
+    state = {name: repr(vars(each)) for name, each in parts.items()}
     http.get(URI)
     http.patch(URI, {"name": "x"})
     http.get("/api/v1/country/?fields=name")
     assert {name: dict(vars(each)) for name, each in resource.fields.items()} == before
     assert set(vars(resource)) == keys
+    assert len(parts) >= 8
+    assert {name: repr(vars(each)) for name, each in parts.items()} == state
+
+
+def is_part(value):
+    return getattr(value, "resource", None) is not None
 
 
 def test_what_is_yours_says_so(databases):

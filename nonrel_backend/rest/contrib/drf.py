@@ -13,7 +13,7 @@ from django.db import models
 from rest_framework import serializers
 
 from ..exceptions import ApiFieldError
-from ..fields.models import api_field
+from ..modelfields import api_field
 from ..serializers import Serializer
 
 

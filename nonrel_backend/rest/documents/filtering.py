@@ -1,6 +1,6 @@
-"""Filters and orderings of a DocumentResource, for its store."""
+"""DocumentFiltering: the filters and orderings of a DocumentResource."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import JSONField
 
@@ -9,42 +9,47 @@ from ..exceptions import ApiFieldError, InvalidFilterError, InvalidSortError
 from ..fields.nested import EmbeddedField, ListField, NestedField
 from ..fields.nested import JSONField as AnyField
 from ..fields.plain import BOOLEANS
-from ..modelresource.filtering import (
+from ..resource.parameters import (
     MAX_VALUES,
     RESERVED,
     names_to_order_by,
     nested_value,
-    refuse_unknown,
     steps_of,
 )
-from ..resource.part import Part
-from .stores.base import NAMES
+from .stores.base import NAMES, Condition, Ordering
+
+if TYPE_CHECKING:
+    from .resource import DocumentResource
 
 
-class DocumentFiltering(Part):
-    """What a DocumentResource asks its store for."""
+class DocumentFiltering:
+    """The conditions and orderings for the store."""
+
+    def __init__(self, resource: "DocumentResource") -> None:
+        self.resource = resource
 
     # --- filters ---
 
-    def build_filters(self, filters=None):
-        """Conditions for the store: (path, lookup, value)."""
-        found: Any = []
+    def build(self, filters: Any) -> list[Condition]:
+        """Return the store's conditions for the parameters."""
+        fields, found = self.resource.fields, []
         for name in filters or {}:
             first, *rest = steps_of(name)
-            if first not in self.fields or name in RESERVED - set(self.fields):
+            if first not in fields or name in RESERVED - set(fields):
                 continue
             last = rest[-1] if rest else ""
             known = last in NAMES or last in JSONField.get_lookups()
             lookup = rest.pop() if known else "exact"
-            self.check_filtering(first, lookup, rest)
-            field, path = part_at(self.fields[first], rest)
+            self.check(first, lookup, rest)
+            field, path = part_at(fields[first], rest)
             found.append((path, lookup, self.value(field, lookup, filters, name)))
         return found
 
-    def check_filtering(self, name: str, lookup: str, path: list[str]) -> None:
-        whole = ".".join([name, *path])
-        allowed = self._meta.filtering.get(whole, self._meta.filtering.get(name))
-        field = self.fields[name]
+    def check(self, name: str, lookup: str, path: list[str]) -> None:
+        """Raise InvalidFilterError if a filter is not allowed."""
+        filtering = self.resource._meta.filtering
+        allowed = filtering.get(".".join([name, *path]), filtering.get(name))
+        field = self.resource.fields[name]
         if allowed is None or not isinstance(field.attribute, str):
             raise InvalidFilterError(f"The '{name}' field does not allow filtering.")
         listed = allowed in (ALL, ALL_WITH_RELATIONS) or lookup in allowed
@@ -54,7 +59,7 @@ class DocumentFiltering(Part):
             )
 
     def value(self, field: Any, lookup: str, filters: Any, name: str) -> Any:
-        """A parameter's value, as the documents have it."""
+        """Return a parameter's value as documents have it."""
         text = filters[name]
         if lookup == "isnull":
             if text.lower() not in BOOLEANS:
@@ -64,7 +69,9 @@ class DocumentFiltering(Part):
             given = filters.getlist(name) if hasattr(filters, "getlist") else [text]
             values = [part for each in given for part in each.split(",")]
             if len(values) > MAX_VALUES:
-                raise InvalidFilterError(f"{name} has {len(values)} values.")
+                raise InvalidFilterError(
+                    f"{name} has {len(values)} values, more than {MAX_VALUES}."
+                )
             return [self.cleaned(field, each, "exact", name) for each in values]
         if lookup == "contains" and isinstance(field, ListField) and field.of:
             return self.cleaned(field.of, text, lookup, name)
@@ -75,32 +82,40 @@ class DocumentFiltering(Part):
         return self.cleaned(field, text, lookup, name)
 
     def cleaned(self, field: Any, text: str, lookup: str, name: str) -> Any:
+        """Return a text as a value of a field. Raise InvalidFilterError if it is
+        invalid.
+        """
         if isinstance(field, NestedField):
             return nested_value(text, lookup)
         try:
-            return self._meta.serializer.to_simple(field.clean(text))
+            return self.resource._meta.serializer.to_simple(field.clean(text))
         except ApiFieldError as error:
             raise InvalidFilterError(f"{name}: {error}") from error
 
-    def order(self, given: Any) -> list[tuple[str, bool]]:
-        found = []
-        for name in names_to_order_by(given, self._meta.max_ordering):
+    # --- orderings ---
+
+    def order(self, given: Any) -> list[Ordering]:
+        """Return the store's ordering for ?order_by=. Raise InvalidSortError if it is
+        not allowed.
+        """
+        meta, fields, found = self.resource._meta, self.resource.fields, []
+        for name in names_to_order_by(given, meta.max_ordering):
             first, *others = steps_of(name.removeprefix("-"))
             path = ".".join([first, *others])
-            if path not in self._meta.ordering and first not in self._meta.ordering:
+            if path not in meta.ordering and first not in meta.ordering:
                 raise InvalidSortError(f"The '{first}' field does not allow ordering.")
-            if first not in self.fields or not self.fields[first].steps:
+            if first not in fields or not fields[first].steps:
                 raise InvalidSortError(f"There is no field {first!r} for ordering on.")
-            _, steps = part_at(self.fields[first], others)
+            _, steps = part_at(fields[first], others)
             found.append((steps, not name.startswith("-")))
         return found
 
-    def check_list_parameters(self, request):
-        refuse_unknown(request.GET, self.fields)
-
 
 def part_at(field: Any, names: list[str]) -> tuple[Any, str]:
-    """(the field that a path leads to from this one, the path in the document)."""
+    """Return the field that names lead to from a field, and the path in the document.
+
+    Raise InvalidFilterError if there is none.
+    """
     steps = list(field.steps)
     for name in names:
         if isinstance(field, ListField) and not name.isdecimal():

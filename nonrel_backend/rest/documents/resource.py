@@ -1,23 +1,36 @@
-"""DocumentResource: the nine methods, written once, over any store of documents."""
+"""DocumentResource: a resource over a store of documents."""
 
 from collections.abc import Iterator
-from typing import Any
+from functools import cached_property
+from typing import Any, NoReturn
+
+from django.http import HttpRequest
 
 from ..bundle import Bundle
 from ..exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from ..http import HttpConflict, HttpPreconditionFailed
+from ..resource.cycles import Cycles
 from ..resource.endpoint import parameters
+from ..resource.parameters import reject_unknown
+from ..resource.preconditions import CHANGED
 from ..resource.resource import Resource
 from ..resource.retries import retried
+from ..resource.transactions import Transactions, Work
 from ..resource.undo import Changes
+from ..resource.writing import Writing
 from .filtering import DocumentFiltering
-from .stores.base import DocumentStore
+from .stores.base import Condition, Document, DocumentStore, Ordering
 
 
 class DocumentObject:
-    """A document, its values read and written as attributes; `pk` is its key."""
+    """A document, whose values are attributes. `pk` is its key."""
 
-    def __init__(self, initial: dict[str, Any] | None = None, pk: str | None = None):
+    document: dict[str, Any]
+    pk: str | None
+
+    def __init__(
+        self, initial: dict[str, Any] | None = None, pk: str | None = None
+    ) -> None:
         self.__dict__["document"] = {} if initial is None else initial
         self.__dict__["pk"] = pk
 
@@ -30,16 +43,23 @@ class DocumentObject:
         self.document[name] = value
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the document."""
         return self.document
 
 
 class Documents:
-    """The documents that meet the conditions, fetched when they are looked at."""
+    """The documents that meet the conditions, fetched when they are accessed."""
 
-    def __init__(self, store: DocumentStore, conditions: list, ordering: list):
+    def __init__(
+        self,
+        store: DocumentStore,
+        conditions: list[Condition],
+        ordering: list[Ordering],
+    ) -> None:
         self.store, self.conditions, self.ordering = store, conditions, ordering
 
     def fetched(self, start: int = 0, stop: int | None = None) -> Iterator[Any]:
+        """Return the objects from `start` until before `stop`."""
         found = self.store.find(self.conditions, self.ordering, start, stop)
         return (DocumentObject(document, key) for key, document in found)
 
@@ -58,8 +78,68 @@ class Documents:
         return list, (list(self),)
 
 
-class DocumentResource(DocumentFiltering, Resource):
-    """Fields and `Meta` are yours; `Meta.store` is a DocumentStore."""
+class DocumentCycles(Cycles):
+    """The cycles of a DocumentResource."""
+
+    def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
+        """Set the new value of a field, as JSON has it, on the object."""
+        simple = self.resource._meta.serializer.to_simple(value)
+        super().set_value(bundle, field, simple)
+
+
+class DocumentTransactions(Transactions):
+    """The transactions of a DocumentResource."""
+
+    resource: "DocumentResource"
+
+    def all_or_nothing(
+        self, work: Work, request: HttpRequest, data: dict[str, Any] | None = None
+    ) -> Any:
+        """Return work(changes), in a transaction of the store if it has them. Retry
+        conflicting writes.
+        """
+        store = self.resource.store
+        if store.transaction() is None:
+            return super().all_or_nothing(work, request, data)
+
+        def run() -> Any:
+            with self.resource.store.transaction():
+                return work(Changes(self.resource, records=False))
+
+        return retried(run)
+
+    def remember(
+        self, request: HttpRequest, changes: Changes, lookup: dict[str, Any]
+    ) -> None:
+        """Do nothing: obj_update() logs what it changes."""
+
+    def restore(self, image: DocumentObject) -> None:
+        store, key = self.resource.store, image.pk
+        if key is None:
+            return
+        if not store.replace(key, image.to_dict(), None):
+            store.insert(key, image.to_dict())
+
+
+class DocumentWriting(Writing):
+    """The answers of a DocumentResource to the methods that write."""
+
+    def update_in_place(
+        self, request: HttpRequest, bundle: Bundle, new_data: dict[str, Any]
+    ) -> Bundle:
+        resource = self.resource
+        shown = resource.full_dehydrate(Bundle(obj=bundle.obj, request=request)).data
+        bundle.shown, bundle.data = shown, resource.cycles.merged(shown, new_data)
+        bundle.sent = {name.partition(".")[0] for name in new_data}
+        lookup = resource.detail_uri_kwargs(bundle.obj)
+        return resource.obj_update(bundle=bundle, **lookup)
+
+    def check_parameters(self, request: HttpRequest) -> None:
+        reject_unknown(request.GET, self.resource.fields)
+
+
+class DocumentResource(Resource):
+    """A resource over `Meta.store`, a DocumentStore. A subclass declares the fields."""
 
     authorizes_itself = True
 
@@ -68,144 +148,154 @@ class DocumentResource(DocumentFiltering, Resource):
 
     @property
     def store(self) -> DocumentStore:
+        """The store of `Meta`."""
         store = getattr(self._meta, "store", None)
         if store is None:
             raise NotImplementedError(f"{type(self).__name__}.Meta has no store.")
         return store() if isinstance(store, type) else store
 
-    def build_bundle(self, obj=None, **options):
-        if obj is None and self._meta.object_class is None:
-            obj = DocumentObject()
-        return super().build_bundle(obj, **options)
+    # --- the parts ---
+
+    @cached_property
+    def cycles(self) -> DocumentCycles:
+        return DocumentCycles(self)
+
+    @cached_property
+    def transactions(self) -> DocumentTransactions:
+        return DocumentTransactions(self)
+
+    @cached_property
+    def writing(self) -> DocumentWriting:
+        return DocumentWriting(self)
+
+    @cached_property
+    def filtering(self) -> DocumentFiltering:
+        """The filters and orderings."""
+        return DocumentFiltering(self)
 
     # --- keys ---
 
-    def detail_uri_kwargs(self, bundle_or_obj):
+    def build_bundle(self, obj: Any = None, *arguments: Any, **options: Any) -> Bundle:
+        """Return a bundle. Without an object it is of a new, empty one."""
+        if obj is None and self._meta.object_class is None:
+            obj = DocumentObject()
+        return super().build_bundle(obj, *arguments, **options)
+
+    def detail_uri_kwargs(self, bundle_or_obj: Any) -> dict[str, Any]:
+        """Return the key of a document as its URI has it."""
         obj = bundle_or_obj.obj if isinstance(bundle_or_obj, Bundle) else bundle_or_obj
         return {self._meta.detail_uri_name: obj.pk}
 
     def key_of(self, kwargs: dict[str, Any]) -> str:
+        """Return the key in the arguments of a URI. Raise MalformedKey if no document
+        can have it.
+        """
         key = kwargs.get(self._meta.detail_uri_name)
         if not isinstance(key, str | int) or "\x00" in str(key):
-            raise MalformedKey("There is no such key.")
+            raise MalformedKey("No document can have this key.")
         return str(key)
 
-    def get_bundle_detail_data(self, bundle):
+    def get_bundle_detail_data(self, bundle: Any) -> Any:
+        """Return the key of a bundle's document."""
         return bundle.obj.pk if isinstance(bundle, Bundle) else bundle.pk
 
     # --- reading ---
 
-    def get_object_list(self, request):
+    def get_object_list(self, request: HttpRequest) -> Any:
+        """Return all documents."""
         return Documents(self.store, [], [])
 
-    def obj_get_list(self, bundle, **kwargs):
+    def build_filters(self, filters: Any = None) -> list[Condition]:
+        """Return the store's conditions for the parameters."""
+        return self.filtering.build(filters)
+
+    def apply_filters(self, request: HttpRequest, applicable_filters: Any) -> Any:
+        """Return the documents that meet the conditions, in the requested order."""
+        ordering = self.filtering.order(parameters(request))
+        return Documents(self.store, applicable_filters, ordering)
+
+    def obj_get_list(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return the documents that match the filters of the request."""
         request = bundle.request
         objects = self.apply_filters(request, self.build_filters(parameters(request)))
         objects = self.apply_authorization_limits(request, objects)
         return self.authorized_read_list(objects, bundle)
 
-    def apply_filters(self, request, applicable_filters):
-        """The documents that meet the conditions, in the order that is asked for."""
-        return Documents(
-            self.store, applicable_filters, self.order(parameters(request))
-        )
-
-    def obj_get(self, bundle, **kwargs):
-        key = self.key_of(kwargs)
+    def stored(self, key: str) -> Document:
+        """Return the document with this key. Raise NotFound if there is none."""
         document = self.store.get(key)
         if document is None:
             raise NotFound(f"There is no document {key!r}.")
-        bundle.obj = DocumentObject(document, key)
+        return document
+
+    def obj_get(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return one document. Raise NotFound if there is none."""
+        key = self.key_of(kwargs)
+        bundle.obj = DocumentObject(self.stored(key), key)
         self.authorized_read_detail([bundle.obj], bundle)
         return bundle.obj
 
     # --- writing ---
 
-    def set_value(self, bundle, field, value):
-        simple = self._meta.serializer.to_simple(value)
-        super().set_value(bundle, field, simple)
-
-    def hydrated(self, bundle: Bundle) -> dict[str, Any]:
-        """The document of a bundle, valid."""
+    def hydrated(self, bundle: Bundle) -> Document:
+        """Return the document of a bundle, validated."""
         bundle = self.full_hydrate(bundle)
         self.check_valid(bundle)
         return bundle.obj.to_dict()
 
-    def obj_create(self, bundle, **kwargs):
+    def obj_create(self, bundle: Bundle, **kwargs: Any) -> Bundle:
+        """Store a new document. Respond with 409 if its key is taken."""
         key = self.key_of(kwargs) if kwargs else None
         bundle.obj, bundle.is_new = DocumentObject(pk=key), True
         document = self.hydrated(bundle)
         self.authorized_create_detail([], bundle)
         stored = self.store.insert(key, document)
         if stored is None:
-            text = f"There is a {self._meta.resource_name} by that key."
+            text = f"A {self._meta.resource_name} with this key exists already."
             raise ImmediateHttpResponse(
                 self.error_response(bundle.request, {"error": text}, HttpConflict)
             )
         bundle.obj = DocumentObject(document, stored)
         return bundle
 
-    def obj_update(self, bundle, **kwargs):
+    def obj_update(self, bundle: Bundle, **kwargs: Any) -> Bundle:
+        """Store the bundle's data in an existing document, by compare and set."""
         key = self.key_of(kwargs)
-        before = self.store.get(key)
-        if before is None:
-            raise NotFound(f"There is no document {key!r}.")
+        before = self.stored(key)
         bundle.obj, bundle.is_new = DocumentObject(dict(before), key), False
         self.authorized_update_detail([bundle.obj], bundle)
         document = self.hydrated(bundle)
         self.authorized_update_detail([bundle.obj], bundle)
         expected = before if bundle.expected is None else bundle.expected.to_dict()
         if not self.store.replace(key, document, expected):
-            self.conflict(bundle)
+            self.handle_conflict(bundle)
         if bundle.changes is not None:
             bundle.changes.remember(DocumentObject(before, key))
         return bundle
 
-    def remember(self, request, changes, **lookup):
-        """Nothing: what is changed is kept when it is."""
-
-    def conflict(self, bundle: Bundle) -> None:
-        """Somebody else was faster: 412 for who has said what was seen."""
+    def handle_conflict(self, bundle: Bundle) -> NoReturn:
+        """Respond with 412 if the client sent If-Match, else with 409."""
         kind = HttpConflict if bundle.expected is None else HttpPreconditionFailed
-        text = "The object was changed meanwhile: read it again."
-        self.refuse(bundle.request, kind, text)
+        self.refuse(bundle.request, kind, CHANGED)
 
-    def update_in_place(self, request, original_bundle, new_data):
-        bundle = original_bundle
-        shown = self.full_dehydrate(Bundle(obj=bundle.obj, request=request)).data
-        bundle.shown, bundle.data = shown, self.merged(shown, new_data)
-        bundle.sent = {name.partition(".")[0] for name in new_data}
-        return self.obj_update(bundle=bundle, **self.detail_uri_kwargs(bundle.obj))
-
-    def obj_delete(self, bundle, **kwargs):
+    def obj_delete(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete one document. Raise NotFound if there is none."""
         bundle.obj = self.obj_get(bundle, **kwargs)
         self.authorized_delete_detail([bundle.obj], bundle)
         expected = None if bundle.expected is None else bundle.expected.to_dict()
         if not self.store.delete(self.key_of(kwargs), expected):
-            self.conflict(bundle)
+            self.handle_conflict(bundle)
 
-    def obj_delete_list(self, bundle, **kwargs):
+    def obj_delete_list(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete the documents that match the filters of the request."""
         objects = self.authorized_delete_list(self.obj_get_list(bundle), bundle)
         for obj in list(objects):
             if bundle.changes is not None:
                 bundle.changes.remember(obj)
             self.store.delete(obj.pk)
 
-    def rollback(self, bundles):
+    def rollback(self, bundles: list[Bundle]) -> None:
+        """Delete the documents that the bundles created."""
         for bundle in bundles:
             if bundle.obj is not None and bundle.obj.pk is not None:
                 self.store.delete(bundle.obj.pk)
-
-    def restore(self, obj):
-        if not self.store.replace(obj.pk, obj.to_dict(), None):
-            self.store.insert(obj.pk, obj.to_dict())
-
-    def all_or_nothing(self, work, request, data=None):
-        if self.store.transaction() is None:
-            return super().all_or_nothing(work, request, data)
-
-        def run():
-            with self.store.transaction():
-                return work(Changes(self, keeps=False))
-
-        return retried(run)

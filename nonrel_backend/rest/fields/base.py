@@ -1,4 +1,4 @@
-"""What all fields share: where the data is, and whether it may be left out."""
+"""ApiField, the base of all fields of a resource."""
 
 import re
 from collections.abc import Callable
@@ -6,11 +6,12 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 
+from ..bundle import Bundle
 from ..exceptions import ApiFieldError, WrongValue
 
 
 class NOT_PROVIDED:
-    """What stands for no default, and for a value that is left as it is."""
+    """A marker: the field has no default, or the value is left unchanged."""
 
 
 STEPS = re.compile(r"__|\.")
@@ -18,9 +19,10 @@ MISSING = object()
 
 
 def step(value: Any, name: str) -> Any:
-    """What `name` leads to in an object, a dictionary or a list; MISSING for nothing.
+    """Return the attribute or item `name` of an object, a dictionary or a list.
 
-    A method that needs no arguments is called; a manager of related objects is not.
+    Return MISSING if there is none. Call a method, but not a manager of related
+    objects.
     """
     if isinstance(value, dict):
         return value.get(name, MISSING)
@@ -38,14 +40,15 @@ def step(value: Any, name: str) -> Any:
 
 
 class ApiField:
-    """The base of all fields: not for direct use.
+    """The abstract base of all fields.
 
-    A subclass says how a value is shown (`convert`) and how data is read (`clean`).
+    A subclass implements `convert` (from the object's value to data) and `clean` (from
+    data to the object's value).
     """
 
     dehydrated_type = "string"
     help_text = ""
-    # What JSON Schema may say besides the type, as maxLength.
+    # Further keywords of JSON Schema, such as maxLength.
     limits: dict[str, Any] = {}
     is_related = False
     is_m2m = False
@@ -61,12 +64,13 @@ class ApiField:
         help_text: str | None = None,
         use_in: str | Callable[[Any], bool] = "all",
         verbose_name: str | None = None,
-    ):
+    ) -> None:
         if not (callable(use_in) or use_in in ("all", "list", "detail")):
             raise ImproperlyConfigured(
                 f"use_in is {use_in!r}; it must be 'all', 'list', 'detail' or callable."
             )
         self.instance_name = ""
+        # The resource; its class until there is an instance.
         self._resource: Any = None
         self.attribute = attribute
         self.steps = STEPS.split(attribute) if isinstance(attribute, str) else []
@@ -80,36 +84,40 @@ class ApiField:
         if help_text is not None:
             self.help_text = help_text
 
-    def contribute_to_class(self, cls, name: str) -> None:
+    def contribute_to_class(self, cls: type, name: str) -> None:
+        """Name the field after the class attribute that it was assigned to."""
         self.instance_name = name
         self._resource = cls
         self.verbose_name = self.verbose_name or name.replace("_", " ")
 
     @property
     def has_default(self) -> bool:
+        """Whether the field has a default."""
         return self._default is not NOT_PROVIDED
 
     @property
     def default(self) -> Any:
+        """The default; a callable is called."""
         made = callable(self._default) and self.has_default
         return self._default() if made else self._default
 
-    def is_used(self, bundle, for_list: bool) -> bool:
-        """Whether it is shown in this list or detail."""
+    def is_used(self, bundle: Bundle, for_list: bool) -> bool:
+        """Return whether this list or detail shows the field."""
         if self.use_in == "all":
             return True
         if callable(self.use_in):
             return bool(self.use_in(bundle))
         return self.use_in == ("list" if for_list else "detail")
 
-    # --- showing ---
+    # --- from the object to data ---
 
-    def dehydrate(self, bundle, for_list: bool = True) -> Any:
+    def dehydrate(self, bundle: Bundle, for_list: bool = True) -> Any:
+        """Return the data of the bundle's object."""
         value = self.value_of(bundle)
         return None if value is None else self.convert(value)
 
-    def value_of(self, bundle) -> Any:
-        """The object's value, or the default where it has none."""
+    def value_of(self, bundle: Bundle) -> Any:
+        """Return the object's value, or the default if it has none."""
         value = bundle.obj
         if callable(self.attribute):
             value = self.attribute(bundle)
@@ -131,13 +139,13 @@ class ApiField:
         return self.default if value is None and self.has_default else value
 
     def convert(self, value: Any) -> Any:
-        """A value of the object, not None, as data."""
+        """Convert a value of the object, which is not None, to data."""
         return value
 
-    # --- reading ---
+    # --- from data to the object ---
 
-    def hydrate(self, bundle) -> Any:
-        """The object's new value; NOT_PROVIDED leaves what it has."""
+    def hydrate(self, bundle: Bundle) -> Any:
+        """Return the object's new value, or NOT_PROVIDED to leave it unchanged."""
         if self.readonly:
             return NOT_PROVIDED
         if self.instance_name not in bundle.data:
@@ -151,11 +159,15 @@ class ApiField:
             return None
         return self.read(value, bundle)
 
-    def read(self, value: Any, bundle) -> Any:
+    def read(self, value: Any, bundle: Bundle) -> Any:
+        """Convert data, which is not None, to the object's value."""
         return self.clean(value)
 
-    def absent(self, bundle) -> Any:
-        """The new value where the data has none."""
+    def absent(self, bundle: Bundle) -> Any:
+        """Return the new value if the data has none for this field.
+
+        Raise ApiFieldError if the field requires one.
+        """
         if bundle.is_new is False:
             return NOT_PROVIDED
         value = step(bundle.obj, self.steps[0]) if len(self.steps) == 1 else None
@@ -173,19 +185,23 @@ class ApiField:
         )
 
     def clean(self, value: Any) -> Any:
-        """Data, not None, as a value of the object; ApiFieldError for what is none."""
+        """Convert data, which is not None, to a value of the object.
+
+        Raise ApiFieldError if the data is invalid.
+        """
         return self.convert(value)
 
     def wrong(self, wanted: str) -> ApiFieldError:
-        return WrongValue(self.instance_name, f"takes {wanted}")
+        """Return the error for data that is not `wanted`."""
+        return WrongValue(self.instance_name, f"must be {wanted}")
 
-    # --- describing ---
+    # --- descriptions ---
 
     def schema(self) -> dict[str, Any]:
-        """What `schema/` says of it."""
+        """Return the field's description in `schema/`."""
         default: Any = "No default provided."
         if callable(self._default) and self.has_default:
-            default = "Made when it is needed."
+            default = "Computed when needed."
         elif self.has_default:
             default = self._default
         return {
@@ -200,5 +216,5 @@ class ApiField:
         }
 
     def json_schema(self) -> dict[str, Any]:
-        """What it is in JSON Schema; without null."""
+        """Return the JSON Schema of the field's values, null excluded."""
         return {"type": "string"}

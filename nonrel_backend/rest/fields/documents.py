@@ -1,33 +1,47 @@
-"""The fields of collections and embedded models, of those of a model."""
+"""The resource's fields for collections and embedded models."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.utils.functional import cached_property
 
-from ... import fields as documents
-from .. import fields
+from ... import fields as model_fields
 from ..exceptions import WrongValue
 from .base import ApiField
-from .models import api_field, options_of, register_field
-from .nested import NestedField
+from .models import options_of, register_field, registered_field
+from .nested import DictField, EmbeddedField, ListField, NestedField, SetField
 
-# What names the model, where several are allowed.
+# The key that names the model if several are allowed.
 MODEL_KEY = "_model"
 
 
-class EmbeddedModelField(fields.EmbeddedField):
-    """An embedded model: `find` gives it once all models are there."""
+class EmbeddedModelField(EmbeddedField):
+    """An embedded model.
 
-    def __init__(self, attribute=None, find=None, within: tuple = (), **options):
+    `find` returns the model, once all models are loaded. `within` are the models that
+    the field is nested in.
+    """
+
+    def __init__(
+        self,
+        attribute: Any = None,
+        *,
+        find: Callable[[], Any],
+        within: tuple[Any, ...] = (),
+        **options: Any,
+    ) -> None:
         self.find, self.within = find, within
         super().__init__(attribute, **options)
 
     @cached_property
     def model(self) -> Any:
+        """The embedded model."""
         return self.find()
 
     @cached_property
     def fields(self) -> dict[str, ApiField]:
+        """The fields of the embedded model."""
         way = (*self.within, self.model)
         found = {}
         for field in self.model._meta.concrete_fields:
@@ -37,49 +51,64 @@ class EmbeddedModelField(fields.EmbeddedField):
 
     @property
     def is_within_itself(self) -> bool:
+        """Whether the model contains itself, so that its schema would not end."""
         return self.model in self.within
 
-    def schema(self):
-        if self.is_within_itself:  # it would not end
+    def schema(self) -> dict[str, Any]:
+        if self.is_within_itself:
             return ApiField.schema(self)
         return super().schema()
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "object"} if self.is_within_itself else super().json_schema()
 
 
 class AnyModelField(NestedField):
-    """One of several embedded models, which the data names."""
+    """One of several embedded models, which the data names.
+
+    `find` returns the models by label, once all models are loaded.
+    """
 
     dehydrated_type = "dict"
     help_text = 'An object that names its model. Ex: {"_model": "app.Circle"}'
 
-    def __init__(self, attribute=None, find=None, within: tuple = (), **options):
+    def __init__(
+        self,
+        attribute: Any = None,
+        *,
+        find: Callable[[], dict[str, Any]],
+        within: tuple[Any, ...] = (),
+        **options: Any,
+    ) -> None:
         self.find, self.within = find, within
         super().__init__(attribute, **options)
 
     @cached_property
     def choices(self) -> dict[str, EmbeddedModelField]:
-        """The field of each, by the model's label."""
+        """The field of each model, by the model's label."""
         return {
             label: EmbeddedModelField(
-                find=lambda found=model: found, within=self.within
+                find=partial(self.model_of, label), within=self.within
             )
-            for label, model in self.find().items()
+            for label in self.find()
         }
 
-    def part(self, name):
+    def model_of(self, label: str) -> Any:
+        """Return the model with this label."""
+        return self.find()[label]
+
+    def part(self, name: str) -> ApiField | None:
         found = (field.part(name) for field in self.choices.values())
         return next((field for field in found if field is not None), None)
 
-    def convert(self, value):
+    def convert(self, value: Any) -> dict[str, Any]:
         label = value._meta.label
         return {MODEL_KEY: label, **self.choices[label].convert(value)}
 
-    def clean(self, value):
+    def clean(self, value: Any) -> dict[str, Any]:
         label = value.get(MODEL_KEY) if isinstance(value, dict) else None
         if not isinstance(label, str) or label not in self.choices:
-            raise self.wrong(f"an object whose {MODEL_KEY} is one of its models")
+            raise self.wrong(f"an object whose {MODEL_KEY} is one of the allowed")
         rest = {name: each for name, each in value.items() if name != MODEL_KEY}
         try:
             return {MODEL_KEY: label, **self.choices[label].clean(rest)}
@@ -87,27 +116,33 @@ class AnyModelField(NestedField):
             path = ".".join(filter(None, (self.instance_name, error.path.strip("."))))
             raise WrongValue(path, error.text) from error
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "object"}
 
 
-def part_field(model_field: Any, attribute: str | None, within: tuple) -> ApiField:
-    """The field of a part of a document."""
+def part_field(
+    model_field: Any, attribute: str | None, within: tuple[Any, ...]
+) -> ApiField:
+    """Return the field of a part of nested data."""
     if model_field.remote_field:
         found = part_field(model_field.target_field, attribute, within)
         found.null, found.blank = model_field.null, model_field.blank
         found.readonly, found.unique = False, False
         return found
-    if isinstance(model_field, documents.EmbeddedModelField):
+    if isinstance(model_field, model_fields.EmbeddedModelField):
         return embedded(model_field, options_of(model_field), attribute, within)
     if hasattr(model_field, "item_field"):
-        return items(model_field, options_of(model_field), attribute, within)
-    return api_field(model_field, attribute or "")
+        return collection(model_field, options_of(model_field), attribute, within)
+    return registered_field(model_field, attribute or "")
 
 
 def embedded(
-    model_field: Any, options: dict[str, Any], attribute: Any = None, within: tuple = ()
+    model_field: Any,
+    options: dict[str, Any],
+    attribute: Any = None,
+    within: tuple[Any, ...] = (),
 ) -> ApiField:
+    """Return the field for an embedded model."""
     options = {"attribute": attribute, **options}
     if model_field.is_polymorphic:
         return AnyModelField(find=lambda: model_field.allowed, within=within, **options)
@@ -116,17 +151,20 @@ def embedded(
     )
 
 
-COLLECTIONS: dict[type, type] = {
-    documents.DictField: fields.DictField,
-    documents.ListField: fields.ListField,
-    documents.SetField: fields.SetField,
+COLLECTIONS: dict[type, Any] = {
+    model_fields.DictField: DictField,
+    model_fields.ListField: ListField,
+    model_fields.SetField: SetField,
 }
 
 
-def items(
-    model_field: Any, options: dict[str, Any], attribute: Any = None, within: tuple = ()
+def collection(
+    model_field: Any,
+    options: dict[str, Any],
+    attribute: Any = None,
+    within: tuple[Any, ...] = (),
 ) -> ApiField:
-    """A list, set or dictionary of what the item field says."""
+    """Return the field for a list, a set or a dictionary."""
     of = None
     if not model_field.untyped:
         of = part_field(model_field.item_field, None, within)
@@ -137,6 +175,6 @@ def items(
     return COLLECTIONS[kind](of=of, **options)
 
 
-register_field(documents.EmbeddedModelField, embedded)
+register_field(model_fields.EmbeddedModelField, embedded)
 for each in COLLECTIONS:
-    register_field(each, items)
+    register_field(each, collection)

@@ -1,56 +1,60 @@
-"""The fields of a resource, of those of a model."""
+"""The resource's field for a field of a model."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.db import models
 
-from .. import fields
-from ..resource.part import Part
+from . import plain
+from .base import ApiField
+from .nested import JSONField
 
-# By internal type; a type that is not here is a text.
-FIELD_CLASSES: dict[str, type[fields.ApiField]] = {
-    "AutoField": fields.IntegerField,
-    "BigAutoField": fields.IntegerField,
-    "BigIntegerField": fields.IntegerField,
-    "BinaryField": fields.BinaryField,
-    "BooleanField": fields.BooleanField,
-    "DateField": fields.DateField,
-    "DateTimeField": fields.DateTimeField,
-    "DecimalField": fields.DecimalField,
-    "DurationField": fields.DurationField,
-    "FileField": fields.FileField,
-    "FloatField": fields.FloatField,
-    "IntegerField": fields.IntegerField,
-    "JSONField": fields.JSONField,
-    "NullBooleanField": fields.BooleanField,
-    "PositiveBigIntegerField": fields.IntegerField,
-    "PositiveIntegerField": fields.IntegerField,
-    "PositiveSmallIntegerField": fields.IntegerField,
-    "SmallAutoField": fields.IntegerField,
-    "SmallIntegerField": fields.IntegerField,
-    "TimeField": fields.TimeField,
-    "UUIDField": fields.UUIDField,
+Factory = Callable[[Any, dict[str, Any]], ApiField]
+
+# By internal type. Any other type is a CharField.
+FIELD_CLASSES: dict[str, type[ApiField]] = {
+    "AutoField": plain.IntegerField,
+    "BigAutoField": plain.IntegerField,
+    "BigIntegerField": plain.IntegerField,
+    "BinaryField": plain.BinaryField,
+    "BooleanField": plain.BooleanField,
+    "DateField": plain.DateField,
+    "DateTimeField": plain.DateTimeField,
+    "DecimalField": plain.DecimalField,
+    "DurationField": plain.DurationField,
+    "FileField": plain.FileField,
+    "FloatField": plain.FloatField,
+    "IntegerField": plain.IntegerField,
+    "JSONField": JSONField,
+    "NullBooleanField": plain.BooleanField,
+    "PositiveBigIntegerField": plain.IntegerField,
+    "PositiveIntegerField": plain.IntegerField,
+    "PositiveSmallIntegerField": plain.IntegerField,
+    "SmallAutoField": plain.IntegerField,
+    "SmallIntegerField": plain.IntegerField,
+    "TimeField": plain.TimeField,
+    "UUIDField": plain.UUIDField,
 }
-# Model fields with a structure of their own: what makes the field of a resource.
-FACTORIES: dict[type, Callable[[Any, dict[str, Any]], fields.ApiField]] = {}
+# The factories of model fields with a structure of their own, by class.
+FACTORIES: dict[type, Factory] = {}
 
 
-def register_field(
-    model_field: type, factory: Callable[[Any, dict[str, Any]], fields.ApiField]
-) -> None:
-    """`factory(model_field, options)` makes the resource's field of such a one."""
+def register_field(model_field: type, factory: Factory) -> None:
+    """Register `factory(model_field, options)`, which makes the resource's field for a
+    class of model fields.
+    """
     FACTORIES[model_field] = factory
 
 
 def field_class(
-    model_field: models.Field, default: type = fields.CharField
-) -> type[fields.ApiField]:
+    model_field: models.Field, default: type[ApiField] = plain.CharField
+) -> type[ApiField]:
+    """Return the class of the resource's field for a model field."""
     return FIELD_CLASSES.get(model_field.get_internal_type(), default)
 
 
 def options_of(model_field: Any) -> dict[str, Any]:
-    """null, blank, default and so on, as the model has them."""
+    """Return the options of the resource's field: null, blank, default and others."""
     found: dict[str, Any] = {
         "null": model_field.null,
         "unique": model_field.unique,
@@ -71,7 +75,7 @@ def options_of(model_field: Any) -> dict[str, Any]:
 
 
 def is_readonly(model_field: Any) -> bool:
-    """Whether the model fills it in by itself, or has it closed to forms."""
+    """Return whether the model computes the field, or excludes it from forms."""
     return (
         model_field.generated
         or getattr(model_field, "auto_now", False)
@@ -80,14 +84,13 @@ def is_readonly(model_field: Any) -> bool:
     )
 
 
-def api_field(
-    model_field: Any, attribute: str, api_field_class: type | None = None
-) -> fields.ApiField:
-    """The resource's field of a model's."""
+def registered_field(
+    model_field: Any, attribute: str, api_field_class: type[ApiField] | None = None
+) -> ApiField:
+    """Return the resource's field for a model field: of the registered factory, of the
+    given class, or of field_class().
+    """
     options = {"attribute": attribute, **options_of(model_field)}
-    if model_field.get_internal_type() == "DocumentField":
-        # Registers its own; there are no such fields before there are models.
-        from . import documents as documentfields  # noqa: F401
     for kind in type(model_field).__mro__:
         if kind in FACTORIES:
             return FACTORIES[kind](model_field, options)
@@ -96,9 +99,9 @@ def api_field(
     return found
 
 
-def limits_of(model_field: Any, field: fields.ApiField) -> dict[str, Any]:
-    """What the model takes, as JSON Schema says it."""
-    if type(field) is not fields.CharField:
+def limits_of(model_field: Any, field: ApiField) -> dict[str, Any]:
+    """Return the model field's limits as keywords of JSON Schema."""
+    if type(field) is not plain.CharField:
         return {}
     found: dict[str, Any] = {}
     if model_field.max_length is not None:
@@ -106,45 +109,3 @@ def limits_of(model_field: Any, field: fields.ApiField) -> dict[str, Any]:
     if model_field.choices:
         found["enum"] = [key for key, _ in model_field.flatchoices]
     return found
-
-
-class ModelFields(Part):
-    """The class methods of a ModelResource that make its fields."""
-
-    base_fields: dict[str, Any]
-
-    @classmethod
-    def should_skip_field(cls, field: Any) -> bool:
-        """Relations are left out: declare them. So is a key of several columns, which
-        are there by themselves.
-        """
-        if isinstance(field, models.CompositePrimaryKey):
-            return True
-        return bool(getattr(field, "remote_field", None))
-
-    @classmethod
-    def api_field_from_django_field(
-        cls, field: Any, default: type = fields.CharField
-    ) -> type[fields.ApiField]:
-        """The class of the resource's field for one of the model's."""
-        return field_class(field, default)
-
-    @classmethod
-    def get_fields(
-        cls, fields: list[str] | None = None, excludes: list[str] | None = None
-    ) -> dict[str, Any]:
-        """A field for each of the model's that is named, or is not excluded."""
-        found: dict[str, Any] = {}
-        for field in cls._meta.object_class._meta.fields:
-            if (
-                field.name in cls.base_fields
-                or (fields and field.name not in fields)
-                or (excludes and field.name in excludes)
-                or cls.should_skip_field(field)
-            ):
-                continue
-            kind = cls.api_field_from_django_field(field)
-            made = api_field(field, field.name, kind)
-            made.contribute_to_class(cls, field.name)
-            found[field.name] = made
-        return found

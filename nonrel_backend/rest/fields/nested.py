@@ -1,5 +1,6 @@
-"""Fields whose data has parts: lists, sets, dictionaries, embedded objects, JSON."""
+"""Fields of nested data: lists, sets, dictionaries, embedded objects, any JSON."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..exceptions import WrongValue
@@ -7,26 +8,32 @@ from .base import MISSING, ApiField, step
 
 
 class NestedField(ApiField):
-    """What they share: a path leads into the data, as "address.city"."""
+    """The base of the nested fields. A dotted path, as "address.city", leads into
+    their data.
+    """
 
-    def part(self, name: str) -> "ApiField | None":
-        """The field of what a path leads to by this name; None where there is none."""
+    def part(self, name: str) -> ApiField | None:
+        """Return the field of the part `name` of the data, or None."""
         return None
 
     def part_error(self, name: Any, field: ApiField, error: WrongValue) -> WrongValue:
-        """The error of a part, by the path from here."""
+        """Return the error of a part with the path from this field."""
         rest = error.path.removeprefix(field.instance_name).lstrip(".")
         path = ".".join(filter(None, (self.instance_name, str(name), rest)))
         return WrongValue(path, error.text)
 
-    def each(self, pairs, how: str) -> list[tuple[Any, Any]]:
-        """Pairs of a place and a value, the values converted or cleaned."""
+    def each(
+        self, pairs: Iterable[tuple[Any, Any]], method: str
+    ) -> list[tuple[Any, Any]]:
+        """Return (name, value) pairs of parts, with `method` applied to each value:
+        "convert" or "clean".
+        """
         found = []
         for name, value in pairs:
             field = self.part(str(name))
             if value is not None and field is not None:
                 try:
-                    value = getattr(field, how)(value)
+                    value = getattr(field, method)(value)
                 except WrongValue as error:
                     raise self.part_error(name, field, error) from error
             found.append((name, value))
@@ -39,27 +46,31 @@ class JSONField(NestedField):
     dehydrated_type = "json"
     help_text = "Any JSON value."
 
-    def part(self, name):
+    def part(self, name: str) -> ApiField | None:
         return JSONField()
 
-    def clean(self, value):
+    def clean(self, value: Any) -> Any:
         return value
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {}
 
 
 class ItemsField(NestedField):
-    """Fields with one field, `of`, for all their values; any JSON without it."""
+    """The base of fields with items of one field, `of`. Without it, an item is any
+    JSON value.
+    """
 
-    def __init__(self, attribute=None, of: ApiField | None = None, **options):
+    def __init__(
+        self, attribute: Any = None, of: ApiField | None = None, **options: Any
+    ) -> None:
         super().__init__(attribute, **options)
         self.of = of
 
-    def part(self, name):
+    def part(self, name: str) -> ApiField | None:
         return self.of or JSONField()
 
-    def schema(self):
+    def schema(self) -> dict[str, Any]:
         found = super().schema()
         if self.of is not None:
             found["items"] = self.of.schema()
@@ -72,21 +83,21 @@ class ListField(ItemsField):
     dehydrated_type = "list"
     help_text = "A list of data. Ex: ['abc', 26.73, 8]"
 
-    def part(self, name):
+    def part(self, name: str) -> ApiField | None:
         return super().part(name) if name.isdecimal() else None
 
-    def convert(self, value):
+    def convert(self, value: Any) -> list[Any]:
         value = list(value)
         if self.of is None:
             return value
         return [item for _, item in self.each(enumerate(value), "convert")]
 
-    def clean(self, value):
+    def clean(self, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise self.wrong("a list")
         return [item for _, item in self.each(enumerate(value), "clean")]
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {
             "type": "array",
             "items": {} if self.of is None else self.of.json_schema(),
@@ -94,26 +105,26 @@ class ListField(ItemsField):
 
 
 class SetField(ListField):
-    """A set: a list of values of which each is there once, in no order of its own."""
+    """A set, shown as a list without duplicates."""
 
-    help_text = "A list of data, each once. Ex: ['abc', 'def']"
+    help_text = "A list of distinct data. Ex: ['abc', 'def']"
 
-    def part(self, name):
+    def part(self, name: str) -> ApiField | None:
         return self.of or JSONField()
 
-    def convert(self, value):
+    def convert(self, value: Any) -> list[Any]:
         try:
             return super().convert(sorted(value))
         except TypeError:
             return super().convert(sorted(value, key=lambda item: repr(item)))
 
-    def clean(self, value):
+    def clean(self, value: Any) -> set[Any]:
         try:
             return set(super().clean(value))
         except TypeError as error:
             raise self.wrong("a list of plain values") from error
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return super().json_schema() | {"uniqueItems": True}
 
 
@@ -123,16 +134,16 @@ class DictField(ItemsField):
     dehydrated_type = "dict"
     help_text = "A dictionary of data. Ex: {'price': 26.73, 'name': 'Daniel'}"
 
-    def convert(self, value):
+    def convert(self, value: Any) -> dict[Any, Any]:
         value = dict(value)
         return value if self.of is None else dict(self.each(value.items(), "convert"))
 
-    def clean(self, value):
+    def clean(self, value: Any) -> dict[Any, Any]:
         if not isinstance(value, dict):
             raise self.wrong("an object")
         return dict(self.each(value.items(), "clean"))
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         found: dict[str, Any] = {"type": "object"}
         if self.of is not None:
             found["additionalProperties"] = self.of.json_schema()
@@ -140,18 +151,21 @@ class DictField(ItemsField):
 
 
 class EmbeddedField(NestedField):
-    """An object within the object, with fields of its own.
+    """An embedded object with fields of its own.
 
-    `build` makes its value of a dictionary of values by attribute; without it, the
-    value is that dictionary.
+    `build` makes the value from a dictionary of values by attribute. Without `build`
+    the value is that dictionary.
     """
 
     dehydrated_type = "dict"
     help_text = "An object. Ex: {'city': 'Berlin'}"
 
     def __init__(
-        self, attribute=None, fields: dict[str, ApiField] | None = None, **options
-    ):
+        self,
+        attribute: Any = None,
+        fields: dict[str, ApiField] | None = None,
+        **options: Any,
+    ) -> None:
         self.build = options.pop("build", None)
         super().__init__(attribute, **options)
         if fields is not None:
@@ -159,17 +173,17 @@ class EmbeddedField(NestedField):
             for name, field in fields.items():
                 field.instance_name = field.instance_name or name
 
-    def part(self, name):
+    def part(self, name: str) -> ApiField | None:
         return self.fields.get(name)
 
-    def convert(self, value):
+    def convert(self, value: Any) -> dict[str, Any]:
         pairs = []
         for name, field in self.fields.items():
-            found = step(value, field.attribute or name)
+            found = step(value, attribute_of(field, name))
             pairs.append((name, None if found is MISSING else found))
         return dict(self.each(pairs, "convert"))
 
-    def clean(self, value):
+    def clean(self, value: Any) -> Any:
         if not isinstance(value, dict):
             raise self.wrong("an object")
         unknown = sorted(map(str, set(value) - set(self.fields)))
@@ -178,22 +192,22 @@ class EmbeddedField(NestedField):
         for name, field in self.fields.items():
             missing = value.get(name, MISSING)
             if missing is None and not field.null:
-                raise WrongValue(f"{self.instance_name}.{name}", "is null")
+                raise WrongValue(f"{self.instance_name}.{name}", "must not be null")
             if missing is MISSING and not (
                 field.null or field.blank or field.has_default
             ):
-                raise WrongValue(f"{self.instance_name}.{name}", "has no data")
+                raise WrongValue(f"{self.instance_name}.{name}", "is required")
         cleaned = {
-            self.fields[name].attribute or name: each
+            attribute_of(self.fields[name], name): each
             for name, each in self.each(value.items(), "clean")
         }
         return cleaned if self.build is None else self.build(cleaned)
 
-    def schema(self):
+    def schema(self) -> dict[str, Any]:
         parts = {name: field.schema() for name, field in self.fields.items()}
         return super().schema() | {"fields": parts}
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {
             "type": "object",
             "properties": {
@@ -203,8 +217,13 @@ class EmbeddedField(NestedField):
         }
 
 
+def attribute_of(field: ApiField, name: str) -> Any:
+    """Return the attribute of a part; its name if the field does not say."""
+    return field.attribute or name
+
+
 def nullable(field: ApiField) -> dict[str, Any]:
-    """The JSON Schema of a field's values, null among them where it may be."""
+    """Return the JSON Schema of a field's values, null included if allowed."""
     found = field.json_schema() | field.limits
     if not field.null or not found:
         return found

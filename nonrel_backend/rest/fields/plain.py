@@ -1,4 +1,4 @@
-"""The fields of a resource: plain values; nested and related ones come from beside."""
+"""Fields of plain values: text, numbers, dates, bytes."""
 
 import base64
 import binascii
@@ -8,8 +8,10 @@ import math
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.utils import dateparse, timezone
 
+from ..bundle import Bundle
 from .base import NOT_PROVIDED, ApiField
 
 NUMBERS = (int, float, decimal.Decimal)
@@ -17,57 +19,60 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class CharField(ApiField):
-    """A text of any length."""
+    """A string of any length."""
 
     help_text = 'Unicode string data. Ex: "Hello World"'
 
-    def convert(self, value):
+    def convert(self, value: Any) -> str:
         return value if type(value) is str else str(value)
 
-    def clean(self, value):
+    def clean(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(
             value, str | int | float | decimal.Decimal | uuid.UUID | datetime.date
         ):
-            raise self.wrong("a text")
+            raise self.wrong("a string")
         text = str(value)
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise self.wrong("a text of whole characters") from error
+            raise self.wrong("a string of complete characters") from error
         return text
 
 
 class FileField(CharField):
-    """A file, shown by its URL; uploads go through a view of their own."""
+    """A file, shown by its URL. Uploads need a view of their own."""
 
     help_text = 'A file URL as a string. Ex: "http://media.example.com/photo.jpg"'
 
-    def convert(self, value):
+    def convert(self, value: Any) -> Any:
         if not hasattr(value, "url"):
             return str(value)
         return value.url if value else None
 
-    def hydrate(self, bundle):
+    def hydrate(self, bundle: Bundle) -> Any:
         value = super().hydrate(bundle)
         if value is NOT_PROVIDED or value is None:
             return value
         if value != self.dehydrate(bundle):
-            raise self.wrong("the URL that it has, or null")
+            raise self.wrong("its current URL, or null")
         return NOT_PROVIDED
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "uri-reference"}
 
 
 class NumberField(ApiField):
-    """What numbers share: a subclass's `number()` raises for what is none."""
+    """The base of the number fields. A subclass implements `number`."""
 
     wanted = "a finite number"
 
     def number(self, value: Any) -> Any:
+        """Return the value as a number. Raise ValueError or ArithmeticError if it is
+        none.
+        """
         raise NotImplementedError
 
-    def clean(self, value):
+    def clean(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (str, *NUMBERS)):
             raise self.wrong(self.wanted)
         try:
@@ -77,73 +82,73 @@ class NumberField(ApiField):
 
 
 class IntegerField(NumberField):
-    """A whole number."""
+    """An integer."""
 
     dehydrated_type = "integer"
     help_text = "Integer data. Ex: 2673"
-    wanted = "a whole number"
+    wanted = "an integer"
 
-    def convert(self, value):
+    def convert(self, value: Any) -> int:
         return int(value)
 
-    def number(self, value):
+    def number(self, value: Any) -> int:
         number = int(value)
         if not isinstance(value, str) and number != value:
             raise ValueError(value)
         return number
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "integer"}
 
 
 class FloatField(NumberField):
-    """A number."""
+    """A floating point number."""
 
     dehydrated_type = "float"
     help_text = "Floating point numeric data. Ex: 26.73"
 
-    def convert(self, value):
+    def convert(self, value: Any) -> float:
         return float(value)
 
-    def number(self, value):
+    def number(self, value: Any) -> float:
         number = float(value)
         if not math.isfinite(number):
             raise ValueError(value)
         return number
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "number"}
 
 
 class DecimalField(NumberField):
-    """An exact number, shown as a text so that it stays exact."""
+    """A decimal number, shown as a string so that it stays exact."""
 
     dehydrated_type = "decimal"
     help_text = 'Fixed precision numeric data. Ex: "26.73"'
 
-    def convert(self, value):
+    def convert(self, value: Any) -> decimal.Decimal:
         return value if isinstance(value, decimal.Decimal) else decimal.Decimal(value)
 
-    def number(self, value):
+    def number(self, value: Any) -> decimal.Decimal:
         number = decimal.Decimal(str(value))
         if not number.is_finite():
             raise ValueError(value)
         return number
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "decimal"}
 
 
 class BooleanField(ApiField):
-    """True or false."""
+    """A boolean."""
 
     dehydrated_type = "boolean"
     help_text = "Boolean data. Ex: True"
 
-    def convert(self, value):
+    def convert(self, value: Any) -> bool:
         return bool(value)
 
-    def clean(self, value):
+    def clean(self, value: Any) -> bool:
         if isinstance(value, bool):
             return value
         found = BOOLEANS.get(str(value).lower())
@@ -151,29 +156,30 @@ class BooleanField(ApiField):
             raise self.wrong("true or false")
         return found
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "boolean"}
 
 
 class ParsedField(ApiField):
-    """What dates and times share: texts that Django's parsers read."""
+    """The base of the fields of dates and times, which Django's parsers read."""
 
     value_class: type = object
     wanted = ""
 
     @staticmethod
     def parse(text: str) -> Any:
+        """Parse a string. Return None or raise ValueError if it is invalid."""
         raise NotImplementedError
 
-    def convert(self, value):
+    def convert(self, value: Any) -> Any:
         return self.clean(value) if isinstance(value, str) else value
 
-    def clean(self, value):
+    def clean(self, value: Any) -> Any:
         if type(value) is self.value_class:
             return value
         try:
             found = self.parse(value) if isinstance(value, str) else None
-        except ValueError:  # well written, but no such day
+        except ValueError:  # well formed, but not a date or time that exists
             found = None
         if found is None:
             raise self.wrong(self.wanted)
@@ -181,50 +187,48 @@ class ParsedField(ApiField):
 
 
 class DateField(ParsedField):
-    """A day."""
+    """A date."""
 
     dehydrated_type = "date"
     help_text = 'A date as a string. Ex: "2010-11-10"'
     value_class = datetime.date
-    wanted = "a date, as 2010-11-10"
+    wanted = "a date, such as 2010-11-10"
 
     @staticmethod
-    def parse(text):
+    def parse(text: str) -> Any:
         moment = dateparse.parse_date(text) or dateparse.parse_datetime(text)
         return moment.date() if isinstance(moment, datetime.datetime) else moment
 
-    def convert(self, value):
+    def convert(self, value: Any) -> Any:
         value = super().convert(value)
         return value.date() if isinstance(value, datetime.datetime) else value
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "date"}
 
 
 class DateTimeField(ParsedField):
-    """A moment; one without an offset is in the current time zone."""
+    """A date and time. Without an offset it is in the current time zone."""
 
     dehydrated_type = "datetime"
     help_text = 'A date & time as a string. Ex: "2010-11-10T03:07:43"'
     value_class = datetime.datetime
-    wanted = "a date and time, as 2010-11-10T03:07:43Z"
+    wanted = "a date and time, such as 2010-11-10T03:07:43Z"
 
     @staticmethod
-    def parse(text):
+    def parse(text: str) -> Any:
         moment = dateparse.parse_datetime(text)
         if moment is None and (day := dateparse.parse_date(text)):
             moment = datetime.datetime(day.year, day.month, day.day)
         return moment
 
-    def clean(self, value):
+    def clean(self, value: Any) -> Any:
         if type(value) is datetime.date:
             value = datetime.datetime(value.year, value.month, value.day)
         return self.in_zone(super().clean(value))
 
     def in_zone(self, moment: datetime.datetime) -> datetime.datetime:
-        """As the project keeps moments: aware of the zone or not."""
-        from django.conf import settings
-
+        """Return the moment as USE_TZ demands: aware of its zone, or naive."""
         try:
             if settings.USE_TZ and timezone.is_naive(moment):
                 return timezone.make_aware(moment)
@@ -233,10 +237,10 @@ class DateTimeField(ParsedField):
             if settings.USE_TZ:
                 moment.astimezone(datetime.UTC)
         except (ValueError, OverflowError) as error:
-            raise self.wrong("a moment between the years 1 and 9999") from error
+            raise self.wrong("between the years 1 and 9999") from error
         return moment
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "date-time"}
 
 
@@ -246,20 +250,20 @@ class TimeField(ParsedField):
     dehydrated_type = "time"
     help_text = 'A time as string. Ex: "20:05:23"'
     value_class = datetime.time
-    wanted = "a time, as 20:05:23"
+    wanted = "a time, such as 20:05:23"
     parse = staticmethod(dateparse.parse_time)
 
 
 class DurationField(ParsedField):
-    """A length of time."""
+    """A duration."""
 
     dehydrated_type = "duration"
-    help_text = 'A length of time as a string. Ex: "P1DT00H00M20S"'
+    help_text = 'A duration as a string. Ex: "P1DT00H00M20S"'
     value_class = datetime.timedelta
-    wanted = "a length of time, as P1DT00H00M20S"
+    wanted = "a duration, such as P1DT00H00M20S"
 
     @staticmethod
-    def parse(text):
+    def parse(text: str) -> Any:
         try:
             return dateparse.parse_duration(text)
         except (OverflowError, decimal.InvalidOperation) as error:
@@ -272,16 +276,16 @@ class UUIDField(ApiField):
     dehydrated_type = "uuid"
     help_text = 'A UUID as a string. Ex: "6fa459ea-ee8a-3ca4-894e-db77e160355e"'
 
-    def convert(self, value):
+    def convert(self, value: Any) -> str:
         return str(value)
 
-    def clean(self, value):
+    def clean(self, value: Any) -> uuid.UUID:
         try:
             return uuid.UUID(value)
         except (ValueError, AttributeError, TypeError) as error:
             raise self.wrong("a UUID") from error
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}
 
 
@@ -291,10 +295,10 @@ class BinaryField(ApiField):
     dehydrated_type = "binary"
     help_text = 'Bytes in base64. Ex: "aGVsbG8="'
 
-    def convert(self, value):
+    def convert(self, value: Any) -> str:
         return base64.b64encode(bytes(value)).decode()
 
-    def clean(self, value):
+    def clean(self, value: Any) -> bytes:
         if isinstance(value, bytes):
             return value
         try:
@@ -302,5 +306,5 @@ class BinaryField(ApiField):
         except (binascii.Error, ValueError, TypeError) as error:
             raise self.wrong("bytes in base64") from error
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "contentEncoding": "base64"}

@@ -1,24 +1,28 @@
-"""Fields that lead to other resources: shown as URIs or in full, written in any way."""
+"""Relations: fields that lead to objects of other resources."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, BadRequest, NotFound
 from .base import NOT_PROVIDED, ApiField
 
-# What says that a reference leads to nothing.
+if TYPE_CHECKING:
+    from ..resource.resource import Resource
+
+# Raised if a reference leads to no object.
 ABSENT = (NotFound, BadRequest, ObjectDoesNotExist)
 
 
 class RelatedField(ApiField):
-    """The base of both kinds: not for direct use.
+    """The abstract base of the relations.
 
-    `to` is a resource class, its full path, or 'self'. `related_name` is the field of
+    `to` is a resource class, its dotted path, or 'self'. `related_name` is the field of
     the related object that leads back.
     """
 
@@ -41,7 +45,7 @@ class RelatedField(ApiField):
         full_list: bool | Callable[[Any], bool] = True,
         full_detail: bool | Callable[[Any], bool] = True,
         verbose_name: str | None = None,
-    ):
+    ) -> None:
         super().__init__(
             attribute=attribute,
             default=default,
@@ -58,12 +62,13 @@ class RelatedField(ApiField):
         self.full = full
         self.full_list = full_list
         self.full_detail = full_detail
-        self._related: Any = None
+        self._related: tuple[str | None, Resource] | None = None
 
-    # --- the other resource ---
+    # --- the related resource ---
 
     @property
-    def to_class(self) -> type:
+    def to_class(self) -> Any:
+        """The class of the related resource."""
         if not isinstance(self.to, str):
             return self.to
         if self.to == "self":
@@ -74,12 +79,12 @@ class RelatedField(ApiField):
         except ImportError as error:
             raise ImproperlyConfigured(
                 f"The field {self.instance_name!r} leads to {self.to!r}, which cannot "
-                "be imported: give the full path of a resource class, or 'self'."
+                "be imported. Use the dotted path of a resource class, or 'self'."
             ) from error
 
     @property
-    def related(self) -> Any:
-        """The other resource, of the same Api where it is of none itself."""
+    def related(self) -> "Resource":
+        """The related resource. It joins this resource's Api unless it has its own."""
         api_name = self._resource._meta.api_name
         if self._related is None or self._related[0] != api_name:
             resource = self.to_class()
@@ -87,13 +92,17 @@ class RelatedField(ApiField):
             self._related = (api_name, resource)
         return self._related[1]
 
-    def get_related_resource(self, related_instance: Any = None) -> Any:
+    def get_related_resource(self, related_instance: Any = None) -> "Resource":
+        """Return the related resource."""
         return self.related
 
-    # --- showing ---
+    # --- from the object to data ---
 
-    def is_full(self, bundle, for_list: bool) -> bool:
-        """Whether in full here; a relation is followed once on each way."""
+    def is_full(self, bundle: Bundle, for_list: bool) -> bool:
+        """Return whether the related data is shown, and not only its URI.
+
+        A relation is followed once per branch, so that circular ones end.
+        """
         if not self.full or self.place in bundle.full_path:
             return False
         wanted = self.full_list if for_list else self.full_detail
@@ -101,10 +110,11 @@ class RelatedField(ApiField):
 
     @property
     def place(self) -> tuple[type, str]:
+        """The resource class and the name, which identify the field."""
         return type(self._resource), self.instance_name
 
-    def shown(self, obj: Any, bundle, for_list: bool, full: bool) -> Any:
-        """An object as its URI, or as a bundle of its data."""
+    def shown(self, obj: Any, bundle: Bundle, for_list: bool, full: bool) -> Any:
+        """Return the URI of a related object, or a bundle of its data."""
         resource = self.related
         if not full:
             return resource.get_resource_uri(obj)
@@ -112,15 +122,16 @@ class RelatedField(ApiField):
         related.full_path = (*bundle.full_path, self.place)
         return resource.full_dehydrate(related, for_list=for_list)
 
-    # --- reading ---
+    # --- from data to the object ---
 
-    def related_bundle(self, value: Any, bundle) -> Bundle:
-        """The bundle of a related object given in any of the ways."""
-        resource = self.related
+    def related_bundle(self, value: Any, bundle: Bundle) -> Bundle:
+        """Return the bundle of a related object given as a bundle, an object, data, a
+        URI or a key.
+        """
         if isinstance(value, Bundle):
             return value
         if isinstance(value, dict):
-            return resource.bundle_from_data(
+            return self.related.relations.bundle_from_data(
                 value, bundle.request, bundle.obj, self.back_name(bundle.obj)
             )
         if isinstance(value, list | bool | float):
@@ -131,8 +142,8 @@ class RelatedField(ApiField):
             obj = self.found(value, bundle.request)
         return Bundle(obj=obj, request=bundle.request, via_uri=True)
 
-    def found(self, value: Any, request) -> Any:
-        """The object that a URI or a key leads to."""
+    def found(self, value: Any, request: HttpRequest | None) -> Any:
+        """Return the object of a URI or a key. Raise ApiFieldError if it is absent."""
         resource = self.related
         try:
             if isinstance(value, str) and "/" in value:
@@ -145,12 +156,16 @@ class RelatedField(ApiField):
             raise self.leads_nowhere(value) from error
 
     def leads_nowhere(self, value: Any) -> ApiFieldError:
+        """Return the error for a reference to an object that does not exist."""
         return ApiFieldError(
-            f"The '{self.instance_name}' field leads to {value!r}, which is not there."
+            f"The '{self.instance_name}' field refers to {value!r}, which does not "
+            "exist."
         )
 
     def back_name(self, obj: Any) -> str | None:
-        """The related object's field that leads back: as said, or as the model says."""
+        """Return the related object's field that leads back: `related_name`, or the
+        name that the model has for it.
+        """
         if self.related_name or not hasattr(obj, "_meta") or len(self.steps) != 1:
             return self.related_name
         for relation in obj._meta.related_objects:
@@ -158,35 +173,36 @@ class RelatedField(ApiField):
                 return relation.field.name
         return None
 
-    # --- describing ---
+    # --- descriptions ---
 
-    def schema(self):
+    related_type = ""
+
+    def schema(self) -> dict[str, Any]:
         resource = self.related
         return super().schema() | {
             "related_type": self.related_type,
             "related_schema": resource.get_resource_uri(url_name="api_get_schema"),
         }
 
-    related_type = ""
-
 
 class ToOneField(RelatedField):
-    """Leads to one object."""
+    """A relation to one object."""
 
     related_type = "to_one"
     help_text = "A single related resource: a URI, or its data."
 
-    def dehydrate(self, bundle, for_list=True):
+    def dehydrate(self, bundle: Bundle, for_list: bool = True) -> Any:
         full = self.is_full(bundle, for_list)
         if not full:
-            key_of = self.related.key_reader(type(bundle.obj), self.steps)
+            related = self.related
+            key_of = related.relations.key_reader(type(bundle.obj), self.steps)
             if key_of is not None:
                 key = key_of(bundle.obj)
-                return None if key is None else self.related.uri_of_key(key)
+                return None if key is None else related.uris.of_key(key)
         obj = self.value_of(bundle)
         return None if obj is None else self.shown(obj, bundle, for_list, full)
 
-    def hydrate(self, bundle):
+    def hydrate(self, bundle: Bundle) -> Any:
         back = bundle.related_obj is not None and bundle.related_name in (
             self.attribute,
             self.instance_name,
@@ -195,7 +211,7 @@ class ToOneField(RelatedField):
             return Bundle(obj=bundle.related_obj, request=bundle.request, via_uri=True)
         return super().hydrate(bundle)
 
-    def absent(self, bundle):
+    def absent(self, bundle: Bundle) -> Any:
         found = super().absent(bundle)
         return (
             found
@@ -203,14 +219,14 @@ class ToOneField(RelatedField):
             else self.related_bundle(found, bundle)
         )
 
-    def clean(self, value):
-        raise NotImplementedError("A relation is read with its bundle.")
+    def clean(self, value: Any) -> Any:
+        raise NotImplementedError("Use read(): a relation needs the bundle.")
 
-    def read(self, value: Any, bundle) -> Bundle:
-        if not reference(value):
+    def read(self, value: Any, bundle: Bundle) -> Bundle:
+        if not is_reference(value):
             return self.related_bundle(value, bundle)
         try:
-            key = self.related.existing_key(self, value, bundle.request)
+            key = self.related.relations.existing_key(self, value, bundle.request)
         except ABSENT as error:
             raise self.leads_nowhere(value) from error
         if key is None:
@@ -219,31 +235,34 @@ class ToOneField(RelatedField):
         found.key, found.make = key, partial(getattr, bundle.obj, self.steps[0])
         return found
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         if self.full:
             return {"anyOf": [{"type": "string"}, self.related.json_ref()]}
         return {"type": "string", "format": "uri-reference"}
 
 
 class ToManyField(RelatedField):
-    """Leads to many objects; `attribute` may be a callable of the bundle."""
+    """A relation to many objects. `attribute` may be a callable of the bundle."""
 
     related_type = "to_many"
     is_m2m = True
     help_text = "Many related resources: a list of URIs, or of their data."
 
-    def dehydrate(self, bundle, for_list=True):
+    def dehydrate(self, bundle: Bundle, for_list: bool = True) -> list[Any]:
         if getattr(bundle.obj, "pk", True) is None:
             return []
         found = self.value_of(bundle)
         full = self.is_full(bundle, for_list)
         return [self.shown(obj, bundle, for_list, full) for obj in objects(found)]
 
-    def hydrate(self, bundle):
+    def hydrate(self, bundle: Bundle) -> Any:
+        """Return NOT_PROVIDED: hydrate_m2m() reads the data."""
         return NOT_PROVIDED
 
-    def hydrate_m2m(self, bundle) -> Any:
-        """The bundles of the related; NOT_PROVIDED leaves them as they are."""
+    def hydrate_m2m(self, bundle: Bundle) -> Any:
+        """Return the bundles of the related objects, or NOT_PROVIDED to leave the
+        relation unchanged.
+        """
         if self.readonly:
             return NOT_PROVIDED
         if self.instance_name not in bundle.data:
@@ -258,57 +277,58 @@ class ToManyField(RelatedField):
         found = self.found_at_once(values, bundle)
         return [
             found[value]
-            if reference(value) and value in found
+            if is_reference(value) and value in found
             else self.related_bundle(value, bundle)
             for value in values
         ]
 
-    def found_at_once(self, values: Iterable, bundle) -> dict[Any, Bundle]:
-        """What the URIs and keys among the values lead to, in one look-up."""
-        wanted = [value for value in values if reference(value)]
+    def found_at_once(self, values: Iterable[Any], bundle: Bundle) -> dict[Any, Bundle]:
+        """Return the bundles of the URIs and keys among the values, in one query."""
+        wanted = [value for value in values if is_reference(value)]
         if len(wanted) < 2:
             return {}
-        objs = self.related.objs_of_references(wanted, bundle.request)
+        objs = self.related.relations.objs_of_references(wanted, bundle.request)
         return {
             value: Bundle(obj=obj, request=bundle.request, via_uri=True)
             for value, obj in objs.items()
         }
 
-    def absent(self, bundle):
+    def absent(self, bundle: Bundle) -> Any:
         raise ApiFieldError(
             f"The '{self.instance_name}' field has no data and doesn't allow a null "
             "value."
         )
 
-    def json_schema(self):
+    def json_schema(self) -> dict[str, Any]:
         item: dict[str, Any] = {"type": "string", "format": "uri-reference"}
         if self.full:
             item = {"anyOf": [{"type": "string"}, self.related.json_ref()]}
         return {"type": "array", "items": item}
 
 
-def reference(value: Any) -> bool:
+def is_reference(value: Any) -> bool:
+    """Return whether the value is a URI or a key."""
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def objects(found: Any) -> Iterable:
-    """The objects of a manager, a queryset or a list."""
+def objects(found: Any) -> Iterable[Any]:
+    """Return the objects of a manager, a queryset or a list."""
     if found is None:
         return ()
     return found.all() if hasattr(found, "all") else found
 
 
 class OneToOneField(ToOneField):
-    """A ToOneField by Django's name."""
+    """An alias of ToOneField, with Django's name."""
 
 
 class ForeignKey(ToOneField):
-    """A ToOneField by Django's name."""
+    """An alias of ToOneField, with Django's name."""
 
 
 class ManyToManyField(ToManyField):
-    """A ToManyField by Django's name."""
+    """An alias of ToManyField, with Django's name."""
 
 
 class OneToManyField(ToManyField):
-    """A ToManyField by Django's name."""
+    """An alias of ToManyField, with Django's name."""

@@ -1,50 +1,57 @@
-"""?fields=a,b.c: only a part of the data."""
+"""Projection: ?fields=a,b.c shows a part of the data."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.http import HttpRequest
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest
 from ..resource.endpoint import parameters
 
+if TYPE_CHECKING:
+    from ..resource.resource import Resource
 
-@dataclass
-class Asked:
-    """What is asked for: a tree of names; None for all. `names` limits what is
-    dehydrated, None where hooks may need the rest.
+
+class Projection(NamedTuple):
+    """The requested part of the data.
+
+    `tree` has the requested names; it is None for all. `names` are the fields to
+    dehydrate; it is None if hooks may need all of them.
     """
 
     tree: dict[str, Any] | None = None
-    names: set[str] | None = field(default=None)
+    names: set[str] | None = None
 
 
-ALL_OF_IT = Asked()
+ALL_FIELDS = Projection()
 
 
-def asked_fields(resource: Any, request: Any, for_list: bool) -> Asked:
-    """What ?fields= asks for; BadRequest for a name that is none."""
+def requested_fields(resource: "Resource", request: HttpRequest) -> Projection:
+    """Return what ?fields= requests. Raise BadRequest for an unknown name."""
     text = ",".join(parameters(request).getlist("fields"))
     if not text.strip(",") or "fields" in resource.fields:
-        return ALL_OF_IT
+        return ALL_FIELDS
     tree: dict[str, Any] = {}
     for path in filter(None, map(str.strip, text.split(","))):
         head, *rest = path.split(".")
         if head not in resource.fields:
-            raise BadRequest(f"There is no field {head!r} to show.")
+            raise BadRequest(f"There is no field {head!r}.")
         place = tree.setdefault(head, {})
         for name in rest:
             place = place.setdefault(name, {})
-    return Asked(tree, None if resource.has_dehydrate_hooks else set(tree))
+    needs_all = resource.cycles.has_dehydrate_hooks
+    return Projection(tree, None if needs_all else set(tree))
 
 
-def project(bundle: Bundle, asked: Asked) -> Bundle:
-    if asked.tree is not None:
-        bundle.data = pruned(bundle.data, asked.tree)
+def project(bundle: Bundle, projection: Projection) -> Bundle:
+    """Remove what was not requested from the bundle's data."""
+    if projection.tree is not None:
+        bundle.data = pruned(bundle.data, projection.tree)
     return bundle
 
 
 def pruned(data: Any, tree: dict[str, Any]) -> Any:
-    """The parts of the data that the tree names; all of it where it ends."""
+    """Return the parts of the data that the tree names; all of it at a leaf."""
     if not tree:
         return data
     if isinstance(data, Bundle):

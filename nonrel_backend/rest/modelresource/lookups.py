@@ -1,4 +1,4 @@
-"""What Django finds out anew for each key and each lookup, found out once."""
+"""Look-ups by key, faster than Django's: what depends on the field alone is cached."""
 
 from functools import cache
 from typing import Any
@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.sql.where import AND
 
-CLASSES = (
+INTEGERS = (
     models.AutoField, models.BigAutoField, models.BigIntegerField, models.IntegerField,
     models.PositiveBigIntegerField, models.PositiveIntegerField,
     models.PositiveSmallIntegerField, models.SmallAutoField, models.SmallIntegerField,
@@ -17,10 +17,10 @@ CLASSES = (
 
 @cache
 def limits(field: Any) -> tuple[int, int] | None:
-    """(the least, the most) whole number that a field takes which is of Django's own
-    and checks nothing else; None of any other.
+    """Return the least and the greatest integer that a field of Django's own accepts;
+    None for any other field, or one with further validators.
     """
-    if type(field) not in CLASSES or field.choices:
+    if type(field) not in INTEGERS or field.choices:
         return None
     found: dict[type, Any] = {type(each): each.limit_value for each in field.validators}
     least, most = found.pop(MinValueValidator, None), found.pop(MaxValueValidator, None)
@@ -31,8 +31,8 @@ def limits(field: Any) -> tuple[int, int] | None:
 
 @cache
 def own_column(model: Any, name: str) -> Any:
-    """(the field of the model's own table by this name, its lookup "exact"); None where
-    there is none.
+    """Return (the field of the model's own table with this name, its lookup "exact"),
+    or None.
     """
     try:
         field = model._meta.pk if name == "pk" else model._meta.get_field(name)
@@ -44,7 +44,7 @@ def own_column(model: Any, name: str) -> Any:
 
 
 def one_of(queryset: models.QuerySet, lookup: dict[str, Any]) -> Any:
-    """`queryset.get(**lookup)`, without finding out what the name of a column means."""
+    """Return `queryset.get(**lookup)`, without resolving the names of columns."""
     if len(lookup) != 1:
         return queryset.get(**lookup)
     ((name, value),) = lookup.items()
@@ -58,12 +58,12 @@ def one_of(queryset: models.QuerySet, lookup: dict[str, Any]) -> Any:
         case [one]:
             return one
         case []:
-            raise queryset.model.DoesNotExist(f"Nothing has the {name} {value!r}.")
+            raise queryset.model.DoesNotExist(f"No object has the {name} {value!r}.")
     return queryset.get(**lookup)
 
 
 def narrowed(queryset: models.QuerySet, column: Any, value: Any) -> models.QuerySet:
-    """The objects that have a value in an own_column()."""
+    """Return the objects that have a value in an own_column()."""
     found = queryset._chain()
     query, (field, exact) = found.query, column
     query.where.add(exact(field.get_col(query.get_initial_alias()), value), AND)
@@ -71,7 +71,9 @@ def narrowed(queryset: models.QuerySet, column: Any, value: Any) -> models.Query
 
 
 def is_plain(queryset: models.QuerySet) -> bool:
-    """Whether it is Django's own, and nothing of it asks for more care."""
+    """Return whether narrowed() may be used: the queryset's methods are Django's, and
+    it has no slice, combination, distinct fields or lock.
+    """
     query, kind = queryset.query, type(queryset)
     return (
         kind.get is models.QuerySet.get

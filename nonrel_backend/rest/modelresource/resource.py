@@ -1,173 +1,191 @@
-"""ModelResource: a Resource whose objects are of a Django model."""
+"""ModelResource: a resource over the objects of a Django model."""
 
-import json
-import re
-from functools import cache
+from functools import cached_property
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import connections, models
+from django.db import models, router
+from django.http import HttpRequest
 
 from ..bundle import Bundle
-from ..exceptions import ApiFieldError, BadRequest, MalformedKey, Unauthorized
-from ..fields.models import ModelFields, field_class
-from ..fields.plain import IntegerField
-from ..resource.cycles import Cycles
+from ..fields.base import ApiField
+from ..fields.models import field_class
+from ..fields.plain import CharField
+from ..modelfields import api_field
 from ..resource.options import ModelDeclarativeMetaclass
 from ..resource.resource import Resource
-from ..resource.uris import Uris, in_address
-from .filtering import MALFORMED, Filtering
-from .loading import Loading, relation
-from .lookups import limits, one_of
-from .nesting import Within
+from ..resource.uris import key_in_uri
+from .cycles import ModelCycles
+from .filtering import Filtering
+from .keys import Keys
+from .lookups import one_of
+from .relations import ModelRelations
 from .saving import Saving
-from .transactions import is_ours, state
-
-WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
-# The methods by which a class makes addresses of its own.
-URI_METHODS = (
-    "urls",
-    "base_urls",
-    "prepend_urls",
-    "override_urls",
-    "resource_uri_kwargs",
-    "get_bundle_detail_data",
-    "get_resource_uri",
-)
+from .state import is_ours, state
+from .transactions import ModelPreconditions, ModelTransactions
+from .views import ModelReading, ModelUris, ModelWriting
 
 
-@cache
-def column(model: Any, name: str) -> Any:
-    """The model's field by this name; None where there is none."""
-    try:
-        return model._meta.get_field(name)
-    except FieldDoesNotExist:
-        return None
+class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
+    """A resource over `Meta.queryset`.
 
-
-def is_number(value: Any) -> bool:
-    """Whether a text is a number, and none that Python refuses for its length."""
-    if type(value) is not str or len(value) > 30:
-        return False
-    return WHOLE_NUMBER.fullmatch(value) is not None
-
-
-class ModelResource(
-    ModelFields,
-    Filtering,
-    Saving,
-    Loading,
-    Within,
-    Resource,
-    metaclass=ModelDeclarativeMetaclass,
-):
-    """`Meta.queryset` has the objects; each of the model's fields that is no relation
-    has one here.
+    It has a field for each field of the model that is not a relation. The public
+    methods are hooks, as those of Resource are.
     """
 
     authorizes_itself = True
 
-    def __init__(self, api_name: str | None = None):
-        super().__init__(api_name)
-        cls: Any = type(self)
-        self.has_plain_uris = cls.detail_uri_kwargs is ModelResource.detail_uri_kwargs
-        if any(getattr(cls, name) is not getattr(Uris, name) for name in URI_METHODS):
-            self.has_plain_uris = False
+    def has_default(self, name: str) -> bool:
+        """Return whether a method of ModelResource is not overridden."""
+        return getattr(type(self), name) is getattr(ModelResource, name)
+
+    @property
+    def database(self) -> str:
+        """The alias of the database that is written to."""
+        model = self._meta.object_class
+        return self._meta.queryset._db or router.db_for_write(model)
+
+    # --- the parts ---
+
+    @cached_property
+    def uris(self) -> ModelUris:
+        return ModelUris(self)
+
+    @cached_property
+    def cycles(self) -> ModelCycles:
+        return ModelCycles(self)
+
+    @cached_property
+    def reading(self) -> ModelReading:
+        return ModelReading(self)
+
+    @cached_property
+    def writing(self) -> ModelWriting:
+        return ModelWriting(self)
+
+    @cached_property
+    def transactions(self) -> ModelTransactions:
+        return ModelTransactions(self)
+
+    @cached_property
+    def preconditions(self) -> ModelPreconditions:
+        return ModelPreconditions(self)
+
+    @cached_property
+    def relations(self) -> ModelRelations:
+        return ModelRelations(self)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The values of the model's fields in URIs."""
+        return Keys(self)
+
+    @cached_property
+    def filtering(self) -> Filtering:
+        """The filters and orderings."""
+        return Filtering(self)
+
+    @cached_property
+    def saving(self) -> Saving:
+        """The writes to the database."""
+        return Saving(self)
+
+    # --- fields ---
+
+    @classmethod
+    def should_skip_field(cls, field: Any) -> bool:
+        """Return whether get_fields() leaves out a model field: relations, which are to
+        be declared, and composite keys, whose columns are fields themselves.
+        """
+        if isinstance(field, models.CompositePrimaryKey):
+            return True
+        return bool(getattr(field, "remote_field", None))
+
+    @classmethod
+    def api_field_from_django_field(
+        cls, field: Any, default: type[ApiField] = CharField
+    ) -> type[ApiField]:
+        """Return the class of the resource's field for a model field."""
+        return field_class(field, default)
+
+    @classmethod
+    def get_fields(
+        cls, fields: list[str] | None = None, excludes: list[str] | None = None
+    ) -> dict[str, ApiField]:
+        """Return a field for each model field in `fields` (all if empty) that is not in
+        `excludes`.
+        """
+        found: dict[str, ApiField] = {}
+        for field in cls._meta.object_class._meta.fields:
+            if (
+                field.name in cls.base_fields
+                or (fields and field.name not in fields)
+                or (excludes and field.name in excludes)
+                or cls.should_skip_field(field)
+            ):
+                continue
+            kind = cls.api_field_from_django_field(field)
+            made = api_field(field, field.name, kind)
+            made.contribute_to_class(cls, field.name)
+            found[field.name] = made
+        return found
 
     # --- keys ---
 
     def detail_uri_kwargs(self, bundle_or_obj: Any) -> dict[str, Any]:
+        """Return the key of an object as its URI has it."""
         obj = bundle_or_obj.obj if isinstance(bundle_or_obj, Bundle) else bundle_or_obj
-        name = self._meta.detail_uri_name
-        return {name: in_address(getattr(obj, name))}
-
-    def key_reader(self, model: Any, steps: list[str]) -> Any:
-        found = self.__dict__.setdefault("_key_readers", {})
-        place = (model, *steps)
-        if place not in found:
-            found[place] = self.new_key_reader(model, steps)
-        return found[place]
-
-    def new_key_reader(self, model: Any, steps: list[str]) -> Any:
-        if len(steps) != 1 or not self.has_plain_uris or not hasattr(model, "_meta"):
-            return None
-        field = relation(model, steps[0])
-        if field is None or not field.concrete or field.many_to_many:
-            return None
-        wanted, target = self._meta.detail_uri_name, field.target_field
-        if wanted == target.name or (wanted == "pk" and target.primary_key):
-            return lambda obj: getattr(obj, field.attname)
-        return None
+        return {self.keys.name: key_in_uri(self.keys.of(obj))}
 
     def lookup_kwargs_with_identifiers(
         self, bundle: Bundle, kwargs: dict[str, Any]
     ) -> dict[str, Any]:
-        """What an address says, as lookups: texts are values of the model's fields.
-        MalformedKey for what no object can have.
+        """Return the arguments of a URI as lookups, with values of the model's fields.
+
+        Raise MalformedKey for a value that no object can have.
         """
-        return {name: self.identifier(name, value) for name, value in kwargs.items()}
+        return {name: self.keys.value(name, value) for name, value in kwargs.items()}
 
-    def identifier(self, name: str, value: Any) -> Any:
-        field, is_whole, bounds = self.identifying(name)
-        if field is None or isinstance(value, models.Model):
-            return value
-        if bounds and (type(value) is int or is_whole and is_number(value)):
-            number = int(value)
-            if bounds[0] <= number <= bounds[1]:
-                return number
-        if isinstance(field, models.CompositePrimaryKey):
-            return self.composite_key(field, value)
-        malformed = MalformedKey(f"No object has the {name} {value!r}.")
-        if isinstance(value, dict | list | bool | float) or "\x00" in str(value):
-            raise malformed
-        if is_whole and not WHOLE_NUMBER.fullmatch(str(value)):
-            raise malformed
-        try:
-            value = field.to_python(value)
-            field.run_validators(value)
-            if not is_whole:
-                field.get_db_prep_value(value, connections[self.database])
-        except MALFORMED as error:
-            raise malformed from error
-        return value
-
-    def composite_key(self, field: Any, value: Any) -> tuple:
-        """The values of a key of several columns: a JSON list in an address."""
-        malformed = MalformedKey(f"No object has the key {value!r}.")
-        try:
-            parts = json.loads(value) if isinstance(value, str) else value
-        except (ValueError, RecursionError) as error:
-            raise malformed from error
-        names = [each.name for each in field.fields]
-        if not isinstance(parts, list | tuple) or len(parts) != len(names):
-            raise malformed
-        if None in parts:
-            raise malformed
-        return tuple(map(self.identifier, names, parts))
-
-    def identifying(self, name: str) -> tuple[Any, bool, Any]:
-        """(the field that a name in an address is of, or None; whether its values are
-        whole numbers; the least and the most of them).
-        """
-        known = self.__dict__.setdefault("_identifying", {})
-        if name not in known:
-            options = self._meta.object_class._meta
-            try:
-                field = options.pk if name == "pk" else options.get_field(name)
-            except FieldDoesNotExist:
-                field = None
-            while field is not None and field.remote_field:
-                field = field.target_field
-            whole = field is not None and field_class(field) is IntegerField
-            known[name] = (field, whole, limits(field) if whole else None)
-        return known[name]
+    def create_identifier(self, obj: Any) -> tuple[type, Any]:
+        """Return what identifies a saved object: its model and its key."""
+        return type(obj), obj.pk
 
     # --- reading ---
 
-    def get_object_list(self, request: Any) -> Any:
+    def get_object_list(self, request: HttpRequest) -> Any:
+        """Return all objects."""
         return self._meta.queryset.all()
 
-    def obj_get_list(self, bundle: Bundle, **kwargs) -> Any:
+    def build_filters(self, filters: Any = None) -> dict[str, Any]:
+        """Return the ORM's filters for parameters with the names of the resource's
+        fields.
+        """
+        return self.filtering.build(filters)
+
+    def check_filtering(
+        self,
+        field_name: str,
+        filter_type: str = "exact",
+        filter_bits: list[str] | None = None,
+    ) -> list[str]:
+        """Return the attributes of a filter. Raise InvalidFilterError if it is not
+        allowed. `filter_bits` are the names after the first.
+        """
+        return self.filtering.check(field_name, filter_type, list(filter_bits or []))
+
+    def apply_filters(
+        self, request: HttpRequest, applicable_filters: dict[str, Any]
+    ) -> Any:
+        """Return the filtered queryset, without duplicates."""
+        return self.filtering.apply(request, applicable_filters)
+
+    def apply_sorting(self, obj_list: Any, options: Any = None) -> Any:
+        """Return the queryset in the order of `options["order_by"]`, or in its own. The
+        primary key comes last.
+        """
+        return self.filtering.sorted(obj_list, options)
+
+    def obj_get_list(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return the objects that match the filters of the request."""
         request = bundle.request
         applicable = self.build_filters(filters=getattr(request, "GET", {}))
         objects = self.apply_filters(request, applicable)
@@ -178,7 +196,8 @@ class ModelResource(
         objects = self.apply_authorization_limits(request, objects)
         return self.authorized_read_list(objects, bundle)
 
-    def obj_get(self, bundle: Bundle, **kwargs) -> Any:
+    def obj_get(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return one object. Raise DoesNotExist if there is none, or MalformedKey."""
         lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
         objects = self.get_object_list(bundle.request)
         if self.allows_all("read"):
@@ -190,218 +209,73 @@ class ModelResource(
         self.authorized_read_detail(objects, bundle)
         return bundle.obj
 
-    def cached_obj_get(self, bundle: Bundle, **kwargs) -> Any:
-        """Not from the cache where a user may have another list than the one for whom
-        the object was kept.
+    def cached_obj_get(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return obj_get() through the cache, unless each user may have another list of
+        objects.
         """
         limits = getattr(self._meta.authorization, "apply_limits", None)
         if limits is not None or not is_ours(type(self).get_object_list):
             return self.obj_get(bundle=bundle, **kwargs)
         return super().cached_obj_get(bundle, **kwargs)
 
-    def objs_of_keys(self, keys: list, request: Any, **kwargs) -> dict[Any, Any]:
-        """The objects there are, by the key that was given, in one query."""
-        name, values = self._meta.detail_uri_name, {}
-        if type(self).obj_get is not ModelResource.obj_get:
-            return super().objs_of_keys(keys, request, **kwargs)
-        for key in keys:
-            try:
-                values[key] = self.identifier(name, key)
-            except MalformedKey:
-                continue
-        bundle = self.build_bundle(request=request)
-        lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
-        objects = self.get_object_list(request).filter(**lookup)
-        objects = objects.filter(**{f"{name}__in": list(set(values.values()))})
-        objects = self.apply_authorization_limits(request, objects)
-        by_value = {getattr(obj, name): obj for obj in objects}
-        found = {}
-        for key, value in values.items():
-            if value in by_value and self.is_readable(
-                by_value[value], objects, request
-            ):
-                found[key] = by_value[value]
-        return found
-
-    def is_readable(self, obj: Any, objects: Any, request: Any) -> bool:
-        try:
-            return self.authorized_read_detail(objects, Bundle(obj, request=request))
-        except Unauthorized:
-            return False
-
-    def objs_of_references(self, references: list, request: Any) -> dict[Any, Any]:
-        """The objects that URIs and keys lead to, by what was given."""
-        name, keys = self._meta.detail_uri_name, {}
-        for each in references:
-            if isinstance(each, str) and "/" in each:
-                try:
-                    kwargs = self.kwargs_of_uri(each, request)
-                except BadRequest:
-                    continue  # found to be none where it is looked up alone
-                if set(kwargs) == {name}:
-                    keys[each] = kwargs[name]
-            else:
-                keys[each] = each
-        found = self.objs_of_keys(list(keys.values()), request)
-        return {each: found[key] for each, key in keys.items() if key in found}
-
     # --- writing ---
 
-    def obj_create(self, bundle: Bundle, **kwargs) -> Bundle:
+    def obj_create(self, bundle: Bundle, **kwargs: Any) -> Bundle:
+        """Save a new object with the bundle's data."""
         bundle.obj = self._meta.object_class()
         bundle.is_new = True
-        self.identify(bundle, kwargs)
+        self.keys.set(bundle, kwargs)
         return self.save(self.full_hydrate(bundle))
 
-    def obj_update(self, bundle: Bundle, **kwargs) -> Bundle:
+    def obj_update(self, bundle: Bundle, **kwargs: Any) -> Bundle:
+        """Save the bundle's data in an existing object."""
         if bundle.obj is None or bundle.obj.pk is None or bundle.obj._state.adding:
             bundle.obj = self.obj_get(bundle, **kwargs)
         bundle.is_new = False
-        self.may("update", bundle)
-        before = self.state_before(bundle)
+        self.saving.authorize("update", bundle)
+        before = self.transactions.state_before(bundle)
         bundle = self.full_hydrate(bundle)
-        self.identify(bundle, kwargs)
+        self.keys.set(bundle, kwargs)
         return self.save(bundle, before)
 
-    def identify(self, bundle: Bundle, kwargs: dict[str, Any]) -> None:
-        """Give the object what its address says; the data cannot say otherwise."""
-        lookup = self.lookup_kwargs_with_identifiers(bundle, kwargs)
-        key = self._meta.object_class._meta.pk
-        if isinstance(key, models.CompositePrimaryKey) and "pk" in lookup:
-            names = [each.name for each in key.fields]
-            lookup |= zip(names, lookup.pop("pk"), strict=True)
-        while "pk" in lookup and key.remote_field and key.remote_field.parent_link:
-            key = key.target_field  # the parent's has the same value
-            lookup[key.name] = lookup["pk"]
-        for name, value in lookup.items():
-            attname, shown = self.identified(name)
-            if attname is None:
-                continue
-            setattr(bundle.obj, attname, value)
-            for own in shown:
-                bundle.data.pop(own, None)
+    def save(self, bundle: Bundle, before: dict[str, Any] | None = None) -> Bundle:
+        """Save a hydrated bundle and its related objects.
 
-    def identified(self, name: str) -> tuple[str | None, list[str]]:
-        """(the attribute that a name in an address sets, or None; the fields of it)."""
-        known = self.__dict__.setdefault("_identified", {})
-        if name not in known:
-            options = self._meta.object_class._meta
-            name_in_model = options.pk.attname if name == "pk" else name
-            known[name] = (None, [])
-            for field in options.fields:
-                if name_in_model in (field.name, field.attname) and field.concrete:
-                    steps = ([field.name], [field.attname])
-                    shown = [
-                        own for own, each in self.fields.items() if each.steps in steps
-                    ]
-                    known[name] = (field.attname, shown)
-        return known[name]
+        `before` is the state of an existing object; None for a new one.
+        """
+        return self.saving.save(bundle, before)
 
-    def update_in_place(
-        self, request: Any, original_bundle: Bundle, new_data: dict[str, Any]
-    ) -> Bundle:
-        bundle = original_bundle
-        shown = {}
-        if self.needs_all_data or any("." in name for name in new_data):
-            shown = self.full_dehydrate(Bundle(obj=bundle.obj, request=request)).data
-        bundle.shown = shown
-        bundle.data = self.merged(shown, new_data)
-        bundle.sent = {name.partition(".")[0] for name in new_data}
-        return self.obj_update(
-            bundle=bundle, **{self._meta.detail_uri_name: self.own_key(bundle.obj)}
-        )
+    def save_related(self, bundle: Bundle) -> None:
+        """Save the to-one relations that were given as data, before the object."""
+        self.saving.save_related(bundle)
 
-    def own_key(self, obj: Any) -> Any:
-        return getattr(obj, self._meta.detail_uri_name)
+    def save_m2m(self, bundle: Bundle) -> None:
+        """Save the to-many relations, after the object."""
+        self.saving.save_m2m(bundle)
 
-    @property
-    def needs_all_data(self) -> bool:
-        """Whether a hook or the validation may look at data that was not sent."""
-        from ..validation import Validation
-
-        return (
-            type(self).hydrate is not Cycles.hydrate
-            or bool(self.hooks("hydrate"))
-            or type(self._meta.validation) is not Validation
-        )
-
-    def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
-        """As the model's field takes it, with its validators."""
-        if len(field.steps) == 1 and not field.is_related:
-            value = self.cleaned(bundle.obj, field, value)
-            setattr(bundle.obj, field.steps[0], value)
-            return
-        if isinstance(value, Bundle) and value.key is not None:
-            bundle.related[field.instance_name] = value
-            kind: Any = type(bundle.obj)
-            setattr(bundle.obj, column(kind, field.steps[0]).attname, value.key)
-            return
-        if field.steps and relation(type(bundle.obj), field.steps[0]):
-            if not field.is_related:
-                return  # what another object has is changed there
-        super().set_value(bundle, field, value)
-
-    def cleaned(self, obj: Any, field: Any, value: Any) -> Any:
-        kind: Any = type(obj)
-        found = column(kind, field.steps[0])
-        if found is None:
-            return value
-        if value is None or value == "" or isinstance(found, models.FileField):
-            if value == "" and not found.empty_strings_allowed:
-                value = None
-            if value is None and not found.null and not found.primary_key:
-                raise ApiFieldError(
-                    f"The '{field.instance_name}' field doesn't allow a null value."
-                )
-            return value
-        is_key = found.primary_key or found in obj._meta.pk_fields
-        if is_key and not obj._state.adding:
-            key = getattr(obj, found.attname)
-            if found.to_python(value) != key:
-                raise ApiFieldError("The key of an object cannot be changed.")
-            return key
-        if type(value) is int:
-            bounds = limits(found)
-            if bounds and bounds[0] <= value <= bounds[1]:
-                return value
-        try:
-            return found.clean(value, obj)
-        except ValidationError as error:
-            raise ApiFieldError(
-                f"The '{field.instance_name}' field: {' '.join(error.messages)}"
-            ) from error
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise field.wrong("another value") from error
-
-    def obj_delete(self, bundle: Bundle, **kwargs) -> None:
+    def obj_delete(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete one object."""
         if bundle.obj is None or bundle.obj.pk is None or bundle.obj._state.adding:
             bundle.obj = self.obj_get(bundle, **kwargs)
-        self.may("delete", bundle)
+        self.saving.authorize("delete", bundle)
         if bundle.expected is not None and self._meta.version_field:
-            self.claim(bundle, state(bundle.obj))
+            self.saving.claim(bundle, state(bundle.obj))
         bundle.obj.delete(using=self.database)
 
-    def obj_delete_list(self, bundle: Bundle, **kwargs) -> None:
-        objects = self.obj_get_list(bundle, **kwargs)
-        self.delete_all(objects, bundle)
+    def obj_delete_list(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete the objects that match the filters of the request."""
+        self.saving.delete_all(self.obj_get_list(bundle, **kwargs), bundle)
 
-    def obj_delete_list_for_update(self, bundle: Bundle, **kwargs) -> None:
+    def obj_delete_list_for_update(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete what a PUT on the list replaces: all objects but `bundle.stored`."""
         objects = self.obj_get_list(bundle, **kwargs)
-        kept = [obj.pk for obj in bundle.kept]
+        stored = [obj.pk for obj in bundle.stored]
         if hasattr(objects, "exclude"):
-            objects = objects.exclude(pk__in=kept)
-        else:  # what an authorization has left
-            objects = [obj for obj in objects if obj.pk not in kept]
-        self.delete_all(objects, bundle)
+            objects = objects.exclude(pk__in=stored)
+        else:  # a list, made by an authorization
+            objects = [obj for obj in objects if obj.pk not in stored]
+        self.saving.delete_all(objects, bundle)
 
-    def delete_all(self, objects: Any, bundle: Bundle) -> None:
-        self.check_answered(bundle.request, objects)
-        objects = self.authorized_delete_list(objects, bundle)
-        if bundle.changes is not None and bundle.changes.keeps:
-            for obj in objects:
-                bundle.changes.remember(obj)
-        if hasattr(objects, "delete"):
-            objects.delete()
-        else:
-            for obj in objects:
-                obj.delete(using=self.database)
+    def rollback(self, bundles: list[Bundle]) -> None:
+        """Delete the objects that the bundles created."""
+        self.saving.rollback(bundles)

@@ -1,8 +1,8 @@
-"""How a ModelResource saves: the related, the object, its to-many relations."""
+"""Saving: an object of a model, what it relates to, and how this is undone."""
 
 import copy
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import IntegrityError
 
@@ -10,16 +10,21 @@ from ..bundle import Bundle
 from ..exceptions import BadRequest, SaveRefused
 from ..fields.related import objects
 from ..http import HttpPreconditionFailed
+from ..resource.preconditions import CHANGED
 from ..resource.retries import ChangedMeanwhile
 from ..resource.undo import Changes
-from .stored import as_stored
-from .transactions import Atomicity, changed, state
-from .updates import guarded, saves_plainly, update_row
+from .state import changed, state
+from .updates import conditional_save, saves_plainly, update_row
+
+if TYPE_CHECKING:
+    from .resource import ModelResource
 
 
 @cache
 def updatable_columns(model: Any) -> list[tuple[str, str, bool]]:
-    """(name, attribute, whether each UPDATE sets it) of what an UPDATE may set."""
+    """Return (name, attribute, whether each UPDATE sets it) of the columns that an
+    UPDATE may set.
+    """
     return [
         (field.name, field.attname, getattr(field, "auto_now", False))
         for field in model._meta.concrete_fields
@@ -28,95 +33,97 @@ def updatable_columns(model: Any) -> list[tuple[str, str, bool]]:
     ]
 
 
-class Saving(Atomicity):
-    """What a ModelResource does to the database."""
+class Saving:
+    """How a ModelResource writes to the database."""
+
+    def __init__(self, resource: "ModelResource") -> None:
+        self.resource = resource
 
     # --- the object ---
 
-    def save(self, bundle: Bundle, before: dict[str, Any] | None = None) -> Bundle:
-        """Save a hydrated bundle and all that came with it. `before` is the state of
-        an object that is there.
+    def save(self, bundle: Bundle, before: dict[str, Any] | None) -> Bundle:
+        """Save a hydrated bundle and its related objects.
+
+        `before` is the state of an existing object; None for a new one.
         """
-        self.check_valid(bundle)
-        self.may("create" if before is None else "update", bundle)
-        bundle = self.hydrate_m2m(bundle)
+        resource = self.resource
+        resource.check_valid(bundle)
+        self.authorize("create" if before is None else "update", bundle)
+        bundle = resource.hydrate_m2m(bundle)
         many = any(isinstance(each, list) for each in bundle.related.values())
-        if bundle.expected is not None and many and not self.has_transactions:
-            self.demand_version(bundle, "change what it relates to")
-        self.save_related(bundle)
-        self.save_obj(bundle, before)
-        bundle.objects_saved.add(self.create_identifier(bundle.obj))
-        self.save_m2m(bundle)
+        if (
+            bundle.expected is not None
+            and many
+            and not resource.transactions.are_supported
+        ):
+            resource.preconditions.require_version(bundle, "change its relations")
+        resource.save_related(bundle)
+        self.save_object(bundle, before)
+        bundle.objects_saved.add(resource.create_identifier(bundle.obj))
+        resource.save_m2m(bundle)
         return bundle
 
-    def create_identifier(self, obj: Any) -> tuple:
-        return type(obj), obj.pk
+    def authorize(self, action: str, bundle: Bundle) -> None:
+        """Ask the authorization about an action on the bundle's object."""
+        resource = self.resource
+        if not resource.allows_all(action):
+            authorized = getattr(resource, f"authorized_{action}_detail")
+            authorized(resource.get_object_list(bundle.request), bundle)
 
-    def may(self, action: str, bundle: Bundle) -> None:
-        """Ask the authorization about an action on one of all objects."""
-        if not self.allows_all(action):
-            authorized = getattr(self, f"authorized_{action}_detail")
-            authorized(self.get_object_list(bundle.request), bundle)
-
-    def save_obj(self, bundle: Bundle, before: dict[str, Any] | None) -> None:
+    def save_object(self, bundle: Bundle, before: dict[str, Any] | None) -> None:
+        """INSERT or UPDATE the object."""
         try:
             if before is None:
                 self.insert(bundle)
                 return
             fields = self.columns_to_write(bundle, before)
             if fields != []:
-                self.write_columns(bundle, before, fields)
+                self.update(bundle, before, fields)
         except IntegrityError as error:
-            raise SaveRefused(self, bundle) from error
+            raise SaveRefused(self.resource, bundle) from error
         except ChangedMeanwhile:
-            self.lost(bundle)
-
-    def write_columns(
-        self, bundle: Bundle, before: dict[str, Any], fields: list[str] | None
-    ) -> None:
-        """UPDATE these columns, all of them where none are named."""
-        obj, seen = bundle.obj, self.guard(bundle, before)
-        model: Any = type(obj)
-        plain = model is self._meta.object_class and saves_plainly(model)
-        if fields and plain and not (seen or bundle.related or self.has_own_writes):
-            update_row(obj, fields, self.database)
-            self.keep(bundle, before)
-            return
-        how = {"update_fields": fields} if fields else {"force_update": True}
-        save = partial(obj.save, using=self.database, **how)
-        guarded(save, obj, seen, partial(self.keep, bundle, before))
-
-    def remember(self, request: Any, changes: Changes, **lookup) -> None:
-        """Nothing: what is changed is kept when it is."""
-
-    def keep(self, bundle: Bundle, before: dict[str, Any]) -> None:
-        """Keep an object that was changed as it was."""
-        if bundle.changes is not None and bundle.changes.keeps:
-            old = copy.copy(bundle.obj)
-            vars(old).update(before)
-            bundle.changes.remember(old, self)
+            self.handle_conflict(bundle)
 
     def insert(self, bundle: Bundle) -> None:
+        """INSERT the object, and log it."""
         try:
-            bundle.obj.save(force_insert=True, using=self.database)
+            bundle.obj.save(force_insert=True, using=self.resource.database)
         finally:
-            # A signal may fail when it is stored already.
+            # A signal may fail after the object was stored.
             if bundle.changes is not None and not bundle.obj._state.adding:
-                bundle.changes.created(bundle, self)
+                bundle.changes.created(bundle, self.resource)
+
+    def update(
+        self, bundle: Bundle, before: dict[str, Any], fields: list[str] | None
+    ) -> None:
+        """UPDATE these fields; all if `fields` is None."""
+        obj, seen = bundle.obj, self.condition(bundle, before)
+        resource, model = self.resource, type(bundle.obj)
+        plain = model is resource._meta.object_class and saves_plainly(model)
+        own = resource.transactions.has_own_writes
+        if fields and plain and not (bundle.related or own):
+            update_row(obj, fields, resource.database, seen)
+            self.log(bundle, before)
+            return
+        options = {"update_fields": fields} if fields else {"force_update": True}
+        save = partial(obj.save, using=resource.database, **options)
+        conditional_save(save, obj, seen, partial(self.log, bundle, before))
 
     def columns_to_write(
         self, bundle: Bundle, before: dict[str, Any]
     ) -> list[str] | None:
-        """The fields of an UPDATE: all for PUT; for PATCH what was sent, what a hook
-        changed, and what keeps the time of the last change.
+        """Return the fields to UPDATE; None for all.
+
+        A PUT writes all. A PATCH writes what was sent, what a hook has changed, and
+        fields with auto_now.
         """
-        self.next_version(bundle.obj, before)
+        self.set_next_version(bundle.obj, before)
         if bundle.sent is None:
             return None
         names = changed(bundle.obj, before)
         model: Any = type(bundle.obj)
         for name in bundle.sent:
-            field = self.fields.get(name)
+            field = self.resource.fields.get(name)
             if field is not None and not field.is_m2m and len(field.steps) > 0:
                 names.add(field.steps[0])
         return [
@@ -125,74 +132,72 @@ class Saving(Atomicity):
             if always or name in names or attname in names
         ]
 
-    def next_version(self, obj: Any, before: dict[str, Any]) -> None:
-        name = self._meta.version_field
+    def set_next_version(self, obj: Any, before: dict[str, Any]) -> None:
+        """Increment the version field if it is a number."""
+        name = self.resource._meta.version_field
         if name and isinstance(before.get(name), int):
             setattr(obj, name, before[name] + 1)
 
-    def guard(self, bundle: Bundle, before: dict[str, Any]) -> dict[str, Any]:
-        """The columns that must still be as they were seen, for the write to happen:
-        compare and set at the store. Where a transaction holds the object, none.
+    def condition(self, bundle: Bundle, before: dict[str, Any]) -> dict[str, Any]:
+        """Return the columns that must still have their values for the UPDATE to
+        happen; none if a transaction has locked the object.
         """
-        name = self._meta.version_field
+        name = self.resource._meta.version_field
         seen = before if bundle.expected is None else state(bundle.expected)
         if name:
             return {name: seen[name]}
-        if bundle.expected is None or self.has_transactions:
+        if bundle.expected is None or self.resource.transactions.are_supported:
             return {}
         return seen
 
     def claim(self, bundle: Bundle, before: dict[str, Any]) -> None:
         """Change the version of an object that is about to be deleted."""
-        obj, (name,) = bundle.obj, self.guard(bundle, before)
-        self.next_version(obj, before)
+        obj, database = bundle.obj, self.resource.database
+        condition = self.condition(bundle, before)
+        (name,) = condition
+        self.set_next_version(obj, before)
         setattr(obj, name, obj._meta.get_field(name).pre_save(obj, False))
+        save = partial(obj.save_base, update_fields=[name], using=database, raw=True)
         try:
-            kept = partial(self.keep, bundle, before)
-            save = partial(
-                obj.save_base, update_fields=[name], using=self.database, raw=True
-            )
-            guarded(save, obj, self.guard(bundle, before), kept)
+            conditional_save(save, obj, condition, partial(self.log, bundle, before))
         except ChangedMeanwhile:
-            self.lost(bundle)
+            self.handle_conflict(bundle)
 
-    def lost(self, bundle: Bundle) -> None:
-        """Another writer was faster: 412 for who said what was seen; who did not
-        tries again.
+    def handle_conflict(self, bundle: Bundle) -> NoReturn:
+        """Respond with 412 if the write was conditional. Raise ChangedMeanwhile
+        otherwise, so that it is retried.
         """
         if bundle.expected is None:
-            raise ChangedMeanwhile("The object was changed meanwhile.")
-        text = "The object is not the one that you have seen: read it again."
-        self.refuse(bundle.request, HttpPreconditionFailed, text)
+            raise ChangedMeanwhile("The object was changed by another request.")
+        self.resource.refuse(bundle.request, HttpPreconditionFailed, CHANGED)
 
-    def as_stored(self, obj: Any) -> Any:
-        return as_stored(obj, self.database)
-
-    # --- what is related ---
+    # --- related objects ---
 
     def save_related(self, bundle: Bundle) -> None:
-        """Save the to-one relations that came as data, before the object."""
+        """Save the to-one relations that were given as data, before the object."""
         for name, related in bundle.related.items():
-            field = self.fields[name]
+            field = self.resource.fields[name]
             if isinstance(related, Bundle) and not related.via_uri:
-                field.related.save_nested(related, bundle.changes)
+                field.related.saving.save_nested(related, bundle.changes)
             if (
                 isinstance(related, Bundle)
                 and related.key is None
                 and len(field.steps) == 1
             ):
-                # Its key is known now.
+                # Set it again, now that its key is known.
                 setattr(bundle.obj, field.steps[0], related.obj)
 
-    def save_nested(self, bundle: Bundle, changes: Changes | None = None) -> None:
-        """Save what came as data within another's, whose log is `changes`."""
+    def save_nested(self, bundle: Bundle, changes: Changes | None) -> None:
+        """Save a bundle whose data was within another one's, with the log of that."""
         bundle.changes = changes
-        self.save(bundle, bundle.before)
+        self.resource.save(bundle, bundle.before)
 
     def save_m2m(self, bundle: Bundle) -> None:
-        """Save the to-many relations: what came as data, then who belongs to it."""
+        """Save the to-many relations: first the objects given as data, then which
+        objects belong to the relation.
+        """
         for name, related in bundle.related.items():
-            field = self.fields[name]
+            field = self.resource.fields[name]
             if not isinstance(related, list) or len(field.steps) != 1:
                 continue
             manager = getattr(bundle.obj, field.steps[0])
@@ -201,64 +206,87 @@ class Saving(Atomicity):
             back = field.back_name(bundle.obj)
             for each in related:
                 if not each.via_uri:
-                    field.related.save_nested(each, bundle.changes)
+                    field.related.saving.save_nested(each, bundle.changes)
                 elif back is not None and bundle.changes is not None:
-                    # Who belongs to whom is a column of theirs.
+                    # The relation is a column of the related object.
                     bundle.changes.remember(each.obj, field.related)
-            kept = [each.obj for each in related]
-            self.set_related(field, manager, kept, back)
+            self.set_related(field, manager, [each.obj for each in related], back)
             getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
 
     def set_related(
-        self, field: Any, manager: Any, kept: list, back: str | None
+        self, field: Any, manager: Any, members: list[Any], back: str | None
     ) -> None:
-        """Have the relation lead to these objects, and to no others."""
+        """Have the relation lead to exactly these objects."""
         if hasattr(manager, "remove") or back is None:
-            manager.set(kept)
+            manager.set(members)
             return
-        # The others cannot be without their one: they go.
-        resource, keys = field.related, {each.pk for each in kept}
+        # The foreign key is not null: objects left out are deleted.
+        resource, keys = field.related, {each.pk for each in members}
         for other in objects(manager):
             if other.pk in keys:
                 continue
             if not resource.can_delete():
                 raise BadRequest(
                     f"The '{field.instance_name}' field leaves out {other.pk!r}, which "
-                    "can be without no other and may not be deleted here."
+                    "requires its relation and may not be deleted."
                 )
             bundle = Bundle(obj=other)
             resource.authorized_delete_detail(
                 resource.get_object_list(bundle.request), bundle
             )
             other.delete()
-        manager.add(*kept)
+        manager.add(*members)
 
-    # --- taking it back ---
+    # --- deletion ---
+
+    def delete_all(self, objects: Any, bundle: Bundle) -> None:
+        """Delete the objects that the authorization allows to."""
+        resource = self.resource
+        resource.filtering.check_executable(bundle.request, objects)
+        objects = resource.authorized_delete_list(objects, bundle)
+        if bundle.changes is not None and bundle.changes.records:
+            for obj in objects:
+                bundle.changes.remember(obj)
+        if hasattr(objects, "delete"):
+            objects.delete()
+        else:
+            for obj in objects:
+                obj.delete(using=resource.database)
+
+    # --- undo ---
+
+    def log(self, bundle: Bundle, before: dict[str, Any]) -> None:
+        """Log an object that was changed, with its state before."""
+        if bundle.changes is not None and bundle.changes.records:
+            old = copy.copy(bundle.obj)
+            vars(old).update(before)
+            bundle.changes.remember(old, self.resource)
 
     def rollback(self, bundles: list[Bundle]) -> None:
-        """Delete what the bundles have created."""
+        """Delete the objects that the bundles created."""
         for bundle in bundles:
             if bundle.obj is not None and bundle.obj.pk is not None:
-                manager = type(bundle.obj)._base_manager.using(self.database)
+                manager = type(bundle.obj)._base_manager.using(self.resource.database)
                 manager.filter(pk=bundle.obj.pk).delete()
 
-    def image(self, obj: Any) -> Any:
-        """The object, and what its to-many relations lead to."""
+    def image(self, obj: Any) -> tuple[Any, dict[str, list[Any]]]:
+        """Return a copy of the object, and the members of its to-many relations."""
         related = {}
-        for field in self.fields.values():
+        for field in self.resource.fields.values():
             if field.is_m2m and len(field.steps) == 1 and not field.readonly:
                 manager = getattr(obj, field.steps[0])
                 related[field.steps[0]] = list(objects(manager))
         return copy.copy(obj), related
 
-    def restore(self, image: Any) -> None:
-        """Store an object as it was, and what its to-many relations led to."""
+    def restore(self, image: tuple[Any, dict[str, list[Any]]]) -> None:
+        """Store an object and the members of its to-many relations as they were."""
         obj, related = image
-        obj.save_base(raw=True, using=self.database)
-        for name, others in related.items():
+        database = self.resource.database
+        obj.save_base(raw=True, using=database)
+        for name, members in related.items():
             manager = getattr(obj, name)
             if hasattr(manager, "through"):
-                manager.set(others)
+                manager.set(members)
                 continue
-            for other in others:
-                other.save_base(raw=True, using=self.database)
+            for member in members:
+                member.save_base(raw=True, using=database)

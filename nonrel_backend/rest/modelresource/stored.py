@@ -1,4 +1,4 @@
-"""An object that was written, as the store has it now."""
+"""Return an object that was just written, with its values as the store has them."""
 
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -10,8 +10,8 @@ from django.db import connections, models
 TIMES = (models.DateTimeField, models.TimeField, models.DurationField)
 
 
-class Changing(NamedTuple):
-    """The columns whose values may be others once they are stored."""
+class StoredColumns(NamedTuple):
+    """The columns whose stored values may differ from those written."""
 
     generated: bool
     times: list[str]
@@ -19,9 +19,10 @@ class Changing(NamedTuple):
 
 
 @cache
-def changing_columns(model: Any) -> Changing:
+def columns_of(model: Any) -> StoredColumns:
+    """Return the columns of a model whose stored values may differ."""
     fields = model._meta.concrete_fields
-    return Changing(
+    return StoredColumns(
         any(field.generated for field in fields),
         [field.attname for field in fields if isinstance(field, TIMES)],
         [
@@ -33,7 +34,9 @@ def changing_columns(model: Any) -> Changing:
 
 
 def is_exact(value: Any) -> bool:
-    """Whether a store that rounds moments, or has them in UTC, shows it as it is."""
+    """Return whether a store that rounds times to less than microseconds, and
+    converts to UTC, stores the value unchanged.
+    """
     if isinstance(value, timedelta):
         return not value.microseconds
     if isinstance(value, datetime | time):
@@ -42,15 +45,17 @@ def is_exact(value: Any) -> bool:
 
 
 def as_stored(obj: Any, database: str) -> Any:
-    """Read again where the store may have rounded or computed a value."""
+    """Return the object as stored. It is read again if the store may have rounded or
+    computed a value.
+    """
     model: Any = type(obj)
-    changing = changing_columns(model)
+    columns = columns_of(model)
     rounds = not getattr(connections[database].features, "keeps_microseconds", True)
-    if changing.generated or (
-        rounds and not all(is_exact(getattr(obj, name)) for name in changing.times)
+    if columns.generated or (
+        rounds and not all(is_exact(getattr(obj, name)) for name in columns.times)
     ):
         return model._base_manager.using(database).get(pk=obj.pk)
-    for field, places in changing.decimals:
+    for field, places in columns.decimals:
         value = getattr(obj, field.attname)
         if value is not None:
             exact = field.to_python(value)

@@ -1,7 +1,6 @@
-"""Where the objects are: what you implement, what the user may do, the cache."""
+"""Access: how a resource reaches its objects, and what the user may do with them."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
@@ -9,194 +8,152 @@ from django.http import HttpRequest
 from ..authorization import Authorization
 from ..bundle import Bundle
 from ..cache import NoCache
-from ..exceptions import BadRequest, ImmediateHttpResponse, Unauthorized
+from ..exceptions import ImmediateHttpResponse, Unauthorized
+from .dispatch import Dispatch
 from .endpoint import parameters
-from .part import Part
-from .undo import Changes
 
 
-class Access(Part):
-    """The methods of the data. Those that raise NotImplementedError are yours."""
+class Access(Dispatch):
+    """The data, the authorization, the validation and the cache of a resource.
 
-    # Whether the nine methods ask the authorization themselves.
+    A subclass implements the methods that raise NotImplementedError.
+    """
+
+    # Whether the methods of the data ask the authorization themselves.
     authorizes_itself = False
 
-    # --- yours ---
+    def __init__(self) -> None:
+        # allows_all(), by (class of the authorization, action).
+        self.allowed_to_all: dict[tuple[type, str], bool] = {}
+
+    # --- the data: for a subclass to implement ---
+
+    def detail_uri_kwargs(self, bundle_or_obj: Any) -> dict[str, Any]:
+        """Return the arguments of the URI of an object, such as {"pk": 1}."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no detail_uri_kwargs(): return the key of the "
+            "object, such as {'pk': obj.uuid}."
+        )
 
     def get_object_list(self, request: HttpRequest) -> Any:
-        """All objects."""
+        """Return all objects."""
         raise NotImplementedError
 
-    def obj_get_list(self, bundle: Bundle, **kwargs) -> Any:
-        """The objects that the request's filters leave."""
+    def obj_get_list(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return the objects that match the filters of the request."""
         raise NotImplementedError
 
-    def obj_get(self, bundle: Bundle, **kwargs) -> Any:
-        """One object; NotFound where there is none."""
+    def obj_get(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return one object. Raise NotFound if there is none."""
         raise NotImplementedError
 
-    def obj_create(self, bundle: Bundle, **kwargs) -> Bundle:
-        """Store a new object of the bundle's data."""
+    def obj_create(self, bundle: Bundle, **kwargs: Any) -> Bundle:
+        """Store a new object with the bundle's data."""
         raise NotImplementedError
 
-    def obj_update(self, bundle: Bundle, **kwargs) -> Bundle:
-        """Store the bundle's data in an object that is there, or NotFound."""
+    def obj_update(self, bundle: Bundle, **kwargs: Any) -> Bundle:
+        """Store the bundle's data in an existing object. Raise NotFound if there is
+        none.
+        """
         raise NotImplementedError
 
-    def obj_delete_list(self, bundle: Bundle, **kwargs) -> None:
-        """Delete the objects that the request's filters leave."""
+    def obj_delete_list(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete the objects that match the filters of the request."""
         raise NotImplementedError
 
-    def obj_delete(self, bundle: Bundle, **kwargs) -> None:
-        """Delete one object; NotFound where there is none."""
+    def obj_delete(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete one object. Raise NotFound if there is none."""
         raise NotImplementedError
 
     def rollback(self, bundles: list[Bundle]) -> None:
-        """Delete what these bundles have created."""
+        """Delete the objects that these bundles created."""
         raise NotImplementedError
 
-    # --- hooks with a default ---
+    # --- the data: hooks with a default ---
 
-    def obj_delete_list_for_update(self, bundle: Bundle, **kwargs) -> None:
-        """Delete what a PUT on the list replaces: all but what the bundle has kept."""
-        kept = [self.detail_uri_kwargs(obj) for obj in bundle.kept]
+    def build_bundle(
+        self,
+        obj: Any = None,
+        data: dict[str, Any] | None = None,
+        request: HttpRequest | None = None,
+        objects_saved: set[Any] | None = None,
+        via_uri: bool = False,
+    ) -> Bundle:
+        """Return a bundle. Without an object it is of a new, empty one."""
+        bundle = Bundle(
+            obj=obj,
+            data=data,
+            request=request,
+            objects_saved=objects_saved,
+            via_uri=via_uri,
+        )
+        bundle.make = self._meta.object_class
+        return bundle
+
+    def obj_delete_list_for_update(self, bundle: Bundle, **kwargs: Any) -> None:
+        """Delete what a PUT on the list replaces: all objects but `bundle.stored`."""
+        stored = [self.detail_uri_kwargs(obj) for obj in bundle.stored]
         for obj in list(self.obj_get_list(bundle=bundle, **kwargs)):
             lookup = self.detail_uri_kwargs(obj)
-            if lookup not in kept:
-                bundle.changes.remember(obj)
+            if lookup not in stored:
+                if bundle.changes is not None:
+                    bundle.changes.remember(obj)
                 self.obj_delete(bundle=bundle, **lookup)
 
-    def build_filters(self, filters: Any = None) -> dict[str, Any]:
-        """The filters of the store, of those of the request."""
+    def build_filters(self, filters: Any = None) -> Any:
+        """Return the store's filters for the parameters of the request."""
         return {}
 
     def apply_filters(self, request: HttpRequest, applicable_filters: Any) -> Any:
-        """The objects that these filters leave."""
+        """Return the objects that match these filters."""
         raise NotImplementedError
 
     def apply_sorting(self, obj_list: Any, options: Any = None) -> Any:
-        """The objects in the order that `options["order_by"]` asks for."""
+        """Return the objects in the order of `options["order_by"]`."""
         return obj_list
 
-    def load_related(self, objects: list, for_list: bool, asked: Any) -> list:
-        """Load at once what the fields of these objects are about to read."""
-        return objects
-
-    def as_stored(self, obj: Any) -> Any:
-        """An object that was just written, as the store has it now."""
-        return obj
-
-    def identity(self, data: dict[str, Any], request: Any) -> dict[str, Any]:
-        """What the data says of the key of its object; empty for nothing."""
-        uri = data.pop("resource_uri", None)
-        if uri is not None:
-            if not isinstance(uri, str):
-                raise BadRequest("'resource_uri' must be a text.")
-            return self.kwargs_of_uri(uri, request)
-        name = self._meta.detail_uri_name
-        return {name: data[name]} if isinstance(data.get(name), str | int) else {}
-
-    def check_list_parameters(self, request: HttpRequest) -> None:
-        """400 for a parameter that no filter is of: it must not write to all."""
-
-    def update_in_place(
-        self, request: HttpRequest, original_bundle: Bundle, new_data: dict[str, Any]
-    ) -> Bundle:
-        """A PATCH of one object: what is sent, over what is there."""
-        obj = original_bundle.obj
-        shown = self.full_dehydrate(Bundle(obj=obj, request=request)).data
-        original_bundle.data = self.merged(shown, new_data)
-        self.authorize("update", original_bundle)
-        return self.obj_update(
-            bundle=original_bundle,
-            **self.detail_uri_kwargs(obj),
-        )
-
-    # --- all or nothing ---
-
-    def all_or_nothing(
-        self,
-        work: Callable[[Changes], Any],
-        request: Any,
-        data: dict[str, Any] | None = None,
-    ) -> Any:
-        """`work(changes)`; where it fails, what it wrote is undone. `data` is what is
-        written to one object, where it is one.
-        """
-        changes = Changes(self, keeps=not self.is_one_write(request, data))
-        try:
-            return work(changes)
-        except Exception:
-            changes.undo()
-            raise
-
-    def is_one_write(self, request: Any, data: dict[str, Any] | None) -> bool:
-        """Whether one command of the store writes all, so that nothing is to undo."""
-        return data is not None
-
-    def check_items(self, request: Any, items: list[dict[str, Any]]) -> None:
-        """400 before anything is written, where a store has no transactions."""
-        for data in items:
-            data = self.alter_deserialized_detail_data(request, dict(data))
-            bundle = self.build_bundle(data=data, request=request)
-            if "resource_uri" in data:
-                bundle.is_new, bundle.sent = False, set(data)
-                bundle.shown = dict(data)
-            self.full_hydrate(bundle)
-
-    def remember(self, request: Any, changes: Changes, **lookup) -> None:
-        """Keep an object as it is before it is changed, where it must be."""
-        if not changes.keeps:
-            return
-        bundle = self.build_bundle(request=request)
-        changes.remember(self.obj_get(bundle=bundle, **lookup))
-
-    def image(self, obj: Any) -> Any:
-        """What restore() makes of an object, taken before it is changed."""
-        return obj
-
-    def restore(self, obj: Any) -> None:
-        """Store an object as it was."""
-        data = self.full_dehydrate(Bundle(obj=obj)).data
-        bundle = self.build_bundle(data=data)
-        self.obj_create(bundle, **self.detail_uri_kwargs(obj))
-
-    # --- authorization ---
+    # --- the authorization ---
 
     def apply_authorization_limits(self, request: HttpRequest, object_list: Any) -> Any:
-        """The objects that an authorization of the older kind leaves."""
+        """Return the objects that an authorization with apply_limits(), the older
+        interface, allows.
+        """
         limits = getattr(self._meta.authorization, "apply_limits", None)
         return object_list if limits is None else limits(request, object_list)
 
     def authorize(self, action: str, bundle: Bundle) -> None:
-        """Ask the authorization for a resource whose methods do not."""
+        """Ask the authorization, unless the resource's methods do so."""
         if not self.authorizes_itself:
             self.authorized_detail(action, [], bundle)
 
-    def authorize_at(self, action: str, request: HttpRequest, **lookup) -> None:
-        """The same about the object at an address, which may not be there."""
+    def authorize_at(self, action: str, request: HttpRequest, **lookup: Any) -> None:
+        """Ask the same about the object at an address. Raise NotFound if it is
+        absent.
+        """
         if not (self.authorizes_itself or self.allows_all(action)):
             bundle = self.build_bundle(request=request)
             bundle.obj = self.obj_get(bundle=bundle, **lookup)
             self.authorize(action, bundle)
 
     def allows_all(self, action: str) -> bool:
-        """Whether the authorization lets everyone do it to any object, unasked."""
-        kind, known = type(self._meta.authorization), self.__dict__
-        known = known.setdefault("_allows_all", {})
-        if (kind, action) not in known:
+        """Return whether the authorization allows the action to everyone, on every
+        object, so that it need not be asked.
+        """
+        kind = type(self._meta.authorization)
+        if (kind, action) not in self.allowed_to_all:
             name = f"{action}_detail"
             methods = (
                 f"authorized_{name}", "authorized_detail", "apply_authorization_limits"
             )  # fmt: skip
-            known[kind, action] = (
+            self.allowed_to_all[kind, action] = (
                 getattr(kind, name, None) is getattr(Authorization, name)
                 and not hasattr(kind, "apply_limits")
                 and all(getattr(type(self), m) is getattr(Access, m) for m in methods)
             )
-        return known[kind, action]
+        return self.allowed_to_all[kind, action]
 
     def authorized_list(self, action: str, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the authorization allows the action on."""
         try:
             method = getattr(self._meta.authorization, f"{action}_list", None)
             return object_list if method is None else method(object_list, bundle)
@@ -204,6 +161,9 @@ class Access(Part):
             self.unauthorized_result(error)
 
     def authorized_detail(self, action: str, object_list: Any, bundle: Bundle) -> bool:
+        """Return True if the authorization allows the action on the bundle's object.
+        Raise Unauthorized if not.
+        """
         try:
             method = getattr(self._meta.authorization, f"{action}_detail", None)
             if method is not None and method(object_list, bundle) is not True:
@@ -213,47 +173,57 @@ class Access(Part):
         return True
 
     def authorized_read_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may read."""
         return self.authorized_list("read", object_list, bundle)
 
     def authorized_read_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return True if the user may read the object, or raise Unauthorized."""
         return self.authorized_detail("read", object_list, bundle)
 
     def authorized_create_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return True if the user may create the object, or raise Unauthorized."""
         return self.authorized_detail("create", object_list, bundle)
 
     def authorized_update_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return True if the user may change the object, or raise Unauthorized."""
         return self.authorized_detail("update", object_list, bundle)
 
     def authorized_delete_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may delete."""
         return self.authorized_list("delete", object_list, bundle)
 
     def authorized_delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return True if the user may delete the object, or raise Unauthorized."""
         return self.authorized_detail("delete", object_list, bundle)
 
     def can_create(self) -> bool:
-        """Whether related data may create objects here: `post` is allowed."""
+        """Return whether related data may create objects: `post` is allowed."""
         return "post" in self._meta.list_allowed_methods
 
     def can_update(self) -> bool:
-        """Whether related data may change objects here: `put` or `patch` is allowed."""
+        """Return whether related data may change objects: `put` or `patch` is
+        allowed.
+        """
         allowed = self._meta.detail_allowed_methods
         return "put" in allowed or "patch" in allowed
 
     def can_delete(self) -> bool:
-        """Whether related data may delete objects here: `delete` is allowed."""
+        """Return whether related data may delete objects: `delete` is allowed."""
         return "delete" in self._meta.detail_allowed_methods
 
-    # --- validation ---
+    # --- the validation ---
 
     def is_valid(self, bundle: Bundle) -> bool:
-        """Whether Meta.validation takes the data; the errors are the bundle's."""
+        """Return whether Meta.validation accepts the data. Store the errors in the
+        bundle.
+        """
         errors = self._meta.validation.is_valid(bundle, bundle.request)
         if errors:
             bundle.errors[self._meta.resource_name] = errors
         return not errors
 
     def check_valid(self, bundle: Bundle) -> None:
-        """400 with the errors, where there are any."""
+        """Raise ImmediateHttpResponse with 400 if the data is invalid."""
         if not self.is_valid(bundle):
             raise ImmediateHttpResponse(
                 self.error_response(bundle.request, bundle.errors)
@@ -261,15 +231,15 @@ class Access(Part):
 
     # --- the cache ---
 
-    def generate_cache_key(self, *args, **kwargs) -> str:
-        """A key of what is asked for, and of the resource."""
+    def generate_cache_key(self, *args: Any, **kwargs: Any) -> str:
+        """Return the cache key of the resource and these arguments."""
         smooshed = [f"{name}={value}" for name, value in sorted(kwargs.items())]
         content = repr((args, smooshed)).encode(errors="backslashreplace")
         name = f"{self._meta.api_name}:{self._meta.resource_name}"
         return f"{name}:{hashlib.sha256(content).hexdigest()[:40]}"
 
-    def cached_obj_get(self, bundle: Bundle, **kwargs) -> Any:
-        """obj_get() through the cache; what the user may see is asked every time."""
+    def cached_obj_get(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return obj_get() through the cache. The authorization is asked each time."""
         if type(self._meta.cache) is NoCache:
             return self.obj_get(bundle=bundle, **kwargs)
         key = self.generate_cache_key("detail", **kwargs)
@@ -282,18 +252,18 @@ class Access(Part):
             self.authorized_read_detail(self.get_object_list(bundle.request), bundle)
         return obj
 
-    def cached_obj_get_list(self, bundle: Bundle, **kwargs) -> Any:
-        """obj_get_list() through the cache, for one user's parameters."""
-        asked = parameters(bundle.request).urlencode()
+    def cached_obj_get_list(self, bundle: Bundle, **kwargs: Any) -> Any:
+        """Return obj_get_list() through the cache, by user and parameters."""
+        given = parameters(bundle.request).urlencode()
         user = getattr(getattr(bundle.request, "user", None), "pk", None)
-        key = self.generate_cache_key("list", asked, str(user), **kwargs)
+        key = self.generate_cache_key("list", given, str(user), **kwargs)
         objects = self._meta.cache.get(key)
         if objects is None:
             objects = self.obj_get_list(bundle=bundle, **kwargs)
             self._meta.cache.set(key, objects)
         return objects
 
-    def forget(self, **kwargs) -> None:
-        """Have the cache forget an object that was written."""
+    def forget(self, **kwargs: Any) -> None:
+        """Delete an object that was written from the cache."""
         if type(self._meta.cache) is not NoCache:
             self._meta.cache.delete(self.generate_cache_key("detail", **kwargs))

@@ -1,47 +1,91 @@
-"""The dehydrate and hydrate cycles: from object to data, and back."""
+"""Cycles: dehydrate, from the object to data, and hydrate, from data to the object."""
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.urls import get_script_prefix, get_urlconf
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, field_errors
 from ..fields.base import MISSING, NOT_PROVIDED, step
 from ..fields.nested import EmbeddedField, NestedField
-from .part import Part
-from .readers import readers
+from .readers import Reader, new_readers
+
+if TYPE_CHECKING:
+    from .resource import Resource
+
+Hook = Callable[[Bundle], Any]
 
 
-class Cycles(Part):
-    """What a resource does to a bundle."""
+class Cycles:
+    """The cycles of a resource, and the hooks that take part in them."""
 
-    def build_bundle(
-        self,
-        obj: Any = None,
-        data: dict[str, Any] | None = None,
-        request: HttpRequest | None = None,
-        objects_saved: set | None = None,
-        via_uri: bool = False,
-    ) -> Bundle:
-        """A bundle of what is given; of an empty object where none is."""
-        bundle = Bundle(
-            obj=obj,
-            data=data,
-            request=request,
-            objects_saved=objects_saved,
-            via_uri=via_uri,
-        )
-        bundle.make = self._meta.object_class
-        return bundle
+    def __init__(self, resource: "Resource") -> None:
+        self.resource = resource
+        # By model, kind, URLconf, script prefix and Api.
+        self.known_readers: dict[tuple[Any, ...], list[Reader]] = {}
+
+    # --- hooks ---
+
+    @cached_property
+    def dehydrate_hooks(self) -> dict[str, Hook]:
+        """The methods dehydrate_FOO() by field."""
+        return self.hooks("dehydrate")
+
+    @cached_property
+    def hydrate_hooks(self) -> dict[str, Hook]:
+        """The methods hydrate_FOO() by field."""
+        return self.hooks("hydrate")
+
+    def hooks(self, cycle: str) -> dict[str, Hook]:
+        """Return the methods of a cycle by field."""
+        resource = self.resource
+        return {
+            name: getattr(resource, f"{cycle}_{name}")
+            for name in resource.fields
+            if hasattr(resource, f"{cycle}_{name}")
+        }
+
+    @cached_property
+    def has_default_uri_hook(self) -> bool:
+        """Whether dehydrate_resource_uri() is not overridden."""
+        return self.resource.has_default("dehydrate_resource_uri")
+
+    @property
+    def has_dehydrate_hooks(self) -> bool:
+        """Whether a hook may need the data of other fields."""
+        own = {name for name in self.dehydrate_hooks if name != "resource_uri"}
+        return bool(own) or not self.resource.has_default("dehydrate")
+
+    @property
+    def has_hydrate_hooks(self) -> bool:
+        """Whether a hook takes part in hydrate."""
+        return bool(self.hydrate_hooks) or not self.resource.has_default("hydrate")
 
     # --- dehydrate ---
 
-    def full_dehydrate(self, bundle: Bundle, for_list: bool = False) -> Bundle:
+    def readers(self, model: type, for_list: bool) -> list[Reader]:
+        """Return the readers of the fields that a list, or a detail, may show."""
+        place = (
+            model,
+            for_list,
+            get_urlconf() or settings.ROOT_URLCONF,
+            get_script_prefix(),
+            self.resource._meta.api_name,
+        )
+        found = self.known_readers.get(place)
+        if found is None:
+            found = new_readers(self.resource, model, for_list)
+            self.known_readers[place] = found
+        return found
+
+    def full_dehydrate(self, bundle: Bundle, for_list: bool) -> Bundle:
         """Fill the bundle's data from its object."""
         data, only, obj = bundle.data, bundle.only, bundle.obj
         if bundle.readers is None:
-            bundle.readers = readers(self, type(obj), for_list)
+            bundle.readers = self.readers(type(obj), for_list)
         for name, field, read, hook in bundle.readers:
             if only is not None and name not in only:
                 continue
@@ -53,48 +97,42 @@ class Cycles(Part):
                 continue
             if hook is not None:
                 data[name] = hook(bundle)
-        return bundle.then(self.dehydrate(bundle))
-
-    def dehydrate(self, bundle: Bundle) -> Bundle:
-        """A hook: change the data once all fields are there."""
-        return bundle
-
-    def dehydrate_resource_uri(self, bundle: Bundle) -> str:
-        return self.get_resource_uri(bundle)
-
-    @property
-    def has_own_uri_hook(self) -> bool:
-        """Whether the field resource_uri is the one that is there of itself."""
-        hook = type(self).dehydrate_resource_uri
-        return hook is Cycles.dehydrate_resource_uri
-
-    def hooks(self, cycle: str) -> dict[str, Any]:
-        """The methods dehydrate_FOO or hydrate_FOO by field."""
-        found = self.__dict__.get(f"_{cycle}_hooks")
-        if found is None:
-            found = {
-                name: getattr(self, f"{cycle}_{name}")
-                for name in self.fields
-                if hasattr(self, f"{cycle}_{name}")
-            }
-            self.__dict__[f"_{cycle}_hooks"] = found
-        return found
+        return bundle.then(self.resource.dehydrate(bundle))
 
     # --- hydrate ---
 
+    @cached_property
+    def written_fields(self) -> list[tuple[str, Any, Hook | None]]:
+        """The fields that data may change, with their hooks hydrate_FOO()."""
+        return [
+            (name, field, self.hydrate_hooks.get(name))
+            for name, field in self.resource.fields.items()
+            if not field.readonly
+        ]
+
+    @cached_property
+    def m2m_fields(self) -> list[tuple[str, Any]]:
+        """The to-many relations."""
+        return [
+            (name, field)
+            for name, field in self.resource.fields.items()
+            if field.is_m2m and field.attribute is not None
+        ]
+
     def full_hydrate(self, bundle: Bundle) -> Bundle:
-        """Fill the bundle's object from its data; saves nothing."""
+        """Fill the bundle's object from its data. Save nothing."""
+        resource = self.resource
         if bundle.obj is None:
-            bundle.obj = self._meta.object_class()
-        bundle = bundle.then(self.hydrate(bundle))
+            bundle.obj = resource._meta.object_class()
+        bundle = bundle.then(resource.hydrate(bundle))
         if bundle.sent is not None:
-            # What a hook has put there is written too.
+            # What the hook has added is written too.
             bundle.sent |= {
                 name
                 for name, value in bundle.data.items()
                 if bundle.shown.get(name, MISSING) is not value
             }
-        errors = {}
+        errors: dict[str, list[str]] = {}
         for name, field, hook in self.written_fields:
             if bundle.sent is not None and name not in bundle.sent:
                 continue
@@ -113,12 +151,8 @@ class Cycles(Part):
             raise field_errors(errors)
         return bundle
 
-    def hydrate(self, bundle: Bundle) -> Bundle:
-        """A hook: change the object or the data before the fields are read."""
-        return bundle
-
     def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
-        """Give the object the new value of a field."""
+        """Set the new value of a field on the object."""
         if isinstance(value, Bundle):
             bundle.related[field.instance_name] = value
             value = value.obj
@@ -133,27 +167,9 @@ class Cycles(Part):
         elif target is not MISSING and target is not None:
             setattr(target, last, value)
 
-    @cached_property
-    def written_fields(self) -> list[tuple[str, Any, Any]]:
-        """The fields that data may change, with their hooks hydrate_FOO."""
-        hooks = self.hooks("hydrate")
-        return [
-            (name, field, hooks.get(name))
-            for name, field in self.fields.items()
-            if not field.readonly
-        ]
-
-    @cached_property
-    def m2m_fields(self) -> list[tuple[str, Any]]:
-        return [
-            (name, field)
-            for name, field in self.fields.items()
-            if field.is_m2m and field.attribute is not None
-        ]
-
     def hydrate_m2m(self, bundle: Bundle) -> Bundle:
-        """Read the data of the to-many relations: lists of bundles."""
-        errors = {}
+        """Read the data of the to-many relations as lists of bundles."""
+        errors: dict[str, list[str]] = {}
         for name, field in self.m2m_fields:
             if bundle.sent is not None and name not in bundle.sent:
                 continue
@@ -168,14 +184,16 @@ class Cycles(Part):
             raise field_errors(errors)
         return bundle
 
-    # --- a part of the data ---
+    # --- PATCH ---
 
     def merged(self, shown: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
-        """What a PATCH sends over what is there; "address.city" reaches into it."""
+        """Return the shown data with the data of a PATCH over it. A name such as
+        "address.city" changes a part of a nested field.
+        """
         data, errors = dict(shown), {}
         for name, value in sent.items():
             head, dot, path = name.partition(".")
-            field = self.fields.get(head)
+            field = self.resource.fields.get(head)
             if field is None:
                 errors[name] = [f"There is no field {head!r}."]
             elif not dot:
@@ -191,30 +209,9 @@ class Cycles(Part):
             raise field_errors(errors)
         return data
 
-    # --- the schema ---
-
-    def build_schema(self) -> dict[str, Any]:
-        """What `schema/` returns: all that a client may want to know."""
-        meta = self._meta
-        found: dict[str, Any] = {
-            "fields": {name: field.schema() for name, field in self.fields.items()},
-            "default_format": meta.default_format,
-            "default_limit": meta.limit,
-            "allowed_list_http_methods": meta.list_allowed_methods,
-            "allowed_detail_http_methods": meta.detail_allowed_methods,
-        }
-        if meta.ordering:
-            found["ordering"] = list(meta.ordering)
-        if meta.filtering:
-            found["filtering"] = {
-                name: value if isinstance(value, int) else list(value)
-                for name, value in meta.filtering.items()
-            }
-        return found
-
 
 def replaced(data: Any, field: Any, path: list[str], value: Any) -> Any:
-    """A copy of nested data with another value at the path."""
+    """Return a copy of nested data with the value at the path replaced."""
     if not path:
         return value
     name, *rest = path
@@ -228,7 +225,7 @@ def replaced(data: Any, field: Any, path: list[str], value: Any) -> Any:
         items[int(name)] = replaced(items[int(name)], part, rest, value)
         return items
     if data is not None and not isinstance(data, dict):
-        raise ApiFieldError(f"There is no object for {name!r} to be in.")
+        raise ApiFieldError(f"{name!r} cannot be set: its parent is not an object.")
     parts = dict(data or {})
     parts[name] = replaced(parts.get(name), part, rest, value)
     return parts

@@ -1,7 +1,7 @@
-"""From request to response: the checks around a method, and the formats."""
+"""Endpoint: formats and errors of the views of a resource and of an Api."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -13,29 +13,22 @@ from ..bundle import Bundle
 from ..errors import response_of
 from ..exceptions import BadRequest, ImmediateHttpResponse, UnsupportedFormat
 from ..exceptions import UnsupportedSerializationFormat as NotAcceptable
-from ..http import (
-    HttpBadRequest,
-    HttpMethodNotAllowed,
-    HttpNoContent,
-    HttpNotImplemented,
-    HttpTooManyRequests,
-    HttpUnauthorized,
-)
-from ..throttle import BaseThrottle
-from .part import Part
+from ..http import HttpBadRequest, HttpMethodNotAllowed
+from .options import ResourceOptions
 
 JSON = "application/json"
-OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
 
 
-class Dispatch(Part):
-    """What a resource does around its methods."""
+class Endpoint:
+    """The base of Resource and Api."""
+
+    _meta: ResourceOptions
 
     def wrap_view(self, view: str) -> Any:
-        """A Django view of one of the methods; errors become responses."""
+        """Return a Django view of a method, by name. Errors become responses."""
 
-        @csrf_exempt  # SessionAuthentication checks it itself
-        def wrapper(request, *args, **kwargs):
+        @csrf_exempt  # SessionAuthentication checks the token itself
+        def wrapper(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 response = getattr(self, view)(request, *args, **kwargs)
             except Exception as error:
@@ -44,7 +37,8 @@ class Dispatch(Part):
 
         return wrapper
 
-    def with_cache_headers(self, request: Any, response: HttpResponse) -> HttpResponse:
+    def with_cache_headers(self, request: Any, response: Any) -> HttpResponseBase:
+        """Set Vary and Cache-Control as Meta.cache says."""
         cache = self._meta.cache
         if cache.varies and response.has_header("Vary"):
             patch_vary_headers(response, cache.varies)
@@ -54,45 +48,14 @@ class Dispatch(Part):
             patch_cache_control(response, **cache.cache_control())
         return response
 
-    # --- the checks ---
-
-    def dispatch_list(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
-        """A view of the whole list."""
-        return self.dispatch("list", request, **kwargs)
-
-    def dispatch_detail(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
-        """A view of one object."""
-        return self.dispatch("detail", request, **kwargs)
-
-    def dispatch(
-        self, request_type: str, request: HttpRequest, **kwargs
-    ) -> HttpResponseBase:
-        """Check, and call the method, as get_list."""
-        override_method(request)
-        allowed = getattr(self._meta, f"{request_type}_allowed_methods")
-        if request_type == "detail" and not self.has_post_detail:
-            allowed = [each for each in allowed if each != "post"]
-        name = self.method_check(request, allowed)
-        method = getattr(self, f"{name}_{request_type}", None)
-        if method is None:
-            raise ImmediateHttpResponse(HttpNotImplemented())
-        self.is_authenticated(request)
-        self.is_authorized(request)
-        self.throttle_check(request)
-        if name != "get" and self._meta.always_return_data:
-            self.determine_format(request)  # 406 before anything is written
-        response = method(request, **kwargs)
-        self.log_throttled_access(request)
-        if isinstance(response, HttpResponseBase):
-            return response
-        if response is None:
-            return HttpNoContent()
-        return self.create_response(request, response)
-
     def method_check(
         self, request: HttpRequest, allowed: list[str] | None = None
     ) -> str:
-        """The name of the method, in lower case; 405 where it is not allowed."""
+        """Return the name of the method, in lower case; "get" for HEAD.
+
+        Raise ImmediateHttpResponse with the answer to OPTIONS, and with 405 for a
+        method that is not allowed.
+        """
         allowed = list(map(str.lower, allowed or []))
         method = (request.method or "").lower()
         if method in allowed and method not in ("head", "options"):
@@ -104,73 +67,27 @@ class Dispatch(Part):
         if method not in answered:
             response = self.error_response(
                 request,
-                {"error": f"The method {request.method} is not allowed here."},
+                {"error": f"Method {request.method} is not allowed."},
                 response_class=HttpMethodNotAllowed,
             )
             response["Allow"] = allow
             raise ImmediateHttpResponse(response)
-        return "get"  # of HEAD
+        return "get"
 
-    def is_authenticated(self, request: HttpRequest) -> None:
-        """401, or what Meta.authentication answers, where the user is not known."""
-        answer = self._meta.authentication.is_authenticated(request)
-        if answer is True:
-            return
-        if isinstance(answer, HttpResponse) and answer.content:
-            raise ImmediateHttpResponse(answer)
-        response = self.error_response(
-            request, {"error": "Say who you are."}, HttpUnauthorized
-        )
-        if isinstance(answer, HttpResponse) and "WWW-Authenticate" in answer:
-            response["WWW-Authenticate"] = answer["WWW-Authenticate"]
-        raise ImmediateHttpResponse(response)
-
-    def is_authorized(self, request: HttpRequest, object: Any = None) -> None:
-        """401 where an authorization of the older kind says no."""
-        check = getattr(self._meta.authorization, "is_authorized", None)
-        if check is None:
-            return
-        answer = check(request, object)
-        if isinstance(answer, HttpResponse):
-            raise ImmediateHttpResponse(answer)
-        if answer is not True:
-            raise ImmediateHttpResponse(HttpUnauthorized())
-
-    def throttle_check(self, request: HttpRequest) -> None:
-        """429, with Retry-After, where the user has asked too often."""
-        if type(self._meta.throttle) is BaseThrottle:
-            return
-        identifier = self._meta.authentication.get_identifier(request)
-        wait = self._meta.throttle.should_be_throttled(identifier)
-        if not wait:
-            return
-        response = self.error_response(
-            request,
-            {"error": "You have asked too often: try again later."},
-            response_class=HttpTooManyRequests,
-        )
-        seconds = self._meta.throttle.timeframe if wait is True else int(wait)
-        response["Retry-After"] = str(seconds)
-        raise ImmediateHttpResponse(response)
-
-    def log_throttled_access(self, request: HttpRequest) -> None:
-        """Tell the throttle that the request was answered."""
-        if type(self._meta.throttle) is BaseThrottle:
-            return
-        self._meta.throttle.accessed(
-            self._meta.authentication.get_identifier(request),
-            url=request.get_full_path(),
-            request_method=(request.method or "").lower(),
-        )
-
-    # --- the formats ---
+    # --- formats ---
 
     def determine_format(self, request: HttpRequest) -> str:
-        """The content type of the response: of ?format=, or what Accept prefers."""
+        """Return the content type of the response: of ?format=, or of Accept.
+
+        Raise UnsupportedSerializationFormat if none is supported.
+        """
         serializer, wanted = self._meta.serializer, parameters(request).get("format")
         if wanted:
             if wanted not in serializer.formats:
-                raise NotAcceptable(f"There is no format {wanted!r} here.")
+                raise NotAcceptable(
+                    f"Unsupported format {wanted!r}. Supported formats: "
+                    f"{', '.join(serializer.formats)}."
+                )
             return serializer.get_mime_for_format(wanted)
         default = self._meta.default_format
         if request.META.get("HTTP_ACCEPT", "*/*") == "*/*":
@@ -178,15 +95,14 @@ class Dispatch(Part):
         types = [default, *serializer.supported_formats, *serializer.other_names]
         found = request.get_preferred_type(types)
         if found is None:
-            raise NotAcceptable(
-                "None of the formats that you accept is spoken here; these are: "
-                f"{', '.join(serializer.supported_formats)}."
-            )
+            supported = ", ".join(serializer.supported_formats)
+            raise NotAcceptable(f"Not acceptable. Supported formats: {supported}.")
         return found
 
     def serialize(
         self, request: HttpRequest, data: Any, format: str, options: Any = None
     ) -> str | bytes:
+        """Serialize data in the format of a content type."""
         if format == JSON and isinstance(data, Bundle) and data.text is not None:
             return data.text
         return self._meta.serializer.serialize(data, format, options or {})
@@ -194,13 +110,17 @@ class Dispatch(Part):
     def deserialize(
         self, request: HttpRequest, data: bytes, format: str | None = None
     ) -> Any:
-        """The body's data, by its Content-Type; JSON without one."""
+        """Deserialize the body by its Content-Type, which is JSON by default."""
         return self._meta.serializer.deserialize(data, format or content_type(request))
 
     def read_body(self, request: HttpRequest) -> Any:
+        """Return the data of the request's body."""
         return self.deserialize(request, request.body, content_type(request))
 
     def read_object(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the data of the request's body. Raise BadRequest unless it is an
+        object.
+        """
         data = self.read_body(request)
         if not isinstance(data, dict):
             raise BadRequest("The body must be an object.")
@@ -211,9 +131,9 @@ class Dispatch(Part):
         request: HttpRequest,
         data: Any,
         response_class: type[HttpResponse] = HttpResponse,
-        **response_kwargs,
+        **response_kwargs: Any,
     ) -> HttpResponse:
-        """A response with the data in the format that is asked for."""
+        """Return a response with the data in the requested format."""
         desired = self.determine_format(request)
         content = self.serialize(request, data, desired)
         return response_class(
@@ -224,13 +144,17 @@ class Dispatch(Part):
             **response_kwargs,
         )
 
+    # --- errors ---
+
     def error_response(
         self,
         request: HttpRequest,
         errors: Any,
         response_class: type[HttpResponse] | None = None,
     ) -> HttpResponse:
-        """The errors in the format that is asked for, in JSON where it is none."""
+        """Return the errors in the requested format, or in JSON if that is not
+        supported.
+        """
         response_class = response_class or HttpBadRequest
         try:
             return self.create_response(request, errors, response_class)
@@ -238,38 +162,22 @@ class Dispatch(Part):
             content = self._meta.serializer.to_json(errors)
             return response_class(content=content, content_type="application/json")
 
-    def unauthorized_result(self, exception: Exception) -> None:
-        """A hook: what an Unauthorized becomes."""
-        raise exception
-
-    # --- the four hooks on what is sent and received ---
-
-    def alter_list_data_to_serialize(self, request: HttpRequest, data: Any) -> Any:
-        return data
-
-    def alter_detail_data_to_serialize(self, request: HttpRequest, data: Bundle) -> Any:
-        return data
-
-    def alter_deserialized_list_data(self, request: HttpRequest, data: Any) -> Any:
-        return data
-
-    def alter_deserialized_detail_data(self, request: HttpRequest, data: Any) -> Any:
-        return data
+    def refuse(
+        self, request: Any, response_class: type[HttpResponse], text: str
+    ) -> NoReturn:
+        """End the request with an error."""
+        raise ImmediateHttpResponse(
+            self.error_response(request, {"error": text}, response_class=response_class)
+        )
 
 
 def content_type(request: HttpRequest) -> str:
-    return request.META.get("CONTENT_TYPE") or "application/json"
-
-
-def override_method(request: HttpRequest) -> None:
-    """A POST may stand for another method, for those who can send none."""
-    wanted = request.META.get(OVERRIDE)
-    if wanted and request.method == "POST":
-        request.method = wanted.upper()
+    """Return the Content-Type of the request, JSON by default."""
+    return request.META.get("CONTENT_TYPE") or JSON
 
 
 def parameters(request: HttpRequest) -> QueryDict:
-    """The request's GET, which is not parsed where there is nothing in it."""
+    """Return the request's GET. It is not parsed if the query string is empty."""
     if "GET" not in vars(request) and not request.META.get("QUERY_STRING"):
         return no_parameters()
     return request.GET
@@ -277,4 +185,5 @@ def parameters(request: HttpRequest) -> QueryDict:
 
 @cache
 def no_parameters() -> QueryDict:
+    """Return an empty QueryDict, which is immutable."""
     return QueryDict()

@@ -1,11 +1,11 @@
-"""`Meta` of a resource, and how a class gets its fields."""
+"""The options of `Meta`, and the metaclasses that collect a resource's fields."""
 
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
 from ..authentication import Authentication
-from ..authorization import ReadOnlyAuthorization
+from ..authorization import Authorization, ReadOnlyAuthorization
 from ..cache import NoCache
 from ..cursors import CursorPaginator
 from ..fields.base import ApiField
@@ -19,22 +19,23 @@ METHODS = ["get", "post", "put", "delete", "patch"]
 
 
 class ResourceOptions:
-    """The options of a resource: these, where `Meta` does not say otherwise."""
+    """The options of a resource. `Meta` overrides these defaults."""
 
-    serializer = Serializer()
-    authentication = Authentication()
-    authorization = ReadOnlyAuthorization()
-    validation = Validation()
-    cache = NoCache()
-    throttle = BaseThrottle()
-    paginator_class = Paginator
+    serializer: Serializer = Serializer()
+    authentication: Authentication = Authentication()
+    authorization: Authorization = ReadOnlyAuthorization()
+    validation: Validation = Validation()
+    cache: NoCache = NoCache()
+    throttle: BaseThrottle = BaseThrottle()
+    paginator_class: Any = Paginator
     allowed_methods: Any = None
     list_allowed_methods: Any = None
     detail_allowed_methods: Any = None
     limit: int | None = None
     max_limit: int | None = 1000
     api_name: str | None = None
-    resource_name: str | None = None
+    # A text: the metaclass names the resource after its class.
+    resource_name: Any = None
     default_format = "application/json"
     filtering: dict[str, Any] = {}
     ordering: list[str] = []
@@ -47,23 +48,23 @@ class ResourceOptions:
     always_return_data = False
     collection_name = "objects"
     detail_uri_name = "pk"
-    # --- beyond the contract ---
-    # The paginator of ?cursor=; None for none.
+    # --- not in tastypie ---
+    # The paginator of ?cursor=; None disables cursors.
     cursor_paginator_class: Any = CursorPaginator
     # "exact", "estimated" or "off".
     total_count = "exact"
-    # The furthest that an offset leads; None for any.
+    # The largest offset; None for no limit.
     max_offset: int | None = 100_000
-    # How many names an ordering, and how many keys set/1;2/, may have.
+    # The most names in ?order_by=, and the most keys in set/1;2/.
     max_ordering = 5
     max_keys = 1000
-    # The field of the model that changes with every write: the ETag is made of it,
-    # and a write is guarded by it. Without one, a hash of the data is.
+    # A field of the model that changes with every write. The ETag is made of it, and
+    # writes compare it. Without it the ETag is a hash of the data.
     version_field: str | None = None
-    # Whether PUT, PATCH and DELETE of a detail demand If-Match (428).
+    # Whether PUT, PATCH and DELETE of a detail require If-Match (428).
     require_if_match = False
 
-    def __init__(self, meta: type | None = None):
+    def __init__(self, meta: type | None = None) -> None:
         for name in dir(meta) if meta is not None else ():
             if not name.startswith("_"):
                 setattr(self, name, getattr(meta, name))
@@ -86,7 +87,9 @@ class DeclarativeMetaclass(type):
     declared_fields: dict[str, ApiField]
     _meta: ResourceOptions
 
-    def __new__(metacls, name, bases, attrs):
+    def __new__(
+        metacls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]
+    ) -> Any:
         declared = {
             key: attrs.pop(key)
             for key, value in list(attrs.items())
@@ -107,6 +110,9 @@ class DeclarativeMetaclass(type):
         return cls
 
     def collected_fields(cls) -> dict[str, ApiField]:
+        """Return the declared fields, with resource_uri and absolute_url as `Meta`
+        says.
+        """
         found = dict(cls.declared_fields)
         if cls._meta.include_resource_uri:
             found.setdefault(
@@ -121,15 +127,15 @@ class DeclarativeMetaclass(type):
 
 
 def resource_name(class_name: str) -> str:
-    """SampleContentResource is samplecontent."""
+    """Return the default name: SampleContentResource is samplecontent."""
     name = class_name.rpartition("Resource")[0] or class_name
     return name.lower()
 
 
 class ModelDeclarativeMetaclass(DeclarativeMetaclass):
-    """Adds a field for each of the model's that are no relations."""
+    """Adds a field for each of the model's fields that is not a relation."""
 
-    def collected_fields(cls):
+    def collected_fields(cls) -> dict[str, ApiField]:
         meta = cls._meta
         if meta.queryset is not None:
             meta.object_class = meta.queryset.model
@@ -141,3 +147,9 @@ class ModelDeclarativeMetaclass(DeclarativeMetaclass):
         cls.base_fields = declared
         found = cls.get_fields(list(meta.fields or []), list(meta.excludes or []))
         return found | declared
+
+    def get_fields(
+        cls, fields: list[str] | None = None, excludes: list[str] | None = None
+    ) -> dict[str, ApiField]:
+        """Return the fields of the model's; ModelResource overrides it."""
+        raise NotImplementedError

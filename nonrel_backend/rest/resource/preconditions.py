@@ -1,18 +1,24 @@
-"""Which state of an object a client has seen, and whether it is there still."""
+"""Preconditions: ETags, and writes that depend on them."""
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.http import HttpRequest
 from django.utils.http import parse_etags
 
-from ..exceptions import ImmediateHttpResponse, MalformedKey, NotFound
+from ..bundle import Bundle
+from ..exceptions import MalformedKey, NotFound
 from ..http import HttpPreconditionFailed, HttpPreconditionRequired
-from .part import Part
+
+if TYPE_CHECKING:
+    from .resource import Resource
+
+CHANGED = "The object has changed since you read it. Read it again."
 
 
-def etag_of(resource: Any, bundle: Any) -> str:
-    """Of the version field, or of all that the detail shows."""
+def etag_of(resource: "Resource", bundle: Bundle) -> str:
+    """Return the ETag of a dehydrated bundle: of the version field, or of all data."""
     field = resource._meta.version_field
     if field:
         obj = bundle.obj
@@ -25,20 +31,23 @@ def etag_of(resource: Any, bundle: Any) -> str:
     return f'"{digest.hexdigest()[:32]}"'
 
 
-def wants_etag(request: Any) -> bool:
+def is_conditional(request: HttpRequest) -> bool:
+    """Return whether the request has If-Match or If-None-Match."""
     sent = request.META
     return "HTTP_IF_MATCH" in sent or "HTTP_IF_NONE_MATCH" in sent
 
 
 def strong(etags: list[str]) -> list[str]:
-    """Without W/: Django's GZipMiddleware marks what we send as weak, and clients send
-    it back so.
+    """Return the ETags without W/. Django's GZipMiddleware marks ours as weak, and
+    clients send them back so.
     """
     return [etag.removeprefix("W/") for etag in etags]
 
 
-def fails(request: Any, etag: str | None) -> bool:
-    """Whether a write is refused, by the ETag of what is there (None for nothing)."""
+def fails(request: HttpRequest, etag: str | None) -> bool:
+    """Return whether the request's conditions fail for the ETag of the stored object,
+    which is None if there is no object.
+    """
     if "If-Match" in request.headers:
         wanted = strong(parse_etags(request.headers["If-Match"]))
         if etag is None or not ("*" in wanted or etag in wanted):
@@ -50,20 +59,25 @@ def fails(request: Any, etag: str | None) -> bool:
     return False
 
 
-class Preconditions(Part):
-    """What a resource does before it writes to one object."""
+class Preconditions:
+    """What is checked before one object is written."""
 
-    def check_preconditions(self, request: Any, **lookup) -> Any:
-        """The object as the client has seen it, locked; None where it does not say.
+    def __init__(self, resource: "Resource") -> None:
+        self.resource = resource
 
-        412 where it is another by now, 428 where the client must say and does not.
+    def check(self, request: HttpRequest, lookup: dict[str, Any]) -> Any:
+        """Return the object as the client has seen it, locked if the store can do so.
+        Return None if the request is not conditional.
+
+        Respond with 412 if the object has changed, and with 428 if Meta demands
+        If-Match and it is missing.
         """
-        conditional = wants_etag(request)
-        if not conditional and not self._meta.require_if_match:
+        resource, conditional = self.resource, is_conditional(request)
+        if not conditional and not resource._meta.require_if_match:
             return None
-        bundle = self.build_bundle(request=request)
+        bundle = resource.build_bundle(request=request)
         try:
-            obj = self.obj_get_locked(bundle, **lookup)
+            obj = self.obj_get_locked(bundle, lookup)
         except MalformedKey:
             raise
         except (NotFound, ObjectDoesNotExist):
@@ -72,24 +86,22 @@ class Preconditions(Part):
             obj = None
         if not conditional:
             if obj is not None:
-                self.refuse(request, HttpPreconditionRequired, "Send If-Match.")
+                resource.refuse(
+                    request,
+                    HttpPreconditionRequired,
+                    "If-Match is required.",
+                )
             return None
         etag = None
         if obj is not None:
-            shown = self.build_bundle(obj=obj, request=request)
-            etag = etag_of(self, self.full_dehydrate(shown))
+            shown = resource.build_bundle(obj=obj, request=request)
+            etag = etag_of(resource, resource.full_dehydrate(shown))
         if fails(request, etag):
-            text = "The object is not the one that you have seen: read it again."
-            self.refuse(request, HttpPreconditionFailed, text)
+            resource.refuse(request, HttpPreconditionFailed, CHANGED)
         return obj
 
-    def refuse(self, request: Any, response_class: Any, text: str) -> None:
-        raise ImmediateHttpResponse(
-            self.error_response(request, {"error": text}, response_class=response_class)
-        )
-
-    def obj_get_locked(self, bundle: Any, **kwargs) -> Any:
-        """obj_get() of what nobody else changes until the write is done, where the
-        store can do that.
+    def obj_get_locked(self, bundle: Bundle, lookup: dict[str, Any]) -> Any:
+        """Return obj_get(), with the object locked until the end of the write if the
+        store can do so.
         """
-        return self.obj_get(bundle=bundle, **kwargs)
+        return self.resource.obj_get(bundle=bundle, **lookup)

@@ -1,23 +1,23 @@
-"""GET of lists, details, schema and sets."""
+"""Reading: GET of lists, details and sets."""
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, NotFound
 from ..formats.export import JSON_LINES, is_export, lines
-from ..formats.projection import asked_fields, project
+from ..formats.projection import Projection, project, requested_fields
 from ..http import HttpPreconditionFailed
 from ..serializers import Serializer
-from .endpoint import Dispatch
-from .part import Part
-from .preconditions import etag_of
-from .readers import readers
+from .preconditions import CHANGED, etag_of
+
+if TYPE_CHECKING:
+    from .resource import Resource
 
 # The headers of conditional requests.
 CONDITIONS = (
@@ -27,47 +27,51 @@ CONDITIONS = (
 ABSENT = (NotFound, ObjectDoesNotExist)
 
 
-class Reads(Part):
-    """What a resource answers to GET; each method is called by dispatch()."""
+class Reading:
+    """The answers to GET."""
 
-    # --- GET ---
+    def __init__(self, resource: "Resource") -> None:
+        self.resource = resource
 
-    def get_list(self, request: HttpRequest, **kwargs) -> HttpResponseBase:
-        """200, with a page of the list."""
-        bundle = self.build_bundle(request=request)
-        objects = self.obj_get_list(
-            bundle=bundle, **self.remove_api_resource_names(kwargs)
-        )
-        if not self.authorizes_itself:
-            objects = self.authorized_read_list(objects, bundle)
-        objects = self.apply_sorting(objects, options=request.GET)
-        asked = asked_fields(self, request, for_list=True)
+    def get_list(self, request: HttpRequest, lookup: dict[str, Any]) -> Any:
+        """Return a page of the list, or stream all of it as JSON Lines."""
+        resource = self.resource
+        bundle = resource.build_bundle(request=request)
+        objects = resource.obj_get_list(bundle=bundle, **lookup)
+        if not resource.authorizes_itself:
+            objects = resource.authorized_read_list(objects, bundle)
+        objects = resource.apply_sorting(objects, options=request.GET)
+        projection = requested_fields(resource, request)
         if is_export(request):
-            return self.stream_list(request, objects, asked)
-        found = self.page_of(request, objects)
-        name = self._meta.collection_name
-        found[name] = self.dehydrated(request, found[name], asked)
-        found = self.alter_list_data_to_serialize(request, found)
-        return self.create_response(request, found)
+            return self.stream(request, objects, projection)
+        found = self.page(request, objects)
+        name = resource._meta.collection_name
+        found[name] = self.dehydrated(request, found[name], projection)
+        found = resource.alter_list_data_to_serialize(request, found)
+        return resource.create_response(request, found)
 
-    def dehydrated(self, request: HttpRequest, objects: Any, asked: Any) -> list:
-        """The objects of a page as bundles; what they relate to is loaded at once."""
-        objects = self.load_related(list(objects), for_list=True, asked=asked)
+    def dehydrated(
+        self, request: HttpRequest, objects: Any, projection: Projection
+    ) -> list[Bundle]:
+        """Return the objects of a page as bundles."""
+        resource = self.resource
+        objects = resource.relations.load(list(objects), True, projection.names)
         bundles = []
-        known = readers(self, type(objects[0]), True) if objects else None
+        readers = resource.cycles.readers(type(objects[0]), True) if objects else None
         for obj in objects:
             bundle = Bundle(obj=obj, request=request)
-            bundle.only, bundle.readers = asked.names, known
-            bundle = self.full_dehydrate(bundle, for_list=True)
-            bundles.append(project(bundle, asked))
+            bundle.only, bundle.readers = projection.names, readers
+            bundle = resource.full_dehydrate(bundle, for_list=True)
+            bundles.append(project(bundle, projection))
         return bundles
 
-    def page_of(self, request: HttpRequest, objects: Any) -> dict[str, Any]:
+    def page(self, request: HttpRequest, objects: Any) -> dict[str, Any]:
+        """Return the requested page of the objects."""
         return self.paginator(request, objects).page()
 
     def paginator(self, request: HttpRequest, objects: Any) -> Any:
-        """Meta's paginator of the list; that of cursors with ?cursor=."""
-        meta = self._meta
+        """Return Meta's paginator for the list; that of cursors for ?cursor=."""
+        meta = self.resource._meta
         options: dict[str, Any] = {
             "resource_uri": request.path,
             "limit": meta.limit,
@@ -76,96 +80,108 @@ class Reads(Part):
         }
         if "cursor" in request.GET and meta.cursor_paginator_class is not None:
             if not hasattr(objects, "query"):
-                raise BadRequest("This list has no cursors: page by offset.")
+                raise BadRequest("This list has no cursors: use limit and offset.")
             return meta.cursor_paginator_class(request.GET, objects, **options)
         paginator = meta.paginator_class(request.GET, objects, **options)
         paginator.total_count = meta.total_count
         paginator.max_offset = meta.max_offset
         return paginator
 
-    def stream_list(self, request, objects, asked) -> StreamingHttpResponse:
-        """The whole list as JSON Lines, in constant memory."""
-        chunks = lines(self, request, objects, asked)
+    def stream(
+        self, request: HttpRequest, objects: Any, projection: Projection
+    ) -> HttpResponseBase:
+        """Return a response that streams the whole list as JSON Lines."""
+        chunks = lines(self.resource, request, objects, projection)
         return StreamingHttpResponse(chunks, content_type=JSON_LINES)
 
-    def get_detail(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """200, with the object; 404; 304 where the client has it."""
-        bundle = self.build_bundle(request=request)
-        obj = self.cached_obj_get(
-            bundle=bundle, **self.remove_api_resource_names(kwargs)
-        )
-        asked = asked_fields(self, request, for_list=False)
-        bundle = self.build_bundle(obj=obj, request=request)
-        self.authorize("read", bundle)
-        bundle = self.full_dehydrate(bundle)
-        etag = etag_of(self, bundle)
-        if asked.tree is not None or self.alters_details:
+    def get_detail(
+        self, request: HttpRequest, lookup: dict[str, Any]
+    ) -> HttpResponseBase:
+        """Return the object with its ETag, or 304 if the client has it."""
+        resource = self.resource
+        bundle = resource.build_bundle(request=request)
+        obj = resource.cached_obj_get(bundle=bundle, **lookup)
+        projection = requested_fields(resource, request)
+        bundle = resource.build_bundle(obj=obj, request=request)
+        resource.authorize("read", bundle)
+        bundle = resource.full_dehydrate(bundle)
+        etag = etag_of(resource, bundle)
+        if projection.tree is not None or self.alters_details:
             bundle.text = None
-        bundle = self.alter_detail_data_to_serialize(request, project(bundle, asked))
-        response = self.create_response(request, bundle)
+        bundle = resource.alter_detail_data_to_serialize(
+            request, project(bundle, projection)
+        )
+        response = resource.create_response(request, bundle)
         response["ETag"] = etag
         if not any(name in request.META for name in CONDITIONS):
             return response
         answer = get_conditional_response(request, etag=etag, response=response)
         if answer.status_code == 412:
-            self.refuse(
-                request, HttpPreconditionFailed, "The object is another by now."
-            )
+            resource.refuse(request, HttpPreconditionFailed, CHANGED)
         return answer
 
     @cached_property
     def alters_details(self) -> bool:
-        """Whether the data of an ETag may be other data than what is sent."""
-        cls: Any = type(self)
-        hook = cls.alter_detail_data_to_serialize
+        """Whether the data sent may differ from the data of the ETag."""
         return (
-            hook is not Dispatch.alter_detail_data_to_serialize
-            or type(self._meta.serializer) is not Serializer
+            not self.resource.has_default("alter_detail_data_to_serialize")
+            or type(self.resource._meta.serializer) is not Serializer
         )
 
-    def get_schema(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """200, with build_schema()."""
-        self.method_check(request, allowed=["get"])
-        self.is_authenticated(request)
-        self.is_authorized(request)
-        self.throttle_check(request)
-        self.log_throttled_access(request)
-        return self.create_response(request, self.build_schema())
-
-    def get_multiple(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """200, with the objects of set/1;2/, and the keys that were not found."""
-        self.method_check(request, allowed=["get"])
-        self.is_authenticated(request)
-        self.is_authorized(request)
-        self.throttle_check(request)
-        kwargs = self.remove_api_resource_names(kwargs)
-        text = kwargs.pop(f"{self._meta.detail_uri_name}_list", "")
+    def get_multiple(self, request: HttpRequest, lookup: dict[str, Any]) -> Any:
+        """Return the objects of set/1;2/, and the keys that were not found."""
+        resource, meta = self.resource, self.resource._meta
+        text = lookup.pop(f"{meta.detail_uri_name}_list", "")
         keys = [key for key in text.split(";") if key]
-        if len(keys) > self._meta.max_keys:
-            raise BadRequest(f"At most {self._meta.max_keys} keys at once.")
-        found = self.objs_of_keys(keys, request, **kwargs)
-        name = self._meta.collection_name
-        asked = asked_fields(self, request, for_list=True)
+        if len(keys) > meta.max_keys:
+            raise BadRequest(f"Too many keys: at most {meta.max_keys} are allowed.")
+        found = self.objs_of_keys(keys, request, lookup)
+        projection = requested_fields(resource, request)
         objects = [found[key] for key in keys if key in found]
-        data = {name: self.dehydrated(request, objects, asked)}
+        data: dict[str, Any] = {
+            meta.collection_name: self.dehydrated(request, objects, projection)
+        }
         missing = [key for key in keys if key not in found]
         if missing:
             data["not_found"] = missing
-        self.log_throttled_access(request)
-        return self.create_response(
-            request, self.alter_list_data_to_serialize(request, data)
+        resource.log_throttled_access(request)
+        return resource.create_response(
+            request, resource.alter_list_data_to_serialize(request, data)
         )
 
-    def objs_of_keys(self, keys: list[str], request: Any, **kwargs) -> dict[str, Any]:
-        """The objects there are, by key."""
-        found = {}
+    def objs_of_keys(
+        self, keys: list[Any], request: HttpRequest, lookup: dict[str, Any]
+    ) -> dict[Any, Any]:
+        """Return the existing objects by key."""
+        resource, found = self.resource, {}
         for key in keys:
-            bundle = self.build_bundle(request=request)
-            lookup = {self._meta.detail_uri_name: key, **kwargs}
+            bundle = resource.build_bundle(request=request)
+            wanted = {resource._meta.detail_uri_name: key, **lookup}
             try:
-                bundle.obj = self.obj_get(bundle=bundle, **lookup)
-                self.authorize("read", bundle)
+                bundle.obj = resource.obj_get(bundle=bundle, **wanted)
+                resource.authorize("read", bundle)
                 found[key] = bundle.obj
             except ABSENT:
                 continue
+        return found
+
+    def schema(self) -> dict[str, Any]:
+        """Return the description of the resource in `schema/`."""
+        meta = self.resource._meta
+        found: dict[str, Any] = {
+            "fields": {
+                name: field.schema() for name, field in self.resource.fields.items()
+            },
+            "default_format": meta.default_format,
+            "default_limit": meta.limit,
+            "allowed_list_http_methods": meta.list_allowed_methods,
+            "allowed_detail_http_methods": meta.detail_allowed_methods,
+        }
+        if meta.ordering:
+            found["ordering"] = list(meta.ordering)
+        if meta.filtering:
+            found["filtering"] = {
+                name: value if isinstance(value, int) else list(value)
+                for name, value in meta.filtering.items()
+            }
         return found

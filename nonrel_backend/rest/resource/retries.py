@@ -1,4 +1,4 @@
-"""A write that another one was in the way of is tried again."""
+"""Retry conflicting writes."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,12 @@ from typing import Any
 from django.db import OperationalError
 
 ATTEMPTS = 30
+# Seconds.
 LONGEST_PAUSE = 0.1
 
 
 class ChangedMeanwhile(OperationalError):
-    """Another writer was faster."""
+    """Another request has changed the object first."""
 
 
 def retried(
@@ -20,7 +21,10 @@ def retried(
     attempts: int = ATTEMPTS,
     on: type[OperationalError] = OperationalError,
 ) -> Any:
-    """`work()`, which is undone when it raises such an error, until it does not."""
+    """Return work(), called again while it raises an error of class `on`.
+
+    `work` must undo what it wrote when it raises. The last error is raised.
+    """
     for attempt in range(attempts):
         try:
             return work()

@@ -1,8 +1,13 @@
-"""What was written by a request, so that it can be taken back."""
+"""Changes: the log of what a request has written, to undo it."""
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ..bundle import Bundle
+
+if TYPE_CHECKING:
+    from .resource import Resource
 
 logger = logging.getLogger("nonrel_backend.rest")
 
@@ -10,33 +15,34 @@ logger = logging.getLogger("nonrel_backend.rest")
 class Changes:
     """The log of a request on a store without transactions: best effort.
 
-    A crash in the middle leaves what is written, and others see it before it is undone.
+    A crash before the end leaves a part of the changes, and other requests see them
+    before they are undone.
     """
 
-    def __init__(self, resource: Any, keeps: bool = True):
+    def __init__(self, resource: "Resource", records: bool = True) -> None:
         self.resource = resource
-        # Whether anything is kept; a transaction needs nothing.
-        self.keeps = keeps
-        # (the bundle or the object, the method that takes it back, what that takes)
+        # Whether changes are logged. A transaction does not need it.
+        self.records = records
+        # (the bundle or the object, the method that undoes the change, its argument)
         self.entries: list[tuple[Any, Callable[[Any], None], Any]] = []
 
-    def created(self, bundle: Any, resource: Any = None) -> None:
-        """A bundle whose object is stored; that may be said twice."""
-        if self.keeps and all(bundle is not each for each, *_ in self.entries):
+    def created(self, bundle: Bundle, resource: "Resource | None" = None) -> None:
+        """Log a created object, unless it is logged already."""
+        if self.records and all(bundle is not each for each, *_ in self.entries):
             resource = resource or self.resource
             self.entries.append((bundle, resource.rollback, [bundle]))
 
-    def remember(self, obj: Any, resource: Any = None) -> None:
-        """An object that is changed or deleted, as it was."""
-        if self.keeps:
-            resource = resource or self.resource
-            self.entries.append((obj, resource.restore, resource.image(obj)))
+    def remember(self, obj: Any, resource: "Resource | None" = None) -> None:
+        """Log the state of an object that is about to be changed or deleted."""
+        if self.records:
+            transactions = (resource or self.resource).transactions
+            self.entries.append((obj, transactions.restore, transactions.image(obj)))
 
     def undo(self) -> None:
-        """Take all back, the last first; raises nothing."""
-        for _, take_back, what in reversed(self.entries):
+        """Undo all changes, the last first. Log errors and raise none."""
+        for _, undo, argument in reversed(self.entries):
             try:
-                take_back(what)
+                undo(argument)
             except Exception:
                 logger.exception("A part of a request could not be undone.")
         self.entries.clear()

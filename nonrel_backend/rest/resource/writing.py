@@ -1,313 +1,390 @@
-"""POST, PUT, PATCH and DELETE of lists and details."""
+"""Writing: POST, PUT, PATCH and DELETE of lists and details."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, ImmediateHttpResponse, MalformedKey
-from ..formats.projection import ALL_OF_IT
+from ..formats.projection import ALL_FIELDS
 from ..http import HttpAccepted, HttpCreated, HttpMethodNotAllowed, HttpNoContent
-from .part import Part
-from .preconditions import etag_of, wants_etag
+from .preconditions import etag_of, is_conditional
 from .reading import ABSENT
+from .undo import Changes
+
+if TYPE_CHECKING:
+    from .resource import Resource
 
 
-class Writes(Part):
-    """What a resource answers to writes; each method is called by dispatch()."""
+class Writing:
+    """The answers to the methods that write."""
+
+    def __init__(self, resource: "Resource") -> None:
+        self.resource = resource
 
     # --- POST ---
 
-    def post_list(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """201, with the address of the new object; of a list, all of it or nothing."""
-        data = self.read_body(request)
+    def post_list(self, request: HttpRequest, lookup: dict[str, Any]) -> HttpResponse:
+        """Create an object, or all objects of a list."""
+        resource = self.resource
+        data = resource.read_body(request)
         if isinstance(data, list):
-            return self.post_many(request, data, **kwargs)
+            return self.post_many(request, data, lookup)
         if not isinstance(data, dict):
             raise BadRequest("The body must be an object, or a list of objects.")
-        kwargs = self.remove_api_resource_names(kwargs)
 
-        def work(changes):
-            return self.create_one(request, data, changes, **kwargs)
+        def work(changes: Changes) -> Bundle:
+            return self.create_one(request, data, changes, lookup)
 
-        bundle = self.all_or_nothing(work, request, data)
-        response = self.written(request, bundle, HttpCreated)
-        location = self.get_resource_uri(bundle)
+        bundle = resource.transactions.all_or_nothing(work, request, data)
+        response = self.response(request, bundle, HttpCreated)
+        location = resource.get_resource_uri(bundle)
         if location:
             response["Location"] = location
         return response
 
-    def create_one(self, request, data: dict, changes: Any, **kwargs) -> Bundle:
-        data = self.alter_deserialized_detail_data(request, dict(data))
-        return self.create_at(request, data, changes, **kwargs)
+    def post_many(
+        self, request: HttpRequest, items: list[Any], lookup: dict[str, Any]
+    ) -> HttpResponse:
+        """Create all objects of a list, or none."""
+        transactions = self.resource.transactions
+        check_objects(items)
+        transactions.check_items(request, items)
 
-    def create_at(self, request, data: dict, changes: Any, **lookup) -> Bundle:
-        """A new object, with the key that the address says."""
-        bundle = self.build_bundle(data=dict(data), request=request)
+        def work(changes: Changes) -> list[Bundle]:
+            return [self.create_one(request, data, changes, lookup) for data in items]
+
+        bundles = transactions.all_or_nothing(work, request)
+        return self.list_response(request, bundles, HttpCreated)
+
+    def create_one(
+        self,
+        request: HttpRequest,
+        data: dict[str, Any],
+        changes: Changes,
+        lookup: dict[str, Any],
+    ) -> Bundle:
+        """Create an object from data that was not altered yet."""
+        data = self.resource.alter_deserialized_detail_data(request, dict(data))
+        return self.create_at(request, data, changes, lookup)
+
+    def create_at(
+        self,
+        request: HttpRequest,
+        data: dict[str, Any],
+        changes: Changes,
+        lookup: dict[str, Any],
+    ) -> Bundle:
+        """Create an object with the key of its address."""
+        resource = self.resource
+        bundle = resource.build_bundle(data=dict(data), request=request)
         bundle.changes = changes
-        self.authorize("create", bundle)
-        bundle = self.obj_create(bundle, **lookup)
+        resource.authorize("create", bundle)
+        bundle = resource.obj_create(bundle, **lookup)
         changes.created(bundle)
         return bundle
 
-    def post_many(self, request, items: list, **kwargs) -> HttpResponse:
-        kwargs = self.remove_api_resource_names(kwargs)
-        each_is_object(items)
-        self.check_items(request, items)
-
-        def work(changes):
-            return [self.create_one(request, data, changes, **kwargs) for data in items]
-
-        bundles = self.all_or_nothing(work, request)
-        return self.written_list(request, {}, bundles, HttpCreated)
-
-    @property
-    def has_post_detail(self) -> bool:
-        return type(self).post_detail is not Writes.post_detail
-
-    def post_detail(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """A new object under this one; for you to implement."""
-        raise NotImplementedError
-
     # --- PUT ---
 
-    def put_detail(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """204, or 200 with the data; 201 where the object is new."""
-        data = self.read_object(request)
-        lookup = self.remove_api_resource_names(kwargs)
+    def put_detail(self, request: HttpRequest, lookup: dict[str, Any]) -> HttpResponse:
+        """Update the object at an address, or create it."""
+        resource = self.resource
+        data = resource.read_object(request)
 
-        def work(changes):
-            expected = self.check_preconditions(request, **lookup)
-            changed = self.alter_deserialized_detail_data(request, dict(data))
-            return self.put_at(request, changed, changes, lookup, expected)
+        def work(changes: Changes) -> tuple[Bundle, bool]:
+            expected = resource.preconditions.check(request, lookup)
+            altered = resource.alter_deserialized_detail_data(request, dict(data))
+            return self.put_at(request, altered, changes, lookup, expected)
 
-        bundle, is_new = self.all_or_nothing(work, request, data)
-        self.forget(**lookup)
+        bundle, is_new = resource.transactions.all_or_nothing(work, request, data)
+        resource.forget(**lookup)
         if is_new:
-            response = self.written(request, bundle, HttpCreated)
+            response = self.response(request, bundle, HttpCreated)
         else:
-            response = self.written(request, bundle, HttpResponse, HttpNoContent)
-        response["Location"] = self.get_resource_uri(bundle)
-        return self.with_etag(request, response, **lookup)
+            response = self.response(request, bundle, HttpResponse, HttpNoContent)
+        response["Location"] = resource.get_resource_uri(bundle)
+        return self.with_etag(request, response, lookup)
 
-    def put_list(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """204, or 200 with the data: the list is now what was sent."""
-        kwargs = self.remove_api_resource_names(kwargs)
-        data = self.list_of(request, self._meta.collection_name)
-        items = data[self._meta.collection_name]
-        each_is_object(items)
-        self.check_list_parameters(request)
-        self.check_items(request, items)
+    def put_list(self, request: HttpRequest, lookup: dict[str, Any]) -> HttpResponse:
+        """Replace the list."""
+        resource = self.resource
+        name = resource._meta.collection_name
+        data = resource.read_object(request)
+        if name not in data:
+            raise BadRequest(f"The body has no {name!r}.")
+        data = resource.alter_deserialized_list_data(request, data)
+        items = data[name]
+        check_objects(items)
+        self.check_parameters(request)
+        resource.transactions.check_items(request, items)
 
-        def work(changes):
-            bundles = [self.put_one(request, each, changes, kwargs) for each in items]
-            old = self.build_bundle(request=request)
-            old.kept = [bundle.obj for bundle in bundles]
+        def work(changes: Changes) -> list[Bundle]:
+            bundles = [self.put_one(request, each, changes, lookup) for each in items]
+            old = resource.build_bundle(request=request)
+            old.stored = [bundle.obj for bundle in bundles]
             old.changes = changes
-            self.authorize("delete", old)
-            self.obj_delete_list_for_update(bundle=old, **kwargs)
+            resource.authorize("delete", old)
+            resource.obj_delete_list_for_update(bundle=old, **lookup)
             return bundles
 
-        bundles = self.all_or_nothing(work, request)
-        return self.written_list(request, data, bundles, HttpResponse, HttpNoContent)
+        bundles = resource.transactions.all_or_nothing(work, request)
+        return self.list_response(request, bundles, HttpResponse, HttpNoContent)
 
-    def put_one(self, request, data: dict, changes: Any, kwargs: dict) -> Bundle:
-        """One object of the new list: changed where it is there, created otherwise."""
-        data = self.alter_deserialized_detail_data(request, dict(data))
-        lookup = self.identity(data, request) | kwargs
-        if lookup == kwargs:
-            return self.create_at(request, data, changes, **lookup)
+    def put_one(
+        self,
+        request: HttpRequest,
+        data: dict[str, Any],
+        changes: Changes,
+        lookup: dict[str, Any],
+    ) -> Bundle:
+        """Update one object of the new list, or create it."""
+        data = self.resource.alter_deserialized_detail_data(request, dict(data))
+        own = self.resource.uris.identity(data, request) | lookup
+        if own == lookup:
+            return self.create_at(request, data, changes, own)
         try:
-            return self.put_at(request, data, changes, lookup)[0]
+            return self.put_at(request, data, changes, own)[0]
         except MalformedKey as error:
-            raise BadRequest("An object has a key that cannot be.") from error
+            raise BadRequest("An object has an invalid key.") from error
 
     def put_at(
-        self, request, data: dict, changes: Any, lookup: dict, expected: Any = None
+        self,
+        request: HttpRequest,
+        data: dict[str, Any],
+        changes: Changes,
+        lookup: dict[str, Any],
+        expected: Any = None,
     ) -> tuple[Bundle, bool]:
-        """(the object at an address, whether it is new): changed or created."""
-        bundle = self.build_bundle(data=dict(data), request=request)
+        """Update the object at an address, or create it. Return it, and whether it is
+        new.
+        """
+        resource = self.resource
+        bundle = resource.build_bundle(data=dict(data), request=request)
         bundle.expected, bundle.changes = expected, changes
         try:
-            self.remember(request, changes, **lookup)
-            self.authorize_at("update", request, **lookup)
-            return self.obj_update(bundle, **lookup), False
+            resource.transactions.remember(request, changes, lookup)
+            resource.authorize_at("update", request, **lookup)
+            return resource.obj_update(bundle, **lookup), False
         except MalformedKey:
             raise
         except ABSENT:
-            return self.create_at(request, data, changes, **lookup), True
+            return self.create_at(request, data, changes, lookup), True
 
     # --- PATCH ---
 
-    def patch_detail(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """202, or 404."""
-        data = self.read_object(request)
-        lookup = self.remove_api_resource_names(kwargs)
+    def patch_detail(
+        self, request: HttpRequest, lookup: dict[str, Any]
+    ) -> HttpResponse:
+        """Update what was sent of an object."""
+        resource = self.resource
+        data = resource.read_object(request)
 
-        def work(changes):
-            expected = self.check_preconditions(request, **lookup)
-            sent = self.alter_deserialized_detail_data(request, dict(data))
+        def work(changes: Changes) -> Bundle:
+            expected = resource.preconditions.check(request, lookup)
+            sent = resource.alter_deserialized_detail_data(request, dict(data))
             return self.patch_at(request, sent, changes, lookup, expected)
 
-        bundle = self.all_or_nothing(work, request, data)
-        self.forget(**lookup)
-        response = self.written(request, bundle, HttpAccepted)
-        return self.with_etag(request, response, **lookup)
+        bundle = resource.transactions.all_or_nothing(work, request, data)
+        resource.forget(**lookup)
+        response = self.response(request, bundle, HttpAccepted)
+        return self.with_etag(request, response, lookup)
 
-    def patch_list(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """202: objects changed, created and deleted, all or nothing."""
-        name = self._meta.collection_name
+    def patch_list(self, request: HttpRequest, lookup: dict[str, Any]) -> HttpResponse:
+        """Create, update and delete objects: all or nothing."""
+        resource = self.resource
+        name = resource._meta.collection_name
         deleted_name = f"deleted_{name}"
-        data = self.read_object(request)
+        data = resource.read_object(request)
         if name not in data and deleted_name not in data:
             raise BadRequest(f"The body has neither {name!r} nor {deleted_name!r}.")
-        data = self.alter_deserialized_list_data(request, data)
+        data = resource.alter_deserialized_list_data(request, data)
         items, deleted = data.get(name, []), data.get(deleted_name, [])
-        each_is_object(items)
+        check_objects(items)
         if not isinstance(deleted, list) or not all(
             isinstance(uri, str) for uri in deleted
         ):
             raise BadRequest(f"{deleted_name!r} must be a list of URIs.")
-        self.demand(request, "patch")
+        self.check_detail_method(request, "patch")
         if deleted:
-            self.demand(request, "delete")
-        self.check_items(request, items)
+            self.check_detail_method(request, "delete")
+        resource.transactions.check_items(request, items)
 
-        def work(changes):
-            bundles = [self.patch_one(request, each, changes, kwargs) for each in items]
+        def work(changes: Changes) -> list[Bundle]:
+            bundles = [self.patch_one(request, each, changes, lookup) for each in items]
             for uri in deleted:
                 self.delete_one(request, uri, changes)
             return bundles
 
-        bundles = self.all_or_nothing(work, request)
-        return self.written_list(request, data, bundles, HttpAccepted)
+        bundles = resource.transactions.all_or_nothing(work, request)
+        return self.list_response(request, bundles, HttpAccepted)
 
-    def patch_one(self, request, data: dict, changes: Any, kwargs: dict) -> Bundle:
-        data = self.alter_deserialized_detail_data(request, dict(data))
+    def patch_one(
+        self,
+        request: HttpRequest,
+        data: dict[str, Any],
+        changes: Changes,
+        lookup: dict[str, Any],
+    ) -> Bundle:
+        """Update one object of a PATCH on the list, or create it."""
+        resource = self.resource
+        data = resource.alter_deserialized_detail_data(request, dict(data))
         uri = data.pop("resource_uri", None)
         if uri is None:
-            kwargs = self.remove_api_resource_names(kwargs)
-            return self.create_at(request, data, changes, **kwargs)
+            return self.create_at(request, data, changes, lookup)
         if not isinstance(uri, str):
-            raise BadRequest("'resource_uri' must be a text.")
-        lookup = self.kwargs_of_uri(uri, request)
+            raise BadRequest("'resource_uri' must be a string.")
+        own = resource.uris.kwargs_of(uri, request)
         try:
-            bundle = self.patch_at(request, data, changes, lookup)
+            bundle = self.patch_at(request, data, changes, own)
         except MalformedKey as error:
-            raise BadRequest(f"Nothing can be at {uri!r}.") from error
+            raise BadRequest(f"The URI {uri!r} has an invalid key.") from error
         except ABSENT:
-            return self.create_at(request, data, changes, **lookup)
-        self.forget(**lookup)
+            return self.create_at(request, data, changes, own)
+        resource.forget(**own)
         return bundle
 
     def patch_at(
-        self, request, data: dict, changes: Any, lookup: dict, expected: Any = None
+        self,
+        request: HttpRequest,
+        data: dict[str, Any],
+        changes: Changes,
+        lookup: dict[str, Any],
+        expected: Any = None,
     ) -> Bundle:
-        """The object at an address, changed."""
-        bundle = self.build_bundle(request=request)
-        bundle.obj = self.obj_get(bundle=bundle, **lookup)
+        """Update what was sent of the object at an address."""
+        resource = self.resource
+        bundle = resource.build_bundle(request=request)
+        bundle.obj = resource.obj_get(bundle=bundle, **lookup)
         bundle.expected, bundle.changes = expected, changes
-        self.remember(request, changes, **lookup)
-        return self.update_in_place(request, bundle, data)
+        resource.transactions.remember(request, changes, lookup)
+        return resource.update_in_place(request, bundle, data)
 
-    def delete_one(self, request, uri: str, changes: Any) -> None:
-        lookup = self.kwargs_of_uri(uri, request)
-        obj = self.obj_get(bundle=self.build_bundle(request=request), **lookup)
-        bundle = self.build_bundle(obj=obj, request=request)
-        changes.remember(obj)
-        self.authorize("delete", bundle)
-        self.obj_delete(bundle=bundle, **lookup)
-        self.forget(**lookup)
+    def update_in_place(
+        self, request: HttpRequest, bundle: Bundle, new_data: dict[str, Any]
+    ) -> Bundle:
+        """Update the bundle's object with the data of a PATCH."""
+        resource, obj = self.resource, bundle.obj
+        shown = resource.full_dehydrate(Bundle(obj=obj, request=request)).data
+        bundle.data = resource.cycles.merged(shown, new_data)
+        resource.authorize("update", bundle)
+        return resource.obj_update(bundle=bundle, **resource.detail_uri_kwargs(obj))
 
-    def demand(self, request: HttpRequest, method: str) -> None:
-        """405 where a part of a PATCH on the list is not allowed on details."""
-        if method in self._meta.detail_allowed_methods:
+    def check_detail_method(self, request: HttpRequest, method: str) -> None:
+        """Respond with 405 if the method is not allowed on details."""
+        allowed = self.resource._meta.detail_allowed_methods
+        if method in allowed:
             return
         text = f"{method.upper()} is not allowed on details."
-        response = self.error_response(
+        response = self.resource.error_response(
             request, {"error": text}, response_class=HttpMethodNotAllowed
         )
-        allowed = self._meta.detail_allowed_methods
         response["Allow"] = ", ".join(each.upper() for each in allowed)
         raise ImmediateHttpResponse(response)
 
     # --- DELETE ---
 
-    def delete_list(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """204."""
-        self.check_list_parameters(request)
-        kwargs = self.remove_api_resource_names(kwargs)
+    def delete_list(self, request: HttpRequest, lookup: dict[str, Any]) -> HttpResponse:
+        """Delete the objects that match the filters."""
+        resource = self.resource
+        self.check_parameters(request)
 
-        def work(changes):
-            bundle = self.build_bundle(request=request)
+        def work(changes: Changes) -> None:
+            bundle = resource.build_bundle(request=request)
             bundle.changes = changes
-            self.authorize("delete", bundle)
-            self.obj_delete_list(bundle=bundle, **kwargs)
+            resource.authorize("delete", bundle)
+            resource.obj_delete_list(bundle=bundle, **lookup)
 
-        self.all_or_nothing(work, request)
+        resource.transactions.all_or_nothing(work, request)
         return HttpNoContent()
 
-    def delete_detail(self, request: HttpRequest, **kwargs) -> HttpResponse:
-        """204, or 404."""
-        lookup = self.remove_api_resource_names(kwargs)
+    def delete_detail(
+        self, request: HttpRequest, lookup: dict[str, Any]
+    ) -> HttpResponse:
+        """Delete an object."""
+        resource = self.resource
 
-        def work(changes):
-            expected = self.check_preconditions(request, **lookup)
+        def work(changes: Changes) -> None:
+            expected = resource.preconditions.check(request, lookup)
             bundle = Bundle(request=request)
             bundle.expected = expected
-            self.authorize_at("delete", request, **lookup)
-            self.obj_delete(bundle=bundle, **lookup)
+            resource.authorize_at("delete", request, **lookup)
+            resource.obj_delete(bundle=bundle, **lookup)
 
-        self.all_or_nothing(work, request)
-        self.forget(**lookup)
+        resource.transactions.all_or_nothing(work, request)
+        resource.forget(**lookup)
         return HttpNoContent()
 
-    # --- responses to writes ---
+    def delete_one(self, request: HttpRequest, uri: str, changes: Changes) -> None:
+        """Delete the object of a URI."""
+        resource = self.resource
+        lookup = resource.uris.kwargs_of(uri, request)
+        obj = resource.obj_get(bundle=resource.build_bundle(request=request), **lookup)
+        bundle = resource.build_bundle(obj=obj, request=request)
+        changes.remember(obj)
+        resource.authorize("delete", bundle)
+        resource.obj_delete(bundle=bundle, **lookup)
+        resource.forget(**lookup)
 
-    def written(
-        self, request, bundle: Bundle, full: type, empty: type | None = None
+    def check_parameters(self, request: HttpRequest) -> None:
+        """Raise InvalidFilterError for an unknown parameter: without its filter the
+        request would write to all objects.
+        """
+
+    # --- responses ---
+
+    def as_stored(self, obj: Any) -> Any:
+        """Return an object that was just written, with its values as stored."""
+        return obj
+
+    def response(
+        self, request: HttpRequest, bundle: Bundle, full: Any, empty: Any = None
     ) -> HttpResponse:
-        """A response with the object's data where Meta.always_return_data says so."""
-        if not self._meta.always_return_data:
+        """Return a response of class `full` with the object's data if
+        Meta.always_return_data is set; without, an empty one, of class `empty` if
+        given.
+        """
+        resource = self.resource
+        if not resource._meta.always_return_data:
             return without_body(empty or full)
         obj = self.as_stored(bundle.obj)
-        shown = self.full_dehydrate(self.build_bundle(obj=obj, request=request))
-        shown = self.alter_detail_data_to_serialize(request, shown)
-        return self.create_response(request, shown, response_class=full)
+        shown = resource.full_dehydrate(resource.build_bundle(obj=obj, request=request))
+        shown = resource.alter_detail_data_to_serialize(request, shown)
+        return resource.create_response(request, shown, response_class=full)
 
-    def written_list(
-        self, request, data: Any, bundles: list, full: type, empty: type | None = None
+    def list_response(
+        self, request: HttpRequest, bundles: list[Bundle], full: Any, empty: Any = None
     ) -> HttpResponse:
-        if not self._meta.always_return_data:
+        """Return the same for several objects."""
+        resource = self.resource
+        if not resource._meta.always_return_data:
             return without_body(empty or full)
         objects = [self.as_stored(bundle.obj) for bundle in bundles]
-        shown = self.dehydrated(request, objects, ALL_OF_IT)
-        found = {self._meta.collection_name: shown}
-        found = self.alter_list_data_to_serialize(request, found)
-        return self.create_response(request, found, response_class=full)
+        shown = resource.reading.dehydrated(request, objects, ALL_FIELDS)
+        found = {resource._meta.collection_name: shown}
+        found = resource.alter_list_data_to_serialize(request, found)
+        return resource.create_response(request, found, response_class=full)
 
-    def with_etag(self, request, response: HttpResponse, **lookup) -> HttpResponse:
-        """With the new ETag, read again, for a client that works with them."""
-        if wants_etag(request):
-            obj = self.obj_get(bundle=self.build_bundle(request=request), **lookup)
-            bundle = self.build_bundle(obj=obj, request=request)
-            response["ETag"] = etag_of(self, self.full_dehydrate(bundle))
+    def with_etag(
+        self, request: HttpRequest, response: HttpResponse, lookup: dict[str, Any]
+    ) -> HttpResponse:
+        """Add the new ETag to the response if the request was conditional."""
+        if is_conditional(request):
+            resource = self.resource
+            bundle = resource.build_bundle(request=request)
+            obj = resource.obj_get(bundle=bundle, **lookup)
+            bundle = resource.build_bundle(obj=obj, request=request)
+            response["ETag"] = etag_of(resource, resource.full_dehydrate(bundle))
         return response
 
-    def list_of(self, request: HttpRequest, name: str) -> dict[str, Any]:
-        """The body's data: an object with a list by this name."""
-        data = self.read_object(request)
-        if name not in data:
-            raise BadRequest(f"The body has no {name!r}.")
-        return self.alter_deserialized_list_data(request, data)
 
-
-def each_is_object(items: Any) -> None:
+def check_objects(items: Any) -> None:
+    """Raise BadRequest unless the items are a list of objects."""
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
         raise BadRequest("The objects must be a list of objects.")
 
 
 def without_body(response_class: Any) -> HttpResponse:
+    """Return an empty response without a Content-Type."""
     response = response_class()
     response.headers.pop("Content-Type", None)
     return response

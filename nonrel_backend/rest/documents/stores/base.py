@@ -1,4 +1,4 @@
-"""Stores of documents with no ORM: dictionaries by key."""
+"""DocumentStore, the protocol of the stores, and stores that scan all documents."""
 
 import json
 import operator
@@ -15,12 +15,13 @@ Ordering = tuple[str, bool]
 
 
 class DocumentStore(Protocol):
-    """What a DocumentResource needs of a store. A document is a dictionary of JSON
-    values without its key, which is a text.
+    """What a DocumentResource needs of a store.
+
+    A document is a dictionary of JSON values without its key. A key is a string.
     """
 
     def get(self, key: str) -> Document | None:
-        """The document with this key, or None."""
+        """Return the document with this key, or None."""
 
     def find(
         self,
@@ -29,47 +30,54 @@ class DocumentStore(Protocol):
         start: int = 0,
         stop: int | None = None,
     ) -> Iterable[tuple[str, Document]]:
-        """(key, document) of those that meet the conditions, in this order, from
-        `start` until before `stop`; None sorts first. Without an ordering, by key.
+        """Return (key, document) of the documents that meet the conditions, in order,
+        from `start` until before `stop`.
 
-        A name in a path leads into each object of a list.
+        None sorts first. Without an ordering, they are sorted by key. A name in a path
+        leads into each object of a list.
         """
 
     def count(self, conditions: list[Condition]) -> int:
-        """How many meet the conditions."""
+        """Return how many documents meet the conditions."""
 
     def insert(self, key: str | None, document: Document) -> str | None:
-        """Store a new document; its key (a new one for None), or None where there is
-        one by this key.
+        """Store a new document. Return its key, or None if the key is taken.
+
+        Without a key, make a new one.
         """
 
     def replace(self, key: str, document: Document, expected: Document | None) -> bool:
-        """Store another document in place of one; whether it was there. With
-        `expected`, only in place of that very document: compare and set.
+        """Replace a document. Return whether it existed.
+
+        With `expected`, replace it only if it equals that: compare and set.
         """
 
     def delete(self, key: str, expected: Document | None = None) -> bool:
-        """Delete a document; whether it was there, and was that very one."""
+        """Delete a document. Return whether it existed, and equalled `expected` if that
+        is given.
+        """
 
     def transaction(self) -> Any:
-        """A context manager in which all is written or nothing; None where there is
-        none.
+        """Return a context manager of a transaction. Return None if the store has no
+        transactions.
         """
 
 
 def encoded_key(key: str, longest: int) -> bytes | None:
-    """The key's bytes; None for a key that nothing can have."""
+    """Return the key's bytes; None if it is empty or longer than `longest` bytes."""
     found = key.encode(errors="surrogatepass")
     return found if 0 < len(found) <= longest else None
 
 
 def at(document: Any, path: str) -> Any:
-    """The first that a dotted path leads to; None for nothing."""
+    """Return the first value of a dotted path, or None."""
     return next(all_at(document, path.split(".")), None)
 
 
 def all_at(document: Any, path: list[str]) -> Iterator[Any]:
-    """What a path leads to: through a list without a number, in each of its objects."""
+    """Yield the values of a path. It leads into each object of a list, unless it has
+    the number of an item.
+    """
     if not path:
         yield document
         return
@@ -87,7 +95,9 @@ def all_at(document: Any, path: list[str]) -> Iterator[Any]:
 
 
 def kind(value: Any) -> int:
-    """What is comparable has one kind: None, numbers, texts, booleans, the rest."""
+    """Return the kind of a value, by which values of several types are sorted: None,
+    numbers, strings, others, booleans. Only values of one kind are comparable.
+    """
     if isinstance(value, bool):
         return 4
     if value is None or isinstance(value, int | float):
@@ -96,20 +106,24 @@ def kind(value: Any) -> int:
 
 
 def of_a_kind(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Return a comparison that is false for values of two kinds."""
     return lambda value, other: (
         kind(value) == kind(other) in (1, 2, 4) and compare(value, other)
     )
 
 
 def of_texts(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    """Return a comparison that is false for values that are not strings."""
     return lambda value, other: isinstance(value, str) and compare(value, str(other))
 
 
 def same(value: Any, other: Any) -> bool:
+    """Return whether two values are of one kind and equal."""
     return kind(value) == kind(other) and value == other
 
 
 def contains(value: Any, other: Any) -> bool:
+    """Return whether a list has an item, or a string another string."""
     if isinstance(value, list):
         return any(same(each, other) for each in value)
     return isinstance(value, str) and str(other) in value
@@ -131,19 +145,20 @@ NAMES = {*LOOKUPS, "isnull"}
 
 
 def meets(document: Document, conditions: list[Condition]) -> bool:
+    """Return whether a document meets all conditions."""
     return all(holds(document, *condition) for condition in conditions)
 
 
 def holds(document: Document, path: str, lookup: str, value: Any) -> bool:
-    """Whether one of the values at the path is as wanted."""
+    """Return whether one of the values of the path meets a condition."""
     found = list(all_at(document, path.split(".")))
     if lookup == "isnull":
         return (not found or None in found) == value
     return any(LOOKUPS[lookup](each, value) for each in found if each is not None)
 
 
-def rank(value: Any) -> tuple:
-    """Sorts values of any types, by their kinds."""
+def rank(value: Any) -> tuple[int, Any]:
+    """Return a key that sorts values of any types."""
     if value is None:
         return (0, 0)
     return (kind(value), repr(value) if kind(value) == 3 else value)
@@ -152,6 +167,7 @@ def rank(value: Any) -> tuple:
 def in_order(
     pairs: list[tuple[str, Document]], ordering: list[Ordering]
 ) -> list[tuple[str, Document]]:
+    """Sort (key, document) pairs in place, and return them."""
     pairs.sort(key=lambda pair: pair[0])
     for path, ascending in reversed(ordering):
         pairs.sort(key=lambda pair: rank(at(pair[1], path)), reverse=not ascending)
@@ -159,37 +175,45 @@ def in_order(
 
 
 class ScannedStore:
-    """What stores share that find by looking at everything: `pairs`, `get`, and what
-    happens within `locked()` is not disturbed.
+    """The base of stores that find documents by a scan of all of them.
+
+    A subclass implements `pairs` and the rest of DocumentStore.
     """
 
     def pairs(self) -> Iterator[tuple[str, Document]]:
+        """Yield (key, document) of all documents."""
         raise NotImplementedError
 
-    def find(self, conditions, ordering, start=0, stop=None):
+    def find(
+        self,
+        conditions: list[Condition],
+        ordering: list[Ordering],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> Iterable[tuple[str, Document]]:
         found = [pair for pair in self.pairs() if meets(pair[1], conditions)]
         return in_order(found, ordering)[start:stop]
 
-    def count(self, conditions):
+    def count(self, conditions: list[Condition]) -> int:
         return sum(meets(document, conditions) for _, document in self.pairs())
 
 
 class DictStore(ScannedStore):
     """Documents in memory: for tests, and as an example."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.documents: dict[str, str] = {}
         self.lock = threading.RLock()
 
-    def pairs(self):
+    def pairs(self) -> Iterator[tuple[str, Document]]:
         for key, text in list(self.documents.items()):
             yield key, json.loads(text)
 
-    def get(self, key):
+    def get(self, key: str) -> Document | None:
         text = self.documents.get(key)
         return None if text is None else json.loads(text)
 
-    def insert(self, key, document):
+    def insert(self, key: str | None, document: Document) -> str | None:
         with self.lock:
             key = uuid4().hex if key is None else key
             if key in self.documents:
@@ -197,14 +221,14 @@ class DictStore(ScannedStore):
             self.documents[key] = json.dumps(document)
             return key
 
-    def replace(self, key, document, expected):
+    def replace(self, key: str, document: Document, expected: Document | None) -> bool:
         with self.lock:
             if not self.is_expected(key, expected):
                 return False
             self.documents[key] = json.dumps(document)
             return True
 
-    def delete(self, key, expected=None):
+    def delete(self, key: str, expected: Document | None = None) -> bool:
         with self.lock:
             if not self.is_expected(key, expected):
                 return False
@@ -212,8 +236,9 @@ class DictStore(ScannedStore):
             return True
 
     def is_expected(self, key: str, expected: Document | None) -> bool:
+        """Return whether a document exists, and equals `expected` if that is given."""
         found = self.get(key)
         return found is not None and (expected is None or found == expected)
 
-    def transaction(self):
+    def transaction(self) -> None:
         return None

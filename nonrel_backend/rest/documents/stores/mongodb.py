@@ -1,9 +1,10 @@
-"""A DocumentStore in a collection of pymongo."""
+"""MongoStore: documents in a collection of MongoDB."""
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
@@ -11,12 +12,12 @@ from bson.errors import BSONError
 from django.db import DataError, OperationalError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from .base import Condition, Document
+from .base import Condition, Document, Ordering
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """The store's errors as Django's, so that they have an answer."""
+    """Raise the store's errors as Django's, which errors.py knows."""
     try:
         yield
     except (BSONError, OverflowError) as error:
@@ -26,14 +27,16 @@ def translated_errors() -> Iterator[None]:
 
 
 def escaped(value: Any) -> str:
-    """A regular expression for the value's text; MongoDB takes no NUL in one."""
+    """Return a regular expression for the value's text. MongoDB accepts no NUL in
+    it.
+    """
     return re.escape(str(value)).replace("\0", r"\x00")
 
 
 class MongoStore:
-    """Documents in a collection of pymongo, by `_id`, in MongoDB's own notation."""
+    """Documents in a collection of pymongo. `_id` is the key."""
 
-    operators = {
+    operators: dict[str, Callable[[Any], Document]] = {
         "exact": lambda value: {"$eq": value},
         "iexact": lambda value: {"$regex": rf"^{escaped(value)}\z", "$options": "i"},
         "in": lambda value: {"$in": value},
@@ -45,28 +48,32 @@ class MongoStore:
         "lte": lambda value: {"$lte": value},
     }
 
-    def __init__(self, collection: Any):
+    def __init__(self, collection: Any) -> None:
         self.collection = collection
         self.current = threading.local()
 
     @property
     def session(self) -> Any:
+        """The session of the current transaction, or None."""
         return getattr(self.current, "session", None)
 
     @translated_errors()
-    def get(self, key):
+    def get(self, key: str) -> Document | None:
         found = self.collection.find_one({"_id": key}, session=self.session)
         if found is not None:
             found.pop("_id")
         return found
 
     def query(self, conditions: list[Condition]) -> Document:
-        return (
-            {"$and": [self.wanted(*each) for each in conditions]} if conditions else {}
-        )
+        """Return the query of the conditions."""
+        if not conditions:
+            return {}
+        return {"$and": [self.operator(*each) for each in conditions]}
 
-    def wanted(self, path: str, lookup: str, value: Any) -> Document:
-        """One condition. A value in a list is not the list."""
+    def operator(self, path: str, lookup: str, value: Any) -> Document:
+        """Return the query of one condition. The items of a list do not count as values
+        of its path.
+        """
         no_list = {"$not": {"$type": "array"}}
         if lookup == "isnull":
             nulls = [{path: {"$exists": False}}, {path: {"$eq": None, **no_list}}]
@@ -76,7 +83,13 @@ class MongoStore:
             return {"$or": [part, {path: {"$eq": value, "$type": "array"}}]}
         return {path: self.operators[lookup](value) | no_list}
 
-    def find(self, conditions, ordering, start=0, stop=None):
+    def find(
+        self,
+        conditions: list[Condition],
+        ordering: list[Ordering],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> Iterable[tuple[str, Document]]:
         if stop is not None and stop <= start:
             return iter(())
         cursor = self.collection.find(self.query(conditions), session=self.session)
@@ -85,17 +98,18 @@ class MongoStore:
         return self.pairs(cursor if stop is None else cursor.limit(stop - start))
 
     @translated_errors()
-    def count(self, conditions):
+    def count(self, conditions: list[Condition]) -> int:
         query = self.query(conditions)
         return self.collection.count_documents(query, session=self.session)
 
     def pairs(self, cursor: Any) -> Iterator[tuple[str, Document]]:
+        """Yield (key, document) of a cursor."""
         with translated_errors():
             for found in cursor:
                 yield str(found.pop("_id")), found
 
     @translated_errors()
-    def insert(self, key, document):
+    def insert(self, key: str | None, document: Document) -> str | None:
         key = uuid4().hex if key is None else key
         try:
             self.collection.insert_one({**document, "_id": key}, session=self.session)
@@ -104,7 +118,7 @@ class MongoStore:
         return key
 
     def condition(self, key: str, expected: Document | None) -> Document:
-        """The document by its key, and as it was."""
+        """Return the query of a document by its key, and as it was."""
         found: Document = {"_id": key}
         if expected is not None:
             as_it_was = {"$literal": {"_id": key, **expected}}
@@ -112,21 +126,21 @@ class MongoStore:
         return found
 
     @translated_errors()
-    def replace(self, key, document, expected):
+    def replace(self, key: str, document: Document, expected: Document | None) -> bool:
         result = self.collection.replace_one(
             self.condition(key, expected), document, session=self.session
         )
         return result.matched_count == 1
 
     @translated_errors()
-    def delete(self, key, expected=None):
+    def delete(self, key: str, expected: Document | None = None) -> bool:
         result = self.collection.delete_one(
             self.condition(key, expected), session=self.session
         )
         return result.deleted_count == 1
 
     @translated_errors()
-    def transaction(self):
+    def transaction(self) -> "MongoTransaction | None":
         hello = self.collection.database.command("hello")
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             return None
@@ -134,18 +148,23 @@ class MongoStore:
 
 
 class MongoTransaction:
-    """One transaction for all that a thread does in a with block."""
+    """A transaction for what one thread does in a with block."""
 
-    def __init__(self, store: MongoStore):
+    def __init__(self, store: MongoStore) -> None:
         self.store = store
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         client = self.store.collection.database.client
         self.session = client.start_session()
         self.session.start_transaction()
         self.store.current.session = self.session
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.store.current.session = None
         try:
             with translated_errors():

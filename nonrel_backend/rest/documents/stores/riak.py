@@ -1,8 +1,9 @@
-"""A DocumentStore in a bucket of Riak."""
+"""RiakStore: documents in a bucket of Riak."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 from ....riak import rows as writing
@@ -14,14 +15,14 @@ from ....riak.resolving import last_write_wins
 from ....riak.table import Table
 from ....riak.versions import give_way
 from ...exceptions import BadRequest
-from .base import ScannedStore, encoded_key
+from .base import Document, ScannedStore, encoded_key
 
 LONGEST_KEY = 65_535
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """The store's errors as Django's, so that they have an answer."""
+    """Raise the store's errors as Django's, which errors.py knows."""
     try:
         yield
     except RiakError as error:
@@ -29,42 +30,43 @@ def translated_errors() -> Iterator[None]:
 
 
 class Documents(Table):
-    """Documents as rows without indexes; one that is being deleted is null."""
+    """The bucket as a table without indexes. A row is None while it is deleted."""
 
-    def __init__(self, bucket: str):
+    def __init__(self, bucket: str) -> None:
         super().__init__(bucket, bucket.encode(), [], {}, set(), set())
 
-    def row(self, found):
+    def row(self, found: Any) -> Any:
         return json.loads(found.value)
 
 
 class RiakStore(ScannedStore):
-    """Documents in a bucket, as JSON; `Client(Pool("riak1,riak2"))` leads to it.
+    """Documents, as JSON, in a bucket of a client, as `Client(Pool("riak1,riak2"))`.
 
-    Of several versions of one that was written at the same moment one is taken. `type`
-    is the bucket type: of compare and set by several processes one wins where it has
-    allow_mult, by the threads of one process anywhere.
+    Of several versions of a document that were written at the same moment, one is used.
+    `type` is the bucket type. Of several compare-and-set writes at once, one wins: of
+    several processes if the bucket type has allow_mult, of the threads of one process
+    always.
     """
 
-    def __init__(self, client: Client, bucket: str, type: str = ""):
+    def __init__(self, client: Client, bucket: str, type: str = "") -> None:
         table = Documents(bucket)
         self.objects = Objects(client, table, last_write_wins, type.encode())
 
-    def pairs(self):
+    def pairs(self) -> Iterator[tuple[str, Document]]:
         with translated_errors():
             for found in self.objects.all():
                 if found.row is not None:
                     yield found.key.decode(errors="surrogatepass"), found.row
 
     @translated_errors()
-    def get(self, key):
+    def get(self, key: str) -> Document | None:
         encoded = encoded_key(key, LONGEST_KEY)
         if encoded is None:
             return None
         return next((found.row for found in self.objects.by_keys([encoded])), None)
 
     @translated_errors()
-    def insert(self, key, document):
+    def insert(self, key: str | None, document: Document) -> str | None:
         key = uuid4().hex if key is None else key
         encoded = encoded_key(key, LONGEST_KEY)
         if encoded is None:
@@ -82,22 +84,24 @@ class RiakStore(ScannedStore):
         return key
 
     @translated_errors()
-    def replace(self, key, document, expected):
+    def replace(self, key: str, document: Document, expected: Document | None) -> bool:
         encoded = encoded_key(key, LONGEST_KEY)
         return self.put_in_place(encoded, document, expected)
 
     @translated_errors()
-    def delete(self, key, expected=None):
-        # Riak deletes without a condition: null is put under one before.
+    def delete(self, key: str, expected: Document | None = None) -> bool:
+        # Riak has no conditional deletion: a conditional write of null comes first.
         encoded = encoded_key(key, LONGEST_KEY)
-        if not self.put_in_place(encoded, None, expected):
+        if encoded is None or not self.put_in_place(encoded, None, expected):
             return False
         writing.delete(self.objects, self.objects.by_keys([encoded]))
         return True
 
-    def put_in_place(self, key: bytes | None, document, expected) -> bool:
-        """Put a document in the place of one, or of that very one, under compare and
-        set; whether there was one such.
+    def put_in_place(
+        self, key: bytes | None, document: Any, expected: Document | None
+    ) -> bool:
+        """Replace a document, only if it equals `expected` if that is given, by compare
+        and set. Return whether it was replaced.
         """
         if key is None:
             return False
@@ -113,5 +117,5 @@ class RiakStore(ScannedStore):
                 give_way(attempt)
         raise writing.lost_race(self.objects.table.name)
 
-    def transaction(self):
+    def transaction(self) -> None:
         return None

@@ -1,0 +1,67 @@
+"""ModelCycles: how data is set on an object of a model."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from ..bundle import Bundle
+from ..exceptions import ApiFieldError
+from ..resource.cycles import Cycles
+from .lookups import limits
+from .paths import column, relation
+
+
+class ModelCycles(Cycles):
+    """The cycles of a ModelResource."""
+
+    def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
+        """Set the new value of a field on the object, cleaned by the model's field."""
+        if len(field.steps) == 1 and not field.is_related:
+            value = self.cleaned(bundle.obj, field, value)
+            setattr(bundle.obj, field.steps[0], value)
+            return
+        if isinstance(value, Bundle) and value.key is not None:
+            bundle.related[field.instance_name] = value
+            kind: Any = type(bundle.obj)
+            setattr(bundle.obj, column(kind, field.steps[0]).attname, value.key)
+            return
+        if field.steps and relation(type(bundle.obj), field.steps[0]):
+            if not field.is_related:
+                return  # a value of a related object is changed through that object
+        super().set_value(bundle, field, value)
+
+    def cleaned(self, obj: Any, field: Any, value: Any) -> Any:
+        """Return the value cleaned by the model's field. Raise ApiFieldError if it is
+        invalid.
+        """
+        kind: Any = type(obj)
+        found = column(kind, field.steps[0])
+        if found is None:
+            return value
+        if value is None or value == "" or isinstance(found, models.FileField):
+            if value == "" and not found.empty_strings_allowed:
+                value = None
+            if value is None and not found.null and not found.primary_key:
+                raise ApiFieldError(
+                    f"The '{field.instance_name}' field doesn't allow a null value."
+                )
+            return value
+        is_key = found.primary_key or found in obj._meta.pk_fields
+        if is_key and not obj._state.adding:
+            key = getattr(obj, found.attname)
+            if found.to_python(value) != key:
+                raise ApiFieldError("The key of an object cannot be changed.")
+            return key
+        if type(value) is int:
+            bounds = limits(found)
+            if bounds and bounds[0] <= value <= bounds[1]:
+                return value
+        try:
+            return found.clean(value, obj)
+        except ValidationError as error:
+            raise ApiFieldError(
+                f"The '{field.instance_name}' field: {' '.join(error.messages)}"
+            ) from error
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise field.wrong("a valid value") from error

@@ -1,0 +1,144 @@
+"""Dispatch: from a request to the method of a resource that answers it."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from ..exceptions import ImmediateHttpResponse
+from ..http import (
+    HttpNoContent,
+    HttpNotImplemented,
+    HttpTooManyRequests,
+    HttpUnauthorized,
+)
+from ..throttle import BaseThrottle
+from .endpoint import Endpoint
+
+OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
+
+
+class Dispatch(Endpoint):
+    """The checks before a method is called."""
+
+    def dispatch_list(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        """Answer a request for the list."""
+        return self.dispatch("list", request, **kwargs)
+
+    def dispatch_detail(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        """Answer a request for one object."""
+        return self.dispatch("detail", request, **kwargs)
+
+    def dispatch(
+        self, request_type: str, request: HttpRequest, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Check the request and call the method, such as get_list()."""
+        override_method(request)
+        allowed = getattr(self._meta, f"{request_type}_allowed_methods")
+        if request_type == "detail" and not self.has_post_detail:
+            allowed = [each for each in allowed if each != "post"]
+        name = self.method_check(request, allowed)
+        method = getattr(self, f"{name}_{request_type}", None)
+        if method is None:
+            raise ImmediateHttpResponse(HttpNotImplemented())
+        self.is_authenticated(request)
+        self.is_authorized(request)
+        self.throttle_check(request)
+        if name != "get" and self._meta.always_return_data:
+            self.determine_format(request)  # 406 before anything is written
+        response = method(request, **kwargs)
+        self.log_throttled_access(request)
+        if isinstance(response, HttpResponseBase):
+            return response
+        if response is None:
+            return HttpNoContent()
+        return self.create_response(request, response)
+
+    def post_detail(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Create an object below this one. Override it to allow POST on details."""
+        raise NotImplementedError
+
+    @property
+    def has_post_detail(self) -> bool:
+        """Whether post_detail() is implemented."""
+        return type(self).post_detail is not Dispatch.post_detail
+
+    # --- the checks ---
+
+    def is_authenticated(self, request: HttpRequest) -> None:
+        """Raise ImmediateHttpResponse, with the response of Meta.authentication or with
+        401, if the user is unknown.
+        """
+        answer = self._meta.authentication.is_authenticated(request)
+        if answer is True:
+            return
+        if isinstance(answer, HttpResponse) and answer.content:
+            raise ImmediateHttpResponse(answer)
+        response = self.error_response(
+            request, {"error": "Authentication required."}, HttpUnauthorized
+        )
+        if isinstance(answer, HttpResponse) and "WWW-Authenticate" in answer:
+            response["WWW-Authenticate"] = answer["WWW-Authenticate"]
+        raise ImmediateHttpResponse(response)
+
+    def is_authorized(self, request: HttpRequest, object: Any = None) -> None:
+        """Raise ImmediateHttpResponse if an authorization with is_authorized(), the
+        older interface, rejects the request.
+        """
+        check = getattr(self._meta.authorization, "is_authorized", None)
+        if check is None:
+            return
+        answer = check(request, object)
+        if isinstance(answer, HttpResponse):
+            raise ImmediateHttpResponse(answer)
+        if answer is not True:
+            raise ImmediateHttpResponse(HttpUnauthorized())
+
+    def throttle_check(self, request: HttpRequest) -> None:
+        """Raise ImmediateHttpResponse with 429 and Retry-After if the user has made too
+        many requests.
+        """
+        if type(self._meta.throttle) is BaseThrottle:
+            return
+        identifier = self._meta.authentication.get_identifier(request)
+        wait = self._meta.throttle.should_be_throttled(identifier)
+        if not wait:
+            return
+        response = self.error_response(
+            request,
+            {"error": "Too many requests. Try again later."},
+            response_class=HttpTooManyRequests,
+        )
+        seconds = self._meta.throttle.timeframe if wait is True else int(wait)
+        response["Retry-After"] = str(seconds)
+        raise ImmediateHttpResponse(response)
+
+    def log_throttled_access(self, request: HttpRequest) -> None:
+        """Tell the throttle that the request was answered."""
+        if type(self._meta.throttle) is BaseThrottle:
+            return
+        self._meta.throttle.accessed(
+            self._meta.authentication.get_identifier(request),
+            url=request.get_full_path(),
+            request_method=(request.method or "").lower(),
+        )
+
+    def check_get(self, request: HttpRequest) -> None:
+        """Run all checks for a view that answers GET only."""
+        self.method_check(request, allowed=["get"])
+        self.is_authenticated(request)
+        self.is_authorized(request)
+        self.throttle_check(request)
+
+    def unauthorized_result(self, exception: Exception) -> None:
+        """Handle an Unauthorized error: raise it. A hook."""
+        raise exception
+
+
+def override_method(request: HttpRequest) -> None:
+    """Apply X-HTTP-Method-Override to a POST, for clients that only send GET and
+    POST.
+    """
+    wanted = request.META.get(OVERRIDE)
+    if wanted and request.method == "POST":
+        request.method = wanted.upper()
