@@ -1,1 +1,1 @@
-"""REST: resources over every backend, and over stores with no ORM."""
+"""REST resources over every backend, and over stores without an ORM."""

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""Authentication: who makes a request."""
 
 import base64
 import binascii
@@ -11,59 +11,66 @@ from .http import HttpUnauthorized
 
 
 class Authentication:
-    """Lets everyone in; the base of all others.
+    """Accepts everyone. The base of all others.
 
-    `is_authenticated` returns True, False, or a response that says why not.
+    `is_authenticated` returns True, False, or a response that says why not. With
+    `require_active`, inactive users are rejected.
     """
 
-    def __init__(self, require_active: bool = True):
+    # The security scheme in OpenAPI; None for none.
+    scheme: dict[str, Any] | None = None
+
+    def __init__(self, require_active: bool = True) -> None:
         self.require_active = require_active
 
-    def is_authenticated(self, request, **kwargs) -> Any:
+    def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
+        """Return whether the user is known, or a response."""
         return True
 
-    def get_identifier(self, request) -> str:
-        """What the throttle counts by."""
+    def get_identifier(self, request: Any) -> str:
+        """Return the name under which the throttle counts the request."""
         meta = request.META
         return (
             f"{meta.get('REMOTE_ADDR', 'noaddr')}_{meta.get('REMOTE_HOST', 'nohost')}"
         )
 
-    def check_active(self, user) -> bool:
+    def check_active(self, user: Any) -> bool:
+        """Return whether the user is active, or need not be."""
         return user.is_active if self.require_active else True
-
-    # The OpenAPI security scheme; None where there is none.
-    scheme: dict[str, Any] | None = None
 
 
 class HeaderAuthentication(Authentication):
-    """What comes in the Authorization header, after the word `auth_type`."""
+    """The base of authentications by the header Authorization.
+
+    `auth_type` is the scheme that the header begins with.
+    """
 
     auth_type = ""
     realm = "api"
 
     def unauthorized(self) -> HttpUnauthorized:
+        """Return the response to unknown users."""
         response = HttpUnauthorized()
         response["WWW-Authenticate"] = f'{self.auth_type.title()} realm="{self.realm}"'
         return response
 
-    def credentials(self, request) -> str | None:
-        """What follows the word; None where it does not begin so."""
+    def credentials(self, request: Any) -> str | None:
+        """Return the header without its scheme; None if it has another scheme."""
         kind, _, rest = request.headers.get("Authorization", "").partition(" ")
         return rest.strip() if kind.lower() == self.auth_type else None
 
-    def user_of(self, request) -> Any:
-        """The user of the credentials, or None."""
+    def user_of(self, request: Any) -> Any:
+        """Return the user of the credentials, or None."""
         raise NotImplementedError
 
-    def is_authenticated(self, request, **kwargs):
+    def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         user = self.user_of(request)
         if user is None or not self.check_active(user):
             return self.unauthorized()
         request.user = user
         return True
 
-    def get_identifier(self, request):
+    def get_identifier(self, request: Any) -> str:
         user = getattr(request, "user", None)
         if user is not None and user.is_authenticated:
             return user.get_username()
@@ -71,16 +78,16 @@ class HeaderAuthentication(Authentication):
 
 
 class BasicAuthentication(HeaderAuthentication):
-    """HTTP Basic: a user's name and password, checked by Django's backends."""
+    """HTTP Basic authentication, by Django's backends or by `backend`."""
 
     auth_type = "basic"
     scheme = {"type": "http", "scheme": "basic"}
 
-    def __init__(self, backend=None, realm: str = "api", **kwargs):
+    def __init__(self, backend: Any = None, realm: str = "api", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.backend, self.realm = backend, realm
 
-    def user_of(self, request):
+    def user_of(self, request: Any) -> Any:
         given = self.credentials(request)
         if given is None:
             return None
@@ -99,17 +106,17 @@ class BasicAuthentication(HeaderAuthentication):
 
 
 class ApiKeyAuthentication(HeaderAuthentication):
-    """`Authorization: ApiKey <username>:<key>`; never in the URL, which is logged."""
+    """`Authorization: ApiKey <username>:<key>`. Never in the URL, which is logged."""
 
     auth_type = "apikey"
     scheme = {"type": "apiKey", "in": "header", "name": "Authorization"}
 
-    def unauthorized(self):
+    def unauthorized(self) -> HttpUnauthorized:
         response = super().unauthorized()
         response["WWW-Authenticate"] = f'ApiKey realm="{self.realm}"'
         return response
 
-    def user_of(self, request):
+    def user_of(self, request: Any) -> Any:
         username, colon, key = (self.credentials(request) or "").partition(":")
         if not colon or "\x00" in username:
             return None
@@ -119,8 +126,11 @@ class ApiKeyAuthentication(HeaderAuthentication):
             user = None
         return user if self.get_key(user, key) is True else None
 
-    def get_key(self, user, api_key: str) -> bool:
-        """Whether it is the user's; as slow for a user who is not there."""
+    def get_key(self, user: Any, api_key: str) -> bool:
+        """Return whether the key is the user's. It takes as long for an unknown user,
+        so that the time does not reveal which users exist.
+        """
+        # Models can only be imported when the apps are loaded.
         from .models import ApiKey
 
         found = ApiKey.objects.filter(user=user).first() if user is not None else None
@@ -128,53 +138,57 @@ class ApiKeyAuthentication(HeaderAuthentication):
 
 
 class CsrfCheck(CsrfViewMiddleware):
-    """Django's check, whose refusal is a sentence."""
+    """Django's CSRF check, which returns the reason of a rejection."""
 
-    def _reject(self, request, reason):
+    def _reject(self, request: Any, reason: str) -> Any:
         return reason
 
 
 class SessionAuthentication(Authentication):
-    """A user who is logged in by Django's session; writes need Django's CSRF token."""
+    """The user of Django's session. Writes need Django's CSRF token."""
 
     scheme = {"type": "apiKey", "in": "cookie", "name": "sessionid"}
 
-    def is_authenticated(self, request, **kwargs):
+    def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         user = getattr(request, "user", None)
         if user is None or not user.is_authenticated or not self.check_active(user):
             return False
         check = CsrfCheck(lambda request: None)
         check.process_request(request)
-        # The view is exempt, since other authentications need no token.
+        # The view is exempt from the middleware, since other authentications need no
+        # token.
         if check.process_view(request, lambda request: None, (), {}) is None:
             return True
-        # Nobody, whatever else may let the request in.
+        # Models can only be imported when the apps are loaded.
         from django.contrib.auth.models import AnonymousUser
 
+        # Another authentication may still accept the request, but not as this user.
         request.user = AnonymousUser()
         return False
 
-    def get_identifier(self, request):
+    def get_identifier(self, request: Any) -> str:
         return request.user.get_username()
 
 
 class MultiAuthentication(Authentication):
-    """The first of several that knows the user."""
+    """The first of several authentications that knows the user."""
 
-    def __init__(self, *backends: Authentication, **kwargs):
+    def __init__(self, *backends: Authentication, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.backends = backends
 
-    def is_authenticated(self, request, **kwargs):
-        refused: Any = False
+    def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
+        rejected: Any = False
         for backend in self.backends:
             answer = backend.is_authenticated(request, **kwargs)
             if answer is True:
                 request._authentication_backend = backend
                 return True
-            refused = refused or answer
-        return refused
+            rejected = rejected or answer
+        return rejected
 
-    def get_identifier(self, request):
+    def get_identifier(self, request: Any) -> str:
         backend = getattr(request, "_authentication_backend", None)
-        return (backend or super()).get_identifier(request)
+        if backend is None:
+            return super().get_identifier(request)
+        return backend.get_identifier(request)

@@ -1,83 +1,96 @@
-"""What the user may do."""
+"""Authorization: what a user may do."""
 
 from typing import Any
 
 from django.contrib.auth import get_permission_codename
 
+from .bundle import Bundle
 from .exceptions import Unauthorized
 
 
 class Authorization:
-    """Allows everything; the base of all others.
+    """Allows everything. The base of all others.
 
-    The methods of lists return what the user may work with; those of details return
-    whether, or raise Unauthorized.
+    The methods of lists return the objects that are allowed. The methods of details
+    return whether the bundle's object is allowed, or raise Unauthorized.
     """
 
-    def read_list(self, object_list, bundle) -> Any:
+    def read_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may read."""
         return object_list
 
-    def read_detail(self, object_list, bundle) -> bool:
+    def read_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return whether the user may read the object."""
         return True
 
-    def create_list(self, object_list, bundle) -> Any:
+    def create_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may create."""
         return object_list
 
-    def create_detail(self, object_list, bundle) -> bool:
+    def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return whether the user may create the object."""
         return True
 
-    def update_list(self, object_list, bundle) -> Any:
+    def update_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may change."""
         return object_list
 
-    def update_detail(self, object_list, bundle) -> bool:
+    def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return whether the user may change the object."""
         return True
 
-    def delete_list(self, object_list, bundle) -> Any:
+    def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may delete."""
         return object_list
 
-    def delete_detail(self, object_list, bundle) -> bool:
+    def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        """Return whether the user may delete the object."""
         return True
 
 
 class ReadOnlyAuthorization(Authorization):
-    """Allows reading alone."""
+    """Allows reading only."""
 
-    def create_list(self, object_list, bundle):
+    def create_list(self, object_list: Any, bundle: Bundle) -> Any:
         return []
 
-    def create_detail(self, object_list, bundle):
+    def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
         raise Unauthorized("You are not allowed to create that resource.")
 
-    def update_list(self, object_list, bundle):
+    def update_list(self, object_list: Any, bundle: Bundle) -> Any:
         return []
 
-    def update_detail(self, object_list, bundle):
+    def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
         raise Unauthorized("You are not allowed to change that resource.")
 
-    def delete_list(self, object_list, bundle):
+    def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
         raise Unauthorized("You are not allowed to delete that resource.")
 
-    def delete_detail(self, object_list, bundle):
+    def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
         raise Unauthorized("You are not allowed to delete that resource.")
 
 
 class DjangoAuthorization(Authorization):
-    """Allows writing by Django's permissions; reading too where `read_permission`
-    names one, as "view".
+    """Allows writing by Django's permissions, and reading to all.
+
+    `read_permission` is the permission that reading requires, such as "view"; None for
+    none.
     """
 
     read_permission: str | None = None
 
-    def __init__(self, read_permission: str | None = None):
+    def __init__(self, read_permission: str | None = None) -> None:
         self.read_permission = read_permission or self.read_permission
 
-    def check(self, action: str | None, object_list, bundle) -> bool:
-        """Whether the user has the permission; Unauthorized otherwise."""
+    def check(self, action: str | None, object_list: Any, bundle: Bundle) -> bool:
+        """Return True if the user has the permission for an action. Raise Unauthorized
+        if not.
+        """
         if action is None:
             return True
         model = getattr(object_list, "model", None) or type(bundle.obj)
         if not hasattr(model, "_meta"):
-            raise Unauthorized("Only models have permissions: this is none.")
+            raise Unauthorized("Only objects of models have permissions.")
         options = model._meta
         permission = f"{options.app_label}.{get_permission_codename(action, options)}"
         user = getattr(bundle.request, "user", None)
@@ -85,30 +98,31 @@ class DjangoAuthorization(Authorization):
             raise Unauthorized(f"You are not allowed to {action} that resource.")
         return True
 
-    def checked(self, action: str | None, object_list, bundle) -> Any:
+    def checked(self, action: str | None, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects if the user has the permission for an action."""
         self.check(action, object_list, bundle)
         return object_list
 
-    def read_list(self, object_list, bundle):
+    def read_list(self, object_list: Any, bundle: Bundle) -> Any:
         return self.checked(self.read_permission, object_list, bundle)
 
-    def read_detail(self, object_list, bundle):
+    def read_detail(self, object_list: Any, bundle: Bundle) -> bool:
         return self.check(self.read_permission, object_list, bundle)
 
-    def create_list(self, object_list, bundle):
+    def create_list(self, object_list: Any, bundle: Bundle) -> Any:
         return self.checked("add", object_list, bundle)
 
-    def create_detail(self, object_list, bundle):
+    def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
         return self.check("add", object_list, bundle)
 
-    def update_list(self, object_list, bundle):
+    def update_list(self, object_list: Any, bundle: Bundle) -> Any:
         return self.checked("change", object_list, bundle)
 
-    def update_detail(self, object_list, bundle):
+    def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
         return self.check("change", object_list, bundle)
 
-    def delete_list(self, object_list, bundle):
+    def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
         return self.checked("delete", object_list, bundle)
 
-    def delete_detail(self, object_list, bundle):
+    def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
         return self.check("delete", object_list, bundle)

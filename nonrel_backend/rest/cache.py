@@ -1,36 +1,41 @@
-"""What is kept of what was read."""
+"""Caches of the objects that were read."""
 
 from typing import Any
 
 from django.core.cache import caches
+from django.http import HttpRequest, HttpResponse
 
 
 class NoCache:
-    """Keeps nothing; the base of the others. `varies` are the headers of Vary."""
+    """Caches nothing. The base of all others.
 
-    def __init__(self, varies: list[str] | None = None):
+    `varies` are the headers of Vary.
+    """
+
+    def __init__(self, varies: list[str] | None = None) -> None:
         self.varies = ["Accept"] if varies is None else varies
 
     def get(self, key: str) -> Any:
+        """Return the cached value, or None."""
         return None
 
     def set(self, key: str, value: Any, timeout: int | None = None) -> None:
-        pass
+        """Cache a value for `timeout` seconds."""
 
     def delete(self, key: str) -> None:
-        pass
+        """Delete the cached value."""
 
-    def cacheable(self, request, response) -> bool:
-        """Whether Cache-Control is set."""
+    def cacheable(self, request: HttpRequest, response: HttpResponse) -> bool:
+        """Return whether the response gets a Cache-Control."""
         return False
 
     def cache_control(self) -> dict[str, Any]:
-        """What Cache-Control says, as patch_cache_control() takes it."""
+        """Return the arguments of patch_cache_control()."""
         return {"no_cache": True}
 
 
 class SimpleCache(NoCache):
-    """Keeps objects in one of Django's caches for `timeout` seconds."""
+    """Caches objects in one of Django's caches for `timeout` seconds."""
 
     def __init__(
         self,
@@ -38,30 +43,31 @@ class SimpleCache(NoCache):
         timeout: int | None = None,
         public: bool | None = None,
         private: bool | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.cache_name = cache_name
         self.timeout = 60 if timeout is None else timeout
         self.public, self.private = public, private
 
     @property
-    def cache(self):
+    def cache(self) -> Any:
+        """Django's cache."""
         return caches[self.cache_name]
 
-    def get(self, key):
+    def get(self, key: str) -> Any:
         return self.cache.get(key)
 
-    def set(self, key, value, timeout=None):
+    def set(self, key: str, value: Any, timeout: int | None = None) -> None:
         self.cache.set(key, value, self.timeout if timeout is None else timeout)
 
-    def delete(self, key):
+    def delete(self, key: str) -> None:
         self.cache.delete(key)
 
-    def cacheable(self, request, response):
+    def cacheable(self, request: HttpRequest, response: HttpResponse) -> bool:
         return request.method in ("GET", "HEAD") and response.status_code == 200
 
-    def cache_control(self):
+    def cache_control(self) -> dict[str, Any]:
         control = {"max_age": self.timeout, "s_maxage": self.timeout}
         if self.public is not None:
             control["public"] = self.public

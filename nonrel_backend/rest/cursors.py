@@ -1,4 +1,4 @@
-"""Pages by cursor: each begins after a row and not at a number, at any depth alike."""
+"""CursorPaginator: pages that begin after an object, as fast at any depth."""
 
 import datetime
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from .exceptions import BadRequest
 from .paginator import Paginator
 
 SALT = "nonrel_backend.rest.cursor"
-# Values that JSON has as they are; any other goes as a text that its field reads.
+# Types that JSON has. Any other value is a string that its field parses.
 PLAIN = (int, float, str, bool, type(None))
 
 
 @dataclass(frozen=True)
 class Order:
-    """One name of an ordering."""
+    """One name of an ordering, by a field of a model."""
 
     path: str
     field: Field
@@ -29,9 +29,9 @@ class Order:
 
     @classmethod
     def all_of(cls, name: Any, model: Any) -> list["Order"]:
-        """The orders of a name; a relation's are those of the model it leads to."""
+        """Return the orders of a name. Those of a relation are its model's ordering."""
         if not isinstance(name, str) or name == "?":
-            raise BadRequest("This ordering cannot be paged by cursor.")
+            raise BadRequest("Cursors do not support this ordering.")
         path, descending = name.lstrip("-+"), name.startswith("-")
         key = model._meta.pk
         if path == "pk" and isinstance(key, CompositePrimaryKey):
@@ -45,7 +45,7 @@ class Order:
                 field = options.pk if part == "pk" else options.get_field(part)
             except FieldDoesNotExist as error:
                 raise BadRequest(
-                    f"The ordering by {path!r} cannot be paged by cursor."
+                    f"Cursors do not support the ordering by {path!r}."
                 ) from error
             nullable = nullable or field.null
             if field.related_model is not None:
@@ -53,7 +53,7 @@ class Order:
         if field.is_relation and part not in ("pk", field.attname):
             own = field.related_model._meta.ordering
             if own and not all(isinstance(each, str) for each in own):
-                raise BadRequest("This ordering cannot be paged by cursor.")
+                raise BadRequest("Cursors do not support this ordering.")
             names = [each.lstrip("-+") for each in own]
             signs = ["-" if descending != each.startswith("-") else "" for each in own]
             return [
@@ -67,16 +67,20 @@ class Order:
 
     @property
     def name(self) -> str:
+        """The name for order_by()."""
         return f"-{self.path}" if self.descending else self.path
 
     @property
     def alias(self) -> str:
+        """The annotation of a value of a related object."""
         return f"rest_cursor_{self.path}".replace(LOOKUP_SEP, "_to_")
 
     def value_in(self, obj: Any) -> Any:
+        """Return the value of an object."""
         return getattr(obj, self.alias if LOOKUP_SEP in self.path else self.path)
 
     def written(self, obj: Any) -> Any:
+        """Return the value of an object for JSON."""
         value = self.value_in(obj)
         if isinstance(value, PLAIN):
             return value
@@ -85,15 +89,20 @@ class Order:
         return str(value)
 
     def read(self, value: Any) -> Any:
+        """Return a value from JSON as the field's."""
         return None if value is None else self.field.to_python(value)
 
     def same(self, value: Any) -> Q:
+        """Return the condition that an object has the value."""
         if value is None:
             return Q(**{f"{self.path}__isnull": True})
         return Q(**{self.path: value})
 
     def beyond(self, value: Any, back: bool, nulls_last: bool) -> Q | None:
-        """What comes after the value; None for nothing."""
+        """Return the condition that an object comes after the value; None if none can.
+
+        `back` reverses the ordering. `nulls_last` says where the store sorts nulls.
+        """
         up = self.descending == back
         nulls_beyond = self.nullable and up == nulls_last
         if value is None:
@@ -104,15 +113,17 @@ class Order:
         return found
 
     def bound(self, value: Any, back: bool, nulls_last: bool) -> Q:
-        """What an index on the first name alone can tell of what comes after."""
+        """Return a condition on this value alone, which an index can serve, of all
+        objects that come after.
+        """
         up = self.descending == back
         if value is None or (self.nullable and up == nulls_last):
             return Q()
         return Q(**{f"{self.path}__{'gte' if up else 'lte'}": value})
 
 
-def after(orders: list[Order], values: list, back: bool, nulls_last: bool) -> Q:
-    """The rows that come after the one with these values."""
+def after(orders: list[Order], values: list[Any], back: bool, nulls_last: bool) -> Q:
+    """Return the condition that an object comes after the one with these values."""
     found: Q | None = None
     for order, value in reversed(list(zip(orders, values, strict=True))):
         here = order.beyond(value, back, nulls_last)
@@ -127,13 +138,14 @@ def after(orders: list[Order], values: list, back: bool, nulls_last: bool) -> Q:
 
 
 class CursorPaginator(Paginator):
-    """Pages of a queryset whose ordering ends with the primary key.
+    """Returns pages of a queryset whose ordering ends with the primary key.
 
-    `?cursor=` begins; `meta.next` and `meta.previous` lead on. A cursor is signed, and
-    is for its ordering alone. Nothing is counted.
+    An empty `?cursor=` requests the first page; `meta.next` and `meta.previous` are the
+    URIs of others. A cursor is signed, and valid for its ordering only. Nothing is
+    counted.
     """
 
-    def page(self):
+    def page(self) -> dict[str, Any]:
         queryset, limit = self.objects, self.get_limit()
         orders = [
             order
@@ -172,12 +184,19 @@ class CursorPaginator(Paginator):
         }
         return {"meta": meta, self.collection_name: found}
 
-    def cursor_uri(self, names, orders, obj, back: bool) -> str | None:
+    def cursor_uri(
+        self, names: list[str], orders: list[Order], obj: Any, back: bool
+    ) -> str | None:
+        """Return the URI of the page after an object, or before it."""
         content = [names, [order.written(obj) for order in orders], back]
         return self.page_uri({"cursor": signing.dumps(content, salt=SALT)})
 
-    def read(self, text, names, orders) -> tuple[bool, list | None]:
-        """(whether it leads back, the values of its row); (False, None) to begin."""
+    def read(
+        self, text: str | None, names: list[str], orders: list[Order]
+    ) -> tuple[bool, list[Any] | None]:
+        """Return whether a cursor leads back, and the values of its object; (False,
+        None) for an empty one.
+        """
         if not text:
             return False, None
         try:
@@ -186,9 +205,9 @@ class CursorPaginator(Paginator):
                 order.read(value) for order, value in zip(orders, written, strict=False)
             ]
         except (signing.BadSignature, ValidationError, ValueError, TypeError) as error:
-            raise BadRequest("The cursor is not one of this list's.") from error
+            raise BadRequest("The cursor is invalid.") from error
         if of != names:
             raise BadRequest(
-                "The cursor is of another ordering: begin again with ?cursor=."
+                "The cursor belongs to another ordering. Start again with ?cursor=."
             )
         return back, values

@@ -1,5 +1,10 @@
-"""The public path of NonrelModelSerializer."""
+"""The public path of the serializer for Django REST framework."""
 
-from .contrib.drf import NonrelModelSerializer
+from .contrib.drf import (
+    DocumentField,
+    KeyField,
+    NonrelModelSerializer,
+    RelatedKeyField,
+)
 
-__all__ = ["NonrelModelSerializer"]
+__all__ = ["DocumentField", "KeyField", "NonrelModelSerializer", "RelatedKeyField"]

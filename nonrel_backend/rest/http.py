@@ -1,4 +1,6 @@
-"""Responses by the names of their status codes."""
+"""Response classes for HTTP status codes."""
+
+from typing import Any
 
 from django.http import HttpResponse
 
@@ -6,7 +8,7 @@ from django.http import HttpResponse
 class HttpCreated(HttpResponse):
     status_code = 201
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         location = kwargs.pop("location", "")
         super().__init__(*args, **kwargs)
         if location:
@@ -20,7 +22,7 @@ class HttpAccepted(HttpResponse):
 class HttpNoContent(HttpResponse):
     status_code = 204
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self["Content-Type"]
 

@@ -1,4 +1,4 @@
-"""API keys, of which the database has a hash alone, and accesses."""
+"""ApiKey, of which the database stores only a hash, and ApiAccess."""
 
 import hashlib
 import secrets
@@ -11,12 +11,12 @@ from django.utils.crypto import constant_time_compare
 
 
 def hashed(key: str) -> str:
-    """A key is long and random: one round is enough."""
+    """Return the hash of a key. One round is enough, as keys are long and random."""
     return hashlib.sha256(key.encode(errors="backslashreplace")).hexdigest()
 
 
 class ApiKey(models.Model):
-    """A user's key. `key` is there once, on the object that made it."""
+    """A user's API key. Only the object that was created has the `key` itself."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_key"
@@ -27,7 +27,7 @@ class ApiKey(models.Model):
     class Meta:
         app_label = "nonrel_rest"
 
-    def __init__(self, *args: Any, key: str | None = None, **kwargs: Any):
+    def __init__(self, *args: Any, key: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.key = key
 
@@ -35,6 +35,7 @@ class ApiKey(models.Model):
         return f"key of {self.user_id}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the hash of the key. Generate a key if there is none."""
         if not self.key_hash and not self.key:
             self.key = self.generate_key()
         if self.key:
@@ -43,16 +44,17 @@ class ApiKey(models.Model):
 
     @staticmethod
     def generate_key() -> str:
+        """Return a random key."""
         return secrets.token_urlsafe(32)
 
     def matches(self, key: str) -> bool:
-        """Whether it is this one; as slow for one that is not saved."""
+        """Return whether a key is this one, in the same time if this one is unsaved."""
         same = constant_time_compare(hashed(key), self.key_hash or hashed(""))
         return same and bool(self.key_hash)
 
 
 class ApiAccess(models.Model):
-    """One request, as CacheDBThrottle keeps it."""
+    """One request, recorded by CacheDBThrottle."""
 
     identifier = models.CharField(max_length=255, db_index=True)
     url = models.CharField(max_length=2000, blank=True, default="")
@@ -68,6 +70,6 @@ class ApiAccess(models.Model):
 
 
 def create_api_key(sender: Any, **kwargs: Any) -> None:
-    """A receiver of post_save that gives every new user a key."""
+    """Create a key for a new user. A receiver of post_save."""
     if kwargs.get("created") and not kwargs.get("raw"):
         ApiKey.objects.create(user=kwargs["instance"])

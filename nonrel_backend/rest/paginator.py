@@ -7,27 +7,27 @@ from django.conf import settings
 
 from .exceptions import BadRequest
 
-# How many rows an estimated count looks at.
+# The most objects that an estimated count counts.
 ESTIMATED_UP_TO = 10_000
 
 
 def number(request_data: Any, name: str, default: int) -> int:
-    """A parameter that is a whole number, not negative."""
+    """Return a parameter as an integer. Raise BadRequest if it is none, or negative."""
     text = request_data.get(name, default)
     try:
         found = int(text)
     except (TypeError, ValueError) as error:
-        raise BadRequest(f"Invalid {name} '{text}': give a whole number.") from error
+        raise BadRequest(f"Invalid {name} '{text}': it must be an integer.") from error
     if found < 0:
-        raise BadRequest(f"Invalid {name} '{found}': give 0 or more.")
+        raise BadRequest(f"Invalid {name} '{found}': it must be 0 or more.")
     return found
 
 
 class Paginator:
-    """One page of `objects`, a queryset or a list.
+    """Returns one page of `objects`, a queryset or a list.
 
-    `total_count` is "exact", "estimated" (exact up to 10,000, then at least that) or
-    "off" (null, and nothing is counted).
+    `request_data` are the parameters of the request. `total_count` is "exact",
+    "estimated" (exact up to 10,000) or "off" (null, and nothing is counted).
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Paginator:
         collection_name: str = "objects",
         total_count: str = "exact",
         max_offset: int | None = None,
-    ):
+    ) -> None:
         self.request_data = request_data
         self.objects = objects
         self.limit = limit
@@ -53,7 +53,7 @@ class Paginator:
         self.max_offset = max_offset
 
     def get_limit(self) -> int:
-        """How many objects a page has; 0 for all."""
+        """Return the number of objects of a page; 0 for all."""
         default = self.limit
         if default is None:
             default = getattr(settings, "API_LIMIT_PER_PAGE", 20)
@@ -63,18 +63,21 @@ class Paginator:
         return limit
 
     def get_offset(self) -> int:
+        """Return the number of objects before the page."""
         offset = number(self.request_data, "offset", self.offset)
         if self.max_offset and offset > self.max_offset:
             raise BadRequest(
-                f"Invalid offset '{offset}': at most {self.max_offset}. Page by "
-                "cursor instead, with ?cursor=."
+                f"Invalid offset '{offset}': it must be at most {self.max_offset}. Use "
+                "?cursor= instead."
             )
         return offset
 
     def get_slice(self, limit: int, offset: int) -> Any:
+        """Return the objects of a page."""
         return self.objects[offset : offset + limit] if limit else self.objects[offset:]
 
     def get_count(self) -> int:
+        """Return the number of all objects."""
         if isinstance(self.objects, list | tuple):
             return len(self.objects)
         if hasattr(self.objects, "count"):
@@ -82,16 +85,18 @@ class Paginator:
         return len(self.objects)
 
     def get_previous(self, limit: int, offset: int) -> str | None:
+        """Return the URI of the previous page, or None."""
         return self._uri(limit, max(0, offset - limit)) if offset and limit else None
 
     def get_next(self, limit: int, offset: int, count: int) -> str | None:
+        """Return the URI of the next page, or None."""
         return self._uri(limit, offset + limit) if offset + limit < count else None
 
     def _uri(self, limit: int, offset: int) -> str | None:
         return self.page_uri({"limit": limit, "offset": offset})
 
     def page_uri(self, changes: dict[str, Any]) -> str | None:
-        """This list's URI with other parameters; the user's own are kept."""
+        """Return the URI of the list with these parameters and those of the request."""
         if self.resource_uri is None:
             return None
         if hasattr(self.request_data, "lists"):
@@ -101,13 +106,14 @@ class Paginator:
         return f"{self.resource_uri}?{urlencode(given | changes, doseq=True)}"
 
     def page(self) -> dict[str, Any]:
+        """Return the page, with `meta` about it."""
         limit, offset = self.get_limit(), self.get_offset()
         if self.total_count == "exact":
             count = self.get_count()
             objects = self.get_slice(limit, offset) if offset < count else []
             meta = self.meta(limit, offset, count)
         else:
-            # One more tells whether there is a next page.
+            # One object more tells whether there is a next page.
             found = list(self.get_slice(limit + 1 if limit else 0, offset))
             objects = found[:limit] if limit else found
             meta = self.meta(limit, offset, offset + len(found))
@@ -119,10 +125,12 @@ class Paginator:
         return {"meta": meta, self.collection_name: objects}
 
     def count_slice(self) -> Any:
+        """Return the objects that an estimated count counts."""
         some = self.objects[: ESTIMATED_UP_TO + 1]
         return some.values_list("pk") if hasattr(some, "values_list") else some
 
     def meta(self, limit: int, offset: int, count: int) -> dict[str, Any]:
+        """Return the page's `meta`."""
         return {
             "limit": limit,
             "next": self.get_next(limit, offset, count) if limit else None,

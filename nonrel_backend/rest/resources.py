@@ -1,4 +1,4 @@
-"""What a project imports: Resource, ModelResource, and what their `Meta` speaks of."""
+"""The classes of resources, and the constants of their `Meta`."""
 
 from .constants import ALL, ALL_WITH_RELATIONS
 from .documents import DocumentResource

@@ -1,10 +1,11 @@
-"""Data as JSON, XML, YAML or MessagePack, and back, within limits."""
+"""Serializer: data as JSON, XML, YAML or MessagePack, and back."""
 
 import base64
 import datetime
 import json
 import math
-from typing import Any
+from importlib import import_module
+from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.duration import duration_iso_string
@@ -18,7 +19,7 @@ from .exceptions import (
 )
 from .formats.xml import from_xml, to_xml
 
-# How deep data may be nested.
+# The deepest nesting of received data.
 MAX_DEPTH = 64
 CONTENT_TYPES = {
     "json": "application/json",
@@ -26,7 +27,7 @@ CONTENT_TYPES = {
     "yaml": "application/yaml",
     "msgpack": "application/msgpack",
 }
-# Other names that a body may come by.
+# Other content types of received data.
 ALIASES = {
     "text/json": "json",
     "text/xml": "xml",
@@ -35,7 +36,7 @@ ALIASES = {
     "application/x-msgpack": "msgpack",
     "application/vnd.msgpack": "msgpack",
 }
-# What each format needs that may not be installed, and who brings it.
+# The optional library of a format, and its package.
 NEEDED = {
     "xml": ("defusedxml.ElementTree", "defusedxml"),
     "yaml": ("yaml", "PyYAML"),
@@ -44,20 +45,21 @@ NEEDED = {
 
 
 def needed(format_name: str) -> Any:
-    """The library of a format."""
-    from importlib import import_module
-
+    """Return the library of a format. Raise ImproperlyConfigured if it is not
+    installed.
+    """
     module, package = NEEDED[format_name]
     try:
         return import_module(module)
     except ImportError as error:
         raise ImproperlyConfigured(
-            f"The format {format_name!r} needs {package}: install it, or leave the "
-            "format out of the serializer's formats."
+            f"The format {format_name!r} needs {package}. Install it, or remove the "
+            "format from the serializer's formats."
         ) from error
 
 
 def is_installed(format_name: str) -> bool:
+    """Return whether the library of a format is installed."""
     try:
         return format_name not in NEEDED or bool(needed(format_name))
     except ImproperlyConfigured:
@@ -65,7 +67,7 @@ def is_installed(format_name: str) -> bool:
 
 
 def iso(value: datetime.datetime | datetime.time) -> str:
-    """With Z for UTC, as JavaScript writes it."""
+    """Return the ISO format, with Z for UTC as JavaScript writes it."""
     text = value.isoformat()
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
@@ -84,26 +86,28 @@ SIMPLE: dict[type, Any] = {
 
 
 def simplified(value: Any) -> Any:
-    """A value that no format has, by one that they have."""
+    """Return a value of a type that no format has as one of a simple type."""
     if isinstance(value, Bundle):
         return value.data
     simple = SIMPLE.get(type(value))
     return force_str(value) if simple is None else simple(value)
 
 
-def refused(name: str):
-    raise ValueError(f"{name} is no number in JSON")
+def reject_constant(name: str) -> NoReturn:
+    """Raise ValueError for NaN and Infinity, which are not JSON."""
+    raise ValueError(f"{name} is not valid JSON")
 
 
 ENCODER = json.JSONEncoder(default=simplified, allow_nan=False, ensure_ascii=False)
-DECODER = json.JSONDecoder(parse_constant=refused)
+DECODER = json.JSONDecoder(parse_constant=reject_constant)
 
 
 class Serializer:
-    """`formats` are the names of the formats that are spoken.
+    """Serializes and deserializes data in several formats.
 
-    A subclass adds a format by `to_NAME(data, options)`, `from_NAME(content)` and its
-    place in `content_types`.
+    `formats` are the names of the supported formats; by default all that are installed.
+    A subclass adds a format by the methods `to_NAME(data, options)` and
+    `from_NAME(content)`, and its content type in `content_types`.
     """
 
     formats: list[str] = ["json", "xml", "yaml", "msgpack"]
@@ -115,7 +119,7 @@ class Serializer:
         formats: list[str] | None = None,
         content_types: dict[str, str] | None = None,
         datetime_formatting: str | None = None,
-    ):
+    ) -> None:
         if formats is not None:
             self.formats = list(formats)
         else:
@@ -124,7 +128,7 @@ class Serializer:
         missing = [each for each in self.formats if each not in self.content_types]
         if missing:
             raise ImproperlyConfigured(
-                f"The formats {missing} have no content type: add them to "
+                f"The formats {missing} have no content type. Add them to "
                 "content_types."
             )
         self.datetime_formatting = datetime_formatting
@@ -134,10 +138,11 @@ class Serializer:
         ]
 
     def get_mime_for_format(self, name: str) -> str:
+        """Return the content type of a format; JSON's if it is unknown."""
         return self.content_types.get(name, CONTENT_TYPES["json"])
 
     def format_of(self, content_type: str) -> str | None:
-        """The name of the format that a content type is of."""
+        """Return the name of the format of a content type, or None."""
         media_type = content_type
         if media_type not in self.supported_formats:
             media_type = content_type.split(";")[0].strip().lower()
@@ -153,45 +158,66 @@ class Serializer:
         format: str = "application/json",
         options: dict[str, Any] | None = None,
     ) -> str | bytes:
+        """Serialize data in the format of a content type.
+
+        Raise UnsupportedSerializationFormat if it is not supported.
+        """
         name = self.format_of(format)
         if name is None or not hasattr(self, f"to_{name}"):
-            raise UnsupportedSerializationFormat(f"There is no format {format!r} here.")
+            raise UnsupportedSerializationFormat(
+                f"Unsupported format {format!r}. Supported formats: "
+                f"{', '.join(self.supported_formats)}."
+            )
         return getattr(self, f"to_{name}")(data, options)
 
-    def deserialize(self, content: bytes | str, format: str = "application/json"):
+    def deserialize(
+        self, content: bytes | str, format: str = "application/json"
+    ) -> Any:
+        """Deserialize a body in the format of a content type.
+
+        Raise UnsupportedDeserializationFormat if it is not supported, and BadRequest if
+        the body is invalid.
+        """
         name = self.format_of(format)
         if name is None or not hasattr(self, f"from_{name}"):
+            readable = [
+                self.content_types[each]
+                for each in self.formats
+                if hasattr(self, f"from_{each}")
+            ]
             raise UnsupportedDeserializationFormat(
-                f"A body of the type {format!r} cannot be read here; these can: "
-                f"{', '.join(self.supported_formats)}."
+                f"Unsupported content type {format!r}. Supported content types: "
+                f"{', '.join(readable)}."
             )
         try:
             data = getattr(self, f"from_{name}")(content)
         except RecursionError as error:
-            raise BadRequest("The body is nested too deep.") from error
+            raise BadRequest("The body is nested too deeply.") from error
         self.check_depth(data)
-        if name != "json":  # which has no others
+        if name != "json":  # in JSON all names are strings
             self.check_names(data)
         self.check_characters(content, data)
         return data
 
     def check_characters(self, content: bytes | str, data: Any) -> None:
-        """Half a character, which only an escape can write, has no place anywhere."""
+        """Raise BadRequest for half a surrogate pair, which only an escape can make."""
         written = content if isinstance(content, bytes) else content.encode()
         if b"\\" not in written:
             return
         try:
             json.dumps(data, default=simplified, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            raise BadRequest("The body has half of a character in a text.") from error
+            raise BadRequest(
+                "A string in the body has half a surrogate pair."
+            ) from error
         except TypeError:
-            pass  # a key that is no text: its field will say so
+            pass  # a name that is not a string: its field rejects it
 
     def check_names(self, data: Any) -> None:
-        """The names in an object are texts."""
+        """Raise BadRequest for a name in an object that is not a string."""
         if isinstance(data, dict):
             if not all(isinstance(name, str) for name in data):
-                raise BadRequest("The body has a name that is no text.")
+                raise BadRequest("A name in the body is not a string.")
             data = data.values()
         elif not isinstance(data, list):
             return
@@ -199,6 +225,7 @@ class Serializer:
             self.check_names(part)
 
     def check_depth(self, data: Any) -> None:
+        """Raise BadRequest for data that is nested too deeply."""
         level = [data]
         for _ in range(self.max_depth):
             level = [
@@ -212,10 +239,11 @@ class Serializer:
         raise self.too_deep()
 
     def too_deep(self) -> BadRequest:
+        """Return the error for data that is nested too deeply."""
         return BadRequest(f"The body is nested deeper than {self.max_depth} levels.")
 
     def to_simple(self, data: Any, options: dict[str, Any] | None = None) -> Any:
-        """Data in dictionaries, lists, texts, numbers, booleans and None alone."""
+        """Return data as dictionaries, lists, strings, numbers, booleans and None."""
         if isinstance(data, Bundle):
             data = data.data
         if isinstance(data, dict):
@@ -229,7 +257,7 @@ class Serializer:
             return data if math.isfinite(data) else None
         if data is None or isinstance(data, bool):
             return data
-        # Those of a store or of an enumeration are kinds of their own.
+        # Subclasses, such as those of an enumeration, become plain ones.
         if isinstance(data, str):
             return str.__str__(data)
         if isinstance(data, int):
@@ -239,12 +267,14 @@ class Serializer:
     # --- JSON ---
 
     def to_json(self, data: Any, options: dict[str, Any] | None = None) -> str:
+        """Serialize data as JSON."""
         try:
             return ENCODER.encode(data)
-        except (ValueError, TypeError):  # no finite number, or a key that is no text
+        except (ValueError, TypeError):  # infinity, or a key that is not a string
             return json.dumps(self.to_simple(data, options), ensure_ascii=False)
 
     def from_json(self, content: bytes | str) -> Any:
+        """Deserialize JSON."""
         try:
             if isinstance(content, bytes):
                 content = content.decode(json.detect_encoding(content), "surrogatepass")
@@ -255,20 +285,24 @@ class Serializer:
     # --- XML ---
 
     def to_xml(self, data: Any, options: dict[str, Any] | None = None) -> bytes:
+        """Serialize data as XML."""
         return to_xml(self.to_simple(data))
 
     def from_xml(self, content: bytes | str) -> Any:
+        """Deserialize XML."""
         needed("xml")
         return from_xml(content)
 
     # --- YAML ---
 
     def to_yaml(self, data: Any, options: dict[str, Any] | None = None) -> str:
+        """Serialize data as YAML."""
         return needed("yaml").safe_dump(
             self.to_simple(data), sort_keys=False, allow_unicode=True
         )
 
     def from_yaml(self, content: bytes | str) -> Any:
+        """Deserialize YAML without aliases."""
         yaml = needed("yaml")
         try:
             self.check_tokens(yaml, content)
@@ -277,13 +311,13 @@ class Serializer:
             raise BadRequest(f"The body is not valid YAML: {error}") from error
 
     def check_tokens(self, yaml: Any, content: bytes | str) -> None:
-        """Refuse aliases, which may stand for more than memory holds, and what is
-        nested too deep, which takes PyYAML the square of its depth.
+        """Raise BadRequest for aliases, which can expand to more than fits in memory,
+        and for deep nesting, which PyYAML reads in quadratic time.
         """
         depth = 0
         for token in yaml.scan(content):
             if isinstance(token, yaml.AliasToken):
-                raise BadRequest("The body has YAML aliases, which are not read.")
+                raise BadRequest("YAML aliases are not allowed.")
             name = type(token).__name__
             depth += name.endswith(("SequenceStartToken", "MappingStartToken"))
             depth -= name.endswith(
@@ -295,15 +329,17 @@ class Serializer:
     # --- MessagePack ---
 
     def to_msgpack(self, data: Any, options: dict[str, Any] | None = None) -> bytes:
+        """Serialize data as MessagePack."""
         data = self.to_simple(data)
         try:
             return needed("msgpack").packb(data)
         except OverflowError as error:
             raise UnsupportedSerializationFormat(
-                "A number is too large for MessagePack; ask for JSON."
+                "A number is too large for MessagePack. Request JSON instead."
             ) from error
 
     def from_msgpack(self, content: bytes) -> Any:
+        """Deserialize MessagePack."""
         msgpack = needed("msgpack")
         try:
             return msgpack.unpackb(content, timestamp=3)

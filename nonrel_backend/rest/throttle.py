@@ -1,16 +1,17 @@
-"""How often a user may ask."""
+"""Throttles: how many requests a user may make."""
 
 import hashlib
 import time
+from typing import Any
 
 from django.core.cache import cache
 
 
 class BaseThrottle:
-    """Lets all through; the base of the others.
+    """Accepts all requests. The base of all others.
 
-    `throttle_at` requests may be made in `timeframe` seconds. `should_be_throttled`
-    returns False, or the seconds until the user may ask again.
+    `throttle_at` requests are allowed in `timeframe` seconds. Django's cache stores the
+    counts for `expiration` seconds.
     """
 
     def __init__(
@@ -18,39 +19,39 @@ class BaseThrottle:
         throttle_at: int = 150,
         timeframe: int = 3600,
         expiration: int | None = None,
-    ):
+    ) -> None:
         self.throttle_at = throttle_at
         self.timeframe = timeframe
-        # How long the cache keeps a count.
         self.expiration = max(expiration or 0, timeframe)
 
     def convert_identifier_to_key(self, identifier: str) -> str:
-        """A key that any cache takes, of its own for every identifier."""
+        """Return the cache key of an identifier, valid in any cache."""
         digest = hashlib.sha256(identifier.encode(errors="backslashreplace"))
         return f"{digest.hexdigest()[:40]}_accesses"
 
-    def should_be_throttled(self, identifier: str, **kwargs) -> bool | int:
+    def should_be_throttled(self, identifier: str, **kwargs: Any) -> bool | int:
+        """Return False, or the seconds until the next request is allowed."""
         return False
 
-    def accessed(self, identifier: str, **kwargs) -> None:
-        """Called when a request has been answered."""
+    def accessed(self, identifier: str, **kwargs: Any) -> None:
+        """Record a request that was answered."""
 
 
 class CacheThrottle(BaseThrottle):
-    """Counts in Django's cache, in windows of `timeframe` seconds.
+    """Counts requests in Django's cache, in windows of `timeframe` seconds.
 
-    Asking counts: of requests at the same moment no more than `throttle_at` get in,
-    since the cache adds one atomically.
+    should_be_throttled() counts the request. The cache increments atomically, so that
+    of simultaneous requests no more than `throttle_at` are allowed.
     """
 
-    def should_be_throttled(self, identifier, **kwargs):
+    def should_be_throttled(self, identifier: str, **kwargs: Any) -> bool | int:
         now = time.time()
         window = int(now // self.timeframe)
         key = f"{self.convert_identifier_to_key(identifier)}_{window}"
         cache.add(key, 0, self.expiration)
         try:
             count = cache.incr(key)
-        except ValueError:  # it was thrown out between the two
+        except ValueError:  # the cache has evicted it since
             cache.set(key, 1, self.expiration)
             count = 1
         if count <= self.throttle_at:
@@ -59,9 +60,10 @@ class CacheThrottle(BaseThrottle):
 
 
 class CacheDBThrottle(CacheThrottle):
-    """A CacheThrottle that also keeps every access in the database."""
+    """A CacheThrottle that also records each access in the database."""
 
-    def accessed(self, identifier, **kwargs):
+    def accessed(self, identifier: str, **kwargs: Any) -> None:
+        # Models can only be imported when the apps are loaded.
         from .models import ApiAccess
 
         ApiAccess.objects.create(

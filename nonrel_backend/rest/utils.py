@@ -1,4 +1,4 @@
-"""Two names that resources of a project often import."""
+"""now() and trailing_slash(), which resources often import."""
 
 from django.conf import settings
 from django.utils.timezone import now
@@ -7,5 +7,5 @@ __all__ = ["now", "trailing_slash"]
 
 
 def trailing_slash() -> str:
-    """How an address in prepend_urls() ends, as those of base_urls() do."""
+    """Return how URL patterns end, for those in prepend_urls()."""
     return "/?" if getattr(settings, "REST_ALLOW_MISSING_SLASH", False) else "/"

@@ -1,26 +1,31 @@
-"""Whether the data is what it must be, beyond its types."""
+"""Validation of the data beyond the types of its fields."""
 
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.forms import BaseForm, BaseModelForm, model_to_dict
+from django.http import HttpRequest
+
+from .bundle import Bundle
 
 
 class Validation:
-    """Takes everything; the base of the others."""
+    """Accepts everything. The base of all others."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         pass
 
-    def is_valid(self, bundle, request=None) -> dict[str, Any]:
-        """The errors by field; empty where there are none."""
+    def is_valid(
+        self, bundle: Bundle, request: HttpRequest | None = None
+    ) -> dict[str, Any]:
+        """Return the errors by field; empty if the data is valid."""
         return {}
 
 
 class FormValidation(Validation):
-    """The errors of a Django form that is given the data."""
+    """Validates the data by a Django form, `form_class`."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         if "form_class" not in kwargs:
             raise ImproperlyConfigured(
                 "You must provide a 'form_class' to FormValidation."
@@ -28,8 +33,8 @@ class FormValidation(Validation):
         self.form_class = kwargs.pop("form_class")
         super().__init__(**kwargs)
 
-    def form_args(self, bundle) -> dict[str, Any]:
-        """The arguments of the form: what the object has, and the data over it."""
+    def form_args(self, bundle: Bundle) -> dict[str, Any]:
+        """Return the arguments of the form: the object, and the data over its own."""
         data = dict(bundle.data)
         arguments: dict[str, Any] = {"data": data}
         obj = bundle.obj
@@ -44,23 +49,25 @@ class FormValidation(Validation):
                     arguments["data"][name] = key
         return arguments
 
-    def is_valid(self, bundle, request=None):
+    def is_valid(
+        self, bundle: Bundle, request: HttpRequest | None = None
+    ) -> dict[str, Any]:
         obj = bundle.obj
         before = dict(vars(obj)) if hasattr(obj, "_meta") else {}
         form = self.form_class(**self.form_args(bundle))
         valid = form.is_valid()
-        # A model form writes to its instance, which has its own data already.
+        # A model form writes to its instance, which was hydrated already.
         vars(obj).update(before)
         self.cleaned(bundle, form, valid)
         return {} if valid else dict(form.errors)
 
-    def cleaned(self, bundle, form: BaseForm, valid: bool) -> None:
-        """Called when the form has looked at the data."""
+    def cleaned(self, bundle: Bundle, form: BaseForm, valid: bool) -> None:
+        """Use the validated form. A hook."""
 
 
 class CleanedDataFormValidation(FormValidation):
-    """A FormValidation whose cleaned data replaces the bundle's."""
+    """A FormValidation that replaces the bundle's data by the cleaned data."""
 
-    def cleaned(self, bundle, form, valid):
+    def cleaned(self, bundle: Bundle, form: Any, valid: bool) -> None:
         if valid:
             bundle.data = form.cleaned_data

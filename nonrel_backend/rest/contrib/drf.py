@@ -1,4 +1,4 @@
-"""Our model fields for the serializers of Django REST framework.
+"""NonrelModelSerializer: this package's model fields in Django REST framework.
 
 class ItemSerializer(NonrelModelSerializer):
     class Meta:
@@ -18,9 +18,9 @@ from ..serializers import Serializer
 
 
 class DocumentField(serializers.Field):
-    """A collection or embedded model: shown and read as a resource does."""
+    """A collection or an embedded model, in the same format as in a resource."""
 
-    def __init__(self, model_field: Any, **kwargs: Any):
+    def __init__(self, model_field: Any, **kwargs: Any) -> None:
         self.model_field = model_field
         self.field = api_field(model_field, model_field.name)
         self.field.instance_name = model_field.name
@@ -39,9 +39,9 @@ class DocumentField(serializers.Field):
 
 
 class KeyField(serializers.Field):
-    """A key that is shown as a text."""
+    """A key that is shown as a string."""
 
-    def __init__(self, model_field: Any, **kwargs: Any):
+    def __init__(self, model_field: Any, **kwargs: Any) -> None:
         self.model_field = model_field
         super().__init__(**kwargs)
 
@@ -56,7 +56,7 @@ class KeyField(serializers.Field):
 
 
 class RelatedKeyField(serializers.PrimaryKeyRelatedField):
-    """A relation by a key that JSON has not, as its text; malformed is no such one."""
+    """A relation by a key of a type that JSON lacks, shown as a string."""
 
     def to_representation(self, value: Any) -> Any:
         key = value.pk
@@ -70,11 +70,12 @@ class RelatedKeyField(serializers.PrimaryKeyRelatedField):
 
 
 class NonrelModelSerializer(serializers.ModelSerializer):
-    """A ModelSerializer that knows the fields of the backends."""
+    """A ModelSerializer that knows this package's model fields."""
 
     serializer_related_field = RelatedKeyField
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        """Return the class and the options of the serializer's field."""
         ours = model_field.__module__.startswith("nonrel_backend.")
         if not ours or isinstance(model_field, models.JSONField | models.BinaryField):
             return super().build_standard_field(field_name, model_field)

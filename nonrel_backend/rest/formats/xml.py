@@ -1,4 +1,4 @@
-"""Data as XML and back; every element says its type, texts say none.
+"""XML: data as elements and back. Each element has its type, except for strings.
 
 <response><objects type="list"><object><title>A</title>…</object></objects></response>
 """
@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 from ..exceptions import BadRequest
 
 NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-# Characters that XML 1.0 has no way to write.
+# Characters that XML 1.0 cannot represent.
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 TYPES: dict[str | None, Any] = {
     "integer": int,
@@ -20,12 +20,14 @@ TYPES: dict[str | None, Any] = {
 
 
 def to_xml(data: Any) -> bytes:
+    """Serialize simple data as XML."""
     root = Element("response" if isinstance(data, dict) else "objects")
     fill(root, data)
     return b"<?xml version='1.0' encoding='utf-8'?>\n" + tostring(root, "utf-8")
 
 
 def fill(element: Element, data: Any) -> None:
+    """Set the data of an element."""
     kind = {bool: "boolean", int: "integer", float: "float", dict: "hash"}.get(
         type(data)
     )
@@ -49,12 +51,15 @@ def fill(element: Element, data: Any) -> None:
 
 
 def child(element: Element, name: str) -> Element:
+    """Add a child for a name, which is an attribute if it is not valid as a tag."""
     if NAME.fullmatch(name):
         return SubElement(element, name)
     return SubElement(element, "item", {"name": UNWRITABLE.sub("\ufffd", name)})
 
 
 def from_xml(content: bytes | str) -> Any:
+    """Deserialize XML. Raise BadRequest if it is invalid, or has a DTD."""
+    # An optional dependency.
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
@@ -66,8 +71,9 @@ def from_xml(content: bytes | str) -> Any:
 
 
 def value_of(element: Element, depth: int) -> Any:
+    """Return the data of an element."""
     if depth > 500:
-        raise BadRequest("The body is nested too deep.")
+        raise BadRequest("The body is nested too deeply.")
     kind = element.get("type")
     if kind == "null":
         return None

@@ -1,4 +1,4 @@
-"""A page that shows an Api's OpenAPI document: Swagger UI, from this server alone."""
+"""The page that shows an Api's OpenAPI document: Swagger UI, served from here."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.html import format_html
 from django.views.static import serve
 
-# What the page loads; nothing else of the package is served.
+# The files that the page loads. No other file of the package is served.
 FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 PACKAGE = "drf_spectacular_sidecar"
 PAGE = """<!doctype html>
@@ -31,7 +31,7 @@ SwaggerUIBundle({url: element.dataset.document, domNode: element, validatorUrl: 
 
 
 def folder() -> Path | None:
-    """Where Swagger UI is; None where its package is not installed."""
+    """Return the folder of Swagger UI; None if its package is not installed."""
     found = find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
         return None
@@ -40,6 +40,7 @@ def folder() -> Path | None:
 
 
 def docs_page(api_name: str, document: str) -> HttpResponse:
+    """Return the page. `document` is the URI of the OpenAPI document."""
     if folder() is None:
         text = "Install drf-spectacular-sidecar to see this page.\n"
         return HttpResponse(text, status=404, content_type="text/plain")
@@ -47,7 +48,7 @@ def docs_page(api_name: str, document: str) -> HttpResponse:
 
 
 def docs_file(request: HttpRequest, name: str) -> HttpResponseBase:
-    """One of the files of the page."""
+    """Return one of the files of the page. Raise Http404 for any other."""
     if name == "start.js":
         return HttpResponse(START, content_type="text/javascript")
     root: Any = folder()

@@ -1,16 +1,16 @@
-"""The OpenAPI 3.1 document of an Api, of the same tables as its answers."""
+"""The OpenAPI 3.1 document of an Api."""
 
 from typing import Any
 
 from ..constants import ALL, ALL_WITH_RELATIONS
 from ..fields.nested import nullable
-from ..resource.resource import schema_name
+from ..resource.resource import Resource, schema_name
 
 KEY = {"type": "string"}
-# Statuses that any address may answer with, and those of requests with a body.
+# The status codes of all requests, and of those with a body.
 ALWAYS = ("400", "401", "403", "404", "405", "406", "429", "503")
 WITH_BODY = ("409", "412", "413", "415", "428", "501")
-# (type of address, method): what it does, and how it says so.
+# (list or detail, method): what it does, and its status codes.
 METHODS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("list", "get"): ("List", ("200",)),
     ("list", "post"): ("Create one, or a list", ("201",)),
@@ -41,7 +41,7 @@ ERROR = {
 
 
 def document(api: Any) -> dict[str, Any]:
-    """The document of all resources that are registered."""
+    """Return the document of all registered resources."""
     writer = Writer()
     for name in sorted(api._registry):
         writer.add(api._registry[name])
@@ -58,14 +58,15 @@ def document(api: Any) -> dict[str, Any]:
 
 
 class Writer:
-    """Collects the paths and the schemas."""
+    """Collects the paths, the schemas and the security schemes of resources."""
 
     def __init__(self) -> None:
         self.paths: dict[str, Any] = {}
         self.schemas: dict[str, Any] = {}
         self.security: dict[str, Any] = {}
 
-    def add(self, resource: Any) -> None:
+    def add(self, resource: Resource) -> None:
+        """Add the paths and the schemas of a resource."""
         self.add_schemas(resource)
         uri = resource.get_resource_uri()
         meta, name = resource._meta, schema_name(resource)
@@ -84,7 +85,7 @@ class Writer:
             "in": "path",
             "required": True,
             "schema": KEY,
-            "description": "Keys, with ; between them.",
+            "description": "Keys, separated by ;.",
         }
         self.paths[f"{uri}set/{{{key}_list}}/"] = {
             "parameters": [keys],
@@ -98,8 +99,8 @@ class Writer:
             )
         }
 
-    def operations(self, resource: Any, kind: str) -> dict[str, Any]:
-        """What is answered at the list or at a detail, by method."""
+    def operations(self, resource: Resource, kind: str) -> dict[str, Any]:
+        """Return the operations of "list" or "detail", by method."""
         meta, name, found = resource._meta, schema_name(resource), {}
         for method in getattr(meta, f"{kind}_allowed_methods"):
             if (kind, method) not in METHODS:
@@ -126,15 +127,22 @@ class Writer:
         return found
 
     def operation(
-        self, resource: Any, summary: str, statuses: tuple, shown: Any, name: str
+        self,
+        resource: Resource,
+        summary: str,
+        statuses: tuple[str, ...],
+        shown: Any,
+        name: str,
     ) -> dict[str, Any]:
-        refused = [status for status in statuses if status == "412"]
+        """Return an operation. `shown` is the schema of its response."""
         responses: dict[str, Any] = {
             status: {"description": "Done."}
             | (content(shown) if shown and status in ("200", "201", "202") else {})
             for status in statuses
         }
-        responses |= {status: error_response() for status in (*ALWAYS, *refused)}
+        responses |= {status: error_response() for status in ALWAYS}
+        if "412" in statuses:
+            responses["412"] = error_response()
         found: dict[str, Any] = {
             "summary": summary,
             "operationId": name,
@@ -147,6 +155,7 @@ class Writer:
         return found
 
     def schemes_of(self, authentication: Any) -> list[str]:
+        """Return the names of the security schemes of an authentication."""
         found = []
         for each in getattr(authentication, "backends", [authentication]):
             if each.scheme is not None:
@@ -155,8 +164,10 @@ class Writer:
                 found.append(name)
         return found
 
-    def add_schemas(self, resource: Any) -> None:
-        """Of an object, of what is sent, and of the resources it has in full."""
+    def add_schemas(self, resource: Resource) -> None:
+        """Add the schemas of an object shown, of data sent, and of the resources of
+        full relations.
+        """
         name, meta = schema_name(resource), resource._meta
         if name in self.schemas:
             return
@@ -189,22 +200,27 @@ class Writer:
 
 
 def ref(name: str) -> dict[str, Any]:
+    """Return the reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def list_ref(name: str) -> dict[str, Any]:
+    """Return the reference to the schema of a list."""
     return ref(f"{name}.list")
 
 
 def content(schema: Any) -> dict[str, Any]:
+    """Return the content of a request or a response."""
     return {"content": {"application/json": {"schema": schema}}}
 
 
 def error_response() -> dict[str, Any]:
-    return {"description": "Refused.", **content(ref("Error"))}
+    """Return the description of an error."""
+    return {"description": "Rejected.", **content(ref("Error"))}
 
 
 def request_body(name: str, kind: str, method: str, collection: str) -> Any:
+    """Return the schema of the body of a request; None if it has no body."""
     new, change = ref(f"{name}.new"), ref(f"{name}.change")
     if kind == "detail":
         return {"put": new, "patch": change}.get(method)
@@ -227,15 +243,16 @@ def request_body(name: str, kind: str, method: str, collection: str) -> Any:
     return None
 
 
-def list_parameters(resource: Any) -> list[dict[str, Any]]:
+def list_parameters(resource: Resource) -> list[dict[str, Any]]:
+    """Return the parameters of GET on a list: pages, orderings, filters."""
     schemas = dict(LIST_PARAMETERS)
     for name, allowed in resource._meta.filtering.items():
         field = resource.fields.get(name.partition(".")[0])
         if field is None:
             continue
         own = field.json_schema() if name in resource.fields else {}
-        all_of_them = allowed in (ALL, ALL_WITH_RELATIONS)
-        for lookup in LOOKUPS_OF_ALL if all_of_them else allowed:
+        all_lookups = allowed in (ALL, ALL_WITH_RELATIONS)
+        for lookup in LOOKUPS_OF_ALL if all_lookups else allowed:
             key = name if lookup == "exact" else f"{name}__{lookup}"
             schemas[key] = lookup_schema(lookup, own, field.is_related)
     return [
@@ -245,6 +262,7 @@ def list_parameters(resource: Any) -> list[dict[str, Any]]:
 
 
 def lookup_schema(lookup: str, own: dict[str, Any], related: bool) -> dict[str, Any]:
+    """Return the schema of a filter by a lookup. `own` is the schema of the field."""
     if lookup == "isnull":
         return {"type": "boolean"}
     if lookup in ("exact", "gt", "gte", "lt", "lte") and not related:

@@ -1,18 +1,20 @@
-"""`manage.py create_api_key USERNAME`: a new key for a user, shown this once."""
+"""`manage.py create_api_key USERNAME`: create a key for a user and print it."""
+
+from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from nonrel_backend.rest.models import ApiKey
 
 
 class Command(BaseCommand):
-    help = "Gives a user a new API key, in place of the old one, and prints it."
+    help = "Creates an API key for a user, replaces the old one, and prints it."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
 
-    def handle(self, *args, username, **options):
+    def handle(self, *args: Any, username: str = "", **options: Any) -> None:
         users = get_user_model()._default_manager
         try:
             user = users.get_by_natural_key(username)
