@@ -59,7 +59,7 @@ def test_one_of_16_writers_with_one_etag_wins(page, http, models, method):
     assert http.get(page)["ETag"] == new_etag != etag
 
 
-def test_writers_that_do_not_ask_all_write(page, http, models):
+def test_concurrent_unconditional_writes_all_succeed(page, http, models):
     codes = at_once(8, lambda number: Http().patch(page, {"text": "y"}).status_code)
     assert codes == [202] * 8
 
@@ -94,7 +94,7 @@ def test_preconditions(page, http, models, deletes_by_etag):
     assert http.put(page, {"text": "y"}, headers=none).status_code == 201
 
 
-def test_preconditions_may_be_demanded(models, serve, http):
+def test_require_if_match(models, serve, http):
     class PageResource(ModelResource):
         class Meta:
             queryset = models.Page.objects.all()
@@ -111,7 +111,7 @@ def test_preconditions_may_be_demanded(models, serve, http):
     assert http.put("/api/v1/page/777/", {"text": "new"}).status_code == 201
 
 
-def test_a_store_without_transactions_needs_a_version_to_delete(
+def test_conditional_delete_without_transactions_needs_a_version(
     page, http, models, without_transactions, request
 ):
     etag = {"If-Match": http.get(page)["ETag"]}

@@ -71,7 +71,7 @@ def test_sets_and_lists_of_the_riak_example(riak, http):
     assert list(riak) == []
 
 
-def test_the_authorization_holds_without_being_asked(riak, serve, http):
+def test_the_authorization_is_asked_for_plain_resources(riak, serve, http):
     from tests.rest.riakexample import MessageResource
 
     class ReadOnlyMessages(MessageResource):
@@ -101,7 +101,7 @@ def test_the_authorization_holds_without_being_asked(riak, serve, http):
     assert list(riak) == ["a"]
 
 
-def test_the_authorization_sees_the_object_that_is_there(riak, serve, http):
+def test_the_authorization_sees_the_stored_object(riak, serve, http):
     from tests.rest.riakexample import MessageResource
 
     class Mine(Authorization):
@@ -125,7 +125,7 @@ def test_the_authorization_sees_the_object_that_is_there(riak, serve, http):
     assert http.get("/api/v1/riak/b/").json()["user_uuid"] == "you"
 
 
-def test_djangos_permissions_are_of_models(databases, serve, http):
+def test_djangos_permissions_need_a_model(databases, serve, http):
     documents = DictStore()
     documents.insert("a", {"text": "x"})
 
@@ -174,7 +174,7 @@ def test_four_methods_are_enough_for_reading(databases, serve, http):
     assert http.get("/api/v1/number/?cursor=").status_code == 400
 
 
-def test_all_but_the_data_is_as_with_models(databases, serve, http):
+def test_everything_but_the_data_works_as_with_models(databases, serve, http):
     cache.clear()
     documents = DictStore()
     documents.insert("a", {"text": "x"})
@@ -379,7 +379,7 @@ def test_filters_and_orderings_of_documents(messages, http):
     assert found["not_found"] == ["a"]
 
 
-def test_filters_reach_into_documents_alike_in_all_stores(messages, http):
+def test_nested_filters_match_the_same_documents_in_all_stores(messages, http):
     rows = {
         "a": {"tags": ["ab", "b"], "sizes": [1, 2], "message": "a.b\n", "extra": 5},
         "b": {"tags": ["a"], "sizes": [], "message": "A.B", "extra": {"x": [1, "1"]}},

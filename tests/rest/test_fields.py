@@ -64,7 +64,7 @@ KEY = uuid.UUID("6fa459ea-ee8a-3ca4-894e-db77e160355e")
         (fields.JSONField("value"), {"a": [None, True]}, {"a": [None, True]}),
     ],
 )  # fmt: skip
-def test_values_there_and_back(databases, field, value, shown):
+def test_values_round_trip(databases, field, value, shown):
     from nonrel_backend.rest.serializers import Serializer
 
     data = named(field).dehydrate(Bundle(obj=Thing(value)))
@@ -110,7 +110,7 @@ def test_null_and_blank(databases):
     assert hydrated(readonly, {"value": "x"}) is fields.NOT_PROVIDED
 
 
-def test_use_in_is_checked():
+def test_use_in_is_validated():
     with pytest.raises(Exception, match="use_in"):
         fields.CharField("value", use_in="sometimes")
 
@@ -142,7 +142,7 @@ def test_typed_data_is_typed_in_the_schema(databases):
         ([], "value"),
     ],
 )
-def test_what_is_wrong_in_nested_data_is_named(databases, data, place):
+def test_errors_in_nested_data_name_the_field(databases, data, place):
     field = fields.EmbeddedField(
         "value",
         fields={

@@ -44,7 +44,7 @@ def test_accept(pages, http, accept, wanted):
     assert "Accept" in response["Vary"]
 
 
-def test_nothing_acceptable_is_406_in_json(pages, http):
+def test_an_unacceptable_format_is_406_in_json(pages, http):
     for response in (
         http.get(URI, headers={"Accept": "image/png"}),
         http.get(f"{URI}?format=nonsense"),
@@ -97,7 +97,7 @@ def test_xml_round_trip(pages, http):
     ],
 )
 @pytest.mark.parametrize("name", ["json", "xml", "yaml", "msgpack"])
-def test_every_format_brings_back_what_it_was_given(databases, data, name):
+def test_every_format_round_trips(databases, data, name):
     serializer = Serializer()
     kind = serializer.get_mime_for_format(name)
     content = serializer.serialize(data, kind)
@@ -171,7 +171,7 @@ def test_a_body_that_cannot_be_read_is_400(pages, http, kind, content):
 
 
 @pytest.mark.parametrize("start", ["[", "{a: ", "- ", "? "])
-def test_nested_yaml_is_refused_before_it_is_read(pages, http, start):
+def test_deeply_nested_yaml_is_rejected_before_it_is_parsed(pages, http, start):
     response = http.post(URI, start * 10_000, content_type="application/yaml")
     assert response.status_code == 400
     assert "deeper than 64 levels" in response.json()["error"]
@@ -183,7 +183,7 @@ def test_a_body_over_the_limit_is_413(pages, http, settings_of):
     assert response.status_code == 413 and response.json()["error"]
 
 
-def test_errors_are_in_the_format_that_is_asked_for(pages, http):
+def test_errors_are_in_the_requested_format(pages, http):
     response = http.get(f"{URI}999/", headers={"Accept": "application/yaml"})
     assert response.status_code == 404
     assert yaml.safe_load(response.content)["error"]
@@ -218,7 +218,7 @@ def test_a_resource_may_choose_formats(models, serve, http):
     assert http.post(URI, b"<a/>", content_type="application/xml").status_code == 415
 
 
-def test_kinds_of_texts_and_numbers_are_those(databases):
+def test_subclasses_of_strings_and_numbers_become_plain(databases):
     class Number(int):
         pass
 
@@ -231,7 +231,7 @@ def test_kinds_of_texts_and_numbers_are_those(databases):
         assert serializer.deserialize(content, kind) == data
 
 
-def test_what_json_has_not(databases):
+def test_values_that_json_lacks(databases):
     serializer = Serializer()
     assert serializer.to_json({"a": float("nan"), 5: {1}}) == '{"a": null, "5": [1]}'
     with pytest.raises(BadRequest):

@@ -105,7 +105,7 @@ def test_api_keys_are_hashed_and_in_the_header_only(pages, user, http):
     assert http.get(URI, headers=right).status_code == 401
 
 
-def test_a_key_survives_being_saved_again(user):
+def test_saving_an_api_key_again_does_not_change_it(user):
     from nonrel_backend.rest.models import ApiKey
 
     key = ApiKey.objects.create(user=user)
@@ -142,7 +142,7 @@ def test_the_first_authentication_that_knows_the_user(pages, user, http):
     assert refused.status_code == 401 and "WWW-Authenticate" in refused
 
 
-def test_a_session_without_the_token_is_nobody_to_what_lets_in_all(pages, user, models):
+def test_a_session_without_a_csrf_token_is_anonymous(pages, user, models):
     user.is_superuser = True
     user.save()
     pages(
@@ -158,7 +158,7 @@ def test_a_session_without_the_token_is_nobody_to_what_lets_in_all(pages, user, 
     assert response.status_code == 201
 
 
-def test_a_command_makes_a_key_anew(user, models):
+def test_create_api_key_replaces_the_key(user, models):
     from django.core.management import CommandError, call_command
 
     from nonrel_backend.rest.models import ApiKey
@@ -215,7 +215,7 @@ def test_the_order_of_the_checks(pages, http):
     assert steps == []
 
 
-def test_what_an_older_authorization_answers(pages, http):
+def test_authorizations_of_the_older_interface(pages, http):
     class Older(Authorization):
         answer = False
 
@@ -293,7 +293,7 @@ class Mine(Authorization):
     delete_list = read_list
 
 
-def test_rights_on_single_objects(pages, http, models):
+def test_permissions_on_single_objects(pages, http, models):
     mine = models.Page.objects.create(text="mine")
     yours = models.Page.objects.create(text="yours")
     pages(authorization=Mine())
@@ -312,7 +312,7 @@ def test_rights_on_single_objects(pages, http, models):
     assert [each.text for each in models.Page.objects.all()] == ["yours"]
 
 
-def test_an_authorization_may_leave_a_list(pages, http, models):
+def test_an_authorization_may_return_a_list(pages, http, models):
     class Listing(Authorization):
         def read_list(self, object_list, bundle):
             return [obj for obj in object_list if obj.text != "hidden"]
@@ -358,7 +358,7 @@ def test_the_throttle_counts_atomically(databases):
     assert len(let_in) == 10
 
 
-def test_accesses_are_kept(pages, http):
+def test_accesses_are_recorded(pages, http):
     from nonrel_backend.rest.models import ApiAccess
 
     pages(throttle=CacheDBThrottle(throttle_at=1))
@@ -381,7 +381,7 @@ def test_the_hooks_of_the_throttle(pages, http):
 # --- cache ---
 
 
-def test_details_are_cached_and_forgotten_when_written(pages, http, queries):
+def test_details_are_cached_until_they_are_written(pages, http, queries):
     manager = pages(cache=SimpleCache(timeout=10, public=True))
     page = manager.create(text="x")
     uri = f"{URI}{page.pk}/"
@@ -394,7 +394,7 @@ def test_details_are_cached_and_forgotten_when_written(pages, http, queries):
     assert http.get(uri).json()["text"] == "y"
 
 
-def test_what_is_cached_is_not_shown_to_all(pages, http, models):
+def test_cached_objects_are_authorized_each_time(pages, http, models):
     allowed = [True]
 
     class Sometimes(Authorization):
@@ -409,7 +409,7 @@ def test_what_is_cached_is_not_shown_to_all(pages, http, models):
 
 
 @pytest.mark.parametrize("way", ["get_object_list", "apply_limits"])
-def test_what_is_cached_is_not_shown_to_who_has_another_list(pages, http, way):
+def test_the_cache_is_not_used_if_users_have_different_lists(pages, http, way):
     def get_object_list(self, request):
         wanted = request.headers.get("X-Text", "x")
         return ModelResource.get_object_list(self, request).filter(text=wanted)
@@ -429,7 +429,7 @@ def test_what_is_cached_is_not_shown_to_who_has_another_list(pages, http, way):
     assert http.get(uri, headers={"X-Text": "y"}).status_code == 404
 
 
-def test_cached_lists_and_keys(models, databases):
+def test_cached_obj_get_list_and_generate_cache_key(models, databases):
     from nonrel_backend.rest.bundle import Bundle
 
     cache.clear()
@@ -493,7 +493,7 @@ def test_form_validation(pages, http, models):
     assert http.patch(created["Location"], {}).status_code == 202
 
 
-def test_what_a_resource_does_not_show_cannot_be_written(models, serve, http, user):
+def test_fields_that_are_not_shown_cannot_be_written(models, serve, http, user):
     class UserResource(ModelResource):
         class Meta:
             queryset = type(user).objects.all()
@@ -515,7 +515,7 @@ def test_what_a_resource_does_not_show_cannot_be_written(models, serve, http, us
     assert http.get("/api/v1/auth/user/?order_by=password").status_code == 400
 
 
-def test_hidden_columns_cannot_be_reached_through_relations(models, serve, http, user):
+def test_columns_that_are_not_shown_cannot_be_filtered_by(models, serve, http, user):
     from nonrel_backend.rest.models import ApiKey
 
     class UserResource(ModelResource):

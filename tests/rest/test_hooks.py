@@ -145,7 +145,7 @@ def test_the_alter_hooks(countries, serve, http):
     assert [(each.code, each.name) for each in countries.all()] == [("a", "A")]
 
 
-def test_post_on_a_detail_is_yours(countries, serve, http):
+def test_post_detail_may_be_implemented(countries, serve, http):
     def post_detail(self, request, **kwargs):
         return self.create_response(request, {"of": kwargs["pk"]}, HttpAccepted)
 
@@ -201,7 +201,7 @@ def test_allowed_methods(countries, serve, http):
     assert http.get(URI).status_code == 200
 
 
-def test_addresses_of_your_own(countries, serve, http):
+def test_prepend_urls_override_urls_and_wrap_view(countries, serve, http):
     def prepend_urls(self):
         return [path("country/first/", self.wrap_view("get_first"))]
 
@@ -278,7 +278,7 @@ def test_check_filtering(countries):
             resource.check_filtering(*wrong)
 
 
-def test_addresses_of_objects(countries, serve, rf):
+def test_uris_of_objects(countries, serve, rf):
     serve(resource_of(countries))
     from django.urls import resolve
 
@@ -504,7 +504,7 @@ def test_the_paginator_is_a_class(countries, serve, http):
     assert http.get("/api/v1/country/").json()["meta"]["limit"] == 1
 
 
-def test_resources_keep_no_state_of_a_request(countries, serve, http):
+def test_resources_have_no_state_of_a_request(countries, serve, http):
     api = serve(resource_of(countries))
     resource = api._registry["country"]
     # The parts of the resource, and what is computed once, are there after these.
@@ -528,7 +528,7 @@ def is_part(value):
     return getattr(value, "resource", None) is not None
 
 
-def test_what_is_yours_says_so(databases):
+def test_methods_that_must_be_implemented_raise(databases):
     class EmptyResource(Resource):
         class Meta:
             object_class = dict
@@ -539,7 +539,7 @@ def test_what_is_yours_says_so(databases):
             getattr(resource, name)(Bundle())
 
 
-def test_what_related_data_may_do(models):
+def test_can_create_can_update_and_can_delete(models):
     resource = resource_of(
         models.Country.objects.all(),
         list_allowed_methods=["get"],

@@ -55,7 +55,7 @@ def cities(databases, serve):
     return City.objects
 
 
-def test_there_and_back(cities, http):
+def test_nested_data_round_trips(cities, http):
     created = http.post(URI, ROME)
     assert created.status_code == 201, created.content
     uri = created.json()["resource_uri"]
@@ -68,7 +68,7 @@ def test_there_and_back(cities, http):
     assert city.comments[0].replies[0].author == "bob" and city.shape.side == 2.0
 
 
-def test_the_schema_is_typed_and_ends(cities, http):
+def test_the_schema_is_typed_and_finite(cities, http):
     fields = http.get(f"{URI}schema/").json()["fields"]
     assert fields["tags"]["items"]["type"] == "string"
     assert fields["address"]["fields"]["place"]["fields"]["lat"]["type"] == "float"
@@ -99,7 +99,7 @@ def test_the_schema_is_typed_and_ends(cities, http):
         ("address__isnull=true", 1),
     ],
 )
-def test_filters_reach_into_documents(cities, http, query, count):
+def test_filters_by_path_in_nested_data(cities, http, query, count):
     http.post(URI, ROME)
     http.post(URI, {"name": "Nowhere", "shape": None})
     response = http.get(f"{URI}?{query}")
@@ -111,14 +111,14 @@ def test_filters_reach_into_documents(cities, http, query, count):
     "query",
     ["address.nothing=1", "address.zip=x", "address.city__regex=.", "raw.a__$ne=1"],
 )
-def test_filters_that_make_no_sense_are_400(cities, http, query):
+def test_invalid_filters_of_nested_data_are_400(cities, http, query):
     http.post(URI, ROME)
     response = http.get(f"{URI}?{query}")
     assert response.status_code in (200, 400), response.content
     assert response.status_code == 400 or response.json()["objects"] == []
 
 
-def test_a_patch_reaches_into_documents(cities, http):
+def test_patch_changes_a_part_of_a_nested_field(cities, http):
     uri = http.post(URI, ROME).json()["resource_uri"]
     change = {"address.city": "Oslo", "comments.0.stars": 5, "sizes.width": 7}
     found = http.patch(uri, change)
@@ -152,7 +152,7 @@ def test_a_patch_reaches_into_documents(cities, http):
          "shape.radius"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_by_its_path(cities, http, name, value, place):
+def test_errors_in_nested_data_have_a_path(cities, http, name, value, place):
     response = http.post(URI, {**ROME, name: value})
     assert response.status_code == 400, response.content
     assert place in response.json()["error"] and name in response.json()["city"]

@@ -204,7 +204,7 @@ def test_a_relation_is_filtered_by_key_and_uri(rows, serve, http):
         "pages__nonsense=1",
     ],
 )
-def test_what_is_not_listed_or_makes_no_sense_is_400(rows, serve, http, query):
+def test_filters_that_are_invalid_or_not_listed_are_400(rows, serve, http, query):
     options = dict.fromkeys(("pages", "created", "is_active", "rating"), ALL)
     options |= {"slug": ["exact"], "author": ALL_WITH_RELATIONS, "genres": ALL}
     serve(*resources(rows, filtering=options))
@@ -229,7 +229,7 @@ HUGE = "1" * 40
         f"extra__has_keys={'x,' * 200}",
     ],
 )
-def test_values_that_only_the_store_refuses_are_400(rows, serve, http, query):
+def test_values_that_only_the_store_rejects_are_400(rows, serve, http, query):
     options = dict.fromkeys(("pages", "created", "price", "extra", "author"), ALL)
     serve(*resources(rows, filtering=options, total_count="off"))
     for more in ("", "&cursor="):
@@ -260,12 +260,12 @@ def test_names_are_bounded(rows, serve, http, query):
 
 
 @pytest.mark.parametrize("value", ["1e400", "-1e400", "[1e400]"])
-def test_a_number_that_json_cannot_have_is_a_text(rows, serve, http, value):
+def test_nan_and_infinity_in_filters_are_strings(rows, serve, http, value):
     serve(*resources(rows, filtering={"extra": ALL}))
     assert slugs(http.get(f"/api/v1/note/?extra.city={value}")) == []
 
 
-def test_lists_of_keys_of_nested_data(rows, serve, http):
+def test_filters_by_lists_of_keys_of_nested_data(rows, serve, http):
     serve(*resources(rows, filtering={"extra": ALL}, ordering=["slug"]))
     for query, found in (
         ("has_keys=city,tags", ["n1", "n2", "n3"]),
@@ -333,7 +333,7 @@ def test_limits_of_meta_settings_and_none(rows, serve, http, settings_of):
 
 
 @pytest.mark.parametrize("count", ["estimated", "off"])
-def test_a_count_may_be_estimated_or_left_out(rows, serve, http, queries, count):
+def test_total_count_estimated_and_off(rows, serve, http, queries, count):
     serve(*resources(rows, total_count=count, limit=2))
     found = http.get("/api/v1/note/").json()
     assert len(found["objects"]) == 2 and found["meta"]["next"]
@@ -348,7 +348,7 @@ def test_a_count_may_be_estimated_or_left_out(rows, serve, http, queries, count)
         *("author", "-author", "-author,pages"),
     ],
 )
-def test_cursors_lead_through_all_and_back(rows, serve, http, order):
+def test_cursors_page_through_all_objects_and_back(rows, serve, http, order):
     for number in range(4, 12):
         rows.Note.objects.create(
             slug=f"n{number}",
@@ -375,7 +375,7 @@ def test_cursors_lead_through_all_and_back(rows, serve, http, order):
         assert page["objects"] == earlier["objects"]
 
 
-def test_a_deep_page_begins_at_its_row_and_counts_nothing(rows, serve, http, queries):
+def test_a_deep_page_by_cursor_skips_and_counts_no_rows(rows, serve, http, queries):
     serve(*resources(rows, ordering=["slug"], limit=1))
     page = http.get("/api/v1/note/?cursor=&order_by=slug&fields=slug").json()
     for slug in ("n1", "n2"):
@@ -387,7 +387,7 @@ def test_a_deep_page_begins_at_its_row_and_counts_nothing(rows, serve, http, que
     assert page["meta"]["next"] is None and page["meta"]["total_count"] is None
 
 
-def test_a_cursor_is_signed_and_of_one_ordering(rows, serve, http):
+def test_a_cursor_is_signed_and_valid_for_one_ordering(rows, serve, http):
     serve(*resources(rows, ordering=["slug"], limit=1))
     following = http.get("/api/v1/note/?cursor=&order_by=slug").json()["meta"]["next"]
     assert http.get(following[:-3] + "xyz").status_code == 400
@@ -406,7 +406,7 @@ def test_no_query_in_a_loop(rows, serve, http, queries, full):
     assert len(few) == len(many) == (4 if full else 3)
 
 
-def test_a_detail_needs_the_object_and_its_many(rows, serve, http, queries):
+def test_a_detail_is_two_queries(rows, serve, http, queries):
     serve(*resources(rows))
     with queries() as found:
         http.get(f"/api/v1/note/{rows.rows['n1'].pk}/")
@@ -484,7 +484,7 @@ def test_export_of_a_whole_list(rows, serve, http, queries):
     assert [json.loads(line)["slug"] for line in lines] == ["n3", "n2", "n1"]
 
 
-def test_an_export_reads_as_it_is_read(rows, serve, http, monkeypatch):
+def test_an_export_is_read_lazily(rows, serve, http, monkeypatch):
     shown = []
 
     class AuthorResource(ModelResource):
@@ -518,7 +518,7 @@ def test_etags_of_details(rows, serve, http):
     assert again.status_code == 200 and again["ETag"] != etag
 
 
-def test_a_detail_that_a_hook_alters_is_sent_as_it_is_altered(rows, serve, http):
+def test_alter_detail_data_changes_the_response(rows, serve, http):
     def alter(self, request, data):
         data.data["name"] = "altered"
         return data

@@ -142,7 +142,7 @@ def test_the_flow_of_a_request_for_a_list(countries, serve, http):
     assert tuple(steps) == FLOW
 
 
-def test_what_a_method_returns_becomes_a_response(countries, serve, http):
+def test_the_return_value_of_a_method_becomes_a_response(countries, serve, http):
     body = {
         "get_detail": lambda self, request, **kwargs: {"key": kwargs["pk"]},
         "delete_detail": lambda self, request, **kwargs: None,
@@ -152,7 +152,7 @@ def test_what_a_method_returns_becomes_a_response(countries, serve, http):
     assert http.delete(URI).status_code == 204
 
 
-def test_a_method_that_the_class_has_not_is_501(countries, serve, http):
+def test_a_method_that_is_not_implemented_is_501(countries, serve, http):
     serve(resource_of(countries, allowed_methods=["get", "purge"]))
     assert http.send("PURGE", URI).status_code == 501
 
@@ -176,7 +176,7 @@ def test_hooks_may_return_new_bundles(countries, serve, http):
     assert countries.get(code="pe").name == "B!?"
 
 
-def test_a_field_that_only_its_hook_fills(models, serve, http):
+def test_a_field_filled_by_its_hook(models, serve, http):
     class NoteResource(ModelResource):
         rating = fields.FloatField(readonly=True)
         total = fields.IntegerField(readonly=True)
@@ -200,14 +200,14 @@ def test_a_field_that_only_its_hook_fills(models, serve, http):
     assert note.rating == 5
 
 
-def test_put_says_where_the_object_is(countries, serve, http):
+def test_put_responds_with_the_location(countries, serve, http):
     serve(resource_of(countries))
     response = http.put(URI, {"name": "Italia"})
     assert (response.status_code, response.content) == (204, b"")
     assert response["Location"] == URI
 
 
-def test_names_of_resource_fields_and_not_of_the_models(countries, serve, http):
+def test_filters_use_the_names_of_resource_fields(countries, serve, http):
     body = {"heading": fields.CharField("name")}
     options = {"filtering": {"heading": ALL}, "ordering": ["heading"]}
     serve(resource_of(countries, body, excludes=["name"], **options))
@@ -222,7 +222,7 @@ def test_names_of_resource_fields_and_not_of_the_models(countries, serve, http):
     assert http.get("/api/v1/country/?order_by=name").status_code == 400
 
 
-def test_narrower_queries(countries, models):
+def test_further_lookups_narrow_the_query(countries, models):
     resource = resource_of(countries)()
     assert resource.build_filters() == {} and Resource().build_filters() == {}
     (found,) = resource.obj_get_list(Bundle(), name__startswith="I")
@@ -241,7 +241,7 @@ def test_narrower_queries(countries, models):
         assert list(notes.obj_get_list(Bundle(), author=author)) == [note]
 
 
-def test_an_object_without_an_address(countries, serve):
+def test_an_object_without_a_uri(countries, serve):
     serve(resource_of(countries))
     resource = resource_of(countries)(api_name="v1")
     assert resource.dehydrate_resource_uri(Bundle(obj=countries.model())) == ""
@@ -263,7 +263,7 @@ def test_queries_are_made_for_each_request(countries, serve, http):
         countries.create(code=f"x{count}", name="X")
 
 
-def test_a_class_name_alone_leads_nowhere():
+def test_a_class_name_without_a_path_is_an_error():
     field = fields.ToManyField("CommentResource", "comments")
     with pytest.raises(ImproperlyConfigured, match="CommentResource"):
         _ = field.to_class
@@ -320,7 +320,7 @@ def test_the_quick_start_of_fields(databases, serve, http):
     assert schema["age"]["nullable"] and schema["is_active"]["default"] is True
 
 
-def test_the_last_slash_may_be_left_out(countries, serve, http, settings_of):
+def test_rest_allow_missing_slash(countries, serve, http, settings_of):
     with settings_of(REST_ALLOW_MISSING_SLASH=True):
         serve(resource_of(countries))
         for uri in ("/api/v1/country", URI.rstrip("/"), URI, "/api/v1/country/schema"):
@@ -361,7 +361,7 @@ def test_the_defaults_of_relations():
         fields.ToOneField()
 
 
-def test_the_fields_of_a_models_kinds(databases):
+def test_the_fields_for_the_types_of_a_model(databases):
     from django.db import models as django
 
     from nonrel_backend.rest.modelfields import field_class
@@ -386,7 +386,7 @@ def test_the_fields_of_a_models_kinds(databases):
         assert field_class(kind()) is getattr(fields, f"{name}Field"), kind
 
 
-def test_an_address_may_be_of_the_one_object_there_is(countries, serve, http):
+def test_a_url_without_a_key_is_of_the_only_object(countries, serve, http):
     def prepend_urls(self):
         return [re_path(r"^country/first/$", self.wrap_view("dispatch_detail"))]
 

@@ -123,7 +123,7 @@ def test_post_on_a_detail_is_not_implemented(site, http):
     assert response.status_code == 405 and "POST" not in response["Allow"]
 
 
-def test_the_address_says_the_key_and_not_the_data(site, models, http, serve):
+def test_the_uri_overrides_the_key_in_the_data(site, models, http, serve):
     other = models.Note.objects.create(slug="o", title="O", author=site.ann)
     site.start()
     response = http.put(site.uri, data_of(site, "c", id=other.pk))
@@ -140,7 +140,7 @@ def test_post_never_overwrites(site, http):
     assert slugs(site) == ["a"]
 
 
-def test_what_get_returns_put_accepts(site, http):
+def test_put_accepts_what_get_returns(site, http):
     site.start(full=True)
     before = http.get(site.uri).json()
     assert http.put(site.uri, before).status_code == 204
@@ -167,13 +167,13 @@ def test_patch_maps_fields_to_attributes(models, serve, http):
     assert models.Country.objects.get().name == "Italia"
 
 
-def test_patch_refuses_unknown_keys(site, http):
+def test_patch_rejects_unknown_names(site, http):
     site.start()
     response = http.patch(site.uri, {"titel": "T"})
     assert response.status_code == 400 and "titel" in response.json()["note"]
 
 
-def test_patch_reaches_into_nested_data(site, http):
+def test_patch_of_a_part_of_nested_data(site, http):
     site.start()
     assert http.patch(site.uri, {"extra.city.name": "Oslo"}).status_code == 202
     assert site.Note.objects.get().extra == {"city": {"name": "Oslo"}}
@@ -235,7 +235,7 @@ def test_wrong_data_is_400_with_the_field_named(site, http, name, value):
         assert site.Note.objects.get().pages == 3
 
 
-def test_a_field_that_is_missing_is_named(site, http):
+def test_a_missing_attribute_is_named(site, http):
     site.start()
     response = http.post("/api/v1/note/", {"slug": "b"})
     assert response.status_code == 400
@@ -268,7 +268,7 @@ def test_nested_data_creates_and_changes_what_is_related(site, http):
     assert note.author == site.ann and not note.genres.exists()
 
 
-def test_nested_data_needs_the_rights_of_its_own_resource(site, http):
+def test_nested_data_needs_the_permissions_of_its_resource(site, http):
     site.start(author_authorization=ReadOnlyAuthorization())
     created = http.post("/api/v1/note/", data_of(site, author={"name": "Bob"}))
     assert created.status_code == 401
@@ -295,7 +295,7 @@ def test_children_are_written_with_their_parent(site, http):
     assert note.comments.count() == 2
 
 
-def test_children_may_not_be_left_out_where_they_may_not_be_deleted(site, http):
+def test_children_that_must_not_be_deleted_cannot_be_left_out(site, http):
     site.start(comments={"detail_allowed_methods": ["get", "put"]})
     kept = site.Comment.objects.create(note=site.note, text="kept")
     response = http.patch(site.uri, {"comments": [{"text": "new"}]})
@@ -381,7 +381,7 @@ def test_patch_on_a_list_is_all_or_nothing(site, http, bad):
 
 
 @pytest.mark.parametrize("uri", ["schema/", "set/1/", "", "first/"])
-def test_a_uri_of_no_object_is_not_the_only_object(site, http, uri):
+def test_the_uri_of_a_list_is_not_of_its_only_object(site, http, uri):
     site.start()
     uri = f"/api/v1/note/{uri}"
     for data in (
@@ -392,7 +392,7 @@ def test_a_uri_of_no_object_is_not_the_only_object(site, http, uri):
     assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
 
 
-def test_nothing_is_written_where_no_format_is_accepted(site, http):
+def test_nothing_is_written_if_no_format_is_acceptable(site, http):
     site.start(always_return_data=True)
     headers = {"Accept": "image/png"}
     assert http.post("/api/v1/note/", data_of(site), headers=headers).status_code == 406
@@ -402,7 +402,7 @@ def test_nothing_is_written_where_no_format_is_accepted(site, http):
     assert http.patch(site.uri, {"pages": 9}, headers=headers).status_code == 202
 
 
-def test_a_list_has_its_new_objects_before_it_loses_the_old(site, http):
+def test_put_on_a_list_stores_new_objects_before_it_deletes_old_ones(site, http):
     from django.db.models.signals import post_save, pre_delete
 
     steps = []
@@ -436,7 +436,7 @@ def test_each_object_of_a_list_is_altered_once(site, http, monkeypatch):
     assert titles == {"a": "A!", "new": "B!", "posted": "B!"}
 
 
-def test_patch_on_a_list_demands_the_methods_of_details(site, http):
+def test_patch_on_a_list_requires_the_methods_of_details(site, http):
     site.start(detail_allowed_methods=["get", "patch"])
     deleted = {"objects": [], "deleted_objects": [site.uri]}
     assert http.patch("/api/v1/note/", deleted).status_code == 405
@@ -445,7 +445,7 @@ def test_patch_on_a_list_demands_the_methods_of_details(site, http):
     assert slugs(site) == ["a"]
 
 
-def test_delete_on_a_list_takes_filters_and_no_misspelt_ones(site, http):
+def test_delete_on_a_list_rejects_unknown_filters(site, http):
     site.Note.objects.create(slug="b", title="B", author=site.ann)
     site.start(filtering={"slug": ["exact"]})
     assert http.delete("/api/v1/note/?slog=b").status_code == 400
@@ -455,7 +455,7 @@ def test_delete_on_a_list_takes_filters_and_no_misspelt_ones(site, http):
     assert slugs(site) == []
 
 
-def test_a_store_without_transactions_is_undone(site, http, without_transactions):
+def test_changes_are_undone_without_transactions(site, http, without_transactions):
     site.start()
     data = {
         "objects": [
@@ -473,7 +473,7 @@ def test_a_store_without_transactions_is_undone(site, http, without_transactions
     assert slugs(site) == ["a"]
 
 
-def test_keys_that_are_no_numbers(models, serve, http):
+def test_keys_that_are_not_numbers(models, serve, http):
     serve(
         model_resource(models.Token.objects.all(), "token"),
         model_resource(models.Country.objects.all(), "country"),
@@ -600,7 +600,7 @@ def test_a_malformed_key_of_any_column_is_not_found(models, serve, http, name, k
     assert http.get(f"/api/v1/note/set/{key}/").json()["not_found"] == [key]
 
 
-def test_method_override_is_over_post_only(site, http):
+def test_method_override_works_for_post_only(site, http):
     site.start(list_allowed_methods=["get"])
     override = {"X-HTTP-Method-Override": "PATCH"}
     response = http.post(site.uri, {"pages": 8}, headers=override)
@@ -636,7 +636,7 @@ def test_related_data_needs_the_methods_of_its_resource(models, serve, http):
     assert response.status_code == 201
 
 
-def test_what_one_statement_stores_needs_no_transaction(site, http, queries):
+def test_a_single_statement_needs_no_transaction(site, http, queries):
     site.start()
     with queries() as found:
         uri = f"/api/v1/genre/{site.fun.pk}/"
@@ -663,7 +663,7 @@ def test_a_hook_that_fails_leaves_nothing(site, http, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["save", "save_base"])
-def test_a_patch_calls_what_a_model_saves_by(site, http, monkeypatch, method):
+def test_patch_calls_the_save_methods_of_the_model(site, http, monkeypatch, method):
     site.start()
     calls, before = [], getattr(site.Note, method)
 
@@ -678,7 +678,7 @@ def test_a_patch_calls_what_a_model_saves_by(site, http, monkeypatch, method):
     assert site.Note.objects.get(pk=site.note.pk).pages == 5
 
 
-def test_a_patch_of_an_object_of_another_class_saves_as_that_does(site, serve, http):
+def test_patch_of_an_object_of_a_proxy_sends_its_signals(site, serve, http):
     from django.db.models.signals import post_save
 
     heard = []
@@ -715,7 +715,7 @@ def test_a_signal_that_fails_leaves_nothing(site, http):
     assert slugs(site) == ["a"] and site.Note.objects.get().pages == 3
 
 
-def test_related_data_is_taken_back_too(site, http, without_transactions):
+def test_related_data_is_undone_too(site, http, without_transactions):
     site.start(comments=True)
     war = site.Genre.objects.create(name="war")
     site.note.genres.set([site.fun])
@@ -742,7 +742,7 @@ def test_related_data_is_taken_back_too(site, http, without_transactions):
     assert site.Author.objects.count() == site.Comment.objects.count() == 1
 
 
-def test_a_refused_write_takes_nothing_back_of_others(
+def test_a_rejected_write_undoes_nothing_of_other_requests(
     site, http, without_transactions, monkeypatch
 ):
     site.start()
@@ -760,7 +760,7 @@ def test_a_refused_write_takes_nothing_back_of_others(
     assert other.slug == "o"
 
 
-def test_a_related_object_is_looked_for_and_not_loaded(site, http, queries):
+def test_a_related_object_is_not_loaded_to_be_validated(site, http, queries):
     site.start()
     for author in (site.ann.pk, f"/api/v1/author/{site.ann.pk}/"):
         data = data_of(site, slug=f"s{len(str(author))}") | {"author": author}
@@ -774,7 +774,7 @@ def test_a_related_object_is_looked_for_and_not_loaded(site, http, queries):
     assert answer.status_code == 400 and "author" in answer.json()["note"]
 
 
-def test_a_related_object_outside_of_its_resource_is_none(models, serve, http):
+def test_a_related_object_outside_of_its_queryset_does_not_exist(models, serve, http):
     ann, bob = (models.Author.objects.create(name=name) for name in ("Ann", "Bob"))
     authors = model_resource(models.Author.objects.filter(name="Ann"), "author")
     declared = {"author": fields.ForeignKey(authors, "author")}
@@ -784,7 +784,7 @@ def test_a_related_object_outside_of_its_resource_is_none(models, serve, http):
     assert http.post("/api/v1/note/", data | {"author": ann.pk}).status_code == 201
 
 
-def test_who_looks_at_a_related_object_has_it(site, http):
+def test_a_related_object_is_loaded_when_it_is_accessed(site, http):
     from django.db.models.signals import pre_save
 
     names = []
@@ -801,7 +801,7 @@ def test_who_looks_at_a_related_object_has_it(site, http):
     assert names == ["Ann"]
 
 
-def test_a_field_through_a_relation_shows_the_new_one(models, serve, http):
+def test_a_field_through_a_relation_shows_the_new_related_object(models, serve, http):
     ann, bob = (models.Author.objects.create(name=name) for name in ("Ann", "Bob"))
     note = models.Note.objects.create(slug="a", title="A", author=ann)
     authors = model_resource(models.Author.objects.all(), "author")
@@ -841,7 +841,7 @@ def test_a_patch_writes_what_the_authorization_changes(site, http):
     assert site.Note.objects.get().content.endswith("!")
 
 
-def test_what_is_returned_is_what_is_stored(site, http):
+def test_the_response_has_the_values_as_stored(site, http):
     site.start(always_return_data=True)
     moments = ["2020-01-02T03:04:05Z", "2020-01-02T03:04:05.678901Z"]
     for moment in moments:
@@ -851,7 +851,7 @@ def test_what_is_returned_is_what_is_stored(site, http):
         assert answer["updated"] == shown["updated"]
 
 
-def test_a_store_with_foreign_keys_is_not_asked_whether_one_leads_somewhere(
+def test_a_store_with_foreign_keys_validates_them_itself(
     models, serve, http, databases
 ):
     sqlite = "oracle"  # SQLite, which no other test of this file writes to
@@ -884,7 +884,7 @@ def test_a_store_with_foreign_keys_is_not_asked_whether_one_leads_somewhere(
 
 
 @pytest.mark.parametrize("kind", ["filtered", "in a transaction"])
-def test_a_key_that_the_store_cannot_judge_is_looked_up(
+def test_a_key_that_the_store_does_not_validate_is_looked_up(
     models, serve, http, databases, kind
 ):
     sqlite = "oracle"
