@@ -1,7 +1,7 @@
-"""Measures REST: `python -m benchmarks.rest`; see README.md here.
+"""Measure REST: `python -m benchmarks.rest`. See README.md in this folder.
 
-Our resources beside django-tastypie, Django REST framework and django-ninja: a list of
-20, a detail, a create and a PATCH, in turn, round by round.
+It compares our resources with django-tastypie, Django REST framework and django-ninja:
+a list of 20, a detail, a create and a PATCH, in turns, round by round.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from benchmarks.server import Server
 
 OPERATIONS = ("list", "detail", "create", "patch")
 OTHERS = ("tastypie", "drf", "ninja")
-# Who is on which database: the peer's is django-mongodb-backend's.
+# The libraries on each database. The peer is django-mongodb-backend.
 STORES = {
     "sqlite": ("ours", *OTHERS),
     "lmdb": ("ours",),
@@ -37,7 +37,7 @@ REST_PACKAGES = (
     "djangorestframework==3.18.3",
     "django-ninja==1.7.1",
 )
-# (operation, ours, theirs, how many times as many requests per second).
+# (operation, ours, theirs, the least ratio of requests per second).
 TARGETS = [
     ("list", ("sqlite", "ours"), ("sqlite", "tastypie"), 1.5),
     *((each, ("sqlite", "ours"), ("sqlite", "ninja"), 1.0) for each in OPERATIONS),
@@ -47,11 +47,11 @@ Place = tuple[str, str]
 
 
 class RestRun:
-    """The workers of a run, and what they have answered."""
+    """The workers of a run, and their results."""
 
-    def __init__(self, options: argparse.Namespace, uri: str, folder: str):
+    def __init__(self, options: argparse.Namespace, uri: str, folder: str) -> None:
         self.options = options
-        # By operation and place, one for each round.
+        # By operation and place, one value per round.
         self.seconds: dict[tuple[str, Place], list[float]] = defaultdict(list)
         self.cpu: dict[tuple[str, Place], list[float]] = defaultdict(list)
         self.workers: dict[Place, Worker] = {}
@@ -59,7 +59,7 @@ class RestRun:
             name = self.database(store, folder)
             for library in STORES[store]:
                 self.workers[store, library] = self.worker(library, store, uri, name)
-            # One database for all of them.
+            # All libraries use one database.
             self.workers[store, STORES[store][0]].ask("load")
 
     def worker(self, library: str, store: str, uri: str, name: str) -> Worker:
@@ -73,7 +73,7 @@ class RestRun:
         )
 
     def million(self, folder: str) -> str:
-        """A long list on LMDB, in processes that do nothing else."""
+        """Return the results of a long list on LMDB, each in a process of its own."""
         name = str(Path(folder) / "million.lmdb")
 
         def fresh(command: str, **options: int) -> dict:
@@ -98,7 +98,7 @@ class RestRun:
         return self.options.peer_python or python_with(packages, PEER_FOLDER)
 
     def round(self, number: int, kept: bool) -> None:
-        # Whoever comes first in a round comes last in the next.
+        # The first in a round is the last in the next.
         places = list(self.workers)
         shift = number % len(places)
         for operation in OPERATIONS:

@@ -1,7 +1,7 @@
-"""The same books served by each REST library: ours, tastypie, DRF and ninja.
+"""Serve the same books with each REST library: ours, tastypie, DRF and ninja.
 
-Each is what its documentation shows for such a model, with the checks that a careful
-user would have: the lengths, the digits, and that the author is there.
+Each follows its own documentation, and validates the same: lengths, digits, and that
+the author exists.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def tastypie() -> list:
 
 
 def resources(fields: Any, Api: Any, Authorization: Any, ModelResource: Any) -> list:
-    """The same lines for both: only their imports differ."""
+    """Return the URL patterns of both: only the imports differ."""
     from benchmarks.shop.models import Author, Book
 
     class AuthorResource(ModelResource):
@@ -56,7 +56,7 @@ def resources(fields: Any, Api: Any, Authorization: Any, ModelResource: Any) -> 
 
 
 def readings() -> list:
-    """Ours, of a list without an end."""
+    """Return our URL patterns for a long list."""
     from benchmarks.shop.models import Reading
     from nonrel_backend.rest.api import Api
     from nonrel_backend.rest.resources import ModelResource
@@ -138,28 +138,28 @@ def ninja() -> list:
     api = NinjaAPI(urls_namespace="bench", docs_url=None)
 
     def check_author(values: dict[str, Any]) -> None:
-        """Without it a wrong key is a 500, or stored where nobody else looks."""
+        """Raise HttpError for an unknown author, which is 500 or stored otherwise."""
         key = values.get("author_id")
         if key is not None and not Author.objects.filter(pk=key).exists():
             raise HttpError(400, "There is no such author.")
 
     @api.get("/book/", response=list[BookOut])
     @paginate(LimitOffsetPagination)
-    def list_books(request):
+    def list_books(request: Any) -> Any:
         return Book.objects.order_by("id")
 
     @api.get("/book/{key}/", response=BookOut)
-    def get_book(request, key: Key):
+    def get_book(request: Any, key: Key) -> Any:
         return get_object_or_404(Book, pk=key)
 
     @api.post("/book/", response={201: BookOut})
-    def create_book(request, data: BookIn):
+    def create_book(request: Any, data: BookIn) -> Any:
         values = data.dict()
         check_author(values)
         return 201, Book.objects.create(**values)
 
     @api.patch("/book/{key}/", response=BookOut)
-    def patch_book(request, key: Key, data: PatchDict[BookIn]):
+    def patch_book(request: Any, key: Key, data: PatchDict[BookIn]) -> Any:
         check_author(data)
         book = get_object_or_404(Book, pk=key)
         for name, value in data.items():
@@ -171,7 +171,7 @@ def ninja() -> list:
 
 
 def has_numbers() -> bool:
-    """Whether keys are numbers; an ObjectId is a text in JSON."""
+    """Return whether keys are numbers. An ObjectId is a string in JSON."""
     from django.db import models
 
     from benchmarks.shop.models import Book

@@ -1,4 +1,4 @@
-"""A long list over REST: its export as JSON Lines, and pages by cursor far into it."""
+"""Measure a long list over REST: its export as JSON Lines, and deep pages."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from typing import Any
 from .local import resident_megabytes
 
 URI = "/v1/reading/"
-# Where memory is looked at, and how far into the list pages are.
+# The row after which memory is measured, and the depths of the pages.
 EARLY = 100_000
 DEPTHS = (1, 10_000, 100_000)
 STRIDE = 1000
@@ -16,7 +16,7 @@ TIMES = 200
 
 
 def export(shop: Any) -> dict[str, Any]:
-    """The whole list, in a process that has done nothing else."""
+    """Export the whole list. The process must have done nothing before."""
     before, early, count, size = resident_megabytes(), 0.0, 0, 0
     start = time.perf_counter()
     response = shop.client.get(URI, {"format": "jsonl"})
@@ -39,7 +39,7 @@ def export(shop: Any) -> dict[str, Any]:
 
 
 def depth(shop: Any) -> dict[str, Any]:
-    """The CPU seconds of one page of 20, by how many rows are before it."""
+    """Return the CPU seconds of a page of 20, by the number of rows before it."""
     found: dict[str, dict[str, float]] = {"cursor": {}, "offset": {}}
     uri, passed = f"{URI}?cursor=&limit=1", 0
     for wanted in DEPTHS:

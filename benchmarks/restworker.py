@@ -1,6 +1,6 @@
-"""One REST library in a process of its own: sends it what the parent asks for.
+"""Run one REST library in a process of its own.
 
-Each line that comes in is a JSON command, each that goes out its JSON answer.
+Each line of the input is a JSON command, each line of the output its JSON result.
 """
 
 import cProfile
@@ -64,9 +64,9 @@ def configure(store: str, uri: str, name: str) -> None:
 
 
 class Bookshop:
-    """The rows, and what the library is sent for each operation."""
+    """The rows, and the requests of each operation."""
 
-    def __init__(self, library: str):
+    def __init__(self, library: str) -> None:
         from django.test import Client
         from django.urls import include, path
 
@@ -108,14 +108,14 @@ class Bookshop:
         return f"/v1/book/{self.books.get(title='Title 5').pk}/"
 
     def after(self, operation: str) -> None:
-        """There are as many rows for the next one."""
+        """Restore the number of rows after an operation."""
         if operation == "create":
             self.books.filter(title=BOOK["title"]).delete()
 
-    # --- what is sent, and whether the answer is right ---
+    # --- the request of an operation, and whether the response is correct ---
 
     def list(self) -> tuple[Callable, Callable]:
-        def right(status, data):
+        def right(status: int, data: Any) -> bool:
             titles = [book["title"] for book in data[OBJECTS[self.library]]]
             return status == 200 and titles == [f"Title {n}" for n in range(PAGE)]
 
@@ -169,8 +169,8 @@ def load_million(shop: Bookshop, count: int) -> dict[str, Any]:
 
 
 def measure(shop: Bookshop, operation: str, seconds: float) -> dict[str, float]:
-    """The seconds and the CPU seconds of a request that nothing else was in the way
-    of: a tenth of them are faster.
+    """Return the seconds and the CPU seconds of a request: the first decile, so that
+    other load does not count.
     """
     send, right = getattr(shop, operation)()
     response = send()
@@ -189,7 +189,7 @@ def measure(shop: Bookshop, operation: str, seconds: float) -> dict[str, float]:
 
 
 def profile(shop: Bookshop, operation: str) -> dict[str, str]:
-    """Where the time of 500 requests goes."""
+    """Return a profile of 500 requests."""
     send, _ = getattr(shop, operation)()
     send()
     profiler = cProfile.Profile()
@@ -218,7 +218,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # The URLs are this module's, by its own name.
+    # ROOT_URLCONF is this module by its real name.
     from benchmarks import restworker
 
     restworker.main()

@@ -103,8 +103,8 @@ def response_of(endpoint: "Endpoint", request: Any, error: Exception) -> HttpRes
     response = getattr(error, "response", None)
     if isinstance(response, HttpResponse):
         return response
-    if isinstance(error, exceptions.SaveRefused):
-        return save_refused(endpoint, request, error)
+    if isinstance(error, exceptions.SaveRejected):
+        return save_rejected(endpoint, request, error)
     if isinstance(error, exceptions.Unauthorized):
         return unauthorized(endpoint, request, error)
     if isinstance(error, exceptions.ApiFieldError) and error.errors:
@@ -156,17 +156,17 @@ def unauthorized(endpoint: "Endpoint", request: Any, error: Exception) -> HttpRe
     return endpoint.error_response(request, {"error": sentence}, response_class)
 
 
-def save_refused(
-    endpoint: "Endpoint", request: Any, refused: exceptions.SaveRefused
+def save_rejected(
+    endpoint: "Endpoint", request: Any, rejected: exceptions.SaveRejected
 ) -> HttpResponse:
     """Return a response with the reason why the store rejected an object: 409 for a
     duplicate, 400 for a violated constraint.
     """
-    missing = refused.resource.relations.errors_of_missing(refused.bundle)
+    missing = rejected.resource.relations.errors_of_missing(rejected.bundle)
     if missing:
         field_error = exceptions.field_errors(missing)
         return bad_request(endpoint, request, by_field(endpoint, field_error))
-    obj = refused.bundle.obj
+    obj = rejected.bundle.obj
     try:
         obj.validate_unique()
     except ValidationError as error:

@@ -82,7 +82,7 @@ class UnsupportedDeserializationFormat(UnsupportedFormat):
     """The Content-Type of the body is not supported; 415."""
 
 
-class SaveRefused(RestError):
+class SaveRejected(RestError):
     """The store rejected the object. errors.py finds the reason after the rollback."""
 
     def __init__(self, resource: "ModelResource", bundle: "Bundle") -> None:

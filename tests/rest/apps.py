@@ -1,4 +1,4 @@
-"""The app of the models of these tests."""
+"""The app with the models of these tests."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Resources served on the backend under test, and a client that speaks JSON."""
+"""Fixtures that serve resources on the backend under test, and a JSON client."""
 
 import json
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from django.urls import clear_url_caches, include, path, set_urlconf
 
 
 class Http(Client):
-    """Django's client; bodies are JSON unless a content type is given."""
+    """Django's client. Bodies are JSON unless a content type is given."""
 
     def send(self, method, uri, data=None, content_type="application/json", **extra):
         if content_type == "application/json" and not isinstance(data, bytes | str):
@@ -35,7 +35,7 @@ def http():
 
 @pytest.fixture
 def models(databases):
-    """The models of these tests, with no rows."""
+    """Return the models of these tests, without rows."""
     from django.contrib.auth import get_user_model
 
     from nonrel_backend.rest.models import ApiAccess, ApiKey
@@ -69,7 +69,7 @@ def countries(models):
 
 @pytest.fixture
 def serve(databases):
-    """serve(ResourceClass, …): at /api/v1/ from now on; returns the Api."""
+    """Return serve(ResourceClass, …): it serves them at /api/v1/, returns the Api."""
     with ExitStack() as stack:
 
         def start(*resources, api_name="v1"):
@@ -92,7 +92,7 @@ def serve_patterns(stack, patterns):
 
 
 def set_root(urlconf):
-    """Not by override_settings(), since a test may end another one before."""
+    """Set ROOT_URLCONF; not by override_settings(), as calls may end in any order."""
     settings.ROOT_URLCONF = urlconf
     clear_url_caches()
     set_urlconf(None)
@@ -100,13 +100,13 @@ def set_root(urlconf):
 
 @pytest.fixture
 def queries(databases):
-    """Counts the queries in a with block: `with queries() as found: …; len(found)`."""
+    """Return a context manager of queries: `with queries() as found: …; len(found)`."""
     return lambda: CaptureQueriesContext(databases["default"])
 
 
 @pytest.fixture
 def without_transactions(databases, monkeypatch):
-    """The store seems to have none, as some have not."""
+    """Have the store behave as one without transactions."""
     features = databases["default"].features
     monkeypatch.setattr(type(features), "supports_transactions", False)
     features.__dict__.pop("supports_transactions", None)

@@ -1,4 +1,4 @@
-"""Models for the resources of the tests: every kind of relation and of key."""
+"""Models of the tests, with all kinds of relations and keys."""
 
 import uuid
 
@@ -19,14 +19,14 @@ class Genre(models.Model):
 
 
 class LoudGenre(Genre):
-    """The same rows, of which others hear."""
+    """A proxy, with signals of its own."""
 
     class Meta:
         proxy = True
 
 
 class Note(models.Model):
-    """The entry of the quick start, with a column of most types."""
+    """The entry of the quick start, with columns of most types."""
 
     slug = models.SlugField(unique=True)
     title = models.CharField(max_length=30)
@@ -54,7 +54,7 @@ class Note(models.Model):
 
 
 class Comment(models.Model):
-    """Cannot be without its note."""
+    """A model that requires its relation."""
 
     note = models.ForeignKey(Note, models.CASCADE, related_name="comments")
     text = models.CharField(max_length=50)
@@ -62,28 +62,28 @@ class Comment(models.Model):
 
 
 class Token(models.Model):
-    """With a key that is no number."""
+    """A model whose key is not a number."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=20)
 
 
 class Country(models.Model):
-    """With a key that is a text."""
+    """A model whose key is a string."""
 
     code = models.CharField(max_length=5, primary_key=True)
     name = models.CharField(max_length=50)
 
 
 class Page(models.Model):
-    """With a version that every write changes."""
+    """A model with a version field."""
 
     text = models.CharField(max_length=50)
     version = models.IntegerField(default=0, editable=False)
 
 
 class Seat(models.Model):
-    """With a key of two columns."""
+    """A model with a composite key."""
 
     pk = models.CompositePrimaryKey("line", "number")
     line = models.CharField(max_length=2)
@@ -92,6 +92,6 @@ class Seat(models.Model):
 
 
 class Diary(Page):
-    """With a parent's columns."""
+    """A model with a parent."""
 
     owner = models.CharField(max_length=20)

@@ -17,7 +17,7 @@ from nonrel_backend.riak.client.client import content
 
 @contextmanager
 def riak_pool():
-    """To the Riak of RIAK_HOST, to a stand-in where there is none."""
+    """Return a client of the Riak of RIAK_HOST, or a stand-in."""
     from nonrel_backend.testing.riak_server import StandInRiak
 
     with ExitStack() as stack:
@@ -30,7 +30,7 @@ def riak_pool():
 
 
 class Objects(MutableMapping):
-    """The texts in a bucket, by key."""
+    """A bucket with texts by key."""
 
     def __init__(self, pool, bucket):
         self.client, self.bucket = Client(pool), bucket
@@ -49,7 +49,7 @@ class Objects(MutableMapping):
         self.client.delete(self.bucket, key)
 
     def __iter__(self):
-        # What was deleted has a key for some seconds more.
+        # A deleted object keeps its key for some seconds.
         for key in list(self.client.keys(self.bucket)):
             if self.client.get(self.bucket, key, head=True).content:
                 yield key.decode()
@@ -59,7 +59,7 @@ class Objects(MutableMapping):
 
 
 class riak:
-    """As much of the riak package as the example uses."""
+    """The part of the riak package that the example uses."""
 
     class RiakClient:
         buckets: dict[str, Objects] = {}

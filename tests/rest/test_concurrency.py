@@ -1,4 +1,4 @@
-"""Many writers at once: none of them is lost, and an ETag is good for one."""
+"""Concurrent writes: none is lost, and one writer succeeds with an ETag."""
 
 import threading
 
@@ -24,7 +24,7 @@ def page(request, models, serve):
 
 
 def at_once(count, work):
-    """What `work(number)` returns in as many threads."""
+    """Return the results of work(number) in as many threads."""
     found = []
 
     def run(number):
@@ -66,7 +66,7 @@ def test_concurrent_unconditional_writes_all_succeed(page, http, models):
 
 @pytest.fixture
 def deletes_by_etag(page, databases, request):
-    """Whether DELETE may have an If-Match."""
+    """Return whether DELETE accepts If-Match."""
     versioned = "version" in request.node.callspec.id
     return versioned or databases["default"].features.supports_transactions
 
@@ -74,8 +74,8 @@ def deletes_by_etag(page, databases, request):
 def test_preconditions(page, http, models, deletes_by_etag):
     etag = http.get(page)["ETag"]
     old = {"If-Match": '"old"'}
-    refused = {"PUT": 412, "PATCH": 412, "DELETE": 412 if deletes_by_etag else 501}
-    for method, status in refused.items():
+    rejected = {"PUT": 412, "PATCH": 412, "DELETE": 412 if deletes_by_etag else 501}
+    for method, status in rejected.items():
         response = http.send(method, page, {"text": "y"}, headers=old)
         assert response.status_code == status and response.json()["error"]
     assert models.Page.objects.get().text == "x"
@@ -128,7 +128,7 @@ def test_conditional_delete_without_transactions_needs_a_version(
 def test_an_object_changed_between_reading_and_writing_is_412(
     models, serve, http, monkeypatch, without_transactions
 ):
-    """Every kind of column is compared, where the store has no transactions."""
+    """Without transactions, columns of all types are compared."""
 
     class NoteResource(ModelResource):
         class Meta:

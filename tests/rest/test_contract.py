@@ -1,4 +1,4 @@
-"""The table of promises, docs/rest-contract.md, names tests that exist."""
+"""All tests that docs/rest-contract.md names exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Resources over data with no ORM: the Riak example, and DocumentResource on stores."""
+"""Resources without an ORM: the Riak example, and DocumentResource on all stores."""
 
 import os
 import threading

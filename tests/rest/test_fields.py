@@ -1,4 +1,4 @@
-"""Fields by themselves: what they show and what they read."""
+"""Fields: convert, clean, dehydrate and hydrate."""
 
 import datetime
 import uuid

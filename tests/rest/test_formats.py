@@ -1,4 +1,4 @@
-"""Formats: by Accept, ?format= and Content-Type; and what no body may do."""
+"""Formats: Accept, ?format=, Content-Type, and malicious bodies."""
 
 import json
 

@@ -32,7 +32,7 @@ URI = "/api/v1/page/"
 
 @pytest.fixture
 def pages(models, serve):
-    """pages(**Meta) serves pages; returns their manager."""
+    """Return pages(**Meta), which serves pages and returns their manager."""
 
     def start(body=None, **options):
         options = {
@@ -65,10 +65,10 @@ def basic(text):
 
 def test_basic_authentication(pages, user, http):
     pages(authentication=BasicAuthentication(realm="atlas"))
-    refused = http.get(URI)
-    assert refused.status_code == 401
-    assert refused["WWW-Authenticate"] == 'Basic realm="atlas"'
-    assert refused.json() == {"error": "Authentication required."}
+    rejected = http.get(URI)
+    assert rejected.status_code == 401
+    assert rejected["WWW-Authenticate"] == 'Basic realm="atlas"'
+    assert rejected.json() == {"error": "Authentication required."}
     assert "<error>" in http.get(f"{URI}?format=xml").content.decode()
     assert http.get(URI, headers=basic("ann:secret")).status_code == 200
     for wrong in (
@@ -125,8 +125,8 @@ def test_session_authentication_needs_djangos_csrf_token(pages, user, models):
     send = {"data": '{"text": "x"}', "content_type": "application/json"}
     assert client.post(URI, **send).status_code == 401
     client.cookies["csrftoken"] = token = "a" * 32
-    refused = client.post(URI, **send, headers={"X-CSRFToken": "b" * 32})
-    assert refused.status_code == 401 and not models.Page.objects.exists()
+    rejected = client.post(URI, **send, headers={"X-CSRFToken": "b" * 32})
+    assert rejected.status_code == 401 and not models.Page.objects.exists()
     response = client.post(URI, **send, headers={"X-CSRFToken": token})
     assert response.status_code == 201
 
@@ -138,8 +138,8 @@ def test_the_first_authentication_that_knows_the_user(pages, user, http):
         )
     )
     assert http.get(URI, headers=basic("ann:secret")).status_code == 200
-    refused = http.get(URI)
-    assert refused.status_code == 401 and "WWW-Authenticate" in refused
+    rejected = http.get(URI)
+    assert rejected.status_code == 401 and "WWW-Authenticate" in rejected
 
 
 def test_a_session_without_a_csrf_token_is_anonymous(pages, user, models):
@@ -276,7 +276,7 @@ def test_djangos_permissions(pages, user, http, models):
 
 
 class Mine(Authorization):
-    """Each may work with the pages that begin with "mine"."""
+    """Allows everyone the pages that begin with "mine"."""
 
     def read_list(self, object_list, bundle):
         return object_list.filter(text__startswith="mine")
@@ -301,7 +301,7 @@ def test_permissions_on_single_objects(pages, http, models):
     assert http.get(f"{URI}{yours.pk}/").status_code == 401
     found = http.get(f"{URI}set/{mine.pk};{yours.pk}/").json()
     assert len(found["objects"]) == 1 and found["not_found"] == [str(yours.pk)]
-    # Neither what is another's made one's own, nor the other way round.
+    # Neither can a page of others become one's own, nor the other way round.
     for page, text in ((yours, "mine now"), (mine, "yours now")):
         for method in ("PUT", "PATCH"):
             response = http.send(method, f"{URI}{page.pk}/", {"text": text})

@@ -1,4 +1,4 @@
-"""The cycles, the hooks and the options of Meta, one by one."""
+"""The cycles, the hooks and the options of Meta."""
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +20,7 @@ from nonrel_backend.rest.resources import ModelResource, Resource
 
 
 def resource_of(rows, body=None, **options):
-    """CountryResource with this body of the class, and this Meta."""
+    """Return CountryResource with this class body and this Meta."""
     options = {
         "queryset": rows,
         "resource_name": "country",
@@ -35,7 +35,7 @@ def resource_of(rows, body=None, **options):
 
 
 def noting(names, steps):
-    """Methods that note that they are called, and do what a ModelResource does."""
+    """Return methods that record their calls and call those of ModelResource."""
 
     def noted(name):
         def method(self, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""Collections and embedded models over HTTP: typed, round trip, paths, errors."""
+"""Collections and embedded models over HTTP: types, round trips, paths, errors."""
 
 import pytest
 

@@ -51,7 +51,7 @@ OURS = {
     "riakstore": "RiakStore",
     "stores": "DictStore DocumentStore ScannedStore",
 }
-# What a module needs that may not be installed.
+# Optional dependencies.
 NEEDS = {"drf": "rest_framework", "mongostore": "pymongo", "riakstore": "google"}
 
 
@@ -84,7 +84,7 @@ def test_dotted_paths_of_the_docs_exist(databases):
 
 @pytest.mark.parametrize("module", ["fields", "bundle", "exceptions", "http"])
 def test_modules_without_models_load_no_resources(module):
-    """What is not needed at start is not imported at start."""
+    """Modules without resources do not import them."""
     code = (
         "import django.conf, sys; django.conf.settings.configure();"
         f"import nonrel_backend.rest.{module};"

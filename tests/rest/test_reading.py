@@ -15,7 +15,7 @@ from nonrel_backend.rest.resources import ModelResource
 
 @pytest.fixture
 def rows(models):
-    """Two authors, one of the other; three notes."""
+    """Create two authors, one the mentor of the other, and three notes."""
     ann = models.Author.objects.create(name="Ann", born=date(1960, 1, 2))
     bob = models.Author.objects.create(name="Bob", mentor=ann)
     fun, war = (models.Genre.objects.create(name=name) for name in ("fun", "war"))
@@ -37,7 +37,7 @@ def rows(models):
 
 
 def resources(models, **options):
-    """Authors, genres and notes; `options` are the Meta of the last."""
+    """Return resources of authors, genres and notes. `options` are Meta of notes."""
 
     class AuthorResource(ModelResource):
         class Meta:
@@ -293,7 +293,7 @@ def test_orderings(rows, serve, http, order, found):
 @pytest.mark.parametrize(
     "order",
     ["title", "author__born", "author__mentor", "nothing", "?", "slug__x", "-"]
-    + ["genres", "-genres__name"],  # which would show a note once for each
+    + ["genres", "-genres__name"],  # which would repeat notes
 )
 def test_an_ordering_that_is_not_listed_is_400(rows, serve, http, order):
     serve(*resources(rows, ordering=["slug", "author", "genres"]))
@@ -382,7 +382,7 @@ def test_a_deep_page_by_cursor_skips_and_counts_no_rows(rows, serve, http, queri
         with queries() as found:
             page = http.get(page["meta"]["next"]).json()
         (statement,) = [each["sql"].partition(" -- ")[0] for each in found]
-        assert f"\"slug\" >= '{slug}'" in statement  # which an index begins at
+        assert f"\"slug\" >= '{slug}'" in statement  # an index scan starts there
         assert statement.endswith("LIMIT 2") and "OFFSET" not in statement
     assert page["meta"]["next"] is None and page["meta"]["total_count"] is None
 

@@ -1,4 +1,4 @@
-"""The examples and the defaults of the documents, as they are written there."""
+"""The examples and the defaults in the documents, as written there."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -218,7 +218,7 @@ def test_filters_use_the_names_of_resource_fields(countries, serve, http):
 
     assert codes("heading=Norway") == ["no"]
     assert codes("order_by=-heading") == ["no", "it"]
-    assert codes("name=Norway") == ["it", "no"]  # no field of the resource
+    assert codes("name=Norway") == ["it", "no"]  # not a field of the resource
     assert http.get("/api/v1/country/?order_by=name").status_code == 400
 
 
@@ -270,7 +270,7 @@ def test_a_class_name_without_a_path_is_an_error():
 
 
 class Person:
-    """What a PersonResource shows."""
+    """A person, which PersonResource shows."""
 
     name, years_old, profile = "Ann", None, None
 
@@ -279,7 +279,7 @@ class Person:
 
 
 class PersonResource(Resource):
-    """As in the quick start of fields."""
+    """The resource in the quick start of fields."""
 
     name = fields.CharField(attribute="name")
     age = fields.IntegerField(attribute="years_old", null=True)

@@ -12,7 +12,7 @@ from nonrel_backend.rest.resources import ModelResource
 
 
 def model_resource(queryset, name, declared=None, authorization=None, **options):
-    """A ModelResource class by the name, with these declared fields and Meta."""
+    """Return a ModelResource class with this name, these fields and this Meta."""
     options = {
         "queryset": queryset,
         "resource_name": name,
@@ -25,7 +25,7 @@ def model_resource(queryset, name, declared=None, authorization=None, **options)
 
 @pytest.fixture
 def site(models, serve):
-    """site(**Meta of the note): authors, genres, comments and notes, two rows each."""
+    """Return site(**Meta of notes), which serves authors, genres, comments, notes."""
 
     def start(full=False, author_authorization=None, comments=None, **options):
         authors = model_resource(
@@ -461,7 +461,7 @@ def test_changes_are_undone_without_transactions(site, http, without_transaction
         "objects": [
             {"resource_uri": site.uri, "pages": 9},
             data_of(site, "new"),
-            data_of(site, "a"),  # a duplicate, which only the store finds
+            data_of(site, "a"),  # a duplicate, which only the store detects
         ]
     }
     assert http.patch("/api/v1/note/", data).status_code == 409
@@ -730,7 +730,7 @@ def test_related_data_is_undone_too(site, http, without_transactions):
                 "comments": [{"text": "new"}],
             },
             data_of(site, "new", author={"name": "Bob"}, genres=[war.pk]),
-            data_of(site, "a"),  # a duplicate, which only the store finds
+            data_of(site, "a"),  # a duplicate, which only the store detects
         ]
     }
     assert http.patch("/api/v1/note/", data).status_code == 409
@@ -766,7 +766,7 @@ def test_a_related_object_is_not_loaded_to_be_validated(site, http, queries):
         data = data_of(site, slug=f"s{len(str(author))}") | {"author": author}
         with queries() as found:
             assert http.post("/api/v1/note/", data).status_code == 201
-        assert len(found) == 2  # whether the author is there, the insert
+        assert len(found) == 2  # the look-up of the author, the INSERT
         looked, _ = (each["sql"] for each in found)
         assert "SELECT 1" in looked and "rest_tests_author" in looked
     assert set(site.Note.objects.values_list("author", flat=True)) == {site.ann.pk}

@@ -276,7 +276,7 @@ class DocumentResource(Resource):
     def handle_conflict(self, bundle: Bundle) -> NoReturn:
         """Respond with 412 if the client sent If-Match, else with 409."""
         kind = HttpConflict if bundle.expected is None else HttpPreconditionFailed
-        self.refuse(bundle.request, kind, CHANGED)
+        self.reject(bundle.request, kind, CHANGED)
 
     def obj_delete(self, bundle: Bundle, **kwargs: Any) -> None:
         """Delete one document. Raise NotFound if there is none."""

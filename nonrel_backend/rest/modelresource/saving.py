@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.db import IntegrityError
 
 from ..bundle import Bundle
-from ..exceptions import BadRequest, SaveRefused
+from ..exceptions import BadRequest, SaveRejected
 from ..fields.related import objects
 from ..http import HttpPreconditionFailed
 from ..resource.preconditions import CHANGED
@@ -80,7 +80,7 @@ class Saving:
             if fields != []:
                 self.update(bundle, before, fields)
         except IntegrityError as error:
-            raise SaveRefused(self.resource, bundle) from error
+            raise SaveRejected(self.resource, bundle) from error
         except ChangedMeanwhile:
             self.handle_conflict(bundle)
 
@@ -169,7 +169,7 @@ class Saving:
         """
         if bundle.expected is None:
             raise ChangedMeanwhile("The object was changed by another request.")
-        self.resource.refuse(bundle.request, HttpPreconditionFailed, CHANGED)
+        self.resource.reject(bundle.request, HttpPreconditionFailed, CHANGED)
 
     # --- related objects ---
 

@@ -164,4 +164,4 @@ class ModelPreconditions(Preconditions):
             f"This store has no transactions: an object can {action} by its ETag only "
             "if Meta.version_field names a field."
         )
-        self.resource.refuse(bundle.request, HttpNotImplemented, text)
+        self.resource.reject(bundle.request, HttpNotImplemented, text)

@@ -162,7 +162,7 @@ class Endpoint:
             content = self._meta.serializer.to_json(errors)
             return response_class(content=content, content_type="application/json")
 
-    def refuse(
+    def reject(
         self, request: Any, response_class: type[HttpResponse], text: str
     ) -> NoReturn:
         """End the request with an error."""

@@ -86,7 +86,7 @@ class Preconditions:
             obj = None
         if not conditional:
             if obj is not None:
-                resource.refuse(
+                resource.reject(
                     request,
                     HttpPreconditionRequired,
                     "If-Match is required.",
@@ -97,7 +97,7 @@ class Preconditions:
             shown = resource.build_bundle(obj=obj, request=request)
             etag = etag_of(resource, resource.full_dehydrate(shown))
         if fails(request, etag):
-            resource.refuse(request, HttpPreconditionFailed, CHANGED)
+            resource.reject(request, HttpPreconditionFailed, CHANGED)
         return obj
 
     def obj_get_locked(self, bundle: Bundle, lookup: dict[str, Any]) -> Any:

@@ -117,7 +117,7 @@ class Reading:
             return response
         answer = get_conditional_response(request, etag=etag, response=response)
         if answer.status_code == 412:
-            resource.refuse(request, HttpPreconditionFailed, CHANGED)
+            resource.reject(request, HttpPreconditionFailed, CHANGED)
         return answer
 
     @cached_property
