@@ -15,6 +15,7 @@ from ..exceptions import InvalidFilterError, InvalidSortError
 from ..fields.base import ApiField
 from ..fields.nested import ListField, NestedField
 from ..fields.plain import BOOLEANS, BooleanField, CharField
+from ..fields.related import RelatedField
 from ..resource.endpoint import parameters
 from ..resource.parameters import (
     MAX_VALUES,
@@ -26,6 +27,7 @@ from ..resource.parameters import (
 )
 from .keys import MALFORMED
 from .paths import query_path
+from .relations import related_resource
 
 if TYPE_CHECKING:
     from .resource import ModelResource
@@ -77,8 +79,11 @@ class Filtering:
         resource = self.resource
         field = resource.fields[names.pop(0)]
         way = [field]
-        while field.is_related and names and names[0] in field.related.fields:
-            resource = field.related
+        while isinstance(field, RelatedField) and names:
+            related = related_resource(field)
+            if names[0] not in related.fields:
+                break
+            resource = related
             field = resource.fields[names.pop(0)]
             way.append(field)
         if names:
@@ -105,13 +110,14 @@ class Filtering:
                 f"The '{field_name}' field has no 'attribute' for searching with."
             )
         attributes = query_path(meta.object_class, field.steps)
-        if field.is_related and bits:
+        if isinstance(field, RelatedField) and bits:
             if allowed != ALL_WITH_RELATIONS:
                 raise InvalidFilterError(
                     f"Lookups are not allowed more than one level deep on the "
                     f"'{field_name}' field."
                 )
-            return attributes + field.related.check_filtering(bits[0], lookup, bits[1:])
+            related = related_resource(field)
+            return attributes + related.check_filtering(bits[0], lookup, bits[1:])
         if bits and not (
             isinstance(field, NestedField)
             and (path in meta.filtering or isinstance(allowed, int))
@@ -178,7 +184,7 @@ class Filtering:
         if isinstance(field, NestedField):
             leaf = leaf_of(field, SEPARATOR.split(name), lookup)
             return nested_value(value, last) if leaf is None else value
-        if field.is_related and "/" in value:
+        if isinstance(field, RelatedField) and "/" in value:
             return key_of_uri(name, value, field)
         if value in NULLS and last == "exact" and not isinstance(field, CharField):
             return None
@@ -253,9 +259,9 @@ class Filtering:
         attributes = query_path(meta.object_class, field.steps)
         if not rest:
             return attributes
-        if not field.is_related:
+        if not isinstance(field, RelatedField):
             raise InvalidSortError(f"The '{first}' field is not a relation.")
-        related = field.related
+        related = related_resource(field)
         if (
             LOOKUP_SEP.join(bits) in meta.ordering
             and len(rest) == 1
@@ -267,7 +273,7 @@ class Filtering:
 
 
 def lookup_of(
-    resource: Any, field: ApiField, names: list[str]
+    resource: "ModelResource", field: ApiField, names: list[str]
 ) -> tuple[str, list[str]]:
     """Return the lookup, and the path into nested data, of the names after a field."""
     if not isinstance(field, NestedField):
@@ -309,7 +315,7 @@ def leaf_of(field: Any, bits: list[str], lookup: str) -> Any:
     return None if isinstance(field, NestedField) else field
 
 
-def key_of_uri(name: str, uri: str, field: Any) -> Any:
+def key_of_uri(name: str, uri: str, field: RelatedField) -> Any:
     """Return the key of a related object's URI."""
     key = field.related.uris.kwargs_of(uri).get("pk")
     if key is None:

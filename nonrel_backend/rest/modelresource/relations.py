@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
 from django.db.models import Prefetch, prefetch_related_objects
@@ -11,12 +11,14 @@ from django.http import HttpRequest
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound
+from ..fields.base import ApiField
+from ..fields.related import RelatedField
 from ..resource.relations import Relations
 from .paths import relation, relations
 from .state import changed, is_ours, state
 
 if TYPE_CHECKING:
-    from ..fields.related import RelatedField
+    from ..resource.resource import Resource
     from .resource import ModelResource
 
 
@@ -31,6 +33,10 @@ class ModelRelations(Relations):
         self.known_readers: dict[tuple[Any, ...], Callable[[Any], Any] | None] = {}
         self.known_constraints: dict[str, bool] = {}
         self.known_key_fields: dict[str, bool] = {}
+
+    def field(self, name: str) -> RelatedField:
+        """Return the relation with this name."""
+        return cast(RelatedField, self.resource.fields[name])
 
     # --- relations by key ---
 
@@ -59,7 +65,7 @@ class ModelRelations(Relations):
         return None
 
     def existing_key(
-        self, field: "RelatedField", reference: Any, request: HttpRequest
+        self, field: RelatedField, reference: Any, request: HttpRequest
     ) -> Any:
         """Return the key of the object of a URI or a key, if the relation only needs
         its key; None if the object must be loaded. Raise NotFound if it is absent.
@@ -93,7 +99,7 @@ class ModelRelations(Relations):
         objects = self.resource.get_object_list(request)
         return objects.filter(**{self.resource.keys.name: key}).exists()
 
-    def store_validates(self, field: "RelatedField") -> bool:
+    def store_validates(self, field: RelatedField) -> bool:
         """Return whether the store rejects a key without an object at once, so that
         the key need not be looked up before.
         """
@@ -104,7 +110,7 @@ class ModelRelations(Relations):
             and self.has_constraint(field)
         )
 
-    def has_constraint(self, field: "RelatedField") -> bool:
+    def has_constraint(self, field: RelatedField) -> bool:
         """Return whether the relation's foreign key constraint accepts exactly the
         objects of the related resource.
         """
@@ -125,7 +131,7 @@ class ModelRelations(Relations):
             )
         return self.known_constraints[field.instance_name]
 
-    def needs_key_alone(self, field: "RelatedField") -> bool:
+    def needs_key_alone(self, field: RelatedField) -> bool:
         if field.instance_name not in self.known_key_fields:
             resource = self.resource
             model = resource._meta.object_class
@@ -145,14 +151,15 @@ class ModelRelations(Relations):
         """Return the errors, by field, of the bundle's relations whose keys have no
         objects.
         """
-        fields = self.resource.fields
-        return {
-            name: [str(fields[name].leads_nowhere(bundle.data.get(name)))]
-            for name, related in bundle.related.items()
-            if isinstance(related, Bundle)
-            and related.key is not None
-            and not fields[name].related.relations.has_key(related.key, bundle.request)
-        }
+        found = {}
+        for name, related in bundle.related.items():
+            if not isinstance(related, Bundle) or related.key is None:
+                continue
+            field = self.field(name)
+            relations = related_resource(field).relations
+            if not relations.has_key(related.key, bundle.request):
+                found[name] = [str(field.leads_nowhere(bundle.data.get(name)))]
+        return found
 
     # --- related objects as data ---
 
@@ -297,15 +304,20 @@ class ModelRelations(Relations):
         return found
 
 
+def related_resource(field: RelatedField) -> "ModelResource":
+    """Return the resource of a relation of a model."""
+    return cast("ModelResource", field.related)
+
+
 def prefetches_of(
-    field: Any, model: Any, for_list: bool, path: tuple[Any, ...]
+    field: ApiField, model: Any, for_list: bool, path: tuple[Any, ...]
 ) -> list[Any]:
     """Return the arguments of prefetch_related() for one field."""
     way, last, target = relations(model, field.steps)
     if not way:
         return []
     prefix = LOOKUP_SEP.join(way)
-    if not field.is_related or target is None:
+    if not isinstance(field, RelatedField) or target is None:
         return [prefix]
     full = field.full and field.place not in path
     if full:
@@ -326,7 +338,7 @@ def prefetches_of(
     return [prefix]
 
 
-def key_columns(resource: Any, last: Any) -> list[str] | None:
+def key_columns(resource: "Resource", last: Any) -> list[str] | None:
     """Return the columns that make a URI; None if a method may need others."""
     if not resource.uris.are_plain:
         return None

@@ -8,11 +8,12 @@ from django.db import IntegrityError
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, SaveRejected
-from ..fields.related import objects
+from ..fields.related import RelatedField, objects
 from ..http import HttpPreconditionFailed
 from ..resource.preconditions import CHANGED
 from ..resource.retries import ChangedMeanwhile
 from ..resource.undo import Changes
+from .relations import related_resource
 from .state import changed, state
 from .updates import conditional_save, saves_plainly, update_row
 
@@ -176,9 +177,9 @@ class Saving:
     def save_related(self, bundle: Bundle) -> None:
         """Save the to-one relations that were given as data, before the object."""
         for name, related in bundle.related.items():
-            field = self.resource.fields[name]
+            field = self.resource.relations.field(name)
             if isinstance(related, Bundle) and not related.via_uri:
-                field.related.saving.save_nested(related, bundle.changes)
+                related_resource(field).saving.save_nested(related, bundle.changes)
             if (
                 isinstance(related, Bundle)
                 and related.key is None
@@ -197,24 +198,24 @@ class Saving:
         objects belong to the relation.
         """
         for name, related in bundle.related.items():
-            field = self.resource.fields[name]
+            field = self.resource.relations.field(name)
             if not isinstance(related, list) or len(field.steps) != 1:
                 continue
             manager = getattr(bundle.obj, field.steps[0])
             if not hasattr(manager, "set"):
                 continue
-            back = field.back_name(bundle.obj)
+            back, resource = field.back_name(bundle.obj), related_resource(field)
             for each in related:
                 if not each.via_uri:
-                    field.related.saving.save_nested(each, bundle.changes)
+                    resource.saving.save_nested(each, bundle.changes)
                 elif back is not None and bundle.changes is not None:
                     # The relation is a column of the related object.
-                    bundle.changes.remember(each.obj, field.related)
+                    bundle.changes.remember(each.obj, resource)
             self.set_related(field, manager, [each.obj for each in related], back)
             getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
 
     def set_related(
-        self, field: Any, manager: Any, members: list[Any], back: str | None
+        self, field: RelatedField, manager: Any, members: list[Any], back: str | None
     ) -> None:
         """Have the relation lead to exactly these objects."""
         if hasattr(manager, "remove") or back is None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..constants import ALL, ALL_WITH_RELATIONS
 from ..fields.nested import nullable
+from ..fields.related import RelatedField
 from ..resource.resource import Resource, schema_name
 
 KEY = {"type": "string"}
@@ -182,7 +183,7 @@ class Writer:
                 sent[key] = described
                 if not (field.null or field.blank or field.has_default):
                     required.append(key)
-            if field.is_related and field.full:
+            if isinstance(field, RelatedField) and field.full:
                 self.add_schemas(field.related)
         new: dict[str, Any] = {"type": "object", "properties": sent}
         if required:

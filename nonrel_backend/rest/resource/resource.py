@@ -31,8 +31,7 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
     """
 
     base_fields: dict[str, ApiField]
-    # Any, so that the attributes of each class of fields are at hand.
-    fields: dict[str, Any]
+    fields: dict[str, ApiField]
 
     def __init__(self, api_name: str | None = None) -> None:
         super().__init__()
