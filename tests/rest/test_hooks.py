@@ -577,3 +577,42 @@ def test_meta_and_fields_are_inherited(countries):
     assert (LandResource._meta.resource_name, LandResource._meta.limit) == ("land", 5)
     assert LandResource._meta.authorization is base._meta.authorization
     assert base._meta.limit is None
+
+
+# The methods that the documents name, which requests for models call.
+HOOKS = """
+    wrap_view base_urls override_urls prepend_urls determine_format serialize
+    deserialize alter_list_data_to_serialize alter_detail_data_to_serialize
+    alter_deserialized_list_data alter_deserialized_detail_data dispatch_list
+    dispatch_detail dispatch remove_api_resource_names method_check is_authorized
+    is_authenticated throttle_check log_throttled_access build_bundle build_filters
+    apply_sorting get_resource_uri resource_uri_kwargs detail_uri_kwargs
+    full_dehydrate dehydrate full_hydrate hydrate hydrate_m2m build_schema
+    dehydrate_resource_uri get_object_list apply_authorization_limits apply_filters
+    obj_get_list obj_get cached_obj_get obj_create lookup_kwargs_with_identifiers
+    obj_update obj_delete_list obj_delete_list_for_update obj_delete create_response
+    is_valid get_list get_detail put_list put_detail post_list delete_list
+    delete_detail patch_list patch_detail get_schema get_multiple check_filtering
+    save_related save_m2m save update_in_place authorized_read_list
+    authorized_read_detail authorized_create_detail authorized_update_detail
+    authorized_delete_list authorized_delete_detail
+""".split()
+
+
+def test_every_hook_is_called_through_the_resource(countries, serve, http):
+    called = []
+    body = noting(HOOKS, called)
+    serve(resource_of(countries, body, filtering={"name": ALL}))
+    http.get("/api/v1/country/?name=Italy")
+    http.get("/api/v1/country/set/it;no/")
+    http.get("/api/v1/country/schema/")
+    http.get(URI)
+    http.post("/api/v1/country/", {"code": "se", "name": "Sweden"})
+    http.put(URI, {"name": "I"})
+    http.patch(URI, {"name": "Italy"})
+    http.patch("/api/v1/country/", {"objects": [{"code": "dk", "name": "Denmark"}]})
+    http.delete(URI)
+    http.put("/api/v1/country/", {"objects": [{"code": "fi", "name": "Finland"}]})
+    http.delete("/api/v1/country/")
+    assert set(HOOKS) - set(called) == set()
+    assert not countries.exists()
