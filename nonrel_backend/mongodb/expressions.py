@@ -20,9 +20,9 @@ from django.db.models.expressions import (
 from ..conditions import Column, Condition, Leaf, Node
 from ..planner.refusal import Refused
 from ..planner.translate import PART_EXTRACTS, Translator, collated
-from .operators import COMPARISONS, DATE_PARTS
+from .filters import COMPARISONS, DATE_PARTS
 from .paths import path_expression
-from .types import to_bson
+from .values import to_bson
 
 # The db_type of a constant NULL, which goes with any.
 NULL = "null"

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..conditions import Column, Leaf, Step
-from .types import json_value, to_bson
+from .values import json_value, to_bson
 
 INVERSE = {"$eq": "$ne", "$gt": "$lte", "$gte": "$lt", "$lt": "$gte", "$lte": "$gt"}
 COMPARISONS = {
@@ -20,7 +20,7 @@ COMPARISONS = {
     "lt": "$lt",
     "lte": "$lte",
 }
-# A filter for one leaf on one key, as operators.py has them.
+# A filter for one leaf on one key, as filters.py has them.
 Translate = Callable[[Leaf, str], dict[str, Any]]
 # What is not NULL in a column of documents. A list of nulls is not NULL.
 HELD: dict[str, Any] = {"$type": ["array", "object"]}

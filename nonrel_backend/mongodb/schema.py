@@ -21,9 +21,9 @@ from ..query import translated_errors
 from ..schema import DROP_TABLE, Command, NonrelSchemaEditor, logger
 from ..values.converting import converter
 from . import metadata
-from .operators import OPERATORS_MAP
+from .filters import OPERATORS_MAP
 from .paths import HELD, dotted
-from .types import from_bson, to_bson
+from .values import from_bson, to_bson
 
 REWRITTEN_AT_ONCE = 1_000
 

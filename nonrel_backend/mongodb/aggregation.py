@@ -15,8 +15,8 @@ from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..query import Grouping
 from .expressions import NUMBERS, Expression, Expressions, plain_number
-from .operators import to_filter
-from .types import to_bson
+from .filters import to_filter
+from .values import to_bson
 
 SUMMED = NUMBERS | {"decimal"}
 ORDERED = SUMMED | {"string", "date", "datetime", "time", "duration", "objectId"}

@@ -9,7 +9,7 @@ from django.db import NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
 from .paths import document_filter, path_filter
-from .types import to_bson
+from .values import to_bson
 
 KeyOf = Callable[[Column], str]
 

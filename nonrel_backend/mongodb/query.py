@@ -1,0 +1,308 @@
+"""BackendQuery: one scan of one MongoDB collection."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from bson import MinKey
+from django.db import NotSupportedError
+from django.db.models.expressions import Col, CombinedExpression, Value
+
+from ..conditions import Column
+from ..query import MISSING, NonrelQuery, safe_call
+from . import writes
+from .aggregation import Pipeline
+from .expressions import Expression, Expressions
+from .filters import check_ordered, to_filter
+from .paths import adding, change_of, dotted
+
+BATCH_SIZE = 5_000
+INTEGERS = {"int", "long"}
+
+
+class BackendQuery(NonrelQuery):
+    changes_documents = True
+
+    """One `find()` on one collection."""
+
+    def __init__(self, compiler, fields):
+        super().__init__(compiler, fields)
+        meta = self.query.get_meta()
+        self.meta = meta
+        self.table = meta.db_table
+        self.pk_column = meta.pk.column if meta.pk is not None else None
+        self.filters: list[dict[str, Any]] = []
+        self.sort: list[tuple[str, int]] = []
+        self.pipeline: Pipeline | None = None
+        self.computed: dict[str, Expression] = {}
+
+    def key(self, column: str) -> str:
+        return "_id" if column == self.pk_column else column
+
+    def key_of(self, column: Column) -> str:
+        return self.key(column.name)
+
+    @property
+    def filter(self) -> dict[str, Any]:
+        if len(self.filters) == 1:
+            return self.filters[0]
+        return {"$and": self.filters} if self.filters else {}
+
+    @safe_call
+    def add_filters(self, condition):
+        self.filters.append(to_filter(condition, self.key_of))
+
+    def order_by(self, ordering):
+        for name, _ in ordering:
+            check_ordered(Column(name, self.db_type(name)))
+        self.sort = [(self.key(name), 1 if up else -1) for name, up in ordering]
+
+    def order_by_columns(self, ordering):
+        keys = []
+        for column, ascending in ordering:
+            check_ordered(column)
+            if column.is_many or any(type(step) is not str for step in column.path):
+                raise NotSupportedError("MongoDB leaves this order to the planner.")
+            if column.db_type in ("raw", "document"):
+                raise NotSupportedError("MongoDB orders types of its own.")
+            key = dotted(self.key(column.name), column.path)
+            keys.append((key, 1 if ascending else -1))
+        self.sort = keys
+
+    @safe_call
+    def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
+        if high_mark is not None and high_mark <= low_mark:
+            return
+        projection = self.projection()
+        limit = 0 if high_mark is None else high_mark - low_mark
+        collection = self.connection.database[self.table]
+
+        def find(session):
+            cursor = collection.find(
+                self.filter,
+                projection,
+                skip=low_mark,
+                limit=limit,
+                sort=self.sort or None,
+                session=session,
+                batch_size=BATCH_SIZE if limit == 0 or limit > BATCH_SIZE else 0,
+            )
+            return cursor, next(cursor, None)
+
+        cursor, first = self.connection.statement(find)
+        if first is None:
+            self.connection.require_table(self.table)
+            return
+        documents: Iterator[dict[str, Any]] = chain([first], cursor)
+        if self.computed:
+            documents = map(self.with_computed, documents)
+        pk_column = self.pk_column
+        if pk_column is None or "_id" not in first:
+            yield from documents
+            return
+        for document in documents:
+            document[pk_column] = document["_id"]
+            yield document
+
+    def projection(self) -> dict[str, Any] | None:
+        """What of the documents is fetched, None for all."""
+        if (
+            len(self.fields) == len(self.meta.local_concrete_fields)
+            and not self.computed
+        ):
+            return None
+        wanted: dict[str, Any] = {self.key(field.column): 1 for field in self.fields}
+        wanted.setdefault("_id", 0)
+        wanted |= {name: found.value for name, found in self.computed.items()}
+        return wanted
+
+    def compute(self, expressions):
+        translate = Expressions(self)
+        self.computed = {name: translate(each) for name, each in expressions.items()}
+        if any(found.db_type == "json" for found in self.computed.values()):
+            raise NotSupportedError("MongoDB leaves computed JSON to the planner.")
+
+    def with_computed(self, document: dict[str, Any]) -> dict[str, Any]:
+        for name, found in self.computed.items():
+            value = document.get(name)
+            convert = self.compiler.from_db_converter(found.db_type)
+            if value is not None and convert is not None:
+                document[name] = convert(value)
+        return document
+
+    @safe_call
+    def count(self, limit=None):
+        collection = self.connection.database[self.table]
+        if not self.filters and limit is None and self.connection.session is None:
+            # The server's estimate is instant, but counts others' open transactions.
+            return self.connection.database.command(
+                "count", self.table, query={"_id": {"$gte": MinKey()}}, hint="_id_"
+            )["n"]
+        options = {} if limit is None else {"limit": limit}
+        return self.connection.statement(
+            lambda session: collection.count_documents(
+                self.filter, session=session, **options
+            )
+        )
+
+    def group(self, grouping):
+        self.pipeline = Pipeline(grouping, self)
+
+    @safe_call
+    def groups(self):
+        collection = self.connection.database[self.table]
+        stages = self.pipeline.stages(self.filter)
+        cursor = self.connection.statement(
+            lambda session: collection.aggregate(stages, session=session)
+        )
+        yield from self.pipeline.rows(cursor)
+
+    @safe_call
+    def delete(self):
+        return writes.delete_documents(self.connection, self.table, self.filter)
+
+    @safe_call
+    def update(self, values):
+        return writes.update_documents(
+            self.connection, self.table, self.filter, self.update_document(values)
+        )
+
+    def update_document(self, values: dict[str, Any]) -> Any:
+        """The update document, or the pipeline where expressions need one."""
+        if any(field.column in values for field in self.meta.pk_fields):
+            raise NotSupportedError(
+                "MongoDB's _id never changes: insert a row with the new primary key, "
+                "and delete the old one."
+            )
+        update: dict[str, dict[str, Any]] = {}
+        added: dict[str, Any] = {}
+        for column, value in values.items():
+            key = self.key(column)
+            if getattr(value, "is_constant", False):
+                changes = change_of(key, value.stored(self.connection))
+                added |= changes.pop("$inc", {})
+                for operator, parts in changes.items():
+                    update.setdefault(operator, {}).update(parts)
+            elif hasattr(value, "as_sql"):
+                by = self.increment(column, value)
+                if by is None:
+                    return self.update_pipeline(values)
+                update.setdefault("$inc", {})[key] = by
+            elif value is MISSING:
+                update.setdefault("$unset", {})[key] = ""
+            else:
+                update.setdefault("$set", {})[key] = value
+        return adding(update, added) if added else update
+
+    def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """All columns set at once, from what they were before."""
+        translate = Expressions(self)
+        changes: dict[str, Any] = {}
+        for column, value in values.items():
+            key = self.key(column)
+            if value is MISSING:
+                changes[key] = "$$REMOVE"
+            elif not hasattr(value, "as_sql"):
+                changes[key] = {"$literal": value}
+            else:
+                found, db_type = translate(value), self.db_type(column)
+                if found.db_type != db_type and not (
+                    {found.db_type, db_type} <= INTEGERS
+                ):
+                    raise NotSupportedError("MongoDB leaves a change of type alone.")
+                stored = found.value
+                if db_type in INTEGERS:  # an error, where a sum is past 64 bits
+                    stored = {"$toLong": stored}
+                changes[key] = {"$ifNull": [stored, "$$REMOVE"]}
+        return [{"$set": changes}]
+
+    def db_type(self, column: str) -> str | None:
+        for field in self.meta.local_concrete_fields:
+            if field.column == column:
+                return field.db_type(self.connection)
+        return None
+
+    def increment(self, column: str, value: Any) -> int | None:
+        """n for `F(column) + n`; None for any other expression."""
+        if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
+            return None
+        left, right = value.lhs, value.rhs
+        if type(left) is not Col or left.target.column != column:
+            return None
+        if type(right) is not Value or type(right.value) is not int:
+            return None
+        if left.target.null or self.db_type(column) not in INTEGERS:
+            return None  # an increment of NULL is NULL
+        return right.value if value.connector == "+" else -right.value
+
+    @safe_call
+    def update_rows(self, rows):
+        updates = []
+        for key, values in rows:
+            updates.append((self.stored_key(key), self.update_document(values)))
+        return writes.update_keys(self.connection, self.table, updates)
+
+    @safe_call
+    def delete_rows(self, keys):
+        return writes.delete_documents(
+            self.connection,
+            self.table,
+            {"_id": {"$in": [self.stored_key(key) for key in keys]}},
+        )
+
+    def stored_key(self, key: Any) -> Any:
+        fields = self.meta.pk_fields
+        if len(fields) == 1:
+            return key
+        return {field.column: value for field, value in zip(fields, key, strict=True)}
+
+    @safe_call
+    def lock(self):
+        collection = self.connection.database[self.table]
+
+        def touch(session):
+            for update in ({"$set": {"_lock": 1}}, {"$unset": {"_lock": ""}}):
+                collection.update_many(self.filter, update, session=session)
+
+        self.connection.transaction.run(touch, writes=True)
+
+    def describe(self):
+        if self.pipeline is not None:
+            return f"db.{self.table}.aggregate({self.pipeline.stages(self.filter)!r})"
+        text = f"db.{self.table}.find({self.filter!r}, {self.projection()!r})"
+        return f"{text}.sort({dict(self.sort)!r})" if self.sort else text
+
+    @safe_call
+    def explain(self):
+        database = self.connection.database
+        command: dict[str, Any] = {"find": self.table, "filter": self.filter}
+        if self.sort:
+            command["sort"] = dict(self.sort)
+        if self.limits != (0, None):
+            low, high = self.limits
+            command["skip"] = low
+            if high is not None:
+                command["limit"] = high - low
+        found = database.command("explain", command, verbosity="executionStats")
+        stats = found.get("executionStats", {})
+        return (
+            f"{self.describe()} [{index_of(found)}, "
+            f"{stats.get('totalKeysExamined')} keys and "
+            f"{stats.get('totalDocsExamined')} documents examined, "
+            f"{stats.get('nReturned')} returned]"
+        )
+
+
+def index_of(explained: dict[str, Any]) -> str:
+    """The name of the index that a plan uses."""
+    stages = [explained.get("queryPlanner", {}).get("winningPlan", {})]
+    while stages:
+        stage = stages.pop()
+        if "indexName" in stage:
+            return f"index {stage['indexName']}"
+        if stage.get("stage") == "IDHACK":
+            return "index _id_"
+        stages += [each for each in stage.values() if isinstance(each, dict)] + list(
+            stage.get("inputStages", ())
+        )
+    return "no index"
