@@ -291,8 +291,11 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         self, old_field: Any, new_field: Any, target: Any, new_type: str
     ) -> None:
         """Convert the foreign keys to `target`, and those that refer to these."""
-        for relation in target.model._meta.related_objects:
-            if relation.many_to_many or relation.field.target_field is not target:
+        # Hidden relations as well: those of the tables of many-to-many fields are.
+        for relation in target.model._meta.get_fields(include_hidden=True):
+            if not (relation.one_to_many or relation.one_to_one) or relation.concrete:
+                continue
+            if relation.field.target_field is not target:
                 continue
             other, column = relation.related_model, relation.field.column
             if other._meta.proxy or not other._meta.managed:

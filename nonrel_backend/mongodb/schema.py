@@ -243,27 +243,24 @@ class DatabaseSchemaEditor(NonrelSchemaEditor):
                 )
         self.create_field_index(model, new_field)
         if not self.collect_sql:
-            columns = [
-                describe(new_field, self.connection)
-                if each["name"] == old_field.column
-                else each
-                for each in metadata.columns_of(self.connection, table)
-            ]
-            metadata.remember_columns(self.connection, table, columns)
+            self.remember_changed(table, old_field.column, new_field)
         self.alter_referencing(old_field, new_field, old_type, new_type)
 
-    def alter_referencing(self, old_field, new_field, old_type, new_type) -> None:
-        """Convert foreign keys along with the key they refer to."""
-        if old_type == new_type or not (old_field.primary_key or old_field.unique):
-            return
-        for relation in new_field.model._meta.related_objects:
-            if relation.many_to_many or relation.field.target_field is not new_field:
-                continue
-            other = relation.related_model
-            if other._meta.proxy or not other._meta.managed:
-                continue
-            key = self.key(other, relation.field.column)
-            self.convert(other._meta.db_table, key, old_field, new_field)
+    def remember_changed(self, table: str, column: str, field) -> None:
+        """Describe a column anew, in the place where it stands."""
+        columns = [
+            describe(field, self.connection) if each["name"] == column else each
+            for each in metadata.columns_of(self.connection, table)
+        ]
+        metadata.remember_columns(self.connection, table, columns)
+
+    def change_type(self, model, column, old_field, new_field):
+        table = model._meta.db_table
+        self.convert(table, self.key(model, column), old_field, new_field)
+        (field,) = (
+            each for each in model._meta.local_concrete_fields if each.column == column
+        )
+        self.remember_changed(table, column, field)
 
     def rename_key(self, table: str, old_key: str, new_key: str) -> None:
         """Rename a key, with the indexes that hold it; `_id` is copied instead."""
