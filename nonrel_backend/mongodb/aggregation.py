@@ -1,4 +1,4 @@
-"""GROUP BY over one collection as one `$group` pipeline."""
+"""GROUP BY over one collection as one aggregation pipeline."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from ..planner.translate import Translator
 from ..query import Grouping
 from .expressions import NUMBERS, Expression, Expressions, plain_number
 from .filters import to_filter
+from .naming import expression_name
 from .values import to_bson
 
 SUMMED = NUMBERS | {"decimal"}
@@ -24,33 +25,40 @@ ORDERED = SUMMED | {"string", "date", "datetime", "time", "duration", "objectId"
 
 @dataclass(frozen=True)
 class Item:
-    """A value of each group: where its document has it, and what it is there."""
+    """A value of each group: its path in the group's document, and its type there."""
 
     path: str
     db_type: str
-    convert: Callable | None
-    # What SQL answers where there are no rows to group.
+    # From stored to Python values, None if they are the same.
+    convert: Callable[[Any], Any] | None
+    # SQL's answer if there are no rows to group.
     empty: Any = None
 
 
 class Having(Translator):
-    """Conditions on the items of a group."""
+    """Translates conditions on the items of a group."""
 
-    def __init__(self, pipeline: "Pipeline"):
+    def __init__(self, pipeline: "Pipeline") -> None:
         super().__init__(pipeline.query.connection, "")
         self.pipeline = pipeline
 
-    def column(self, expression) -> Column:
+    def column(self, expression: Any) -> Column:
         item = self.pipeline.item(expression)
         if not isinstance(item, Item):
-            raise Refused("the expression has no name")
+            raise NotSupportedError(
+                f"MongoDB does not compare the constant {expression_name(expression)} "
+                "in HAVING"
+            )
         return Column(item.path, item.db_type)
 
 
 class Pipeline:
-    """Translates a Grouping; NotSupportedError where MongoDB would answer otherwise."""
+    """A Grouping as the stages of an aggregation.
 
-    def __init__(self, grouping: Grouping, query):
+    Raise NotSupportedError if MongoDB would answer otherwise than SQLite.
+    """
+
+    def __init__(self, grouping: Grouping, query: Any) -> None:
         self.grouping = grouping
         self.query = query
         self.expressions = Expressions(query)
@@ -65,10 +73,14 @@ class Pipeline:
         self.having = self.filter()
         self.sort = self.sorting()
 
-    def key(self, expression) -> None:
+    def key(self, expression: Any) -> None:
+        """Add a key of the groups."""
         found = self.expressions(expression)
         if found.db_type not in ORDERED | {"bool", "uuid"}:
-            raise NotSupportedError(f"MongoDB groups no {found.db_type}.")
+            raise NotSupportedError(
+                f"MongoDB does not group by {expression_name(expression)}, of type "
+                f"{found.db_type}, as SQLite does"
+            )
         item = Item(
             f"_id.k{len(self.keys)}",
             found.db_type,
@@ -77,8 +89,11 @@ class Pipeline:
         self.items.append((expression, item))
         self.keys.append(found.value)
 
-    def item(self, expression) -> Item | Value:
-        """Where a selected expression is found in a group's document."""
+    def item(self, expression: Any) -> Item | Value:
+        """Return where a group's document has a selected expression, or a constant.
+
+        An aggregate that is new becomes an accumulator.
+        """
         while isinstance(expression, Ref):
             expression = expression.source
         if type(expression) is Value:
@@ -94,29 +109,42 @@ class Pipeline:
         return item
 
     def placed(self, item: Item) -> Item:
-        """One key is the `_id` itself: a missing field and null are one group then."""
+        """Return the item of a key where `group_id` puts it.
+
+        A single key is the `_id` itself: a missing field and null are one group then.
+        """
         if self.single and item.path.startswith("_id"):
             return Item("_id", item.db_type, item.convert)
         return item
 
     def defaulted(self, expression: Coalesce) -> Item:
-        """An aggregate with a default for NULL."""
+        """Add an aggregate with a default for NULL."""
         aggregate, *rest = expression.get_source_expressions()
         item = self.item(aggregate)
         if not isinstance(item, Item) or len(rest) != 1 or type(rest[0]) is not Value:
-            raise NotSupportedError("MongoDB leaves this COALESCE to the planner.")
+            raise NotSupportedError(
+                f"MongoDB computes no {expression_name(expression)} but of an "
+                "aggregate and a constant"
+            )
         name = f"a{len(self.accumulators)}d{len(self.finals)}"
         (default,) = rest
         stored = to_bson(item.db_type, default.value)
         self.finals[name] = {"$ifNull": [f"${item.path}", {"$literal": stored}]}
         return Item(name, item.db_type, item.convert, stored)
 
-    def aggregate(self, expression) -> Item:
+    def aggregate(self, expression: Any) -> Item:
+        """Add an aggregate."""
         translate = AGGREGATES.get(type(expression))
         if translate is None or getattr(expression, "order_by", None):
-            raise NotSupportedError("MongoDB leaves this aggregate to the planner.")
+            raise NotSupportedError(
+                f"MongoDB does not aggregate {expression_name(expression)} as SQLite "
+                "does"
+            )
         if expression.distinct and translate is not count:
-            raise NotSupportedError("MongoDB leaves this DISTINCT to the planner.")
+            raise NotSupportedError(
+                f"MongoDB does not compute {expression_name(expression)} of distinct "
+                "values as SQLite does"
+            )
         argument: Any = expression.get_source_expressions()[0]
         found = None if type(argument) is Star else self.expressions(argument)
         if expression.filter is not None:
@@ -129,16 +157,18 @@ class Pipeline:
         return translate(self, f"a{len(self.accumulators)}", found, expression)
 
     def filter(self) -> dict[str, Any]:
-        """The `$match` that HAVING is."""
+        """Return the filter of the groups that HAVING is."""
         if self.grouping.having is None:
             return {}
         try:
             condition = Having(self).condition(self.grouping.having)
-        except (Refused, EmptyResultSet, FullResultSet):
-            raise NotSupportedError("MongoDB leaves this HAVING alone.") from None
+        except (Refused, EmptyResultSet, FullResultSet) as error:
+            reason = str(error) or "MongoDB does not filter groups by this HAVING"
+            raise NotSupportedError(reason) from error
         return to_filter(condition, lambda column: column.name)
 
     def sorting(self) -> dict[str, int]:
+        """Return the $sort of the groups."""
         sort: dict[str, int] = {}
         for ordering in self.grouping.ordering:
             if (
@@ -146,18 +176,22 @@ class Pipeline:
                 or ordering.nulls_first
                 or ordering.nulls_last
             ):
-                raise NotSupportedError("MongoDB sorts NULLs first.")
+                raise NotSupportedError(
+                    "MongoDB sorts NULLs first, and groups by expressions without "
+                    "nulls_first or nulls_last only"
+                )
             item = self.item(ordering.expression)
             if isinstance(item, Item):
                 sort.setdefault(item.path, -1 if ordering.descending else 1)
         return sort
 
     def stages(self, match: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the pipeline's stages over the documents that `match` filters."""
         grouping = self.grouping
         stages: list[dict[str, Any]] = [{"$match": match}] if match else []
         stages.append({"$group": {"_id": self.group_id, **self.accumulators}})
         if self.finals:
-            # One after the other: a later one may read an earlier.
+            # One stage for each, as a later one may read an earlier.
             stages += [{"$set": {name: final}} for name, final in self.finals.items()]
         if self.having:
             stages.append({"$match": self.having})
@@ -171,12 +205,14 @@ class Pipeline:
 
     @property
     def group_id(self) -> Any:
+        """The `_id` of $group: the key, a document of the keys, or None for all."""
         if self.single:
             return self.keys[0]
         keys = {f"k{n}": {"$ifNull": [key, None]} for n, key in enumerate(self.keys)}
         return keys or None
 
     def row(self, document: dict[str, Any]) -> list:
+        """Return the Python values selected of a group's document."""
         row = []
         for item in self.output:
             if isinstance(item, Value):
@@ -191,16 +227,19 @@ class Pipeline:
         return row
 
     def rows(self, documents: Iterator[dict[str, Any]]) -> Iterator[list]:
+        """Yield the rows of the groups' documents."""
         empty = not self.keys and not self.having and not self.grouping.low_mark
         for document in documents:
             empty = False
             yield self.row(document)
         if empty and self.grouping.high_mark != 0:
-            # SQL groups no rows at all into one row.
+            # Without GROUP BY, SQL makes one row of no rows.
             yield self.row({item.path: item.empty for _, item in self.items})
 
 
-def count(pipeline: Pipeline, name: str, found: Expression | None, expression) -> Item:
+def count(
+    pipeline: Pipeline, name: str, found: Expression | None, expression: Any
+) -> Item:
     if found is None or (found.always and not expression.distinct):
         pipeline.accumulators[name] = {"$sum": 1}
     elif expression.distinct:
@@ -212,8 +251,8 @@ def count(pipeline: Pipeline, name: str, found: Expression | None, expression) -
     return Item(name, "long", None, 0)
 
 
-def total(pipeline: Pipeline, name: str, found: Expression, expression) -> Item:
-    require(found, SUMMED)
+def total(pipeline: Pipeline, name: str, found: Expression, expression: Any) -> Item:
+    require(found, SUMMED, expression)
     pipeline.accumulators[name] = {"$sum": found.value}
     if not found.always or not pipeline.keys:
         pipeline.accumulators[f"{name}_n"] = {"$sum": {"$cond": [found.present, 1, 0]}}
@@ -221,15 +260,18 @@ def total(pipeline: Pipeline, name: str, found: Expression, expression) -> Item:
     return Item(name, found.db_type, plain_number)
 
 
-def mean(operator: str, types: set[str]):
-    """An aggregate of numbers that MongoDB computes as SQL does, null for none."""
+def mean(operator: str, types: set[str]) -> Callable[..., Item]:
+    """Return the translation of an average, a deviation or a variance."""
 
-    def translate(pipeline: Pipeline, name: str, found: Expression, expression):
-        require(found, types)
+    def translate(
+        pipeline: Pipeline, name: str, found: Expression, expression: Any
+    ) -> Item:
+        require(found, types, expression)
         if operator == "$avg":
             chosen = operator
         else:
-            chosen = "$stdDevSamp" if expression_is_sample(expression) else "$stdDevPop"
+            is_sample = expression.function.endswith("SAMP")
+            chosen = "$stdDevSamp" if is_sample else "$stdDevPop"
         pipeline.accumulators[name] = {chosen: found.value}
         if operator == "variance":
             pipeline.finals[name] = {"$multiply": [f"${name}", f"${name}"]}
@@ -239,13 +281,13 @@ def mean(operator: str, types: set[str]):
     return translate
 
 
-def expression_is_sample(expression) -> bool:
-    return expression.function.endswith("SAMP")
+def extreme(operator: str) -> Callable[..., Item]:
+    """Return the translation of a minimum or maximum."""
 
-
-def extreme(operator: str):
-    def translate(pipeline: Pipeline, name: str, found: Expression, expression):
-        require(found, ORDERED)
+    def translate(
+        pipeline: Pipeline, name: str, found: Expression, expression: Any
+    ) -> Item:
+        require(found, ORDERED, expression)
         convert = pipeline.query.compiler.from_db_converter(found.db_type)
         pipeline.accumulators[name] = {operator: found.value}
         return Item(name, found.db_type, convert or plain_number)
@@ -253,11 +295,16 @@ def extreme(operator: str):
     return translate
 
 
-def require(found: Expression | None, types: set[str]) -> None:
-    if found is None or found.db_type not in types:
-        raise NotSupportedError("MongoDB leaves aggregates of this type alone.")
+def require(found: Expression, types: set[str], expression: Any) -> None:
+    """Raise NotSupportedError if the aggregated values are not of one of the types."""
+    if found.db_type not in types:
+        raise NotSupportedError(
+            f"MongoDB does not compute {expression_name(expression)} of values of type "
+            f"{found.db_type} as SQLite does"
+        )
 
 
+# Each adds the accumulator `name` for the values `found` of an aggregate.
 AGGREGATES: dict[type, Callable[..., Item]] = {
     aggregates.Count: count,
     aggregates.Sum: total,

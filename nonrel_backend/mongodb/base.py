@@ -1,9 +1,10 @@
-"""The DatabaseWrapper for MongoDB: one client for each process and alias."""
+"""The DatabaseWrapper for MongoDB: its settings, client and transactions."""
 
 import logging
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -37,8 +38,9 @@ _logged: set[str] = set()
 
 
 def disconnect_after_fork() -> None:
-    """A forked child connects anew: sockets and keys are its parent's. The parent's
-    client stays referenced, so that it is not closed and its id() not used again.
+    """Make a forked child connect anew: the sockets are its parent's.
+
+    The parent's client stays in `_clients`, so that it is not closed.
     """
     global _clients_lock
     _clients_lock = threading.Lock()
@@ -51,7 +53,7 @@ os.register_at_fork(after_in_child=disconnect_after_fork)
 
 
 def shared_client(key: tuple, arguments: dict[str, Any]) -> MongoClient:
-    """The process's client for these settings; a forked child makes its own."""
+    """Return the process's client for these settings; a forked child makes its own."""
     key = (os.getpid(), *key)
     with _clients_lock:
         if key not in _clients:
@@ -60,11 +62,13 @@ def shared_client(key: tuple, arguments: dict[str, Any]) -> MongoClient:
 
 
 class DatabaseWrapper(NonrelDatabaseWrapper):
-    """HOST is a mongodb:// URI or a host name (with PORT, USER, PASSWORD); NAME is
-    the database. OPTIONS go to MongoClient, but for the backend's own:
+    """A connection to a MongoDB database.
 
-    `transactions`: "auto" (default: real transactions where the server has them),
-    "required" (refuse a server without), "off".
+    HOST is a mongodb:// URI or a host name (with PORT, USER, PASSWORD); NAME is the
+    database. OPTIONS are arguments of MongoClient, but for the backend's own:
+
+    `transactions`: "auto" (the default: real transactions if the server has them),
+    "required" (refuse a server without them) or "off".
     """
 
     vendor = "mongodb"
@@ -95,6 +99,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             )
         arguments = {
             "host": settings["HOST"] or "localhost",
+            # pymongo's default of 30 s keeps a request waiting for a server that is
+            # down.
             "serverSelectionTimeoutMS": 10_000,
             "appname": "nonrel_backend",
             **super().get_connection_params(),
@@ -138,7 +144,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     @property
     def database(self) -> Database:
-        """The pymongo database; connects when needed."""
+        """The pymongo database. Connect if there is no connection."""
         self.ensure_connection()
         known = self.known_database
         name = self.settings_dict["NAME"]
@@ -159,6 +165,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return found
 
     def hello(self) -> dict[str, Any]:
+        """Return the server's answer to `hello`, which says what kind it is."""
         self.ensure_connection()
         try:
             return self.connection.admin.command("hello")
@@ -168,6 +175,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     @cached_property
     def sequences(self) -> Sequences:
         return Sequences(self)
+
+    @cached_property
+    def known_unique_indexes(self) -> dict[str, list | None]:
+        """The unique indexes of tables read so far: see uniques.unique_indexes()."""
+        return {}
 
     def translate_error(self, error: BaseException) -> Exception | None:
         return translate(error, self)
@@ -186,11 +198,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     # --- transactions ---
 
     def require_table(self, table: str) -> None:
-        """Raise ProgrammingError for a collection that is not there.
+        """Raise ProgrammingError if there is no such collection.
 
-        MongoDB itself would answer as if it were empty, and make it at a write.
+        MongoDB itself would answer as if it were empty, and create it at a write.
         """
-        known = self.sequences.indexes
+        known = self.known_unique_indexes
         if table not in known:
             unique_indexes(self, table)
         if known[table] is None:
@@ -201,24 +213,27 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             )
 
     @property
-    def session(self):
-        """The session of the open transaction, begun when first asked for, or None."""
+    def session(self) -> Any:
+        """The session of the open transaction, None if there is none.
+
+        The server's transaction begins when this is first read.
+        """
         return None if self.connection is None else self.transaction.session()
 
-    def statement(self, work):
-        """Run `work(session)` as one statement of the transaction, if there is one."""
+    def statement(self, work: Callable[[Any], Any]) -> Any:
+        """Return `work(session)`, run as one statement of the transaction, if any."""
         self.ensure_connection()
         return self.transaction.run(work)
 
-    def all_or_nothing(self, work):
-        """As the toolkit's, begun anew when another transaction was in the way."""
+    def all_or_nothing(self, work: Callable[[], Any]) -> Any:
+        """Return `work()`, run in a transaction. Retry it after a conflict."""
         if self.in_atomic_block:
             with transaction.atomic(using=self.alias, savepoint=False):
                 return work()
         return retry_transaction(self.alias)(work)()
 
     def before_ddl(self) -> None:
-        """DDL runs outside of the transaction: one that has done nothing gives way."""
+        """End a transaction that has written nothing: DDL runs outside of any."""
         self.ensure_connection()
         self.transaction.before_ddl()
 
@@ -245,11 +260,12 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         self.transaction.release(sid)
 
     def _close(self) -> None:
-        # The client is the process's, shared with other threads: it stays open.
+        # Other threads of the process share the client: it stays open.
         if self.connection is not None:
             self.transaction.end()
 
     def unreachable(self, error: BaseException) -> OperationalError:
+        """Return Django's error for a server that cannot be reached."""
         host = self.settings_dict["HOST"] or "localhost"
         if "@" in host:
             host = host.rpartition("@")[2]

@@ -1,6 +1,9 @@
-"""Django's expressions as MongoDB's: the same value as SQL's, or NotSupportedError."""
+"""Django's expressions as MongoDB's, with the same values as SQLite's.
 
-from collections.abc import Callable
+What MongoDB would compute otherwise raises NotSupportedError, whose text says why.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +23,12 @@ from django.db.models.expressions import (
 from ..conditions import Column, Condition, Leaf, Node
 from ..planner.refusal import Refused
 from ..planner.translate import PART_EXTRACTS, Translator, collated
-from .filters import COMPARISONS, DATE_PARTS
-from .paths import path_expression
+from .filters import DATE_PARTS
+from .naming import expression_name, lookup_name
+from .paths import COMPARISONS, path_expression
 from .values import to_bson
 
-# The db_type of a constant NULL, which goes with any.
+# The db_type of a constant NULL, which fits any other.
 NULL = "null"
 NUMBERS = {"int", "long", "double"}
 ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
@@ -42,37 +46,39 @@ TRUNCATIONS: dict[type, str] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """A MongoDB expression and the db_type of its values, which null stands beside."""
+    """A MongoDB expression, and the db_type of its values that are not null."""
 
     value: Any
     db_type: str
-    # A column that is never NULL.
+    # Whether it is never NULL.
     always: bool = False
 
     @property
     def present(self) -> Any:
-        """The condition that it is not NULL."""
+        """The condition that the value is not NULL."""
         return {"$gt": [self.value, None]}
 
 
 class Expressions:
-    """Translates the expressions over one table's columns."""
+    """Translates expressions over the columns of one table.
 
-    def __init__(self, query):
+    Calling it with a Django expression returns the Expression, or raises
+    NotSupportedError.
+    """
+
+    def __init__(self, query: Any) -> None:
         self.store = query.connection
         self.key = query.key
 
-    def __call__(self, expression) -> Expression:
+    def __call__(self, expression: Any) -> Expression:
         if hasattr(expression, "as_column"):
             return self.path(expression)
         translate = TRANSLATIONS.get(type(expression))
         if translate is None:
-            raise NotSupportedError(
-                f"MongoDB leaves {type(expression).__name__} to the planner."
-            )
+            raise refused(expression)
         return translate(self, expression)
 
-    def db_type(self, expression) -> str:
+    def db_type(self, expression: Any) -> str:
         try:
             return expression.output_field.db_type(self.store) or ""
         except FieldError as error:
@@ -82,16 +88,18 @@ class Expressions:
         field = expression.target
         db_type = field.db_type(self.store)
         if collated(field) or db_type is None:
-            raise NotSupportedError("MongoDB does not know this collation.")
+            raise NotSupportedError(
+                f"MongoDB does not know the collation of {field.name}"
+            )
         return Expression(f"${self.key(field.column)}", db_type, not field.null)
 
-    def path(self, expression) -> Expression:
-        """What is found inside a column of documents."""
+    def path(self, expression: Any) -> Expression:
+        """Translate a path into a column of documents."""
         alias = next((part.alias for part in columns_of(expression)), "")
         try:
             column = Translator(self.store, alias).column(expression)
-        except Refused:
-            raise NotSupportedError("MongoDB leaves this to the planner.") from None
+        except Refused as error:
+            raise reason_of(error, expression) from error
         return Expression(*path_expression(column, self.key(column.name)))
 
     def constant(self, expression: Value) -> Expression:
@@ -99,21 +107,23 @@ class Expressions:
             return Expression(None, NULL)
         db_type = self.db_type(expression)
         if db_type == "document":
-            raise NotSupportedError("MongoDB leaves constant documents to the planner.")
+            raise NotSupportedError(
+                "MongoDB compares a constant document by the order of its keys"
+            )
         stored = to_bson(db_type, expression.value)
         return Expression({"$literal": stored}, db_type, True)
 
     def wrapped(self, expression: ExpressionWrapper) -> Expression:
         found = self(expression.expression)
         if found.db_type != self.db_type(expression):
-            raise NotSupportedError("MongoDB leaves a change of type to the planner.")
+            raise conversion_refused(expression)
         return found
 
     def arithmetic(self, expression: CombinedExpression) -> Expression:
         left, right = self(expression.lhs), self(expression.rhs)
         operator = ARITHMETIC.get(expression.connector)
         if operator is None or not {left.db_type, right.db_type} <= NUMBERS:
-            raise NotSupportedError("MongoDB leaves this arithmetic to the planner.")
+            raise refused(expression)
         return Expression(
             {operator: [left.value, right.value]},
             self.db_type(expression),
@@ -123,8 +133,8 @@ class Expressions:
     def coalesce(self, expression: functions.Coalesce) -> Expression:
         parts = [self(each) for each in expression.get_source_expressions()]
         if len({part.db_type for part in parts} - {NULL}) > 1:
-            raise NotSupportedError("MongoDB leaves a change of type to the planner.")
-        # MongoDB 6.0 groups by no $ifNull that names a field twice.
+            raise conversion_refused(expression)
+        # MongoDB 6.0 does not group by an $ifNull that names a field twice.
         values: list = []
         for part in parts:
             nested = isinstance(part.value, dict) and part.value.get("$ifNull")
@@ -140,7 +150,7 @@ class Expressions:
         default = self(expression.default)
         db_type = self.db_type(expression)
         if {part.db_type for part in [*results, default]} - {db_type, NULL}:
-            raise NotSupportedError("MongoDB leaves a change of type to the planner.")
+            raise conversion_refused(expression)
         if not results:
             return default
         branches = [
@@ -153,7 +163,7 @@ class Expressions:
             all(part.always for part in [*results, default]),
         )
 
-    def date_part(self, expression) -> Expression:
+    def date_part(self, expression: Any) -> Expression:
         of = self.moment(expression)
         part = PART_EXTRACTS.get(type(expression), "year")
         if part == "quarter":
@@ -162,10 +172,10 @@ class Expressions:
             value = {DATE_PARTS.get(part, "$year"): of.value}
         return Expression(value, "int", of.always)
 
-    def truncation(self, expression) -> Expression:
+    def truncation(self, expression: Any) -> Expression:
         of = self.moment(expression)
         if of.db_type != self.db_type(expression):
-            raise NotSupportedError("MongoDB leaves a change of type to the planner.")
+            raise conversion_refused(expression)
         unit = TRUNCATIONS[type(expression)]
         options = {"startOfWeek": "monday"} if unit == "week" else {}
         return Expression(
@@ -174,20 +184,23 @@ class Expressions:
             of.always,
         )
 
-    def moment(self, expression) -> Expression:
-        """The date or datetime that a part is taken of, which must be kept in UTC."""
+    def moment(self, expression: Any) -> Expression:
+        """Translate the date or datetime in UTC that an expression takes a part of."""
         of = self(expression.lhs)
+        if of.db_type not in ("date", "datetime"):
+            raise refused(expression)
         zoned = of.db_type == "datetime" and settings.USE_TZ
-        if of.db_type not in ("date", "datetime") or (
-            zoned and expression.get_tzname() != "UTC"
-        ):
-            raise NotSupportedError("MongoDB leaves time zones to the planner.")
+        if zoned and expression.get_tzname() != "UTC":
+            raise NotSupportedError(
+                f"MongoDB is not asked for {expression_name(expression)} in the time "
+                f"zone {expression.get_tzname()}, whose rules it may know otherwise"
+            )
         return of
 
     # --- conditions ---
 
-    def condition(self, where) -> Any:
-        """The expression that is true where SQL's condition is."""
+    def condition(self, where: Any) -> Any:
+        """Return the expression that is true for the rows for which `where` is."""
         alias = next((part.alias for part in columns_of(where)), "")
         try:
             found = Translator(self.store, alias).condition(where)
@@ -195,33 +208,51 @@ class Expressions:
             return False
         except FullResultSet:
             return True
-        except Refused:
-            raise NotSupportedError(
-                "MongoDB leaves this condition to the planner."
-            ) from None
+        except Refused as error:
+            raise reason_of(error, where) from error
         return self.truth(found)
 
     def truth(self, condition: Condition) -> Any:
+        """Return the expression that is true where a condition on columns is."""
         if isinstance(condition, Node):
             operator = "$and" if condition.connector == "AND" else "$or"
             return {operator: [self.truth(each) for each in condition.children]}
         column, value = condition.column, condition.value
+        test = TESTS.get(condition.lookup_type)
         if (
             column.db_type == "json"
             or column.path
             or isinstance(value, Column)
             or value is None
+            or (test is None and condition.lookup_type != "isnull")
         ):
-            raise NotSupportedError("MongoDB leaves this condition to the planner.")
+            raise NotSupportedError(
+                f"MongoDB's expressions have no {lookup_name(condition)} as SQLite's do"
+            )
         path = f"${self.key(column.name)}"
         present = {"$gt": [path, None]}
-        if condition.lookup_type == "isnull":
-            return present if value == condition.negated else {"$lte": [path, None]}
-        test = TESTS.get(condition.lookup_type)
         if test is None:
-            raise NotSupportedError("MongoDB leaves this condition to the planner.")
+            return present if value == condition.negated else {"$lte": [path, None]}
         found = test(path, condition)
         return {"$and": [present, {"$not": [found]} if condition.negated else found]}
+
+
+def refused(expression: Any) -> NotSupportedError:
+    return NotSupportedError(
+        f"MongoDB does not compute {expression_name(expression)} as SQLite does"
+    )
+
+
+def conversion_refused(expression: Any) -> NotSupportedError:
+    return NotSupportedError(
+        f"MongoDB does not convert the types in {expression_name(expression)} as "
+        "SQLite does"
+    )
+
+
+def reason_of(error: Refused, expression: Any) -> NotSupportedError:
+    """Return the refusal for what the toolkit could not translate, with its reason."""
+    return NotSupportedError(str(error)) if error.args else refused(expression)
 
 
 def compared(path: str, leaf: Leaf) -> Any:
@@ -239,8 +270,8 @@ def between(path: str, leaf: Leaf) -> Any:
     return {"$and": [{"$gte": [path, low]}, {"$lte": [path, high]}]}
 
 
-def columns_of(node):
-    """The columns that a WHERE tree names."""
+def columns_of(node: Any) -> Iterator[Col]:
+    """Yield the columns that a WHERE tree or an expression names."""
     if isinstance(node, Col):
         yield node
         return
@@ -255,6 +286,7 @@ def plain_number(value: Any) -> Any:
     return value.to_decimal() if isinstance(value, Decimal128) else value
 
 
+# Lookups, but for `isnull`, as expressions of a column's path and the leaf.
 TESTS: dict[str, Callable[[str, Leaf], Any]] = {
     **dict.fromkeys(COMPARISONS, compared),
     "in": among,

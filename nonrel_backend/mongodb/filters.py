@@ -1,6 +1,10 @@
-"""Conditions as MongoDB filters: exact under SQL's three-valued logic, or refused."""
+"""Conditions as MongoDB filters, exact under SQL's three-valued logic.
+
+What MongoDB would answer otherwise raises NotSupportedError, whose text says why.
+"""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -8,22 +12,15 @@ from bson import ObjectId
 from django.db import NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
-from .paths import document_filter, path_filter
+from .naming import column_name, lookup_name
+from .paths import COMPARISONS, INVERSES, document_filter, path_filter
 from .values import to_bson
 
 KeyOf = Callable[[Column], str]
 
-OPERATORS_MAP: dict[str, str] = {
-    "exact": "$eq",
-    "gt": "$gt",
-    "gte": "$gte",
-    "lt": "$lt",
-    "lte": "$lte",
-    "in": "$in",
-}
-NEGATION_MAP: dict[str, str] = {"exact": "$ne", "in": "$nin"}
-# Comparing NaN or arrays is the only way in which NOT (a < b) is not a >= b.
-INVERSES = {"gt": "$lte", "gte": "$lt", "lt": "$gte", "lte": "$gt"}
+OPERATORS_MAP: dict[str, str] = {**COMPARISONS, "in": "$in"}
+# A filter that no document satisfies.
+NOTHING: dict[str, Any] = {"$nor": [{}]}
 PATTERNS: dict[str, Callable[[str], str]] = {
     "iexact": lambda text: rf"\A{text}\z",
     "contains": lambda text: text,
@@ -34,12 +31,15 @@ PATTERNS: dict[str, Callable[[str], str]] = {
     "iendswith": lambda text: rf"{text}\z",
 }
 CASELESS = {"iexact", "icontains", "istartswith", "iendswith", "iregex"}
-# Characters whose case folds differently in Python and in the server's PCRE.
+# Characters other than these may fold their case differently in Python and in the
+# server's PCRE: ASCII, Latin-1, Greek and Cyrillic letters with one lower case, and
+# scripts without case.
 ODD_CASE = re.compile(
     "[^\x00-\x7f\u00c0-\u00d6\u00d8-\u00de\u00e0-\u00f6\u00f8-\u00fe"
     "\u0391-\u03a1\u03a3-\u03a9\u03b1-\u03c1\u03c3-\u03c9\u0410-\u044f"
     "\u4e00-\u9fff\u3040-\u30ff]"
 )
+# Regular expressions that mean the same in Python and in PCRE.
 SAFE_REGEX = re.compile(
     r"(?:[\w\s<>@#%&=!:;,'\"~/`-]|\\[.^$*+?()\[\]{}|\\/-]|[.^$*+?|]"
     r"|\((?:\?:)?|\)|\[\^?[\w\s.,:;@#%&=+*!-]+\]|\{\d+(?:,\d*)?\})*",
@@ -55,31 +55,21 @@ DATE_PARTS: dict[str, str] = {
     "second": "$second",
     "week": "$isoWeek",
 }
-COMPARISONS: dict[str, str] = {
-    "exact": "$eq",
-    "gt": "$gt",
-    "gte": "$gte",
-    "lt": "$lt",
-    "lte": "$lte",
-}
-INVERSE_COMPARISONS = {
-    "exact": "$ne",
-    "gt": "$lte",
-    "gte": "$lt",
-    "lt": "$gte",
-    "lte": "$gt",
-}
-
-# Keys that can be no operator stand without $eq: the server has a short way for these.
+# Types of keys that no server reads as an operator. They need no $eq, and the server
+# has a fast path for {"_id": key}.
 PLAIN_KEYS = (int, str, ObjectId)
 
 
 def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
-    """The filter document for a condition; NotSupportedError where none is exact."""
+    """Return the filter document for a condition.
+
+    `key_of(column)` is the key under which documents hold a column. Raise
+    NotSupportedError if no filter is exact.
+    """
     if isinstance(condition, Node):
         parts = [to_filter(child, key_of) for child in condition.children]
         if not parts:
-            return {} if condition.connector == "AND" else {"$nor": [{}]}
+            return {} if condition.connector == "AND" else NOTHING
         return {"$and": parts} if condition.connector == "AND" else any_of(parts)
     if condition.column.db_type == "json":
         return json_filter(condition, key_of)
@@ -88,23 +78,29 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
         return path_filter(condition, key_of(column), leaf_filter)
     if isinstance(condition.value, Column):
         if condition.value.path:
-            raise NotSupportedError("MongoDB leaves this comparison to the planner.")
+            raise NotSupportedError(
+                f"MongoDB does not compare {column_name(condition.column)} with "
+                f"{column_name(condition.value)}, which lies inside a document"
+            )
         return compare_columns(condition, key_of)
     return leaf_filter(condition, key_of(condition.column))
 
 
 def leaf_filter(condition: Leaf, key: str) -> dict[str, Any]:
+    """Return the filter document for one lookup on one key."""
     if condition.column.db_type == "document":
         return document_filter(condition, key)
     translate = LEAVES.get(condition.lookup_type)
     if translate is None:
-        raise NotSupportedError(f"MongoDB has no lookup {condition.lookup_type!r}.")
+        raise NotSupportedError(f"MongoDB has no operator for {lookup_name(condition)}")
     return translate(condition, key)
 
 
 def any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """$or, each part once: a server that has SERVER-84013 answers repeated ones with
-    the index bounds of another column.
+    """Return the OR of filters, each of them once.
+
+    Servers with the bug SERVER-84013 answer repeated parts of an $or with the index
+    bounds of another column.
     """
     distinct = list({repr(part): part for part in parts}.values())
     return {"$or": distinct} if len(distinct) > 1 else distinct[0]
@@ -113,39 +109,45 @@ def any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
 def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     db_type = leaf.column.db_type
     if leaf.value is None:
-        return {"$nor": [{}]}  # comparing with NULL is never true
+        return NOTHING  # comparing with NULL is never true
     if leaf.lookup_type == "in":
         value: Any = [to_bson(db_type, each) for each in leaf.value if each is not None]
         if value and not leaf.negated and all(each == value[0] for each in value):
-            return {key: {"$eq": value[0]}}  # as any_of() would have it written
+            return {key: {"$eq": value[0]}}  # SERVER-84013: see any_of()
     else:
         if leaf.lookup_type != "exact":
-            check_ordered(leaf.column)
+            require_ordered(leaf.column)
         value = to_bson(db_type, leaf.value)
         if key == "_id" and leaf.lookup_type == "exact" and not leaf.negated:
             if type(value) in PLAIN_KEYS:
                 return {key: value}
     if not leaf.negated:
         return {key: {OPERATORS_MAP[leaf.lookup_type]: value}}
-    operator = NEGATION_MAP.get(leaf.lookup_type)
-    if operator == "$ne":
+    if leaf.lookup_type == "exact":
         return {key: {"$nin": [value, None]}}
-    if operator == "$nin":
+    if leaf.lookup_type == "in":
         return {key: {"$nin": [*value, None]}}
-    if db_type in ("double", "decimal"):
+    if db_type in ("double", "decimal"):  # of NaN, NOT (a < b) is not a >= b
         return {key: {"$not": {OPERATORS_MAP[leaf.lookup_type]: value}, "$ne": None}}
-    return {key: {INVERSES[leaf.lookup_type]: value}}
+    return {key: {INVERSES[OPERATORS_MAP[leaf.lookup_type]]: value}}
 
 
-def check_ordered(column: Column) -> None:
+def require_ordered(column: Column) -> None:
+    """Raise NotSupportedError if MongoDB orders the column otherwise than SQLite."""
     if column.db_type == "binary":
-        raise NotSupportedError("MongoDB puts shorter binaries before longer ones.")
+        raise NotSupportedError(
+            f"MongoDB orders binary values, as in {column_name(column)}, by their "
+            "length first"
+        )
 
 
 def in_range(leaf: Leaf, key: str) -> dict[str, Any]:
-    check_ordered(leaf.column)
+    require_ordered(leaf.column)
     if any(each is None for each in leaf.value):
-        raise NotSupportedError("A range with NULL is left to the planner.")
+        raise NotSupportedError(
+            f"MongoDB is not asked for the range of {lookup_name(leaf)}, of which an "
+            "end is NULL"
+        )
     low, high = (to_bson(leaf.column.db_type, each) for each in leaf.value)
     if leaf.negated:
         return {"$or": [{key: {"$lt": low}}, {key: {"$gt": high}}]}
@@ -162,19 +164,27 @@ def not_null(key: str) -> dict[str, Any]:
 
 def pattern(leaf: Leaf, key: str) -> dict[str, Any]:
     if leaf.column.db_type != "string":
-        raise NotSupportedError("MongoDB matches patterns on text only.")
+        raise NotSupportedError(
+            f"MongoDB matches patterns on text only, not in {lookup_name(leaf)}"
+        )
     if leaf.value is None:
-        return {"$nor": [{}]}
+        return NOTHING
     text = to_bson("string", leaf.value)
     if "\0" in text:
-        raise NotSupportedError("MongoDB's patterns cannot hold a NUL.")
+        raise NotSupportedError(
+            f"MongoDB's patterns cannot hold the NUL in {lookup_name(leaf)}"
+        )
     if leaf.lookup_type in CASELESS and ODD_CASE.search(text):
-        raise NotSupportedError("MongoDB folds the case of these letters its own way.")
+        raise NotSupportedError(
+            f"MongoDB folds the case of {text!r} in {lookup_name(leaf)} otherwise "
+            "than Python"
+        )
     if leaf.lookup_type in ("regex", "iregex"):
         expression = text
         if not reads_alike(text):
             raise NotSupportedError(
-                "MongoDB reads this regular expression its own way."
+                f"MongoDB may read the regular expression {text!r} of "
+                f"{lookup_name(leaf)} otherwise than Python"
             )
     else:
         expression = PATTERNS[leaf.lookup_type](escape(text))
@@ -190,7 +200,7 @@ def pattern(leaf: Leaf, key: str) -> dict[str, Any]:
 
 
 def reads_alike(expression: str) -> bool:
-    """Whether a regular expression is Python's too, and means the same there."""
+    """Return whether a regular expression is valid in Python, with the same meaning."""
     try:
         re.compile(expression)
     except re.error:
@@ -199,21 +209,28 @@ def reads_alike(expression: str) -> bool:
 
 
 def prefix(key: str, text: str) -> dict[str, Any]:
-    """Texts with this prefix, as a range: the index needs no key beyond it."""
+    """Return the filter for texts with a prefix, as a range.
+
+    An index scan of a range reads no key beyond it; one for a pattern reads one more.
+    """
     last = ord(text[-1])
+    # The code points between these two are surrogates, which UTF-8 cannot hold.
     following = 0xE000 if last == 0xD7FF else last + 1
-    if following > 0x10FFFF:
+    if following > sys.maxunicode:
         return {key: {"$gte": text, "$regex": f"^{escape(text)}", "$options": "s"}}
     return {key: {"$gte": text, "$lt": text[:-1] + chr(following)}}
 
 
 def escape(text: str) -> str:
+    """Return the text as a regular expression that matches just this text."""
     return re.sub(r"([.^$*+?()\[\]{}|\\/#-])", r"\\\1", text)
 
 
 def date_part(leaf: Leaf, key: str) -> dict[str, Any]:
     if leaf.column.db_type not in ("date", "datetime"):
-        raise NotSupportedError("MongoDB takes parts of dates only.")
+        raise NotSupportedError(
+            f"MongoDB takes parts of dates only, not in {lookup_name(leaf)}"
+        )
     if leaf.lookup_type == "quarter":
         part: Any = {"$ceil": {"$divide": [{"$month": f"${key}"}, 3]}}
     else:
@@ -227,12 +244,16 @@ def date_part(leaf: Leaf, key: str) -> dict[str, Any]:
 
 def compare_columns(leaf: Leaf, key_of: KeyOf) -> dict[str, Any]:
     left, right = key_of(leaf.column), key_of(leaf.value)
-    table = INVERSE_COMPARISONS if leaf.negated else COMPARISONS
-    operator = table.get(leaf.lookup_type)
+    operator = COMPARISONS.get(leaf.lookup_type)
     if operator is None or not comparable(leaf.column, leaf.value):
-        raise NotSupportedError("MongoDB cannot compare these columns.")
+        raise NotSupportedError(
+            f"MongoDB does not compare {lookup_name(leaf)} with "
+            f"{column_name(leaf.value)} as SQLite does"
+        )
+    if leaf.negated:
+        operator = INVERSES[operator]
     if leaf.lookup_type != "exact":
-        check_ordered(leaf.column)
+        require_ordered(leaf.column)
     return {
         "$and": [
             {left: {"$ne": None}},
@@ -246,37 +267,56 @@ NUMBERS = {"int", "long", "double", "decimal"}
 
 
 def comparable(left: Column, right: Column) -> bool:
+    """Return whether MongoDB compares values of the two columns as SQL does."""
     if left.db_type == "json" or right.db_type == "json":
         return False
     return left.db_type == right.db_type or {left.db_type, right.db_type} <= NUMBERS
 
 
 def json_filter(leaf: Leaf, key_of: KeyOf) -> dict[str, Any]:
-    """JSON columns: NULL checks, and keys found through plain paths of objects."""
+    """Return the filter for a lookup on a JSON column.
+
+    Only `isnull`, and `exact` on a path through plain keys of objects, are exact.
+    """
     if isinstance(leaf.value, Column):
-        raise NotSupportedError("MongoDB leaves JSON comparisons to the planner.")
+        raise NotSupportedError(
+            f"MongoDB does not compare the JSON of {column_name(leaf.column)} with "
+            f"{column_name(leaf.value)} as SQLite does"
+        )
     column = Column(leaf.column.name, leaf.column.db_type)
     key = key_of(column)
     if not leaf.column.path:
         if leaf.lookup_type == "isnull":
             return {key: {"$exists": leaf.value == leaf.negated}}
-        raise NotSupportedError("MongoDB leaves whole JSON values to the planner.")
+        raise NotSupportedError(
+            f"MongoDB does not compare whole JSON values, as in {lookup_name(leaf)}, "
+            "as SQLite does"
+        )
     path = json_path(key, leaf.column.path)
-    # No array on the way: MongoDB would look into each of its items.
+    # MongoDB would look into each item of an array on the path.
     plain = no_arrays(key, leaf.column.path)
     value = leaf.value
     if leaf.lookup_type == "isnull" and leaf.value == leaf.negated:
         return {"$and": [*plain, {path: {"$exists": True}}]}
     if leaf.negated or leaf.lookup_type != "exact" or not simple_json(value):
-        raise NotSupportedError("MongoDB leaves this JSON lookup to the planner.")
+        negation = "NOT " if leaf.negated else ""
+        raise NotSupportedError(
+            f"MongoDB does not answer {negation}{lookup_name(leaf)} on JSON as SQLite "
+            "does"
+        )
     return {"$and": [{path: {"$eq": value, "$not": {"$type": "array"}}}, *plain]}
 
 
 def simple_json(value: Any) -> bool:
+    """Return whether MongoDB compares a JSON value as SQLite does; NaN is none."""
     return type(value) in (str, int, float) and value == value
 
 
 def json_path(key: str, path: tuple) -> str:
+    """Return a path in a JSON column in MongoDB's dotted notation.
+
+    Raise NotSupportedError for a part that MongoDB would read otherwise.
+    """
     for part in path:
         if (
             not isinstance(part, str)
@@ -286,11 +326,14 @@ def json_path(key: str, path: tuple) -> str:
             or "\0" in part
             or part.lstrip("-").isdigit()
         ):
-            raise NotSupportedError("MongoDB's paths cannot hold this key.")
+            raise NotSupportedError(
+                f"MongoDB's paths cannot hold the key {part!r} of {key}"
+            )
     return ".".join((key, *path))
 
 
 def no_arrays(key: str, path: tuple) -> list[dict[str, Any]]:
+    """Return filters which say that no value on the way of a path is an array."""
     parents = [".".join((key, *path[:depth])) for depth in range(len(path))]
     return [{parent: {"$not": {"$type": "array"}}} for parent in parents]
 

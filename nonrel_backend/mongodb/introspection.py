@@ -1,4 +1,6 @@
-"""What collections, columns and indexes a database has."""
+"""Introspection: the collections, columns and indexes of a database."""
+
+from typing import Any
 
 from django.db.backends.base.introspection import TableInfo
 from django.db.models import Index
@@ -8,6 +10,7 @@ from ..introspection import NonrelDatabaseIntrospection, constraint
 from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
 from .metadata import checks_of, columns_of
+from .rewriting import indexes_of
 
 
 class DatabaseIntrospection(NonrelDatabaseIntrospection):
@@ -16,7 +19,7 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         for name in ("ObjectIdAutoField", "ObjectIdField")
     }
 
-    def get_table_list(self, cursor):
+    def get_table_list(self, cursor: Any) -> list[TableInfo]:
         database = self.connection.database
         if cursor is None:
             names = database.list_collection_names()
@@ -31,22 +34,18 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
             if name not in (METADATA, SEQUENCES) and not name.startswith("system.")
         ]
 
-    def columns(self, table_name):
+    def columns(self, table_name: str) -> list[dict[str, Any]]:
         return columns_of(self.connection, table_name)
 
-    def get_constraints(self, cursor, table_name):
+    def get_constraints(self, cursor: Any, table_name: str) -> dict[str, Any]:
         pk = [column["name"] for column in self.columns(table_name) if column["pk"]]
+        id_column = pk[0] if len(pk) == 1 else "_id"
         found = {}
         if pk:
             found["_id_"] = constraint(pk, primary_key=True, unique=True)
-        for index in self.connection.database[table_name].list_indexes():
-            if index["name"] == "_id_":
-                continue
-            names = [
-                pk[0] if key == "_id" and len(pk) == 1 else key for key in index["key"]
-            ]
-            found[index["name"]] = constraint(
-                names,
+        for name, index in indexes_of(self.connection.database[table_name]).items():
+            found[name] = constraint(
+                [id_column if key == "_id" else key for key in index["key"]],
                 unique=bool(index.get("unique")),
                 index=True,
                 orders=[

@@ -1,33 +1,47 @@
-"""Integer keys from sequences kept in the database, handed out by the block."""
+"""Integer keys from sequences in the database, of which each process takes blocks."""
 
 import os
 import threading
 import time
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from pymongo import ReturnDocument
+from pymongo import MongoClient, ReturnDocument
 
 COLLECTION = "nonrel_sequences"
+# A block grows with each insert that follows soon: 1, 8, 64, 128 keys. So a process
+# which inserts row after row asks the server for a key in 128 inserts, and one which
+# ends loses as many keys at most.
+GROWTH = 8
 LARGEST_BLOCK = 128
-# A process that has not inserted for so long begins with small blocks again.
+# A process that has not inserted for so long begins with blocks of one key again.
 IDLE_SECONDS = 1.0
 
-_blocks: dict[tuple, "Block"] = {}
+# For each client, by the names of database and table.
+_blocks: WeakKeyDictionary[MongoClient, dict[tuple[str, str], "Block"]]
+_blocks = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def _new_lock() -> None:
-    global _lock
+def forget_after_fork() -> None:
+    """Make a forked child take keys of its own.
+
+    Its parent hands out the keys of the blocks known so far, and a thread of the
+    parent may hold the lock, which no thread of the child would ever release.
+    """
+    global _blocks, _lock
+    _blocks = WeakKeyDictionary()
     _lock = threading.Lock()
 
 
-# A child forked while a thread holds the lock would wait for it for ever.
-os.register_at_fork(after_in_child=_new_lock)
+os.register_at_fork(after_in_child=forget_after_fork)
 
 
 class Block:
-    """The keys of one table that this process may hand out without asking."""
+    """The keys of one table that this process may hand out."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.next = 1
         self.end = 1
         self.highest = 0
@@ -38,24 +52,22 @@ class Block:
 class Sequences:
     """The sequences of one DatabaseWrapper's database.
 
-    They are allocated outside of transactions, as in SQL: a rollback leaves a gap.
+    Keys are taken outside of transactions, as in SQL: a rollback leaves a gap.
     """
 
-    def __init__(self, connection):
+    def __init__(self, connection: Any) -> None:
         self.connection = connection
-        # Unique indexes by table, kept here as they live as long (see uniques.py).
-        self.indexes: dict[str, list] = {}
+
+    @property
+    def blocks(self) -> dict[tuple[str, str], Block]:
+        return _blocks.setdefault(self.connection.connection, {})
 
     def block(self, table: str) -> Block:
-        settings = self.connection.settings_dict
-        key = (id(self.connection.connection), settings["NAME"], table)
-        block = _blocks.get(key)
-        if block is None:
-            block = _blocks[key] = Block()
-        return block
+        key = (self.connection.settings_dict["NAME"], table)
+        return self.blocks.setdefault(key, Block())
 
     def next(self, table: str, count: int = 1) -> list[int]:
-        """`count` ascending keys that nobody else is given."""
+        """Return `count` ascending keys that nobody else gets."""
         with _lock:
             block = self.block(table)
             keys = list(range(block.next, min(block.end, block.next + count)))
@@ -66,8 +78,9 @@ class Sequences:
             return keys
 
     def allocate(self, table: str, block: Block, count: int) -> list[int]:
+        """Take a new block of at least `count` keys; return its first `count`."""
         if time.monotonic() - block.used < IDLE_SECONDS:
-            block.size = min(block.size * 8, LARGEST_BLOCK)
+            block.size = min(block.size * GROWTH, LARGEST_BLOCK)
         else:
             block.size = 1
         size = max(count, block.size)
@@ -78,6 +91,7 @@ class Sequences:
         return list(range(first, first + count))
 
     def increment(self, table: str, size: int) -> int:
+        """Add `size` to the stored sequence and return it."""
         document = self.connection.database[COLLECTION].find_one_and_update(
             {"_id": table},
             {"$inc": {"value": size}},
@@ -87,7 +101,7 @@ class Sequences:
         return document["value"]
 
     def advance(self, table: str, value: int) -> None:
-        """Have the sequence go on past `value`, a key given explicitly."""
+        """Make the sequence continue after `value`, a key that a row was given."""
         with _lock:
             block = self.block(table)
             if block.next <= value < block.end:
@@ -97,7 +111,10 @@ class Sequences:
             self.pass_by(table, block, value)
 
     def restart(self, table: str, value: int) -> None:
-        """As advance(), where the keys at hand have turned out to be taken."""
+        """Make the sequence continue after `value`, with a new block.
+
+        To be called when keys of the block have turned out to be taken.
+        """
         with _lock:
             self.pass_by(table, self.block(table), value)
 
@@ -108,17 +125,17 @@ class Sequences:
         block.highest = max(block.highest, value)
         block.next = block.end = 1
 
-    def reset(self, tables) -> None:
+    def reset(self, tables: Iterable[str]) -> None:
         """Start the sequences of these tables anew."""
         with _lock:
             tables = list(tables)
             self.connection.database[COLLECTION].delete_many({"_id": {"$in": tables}})
             self.forget(tables)
 
-    def forget(self, tables) -> None:
-        settings = self.connection.settings_dict
+    def forget(self, tables: Iterable[str]) -> None:
+        """Drop the blocks of these tables."""
         for table in tables:
-            _blocks.pop((id(self.connection.connection), settings["NAME"], table), None)
+            self.blocks.pop((self.connection.settings_dict["NAME"], table), None)
 
     def rename(self, old: str, new: str) -> None:
         collection = self.connection.database[COLLECTION]

@@ -1,7 +1,8 @@
-"""Paths into documents as MongoDB's, where they mean the same: filters, expressions.
+"""Paths into documents as MongoDB's: in filters, expressions and updates.
 
-MongoDB's dotted paths look into every item of the arrays on their way. Here a path
-does so only where it says so, and `$elemMatch` does it then.
+MongoDB's dotted paths look into every item of the arrays on their way. A path of the
+toolkit does so only at Step.EACH, which becomes an $elemMatch. What MongoDB would
+answer otherwise raises NotSupportedError, whose text says why.
 """
 
 from collections.abc import Callable
@@ -10,25 +11,27 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..conditions import Column, Leaf, Step
+from .naming import column_name, lookup_name
 from .values import json_value, to_bson
 
-INVERSE = {"$eq": "$ne", "$gt": "$lte", "$gte": "$lt", "$lt": "$gte", "$lte": "$gt"}
-COMPARISONS = {
+COMPARISONS: dict[str, str] = {
     "exact": "$eq",
     "gt": "$gt",
     "gte": "$gte",
     "lt": "$lt",
     "lte": "$lte",
 }
-# A filter for one leaf on one key, as filters.py has them.
+INVERSES = {"$eq": "$ne", "$gt": "$lte", "$gte": "$lt", "$lt": "$gte", "$lte": "$gt"}
+# Returns the filter for one leaf on one key: filters.leaf_filter.
 Translate = Callable[[Leaf, str], dict[str, Any]]
 # What is not NULL in a column of documents. A list of nulls is not NULL.
-HELD: dict[str, Any] = {"$type": ["array", "object"]}
+NOT_NULL_DOCUMENT: dict[str, Any] = {"$type": ["array", "object"]}
 
 
 def dotted(key: str, path: tuple) -> str:
-    """The path as MongoDB writes it; NotSupportedError where it would read it
-    otherwise.
+    """Return the path in MongoDB's dotted notation.
+
+    Raise NotSupportedError for a part that MongoDB would read otherwise.
     """
     for number, part in enumerate(path):
         if isinstance(part, int) and number == len(path) - 1:
@@ -40,16 +43,22 @@ def dotted(key: str, path: tuple) -> str:
             or part.startswith("$")
             or "\0" in part
         ):
-            raise NotSupportedError("MongoDB's paths cannot hold this.")
+            raise NotSupportedError(
+                f"MongoDB's paths cannot hold {part!r}, as a path in {key or 'a list'} "
+                "does"
+            )
     parts = [str(part) for part in path]
     return ".".join([key, *parts] if key else parts)
 
 
 def path_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
-    """The filter for a lookup on a path."""
+    """Return the filter for a lookup on a path in the column under `key`."""
     column = leaf.column
     if isinstance(leaf.value, Column):
-        raise NotSupportedError("MongoDB leaves this comparison to the planner.")
+        raise NotSupportedError(
+            f"MongoDB does not compare {column_name(column)}, which lies inside a "
+            f"document, with {column_name(leaf.value)}"
+        )
     if column.path[-1] is Step.LENGTH:
         return length_filter(leaf, key)
     if column.is_many:
@@ -62,22 +71,35 @@ def path_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
         return raw_filter(leaf, key)
     if column.db_type == "document":
         return document_filter(leaf, dotted(key, column.path))
-    if leaf.lookup_type in UNINDEXED_PARTS and isinstance(column.path[-1], int):
-        raise NotSupportedError("MongoDB's expressions have no positions in paths.")
+    if leaf.lookup_type in DATE_PART_LOOKUPS and isinstance(column.path[-1], int):
+        raise NotSupportedError(
+            f"MongoDB's expressions take no position of a list, as {lookup_name(leaf)} "
+            "does"
+        )
     if isinstance(column.path[-1], int):
         return position_filter(leaf, dotted(key, column.path), translate)
     return translate(leaf, dotted(key, column.path))
 
 
 def document_filter(leaf: Leaf, key: str) -> dict[str, Any]:
-    """Whether there is a document: all else is left to the planner."""
+    """Return the filter for whether there is a document: other lookups are refused."""
     if leaf.lookup_type != "isnull":
-        raise NotSupportedError("MongoDB leaves whole documents to the planner.")
-    return {key: {"$not": HELD} if leaf.value != leaf.negated else HELD}
+        raise NotSupportedError(
+            f"MongoDB compares whole documents, as in {lookup_name(leaf)}, by the "
+            "order of their keys"
+        )
+    return null_document(key, leaf.value != leaf.negated)
+
+
+def null_document(key: str, is_null: bool) -> dict[str, Any]:
+    return {key: {"$not": NOT_NULL_DOCUMENT} if is_null else NOT_NULL_DOCUMENT}
 
 
 def position_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
-    """An item by its position: a list too short is neither null there nor not."""
+    """Return the filter for a lookup on an item by its position.
+
+    A list that is too short has a NULL there.
+    """
     present = {key: {"$exists": True, "$not": {"$type": "null"}}}
     if leaf.lookup_type == "isnull":
         return {"$nor": [present]} if leaf.value != leaf.negated else present
@@ -85,8 +107,8 @@ def position_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any
     return {"$and": [present, {"$nor": [found]}]} if leaf.negated else found
 
 
-# Lookups that are written with $expr.
-UNINDEXED_PARTS = {
+# Lookups that are written with $expr, for which there is no place in an $elemMatch.
+DATE_PART_LOOKUPS = {
     "month",
     "day",
     "week_day",
@@ -99,16 +121,26 @@ UNINDEXED_PARTS = {
 }
 
 
-def any_filter(leaf: Leaf, key: str, path: tuple, translate) -> dict[str, Any]:
-    """Whether any value at the path satisfies the lookup, not negated."""
+def any_filter(
+    leaf: Leaf, key: str, path: tuple, translate: Translate
+) -> dict[str, Any]:
+    """Return the filter for documents in which any value at the path satisfies the
+    lookup, which is taken as not negated.
+    """
     if leaf.column.db_type == "raw":
-        raise NotSupportedError("MongoDB leaves raw values in lists to the planner.")
+        raise NotSupportedError(
+            f"MongoDB compares values of mixed types in lists, as in "
+            f"{lookup_name(leaf)}, otherwise than SQLite"
+        )
     if Step.EACH not in path:
         return one_filter(leaf, dotted(key, path), translate)
     number = path.index(Step.EACH)
     outer, inner = dotted(key, path[:number]), path[number + 1 :]
     if any(isinstance(step, int) for step in path[:number]):
-        raise NotSupportedError("MongoDB leaves positions of lists to the planner.")
+        raise NotSupportedError(
+            f"MongoDB does not look into a list at a position of another, as "
+            f"{lookup_name(leaf)} does"
+        )
     if not inner:
         if leaf.lookup_type == "contained_by":
             db_type = leaf.column.db_type
@@ -116,55 +148,74 @@ def any_filter(leaf: Leaf, key: str, path: tuple, translate) -> dict[str, Any]:
             return {outer: {"$type": "array", "$not": {"$elemMatch": {"$nin": values}}}}
         found = one_filter(leaf, "", translate)
         if set(found) != {""}:
-            raise NotSupportedError("MongoDB leaves this lookup to the planner.")
+            raise NotSupportedError(
+                f"MongoDB's $elemMatch cannot hold the filter of {lookup_name(leaf)}"
+            )
         return {outer: {"$elemMatch": found[""]}}
     if inner[0] is Step.EACH or isinstance(inner[0], int):
-        raise NotSupportedError("MongoDB leaves lists of lists to the planner.")
+        raise NotSupportedError(
+            f"MongoDB does not look into lists of lists, as {lookup_name(leaf)} does"
+        )
     return {outer: {"$elemMatch": any_filter(leaf, "", inner, translate)}}
 
 
 def one_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
+    """Return the filter for one value at a key, "" for an item of a list itself."""
     if leaf.lookup_type == "isnull":
         if leaf.column.db_type == "document":
-            return {key: HELD}
+            return {key: NOT_NULL_DOCUMENT}
         return {key: {"$exists": True, "$ne": None}} if key else {"": {"$ne": None}}
-    if leaf.lookup_type in UNINDEXED_PARTS:
-        raise NotSupportedError("MongoDB has no $expr inside of $elemMatch.")
+    if leaf.lookup_type in DATE_PART_LOOKUPS:
+        raise NotSupportedError(
+            f"MongoDB takes no part of a date in a list, as {lookup_name(leaf)} does"
+        )
     if leaf.lookup_type == "contained_by" or leaf.column.db_type == "document":
-        raise NotSupportedError("MongoDB leaves this lookup to the planner.")
+        raise NotSupportedError(
+            f"MongoDB does not answer {lookup_name(leaf)} on the items of a list"
+        )
     column = Column(leaf.column.name, leaf.column.db_type)
     return translate(Leaf(column, leaf.lookup_type, leaf.value), key)
 
 
 def length_filter(leaf: Leaf, key: str) -> dict[str, Any]:
+    """Return the filter for a lookup on how many items there are at a path."""
     path = dotted(key, leaf.column.path[:-1])
     if leaf.lookup_type == "isnull":
-        return {path: {"$not": HELD} if leaf.value != leaf.negated else HELD}
+        return null_document(path, leaf.value != leaf.negated)
     operator = COMPARISONS.get(leaf.lookup_type)
     if operator is None or path[-1].isdigit():
-        raise NotSupportedError("MongoDB leaves this lookup to the planner.")
-    operator = INVERSE[operator] if leaf.negated else operator
+        raise NotSupportedError(
+            f"MongoDB does not answer {lookup_name(leaf)} on the length of a list"
+        )
+    operator = INVERSES[operator] if leaf.negated else operator
     return {
-        path: HELD,
+        path: NOT_NULL_DOCUMENT,
         "$expr": {operator: [length_of(f"${path}"), {"$literal": leaf.value}]},
     }
 
 
 def length_of(value: str) -> dict[str, Any]:
-    """How many items an array or a document has; 0 for what is NULL, of which the
-    server may ask before it looks at the rest of the filter.
+    """Return the expression for how many items an array or a document has.
+
+    It is 0 for NULL: the server may compute it before it has applied the rest of the
+    filter, which excludes NULL.
     """
     pairs = {"$objectToArray": {"$ifNull": [value, {}]}}
     return {"$size": {"$cond": [{"$isArray": value}, value, pairs]}}
 
 
 def raw_filter(leaf: Leaf, key: str) -> dict[str, Any]:
-    """Lookups on values of any type: arrays on the way or at the end are left out,
-    since MongoDB would look into each of their items.
+    """Return the filter for a lookup on a value of any type.
+
+    It excludes arrays on the way and at the end of the path: MongoDB would look into
+    each of their items.
     """
     path = leaf.column.path
     if any(not isinstance(step, str) or step.isdigit() for step in path):
-        raise NotSupportedError("MongoDB leaves positions of lists to the planner.")
+        raise NotSupportedError(
+            f"MongoDB's paths do not tell a position from a key of digits, as in "
+            f"{lookup_name(leaf)}"
+        )
     name = dotted(key, path)
     parents = [dotted(key, path[:depth]) for depth in range(len(path))]
     plain = [{parent: {"$not": {"$type": "array"}}} for parent in parents]
@@ -176,8 +227,11 @@ def raw_filter(leaf: Leaf, key: str) -> dict[str, Any]:
     simple = type(value) in (str, int, float) or (
         type(value) is bool and operator == "$eq"
     )
-    if operator is None or not simple or value != value:
-        raise NotSupportedError("MongoDB leaves this lookup to the planner.")
+    if operator is None or not simple or value != value:  # NaN is not itself
+        raise NotSupportedError(
+            f"MongoDB does not answer {lookup_name(leaf)} on values of mixed types as "
+            "SQLite does"
+        )
     matched = {name: {operator: json_value(value), "$not": {"$type": "array"}}}
     if leaf.negated:
         return {"$and": [present, {"$nor": [matched]}]}
@@ -185,15 +239,21 @@ def raw_filter(leaf: Leaf, key: str) -> dict[str, Any]:
 
 
 def path_expression(column: Column, key: str) -> tuple[Any, str]:
-    """The value at a path in MongoDB's expressions, and its db_type."""
+    """Return the expression for the value at a path, and its db_type."""
     path = column.path
     if column.is_many or column.db_type == "raw":
-        raise NotSupportedError("MongoDB leaves the values of this to the planner.")
+        raise NotSupportedError(
+            f"MongoDB does not return the values of {column_name(column)}, which are "
+            "many or of mixed types"
+        )
     last = path[-1]
     if last is Step.LENGTH:
         value = "$" + dotted(key, path[:-1])
         if len(path) > 1 and isinstance(path[-2], int):
-            raise NotSupportedError("MongoDB leaves positions to the planner.")
+            raise NotSupportedError(
+                "MongoDB's expressions take no position of a list, as "
+                f"{column_name(column)} does"
+            )
         present = {"$gt": [value, None]}
         return {"$cond": [present, length_of(value), None]}, "int"
     if isinstance(last, int):
@@ -206,17 +266,24 @@ def path_expression(column: Column, key: str) -> tuple[Any, str]:
 
 
 def change_of(key: str, steps: list[tuple[str, tuple, Any]]) -> dict[str, dict]:
-    """The operators of a Change; NotSupportedError where there are none."""
+    """Return the update {operator: {path: value}} of a Change of a document.
+
+    Raise NotSupportedError if MongoDB has none that change it as the toolkit does.
+    """
     from ..documents.changing import REMOVED
 
     update: dict[str, dict[str, Any]] = {}
     names: list[str] = []
     for operation, path, value in steps:
         if any(isinstance(step, int) for step in path):
-            raise NotSupportedError("MongoDB makes no lists for a position to be in.")
+            raise NotSupportedError(
+                f"MongoDB creates no list for a position in {key} to be in"
+            )
         name = dotted(key, path)
         if any(overlaps(name, other) for other in names):
-            raise NotSupportedError("MongoDB changes a path once in a command.")
+            raise NotSupportedError(
+                f"MongoDB changes {name} no more than once in a command"
+            )
         names.append(name)
         if operation == "set":
             if value is REMOVED:
@@ -229,7 +296,10 @@ def change_of(key: str, steps: list[tuple[str, tuple, Any]]) -> dict[str, dict]:
             update.setdefault("$inc", {})[name] = value
         else:
             if any(isinstance(each, (dict, list)) for each in value):
-                raise NotSupportedError("MongoDB compares documents by their order.")
+                raise NotSupportedError(
+                    f"MongoDB compares the documents in {name} by the order of their "
+                    "keys"
+                )
             if operation == "pull":
                 update.setdefault("$pull", {})[name] = {"$in": value}
             else:
@@ -237,9 +307,11 @@ def change_of(key: str, steps: list[tuple[str, tuple, Any]]) -> dict[str, dict]:
     return update
 
 
-def adding(update: dict[str, dict], added: dict[str, Any]) -> Any:
-    """An update document with additions at paths: a pipeline, or beside changes of
-    lists $inc, which refuses a null.
+def with_additions(update: dict[str, dict], added: dict[str, Any]) -> Any:
+    """Return the update with additions at paths, {path: number}.
+
+    It is a pipeline, in which a null counts as 0. Changes of lists have no place in
+    one; beside them, the additions are an $inc, which refuses a null.
     """
     if update.keys() - {"$set", "$unset"}:
         return {**update, "$inc": added}
@@ -250,19 +322,24 @@ def adding(update: dict[str, dict], added: dict[str, Any]) -> Any:
 
 
 def total(old: str, by: int | float) -> dict[str, Any]:
-    """`old` and `by`, where $inc would refuse a null; an error (ConversionFailure)
-    where `old` is no number, or past 64 bits.
+    """Return the expression for `old` + `by`, where a null `old` counts as 0.
+
+    The server fails (ConversionFailure) if `old` is no number or the sum of integers
+    leaves 64 bits.
     """
     found = {"$add": [{"$ifNull": [old, 0]}, by]}
-    past = {"$toLong": {"$multiply": [found, 2]}}
-    wider = {"$and": [{"$in": [{"$type": old}, ["int", "long"]]}, isinstance(by, int)]}
-    checked = {
-        "$cond": [{"$and": [wider, {"$eq": [{"$type": found}, "double"]}]}, past, found]
+    # The server makes a double of a sum that is too large, and $toLong fails on twice
+    # of it.
+    failing = {"$toLong": {"$multiply": [found, 2]}}
+    integers = {
+        "$and": [{"$in": [{"$type": old}, ["int", "long"]]}, isinstance(by, int)]
     }
+    too_large = {"$and": [integers, {"$eq": [{"$type": found}, "double"]}]}
     is_number = {"$or": [{"$isNumber": old}, {"$lte": [old, None]}]}
     refused = {"$toLong": {"$concat": ["no number, but ", {"$type": old}]}}
-    return {"$cond": [is_number, checked, refused]}
+    return {"$cond": [is_number, {"$cond": [too_large, failing, found]}, refused]}
 
 
 def overlaps(name: str, other: str) -> bool:
+    """Return whether one of two paths leads to or through the other."""
     return f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")

@@ -8,35 +8,43 @@ from bson import MinKey
 from django.db import NotSupportedError
 from django.db.models.expressions import Col, CombinedExpression, Value
 
-from ..conditions import Column
-from ..query import MISSING, NonrelQuery, safe_call
+from ..conditions import Column, Condition
+from ..query import MISSING, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions
-from .filters import check_ordered, to_filter
-from .paths import adding, change_of, dotted
+from .filters import require_ordered, to_filter
+from .naming import column_name, expression_name
+from .paths import change_of, dotted, with_additions
 
+# Documents in a batch of a whole scan. The server's default first batch of 101 makes
+# one more round trip for every scan that is longer.
 BATCH_SIZE = 5_000
 INTEGERS = {"int", "long"}
 
 
 class BackendQuery(NonrelQuery):
+    """One `find()`, `aggregate()`, update or delete on one collection."""
+
     changes_documents = True
 
-    """One `find()` on one collection."""
-
-    def __init__(self, compiler, fields):
+    def __init__(self, compiler: Any, fields: list) -> None:
         super().__init__(compiler, fields)
-        meta = self.query.get_meta()
-        self.meta = meta
-        self.table = meta.db_table
-        self.pk_column = meta.pk.column if meta.pk is not None else None
+        self.meta = self.query.get_meta()
+        pk = self.meta.pk
+        self.pk_column: str | None = None if pk is None else pk.column
         self.filters: list[dict[str, Any]] = []
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
         self.computed: dict[str, Expression] = {}
 
+    @property
+    def collection(self) -> Any:
+        """The pymongo collection that holds the table's rows."""
+        return self.connection.database[self.table]
+
     def key(self, column: str) -> str:
+        """Return the key under which documents hold a column."""
         return "_id" if column == self.pk_column else column
 
     def key_of(self, column: Column) -> str:
@@ -44,27 +52,36 @@ class BackendQuery(NonrelQuery):
 
     @property
     def filter(self) -> dict[str, Any]:
+        """The filter document of all conditions added so far."""
         if len(self.filters) == 1:
             return self.filters[0]
         return {"$and": self.filters} if self.filters else {}
 
+    # --- reading ---
+
     @safe_call
-    def add_filters(self, condition):
+    def add_filters(self, condition: Condition) -> None:
         self.filters.append(to_filter(condition, self.key_of))
 
-    def order_by(self, ordering):
+    def order_by(self, ordering: list[tuple[str, bool]]) -> None:
         for name, _ in ordering:
-            check_ordered(Column(name, self.db_type(name)))
+            require_ordered(Column(name, self.db_type(name) or ""))
         self.sort = [(self.key(name), 1 if up else -1) for name, up in ordering]
 
-    def order_by_columns(self, ordering):
+    def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
         keys = []
         for column, ascending in ordering:
-            check_ordered(column)
+            require_ordered(column)
             if column.is_many or any(type(step) is not str for step in column.path):
-                raise NotSupportedError("MongoDB leaves this order to the planner.")
+                raise NotSupportedError(
+                    f"MongoDB does not order by {column_name(column)}, which leads "
+                    "through a list"
+                )
             if column.db_type in ("raw", "document"):
-                raise NotSupportedError("MongoDB orders types of its own.")
+                raise NotSupportedError(
+                    f"MongoDB orders values of mixed types, as {column_name(column)} "
+                    "may hold, otherwise than SQLite"
+                )
             key = dotted(self.key(column.name), column.path)
             keys.append((key, 1 if ascending else -1))
         self.sort = keys
@@ -75,9 +92,9 @@ class BackendQuery(NonrelQuery):
             return
         projection = self.projection()
         limit = 0 if high_mark is None else high_mark - low_mark
-        collection = self.connection.database[self.table]
+        collection = self.collection
 
-        def find(session):
+        def find(session: Any) -> tuple[Any, dict[str, Any] | None]:
             cursor = collection.find(
                 self.filter,
                 projection,
@@ -105,7 +122,7 @@ class BackendQuery(NonrelQuery):
             yield document
 
     def projection(self) -> dict[str, Any] | None:
-        """What of the documents is fetched, None for all."""
+        """Return what to fetch of each document, None for all of it."""
         if (
             len(self.fields) == len(self.meta.local_concrete_fields)
             and not self.computed
@@ -116,13 +133,19 @@ class BackendQuery(NonrelQuery):
         wanted |= {name: found.value for name, found in self.computed.items()}
         return wanted
 
-    def compute(self, expressions):
+    def compute(self, expressions: dict[str, Any]) -> None:
         translate = Expressions(self)
-        self.computed = {name: translate(each) for name, each in expressions.items()}
-        if any(found.db_type == "json" for found in self.computed.values()):
-            raise NotSupportedError("MongoDB leaves computed JSON to the planner.")
+        computed = {name: translate(each) for name, each in expressions.items()}
+        for name, found in computed.items():
+            if found.db_type == "json":
+                raise NotSupportedError(
+                    "MongoDB does not return SQL's NULL and JSON's null apart for "
+                    f"{expression_name(expressions[name])}"
+                )
+        self.computed = computed
 
     def with_computed(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Make the computed values of a document Python values, in place."""
         for name, found in self.computed.items():
             value = document.get(name)
             convert = self.compiler.from_db_converter(found.db_type)
@@ -131,44 +154,52 @@ class BackendQuery(NonrelQuery):
         return document
 
     @safe_call
-    def count(self, limit=None):
-        collection = self.connection.database[self.table]
+    def count(self, limit: int | None = None) -> int:
         if not self.filters and limit is None and self.connection.session is None:
             # The server's estimate is instant, but counts others' open transactions.
+            # A count of the whole _id index does not.
             return self.connection.database.command(
                 "count", self.table, query={"_id": {"$gte": MinKey()}}, hint="_id_"
             )["n"]
         options = {} if limit is None else {"limit": limit}
         return self.connection.statement(
-            lambda session: collection.count_documents(
+            lambda session: self.collection.count_documents(
                 self.filter, session=session, **options
             )
         )
 
-    def group(self, grouping):
+    # --- grouping ---
+
+    def group(self, grouping: Grouping) -> None:
         self.pipeline = Pipeline(grouping, self)
 
     @safe_call
-    def groups(self):
-        collection = self.connection.database[self.table]
+    def groups(self) -> Iterator[list]:
+        assert self.pipeline is not None
         stages = self.pipeline.stages(self.filter)
-        cursor = self.connection.statement(
-            lambda session: collection.aggregate(stages, session=session)
+        documents = self.connection.statement(
+            lambda session: self.collection.aggregate(stages, session=session)
         )
-        yield from self.pipeline.rows(cursor)
+        yield from self.pipeline.rows(documents)
+
+    # --- writing ---
 
     @safe_call
-    def delete(self):
+    def delete(self) -> int:
         return writes.delete_documents(self.connection, self.table, self.filter)
 
     @safe_call
-    def update(self, values):
+    def update(self, values: dict[str, Any]) -> int:
         return writes.update_documents(
             self.connection, self.table, self.filter, self.update_document(values)
         )
 
     def update_document(self, values: dict[str, Any]) -> Any:
-        """The update document, or the pipeline where expressions need one."""
+        """Return the update document, or a pipeline if expressions need one.
+
+        Raise NotSupportedError for a change of the primary key, and for expressions
+        that MongoDB does not compute as SQLite does.
+        """
         if any(field.column in values for field in self.meta.pk_fields):
             raise NotSupportedError(
                 "MongoDB's _id never changes: insert a row with the new primary key, "
@@ -192,10 +223,10 @@ class BackendQuery(NonrelQuery):
                 update.setdefault("$unset", {})[key] = ""
             else:
                 update.setdefault("$set", {})[key] = value
-        return adding(update, added) if added else update
+        return with_additions(update, added) if added else update
 
     def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
-        """All columns set at once, from what they were before."""
+        """Return one stage that sets all columns from the values before the update."""
         translate = Expressions(self)
         changes: dict[str, Any] = {}
         for column, value in values.items():
@@ -209,21 +240,19 @@ class BackendQuery(NonrelQuery):
                 if found.db_type != db_type and not (
                     {found.db_type, db_type} <= INTEGERS
                 ):
-                    raise NotSupportedError("MongoDB leaves a change of type alone.")
+                    raise NotSupportedError(
+                        f"MongoDB does not convert {expression_name(value)} to the "
+                        f"type of {column}, as SQLite does"
+                    )
                 stored = found.value
-                if db_type in INTEGERS:  # an error, where a sum is past 64 bits
+                if db_type in INTEGERS:
+                    # $toLong fails where a sum has left 64 bits and become a double.
                     stored = {"$toLong": stored}
                 changes[key] = {"$ifNull": [stored, "$$REMOVE"]}
         return [{"$set": changes}]
 
-    def db_type(self, column: str) -> str | None:
-        for field in self.meta.local_concrete_fields:
-            if field.column == column:
-                return field.db_type(self.connection)
-        return None
-
     def increment(self, column: str, value: Any) -> int | None:
-        """n for `F(column) + n`; None for any other expression."""
+        """Return n if `value` is `F(column) + n`, None if it is anything else."""
         if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
             return None
         left, right = value.lhs, value.rhs
@@ -232,49 +261,48 @@ class BackendQuery(NonrelQuery):
         if type(right) is not Value or type(right.value) is not int:
             return None
         if left.target.null or self.db_type(column) not in INTEGERS:
-            return None  # an increment of NULL is NULL
+            return None  # $inc makes a number of NULL, SQL leaves it NULL
         return right.value if value.connector == "+" else -right.value
 
     @safe_call
-    def update_rows(self, rows):
-        updates = []
-        for key, values in rows:
-            updates.append((self.stored_key(key), self.update_document(values)))
+    def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
+        updates = [
+            (self.stored_key(key), self.update_document(values)) for key, values in rows
+        ]
         return writes.update_keys(self.connection, self.table, updates)
 
     @safe_call
-    def delete_rows(self, keys):
-        return writes.delete_documents(
-            self.connection,
-            self.table,
-            {"_id": {"$in": [self.stored_key(key) for key in keys]}},
-        )
+    def delete_rows(self, keys: list[Any]) -> int:
+        found = {"_id": {"$in": [self.stored_key(key) for key in keys]}}
+        return writes.delete_documents(self.connection, self.table, found)
 
     def stored_key(self, key: Any) -> Any:
+        """Return the `_id` of a key, which is a document for a composite key."""
         fields = self.meta.pk_fields
         if len(fields) == 1:
             return key
         return {field.column: value for field, value in zip(fields, key, strict=True)}
 
     @safe_call
-    def lock(self):
-        collection = self.connection.database[self.table]
+    def lock(self) -> None:
+        """Lock the rows by a write that leaves them as they are."""
 
-        def touch(session):
+        def touch(session: Any) -> None:
             for update in ({"$set": {"_lock": 1}}, {"$unset": {"_lock": ""}}):
-                collection.update_many(self.filter, update, session=session)
+                self.collection.update_many(self.filter, update, session=session)
 
         self.connection.transaction.run(touch, writes=True)
 
-    def describe(self):
+    # --- explaining ---
+
+    def describe(self) -> str:
         if self.pipeline is not None:
             return f"db.{self.table}.aggregate({self.pipeline.stages(self.filter)!r})"
         text = f"db.{self.table}.find({self.filter!r}, {self.projection()!r})"
         return f"{text}.sort({dict(self.sort)!r})" if self.sort else text
 
     @safe_call
-    def explain(self):
-        database = self.connection.database
+    def explain(self) -> str:
         command: dict[str, Any] = {"find": self.table, "filter": self.filter}
         if self.sort:
             command["sort"] = dict(self.sort)
@@ -283,7 +311,9 @@ class BackendQuery(NonrelQuery):
             command["skip"] = low
             if high is not None:
                 command["limit"] = high - low
-        found = database.command("explain", command, verbosity="executionStats")
+        found = self.connection.database.command(
+            "explain", command, verbosity="executionStats"
+        )
         stats = found.get("executionStats", {})
         return (
             f"{self.describe()} [{index_of(found)}, "
@@ -294,7 +324,7 @@ class BackendQuery(NonrelQuery):
 
 
 def index_of(explained: dict[str, Any]) -> str:
-    """The name of the index that a plan uses."""
+    """Return the name of the index that the server's winning plan uses."""
     stages = [explained.get("queryPlanner", {}).get("winningPlan", {})]
     while stages:
         stage = stages.pop()
@@ -302,7 +332,6 @@ def index_of(explained: dict[str, Any]) -> str:
             return f"index {stage['indexName']}"
         if stage.get("stage") == "IDHACK":
             return "index _id_"
-        stages += [each for each in stage.values() if isinstance(each, dict)] + list(
-            stage.get("inputStages", ())
-        )
+        stages += [each for each in stage.values() if isinstance(each, dict)]
+        stages += stage.get("inputStages", ())
     return "no index"

@@ -90,7 +90,7 @@ class Uniques:
 
 def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
     """[(document keys, partial filter or None)] of the unique indexes, `_id` first."""
-    known = connection.sequences.indexes
+    known = connection.known_unique_indexes
     if table not in known or known[table] is None:
         indexes = list(connection.database[table].list_indexes())
         found: list = [(("_id",), None)]

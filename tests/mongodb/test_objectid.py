@@ -329,7 +329,7 @@ def test_inspectdb_finds_the_keys(shop):
 def test_inspectdb_finds_the_keys_of_another_clients_documents(shop):
     strange = connection.database["strange"]
     strange.insert_one({"_id": ABSENT, "other": ABSENT})
-    connection.sequences.indexes.clear()
+    connection.known_unique_indexes.clear()
     try:
         out = StringIO()
         call_command("inspectdb", "strange", stdout=out)

@@ -1,0 +1,208 @@
+"""Indexes and constraints of MongoDB's collections, as migrations change them."""
+
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.models.sql.query import Query
+
+from ..conditions import Column, Leaf, Node, Step
+from ..documents.indexes import check_unique, indexed_path
+from ..planner.refusal import Refused
+from ..planner.translate import Translator
+from ..schema import NonrelSchemaEditor
+from . import metadata
+from .filters import OPERATORS_MAP
+from .paths import dotted
+from .rewriting import indexes_of
+from .values import to_bson
+
+# What a unique path may lead to: documents may hold nulls, which are never equal.
+NOT_NULL = {"$type": ["number", "string", "date", "bool", "binData", "objectId"]}
+# What a unique column that may be NULL holds: NULLs are missing from documents.
+EXISTS = {"$exists": True}
+
+
+class CollectionIndexes(NonrelSchemaEditor):
+    """Creates and drops indexes. MongoDB has no two indexes with the same keys."""
+
+    def key(self, model: Any, column: str) -> str:
+        """Return the key under which the model's documents hold a column."""
+        pk = model._meta.pk
+        return "_id" if pk is not None and column == pk.column else column
+
+    def collection(self, table: str) -> Any:
+        return self.connection.database[table]
+
+    # --- indexes ---
+
+    def known_indexes(self, table: str) -> dict[str, tuple[list[str], bool]]:
+        found = {}
+        for name, index in indexes_of(self.collection(table)).items():
+            columns = list(index["key"])
+            if "_id" in columns:
+                pk = metadata.primary_key_of(self.connection, table)
+                columns = [pk if key == "_id" else key for key in columns]
+            found[name] = (columns, bool(index.get("unique")))
+        return found
+
+    def index_fields(
+        self,
+        model: Any,
+        name: str,
+        fields: list,
+        unique: bool = False,
+        condition: Any = None,
+    ) -> None:
+        keys = [("_id" if each.primary_key else each.column, 1) for each in fields]
+        partial = self.partial_of(model, name, condition)
+        if unique:
+            partial |= {each.column: EXISTS for each in fields if each.null}
+        self.create_index(model._meta.db_table, keys, name, unique, partial)
+
+    def create_index(
+        self,
+        table: str,
+        keys: list[tuple[str, int]],
+        name: str,
+        unique: bool = False,
+        partial: dict[str, Any] | None = None,
+    ) -> None:
+        """Create an index of [(key, 1 or -1)], unless there is one like it.
+
+        A partial index holds the documents that satisfy `partial`.
+        """
+        options: dict[str, Any] = {"unique": True} if unique else {}
+        if partial:
+            options["partialFilterExpression"] = partial
+        if not self.collect_sql:
+            for known in indexes_of(self.collection(table)).values():
+                if (
+                    list(known["key"].items()) == keys
+                    and bool(known.get("unique")) == unique
+                    and known.get("partialFilterExpression") == (partial or None)
+                ):
+                    return
+        self.do(
+            f'db["{table}"].createIndex({dict(keys)}, {{name: "{name}"}})',
+            self.collection(table).create_index,
+            keys,
+            name=name,
+            **options,
+        )
+
+    def remove(self, table: str, name: str) -> None:
+        self.do(f'db["{table}"].dropIndex("{name}")', self.drop_index, table, name)
+
+    def drop_index(self, table: str, name: str) -> None:
+        self.collection(table).drop_index(name)
+
+    def add_index(self, model: Any, index: Any) -> None:
+        table = model._meta.db_table
+        keys = self.path_keys(model, index)
+        if keys and index.condition is None:
+            self.create_index(table, keys, index.name)
+            return
+        if index.contains_expressions:
+            return  # Django's checks warn of it: supports_expression_indexes is False
+        partial = None
+        if index.condition is not None:
+            partial = self.partial_filter(model, index.condition)
+            if partial is None:
+                return  # an index is no constraint: queries are right without it
+        keys = [
+            (self.key(model, model._meta.get_field(name).column), -1 if order else 1)
+            for name, order in index.fields_orders
+        ]
+        self.create_index(table, keys, index.name, partial=partial)
+
+    def path_keys(self, model: Any, index: Any) -> list[tuple[str, int]]:
+        """Return the keys of an index on paths, no keys for other expressions."""
+        paths = [
+            indexed_path(self.connection, model, each) for each in index.expressions
+        ]
+        found = [path for path in paths if path is not None]
+        of_columns = not any(column.path for column, _ in found)
+        if len(found) < len(paths) or (of_columns and index.contains_expressions):
+            return []
+        return [
+            (path_key(self.key(model, column.name), column), -1 if descending else 1)
+            for column, descending in found
+        ]
+
+    # --- constraints ---
+
+    def add_unique(self, model: Any, constraint: Any) -> None:
+        keys = self.path_keys(model, constraint)
+        if (constraint.contains_expressions and not keys) or constraint.deferrable:
+            return  # Django's checks warn of it
+        check_unique(self.connection, model, constraint)
+        name, condition = constraint.name, constraint.condition
+        if not keys:
+            fields = [model._meta.get_field(each) for each in constraint.fields]
+            self.index_fields(model, name, fields, True, condition)
+            return
+        partial = self.partial_of(model, name, condition)
+        partial |= {key: NOT_NULL for key, _ in keys if key != "_id"}
+        self.create_index(model._meta.db_table, keys, name, True, partial)
+
+    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+        metadata.remember_check(self.connection, table, check["name"], check["columns"])
+
+    def drop_check(self, table: str, name: str) -> None:
+        metadata.forget_check(self.connection, table, name)
+
+    # --- conditions ---
+
+    def partial_of(self, model: Any, name: str, condition: Any) -> dict[str, Any]:
+        """Return the partial filter of a unique constraint, {} for no condition.
+
+        Raise NotSupportedError if MongoDB has none for the condition.
+        """
+        if condition is None:
+            return {}
+        partial = self.partial_filter(model, condition)
+        if partial is None:
+            raise NotSupportedError(
+                f"MongoDB cannot enforce {name}: its condition has more than "
+                "comparisons of columns with constants."
+            )
+        return partial
+
+    def partial_filter(self, model: Any, condition: Any) -> dict[str, Any] | None:
+        """Return the partialFilterExpression for a Q, None if there is none."""
+        query = Query(model)
+        where = query.build_where(condition)
+        alias = query.get_initial_alias()
+        try:
+            found = Translator(self.connection, alias).condition(where)
+        except Refused:
+            return None
+        if isinstance(found, Node) and found.connector != "AND":
+            return None
+        partial: dict[str, Any] = {}
+        for leaf in found.children if isinstance(found, Node) else (found,):
+            part = partial_leaf(leaf) if isinstance(leaf, Leaf) else None
+            if part is None:
+                return None
+            partial.setdefault(self.key(model, leaf.column.name), {}).update(part)
+        return partial
+
+
+def path_key(key: str, column: Column) -> str:
+    """Return a path as the key of an index, which holds every item of its arrays."""
+    return dotted(key, tuple(step for step in column.path if step is not Step.EACH))
+
+
+def partial_leaf(leaf: Leaf) -> dict[str, Any] | None:
+    """Return the operators for a lookup in a partial filter, None if it has none."""
+    if leaf.column.path or isinstance(leaf.value, Column):
+        return None
+    if leaf.lookup_type == "isnull":
+        return EXISTS if leaf.value == leaf.negated else {"$eq": None}
+    operator = OPERATORS_MAP.get(leaf.lookup_type)
+    if operator is None or leaf.negated:
+        return None
+    db_type = leaf.column.db_type
+    if leaf.lookup_type == "in":
+        return {operator: [to_bson(db_type, each) for each in leaf.value]}
+    return {operator: to_bson(db_type, leaf.value)}
