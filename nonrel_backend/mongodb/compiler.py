@@ -1,5 +1,6 @@
 """The five compilers for MongoDB: values, inserts and their keys."""
 
+from collections.abc import Callable
 from typing import Any
 
 from bson import ObjectId
@@ -17,9 +18,13 @@ from ..compiler import (
 )
 from ..query import safe_call
 from . import writes
+from .indexes import EXISTS
 from .query import BackendQuery
 from .uniques import unique_indexes
 from .values import FROM_BSON, TO_BSON, to_bson
+
+# A row as {column: stored value}; a document has the primary key under "_id".
+Row = dict[str, Any]
 
 
 def unchanged(value: Any) -> Any:
@@ -29,42 +34,44 @@ def unchanged(value: Any) -> Any:
 class SQLCompiler(NonrelCompiler):
     query_class = BackendQuery
 
-    def convert_value_for_db(self, db_type, value):
+    def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
         return to_bson(db_type, value)
 
-    def for_db_converter(self, db_type):
-        return TO_BSON.get(db_type, unchanged)
+    def for_db_converter(self, db_type: str | None) -> Callable[[Any], Any]:
+        return TO_BSON.get(db_type or "", unchanged)
 
-    def convert_value_from_db(self, db_type, value):
+    def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
         convert = self.from_db_converter(db_type)
         return value if convert is None else convert(value)
 
-    def from_db_converter(self, db_type):
+    def from_db_converter(self, db_type: str | None) -> Callable[[Any], Any] | None:
         if db_type == "datetime" and settings.USE_TZ:
             zone = self.store.timezone
             return lambda value: value.replace(tzinfo=zone)
-        return FROM_BSON.get(db_type)
+        return FROM_BSON.get(db_type or "")
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
-    @property
-    def store_connection(self):
-        return self.store
-
     @safe_call
-    def insert(self, data, return_id=False):
+    def insert(self, data: Row, return_id: bool = False) -> Any:
         return self.insert_many([data], return_id)[0]
 
     @safe_call
-    def insert_many(self, rows, return_ids):
+    def insert_many(self, rows: list[Row], return_ids: bool) -> list:
         table = self.query.get_meta().db_table
-        return self.with_keys(
+        keys, _ = self.with_keys(
             rows,
             lambda documents: writes.insert_documents(self.store, table, documents),
-        )[0]
+        )
+        return keys
 
-    def with_keys(self, rows, write) -> tuple[list, Any]:
-        """(keys, write(documents)); once more where the sequence's keys were taken."""
+    def with_keys(
+        self, rows: list[Row], write: Callable[[list[Row]], Any]
+    ) -> tuple[list, Any]:
+        """Give the rows keys; return them and `write(documents)`.
+
+        Retry once with new keys if keys of the sequence turn out to be taken.
+        """
         given = list(map(dict, rows))
         documents, keys = self.documents(rows)
         try:
@@ -77,9 +84,10 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         documents, keys = self.documents(given)
         return keys, write(documents)
 
-    def collided(self, table: str, given: list[dict[str, Any]], keys: list) -> bool:
-        """Whether a key of the sequence was taken, as another client may have done;
-        the sequence is past all keys then.
+    def collided(self, table: str, given: list[Row], keys: list) -> bool:
+        """Return whether a key of the sequence was taken, as by another program.
+
+        If one was, advance the sequence past all keys.
         """
         pk = self.query.get_meta().pk.column
         generated = [
@@ -89,7 +97,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             return False
         collection = self.store.database[table]
 
-        def highest(session):
+        def highest(session: Any) -> Any:
             taken = {"_id": {"$in": generated}}
             if collection.find_one(taken, {"_id": 1}, session=session) is None:
                 return None
@@ -104,7 +112,13 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         return last is not None
 
     @safe_call
-    def insert_on_conflict(self, rows, on_conflict, unique_columns, update_columns):
+    def insert_on_conflict(
+        self,
+        rows: list[Row],
+        on_conflict: OnConflict,
+        unique_columns: list[str],
+        update_columns: list[str],
+    ) -> list[Row]:
         meta = self.query.get_meta().concrete_model._meta
         if on_conflict == OnConflict.IGNORE:
             self.insert_ignoring(meta, rows)
@@ -112,7 +126,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         pk = meta.pk.column
         unique = self.conflict_target(meta, unique_columns)
 
-        def complete(documents):
+        def complete(documents: list[Row]) -> list[Row]:
             return self.completed(
                 meta, [{**each, pk: each["_id"]} for each in documents]
             )
@@ -125,23 +139,27 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         )
         return [{**each, pk: each["_id"]} for each in stored]
 
-    def insert_ignoring(self, meta, rows) -> None:
+    def insert_ignoring(self, meta: Any, rows: list[Row]) -> None:
+        """Insert the rows that break no unique index."""
         given = list(map(dict, rows))
         documents, keys = self.documents(rows)
         if self.collided(meta.db_table, given, keys):
             documents, _ = self.documents(given)
         writes.insert_ignoring(self.store, meta.db_table, documents)
 
-    def conflict_target(self, meta, columns: list[str]) -> list[str]:
-        """The keys of the unique index on these columns."""
+    def conflict_target(self, meta: Any, columns: list[str]) -> list[str]:
+        """Return the keys of the unique index on these columns.
+
+        Raise OperationalError, as SQLite does, if there is none.
+        """
         self.store.require_table(meta.db_table)
         wanted = {"_id" if name == meta.pk.column else name for name in columns}
         if wanted == {field.column for field in meta.pk_fields}:
             wanted = {"_id"}
         for keys, condition in unique_indexes(self.store, meta.db_table):
-            whole = {"$exists": True}
+            # A condition of EXISTS excludes NULLs, which are never equal anyway.
             if wanted == set(keys) and all(
-                part == whole for part in (condition or {}).values()
+                part == EXISTS for part in (condition or {}).values()
             ):
                 return list(keys)
         raise OperationalError(
@@ -149,29 +167,21 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             "name the fields of one in unique_fields."
         )
 
-    def documents(self, rows) -> tuple[list[dict[str, Any]], list]:
-        """The rows with their keys as `_id`, the missing ones from the sequence."""
+    def documents(self, rows: list[Row]) -> tuple[list[Row], list]:
+        """Return the documents of the rows, and their keys in the same order.
+
+        Rows without a key get one, from the sequence or a new ObjectId. There are no
+        keys to return for a composite key, which a row always has.
+        """
         meta = self.query.get_meta().concrete_model._meta
         fields = meta.pk_fields
         column = meta.pk.column
-        table = meta.db_table
         if len(fields) > 1:
             for row in rows:
                 row["_id"] = {field.column: row[field.column] for field in fields}
             return rows, []
-        missing = [row for row in rows if column not in row]
-        given = [row[column] for row in rows if column in row]
-        auto = meta.auto_field is not None
-        if auto and given and all(type(key) is int for key in given):
-            self.store.sequences.advance(table, max(given))
-        if missing and auto:
-            generated: list = (
-                [ObjectId() for _ in missing]
-                if meta.auto_field.db_type(self.store) == "objectId"
-                else self.store.sequences.next(table, len(missing))
-            )
-            for row, key in zip(missing, generated, strict=True):
-                row[column] = key
+        if meta.auto_field is not None:
+            self.complete_keys(meta, rows, column)
         documents = []
         keys = []
         for row in rows:
@@ -179,6 +189,23 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             documents.append({"_id": key, **row})
             keys.append(key)
         return documents, keys
+
+    def complete_keys(self, meta: Any, rows: list[Row], column: str) -> None:
+        """Generate the keys that rows lack; advance the sequence past those given."""
+        table, sequences = meta.db_table, self.store.sequences
+        missing = [row for row in rows if column not in row]
+        given = [row[column] for row in rows if column in row]
+        if given and all(type(key) is int for key in given):
+            sequences.advance(table, max(given))
+        if not missing:
+            return
+        generated: list = (
+            [ObjectId() for _ in missing]
+            if meta.auto_field.db_type(self.store) == "objectId"
+            else sequences.next(table, len(missing))
+        )
+        for row, key in zip(missing, generated, strict=True):
+            row[column] = key
 
 
 class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]

@@ -1,11 +1,16 @@
-"""ObjectId as text: in URLs and in JSON."""
+"""ObjectId as text in URLs and JSON."""
+
+from typing import Any
 
 from bson import ObjectId
 from django.core.serializers.json import DjangoJSONEncoder
 
 
 class ObjectIdConverter:
-    """For `django.urls.register_converter(ObjectIdConverter, "objectid")`."""
+    """Converts ObjectIds in URLs.
+
+    django.urls.register_converter(ObjectIdConverter, "objectid")
+    """
 
     regex = "[0-9a-fA-F]{24}"
 
@@ -17,7 +22,7 @@ class ObjectIdConverter:
 
 
 class ObjectIdJSONEncoder(DjangoJSONEncoder):
-    """For `JsonResponse(data, encoder=ObjectIdJSONEncoder)` and the like."""
+    """Encodes ObjectIds as text: `JsonResponse(data, encoder=ObjectIdJSONEncoder)`."""
 
-    def default(self, o):
+    def default(self, o: Any) -> Any:
         return str(o) if isinstance(o, ObjectId) else super().default(o)

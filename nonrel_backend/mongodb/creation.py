@@ -1,12 +1,17 @@
-"""Test databases on MongoDB."""
+"""Column types, and the creation of test databases on MongoDB."""
 
 import sys
+from typing import Any
 
+from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from ..creation import NonrelDatabaseCreation
+from .rewriting import indexes_of, options_of
 
-# How long a TestCase may keep its transaction open.
+# How long the transaction of a TestCase may be open: a session in a debugger as well.
+# The server's default is a minute.
 TEST_TRANSACTION_SECONDS = 3600
 
 
@@ -18,7 +23,9 @@ class DatabaseCreation(NonrelDatabaseCreation):
         "ObjectIdField": "objectId",
     }
 
-    def _create_test_db(self, verbosity, autoclobber, keepdb=False):
+    def _create_test_db(
+        self, verbosity: int, autoclobber: bool, keepdb: bool = False
+    ) -> str:
         name = self._get_test_db_name()
         client = self.client()
         if name in client.list_database_names() and not keepdb:
@@ -38,14 +45,14 @@ class DatabaseCreation(NonrelDatabaseCreation):
                 transactionLifetimeLimitSeconds=TEST_TRANSACTION_SECONDS,
             )
         except PyMongoError:
-            pass  # not allowed to: long TestCases then end with the server's limit
+            pass  # Without the right to do so, the server's limit stands.
         return name
 
-    def client(self):
+    def client(self) -> MongoClient:
         self.connection.ensure_connection()
         return self.connection.connection
 
-    def _clone_test_db(self, suffix, verbosity, keepdb=False):
+    def _clone_test_db(self, suffix: Any, verbosity: int, keepdb: bool = False) -> None:
         source = self.connection.settings_dict["NAME"]
         target = self.get_test_db_clone_settings(suffix)["NAME"]
         client = self.client()
@@ -55,22 +62,20 @@ class DatabaseCreation(NonrelDatabaseCreation):
         for name in client[source].list_collection_names():
             copy_collection(client[source][name], client[target][name])
 
-    def _destroy_test_db(self, test_database_name, verbosity):
+    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         client = self.client()
-        # A transaction left open would have the drop wait for it.
+        # The server would wait for an open transaction before it drops the database.
         self.connection.transaction.end()
         client.drop_database(test_database_name)
         self.connection.close()
 
 
-def copy_collection(source, target) -> None:
+def copy_collection(source: Collection, target: Collection) -> None:
+    """Copy a collection with its indexes."""
     target.database.create_collection(target.name)
-    for index in source.list_indexes():
-        options = {
-            key: value for key, value in index.items() if key not in ("key", "v", "ns")
-        }
-        if index["name"] != "_id_":
-            target.create_index(list(index["key"].items()), **options)
+    for name, index in indexes_of(source).items():
+        keys = list(index["key"].items())
+        target.create_index(keys, name=name, **options_of(index))
     documents = list(source.find())
     if documents:
         target.insert_many(documents)

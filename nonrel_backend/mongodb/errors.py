@@ -1,4 +1,6 @@
-"""pymongo's errors as Django's."""
+"""pymongo's errors as Django's: tables of the server's error codes."""
+
+from typing import Any
 
 from bson.errors import BSONError
 from django.db import (
@@ -10,20 +12,58 @@ from django.db import (
 )
 from pymongo import errors
 
-DUPLICATE_KEY = 11000
-DUPLICATE_CODES = {DUPLICATE_KEY, 11001, 12582}
-# Documents, keys, and numbers that a conversion cannot hold.
-TOO_LARGE_CODES = {10334, 17419, 17420, 17280, 241}
-# What the server could not do now, and may do when asked again.
+# The names are of the server's src/mongo/base/error_codes.yml, which has none for some.
+DUPLICATE_CODES = {
+    11000,  # DuplicateKey
+    11001,  # by an update, of old servers
+    12582,  # in a capped collection, of old servers
+}
+TOO_LARGE_CODES = {
+    241,  # ConversionFailure: a number that the type converted to cannot hold
+    10334,  # BSONObjectTooLarge
+    17280,  # a key too long for an index
+    17419,  # a document that an update makes too large
+    17420,  # a document that an upsert makes too large
+}
+# What the server could not do now, and may do when it is asked again.
 TRANSIENT_CODES = {
-    6, 7, 24, 43, 46, 50, 64, 89, 91, 100, 112, 134, 175, 189, 202, 225, 237, 239,
-    246, 251, 262, 290, 317, 357, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
-}  # fmt: skip
+    6,  # HostUnreachable
+    7,  # HostNotFound
+    24,  # LockTimeout
+    43,  # CursorNotFound
+    46,  # LockBusy
+    50,  # MaxTimeMSExpired
+    64,  # WriteConcernTimeout
+    89,  # NetworkTimeout
+    91,  # ShutdownInProgress
+    100,  # UnsatisfiableWriteConcern
+    112,  # WriteConflict
+    134,  # ReadConcernMajorityNotAvailableYet
+    175,  # QueryPlanKilled
+    189,  # PrimarySteppedDown
+    202,  # NetworkInterfaceExceededTimeLimit
+    225,  # TransactionTooOld
+    237,  # CursorKilled
+    239,  # SnapshotTooOld
+    246,  # SnapshotUnavailable
+    251,  # NoSuchTransaction
+    262,  # ExceededTimeLimit
+    290,  # TransactionExceededLifetimeLimitSeconds
+    317,  # ConnectionPoolExpired
+    9001,  # SocketException
+    10107,  # NotWritablePrimary
+    11600,  # InterruptedAtShutdown
+    11601,  # Interrupted
+    11602,  # InterruptedDueToReplStateChange
+    13435,  # NotPrimaryNoSecondaryOk
+    13436,  # NotPrimaryOrSecondary
+}
 AUTHENTICATION_FAILED = 18
-TRANSACTION_TOO_LARGE = 388
+TRANSACTION_TOO_LARGE = 388  # TransactionTooLargeForCache
 
 
 def codes(error: errors.OperationFailure) -> set[int]:
+    """Return the codes of an error, and of the errors of a bulk write."""
     found = {error.code} if error.code else set()
     details = error.details or {}
     for each in details.get("writeErrors", ()):
@@ -31,10 +71,10 @@ def codes(error: errors.OperationFailure) -> set[int]:
     return found
 
 
-def translate(error: BaseException, connection) -> Exception | None:
-    """Django's error for one of pymongo's or bson's; None for any other."""
+def translate(error: BaseException, connection: Any) -> Exception | None:
+    """Return Django's error for one of pymongo's or bson's, None for any other."""
     if isinstance(error, OverflowError) and "8-byte ints" in str(error):
-        return DataError("MongoDB's integers have 64 bits; this one is larger.")
+        return DataError("MongoDB's integers have 64 bits, this one is larger.")
     if isinstance(error, errors.DocumentTooLarge | errors.InvalidDocument | BSONError):
         return DataError(str(error))
     if isinstance(error, UnicodeEncodeError):
@@ -51,9 +91,9 @@ def translate(error: BaseException, connection) -> Exception | None:
             return connection.unreachable(error)
         if TRANSACTION_TOO_LARGE in found:
             return OperationalError(
-                "This transaction holds more changes than the server's cache: do the "
-                "work in several atomic() blocks, in batches, or give the server more "
-                f"cache (wiredTigerCacheSizeGB). {error}"
+                "This transaction has more changes than the server's cache holds: do "
+                "the work in batches, in several atomic() blocks, or give the server "
+                f"more cache (wiredTigerCacheSizeGB). {error}"
             )
         if found & TRANSIENT_CODES or error.has_error_label(
             "TransientTransactionError"

@@ -13,13 +13,12 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     supports_expression_indexes = False
     supports_functions_in_partial_indexes = False
     can_rename_index = False
-    # Two indexes of the same keys are one to MongoDB.
+    # MongoDB has one index of the same keys.
     allows_multiple_constraints_on_same_fields = False
     allows_auto_pk_0 = True
     keeps_microseconds = False
     supports_select_for_update_with_limit = True
-    # A string in a regular expression, a JSON key or an index cannot hold a NUL,
-    # but a text can.
+    # Texts may hold a NUL; a regular expression and a JSON key may not.
     prohibits_null_characters_in_text_exception = None
     can_clone_databases = True
     test_db_allows_multiple_connections = True
@@ -37,7 +36,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     def can_release_savepoints(self) -> bool:
         return self.supports_transactions
 
-    # Left out of Django's suite, each test under its reason; the list only shrinks.
+    # Tests of Django's suite that are skipped, under the reason. Add none.
     django_test_skips = merged(
         TOOLKIT_SKIPS,
         {
@@ -90,11 +89,11 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "test_separate_database_and_state",
                 "schema.test_logging.SchemaLoggerTests.test_extra_args",
             },
-            "MongoDB does not wait for another's rows, it reports the conflict.": {
+            "MongoDB reports a conflict instead of waiting for a lock.": {
                 "get_or_create.tests.UpdateOrCreateTransactionTests."
                 "test_creation_in_transaction",
             },
-            "MongoDB keeps no foreign keys, which the test looks for.": {
+            "MongoDB has no foreign keys, which the test looks for.": {
                 "migrations.test_operations.OperationTests."
                 "test_alter_field_pk_mti_and_fk_to_base",
                 "migrations.test_operations.OperationTests.test_alter_field_pk_mti_fk",
@@ -246,7 +245,7 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "migrations.test_operations.OperationTests."
                 "test_create_model_with_constraint",
             },
-            "The client is the process's pool; reconnecting gives the same.": {
+            "The client is a pool of the process: reconnecting returns the same.": {
                 "backends.base.test_base.ConnectionHealthChecksTests."
                 "test_health_checks_enabled",
                 "backends.base.test_base.ConnectionHealthChecksTests."

@@ -1,6 +1,7 @@
-"""Model fields that hold an ObjectId: automatic keys, and any other column."""
+"""Model fields that hold an ObjectId: automatic keys and other columns."""
 
 import sqlite3
+from typing import Any
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -10,34 +11,35 @@ from django.utils.translation import gettext_lazy as _
 
 from . import forms
 
-# In the local engine, as on Django's SQLite, it is its 24 digits: they sort the same.
+# The local engine and Django's SQLite hold its 24 digits, which sort the same.
 sqlite3.register_adapter(ObjectId, str)
-# What makes the keys where MongoDB does not, as AUTOINCREMENT does for an AutoField.
+# How databases that know no ObjectId generate keys, as by AUTOINCREMENT.
 KEY_DEFAULTS = {"sqlite": "DEFAULT (lower(hex(randomblob(12))))"}
 
 
 class ObjectIdField(models.Field):
-    """The values are `bson.ObjectId`; 24 hexadecimal digits are taken for one."""
+    """A column of `bson.ObjectId`, for which 24 hexadecimal digits may be given."""
 
     description = _("ObjectId")
     empty_strings_allowed = False
     default_error_messages = {"invalid": _("“%(value)s” is not a valid ObjectId.")}
-    # An AutoField's are for integers.
+    # Not those of AutoField, which are for integers.
     validators = models.Field.validators
 
-    def get_internal_type(self):
+    def get_internal_type(self) -> str:
         return "ObjectIdField"
 
-    def is_native(self, connection) -> bool:
+    def is_native(self, connection: Any) -> bool:
+        """Return whether the database stores ObjectIds, others store text."""
         return self.get_internal_type() in connection.data_types
 
-    def db_type(self, connection):
+    def db_type(self, connection: Any) -> str:
         return connection.data_types.get(self.get_internal_type(), "char(24)")
 
-    def rel_db_type(self, connection):
+    def rel_db_type(self, connection: Any) -> str:
         return self.db_type(connection)
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, ObjectId):
             return value
         try:
@@ -47,7 +49,7 @@ class ObjectIdField(models.Field):
                 self.error_messages["invalid"], code="invalid", params={"value": value}
             ) from error
 
-    def get_prep_value(self, value):
+    def get_prep_value(self, value: Any) -> Any:
         value = models.Field.get_prep_value(self, value)
         if value is None or isinstance(value, ObjectId):
             return value
@@ -59,29 +61,31 @@ class ObjectIdField(models.Field):
         except TypeError as error:
             raise TypeError(message) from error
 
-    def get_db_prep_value(self, value, connection, prepared=False):
+    def get_db_prep_value(
+        self, value: Any, connection: Any, prepared: bool = False
+    ) -> Any:
         value = super().get_db_prep_value(value, connection, prepared)
         if isinstance(value, ObjectId) and not self.is_native(connection):
             return str(value)
         return value
 
-    def get_db_converters(self, connection):
+    def get_db_converters(self, connection: Any) -> list:
         return [] if self.is_native(connection) else [self.from_text]
 
-    def from_text(self, value, expression, connection):
+    def from_text(self, value: Any, expression: Any, connection: Any) -> Any:
         return ObjectId(value) if ObjectId.is_valid(value) else value
 
-    def formfield(self, **kwargs):
+    def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": forms.ObjectIdField, **kwargs})
 
 
 class ObjectIdAutoField(ObjectIdField, models.AutoField):
-    """A primary key that is made when the row is inserted."""
+    """A primary key that the database generates when it inserts the row."""
 
-    referring_type = "ObjectIdField"  # what inspectdb shows of foreign keys to it
+    referring_type = "ObjectIdField"  # what inspectdb shows for foreign keys to it
 
-    def get_internal_type(self):
+    def get_internal_type(self) -> str:
         return "ObjectIdAutoField"
 
-    def db_type_suffix(self, connection):
+    def db_type_suffix(self, connection: Any) -> str | None:
         return KEY_DEFAULTS.get(connection.vendor)

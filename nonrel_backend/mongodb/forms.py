@@ -1,5 +1,7 @@
 """The form field for an ObjectId."""
 
+from typing import Any
+
 from bson import ObjectId
 from django import forms
 from django.core import exceptions
@@ -7,14 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ObjectIdField(forms.CharField):
-    """24 hexadecimal digits, cleaned to a `bson.ObjectId`; empty is None."""
+    """A field of 24 hexadecimal digits, which cleans to a `bson.ObjectId` or None."""
 
     default_error_messages = {"invalid": _("Enter 24 hexadecimal digits.")}
 
-    def prepare_value(self, value):
+    def prepare_value(self, value: Any) -> Any:
         return str(value) if isinstance(value, ObjectId) else value
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> ObjectId | None:
         if isinstance(value, ObjectId):
             return value
         value = super().to_python(value)

@@ -181,7 +181,9 @@ class CollectionIndexes(NonrelSchemaEditor):
             return None
         partial: dict[str, Any] = {}
         for leaf in found.children if isinstance(found, Node) else (found,):
-            part = partial_leaf(leaf) if isinstance(leaf, Leaf) else None
+            if not isinstance(leaf, Leaf):
+                return None
+            part = partial_leaf(leaf)
             if part is None:
                 return None
             partial.setdefault(self.key(model, leaf.column.name), {}).update(part)

@@ -1,4 +1,6 @@
-"""Names, limits and flushing on MongoDB."""
+"""The names of compilers and columns, and flushing, on MongoDB."""
+
+from collections.abc import Iterable
 
 from ..operations import NonrelDatabaseOperations
 from .writes import delete_documents
@@ -7,10 +9,12 @@ from .writes import delete_documents
 class DatabaseOperations(NonrelDatabaseOperations):
     compiler_module = "nonrel_backend.mongodb.compiler"
 
-    def max_name_length(self):
+    def max_name_length(self) -> int:
+        # "database.collection" may have 255 bytes, a database's name 63 of them. What
+        # is left is more than names of Django's other databases have.
         return 120
 
-    def flush(self, tables, reset_sequences):
+    def flush(self, tables: Iterable[str], reset_sequences: bool) -> None:
         connection = self.connection
         connection.before_ddl()
         for table in tables:

@@ -1,4 +1,4 @@
-"""Real MongoDB transactions, with savepoints by an undo log inside them."""
+"""MongoDB's transactions, with savepoints by an undo log."""
 
 import functools
 import random
@@ -13,24 +13,29 @@ from pymongo.write_concern import WriteConcern
 
 from .errors import DUPLICATE_CODES, codes
 
-# How long a conflict on a transaction's first statement, or a commit whose result
-# is unknown, is tried again.
+# How long to retry a transaction's first statement after a conflict, or a commit
+# whose result is unknown. Web servers give up a request after 30 s or more.
 RETRY_SECONDS = 10.0
+# The pauses between retries double from the first to the longest, and are multiplied
+# by a random number, so that transactions which met do not meet again.
+FIRST_PAUSE = 0.001
+LONGEST_PAUSE = 0.1
+COMMIT_PAUSE = 0.01
 
 
 class Transaction:
     """The state of one DatabaseWrapper between BEGIN and COMMIT.
 
-    The server's transaction begins at the first statement. `undo` holds, newest
-    last, what takes back each write made while a savepoint is open.
+    The server's transaction begins at the first statement. `undo` holds, the newest
+    last, a function for each write made while a savepoint is open, which undoes it.
     """
 
-    def __init__(self, connection):
+    def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.autocommit = True
-        self.client_session = None
+        self.client_session: Any = None
         self.wrote = False
-        # The server has aborted the transaction after an error in it.
+        # Whether the server has aborted the transaction after an error in it.
         self.aborted = False
         self.statements = 0
         self.marks: dict[str, int] = {}
@@ -40,21 +45,23 @@ class Transaction:
 
     @property
     def is_open(self) -> bool:
+        """Whether statements belong to a transaction of the server."""
         return not self.autocommit and self.connection.has_transactions
 
     @property
     def is_fresh(self) -> bool:
-        """Whether nothing is lost when the server aborts the transaction."""
+        """Whether the transaction has done nothing that its abort would lose."""
         session = self.client_session
         begun = session is not None and session.in_transaction
         return not begun and not self.marks_hold_writes()
 
     @property
     def records(self) -> bool:
-        """Whether writes must say how they are undone."""
+        """Whether writes must add to `undo`."""
         return bool(self.marks)
 
-    def session(self):
+    def session(self) -> Any:
+        """Return the session in a transaction, None if statements need none."""
         if not self.is_open:
             return None
         if self.client_session is None:
@@ -70,13 +77,14 @@ class Transaction:
         return self.client_session
 
     def run(self, work: Callable[[Any], Any], writes: bool = False) -> Any:
-        """`work(session)` as one statement; the first of a transaction is tried
-        again while the server reports a conflict, since nothing is lost by it.
+        """Return `work(session)`, run as one statement.
+
+        Retry the first statement of a transaction after a conflict: nothing is lost.
         """
         if not self.is_open:
             return work(None)
         until = time.monotonic() + RETRY_SECONDS
-        pause = 0.001
+        pause = FIRST_PAUSE
         needs_rollback = self.connection.needs_rollback
         while True:
             session = self.session()
@@ -97,22 +105,23 @@ class Transaction:
                     raise
                 self.start_over(needs_rollback)
                 time.sleep(pause * random.random())
-                pause = min(pause * 2, 0.1)
+                pause = min(pause * 2, LONGEST_PAUSE)
                 continue
             self.wrote = self.wrote or writes
             return result
 
     def start_over(self, needs_rollback: bool) -> None:
-        """The first statement failed: nothing else is lost, the next begins anew."""
+        """Abort after a failed first statement. The next begins a new transaction."""
         self.abort()
         self.undo.clear()
         self.connection.needs_rollback = needs_rollback
 
     def marks_hold_writes(self) -> bool:
+        """Return whether the transaction has written anything."""
         return bool(self.undo) or self.wrote
 
     def failed(self, error: PyMongoError) -> None:
-        """The server has aborted the transaction: only a rollback can follow."""
+        """Note that the server has aborted the transaction: it can only roll back."""
         if isinstance(error, OperationFailure | ConnectionFailure):
             self.connection.needs_rollback = self.connection.in_atomic_block
             self.aborted = True
@@ -125,6 +134,7 @@ class Transaction:
         self.autocommit = autocommit
 
     def commit(self) -> None:
+        """Commit. Retry while the server does not tell whether it has committed."""
         session = self.client_session
         self.forget()
         if session is None or not session.in_transaction:
@@ -141,7 +151,7 @@ class Transaction:
                 unknown = error.has_error_label("UnknownTransactionCommitResult")
                 if not unknown or time.monotonic() > until:
                     raise self.connection.translate_error(error) from error
-                time.sleep(0.01)
+                time.sleep(COMMIT_PAUSE)
             finally:
                 self.wrote = False
 
@@ -156,10 +166,11 @@ class Transaction:
             try:
                 session.abort_transaction()
             except PyMongoError:
-                # The server forgets the transaction with the connection.
+                # The server aborts the transaction when the session ends.
                 self.end()
 
     def end(self) -> None:
+        """End the session, and with it the transaction."""
         self.forget()
         session, self.client_session = self.client_session, None
         if session is not None:
@@ -173,7 +184,7 @@ class Transaction:
         self.undo.clear()
 
     def before_ddl(self) -> None:
-        """DDL runs outside; a snapshot taken before it would not see it."""
+        """Abort a transaction that has only read: its snapshot hides later DDL."""
         if not self.marks_hold_writes() and self.client_session is not None:
             self.abort()
 
@@ -183,6 +194,7 @@ class Transaction:
         self.marks[sid] = len(self.undo)
 
     def rollback_to(self, sid: str) -> None:
+        """Undo the writes since a savepoint, the newest first."""
         mark = self.mark(sid)
         if self.aborted:
             self.begin_anew()
@@ -198,15 +210,19 @@ class Transaction:
         }
 
     def begin_anew(self) -> None:
-        """After the server's abort: a block that has only read may go on."""
+        """Begin a new transaction after the server's abort of one that only read.
+
+        Raise OperationalError if it had written.
+        """
         if self.marks_hold_writes():
             raise OperationalError(
-                "MongoDB has undone the whole transaction, not only this savepoint: "
-                "leave the outermost atomic() block and begin again."
+                "MongoDB has rolled back the whole transaction, not only this "
+                "savepoint: leave the outermost atomic() block and begin again."
             )
         self.abort()
 
     def mark(self, sid: str) -> int:
+        """Return the length that `undo` had at a savepoint."""
         if sid not in self.marks:
             raise OperationalError(f"no such savepoint: {sid}")
         return self.marks[sid]
@@ -224,12 +240,12 @@ def is_duplicate(error: PyMongoError) -> bool:
     return isinstance(error, OperationFailure) and bool(codes(error) & DUPLICATE_CODES)
 
 
-def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS):
-    """Decorator: run the function in `atomic(using)`, again when MongoDB reports a
-    conflict with another transaction (OperationalError), for at most `seconds`.
+def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS) -> Any:
+    """Run the decorated function in `atomic(using)`, and retry it after conflicts.
 
-    Within an outer `atomic()` the function runs once: a conflict undoes the outer
-    block too, which only its own start can repeat.
+    After a conflict with another transaction (OperationalError), it is run again for
+    at most `seconds`. Within an outer `atomic()` it runs once: a conflict rolls back
+    the outer block as well, which only its own caller can repeat.
 
         @retry_transaction
         def pay(account, amount): ...
@@ -240,12 +256,12 @@ def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS):
     if callable(using):
         return retry_transaction()(using)
 
-    def decorate(function):
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def run(*args, **kwargs):
+        def run(*args: Any, **kwargs: Any) -> Any:
             nested = transaction.get_connection(using).in_atomic_block
             until = time.monotonic() + seconds
-            pause = 0.001
+            pause = FIRST_PAUSE
             while True:
                 try:
                     with transaction.atomic(using=using):
@@ -254,7 +270,7 @@ def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS):
                     if nested or not is_conflict(error) or time.monotonic() > until:
                         raise
                 time.sleep(pause * random.random())
-                pause = min(pause * 2, 0.2)
+                pause = min(pause * 2, LONGEST_PAUSE)
 
         return run
 
@@ -262,7 +278,7 @@ def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS):
 
 
 def is_conflict(error: OperationalError) -> bool:
-    """Whether the server undid the transaction, which may succeed when repeated."""
+    """Return whether the transaction may succeed when it is repeated."""
     cause = error.__cause__
     return isinstance(cause, PyMongoError) and cause.has_error_label(
         "TransientTransactionError"

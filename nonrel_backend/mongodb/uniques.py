@@ -1,4 +1,4 @@
-"""Unique indexes: which rows of a batch the server would refuse, and why."""
+"""Unique indexes: the rows of a batch that the server would refuse, and why."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,19 +11,25 @@ from ..batching import batches
 
 Document = dict[str, Any]
 Keys = tuple[str, ...] | list[str]
-# How many rows one find() looks for.
+# How many rows one find() looks for: a filter of a few indexes of so many rows stays
+# far below the 16 MB of a command.
 LOOKUP_BATCH = 1_000
 
 
 class Uniques:
-    """Who holds which unique values: the rows stored, then one by one those written.
+    """The owners of unique values: stored rows, and one by one those to be written.
 
-    `rows` are all that will be written; `but` is the index that is not looked at.
+    `rows` are all rows to be written. The index with the keys `but` is left out.
     """
 
     def __init__(
-        self, connection, table: str, rows: list[Document], session, but: Keys = ()
-    ):
+        self,
+        connection: Any,
+        table: str,
+        rows: list[Document],
+        session: Any,
+        but: Keys = (),
+    ) -> None:
         self.table = table
         self.indexes = [
             (keys, condition)
@@ -46,6 +52,7 @@ class Uniques:
                         owners[mark] = identity(document)
 
     def filters(self, rows: list[Document]) -> list[Document]:
+        """Return filters for the documents with the same unique values as the rows."""
         found = []
         for keys, condition in self.indexes:
             held = [row for row in rows if applies(condition, row)]
@@ -55,7 +62,7 @@ class Uniques:
         return found
 
     def marks(self, row: Document) -> list[tuple[dict, Any]]:
-        """[(owners of an index, the row's values in it)]"""
+        """Return [(owners of an index, (its keys, the row's values in it))]."""
         return [
             (owners, (keys, mark_of(row, keys)))
             for (keys, condition), owners in zip(self.indexes, self.owners, strict=True)
@@ -63,7 +70,10 @@ class Uniques:
         ]
 
     def put(self, old: Document | None, row: Document) -> Keys | None:
-        """Note that the row is stored, where `old` was; or else, the keys it breaks."""
+        """Note that the row takes the place of `old`, or is new if that is None.
+
+        Return None, or the keys of the unique index that does not allow the row.
+        """
         marks = self.marks(row)
         for owners, mark in marks:
             if owners.get(mark, identity(row)) != identity(row) or (
@@ -78,7 +88,7 @@ class Uniques:
         return None
 
     def require(self, old: Document | None, row: Document) -> None:
-        """As put(); IntegrityError for a row that cannot be."""
+        """Call put(); raise IntegrityError if an index does not allow the row."""
         keys = self.put(old, row)
         if keys is not None:
             columns = ", ".join(f"{self.table}.{key}" for key in keys)
@@ -88,8 +98,11 @@ class Uniques:
             )
 
 
-def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
-    """[(document keys, partial filter or None)] of the unique indexes, `_id` first."""
+def unique_indexes(connection: Any, table: str) -> list[tuple[tuple[str, ...], Any]]:
+    """Return the unique indexes, [(document keys, partial filter or None)].
+
+    The first is that of `_id`. They are cached on the connection until DDL runs there.
+    """
     known = connection.known_unique_indexes
     if table not in known or known[table] is None:
         indexes = list(connection.database[table].list_indexes())
@@ -103,8 +116,8 @@ def unique_indexes(connection, table: str) -> list[tuple[tuple[str, ...], Any]]:
     return known[table]
 
 
-def unique_columns(connection, table: str) -> dict[str, int]:
-    """The projection of what the unique indexes depend on."""
+def unique_columns(connection: Any, table: str) -> dict[str, int]:
+    """Return the projection of all that the unique indexes depend on."""
     columns = {"_id": 1}
     for keys, condition in unique_indexes(connection, table):
         columns |= dict.fromkeys([*keys, *(condition or ())], 1)
@@ -112,39 +125,42 @@ def unique_columns(connection, table: str) -> dict[str, int]:
 
 
 def same_keys(rows: Iterable[Document], keys: Keys) -> Document:
-    """The filter for documents with the same values of the keys as one of the rows."""
+    """Return the filter for documents with the same values of `keys` as a row."""
     if len(keys) == 1:
         return {keys[0]: {"$in": [lookup(row, keys[0]) for row in rows]}}
     return {"$or": [{key: {"$eq": lookup(row, key)} for key in keys} for row in rows]}
 
 
 def lookup(document: Any, path: str) -> Any:
+    """Return the value at a dotted path, None if there is none."""
     for part in path.split("."):
         document = document.get(part) if isinstance(document, dict) else None
     return document
 
 
 def identity(row: Document) -> Any:
+    """Return the `_id` in a form that is hashable."""
     return comparable(row["_id"])
 
 
 def mark_of(row: Document, keys: Keys) -> tuple:
-    """The values of the keys, equal and hashed as the server compares them."""
+    """Return the values of the keys, equal and hashed as the server compares them."""
     return tuple(comparable(lookup(row, key)) for key in keys)
 
 
 def comparable(value: Any) -> Any:
+    """Return a value that is equal and hashed as the server compares values."""
     if isinstance(value, Decimal128):
         value = value.to_decimal()
     if isinstance(value, UUID):
         value = Binary.from_uuid(value)
-    if isinstance(value, dict | list) or value != value:
+    if isinstance(value, dict | list) or value != value:  # or NaN
         return repr(value)
     return value
 
 
 def applies(condition: Document | None, row: Document) -> bool:
-    """Whether a partial index holds the row; where unsure, yes."""
+    """Return whether a partial index holds the row. If unsure, return True."""
     return all(
         meets(operator, lookup(row, key), wanted)
         for key, part in (condition or {}).items()
@@ -155,6 +171,7 @@ def applies(condition: Document | None, row: Document) -> bool:
 
 
 def meets(operator: str, value: Any, wanted: Any) -> bool:
+    """Return whether a value satisfies an operator of a partial filter."""
     test = TESTS.get(operator)
     if test is None:
         return True
@@ -168,7 +185,7 @@ def meets(operator: str, value: Any, wanted: Any) -> bool:
 
 TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "$exists": lambda value, wanted: (value is not None) == wanted,
-    "$type": lambda value, wanted: value is not None,  # of paths
+    "$type": lambda value, wanted: value is not None,  # see indexes.NOT_NULL
     "$eq": lambda value, wanted: value == wanted,
     "$gt": lambda value, wanted: value > wanted,
     "$gte": lambda value, wanted: value >= wanted,

@@ -1,4 +1,4 @@
-"""What Django's values are in BSON, and back."""
+"""Values in Python and in BSON: tables by db_type."""
 
 import struct
 from collections.abc import Callable
@@ -20,6 +20,7 @@ DECIMAL_CONTEXT = create_decimal128_context()
 
 
 def to_decimal(value: Any) -> Decimal128:
+    """Return the Decimal128. Raise DataError for more than its 34 digits."""
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value))
         stored = Decimal128(DECIMAL_CONTEXT.create_decimal(number))
@@ -31,6 +32,7 @@ def to_decimal(value: Any) -> Decimal128:
 
 
 def to_datetime(value: Any) -> datetime:
+    """Return the datetime in UTC, without zone, in whole milliseconds as BSON's."""
     if not isinstance(value, datetime):
         return to_date(value)
     if value.tzinfo is not None:
@@ -39,6 +41,7 @@ def to_datetime(value: Any) -> datetime:
 
 
 def to_date(value: date) -> datetime:
+    """Return the midnight of a date: BSON has no dates."""
     if isinstance(value, datetime):
         return to_datetime(value)
     return datetime(value.year, value.month, value.day)
@@ -53,7 +56,8 @@ def to_json(value: Any) -> Any:
 
 
 def to_object_id(value: Any) -> Any:
-    # Fields have refused other text: this is a joined column's, which equals none.
+    # A field refuses other text. This is the text of a joined column, which equals no
+    # ObjectId.
     return ObjectId(value) if ObjectId.is_valid(value) else value
 
 
@@ -61,7 +65,7 @@ JSON_PLAIN = (type(None), bool, float)
 
 
 def json_value(value: Any) -> Any:
-    """A value that `json.dumps` would take, as BSON; TypeError for any other."""
+    """Return a JSON value as BSON. Raise TypeError if `json.dumps` would refuse it."""
     kind = type(value)
     if kind in JSON_PLAIN:
         return value
@@ -82,6 +86,7 @@ JSON_KEYS = {True: "true", False: "false", None: "null"}
 
 
 def json_key(key: Any) -> str:
+    """Return a key of an object as `json.dumps` writes it."""
     if isinstance(key, bool) or key is None:
         return JSON_KEYS[key]
     if not isinstance(key, (str, int, float)):
@@ -90,11 +95,12 @@ def json_key(key: Any) -> str:
         )
     text = to_string(key)
     if "\0" in text:
-        raise DataError(f"The key {text!r} holds a NUL, which no BSON key can.")
+        raise DataError(f"The key {text!r} has a NUL, which BSON keys cannot hold.")
     return text
 
 
 def from_json(value: Any) -> Any:
+    """Return a BSON value as `json.loads` would."""
     kind = type(value)
     if kind is dict:
         return {key: from_json(item) for key, item in value.items()}
@@ -111,14 +117,19 @@ def from_date(value: datetime) -> date:
     return value.date()
 
 
+# IEEE 754-2008's binary integer decimal encoding of 128 bits: two halves, the lower
+# first. The high half has the sign in bit 63, the biased exponent in bits 49 to 62
+# unless bits 61 and 62 are both set, and the upper digits below.
 BID = struct.Struct("<QQ").unpack
-# A BID128 has its exponent from bit 49 of the high half on, biased.
 BID_BIAS, BID_SHIFT, BID_LIMIT = 6176, 49, 0x6000000000000000
 BID_REST = (1 << BID_SHIFT) - 1
 
 
 def from_decimal(value: Any) -> Decimal:
-    """As Decimal128.to_decimal(), five times as fast where 18 digits will do."""
+    """Return the Decimal of a Decimal128.
+
+    Decimal128.to_decimal() takes five times as long for up to 18 digits.
+    """
     if type(value) is Decimal128:
         low, high = BID(value.bid)
         if low < 10**18 and high < BID_LIMIT and not high & BID_REST:
@@ -145,8 +156,9 @@ TO_BSON: dict[str, Callable[[Any], Any]] = {
     "json": to_json,
     "document": lambda value: value.stored(),
 }
-# Types that pymongo reads as Django wants them have no entry. Its Int64 does not
-# pickle or serialize as an int does: a plus sign makes it one, and leaves doubles be.
+# Types whose values pymongo returns as Django wants them have no entry. Its Int64 does
+# not pickle or serialize as an int does: the operator + makes it one, and returns a
+# float unchanged.
 FROM_BSON: dict[str, Callable[[Any], Any]] = {
     "int": pos,
     "long": pos,
@@ -160,15 +172,18 @@ FROM_BSON: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def to_bson(db_type: str, value: Any) -> Any:
-    """A Python value as `db_type` is stored; DataError when it cannot be."""
-    convert = TO_BSON.get(db_type)
+def to_bson(db_type: str | None, value: Any) -> Any:
+    """Return a Python value as `db_type` is stored.
+
+    Raise DataError if BSON cannot hold it.
+    """
+    convert = TO_BSON.get(db_type or "")
     if convert is None or value is None and db_type != "json":
         return value
     return convert(value)
 
 
-def from_bson(db_type: str, value: Any) -> Any:
-    """A stored value, not None, as Django's Python value."""
-    convert = FROM_BSON.get(db_type)
+def from_bson(db_type: str | None, value: Any) -> Any:
+    """Return a stored value, which is not None, as a Python value."""
+    convert = FROM_BSON.get(db_type or "")
     return value if convert is None else convert(value)

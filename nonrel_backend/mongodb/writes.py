@@ -1,4 +1,8 @@
-"""Every write to MongoDB: duplicates looked for and the undo log kept in one place."""
+"""All writes to MongoDB.
+
+In a transaction, a duplicate that the server finds aborts the whole transaction. So
+these functions look for duplicates first. They also write the undo log of savepoints.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,12 +29,13 @@ from .uniques import (
 )
 
 Document = dict[str, Any]
-# How often rows that others store at the same time are looked for again.
+# How often to look again for rows that others store at the same time. Each attempt
+# loses to another writer's commit between its find() and its write.
 CONFLICT_ATTEMPTS = 10
 
 
-def insert_documents(connection, table: str, documents: list[Document]) -> None:
-    """Store all documents or none; IntegrityError for a duplicate key."""
+def insert_documents(connection: Any, table: str, documents: list[Document]) -> None:
+    """Store all documents or none. Raise IntegrityError for a duplicate key."""
     connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
@@ -45,10 +50,10 @@ def insert_documents(connection, table: str, documents: list[Document]) -> None:
         else:
             collection.insert_many(documents)
         return
-    # Where nothing is lost by it, the server may as well find them.
+    # The server may find the duplicates if its abort loses nothing.
     fresh = transaction.is_fresh
 
-    def work(session):
+    def work(session: Any) -> None:
         if not fresh:
             refuse_duplicates(connection, table, documents, session)
         if len(documents) == 1:
@@ -60,33 +65,34 @@ def insert_documents(connection, table: str, documents: list[Document]) -> None:
     remember_undo(transaction, collection, [], documents)
 
 
-def in_own_transaction(connection, work: Callable[[Any], Any]) -> Any:
-    """`work(session)`, all or nothing, where no transaction is open."""
+def in_own_transaction(connection: Any, work: Callable[[Any], Any]) -> Any:
+    """Return `work(session)`, run in a transaction of its own."""
     with connection.connection.start_session() as session:
         return session.with_transaction(work)
 
 
 def refuse_duplicates(
-    connection, table: str, documents: list[Document], session
+    connection: Any, table: str, documents: list[Document], session: Any
 ) -> None:
-    """A duplicate would make the server abort the transaction: look first."""
+    """Raise IntegrityError if a document breaks a unique index."""
     uniques = Uniques(connection, table, documents, session)
     for document in documents:
         uniques.require(None, document)
 
 
-def run_settled(connection, work: Callable[[Any, bool], Any]) -> Any:
-    """`work(session, look)` as one statement. When it is the transaction's first, and
-    the server refuses what somebody else stored meanwhile, it is run again and finds
-    it; `look` says whether it must look for duplicates itself, since something is
-    lost when the server refuses one.
+def run_settled(connection: Any, work: Callable[[Any, bool], Any]) -> Any:
+    """Return `work(session, look)`, run as one statement.
+
+    `look` says whether the work must look for duplicates itself, because the server's
+    abort would lose something. If it would not, and the server finds a duplicate of a
+    row that another client stored after the work looked, run the work again.
     """
     transaction = connection.transaction
     fresh = transaction.is_fresh
     safe = fresh and transaction.is_open
     attempts = 0
 
-    def attempt(session):
+    def attempt(session: Any) -> Any:
         return work(session, not safe or attempts > 0)
 
     while True:
@@ -98,13 +104,13 @@ def run_settled(connection, work: Callable[[Any, bool], Any]) -> Any:
                 raise
 
 
-def insert_ignoring(connection, table: str, documents: list[Document]) -> None:
-    """Store those documents that break no unique index."""
+def insert_ignoring(connection: Any, table: str, documents: list[Document]) -> None:
+    """Store the documents that break no unique index."""
     connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
 
-    def work(session, look):
+    def work(session: Any, look: bool) -> list[Document]:
         uniques = Uniques(connection, table, documents, session)
         new = [each for each in documents if uniques.put(None, each) is None]
         if new:
@@ -127,28 +133,29 @@ def insert_ignoring(connection, table: str, documents: list[Document]) -> None:
 
 
 def upsert_documents(
-    connection,
+    connection: Any,
     table: str,
     documents: list[Document],
     unique: list[str],
     columns: list[str],
     complete: Callable[[list[Document]], list[Document]],
 ) -> list[Document]:
-    """Store documents in order; where one with the same `unique` keys is there, set
-    its `columns` instead. Return the rows as they are stored then.
+    """Store documents in order, or update those that exist.
 
-    `complete(rows)` gives for each row, as merged, what else changes in it.
+    A document with the same values of the `unique` keys as a stored one sets the
+    `columns` of that one. `complete(rows)` returns what else to change in each of the
+    merged rows. Return the rows as they are stored.
     """
     connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
 
-    def work(session, look):
+    def work(session: Any, look: bool) -> tuple[list[Document], list[Document]]:
         found = same_rows(collection, documents, unique, session)
         images = list(found.values())
         steps = []
         for document in documents:
-            # As in SQL, NULLs are never equal: a row with one is always new.
+            # NULLs are never equal: a row that has one is new.
             mark = None if has_null(document, unique) else mark_of(document, unique)
             old = found.get(mark)
             row = document if old is None else merged(old, document, columns)
@@ -167,15 +174,15 @@ def upsert_documents(
             uniques = Uniques(connection, table, rows, session, unique)
             for old, row in steps:
                 uniques.require(old, row)
-        requests = [
+        requests: list[Any] = [
             InsertOne(row)
             if old is None
             else UpdateOne({"_id": {"$eq": row["_id"]}}, setting(row, written))
             for old, row in steps
         ]
         if not touches_unique(connection, table, set(written), unique):
-            # The order does not matter, but that rows of the batch are there when
-            # others update them: two commands then.
+            # Inserts before updates are two commands, and updates find rows that the
+            # batch has inserted.
             requests.sort(key=lambda request: isinstance(request, UpdateOne))
         collection.bulk_write(requests, session=session)
         return images, rows
@@ -186,9 +193,9 @@ def upsert_documents(
 
 
 def same_rows(
-    collection, documents: list[Document], unique: list[str], session
+    collection: Any, documents: list[Document], unique: list[str], session: Any
 ) -> dict[Any, Document]:
-    """{mark: stored document} of those with the same `unique` keys."""
+    """Return {mark: stored document} of those with the same `unique` keys."""
     known = [document for document in documents if not has_null(document, unique)]
     return {
         mark_of(document, unique): document
@@ -199,19 +206,19 @@ def same_rows(
     }
 
 
-def has_null(document: Document, keys) -> bool:
+def has_null(document: Document, keys: Keys) -> bool:
     return any(lookup(document, key) is None for key in keys)
 
 
 def merged(old: Document, document: Document, columns: list[str]) -> Document:
-    """The old row with the columns of the new."""
+    """Return the old row with `columns` of the new document."""
     row = {key: value for key, value in old.items() if key not in columns}
     new = {key: document[key] for key in columns if key in document}
     return {**row, **new}
 
 
 def setting(row: Document, columns: Iterable[str]) -> Document:
-    """The update that sets the columns as they are in the row."""
+    """Return the update that sets the columns as they are in the row."""
     update = {
         "$set": {key: row[key] for key in columns if key in row},
         "$unset": {key: "" for key in columns if key not in row},
@@ -219,8 +226,10 @@ def setting(row: Document, columns: Iterable[str]) -> Document:
     return {operator: part for operator, part in update.items() if part}
 
 
-def update_documents(connection, table: str, filter_: Document, update: Any) -> int:
-    """Update all that match; return how many matched."""
+def update_documents(
+    connection: Any, table: str, filter_: Document, update: Any
+) -> int:
+    """Update all documents that match; return how many matched."""
     collection = connection.database[table]
     transaction = connection.transaction
     unique = touches_unique(connection, table, touched_keys(update))
@@ -235,11 +244,11 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
                 ),
             )
         if list(filter_) == ["_id"] and type(filter_["_id"]) is not dict:
-            # One command less for the driver to prepare, and one it may retry.
+            # The driver retries an update of one document after a network error.
             return collection.update_one(filter_, update).matched_count
         return collection.update_many(filter_, update).matched_count
 
-    def write(session):
+    def write(session: Any) -> int:
         if unique:
             refuse_duplicate_update(connection, table, filter_, update, session)
         return collection.update_many(filter_, update, session=session).matched_count
@@ -248,19 +257,19 @@ def update_documents(connection, table: str, filter_: Document, update: Any) -> 
 
 
 def touched_keys(update: Any) -> set[str]:
-    if isinstance(update, list):
-        return {
-            key for stage in update for part in stage.values() for key in _names(part)
-        }
-    return {key for part in update.values() for key in part}
+    """Return the keys that an update document or pipeline changes."""
+    stages = update if isinstance(update, list) else [update]
+    parts = [part for stage in stages for part in stage.values()]
+    # A part is {key: value}; of $unset in a pipeline it is a list of keys.
+    return {key for part in parts for key in part}
 
 
-def _names(part: Any) -> list[str]:
-    return [part] if isinstance(part, str) else list(part)
-
-
-def touches_unique(connection, table: str, touched: set[str], but: Keys = ()) -> bool:
-    """Whether a unique index other than `but` depends on these keys."""
+def touches_unique(
+    connection: Any, table: str, touched: set[str], but: Keys = ()
+) -> bool:
+    """Return whether a unique index, but for that with the keys `but`, depends on
+    these keys.
+    """
     return any(
         touched & {*keys, *(condition or ())}
         for keys, condition in unique_indexes(connection, table)
@@ -268,8 +277,10 @@ def touches_unique(connection, table: str, touched: set[str], but: Keys = ()) ->
     )
 
 
-def refuse_duplicate_update(connection, table: str, filter_, update, session) -> None:
-    """As refuse_duplicates(), for the rows that an update would make."""
+def refuse_duplicate_update(
+    connection: Any, table: str, filter_: Document, update: Any, session: Any
+) -> None:
+    """Raise IntegrityError if a row breaks a unique index after an update."""
     collection = connection.database[table]
     columns = unique_columns(connection, table)
     before = list(collection.find(filter_, columns, session=session))
@@ -283,15 +294,20 @@ def refuse_duplicate_update(connection, table: str, filter_, update, session) ->
     require_unique(connection, table, steps, session)
 
 
-def refuse_duplicate_changes(connection, table: str, updates, session) -> None:
-    """As refuse_duplicate_update(), for updates by key, one after the other."""
+def refuse_duplicate_changes(
+    connection: Any, table: str, updates: list[tuple[Any, Any]], session: Any
+) -> None:
+    """Raise IntegrityError if a row breaks a unique index after updates by key."""
     filter_ = {"_id": {"$in": [key for key, _ in updates]}}
     columns = unique_columns(connection, table)
     found = connection.database[table].find(filter_, columns, session=session)
     rows = {identity(row): row for row in found}
     steps = []
     if any(isinstance(update, list) for _, update in updates):
-        raise NotSupportedError("MongoDB leaves unique values that are computed alone.")
+        raise NotSupportedError(
+            f"MongoDB would compute unique values of {table}, which must be looked up "
+            "before the update"
+        )
     for key, update in updates:
         old = rows.get(comparable(key))
         if old is not None:
@@ -300,15 +316,20 @@ def refuse_duplicate_changes(connection, table: str, updates, session) -> None:
     require_unique(connection, table, steps, session)
 
 
-def require_unique(connection, table: str, steps, session) -> None:
-    """IntegrityError for the first [(old row, new row)] that breaks a unique index."""
+def require_unique(
+    connection: Any,
+    table: str,
+    steps: list[tuple[Document, Document]],
+    session: Any,
+) -> None:
+    """Raise IntegrityError for the first [(old row, new row)] that breaks an index."""
     uniques = Uniques(connection, table, [row for _, row in steps], session)
     for old, row in steps:
         uniques.require(old, row)
 
 
 def changed(row: Document, update: Document) -> Document:
-    """The row after $set, $unset and $inc."""
+    """Return the row after $set, $unset and $inc."""
     row = {**row, **update.get("$set", {})}
     for key, number in update.get("$inc", {}).items():
         row[key] += number
@@ -317,13 +338,16 @@ def changed(row: Document, update: Document) -> Document:
     return row
 
 
-def run_undoably(transaction, collection, filter_: Document, write) -> Any:
-    """`write(session)` as a statement; what `filter_` finds before it is remembered,
-    while a savepoint is open, for its rollback to put back.
+def run_undoably(
+    transaction: Any, collection: Any, filter_: Document, write: Callable[[Any], Any]
+) -> Any:
+    """Return `write(session)`, run as one statement.
+
+    While a savepoint is open, put what `filter_` finds before it into the undo log.
     """
 
-    def work(session):
-        images = []
+    def work(session: Any) -> tuple[Any, list[Document]]:
+        images: list[Document] = []
         if transaction.records:
             images = list(collection.find(filter_, session=session))
         return write(session), images
@@ -335,10 +359,15 @@ def run_undoably(transaction, collection, filter_: Document, write) -> Any:
 
 
 def remember_undo(
-    transaction, collection, images: list[Document], rows: Iterable[Document] = ()
+    transaction: Any,
+    collection: Any,
+    images: list[Document],
+    rows: Iterable[Document] = (),
 ) -> None:
-    """While a savepoint is open, have its rollback put the images in the place of what
-    was written: of the rows, and of what the images have become.
+    """Add the undoing of a write to the undo log, while a savepoint is open.
+
+    `images` are documents before the write, `rows` those that it stored. The rollback
+    deletes the documents with the keys of both and inserts the images.
     """
     if not transaction.records:
         return
@@ -347,17 +376,17 @@ def remember_undo(
         return
     requests: list[Any]
     if len(keys) == len(images) == 1:
-        # In its place: the order of rows that nothing orders stays as it was.
+        # Replace it in its place: unordered scans return rows in their old order.
         requests = [ReplaceOne({"_id": {"$eq": keys[0]}}, images[0], upsert=True)]
     else:
-        # None comes back before all are gone: some may have exchanged unique values.
+        # Delete all before any insert: rows may have exchanged unique values.
         requests = [DeleteMany({"_id": {"$in": keys}}), *map(InsertOne, images)]
     transaction.undo.append(
         lambda session: collection.bulk_write(requests, session=session)
     )
 
 
-def update_keys(connection, table: str, updates: list[tuple[Any, Any]]) -> int:
+def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> int:
     """Update documents by `_id`, [(key, update)]; return how many matched."""
     collection = connection.database[table]
     transaction = connection.transaction
@@ -374,7 +403,7 @@ def update_keys(connection, table: str, updates: list[tuple[Any, Any]]) -> int:
     touched = {key for _, update in updates for key in touched_keys(update)}
     unique = touches_unique(connection, table, touched)
 
-    def write(session):
+    def write(session: Any) -> int:
         if unique:
             refuse_duplicate_changes(connection, table, updates, session)
         return collection.bulk_write(requests, session=session).matched_count
@@ -383,8 +412,8 @@ def update_keys(connection, table: str, updates: list[tuple[Any, Any]]) -> int:
     return run_undoably(transaction, collection, {"_id": {"$in": keys}}, write)
 
 
-def delete_documents(connection, table: str, filter_: Document) -> int:
-    """Delete all that match; return how many there were."""
+def delete_documents(connection: Any, table: str, filter_: Document) -> int:
+    """Delete all documents that match; return how many."""
     collection = connection.database[table]
     transaction = connection.transaction
     if not transaction.is_open:
