@@ -82,7 +82,10 @@ class Expressions:
         try:
             return expression.output_field.db_type(self.store) or ""
         except FieldError as error:
-            raise NotSupportedError(str(error)) from error
+            raise NotSupportedError(
+                f"MongoDB needs the type of {expression_name(expression)}, which is "
+                "not known"
+            ) from error
 
     def column(self, expression: Col) -> Expression:
         field = expression.target

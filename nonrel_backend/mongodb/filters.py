@@ -39,10 +39,11 @@ ODD_CASE = re.compile(
     "\u0391-\u03a1\u03a3-\u03a9\u03b1-\u03c1\u03c3-\u03c9\u0410-\u044f"
     "\u4e00-\u9fff\u3040-\u30ff]"
 )
-# Regular expressions that mean the same in Python and in PCRE.
+# Regular expressions that mean the same in Python and in PCRE. Of groups with a "?",
+# only "(?:" is among them: PCRE refuses some, as "(?a)".
 SAFE_REGEX = re.compile(
     r"(?:[\w\s<>@#%&=!:;,'\"~/`-]|\\[.^$*+?()\[\]{}|\\/-]|[.^$*+?|]"
-    r"|\((?:\?:)?|\)|\[\^?[\w\s.,:;@#%&=+*!-]+\]|\{\d+(?:,\d*)?\})*",
+    r"|\((?:\?:)?(?!\?)|\)|\[\^?[\w\s.,:;@#%&=+*!-]+\]|\{\d+(?:,\d*)?\})*",
     re.ASCII,
 )
 DATE_PARTS: dict[str, str] = {
