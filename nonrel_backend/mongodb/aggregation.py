@@ -11,12 +11,12 @@ from django.db.models.expressions import OrderBy, Ref, Star, Value
 from django.db.models.functions import Coalesce
 
 from ..conditions import Column
+from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..query import Grouping
 from .expressions import NUMBERS, Expression, Expressions, plain_number
 from .filters import to_filter
-from .naming import expression_name
 from .values import to_bson
 
 SUMMED = NUMBERS | {"decimal"}
@@ -46,7 +46,7 @@ class Having(Translator):
         item = self.pipeline.item(expression)
         if not isinstance(item, Item):
             raise NotSupportedError(
-                f"MongoDB does not compare the constant {expression_name(expression)} "
+                f"MongoDB does not compare the constant {expression_text(expression)} "
                 "in HAVING"
             )
         return Column(item.path, item.db_type)
@@ -78,7 +78,7 @@ class Pipeline:
         found = self.expressions(expression)
         if found.db_type not in ORDERED | {"bool", "uuid"}:
             raise NotSupportedError(
-                f"MongoDB does not group by {expression_name(expression)}, of type "
+                f"MongoDB does not group by {expression_text(expression)}, of type "
                 f"{found.db_type}, as SQLite does"
             )
         item = Item(
@@ -123,7 +123,7 @@ class Pipeline:
         item = self.item(aggregate)
         if not isinstance(item, Item) or len(rest) != 1 or type(rest[0]) is not Value:
             raise NotSupportedError(
-                f"MongoDB computes no {expression_name(expression)} but of an "
+                f"MongoDB computes no {expression_text(expression)} but of an "
                 "aggregate and a constant"
             )
         name = f"a{len(self.accumulators)}d{len(self.finals)}"
@@ -137,12 +137,12 @@ class Pipeline:
         translate = AGGREGATES.get(type(expression))
         if translate is None or getattr(expression, "order_by", None):
             raise NotSupportedError(
-                f"MongoDB does not aggregate {expression_name(expression)} as SQLite "
+                f"MongoDB does not aggregate {expression_text(expression)} as SQLite "
                 "does"
             )
         if expression.distinct and translate is not count:
             raise NotSupportedError(
-                f"MongoDB does not compute {expression_name(expression)} of distinct "
+                f"MongoDB does not compute {expression_text(expression)} of distinct "
                 "values as SQLite does"
             )
         argument: Any = expression.get_source_expressions()[0]
@@ -299,7 +299,7 @@ def require(found: Expression, types: set[str], expression: Any) -> None:
     """Raise NotSupportedError if the aggregated values are not of one of the types."""
     if found.db_type not in types:
         raise NotSupportedError(
-            f"MongoDB does not compute {expression_name(expression)} of values of type "
+            f"MongoDB does not compute {expression_text(expression)} of values of type "
             f"{found.db_type} as SQLite does"
         )
 

@@ -21,10 +21,11 @@ from django.db.models.expressions import (
 )
 
 from ..conditions import Column, Condition, Leaf, Node
+from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import PART_EXTRACTS, Translator, collated
 from .filters import DATE_PARTS
-from .naming import expression_name, lookup_name
+from .naming import lookup_name
 from .paths import COMPARISONS, path_expression
 from .values import to_bson
 
@@ -83,7 +84,7 @@ class Expressions:
             return expression.output_field.db_type(self.store) or ""
         except FieldError as error:
             raise NotSupportedError(
-                f"MongoDB needs the type of {expression_name(expression)}, which is "
+                f"MongoDB needs the type of {expression_text(expression)}, which is "
                 "not known"
             ) from error
 
@@ -102,7 +103,7 @@ class Expressions:
         try:
             column = Translator(self.store, alias).column(expression)
         except Refused as error:
-            raise reason_of(error, expression) from error
+            raise NotSupportedError(error.reason) from error
         return Expression(*path_expression(column, self.key(column.name)))
 
     def constant(self, expression: Value) -> Expression:
@@ -195,7 +196,7 @@ class Expressions:
         zoned = of.db_type == "datetime" and settings.USE_TZ
         if zoned and expression.get_tzname() != "UTC":
             raise NotSupportedError(
-                f"MongoDB is not asked for {expression_name(expression)} in the time "
+                f"MongoDB is not asked for {expression_text(expression)} in the time "
                 f"zone {expression.get_tzname()}, whose rules it may know otherwise"
             )
         return of
@@ -212,7 +213,7 @@ class Expressions:
         except FullResultSet:
             return True
         except Refused as error:
-            raise reason_of(error, where) from error
+            raise NotSupportedError(error.reason) from error
         return self.truth(found)
 
     def truth(self, condition: Condition) -> Any:
@@ -242,20 +243,15 @@ class Expressions:
 
 def refused(expression: Any) -> NotSupportedError:
     return NotSupportedError(
-        f"MongoDB does not compute {expression_name(expression)} as SQLite does"
+        f"MongoDB does not compute {expression_text(expression)} as SQLite does"
     )
 
 
 def conversion_refused(expression: Any) -> NotSupportedError:
     return NotSupportedError(
-        f"MongoDB does not convert the types in {expression_name(expression)} as "
+        f"MongoDB does not convert the types in {expression_text(expression)} as "
         "SQLite does"
     )
-
-
-def reason_of(error: Refused, expression: Any) -> NotSupportedError:
-    """Return the refusal for what the toolkit could not translate, with its reason."""
-    return NotSupportedError(str(error)) if error.args else refused(expression)
 
 
 def compared(path: str, leaf: Leaf) -> Any:

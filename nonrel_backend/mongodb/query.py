@@ -1,6 +1,6 @@
 """BackendQuery: one scan of one MongoDB collection."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -9,12 +9,13 @@ from django.db import NotSupportedError
 from django.db.models.expressions import Col, CombinedExpression, Value
 
 from ..conditions import Column, Condition
+from ..planner.expressions import expression_text
 from ..query import MISSING, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions
 from .filters import require_ordered, to_filter
-from .naming import column_name, expression_name
+from .naming import column_name
 from .paths import change_of, dotted, with_additions
 
 # Documents in a batch of a whole scan. The server's default first batch of 101 makes
@@ -28,9 +29,8 @@ class BackendQuery(NonrelQuery):
 
     changes_documents = True
 
-    def __init__(self, compiler: Any, fields: list) -> None:
+    def __init__(self, compiler: Any, fields: Sequence[Any]) -> None:
         super().__init__(compiler, fields)
-        self.meta = self.query.get_meta()
         pk = self.meta.pk
         self.pk_column: str | None = None if pk is None else pk.column
         self.filters: list[dict[str, Any]] = []
@@ -140,7 +140,7 @@ class BackendQuery(NonrelQuery):
             if found.db_type == "json":
                 raise NotSupportedError(
                     "MongoDB does not return SQL's NULL and JSON's null apart for "
-                    f"{expression_name(expressions[name])}"
+                    f"{expression_text(expressions[name])}"
                 )
         self.computed = computed
 
@@ -241,7 +241,7 @@ class BackendQuery(NonrelQuery):
                     {found.db_type, db_type} <= INTEGERS
                 ):
                     raise NotSupportedError(
-                        f"MongoDB does not convert {expression_name(value)} to the "
+                        f"MongoDB does not convert {expression_text(value)} to the "
                         f"type of {column}, as SQLite does"
                     )
                 stored = found.value
@@ -311,15 +311,19 @@ class BackendQuery(NonrelQuery):
             command["skip"] = low
             if high is not None:
                 command["limit"] = high - low
+        # "executionStats" runs the plan that "queryPlanner" only chooses.
+        verbosity = "executionStats" if self.analyze else "queryPlanner"
         found = self.connection.database.command(
-            "explain", command, verbosity="executionStats"
+            "explain", command, verbosity=verbosity
         )
-        stats = found.get("executionStats", {})
+        if not self.analyze:
+            return f"{self.describe()} [{index_of(found)}]"
+        stats = found["executionStats"]
         return (
             f"{self.describe()} [{index_of(found)}, "
-            f"{stats.get('totalKeysExamined')} keys and "
-            f"{stats.get('totalDocsExamined')} documents examined, "
-            f"{stats.get('nReturned')} returned]"
+            f"{stats['totalKeysExamined']} keys and "
+            f"{stats['totalDocsExamined']} documents examined, "
+            f"{stats['nReturned']} returned]"
         )
 
 
