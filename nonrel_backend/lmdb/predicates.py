@@ -14,7 +14,7 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
-from ..documents.testing import path_test
+from ..documents.predicates import path_test
 from ..values.comparisons import COMPARISONS, FOLDED, TEXT
 from ..values.folding import fold
 from .values import from_datetime, to_stored

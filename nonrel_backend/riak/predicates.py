@@ -15,7 +15,7 @@ from django.db import DataError, NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
 from ..documents.functions import at_path
-from ..documents.testing import path_test
+from ..documents.predicates import path_test
 from ..values import comparisons
 from ..values.comparisons import FOLDED, TEXT
 from ..values.folding import fold
