@@ -1,1 +1,1 @@
-"""What documents are on every backend: leaves, paths, lookups and changes."""
+"""Documents, the same on every backend: conversion, paths, lookups and changes."""

@@ -1,17 +1,20 @@
-"""Columns of documents whose structure has changed: the rows there are are converted.
+"""AlterField on columns of documents: conversion of the stored documents.
 
-A field that is new in an embedded model gets its default, one that is gone is left out,
-one of another type is converted.
+A new field of an embedded model gets its default, a removed one is left out, and the
+values of a field with another type are converted.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from .codec import codec_of, from_text, is_store, to_text
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from .codec import codec_of, from_text, stores_documents, to_text
 
 
 def structure(value: Any) -> Any:
-    """What a field declares, as plain values that compare."""
+    """Return the declaration of a field as plain values that can be compared."""
     if hasattr(value, "deconstruct"):
         parts = value.deconstruct()
         return structure(parts[1:] if len(parts) == 4 else parts)
@@ -22,17 +25,23 @@ def structure(value: Any) -> Any:
     return value
 
 
-def holds_documents(field) -> bool:
-    return field.get_internal_type() == "DocumentField"
+def holds_documents(field: models.Field) -> bool:
+    return bool(field.get_internal_type() == "DocumentField")
 
 
-def conversion(connection, old_field, new_field) -> Callable[[Any], Any] | None:
-    """The function from old to new stored documents, or texts; None for none."""
+def conversion(
+    connection: BaseDatabaseWrapper, old_field: Any, new_field: Any
+) -> Callable[[Any], Any] | None:
+    """Return the function that converts stored documents of one field to another's.
+
+    On SQL databases it takes and returns texts. Return None if there is nothing to
+    convert.
+    """
     if not (holds_documents(old_field) and holds_documents(new_field)):
         return None
     if structure(old_field) == structure(new_field):
         return None
-    if not is_store(connection):
+    if not stores_documents(connection):
         return lambda text: to_text(
             new_field,
             new_field.to_python(plain(from_text(old_field, text, connection))),
@@ -44,7 +53,7 @@ def conversion(connection, old_field, new_field) -> Callable[[Any], Any] | None:
 
 
 def plain(value: Any) -> Any:
-    """A value with embedded models as dictionaries of all that they have had."""
+    """Return a value with its embedded models as dictionaries of all their fields."""
     meta = getattr(value, "_meta", None)
     if meta is not None:
         found = {

@@ -1,4 +1,4 @@
-"""Changes of documents: of those in a store's types and of those of text alike."""
+"""Changes of documents, of a store's types or of JSON text alike."""
 
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -11,15 +11,24 @@ from .matching import equal
 INT64 = range(-(2**63), 2**63)
 
 
-def changed(document: Any, changes: Iterable[tuple[str, list, Any]]) -> Any:
-    """The document after changes (name, path, value), each in place."""
+def changed(document: Any, changes: Iterable[tuple[str, Any, Any]]) -> Any:
+    """Return the document after the changes, which are (operation, path, value).
+
+    It is changed in place. Raise DataError if an operation does not support the value
+    that it finds.
+    """
     for name, path, value in changes:
-        document = at_path(document, list(path), OPERATIONS[name], value)
+        document = changed_at(document, list(path), OPERATIONS[name], value)
     return document
 
 
-def at_path(document: Any, path: list, operation: Callable, value: Any) -> Any:
-    """What is missing on the way is made; a list too short is filled with None."""
+def changed_at(
+    document: Any, path: list[Any], operation: Callable[[Any, Any], Any], value: Any
+) -> Any:
+    """Return the document after an operation on what the path leads to.
+
+    Missing parts of the path are created; a list too short is filled with None.
+    """
     if not path:
         return operation(document, value)
     step, rest = path[0], path[1:]
@@ -29,7 +38,7 @@ def at_path(document: Any, path: list, operation: Callable, value: Any) -> Any:
     else:
         document = expect(document, dict)
     old = document[step] if isinstance(step, int) else document.get(step)
-    new = at_path(old, rest, operation, value)
+    new = changed_at(old, rest, operation, value)
     if new is None and not rest and isinstance(step, str) and value is REMOVED:
         document.pop(step, None)
     else:
@@ -38,7 +47,7 @@ def at_path(document: Any, path: list, operation: Callable, value: Any) -> Any:
 
 
 class Removal(Enum):
-    """Sets a field of an embedded model to NULL, which is to have no such key."""
+    """The value that removes a key: NULL in a field of an embedded model."""
 
     REMOVED = "removed"
 
@@ -47,18 +56,22 @@ REMOVED = Removal.REMOVED
 
 
 def expect(document: Any, kind: type) -> Any:
+    """Return the document, or a new empty one for None.
+
+    Raise DataError if it is of another kind.
+    """
     if document is None:
         return kind()
     if not isinstance(document, kind):
-        raise DataError(f"{document!r} is no {kind.__name__}, as the change takes it.")
+        raise DataError(f"The change needs a {kind.__name__}, but found {document!r}.")
     return document
 
 
-def push(old: Any, items: list) -> list:
-    return expect(old, list) + items
+def push(old: Any, items: list[Any]) -> list[Any]:
+    return [*expect(old, list), *items]
 
 
-def pull(old: Any, items: list) -> list | None:
+def pull(old: Any, items: list[Any]) -> list[Any] | None:
     if old is None:
         return None
     return [
@@ -66,7 +79,7 @@ def pull(old: Any, items: list) -> list | None:
     ]
 
 
-def add_to_set(old: Any, items: list) -> list:
+def add_to_set(old: Any, items: list[Any]) -> list[Any]:
     found = list(expect(old, list))
     for item in items:
         if not any(equal(each, item) for each in found):
@@ -78,10 +91,10 @@ def increment(old: Any, amount: Any) -> Any:
     if old is None:
         return amount
     if isinstance(old, bool) or not isinstance(old, (int, float)):
-        raise DataError(f"{old!r} is no number, to which {amount} could be added.")
+        raise DataError(f"Cannot add {amount} to {old!r}, which is not a number.")
     found = old + amount
     if type(found) is int and found not in INT64:
-        raise DataError(f"{found} is too large: integers have 64 bits.")
+        raise DataError(f"{found} does not fit into 64 bits.")
     return found
 
 

@@ -1,14 +1,14 @@
-"""Values as documents and back, leaf by leaf: in a store's types, or as JSON text.
+"""Conversion between values and documents, in a store's types or as JSON text.
 
-A document is made of lists and dictionaries; what its leaves are, the leaf's own field
-and the store decide. In text, leaves are what SQLite's columns hold of such fields, so
-that they compare there as columns do.
+A document consists of lists, dictionaries and leaves. The leaf's own field and the
+store decide how a leaf is stored. In JSON text, a leaf is what an SQLite column of its
+field holds, so that SQLite compares leaves as it compares columns.
 """
 
 import base64
 import json
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from threading import RLock
@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DataError, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.query import Query
 from django.utils import timezone
 from django.utils.duration import duration_string
@@ -26,35 +27,47 @@ from ..values.local import PARSERS, to_local
 from ..values.wrappers import Json
 
 Convert = Callable[[Any], Any]
-REMEMBERED = 5_000
+MakeConvert = Callable[[Any], Convert]
+# How many fields' functions a codec caches, and the longest text that is cached.
+CACHE_SIZE = 5_000
+CACHED_LENGTH = 5_000
 
 
 class Codec:
-    """Converts the values of fields; `write_leaf(field)` and `read_leaf(field)` give
-    the functions for what is no collection.
+    """The functions that convert the values of fields.
+
+    `write_leaf(field)` and `read_leaf(field)` return those for fields that are not
+    document fields; document fields make their own.
     """
 
-    def __init__(self, write_leaf: Callable, read_leaf: Callable):
+    def __init__(self, write_leaf: MakeConvert, read_leaf: MakeConvert) -> None:
         self.writers: dict[int, tuple[Any, Convert]] = {}
         self.readers: dict[int, tuple[Any, Convert]] = {}
         self.write_leaf, self.read_leaf = write_leaf, read_leaf
         self.lock = RLock()
         self.building: dict[tuple[str, int], list[Convert]] = {}
 
-    def writer(self, field) -> Convert:
-        """What makes a field's value, not None, a document."""
-        return self.known(self.writers, field, "document_writer", self.write_leaf)
+    def writer(self, field: Any) -> Convert:
+        """Return the function from a field's value, not None, to a document."""
+        return self.cached(self.writers, field, "document_writer", self.write_leaf)
 
-    def reader(self, field) -> Convert:
-        return self.known(self.readers, field, "document_reader", self.read_leaf)
+    def reader(self, field: Any) -> Convert:
+        """Return the function from a document, not None, to a field's value."""
+        return self.cached(self.readers, field, "document_reader", self.read_leaf)
 
-    def known(self, functions, field, method: str, leaf: Callable) -> Convert:
+    def cached(
+        self,
+        functions: dict[int, tuple[Any, Convert]],
+        field: Any,
+        method: str,
+        leaf: MakeConvert,
+    ) -> Convert:
         found = functions.get(id(field))
         if found is not None and found[0] is field:
             return found[1]
         with self.lock:
             key = (method, id(field))
-            if key in self.building:  # a model that holds itself
+            if key in self.building:  # a model that contains itself
                 later = self.building[key]
                 return lambda value: later[0](value)
             built = self.building[key] = []
@@ -63,88 +76,94 @@ class Codec:
                 built.append(leaf(field) if own is None else own(self))
             finally:
                 del self.building[key]
-            if len(functions) > REMEMBERED:
+            if len(functions) > CACHE_SIZE:
                 functions.clear()
             functions[id(field)] = (field, built[0])
             return built[0]
 
 
 def optional(convert: Convert) -> Convert:
+    """Return the function with None passed through."""
     return lambda value: None if value is None else convert(value)
 
 
 # --- leaves ---
 
 
-def is_raw(field) -> bool:
-    """Whether a leaf holds any JSON value."""
+def is_raw(field: Any) -> bool:
+    """Return whether a leaf holds any JSON value."""
     return isinstance(field, models.JSONField)
 
 
-def is_binary(field) -> bool:
-    return stored_field(field).get_internal_type() == "BinaryField"
+def is_binary(field: Any) -> bool:
+    return bool(stored_field(field).get_internal_type() == "BinaryField")
 
 
-def json_checked(value: Any) -> Any:
-    """A copy of a JSON value; DataError for what JSON has not."""
+def validated_json(value: Any) -> Any:
+    """Return a copy of a JSON value. Raise DataError for what JSON cannot express."""
     if value is None or isinstance(value, (bool, str, int, float)):
         return value
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
-                raise DataError(f"The key {key!r} is no string, as JSON's keys are.")
-        return {key: json_checked(item) for key, item in value.items()}
+                raise DataError(f"The key {key!r} is not a string, as JSON requires.")
+        return {key: validated_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [json_checked(item) for item in value]
+        return [validated_json(item) for item in value]
     raise DataError(
-        f"{value!r} is no JSON value: give the field an item field for "
+        f"{value!r} is not a JSON value. Give the field an item field for "
         f"{type(value).__name__}."
     )
 
 
-def custom_reader(field) -> Convert | None:
-    """The field's own `from_db_value`, but JSONField's, which reads text."""
-    own = getattr(stored_field(field), "from_db_value", None)
-    if own is None or is_raw(field):
+def custom_reader(field: Any) -> Callable[..., Any] | None:
+    """Return the field's own `from_db_value`, or None.
+
+    JSONField's does not count, because it reads text.
+    """
+    if is_raw(field):
         return None
-    return own
+    return getattr(stored_field(field), "from_db_value", None)
 
 
-def quantized(field) -> Convert:
-    """Decimals with the field's places: equal ones are equal texts then."""
+def quantized(field: Any) -> Convert:
+    """Return the function that gives decimals the field's places.
+
+    It makes equal decimals equal texts.
+    """
     if field.get_internal_type() != "DecimalField" or field.decimal_places is None:
         return lambda value: value
     context = Context(prec=field.max_digits, rounding=ROUND_HALF_EVEN)
     quantum = Decimal(1).scaleb(-field.decimal_places)
 
-    def convert(value):
+    def convert(value: Any) -> Any:
         if not isinstance(value, Decimal) or not value.is_finite():
             return value
         try:
             return value.quantize(quantum, context=context)
         except InvalidOperation as error:
             raise DataError(
-                f"{value} has more than the {field.max_digits} digits of its field."
+                f"{value} has more digits than its field's {field.max_digits}."
             ) from error
 
     return convert
 
 
-def store_codec(connection) -> Codec:
-    """Documents of a store's own types."""
+def store_codec(connection: BaseDatabaseWrapper) -> Codec:
+    """Return the codec for documents of a store's own types."""
     compiler = connection.ops.compiler("SQLCompiler")(Query(None), connection, None)
 
-    def write_leaf(field):
+    def write_leaf(field: Any) -> Convert:
         if is_raw(field):
             convert = compiler.for_db_converter("json")
-            return lambda value: convert(Json(json_checked(value)))
+            return lambda value: convert(Json(validated_json(value)))
         convert = compiler.for_db_converter(connection.type_of(field))
         places = quantized(stored_field(field))
         return lambda value: convert(
             places(field.get_db_prep_save(value, connection=connection))
         )
 
-    def read_leaf(field):
+    def read_leaf(field: Any) -> Convert:
         db_type = "json" if is_raw(field) else connection.type_of(field)
         convert = compiler.from_db_converter(db_type)
         own = custom_reader(field)
@@ -157,13 +176,13 @@ def store_codec(connection) -> Codec:
     return Codec(write_leaf, read_leaf)
 
 
-def text_codec(connection) -> Codec:
-    """Documents to be dumped as JSON, of leaves as SQLite's columns hold them."""
+def text_codec(connection: BaseDatabaseWrapper) -> Codec:
+    """Return the codec for JSON text, whose leaves are as in SQLite's columns."""
     zone = connection.timezone
 
-    def write_leaf(field):
+    def write_leaf(field: Any) -> Convert:
         if is_raw(field):
-            return json_checked
+            return validated_json
         if is_binary(field):
             return lambda value: bytes(value).hex()
         places = quantized(stored_field(field))
@@ -171,7 +190,7 @@ def text_codec(connection) -> Codec:
             places(field.get_db_prep_save(value, connection=connection)), zone
         )
 
-    def read_leaf(field):
+    def read_leaf(field: Any) -> Convert:
         if is_raw(field):
             return lambda value: value
         if is_binary(field):
@@ -179,7 +198,7 @@ def text_codec(connection) -> Codec:
         kind = stored_field(field).get_internal_type()
         parse = PARSERS.get(kind)
         if kind == "DateTimeField":
-            parse = moment_parser(zone)
+            parse = datetime_parser(zone)
         elif kind == "FloatField":
             parse = float
         own = custom_reader(field)
@@ -192,7 +211,9 @@ def text_codec(connection) -> Codec:
     return Codec(write_leaf, read_leaf)
 
 
-def moment_parser(zone) -> Convert:
+def datetime_parser(zone: tzinfo | None) -> Convert:
+    """Return the function that parses datetimes, aware if USE_TZ is set."""
+
     def parse(text: str) -> datetime:
         value = datetime.fromisoformat(text)
         return value.replace(tzinfo=zone) if settings.USE_TZ else value
@@ -211,11 +232,12 @@ PORTABLE: dict[type, Convert] = {
 }
 
 
-def portable_leaf(field) -> Convert:
+def portable_leaf(field: Any) -> Convert:
+    """Return the function that makes a leaf's value a JSON value."""
     if is_raw(field):
-        return json_checked
+        return validated_json
 
-    def convert(value):
+    def convert(value: Any) -> Any:
         if isinstance(value, memoryview):
             value = bytes(value)
         if isinstance(value, datetime) and timezone.is_aware(value):
@@ -226,55 +248,62 @@ def portable_leaf(field) -> Convert:
     return convert
 
 
-# Documents for fixtures and forms, which know no connection: `to_python()` reads them.
+# The codec for fixtures and forms, which have no connection. `to_python()` reads it.
 portable = Codec(portable_leaf, lambda field: field.to_python)
 
 
 # --- by connection ---
 
 
-def is_store(connection) -> bool:
-    """Whether a connection's store holds documents as they are."""
+def stores_documents(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether a connection's store holds documents, and not JSON text."""
     return "DocumentField" in connection.data_types
 
 
-def codec_of(connection) -> Codec:
-    """The codec of a store's own types."""
-    return remembered(connection, "document_codec", store_codec)
+def codec_of(connection: BaseDatabaseWrapper) -> Codec:
+    """Return the connection's codec for its store's own types."""
+    return cached_codec(connection, "document_codec", store_codec)
 
 
-def text_codec_of(connection) -> Codec:
-    return remembered(connection, "document_text_codec", text_codec)
+def text_codec_of(connection: BaseDatabaseWrapper) -> Codec:
+    """Return the connection's codec for JSON text."""
+    return cached_codec(connection, "document_text_codec", text_codec)
 
 
-def remembered(connection, name: str, make: Callable) -> Codec:
-    """A connection's codec, until the time zone is another."""
-    now = (settings.USE_TZ, connection.timezone)
-    known = vars(connection).get(name)
-    if known is None or known[0] != now:
-        known = vars(connection)[name] = (now, make(connection))
-    return known[1]
+def cached_codec(
+    connection: BaseDatabaseWrapper,
+    name: str,
+    make: Callable[[BaseDatabaseWrapper], Codec],
+) -> Codec:
+    """Return a connection's codec, a new one if the time zone has changed."""
+    zone = (settings.USE_TZ, connection.timezone)
+    cached: tuple[Any, Codec] | None = vars(connection).get(name)
+    if cached is None or cached[0] != zone:
+        cached = vars(connection)[name] = (zone, make(connection))
+    return cached[1]
 
 
 # --- text ---
 
 
 def dumped(document: Any) -> str:
-    """One text for equal documents."""
+    """Return the JSON of a document; equal documents have equal texts."""
     return json.dumps(document, sort_keys=True)
 
 
 def loaded(text: str) -> Any:
-    """The document of a text, to be read only."""
-    return short_loaded(text) if len(text) < REMEMBERED else json.loads(text)
+    """Return the document of a text. It is cached, so it must not be changed."""
+    return cached_loads(text) if len(text) < CACHED_LENGTH else json.loads(text)
 
 
-short_loaded = lru_cache(maxsize=512)(json.loads)
+cached_loads = lru_cache(maxsize=512)(json.loads)
 
 
-def to_text(field, value: Any, connection) -> str:
+def to_text(field: Any, value: Any, connection: BaseDatabaseWrapper) -> str:
+    """Return the JSON text of a field's value."""
     return dumped(text_codec_of(connection).writer(field)(value))
 
 
-def from_text(field, text: str, connection) -> Any:
+def from_text(field: Any, text: str, connection: BaseDatabaseWrapper) -> Any:
+    """Return the value of a field's JSON text."""
     return text_codec_of(connection).reader(field)(json.loads(text))

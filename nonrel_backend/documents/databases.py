@@ -1,37 +1,57 @@
-"""What a project's own SQL databases are given, each when it is connected to: rows that
-an AlterField converts, and on SQLite functions that look into documents.
+"""Support for document fields on the project's SQL databases.
+
+The app "nonrel_backend" prepares each of them when it connects: AlterField converts the
+stored documents, and SQLite gets the SQL functions that read documents.
 """
 
-from django.db.backends.signals import connection_created
+from collections.abc import Callable
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from ..base import NonrelDatabaseWrapper
 from ..local.wrapper import LocalWrapper
 from .altering import conversion
 from .functions import check_paths, register
 
-# How many rows are read and written at a time.
+# How many rows are written at a time.
 BATCH = 1_000
 
 
-class DocumentEditing:
-    """Mixed into a SQL database's own schema editor."""
+class DocumentEditing(BaseDatabaseSchemaEditor):
+    """A mixin for a database's own schema editor, which converts documents."""
 
-    def alter_field(self, model, old_field, new_field, strict=False):
+    def alter_field(
+        self,
+        model: type[models.Model],
+        old_field: models.Field,
+        new_field: models.Field,
+        strict: bool = False,
+    ) -> None:
         super().alter_field(model, old_field, new_field, strict)
         convert = conversion(self.connection, old_field, new_field)
         if convert is None:
             return
         if self.collect_sql:
             self.collected_sql.append(
-                f"-- The documents in {model._meta.db_table}.{new_field.column} are "
-                "converted, which cannot be written as SQL."
+                "-- Python code converts the documents in "
+                f"{model._meta.db_table}.{new_field.column}; there is no SQL for it."
             )
             return
         convert_rows(self, model, new_field, convert)
 
 
-def convert_rows(editor, model, field, convert) -> None:
-    """Rewrite the documents that are different ones now."""
+def convert_rows(
+    editor: BaseDatabaseSchemaEditor,
+    model: type[models.Model],
+    field: models.Field,
+    convert: Callable[[str], str],
+) -> None:
+    """Convert the documents in a column, and update the rows where they differ."""
     quote = editor.quote_name
     table, column = quote(model._meta.db_table), quote(field.column)
     keys = [quote(each.column) for each in model._meta.pk_fields]
@@ -53,32 +73,44 @@ def convert_rows(editor, model, field, convert) -> None:
             )
 
 
-def look_into_documents(connection) -> None:
-    """Give SQLite the functions, and refuse what they do not know."""
+def add_sql_functions(connection: BaseDatabaseWrapper) -> None:
+    """Register the SQL functions, and refuse expressions that they do not support."""
     register(connection.connection)
     supported = type(connection.ops).check_expression_support.__get__(connection.ops)
 
-    def check_expression_support(expression):
+    def check_expression_support(expression: Any) -> None:
         check_paths(expression)
         supported(expression)
 
     connection.ops.check_expression_support = check_expression_support
 
 
-def convert_documents(connection) -> None:
-    """Have the schema editor convert documents."""
+def extend_schema_editor(connection: BaseDatabaseWrapper) -> None:
+    """Mix DocumentEditing into the connection's schema editor."""
     editor = connection.SchemaEditorClass
     if not issubclass(editor, DocumentEditing):
         bases = (DocumentEditing, editor)
         connection.SchemaEditorClass = type(editor.__name__, bases, {})
 
 
-def prepare(sender, connection, **kwargs) -> None:
-    if isinstance(connection, (NonrelDatabaseWrapper, LocalWrapper)):
+def is_ours(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether a connection needs no preparation."""
+    return isinstance(connection, (NonrelDatabaseWrapper, LocalWrapper))
+
+
+def prepare(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Prepare a connection that has just been made: the app's signal handler."""
+    if is_ours(connection):
         return
     if connection.vendor == "sqlite":
-        look_into_documents(connection)
-    convert_documents(connection)
+        add_sql_functions(connection)
+    extend_schema_editor(connection)
 
 
-connection_created.connect(prepare)
+def require_app(connection: BaseDatabaseWrapper) -> None:
+    """Raise ImproperlyConfigured if the app is needed here and is not installed."""
+    if not is_ours(connection) and not apps.is_installed("nonrel_backend"):
+        raise ImproperlyConfigured(
+            f"Document fields on {connection.display_name} need the app. Add "
+            "'nonrel_backend' to INSTALLED_APPS."
+        )

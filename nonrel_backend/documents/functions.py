@@ -1,8 +1,9 @@
-"""SQL functions by which SQLite looks into documents."""
+"""The SQL functions with which SQLite reads and changes documents."""
 
 import copy
 import json
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import NotSupportedError
@@ -20,22 +21,23 @@ INT64 = range(-(2**63), 2**63)
 # --- paths as text ---
 
 
-def path_text(steps) -> str:
-    """A path as the functions take it: each step with its kind."""
+def path_text(steps: Iterable[Any]) -> str:
+    """Return a path as the functions take it: JSON that keeps each step's kind."""
     return json.dumps(
         [[step.value] if isinstance(step, Step) else step for step in steps]
     )
 
 
-def path_steps(text: str) -> list:
+def path_steps(text: str) -> list[Any]:
+    """Return the steps of a path's text."""
     return [Step(step[0]) if type(step) is list else step for step in loaded(text)]
 
 
 # --- what a path leads to ---
 
 
-def at_path(document: Any, steps) -> Iterator[Any]:
-    """All that a path leads to in a document, NULLs left out."""
+def at_path(document: Any, steps: Sequence[Any]) -> Iterator[Any]:
+    """Yield the values that a path leads to in a document, without NULLs."""
     for number, step in enumerate(steps):
         if document is None:
             return
@@ -49,7 +51,8 @@ def at_path(document: Any, steps) -> Iterator[Any]:
         yield document
 
 
-def one_step(document: Any, step) -> Any:
+def one_step(document: Any, step: Any) -> Any:
+    """Return what a key, a position or a length leads to, None for nothing."""
     if step is Step.LENGTH:
         return len(document) if isinstance(document, (list, dict)) else None
     if isinstance(document, dict):
@@ -62,7 +65,7 @@ def one_step(document: Any, step) -> Any:
 
 
 def sql_value(kind: str, value: Any) -> Any:
-    """A leaf as SQLite's columns hold it; a document or raw value as its text."""
+    """Return a leaf as SQLite's columns hold it, any other value as its JSON text."""
     if kind in ("document", "raw"):
         return dumped(value)
     if kind == "binary":
@@ -73,7 +76,7 @@ def sql_value(kind: str, value: Any) -> Any:
 
 
 def doc(text: str | None, path: str, kind: str) -> Any:
-    """The value at a path; of a path to many, the text of the list of all."""
+    """Return the value at a path. For a path to many, return the JSON list of all."""
     if text is None:
         return None
     steps = path_steps(path)
@@ -85,7 +88,7 @@ def doc(text: str | None, path: str, kind: str) -> Any:
 
 
 def items(text: str | None, path: str, kind: str) -> str:
-    """The values at a path as a JSON array of what lookups compare."""
+    """Return the values at a path as a JSON array, for json_each()."""
     if text is None:
         return "[]"
     found = list(at_path(loaded(text), path_steps(path)))
@@ -95,6 +98,7 @@ def items(text: str | None, path: str, kind: str) -> str:
 
 
 def item_text(value: Any) -> str:
+    """Return the JSON of a value; infinities as numbers that SQLite reads as such."""
     if isinstance(value, float):
         if value != value:
             return "null"
@@ -104,19 +108,19 @@ def item_text(value: Any) -> str:
 
 
 def match(text: str | None, lookup_name: str, value: str) -> bool | None:
-    """A lookup on a whole collection."""
+    """Return the result of a lookup on a whole collection, NULL for NULL."""
     if text is None:
         return None
     return DOCUMENT_LOOKUPS[lookup_name](loaded(text), loaded(value))
 
 
 def raw(text: str | None, lookup_name: str, value: str) -> bool:
-    """A lookup on any JSON value."""
+    """Return the result of a lookup on a JSON value of any type."""
     return text is not None and raw_matches(lookup_name, loaded(text), loaded(value))
 
 
 def update(text: str | None, changes: str, *values: Any) -> str | None:
-    """A document changed; `values` stand for those that SQL has computed."""
+    """Return the document after changes, which use `values` that SQL has computed."""
     document = None if text is None else copy.deepcopy(loaded(text))
     computed = iter(values)
     steps = []
@@ -127,7 +131,7 @@ def update(text: str | None, changes: str, *values: Any) -> str | None:
 
 
 def computed_value(kind: str, value: Any) -> Any:
-    """What SQL has computed, as documents of text hold it."""
+    """Return a value that SQL has computed as JSON documents hold it."""
     if value is None:
         return None
     if kind in ("document", "raw"):
@@ -137,8 +141,8 @@ def computed_value(kind: str, value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-# The value of a change: written with it, NULL in an embedded model, or SQL's.
-GIVEN = {
+# The value of a change: in the change, NULL in an embedded model, or SQL's.
+GIVEN: dict[str, Callable[[list[Any], Iterator[Any]], Any]] = {
     "given": lambda rest, computed: rest[0],
     "removed": lambda rest, computed: REMOVED,
     "computed": lambda rest, computed: computed_value(rest[0], next(computed)),
@@ -149,7 +153,7 @@ def unhex(text: str | None) -> bytes | None:
     return None if text is None else bytes.fromhex(text)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "NONREL_DOC": (doc, 3),
     "NONREL_ITEMS": (items, 3),
     "NONREL_MATCH": (match, 3),
@@ -159,15 +163,16 @@ FUNCTIONS = {
 }
 
 
-def register(connection) -> None:
-    """Give the functions to a connection of the sqlite3 module."""
+def register(connection: sqlite3.Connection) -> None:
+    """Register the functions in a connection."""
     for name, (function, arguments) in FUNCTIONS.items():
         connection.create_function(name, arguments, function, deterministic=True)
 
 
-def check_paths(expression) -> None:
-    """Refuse what takes one value, given a path to many; called of every function and
-    ordering that is to be SQL.
+def check_paths(expression: Any) -> None:
+    """Raise NotSupportedError for a function or an ordering of a path to many values.
+
+    Django calls it for every expression that it compiles for SQLite.
     """
     if not isinstance(expression, (Func, OrderBy)):
         return
@@ -176,6 +181,6 @@ def check_paths(expression) -> None:
         if getattr(source, "is_many", False):
             kind = "order" if isinstance(expression, OrderBy) else "function"
             raise NotSupportedError(
-                f"{source} leads to many values, of which there is no {kind}: name one "
-                "by its position, or ask how many items there are with __len."
+                f"{source} leads to many values, which support no {kind}. Name one of "
+                "them by its position, or count the items with __len."
             )

@@ -1,6 +1,10 @@
-"""Indexes on paths, as Index(F("address__city"), name=...), and on a list's items."""
+"""Indexes on paths, such as Index(F("address__city"), name=...), and on items."""
 
-from django.db import NotSupportedError
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import NotSupportedError, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Col, Func, OrderBy
 from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
@@ -12,8 +16,13 @@ from ..values.columns import stored_field
 from .codec import is_raw
 
 
-def indexed_path(store, model, expression) -> tuple[Column, bool] | None:
-    """(the path, whether descending) of an index's expression that is just a path."""
+def indexed_path(
+    store: BaseDatabaseWrapper, model: type[models.Model], expression: Any
+) -> tuple[Column, bool] | None:
+    """Return (column with path, whether descending) for an index on a path.
+
+    Return None for any other expression.
+    """
     wrapped = IndexExpression(expression)
     wrapped.set_wrapper_classes(store)
     resolved = wrapped.resolve_expression(Query(model, alias_cols=False))
@@ -39,19 +48,29 @@ def indexed_path(store, model, expression) -> tuple[Column, bool] | None:
     return column, descending
 
 
-def check_unique(store, model, constraint) -> None:
-    """Refuse a unique constraint on the items of lists."""
+def check_unique(
+    store: BaseDatabaseWrapper,
+    model: type[models.Model],
+    constraint: models.UniqueConstraint,
+) -> None:
+    """Raise NotSupportedError for a unique constraint on the items of lists."""
     for expression in constraint.expressions:
         path = indexed_path(store, model, expression)
         if path is not None and path[0].is_many:
             raise NotSupportedError(
-                f"{constraint.name} is of the items of a list, of which a row has "
-                "many: what is to be unique needs a table of its own."
+                f"The unique constraint {constraint.name} is on the items of a list, "
+                "of which a row has many. Put the unique values into a table of their "
+                "own."
             )
 
 
-def type_at(store, field, path) -> str:
-    """The type of what a path through a field leads to."""
+def type_at(
+    store: BaseDatabaseWrapper, field: Any, path: Iterable[str | int | Step]
+) -> str:
+    """Return the db_type of what a path through a field leads to.
+
+    Raise NotSupportedError if the path has a step that no longer exists.
+    """
     for step in path:
         if getattr(field, "embeds", False):
             found = [
@@ -62,17 +81,22 @@ def type_at(store, field, path) -> str:
             ]
             if not found:
                 raise NotSupportedError(
-                    f"{field.name} has no {step!r} any more, of which there is an "
-                    "index: remove that first."
+                    f"{field.name} no longer has {step!r}, which an index needs. "
+                    "Remove the index first."
                 )
             field = found[0]
         else:
             field = field.item_field
-    return store.type_of(stored_field(field))
+    db_type: str = store.type_of(stored_field(field))
+    return db_type
 
 
-def items_path(store, field) -> Column | None:
-    """The path to the items of a list or set, which an index of its column holds."""
+def items_path(store: BaseDatabaseWrapper, field: Any) -> Column | None:
+    """Return the column with the path to a list's or set's items, or None.
+
+    An index on such a column has an entry for each item. Items with a structure cannot
+    be indexed.
+    """
     item = getattr(field, "item_field", None)
     if item is None or field.empty is dict or is_raw(item):
         return None

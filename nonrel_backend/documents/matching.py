@@ -1,7 +1,8 @@
 """Lookups on documents as Python functions, the same on every backend.
 
-A raw value is compared with values of its own kind only: numbers, texts, booleans,
-lists and dictionaries are never equal to nor less than one of another kind.
+A raw value, which has no declared type, is compared with values of its own kind only:
+a number, string, boolean, list or dictionary is neither equal to nor less than a value
+of another kind.
 """
 
 import operator
@@ -29,7 +30,6 @@ FOLDED: dict[str, Callable[[Any, Any], bool]] = {
     "istartswith": str.startswith,
     "iendswith": str.endswith,
 }
-# Numbers and texts are in order, nothing else.
 KINDS: dict[type, str] = {
     bool: "bool",
     int: "number",
@@ -45,7 +45,7 @@ def kind_of(value: Any) -> str:
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Whether two JSON values are the same, True never being 1."""
+    """Return whether two JSON values are equal. True is not 1."""
     if kind_of(left) != kind_of(right):
         return False
     if type(left) is list:
@@ -54,11 +54,11 @@ def equal(left: Any, right: Any) -> bool:
         return left.keys() == right.keys() and all(
             equal(value, right[key]) for key, value in left.items()
         )
-    return left == right
+    return bool(left == right)
 
 
 def raw_matches(lookup_name: str, value: Any, wanted: Any) -> bool:
-    """A lookup on a raw value, which is not null."""
+    """Return the result of a lookup on a raw value that is not null."""
     if lookup_name == "exact":
         return equal(value, wanted)
     if lookup_name == "in":
@@ -72,6 +72,7 @@ def raw_matches(lookup_name: str, value: Any, wanted: Any) -> bool:
     if kind != kind_of(wanted):
         return False
     if lookup_name in COMPARISONS:
+        # Only numbers and strings have an order.
         return kind in ("number", "text") and COMPARISONS[lookup_name](value, wanted)
     if kind != "text":
         return False
@@ -89,15 +90,15 @@ def raw_contains(kind: str, value: Any, wanted: Any) -> bool:
     return kind == "dict" and type(wanted) is dict and dict_contains(value, wanted)
 
 
-def among(value: Any, items: list) -> bool:
+def among(value: Any, items: list[Any]) -> bool:
     return any(equal(value, each) for each in items)
 
 
-def dict_contains(value: dict, wanted: dict) -> bool:
+def dict_contains(value: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return all(key in value and equal(value[key], each) for key, each in wanted.items())
 
 
-# Lookups on a whole list, set or dictionary, both documents of one field.
+# Lookups on a whole list, set or dictionary. Both sides are documents of one field.
 DOCUMENT_LOOKUPS: dict[str, Callable[[Any, Any], bool]] = {
     "exact": equal,
     "same_items": lambda value, wanted: (

@@ -1,4 +1,4 @@
-"""Conditions on paths as Python functions of documents, for stores that test rows."""
+"""Conditions on document paths as predicates, for stores that filter rows in Python."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,21 +10,23 @@ from ..conditions import Column, Leaf
 from .functions import at_path
 from .matching import raw_matches
 
-Matches = Callable[[Any], bool]
-# A condition's value as it is stored, and the test of what the condition is on.
-Tested = tuple[Any, Matches]
+Predicate = Callable[[Any], bool]
+# A condition's value as it is stored, and the predicate of what the condition is on.
+Prepared = tuple[Any, Predicate]
 
 
 def path_test(
-    leaf: Leaf, column_test: Callable[[Leaf], Tested], is_nan: Matches
-) -> Tested:
-    """The test of documents, NULL among them, for a condition on a path.
+    leaf: Leaf, column_test: Callable[[Leaf], Prepared], is_nan: Predicate
+) -> Prepared:
+    """Return the predicate of a column's documents, or NULL, for a condition on a path.
 
-    `column_test` gives that of values, never NULL, for a condition on a column.
+    `column_test` returns the predicate of values that are not NULL for a condition on a
+    column. `is_nan` tells the values that SQL takes for NULL. Raise NotSupportedError
+    for conditions that the planner has to evaluate.
     """
     column, path = leaf.column, leaf.column.path
     if isinstance(leaf.value, Column) or column.db_type == "json":
-        raise NotSupportedError("This is left to the planner.")
+        raise NotSupportedError(f"There is no predicate for {leaf.column}.")
     plain = replace(leaf, column=Column(column.name, column.db_type), negated=False)
     negated = leaf.negated
     if leaf.lookup_type == "isnull":
@@ -59,6 +61,7 @@ def path_test(
     )
 
 
-def raw_test(leaf: Leaf) -> Matches:
+def raw_test(leaf: Leaf) -> Predicate:
+    """Return the predicate of values without a declared type."""
     lookup_type, wanted = leaf.lookup_type, leaf.value
     return lambda value: raw_matches(lookup_type, value, wanted)

@@ -1,7 +1,6 @@
 """Collection fields and embedded models, the same on every backend."""
 
-from ..documents import databases  # noqa: F401 (prepares them)
-from . import lookups  # noqa: F401 (registers them)
+from . import lookups  # noqa: F401 (registers the lookups)
 from .collections import DictField, ListField, SetField
 from .embedded import EmbeddedModelField
 from .indexes import PathIndex

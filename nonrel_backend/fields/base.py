@@ -1,74 +1,81 @@
-"""What all fields that hold documents share: storage, lookups on paths, validation."""
+"""DocumentField: what all fields that hold documents share."""
 
 import copy
 import json
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 from django.core import checks, exceptions
 from django.db import models
-from django.db.models.lookups import IsNull
-from django.db.models.signals import class_prepared
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.lookups import IsNull, Transform
 
+from ..conditions import Step
 from ..documents import codec
+from ..documents.codec import Codec, Convert
+from ..documents.databases import require_app
+from ..forms import fields as forms
 from ..values.wrappers import Document
-from .managers import give_manager
+
+# What one name in a path leads to: the steps, and the field of the values there.
+Target: TypeAlias = tuple[tuple[str | int | Step, ...], models.Field]
 
 
 class DocumentField(models.Field):
     """A column whose value is a collection or an embedded model.
 
-    A subclass says how its values become documents and back (`document_writer`,
-    `document_reader`), what a path through it leads to (`step`) and what it holds
-    besides (`item_fields`).
+    A subclass converts its values to documents and back (`document_writer`,
+    `document_reader`), resolves names in paths (`step`) and lists the fields of the
+    values inside it (`item_fields`).
     """
 
     empty_strings_allowed = False
-    # What a value without a default of its own begins as.
+    # Makes the default where none is given; None for no such default.
     empty: Any = None
-    # Whether it is an embedded model, whose NULLs have no key.
+    # Whether it holds an embedded model, in which NULL is stored as a missing key.
     embeds = False
-    # The lookups there are on the whole value.
+    # The lookups on the whole value.
     lookup_names = frozenset({"exact", "isnull", "in"})
+    # The transform for a path through the field. Paths are built on the fields, so
+    # paths.py sets it.
+    path_class: ClassVar[type[Transform]]
 
     # --- for subclasses ---
 
-    def document_writer(self, codec):
-        """The function that makes a value, not None, a document."""
+    def document_writer(self, codec: Codec) -> Convert:
+        """Return the function that converts a value, not None, to a document."""
         raise NotImplementedError
 
-    def document_reader(self, codec):
-        """The function that makes a document, not None, a value."""
+    def document_reader(self, codec: Codec) -> Convert:
+        """Return the function that converts a document, not None, to a value."""
         raise NotImplementedError
 
-    def step(self, name: str):
-        """(steps, field) of what a path leads to by this name, None for nothing."""
+    def step(self, name: str) -> Target | None:
+        """Return the steps and the field that `name` leads to in a path, or None."""
         return None
 
     def item_fields(self) -> list[models.Field]:
+        """Return the fields of the values inside this one's value."""
         return []
 
     # --- the column ---
 
-    def contribute_to_class(self, cls, name, private_only=False):
-        super().contribute_to_class(cls, name, private_only)
-        if not cls._meta.abstract:
-            class_prepared.connect(give_manager, sender=cls)
-
-    def get_internal_type(self):
+    def get_internal_type(self) -> str:
         return "DocumentField"
 
-    def db_type(self, connection):
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        require_app(connection)
         types = connection.data_types
-        return types.get("DocumentField") or types["TextField"]
+        kind: str = types.get("DocumentField") or types["TextField"]
+        return kind
 
-    def rel_db_type(self, connection):
+    def rel_db_type(self, connection: BaseDatabaseWrapper) -> str:
         return self.db_type(connection)
 
-    def has_default(self):
+    def has_default(self) -> bool:
         return super().has_default() or (self.empty is not None and not self.null)
 
-    def get_default(self):
-        """A value of its own for every instance."""
+    def get_default(self) -> Any:
+        """Return a default that instances do not share."""
         if super().has_default():
             default = self.default
             return default() if callable(default) else copy.deepcopy(default)
@@ -76,48 +83,56 @@ class DocumentField(models.Field):
 
     # --- values ---
 
-    def pre_save(self, model_instance, add):
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = super().pre_save(model_instance, add)
-        return value.of(self) if hasattr(value, "and_then") else value
+        # A Change, of updates.py, which is built on this module.
+        return value.for_field(self) if hasattr(value, "for_field") else value
 
-    def get_prep_value(self, value):
+    def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
         if value is None or hasattr(value, "resolve_expression"):
             return value
         return self.to_python(value)
 
-    def get_db_prep_value(self, value, connection, prepared=False):
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
         if not prepared:
             value = self.get_prep_value(value)
         if value is None or hasattr(value, "as_sql"):
             return value
-        if codec.is_store(connection):
+        if codec.stores_documents(connection):
             return Document(self, value, connection)
         return codec.to_text(self, value, connection)
 
-    def stored_document(self, value, connection):
+    def stored_document(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
         """Return a value as lists and dictionaries of the store's own types."""
         return codec.codec_of(connection).writer(self)(value)
 
-    def document_text(self, value, connection):
+    def document_text(self, value: Any, connection: BaseDatabaseWrapper) -> str:
         """Return a value as the JSON text that SQL and the local engine hold."""
         return codec.to_text(self, value, connection)
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(
+        self, value: Any, expression: Any, connection: BaseDatabaseWrapper
+    ) -> Any:
         if value is None:
             return None
-        if isinstance(value, str):  # of SQL: a store's document is none
+        if isinstance(value, str):  # from SQL: no store has a string for a document
             return codec.from_text(self, value, connection)
         return codec.codec_of(connection).reader(self)(value)
 
-    def value_to_string(self, obj):
+    def value_to_string(self, obj: models.Model) -> str | None:
         value = self.value_from_object(obj)
         if value is None:
             return None
         return json.dumps(codec.portable.writer(self)(self.to_python(value)))
 
     def parsed(self, value: Any) -> Any:
-        """What a text of JSON stands for; any other value as it is."""
+        """Return the value of a JSON text, and any other value unchanged.
+
+        Raise ValidationError for a text that is not JSON.
+        """
         if not isinstance(value, str):
             return value
         try:
@@ -127,75 +142,74 @@ class DocumentField(models.Field):
                 "Enter valid JSON.", code="invalid"
             ) from error
 
-    def json_formfield(self, **kwargs):
-        """A form field of JSON, where there are no rows nor forms for the value."""
-        from ..forms.fields import DocumentField as FormField
+    # --- forms ---
 
-        return self.own_formfield(
-            **{"form_class": FormField, "model_field": self, **kwargs}
-        )
+    def json_formfield(self, **kwargs: Any) -> Any:
+        """Return a form field that edits the value as JSON."""
+        defaults = {"form_class": forms.DocumentField, "model_field": self}
+        return self.base_formfield(**{**defaults, **kwargs})
 
-    def own_formfield(self, **kwargs):
-        """As Field.formfield(), which would take no default for one."""
-        return models.Field.formfield(
-            self,
-            **{"initial": self.get_default, "show_hidden_initial": False, **kwargs},
-        )
+    def base_formfield(self, **kwargs: Any) -> Any:
+        """Return Field.formfield() with a new default for every form.
+
+        Django would show a callable default as a hidden field and compare with that.
+        """
+        defaults = {"initial": self.get_default, "show_hidden_initial": False}
+        return models.Field.formfield(self, **{**defaults, **kwargs})
 
     # --- lookups ---
 
-    def get_lookup(self, lookup_name):
+    def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name not in self.lookup_names:
             return None
         return super().get_lookup(lookup_name)
 
-    def class_lookups_has(self, name: str) -> bool:
-        """Whether a name in a path is a transform of the whole value."""
+    def has_transform(self, name: str) -> bool:
+        """Return whether `name` is a transform of the whole value, not of a path."""
         return super().get_transform(name) is not None
 
-    def get_transform(self, lookup_name):
-        from .paths import Path
+    def get_transform(self, lookup_name: str) -> Any:
+        transform = super().get_transform(lookup_name)
+        if transform is not None:
+            return transform
+        target = self.step(lookup_name)
+        return None if target is None else self.path_class.factory(*target)
 
-        found = super().get_transform(lookup_name)
-        if found is not None:
-            return found
-        found = self.step(lookup_name)
-        return None if found is None else Path.factory(*found)
+    # --- system checks ---
 
-    # --- checks ---
-
-    def check(self, **kwargs):
-        found = super().check(**kwargs)
-        found += self.problems(self)
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        messages: list[checks.CheckMessage] = super().check(**kwargs)
+        messages += self.check_content(self)
         for field in self.item_fields():
-            found += self.check_item(field)
-        for name, asked in {
+            messages += self.check_item(field)
+        for name, is_set in {
             "unique": self.unique,
             "primary_key": self.primary_key,
             "choices": self.choices,
             "db_index": self.db_index,
         }.items():
-            if asked and not (name == "db_index" and self.unique):
-                hint = "Add an index to Meta.indexes." if name == "db_index" else None
-                found.append(
+            if is_set and not (name == "db_index" and self.unique):
+                messages.append(
                     self.error(
-                        f"A {type(self).__name__} takes no {name!r}.", "E001", hint
+                        f"{type(self).__name__} does not support {name!r}.",
+                        "nonrel_backend.E001",
+                        "Add an index to Meta.indexes." if name == "db_index" else None,
                     )
                 )
-        return found
+        return messages
 
-    def error(self, message: str, number: str, hint: str | None = None):
-        return checks.Error(
-            message, hint=hint, obj=self, id=f"nonrel_backend.fields.{number}"
-        )
+    def error(self, message: str, id: str, hint: str | None = None) -> checks.Error:
+        """Return a system check error of this field."""
+        return checks.Error(message, hint=hint, obj=self, id=id)
 
-    def check_item(self, field) -> list:
+    def check_item(self, field: Any) -> list[checks.CheckMessage]:
+        """Check an item field, at any depth; the messages are about this field."""
         if not isinstance(field, models.Field):
             return [
                 self.error(
-                    f"The item field is {field!r}, which is no field.",
-                    "E002",
-                    "Give an instance, as ListField(models.CharField()).",
+                    f"The item field {field!r} is not a field instance.",
+                    "nonrel_backend.E002",
+                    "Give an instance, as in ListField(models.CharField()).",
                 )
             ]
         if field.many_to_many or isinstance(
@@ -203,47 +217,43 @@ class DocumentField(models.Field):
         ):
             return [
                 self.error(
-                    f"A {type(field).__name__} cannot be held in a collection.",
-                    "E003",
-                    "Hold the keys or the names instead.",
+                    f"A {type(field).__name__} cannot be an item field.",
+                    "nonrel_backend.E003",
+                    "Store the keys or the file names instead.",
                 )
             ]
         if field.remote_field:
             return [
                 self.error(
-                    f"A {type(field).__name__} cannot be an item by itself.",
-                    "E004",
-                    "Hold the keys, or an embedded model with the relation.",
+                    f"A {type(field).__name__} cannot be an item field.",
+                    "nonrel_backend.E004",
+                    "Store the keys, or an embedded model that has the relation.",
                 )
             ]
         if field.unique or field.db_index:
             return [
                 self.error(
-                    "An item field takes neither unique nor db_index.",
-                    "E005",
+                    "An item field supports neither 'unique' nor 'db_index'.",
+                    "nonrel_backend.E005",
                     "Add an index on the path to Meta.indexes.",
                 )
             ]
-        found = field.problems(self) if isinstance(field, DocumentField) else []
-        for other in inner_fields(field):
-            found += self.check_item(other)
-        return found
+        if not isinstance(field, DocumentField):
+            return []
+        messages = field.check_content(self)
+        for inner in field.item_fields():
+            messages += self.check_item(inner)
+        return messages
 
-    def problems(self, holder) -> list:
-        """What is wrong with it, as an error of the column that holds it."""
+    def check_content(self, holder: "DocumentField") -> list[checks.CheckMessage]:
+        """Check what the field holds; the messages are about `holder`, the column."""
         return []
 
 
-# Fields that need a table: for its keys, or to tell files apart.
-UNHELD = (models.FileField, models.AutoField)
-
-
-def inner_fields(field) -> list[models.Field]:
-    return field.item_fields() if isinstance(field, DocumentField) else []
-
-
-def described_error(position: str, error) -> list[exceptions.ValidationError]:
-    """The messages of an item's error, each with the item's place before it."""
+def item_errors(
+    position: str, error: exceptions.ValidationError
+) -> list[exceptions.ValidationError]:
+    """Return the errors of one item, each message beginning with its position."""
     return [
         exceptions.ValidationError(
             f"{position}: {message}", code=getattr(error, "code", None) or "item"

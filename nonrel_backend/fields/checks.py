@@ -1,85 +1,106 @@
-"""What is wrong with an embedded model, found before it is used."""
+"""System checks of embedded models."""
 
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.checks import CheckMessage
 from django.db import models
 
 from .base import DocumentField
 from .model import EmbeddedModel, NoKey
 from .registry import MODEL_KEY
 
+# The names that a path reads as a lookup or as the model's name, never as a field.
+RESERVED_NAMES = {"exact", "isnull", "in", MODEL_KEY}
 
-def embedded_within(field):
-    """The embedded fields that a field is, or has as items."""
+
+def embedded_fields(field: models.Field) -> Iterator[Any]:
+    """Yield the EmbeddedModelFields that a field is or holds."""
     if hasattr(field, "embedded_models"):
         yield field
     elif isinstance(field, DocumentField):
         for inner in field.item_fields():
-            yield from embedded_within(inner)
+            yield from embedded_fields(inner)
 
 
-def check_embedded(field, model, seen: set) -> list:
-    """What is wrong with an embedded model; each is looked at once."""
+def check_embedded(
+    holder: DocumentField, model: Any, seen: set[Any]
+) -> list[CheckMessage]:
+    """Check an embedded model and the models embedded in it, each once.
+
+    The messages are about `holder`, the column. `seen` holds the models that have been
+    checked, and is added to.
+    """
     if model in seen:
         return []
     seen.add(model)
+    label = model._meta.label
     if not issubclass(model, EmbeddedModel):
         return [
-            field.error(
-                f"{model._meta.label} is no EmbeddedModel.",
-                "E012",
-                "Only subclasses of nonrel_backend.fields.EmbeddedModel are embedded.",
+            holder.error(
+                f"{label} is not an EmbeddedModel.",
+                "nonrel_backend.E012",
+                "Make it a subclass of nonrel_backend.fields.EmbeddedModel.",
             )
         ]
-    found = []
-    label = model._meta.label
+    messages = []
     if model._meta.many_to_many:
         names = ", ".join(each.name for each in model._meta.many_to_many)
-        found.append(
-            field.error(
-                f"{label} is embedded and cannot keep many-to-many relations: {names}.",
-                "E013",
-                "Hold a list of keys: ListField(models.BigIntegerField()).",
+        messages.append(
+            holder.error(
+                f"The embedded model {label} has many-to-many relations: {names}.",
+                "nonrel_backend.E013",
+                "Store a list of keys: ListField(models.BigIntegerField()).",
             )
         )
-    for each in model._meta.local_fields:
-        if isinstance(each, NoKey):
+    for field in model._meta.local_fields:
+        if isinstance(field, NoKey):
             continue
-        where = f"{label}.{each.name}"
-        if isinstance(each, models.OneToOneField) or (each.unique and each.column):
-            found.append(
-                field.error(
-                    f"{where} is unique, which an embedded model cannot be.",
-                    "E014",
-                    "Hold what is unique in a column of the model that embeds it.",
-                )
-            )
-        if each.name in RESERVED_NAMES or (
-            each.column and (each.column.startswith("$") or "." in each.column)
-        ):
-            found.append(
-                field.error(
-                    f"{where} is named as a lookup is.",
-                    "E015",
-                    "Paths could not name it: rename it.",
-                )
-            )
-        if isinstance(each, (models.AutoField, models.FileField)):
-            found.append(
-                field.error(
-                    f"{where} is a {type(each).__name__}, which cannot be embedded.",
-                    "E016",
-                    "Use a UUIDField with a default, or a CharField for a name.",
-                )
-            )
-        for inner in embedded_within(each):
+        where = f"{label}.{field.name}"
+        messages += check_embedded_field(holder, field, where)
+        for inner in embedded_fields(field):
             try:
-                inside = inner.embedded_models()
+                inner_models = inner.embedded_models()
             except LookupError as error:
-                found.append(field.error(f"{where}: {error}", "E010"))
+                messages.append(
+                    holder.error(f"{where}: {error}", "nonrel_backend.E010")
+                )
                 continue
-            for other in inside:
-                found += check_embedded(field, other, seen)
-    return found
+            for inner_model in inner_models:
+                messages += check_embedded(holder, inner_model, seen)
+    return messages
 
 
-# What a path's next part means before it can be a field's name.
-RESERVED_NAMES = {"exact", "isnull", "in", MODEL_KEY}
+def check_embedded_field(
+    holder: DocumentField, field: models.Field, where: str
+) -> list[CheckMessage]:
+    """Check one field of an embedded model; `where` names it."""
+    messages = []
+    if isinstance(field, models.OneToOneField) or (field.unique and field.column):
+        messages.append(
+            holder.error(
+                f"{where} is unique, which an embedded model does not support.",
+                "nonrel_backend.E014",
+                "Move the field to the model that embeds this one.",
+            )
+        )
+    if field.name in RESERVED_NAMES or (
+        field.column and (field.column.startswith("$") or "." in field.column)
+    ):
+        messages.append(
+            holder.error(
+                f"The name of {where} cannot be used in a path.",
+                "nonrel_backend.E015",
+                "Rename the field. Names of lookups are reserved; a column has no "
+                "'.' and does not begin with '$'.",
+            )
+        )
+    if isinstance(field, (models.AutoField, models.FileField)):
+        messages.append(
+            holder.error(
+                f"{where} is a {type(field).__name__}, which cannot be embedded.",
+                "nonrel_backend.E016",
+                "Use a UUIDField with a default as a key, a CharField for a file name.",
+            )
+        )
+    return messages

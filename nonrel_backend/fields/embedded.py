@@ -1,15 +1,18 @@
-"""EmbeddedModelField: a value that is an embedded model."""
+"""EmbeddedModelField: a column whose value is an embedded model."""
 
 import copy
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core import exceptions
+from django.core.checks import CheckMessage
 from django.db import models
 from django.utils.functional import cached_property
 
-from ..documents.codec import optional
-from .base import DocumentField
-from .checks import check_embedded, embedded_within
+from ..documents.codec import Codec, Convert, optional
+from ..forms import fields as forms
+from .base import DocumentField, Target
+from .checks import check_embedded, embedded_fields
 from .model import EmbeddedModel, EmbeddedModelBase
 from .registry import MODEL_KEY, EmbeddedApps, embedded_models
 
@@ -17,52 +20,62 @@ from .registry import MODEL_KEY, EmbeddedApps, embedded_models
 class EmbeddedModelField(DocumentField):
     """A value that is an EmbeddedModel.
 
-    `embedded_model` is the class or its label; of an abstract one, any of its
-    subclasses is allowed. Without it `models` lists those allowed. Where several are,
-    the stored document names its model under "_model".
+    `embedded_model` is the class or its label. If the class is abstract, its subclasses
+    are allowed. Without it, `models` lists the classes or labels that are allowed. A
+    document that may be of several models has its model's label under "_model".
 
-    `schema` is for migrations: {label: [(name, field), ...]} as it was.
+    `schema` is for migrations: {label: [(name, field), ...]}, the models as they were.
     """
 
     description = "Embedded model"
     embeds = True
+    # Whether the field is inside another's schema, and deconstructs without its own.
+    in_schema = False
 
-    def __init__(self, embedded_model=None, *, models=(), schema=None, **kwargs):
+    def __init__(
+        self,
+        embedded_model: Any = None,
+        *,
+        models: Iterable[Any] = (),
+        schema: Mapping[str, list[tuple[str, Any]]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.embedded_model = embedded_model
         self.models = list(models)
         self.schema = schema
         for fields in (schema or {}).values():
             for _, field in fields:
-                for inner in embedded_within(field):
-                    inner.is_bare = True
+                for inner in embedded_fields(field):
+                    inner.in_schema = True
         super().__init__(**kwargs)
 
-    # Whether it is within a schema, which needs none of its own.
-    is_bare = False
-
-    # --- which models ---
+    # --- the allowed models ---
 
     @cached_property
     def historical(self) -> EmbeddedApps:
-        """The models of a migration's schema."""
-        found = EmbeddedApps()
-        for label, fields in self.schema.items():
+        """The models of the migration's schema."""
+        registry = EmbeddedApps()
+        for label, fields in (self.schema or {}).items():
             app_label, _, name = label.partition(".")
-            meta = type("Meta", (), {"app_label": app_label, "apps": found})
+            meta = type("Meta", (), {"app_label": app_label, "apps": registry})
             attrs = {name: field.clone() for name, field in fields}
             EmbeddedModelBase(
                 name, (EmbeddedModel,), {"__module__": __name__, "Meta": meta, **attrs}
             )
-        return found
+        return registry
 
     @property
     def registry(self) -> EmbeddedApps:
         if self.schema is not None:
-            return self.historical
+            historical: EmbeddedApps = self.historical
+            return historical
         return getattr(self, "own_registry", None) or embedded_models
 
-    def named(self, model) -> Any:
-        """The class of a class or label."""
+    def find_model(self, model: Any) -> Any:
+        """Return the class for a class or label.
+
+        Raise LookupError if no model has the label.
+        """
         if self.schema is not None and not isinstance(model, str):
             model = model._meta.label
         if not isinstance(model, str):
@@ -76,31 +89,34 @@ class EmbeddedModelField(DocumentField):
 
     @cached_property
     def allowed(self) -> dict[str, Any]:
-        """The models that a value may be of, by label."""
+        """The models that a value may belong to, by label."""
         if self.embedded_model is None:
-            found = [self.named(each) for each in self.models]
+            found = [self.find_model(each) for each in self.models]
         else:
-            model = self.named(self.embedded_model)
+            model = self.find_model(self.embedded_model)
             found = self.registry.subclasses(model) if model._meta.abstract else [model]
         return {model._meta.label: model for model in found}
 
     @property
     def is_polymorphic(self) -> bool:
+        """Whether values may be of several models."""
         if self.embedded_model is None:
             return True
         model = self.embedded_model
         return not isinstance(model, str) and bool(model._meta.abstract)
 
-    def embedded_models(self) -> list:
+    def embedded_models(self) -> list[Any]:
         return list(self.allowed.values())
 
-    def contribute_to_class(self, cls, name, private_only=False):
+    def contribute_to_class(
+        self, cls: type[models.Model], name: str, private_only: bool = False
+    ) -> None:
         super().contribute_to_class(cls, name, private_only)
-        adopt(self, cls)
+        set_owner(self, cls)
 
     # --- migrations ---
 
-    def deconstruct(self):
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         model = self.embedded_model
         if model is not None and not self.is_polymorphic:
@@ -112,46 +128,51 @@ class EmbeddedModelField(DocumentField):
             kwargs["models"] = labels
         if self.schema is not None:
             kwargs["schema"] = self.schema
-        elif not self.is_bare:
+        elif not self.in_schema:
             kwargs["schema"] = schema_of(self)
         path = path.replace("nonrel_backend.fields.embedded.", "nonrel_backend.fields.")
         return name, path, args, kwargs
 
-    def label_of(self, model) -> str:
-        if not isinstance(model, str):
-            return model._meta.label
-        try:
-            return self.named(model)._meta.label
-        except LookupError:
-            return model
+    def label_of(self, model: Any) -> str:
+        if isinstance(model, str):
+            try:
+                model = self.find_model(model)
+            except LookupError:
+                return str(model)
+        label: str = model._meta.label
+        return label
 
-    def clone(self):
-        """Of a live field a live one: only migrations are given what was."""
-        found = copy.copy(self)
-        for known in ("allowed", "historical"):
-            found.__dict__.pop(known, None)
-        found.__dict__.pop("model", None)
-        found.creation_counter = models.Field.creation_counter
+    def clone(self) -> "EmbeddedModelField":
+        """Return a copy that refers to the live models, as this field does.
+
+        Field.clone() would deconstruct the field, which writes down the schema.
+        """
+        copied = copy.copy(self)
+        for name in ("allowed", "historical", "model"):
+            copied.__dict__.pop(name, None)
+        copied.creation_counter = models.Field.creation_counter
         models.Field.creation_counter += 1
-        return found
+        return copied
 
     # --- values ---
 
-    def of_document(self, document: dict) -> Any:
-        """The model of a document, or of a dictionary given in its place."""
+    def model_for(self, document: dict[str, Any]) -> Any:
+        """Return the model of a document, or of a dictionary given as a value.
+
+        Raise ValidationError if it names a model that is not allowed.
+        """
         if not self.is_polymorphic:
             (model,) = self.allowed.values()
             return model
         label = document.get(MODEL_KEY)
-        model = self.allowed.get(label)
-        if model is None:
+        if label not in self.allowed:
             raise exceptions.ValidationError(
-                f"{label!r} is none of the models {', '.join(self.allowed)}.",
+                f"{label!r} is not one of the models {', '.join(self.allowed)}.",
                 code="invalid",
             )
-        return model
+        return self.allowed[label]
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         value = self.parsed(value)
         if value is None:
             return None
@@ -159,12 +180,17 @@ class EmbeddedModelField(DocumentField):
             return self.from_dict(value)
         if not isinstance(value, tuple(self.allowed.values())):
             raise exceptions.ValidationError(
-                f"{value!r} is no {' or '.join(self.allowed)}.", code="invalid"
+                f"{value!r} is not a {' or '.join(self.allowed)}.", code="invalid"
             )
         return value
 
-    def from_dict(self, values: dict):
-        model = self.of_document(values)
+    def from_dict(self, values: dict[str, Any]) -> EmbeddedModel:
+        """Return the model of {field name, attname or column: value}.
+
+        Missing fields get their defaults. Raise one ValidationError for all fields that
+        are not valid.
+        """
+        model = self.model_for(values)
         found = {}
         errors = {}
         for field in model._meta.concrete_fields:
@@ -179,10 +205,11 @@ class EmbeddedModelField(DocumentField):
             except exceptions.ValidationError as error:
                 errors[field.name] = error.messages
         if errors:
-            raise exceptions.ValidationError(flat(errors))
-        return model(**found)
+            raise exceptions.ValidationError(labelled_messages(errors))
+        instance: EmbeddedModel = model(**found)
+        return instance
 
-    def document_writer(self, codec):
+    def document_writer(self, codec: Codec) -> Convert:
         writers = {
             model: [
                 (field.attname, field.column, codec.writer(field))
@@ -192,20 +219,20 @@ class EmbeddedModelField(DocumentField):
         }
         polymorphic = self.is_polymorphic
 
-        def write(value):
-            model = type(value)
+        def write(instance: Any) -> dict[str, Any]:
+            model = type(instance)
             document: dict[str, Any] = {}
             if polymorphic:
                 document[MODEL_KEY] = model._meta.label
             for attname, column, convert in writers[model]:
-                held = getattr(value, attname)
-                if held is not None:
-                    document[column] = convert(held)
+                value = getattr(instance, attname)
+                if value is not None:
+                    document[column] = convert(value)
             return document
 
         return write
 
-    def document_reader(self, codec):
+    def document_reader(self, codec: Codec) -> Convert:
         readers = {
             model: [
                 (field.column, optional(codec.reader(field)))
@@ -214,25 +241,31 @@ class EmbeddedModelField(DocumentField):
             for model in self.allowed.values()
         }
 
-        def read(document):
-            model = self.of_document(document)
+        def read(document: dict[str, Any]) -> Any:
+            model = self.model_for(document)
             return model(
                 *[convert(document.get(column)) for column, convert in readers[model]]
             )
 
         return read
 
-    def validate(self, value, model_instance):
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)
         if value is not None:
             try:
                 value.full_clean()
             except exceptions.ValidationError as error:
-                raise exceptions.ValidationError(flat(error.message_dict)) from error
+                raise exceptions.ValidationError(
+                    labelled_messages(error.message_dict)
+                ) from error
 
     # --- lookups ---
 
-    def step(self, name):
+    def step(self, name: str) -> Target | None:
+        """Return what the field `name` of the allowed models leads to.
+
+        Raise FieldError if the models have fields of different types by that name.
+        """
         found = [
             field
             for model in self.allowed.values()
@@ -242,66 +275,75 @@ class EmbeddedModelField(DocumentField):
         if not found:
             return None
         leaf = found[0]
-        if any(each.column != leaf.column for each in found):
+        if any(field.column != leaf.column for field in found):
             return None
-        if len({type(each) for each in found}) > 1:
+        if len({type(field) for field in found}) > 1:
             raise exceptions.FieldError(
-                f"{name} is of several types in {', '.join(self.allowed)}."
+                f"The field {name!r} has different types in {', '.join(self.allowed)}."
             )
         return (leaf.column,), leaf
 
-    # --- checks ---
+    # --- system checks ---
 
-    def problems(self, holder):
+    def check_content(self, holder: DocumentField) -> list[CheckMessage]:
         try:
             allowed = self.embedded_models()
         except LookupError as error:
             return [
                 holder.error(
                     f"The embedded model cannot be found: {error}",
-                    "E010",
-                    "Embedded models are subclasses of EmbeddedModel.",
+                    "nonrel_backend.E010",
+                    "Name a subclass of nonrel_backend.fields.EmbeddedModel.",
                 )
             ]
         if not allowed:
             return [
                 holder.error(
-                    "No embedded model is allowed.",
-                    "E011",
+                    "The field allows no embedded model.",
+                    "nonrel_backend.E011",
                     "Name one, or list them: EmbeddedModelField(models=[A, B]).",
                 )
             ]
-        seen: set = set()
+        seen: set[Any] = set()
         return [
-            problem
+            message
             for model in allowed
-            for problem in check_embedded(holder, model, seen)
+            for message in check_embedded(holder, model, seen)
         ]
 
-    def formfield(self, within=(), **kwargs):
-        from ..forms.fields import EmbeddedModelField as FormField
+    def formfield(
+        self, within: Iterable[type[models.Model]] = (), **kwargs: Any
+    ) -> Any:
+        """Return a form field that shows the model's form within the form.
 
+        It edits JSON if several models are allowed, or if it is inside a form of its
+        own model. `within` are the models whose forms it is inside of.
+        """
         allowed = self.embedded_models()
         if self.is_polymorphic or allowed[0] in within:
             return self.json_formfield(**kwargs)
         kwargs.pop("widget", None)
-        options = {"embedded_model": allowed[0], "within": within}
-        return self.own_formfield(**{"form_class": FormField, **options, **kwargs})
+        defaults = {
+            "form_class": forms.EmbeddedModelField,
+            "embedded_model": allowed[0],
+            "within": within,
+        }
+        return self.base_formfield(**{**defaults, **kwargs})
 
 
-def adopt(field, owner) -> None:
-    """Tell an embedded field, or those in a collection, whose model they are in."""
+def set_owner(field: models.Field, owner: type[models.Model]) -> None:
+    """Record in the embedded fields that `field` is or holds which model has them."""
     if isinstance(field, EmbeddedModelField):
         field.owner_label = owner._meta.app_label
         if issubclass(owner, EmbeddedModel):
             field.own_registry = owner._meta.apps
     elif isinstance(field, DocumentField):
         for inner in field.item_fields():
-            adopt(inner, owner)
+            set_owner(inner, owner)
 
 
-def flat(errors: dict[str, list[str]]) -> list[str]:
-    """Messages by field as a list, each with its field's name."""
+def labelled_messages(errors: dict[str, list[str]]) -> list[str]:
+    """Return the messages of all fields, each beginning with its field's name."""
     return [
         f"{name}: {message}" if name != exceptions.NON_FIELD_ERRORS else message
         for name, messages in errors.items()
@@ -309,9 +351,9 @@ def flat(errors: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def schema_of(field: EmbeddedModelField) -> dict[str, list]:
-    """{label: [(name, field)]} of all models that a field leads to."""
-    found: dict[str, list] = {}
+def schema_of(field: EmbeddedModelField) -> dict[str, list[tuple[str, Any]]]:
+    """Return {label: [(name, field), ...]} of all models that a field leads to."""
+    schema: dict[str, list[tuple[str, Any]]] = {}
     waiting = [field]
     while waiting:
         try:
@@ -319,14 +361,14 @@ def schema_of(field: EmbeddedModelField) -> dict[str, list]:
         except LookupError:
             continue
         for model in reached:
-            if model._meta.label in found:
+            if model._meta.label in schema:
                 continue
             fields = []
             for original in model._meta.concrete_fields:
-                each = original.clone()
-                for inner in embedded_within(each):
-                    inner.is_bare = True
+                copied = original.clone()
+                for inner in embedded_fields(copied):
+                    inner.in_schema = True
                     waiting.append(inner)
-                fields.append((original.name, each))
-            found[model._meta.label] = fields
-    return dict(sorted(found.items()))
+                fields.append((original.name, copied))
+            schema[model._meta.label] = fields
+    return dict(sorted(schema.items()))

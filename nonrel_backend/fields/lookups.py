@@ -5,115 +5,132 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import Lookup, Transform
+from django.db.models.sql.compiler import SQLCompiler
 
 from ..conditions import Column, Condition, Leaf, Step
 from ..documents import codec
 from ..documents.functions import path_text
-from ..planner.translate import conjunction
+from ..planner.refusal import Refused
+from ..planner.translate import Translator, conjunction
+from ..values.columns import stored_field
 from .base import DocumentField
 from .collections import DictField, ListField, SetField
-from .paths import Item, leaf_field
+from .paths import require_sql_functions
 
 
 class DocumentLookup(Lookup):
-    """A comparison with a collection; SQL has it done by a function."""
+    """A comparison with a collection. On SQLite, an SQL function does it."""
 
-    # What the function calls the lookup, if not by its own name.
+    # The name of the lookup in the SQL function, if it is not `lookup_name`.
     sql_name = ""
 
     @property
     def field(self) -> Any:
         return self.lhs.output_field
 
-    def get_prep_lookup(self):
+    def get_prep_lookup(self) -> Any:
         if hasattr(self.rhs, "resolve_expression") or self.rhs is None:
             return self.rhs
-        return self.value_field().to_python(self.given())
+        return self.value_field().to_python(self.rhs_items())
 
-    def given(self) -> Any:
+    def rhs_items(self) -> Any:
+        """Return the right-hand side as a value of `value_field`."""
         return self.rhs
 
-    def value_field(self):
-        return self.field
+    def value_field(self) -> DocumentField:
+        """Return the field of the right-hand side."""
+        field: DocumentField = self.field
+        return field
 
-    def document(self, connection) -> str:
-        return codec.to_text(self.value_field(), self.rhs, connection)
-
-    def as_sql(self, compiler, connection):
-        if connection.vendor != "sqlite":
-            Item(self.field).as_sql(compiler, connection)  # says why not
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        require_sql_functions(connection)
         sql, params = self.process_lhs(compiler, connection)
-        value, values = self.other_side(compiler, connection)
+        value, values = self.rhs_sql(compiler, connection)
         return (
             f"NONREL_MATCH({sql}, %s, {value})",
             (*params, self.sql_name or self.lookup_name, *values),
         )
 
-    def other_side(self, compiler, connection) -> tuple[str, Sequence]:
+    def rhs_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
         if hasattr(self.rhs, "as_sql"):
-            return compiler.compile(self.rhs)
-        return "%s", [self.document(connection)]
+            sql, params = compiler.compile(self.rhs)
+            return sql, params
+        return "%s", [codec.to_text(self.value_field(), self.rhs, connection)]
 
     # --- for the planner ---
 
-    def as_condition(self, translator, negated: bool) -> Condition:
+    def as_condition(self, translator: Translator, negated: bool) -> Condition:
+        """Return the planner's condition. Refuse what the stores do not compute."""
         if hasattr(self.rhs, "resolve_expression"):
-            translator.refuse("the lookup compares with an expression")
-        found = self.positive(translator)
-        return translator.untrue(found) if negated else found
+            raise Refused("the lookup compares with an expression")
+        condition = self.positive(translator)
+        return translator.untrue(condition) if negated else condition
 
-    def positive(self, translator) -> Condition:
-        translator.refuse(f"the lookup {type(self).__name__} is computed")
-        raise AssertionError
+    def positive(self, translator: Translator) -> Condition:
+        """Return the condition without a negation."""
+        raise Refused(f"no store computes {self.lookup_name} of a whole document")
 
-    def items_column(self, translator) -> Column:
-        """The column of each of the items, where they are plain values."""
+    def items_column(self, translator: Translator) -> Column:
+        """Return the planner's column for the items. Refuse items with a structure."""
         column = translator.column(self.lhs)
         if not isinstance(self.field, (ListField, SetField)):
-            translator.refuse(f"{column} has no items of plain values")
-        item = leaf_field(self.field.item_field)
+            raise Refused(f"{column} is not a list or a set")
+        item = stored_field(self.field.item_field)
         if isinstance(item, DocumentField) or codec.is_raw(item):
-            translator.refuse(f"the items of {column} are documents")
+            raise Refused(f"the items of {column} are documents")
         return Column(
             column.name, translator.store.type_of(item), (*column.path, Step.EACH)
         )
 
-    def item_values(self, translator) -> list:
-        """The other side's items as lookups of the item field have them."""
+    def item_values(self, translator: Translator) -> list[Any]:
+        """Return the right-hand side's items as the item field's lookups have them."""
         item = self.field.item_field
         if any(each is None for each in self.rhs):
-            translator.refuse("the lookup asks for items that are NULL")
+            raise Refused("the lookup asks for items that are NULL")
         store = translator.store
         return [item.get_db_prep_value(each, store) for each in self.rhs]
 
 
 class DocumentExact(DocumentLookup):
+    """The collection, or the embedded model, is equal to this one."""
+
     lookup_name = "exact"
 
-    def as_postgresql(self, compiler, connection):
-        """Equal documents are equal texts."""
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        """Compare the texts: equal documents have equal texts."""
         sql, params = self.process_lhs(compiler, connection)
-        value, values = self.other_side(compiler, connection)
+        value, values = self.rhs_sql(compiler, connection)
         return f"{sql} = {value}", (*params, *values)
 
 
 class SetExact(DocumentExact):
-    """The same items, in whatever order they are stored."""
+    """The set has the same items, in whatever order they are stored."""
 
     sql_name = "same_items"
 
 
 class DocumentIn(DocumentLookup):
+    """The collection, or the embedded model, is equal to one of these."""
+
     lookup_name = "in"
 
-    def value_field(self):
+    def value_field(self) -> DocumentField:
         return ListField(self.field)
 
-    def given(self):
+    def rhs_items(self) -> list[Any]:
         return list(self.rhs)
 
-    def as_postgresql(self, compiler, connection):
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
         if hasattr(self.rhs, "as_sql"):
             return self.as_sql(compiler, connection)
         sql, params = self.process_lhs(compiler, connection)
@@ -125,28 +142,28 @@ class DocumentIn(DocumentLookup):
 
 
 class ItemsLookup(DocumentLookup):
-    """With a list of items on the other side, or one."""
+    """A lookup with one item or a list of items on the right-hand side."""
 
-    def value_field(self):
+    def value_field(self) -> DocumentField:
         return ListField(self.field.item_field)
 
-    def given(self):
+    def rhs_items(self) -> list[Any]:
         if isinstance(self.rhs, (list, tuple, set, frozenset)):
             return list(self.rhs)
         return [self.rhs]
 
-    def get_prep_lookup(self):
+    def get_prep_lookup(self) -> Any:
         if self.rhs is None:
             return [None]
         return super().get_prep_lookup()
 
 
 class Contains(ItemsLookup):
-    """All of these items are in it."""
+    """The collection contains all of these items."""
 
     lookup_name = "contains"
 
-    def positive(self, translator):
+    def positive(self, translator: Translator) -> Condition:
         column = self.items_column(translator)
         values = self.item_values(translator)
         if not values:
@@ -155,52 +172,54 @@ class Contains(ItemsLookup):
 
 
 class ContainedBy(ItemsLookup):
-    """It has no item but these."""
+    """The collection contains no other item."""
 
     lookup_name = "contained_by"
 
-    def positive(self, translator):
+    def positive(self, translator: Translator) -> Condition:
         column = self.items_column(translator)
         return Leaf(column, "contained_by", self.item_values(translator))
 
 
 class Overlap(ItemsLookup):
-    """Any of these items is in it."""
+    """The collection contains any of these items."""
 
     lookup_name = "overlap"
 
-    def positive(self, translator):
+    def positive(self, translator: Translator) -> Condition:
         column = self.items_column(translator)
         values = self.item_values(translator)
         if not values:
-            translator.refuse("the lookup asks for no items")
+            raise Refused("the lookup asks for no items")
         return Leaf(column, "in", values)
 
 
 class DictContains(DocumentLookup):
-    """All of these keys are in it, with these values."""
+    """The dictionary contains all of these keys, with these values."""
 
     lookup_name = "contains"
 
 
 class Length(Transform):
-    """How many items a collection has."""
+    """The number of items in a collection."""
 
     lookup_name = "len"
 
     @property
-    def output_field(self):
+    def output_field(self) -> models.Field:
         return models.IntegerField()
 
-    def as_sql(self, compiler, connection, **kwargs):
-        Item(models.IntegerField()).as_sql(compiler, connection)
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **kwargs: Any
+    ) -> tuple[str, Sequence[Any]]:
+        require_sql_functions(connection)
         sql, params = compiler.compile(self.lhs)
         return (
             f"NONREL_DOC({sql}, %s, %s)",
             (*params, path_text([Step.LENGTH]), "plain"),
         )
 
-    def as_column(self, translator) -> Column:
+    def as_column(self, translator: Translator) -> Column:
         column = translator.column(self.lhs)
         return Column(column.name, "int", (*column.path, Step.LENGTH))
 

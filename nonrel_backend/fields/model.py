@@ -1,7 +1,9 @@
-"""EmbeddedModel: a model that is a value in a column of another, with no table."""
+"""EmbeddedModel: a model without a table, whose instances are values in a column."""
 
 import copy
+from typing import Any, NoReturn
 
+from django.core.checks import CheckMessage
 from django.db import NotSupportedError, models
 from django.db.models.base import ModelBase
 
@@ -9,59 +11,71 @@ from .registry import embedded_models
 
 
 class NoKey(models.Field):
-    """Stands where Django wants a primary key: no column and no value."""
+    """The primary key that Django requires: it has no column and no value."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             primary_key=True, editable=False, blank=True, serialize=False, null=False
         )
 
-    def get_attname_column(self):
+    def get_attname_column(self) -> tuple[str, None]:
         return self.get_attname(), None
 
-    def contribute_to_class(self, cls, name, private_only=False):
+    def contribute_to_class(
+        self, cls: type[models.Model], name: str, private_only: bool = False
+    ) -> None:
         super().contribute_to_class(cls, name, private_only)
         setattr(cls, name, None)
 
-    def check(self, **kwargs):
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
         return []
 
 
 class NoTable(models.Manager):
-    """What `objects` of an embedded model is."""
+    """The `objects` of an embedded model, which raises an error."""
 
-    def get_queryset(self):
+    def get_queryset(self) -> NoReturn:
         raise NotSupportedError(
-            f"{self.model.__name__} has no table: it is embedded in other models. Ask "
-            "the model that has the EmbeddedModelField."
+            f"{self.model.__name__} has no table because it is embedded. Query the "
+            "model that has the EmbeddedModelField."
         )
 
 
 class EmbeddedModelBase(ModelBase):
-    """Puts embedded models into their own registry."""
+    """The metaclass that puts embedded models into a registry of their own."""
 
-    def __new__(cls, name, bases, attrs, **kwargs):
+    def __new__(
+        cls,
+        name: str,
+        bases: tuple[type, ...],
+        attrs: dict[str, Any],
+        **kwargs: Any,
+    ) -> Any:
         if not any(isinstance(base, EmbeddedModelBase) for base in bases):
             return super().__new__(cls, name, bases, attrs, **kwargs)
-        meta = attrs.get("Meta")
+        meta: Any = attrs.get("Meta")
         if meta is None:
             inherited = [
-                base.Meta for base in bases if getattr(base, "Meta", None) is not None
+                meta
+                for base in bases
+                if (meta := getattr(base, "Meta", None)) is not None
             ]
-            meta = type("Meta", tuple(inherited[:1]), {})
-            meta.abstract = False
+            meta = type("Meta", tuple(inherited[:1]), {"abstract": False})
         if not hasattr(meta, "apps") or meta.apps is None:
             meta = type("Meta", (meta,), {"apps": embedded_models})
         attrs["Meta"] = meta
         for field in attrs.values():
             if isinstance(field, models.ForeignKey):
-                # The other side cannot find what is embedded.
+                # There are no rows for a reverse relation to find.
                 field.remote_field.related_name = "+"
         return super().__new__(cls, name, bases, attrs, **kwargs)
 
 
 class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
-    """Base of models that are embedded in others by an EmbeddedModelField."""
+    """The base of models that an EmbeddedModelField embeds in others.
+
+    Two are equal if they are of one class and all their fields are equal.
+    """
 
     no_key = NoKey()
     objects = NoTable()
@@ -70,7 +84,7 @@ class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
         abstract = True
         apps = embedded_models
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
         return all(
@@ -78,51 +92,52 @@ class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
             for field in self._meta.concrete_fields
         )
 
-    # A value that changes has no place in a set.
+    # It is mutable and compared by value.
     __hash__ = None  # type: ignore[assignment]
 
-    def __str__(self):
+    def __str__(self) -> str:
         values = (getattr(self, each.attname) for each in self._meta.concrete_fields)
         return ", ".join(str(value) for value in values if value not in (None, ""))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self}>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         model = type(self)
-        if model._meta.apps is not embedded_models:  # of a migration
+        if model._meta.apps is not embedded_models:  # a migration's
             return super().__reduce__()
-        return model_of_pickle, (model._meta.label,), self.__getstate__()
+        return new_instance, (model._meta.label,), self.__getstate__()
 
-    def __deepcopy__(self, memo):
-        found = type(self).__new__(type(self))
-        memo[id(self)] = found
-        found.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return found
+    def __deepcopy__(self, memo: dict[int, Any]) -> "EmbeddedModel":
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
 
     @property
-    def prepare_database_save(self):
-        # By it Django knows what stands for a key.
-        raise AttributeError("An embedded model is a value.")
+    def prepare_database_save(self) -> NoReturn:
+        # Django takes a value with this attribute for a related object.
+        raise AttributeError("An embedded model is a value, not a related object.")
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         raise NotSupportedError(
-            f"{type(self).__name__} is embedded: save the model that holds it."
+            f"{type(self).__name__} is embedded. Save the model that contains it."
         )
 
-    def delete(self, *args, **kwargs):
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotSupportedError(
-            f"{type(self).__name__} is embedded: take it out of the model that holds "
-            "it, and save that."
+            f"{type(self).__name__} is embedded. Remove it from the model that "
+            "contains it, and save that model."
         )
 
-    def validate_unique(self, exclude=None):
-        pass
+    def validate_unique(self, exclude: Any = None) -> None:
+        """Do nothing: there is no table in which a value could be unique."""
 
-    def validate_constraints(self, exclude=None):
-        pass
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Do nothing: embedded models have no constraints."""
 
 
-def model_of_pickle(label: str):
+def new_instance(label: str) -> Any:
+    """Return an instance without values of the model with this label, for pickle."""
     model = embedded_models.find(label)
     return model.__new__(model)

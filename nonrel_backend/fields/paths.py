@@ -1,31 +1,35 @@
-"""Paths into documents as expressions, and the lookups on what they lead to.
+"""Document paths as expressions, and the lookups on the values they lead to.
 
-A path is a column of its own: of the type of the field that it leads to, with all of
-that field's lookups. A lookup on a path is true or false, never NULL; on a path to
-many values it asks whether any of them satisfies it.
+A path acts as a column: it has the type of the field it leads to, and all of that
+field's lookups. A lookup on a path is true or false, never NULL. On a path to many
+values it asks whether any of them satisfies it.
 """
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from django.core.exceptions import FieldError, FullResultSet
 from django.db import NotSupportedError, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Col, Expression
 from django.db.models.lookups import Lookup, Transform
+from django.db.models.sql.compiler import SQLCompiler
 
 from ..conditions import Column, Condition, Leaf, Step
 from ..documents import codec
+from ..documents.databases import require_app
 from ..documents.functions import path_text
 from ..documents.matching import RAW_LOOKUPS
+from ..planner.refusal import Refused
+from ..planner.translate import Translator
 from ..values.columns import stored_field
 from ..values.local import EXACT_DIGITS
-from .base import DocumentField
+from .base import DocumentField, Target
+from .collections import ListField
 
 
-def leaf_field(field):
-    """The field whose lookups a leaf has: of a foreign key, the key's."""
-    return stored_field(field)
-
-
-def kind_of(field) -> str:
-    """How SQL is to hold a leaf."""
+def sql_kind(field: models.Field) -> str:
+    """Return the kind of SQL value that the SQL functions make of a leaf."""
     if codec.is_raw(field):
         return "raw"
     if isinstance(field, DocumentField):
@@ -35,21 +39,32 @@ def kind_of(field) -> str:
     return "binary" if codec.is_binary(field) else "plain"
 
 
-class TypedSQL(Expression):
-    """An SQL text with the type of a leaf: decimals compare as numbers."""
+def require_sql_functions(connection: BaseDatabaseWrapper) -> None:
+    """Raise NotSupportedError unless SQL on this connection can read documents."""
+    if connection.vendor != "sqlite":
+        raise NotSupportedError(
+            f"{connection.display_name} holds documents as text, and queries cannot "
+            "look inside. Filter in Python, or use a column of its own for the value."
+        )
+    require_app(connection)
 
-    def __init__(self, field):
+
+class TypedSQL(Expression):
+    """SQL for a leaf, with the leaf's type: decimals compare as numbers."""
+
+    def __init__(self, field: models.Field) -> None:
         super().__init__(output_field=field)
 
-    def text(self, compiler, connection) -> tuple[str, list]:
+    def text(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        """Return the SQL without the type, and its parameters."""
         raise NotImplementedError
 
-    def as_sql(self, compiler, connection):
-        if connection.vendor != "sqlite":
-            raise NotSupportedError(
-                f"Documents on {connection.display_name} are text, into which queries "
-                "cannot look: filter in Python, or use a column for it."
-            )
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        require_sql_functions(connection)
         sql, params = self.text(compiler, connection)
         field = self.output_field
         if field.get_internal_type() != "DecimalField":
@@ -61,43 +76,59 @@ class TypedSQL(Expression):
 
 
 class Item(TypedSQL):
-    """One of the values at a path, within the SQL of a lookup."""
+    """One of the values at a path, inside the SQL of a lookup."""
 
-    def text(self, compiler, connection):
+    def text(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
         sql = '"nonrel_item"."value"'
-        if kind_of(self.output_field) == "binary":
+        if sql_kind(self.output_field) == "binary":
             sql = f"NONREL_UNHEX({sql})"
         return sql, []
 
 
 class Value(TypedSQL):
-    """The value at a path, as SQL."""
+    """The value at a path."""
 
-    def __init__(self, root, steps, field):
+    def __init__(
+        self, root: Expression, steps: Iterable[Any], field: models.Field
+    ) -> None:
         super().__init__(field)
         self.root, self.steps = root, steps
 
-    def text(self, compiler, connection):
+    def text(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
         sql, params = compiler.compile(self.root)
-        kind = kind_of(self.output_field)
+        kind = sql_kind(self.output_field)
         return f"NONREL_DOC({sql}, %s, %s)", [*params, path_text(self.steps), kind]
 
 
 class Path(Transform):
-    """What is found in a column of documents by `steps`: values of the field `leaf`,
-    with `transforms` (of dates, as `__year`) applied.
+    """A path through a column of documents.
+
+    `steps` lead from the column `root` to values of the field `leaf`. `transforms`,
+    such as a date's `__year`, are applied to each value.
     """
 
-    def __init__(self, root, steps, leaf, transforms=()):
+    def __init__(
+        self,
+        root: Expression,
+        steps: Iterable[Any],
+        leaf: models.Field,
+        transforms: Iterable[Any] = (),
+    ) -> None:
         super().__init__(root)
         self.steps, self.leaf, self.transforms = tuple(steps), leaf, tuple(transforms)
 
     @staticmethod
-    def factory(steps, leaf):
+    def factory(
+        steps: Iterable[Any], leaf: models.Field
+    ) -> Callable[[Expression], "Path"]:
         return lambda root: Path(root, steps, leaf)
 
     @property
-    def root(self):
+    def root(self) -> Expression:
         return self.lhs
 
     @property
@@ -105,59 +136,69 @@ class Path(Transform):
         return Step.EACH in self.steps
 
     @property
-    def output_field(self):
+    def output_field(self) -> models.Field:
         field = self.value_field
-        if not self.is_many:
-            return field
-        from .collections import ListField
-
-        return ListField(field)
+        return ListField(field) if self.is_many else field
 
     @property
-    def value_field(self):
+    def value_field(self) -> models.Field:
         """The field of one value."""
-        field = leaf_field(self.leaf)
+        field = stored_field(self.leaf)
         if not self.transforms:
             return field
         return self.transformed(Item(field)).output_field
 
-    def transformed(self, expression):
+    def transformed(self, expression: Expression) -> Expression:
         for transform in self.transforms:
             expression = transform(expression)
         return expression
 
-    def value(self):
+    def value(self) -> Expression:
+        """Return the expression of the value, or of the list of all values.
+
+        Raise NotSupportedError for transforms of many values.
+        """
         if self.is_many and self.transforms:
             raise NotSupportedError(
-                "A part of each of many values can be filtered by, not shown."
+                f"{self} leads to many values. A transform of each can be filtered by, "
+                "but not selected."
             )
-        field = leaf_field(self.leaf)
         if self.is_many:
             return Value(self.root, self.steps, self.output_field)
-        return self.transformed(Value(self.root, self.steps, field))
+        return self.transformed(Value(self.root, self.steps, stored_field(self.leaf)))
 
-    def as_sql(self, compiler, connection, **kwargs):
-        return compiler.compile(self.value())
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **kwargs: Any
+    ) -> tuple[str, Sequence[Any]]:
+        sql, params = compiler.compile(self.value())
+        return sql, params
 
-    def as_sqlite(self, compiler, connection, **kwargs):
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **kwargs: Any
+    ) -> tuple[str, Sequence[Any]]:
         return self.as_sql(compiler, connection)
 
-    def __str__(self):
+    def __str__(self) -> str:
         names = [str(step) for step in self.steps if not isinstance(step, Step)]
         return "__".join([self.root.target.name, *names])
 
     # --- what may follow in a name ---
 
-    def get_transform(self, name):
+    def get_transform(self, name: str) -> Any:
+        """Return the longer path, or the path with a transform of its values, or None.
+
+        Raise FieldError for a name that would follow a foreign key.
+        """
         if not self.transforms:
-            found = next_step(self.leaf, name)
-            if found is not None:
-                steps, leaf = found
+            target = next_step(self.leaf, name)
+            if target is not None:
+                steps, leaf = target
                 return lambda path: Path(path.root, (*path.steps, *steps), leaf)
             if self.leaf.remote_field:
                 raise FieldError(
-                    f"{self.leaf.name!r} is a key in an embedded model: a query cannot "
-                    f"follow it to {name!r}. Find the keys first, and filter by them."
+                    f"{self.leaf.name!r} is a foreign key in an embedded model, and "
+                    f"queries cannot follow it to {name!r}. Find the keys first, and "
+                    "filter by them."
                 )
         transform = self.value_field.get_transform(name)
         if transform is None:
@@ -166,7 +207,7 @@ class Path(Transform):
             path.root, path.steps, path.leaf, (*path.transforms, transform)
         )
 
-    def get_lookup(self, name):
+    def get_lookup(self, name: str) -> Any:
         if name == "isnull":
             return PathIsNull
         field = self.value_field
@@ -177,8 +218,8 @@ class Path(Transform):
 
     # --- for the planner ---
 
-    def as_column(self, translator) -> Column | None:
-        """The column of the planner that the path is, None where it is none."""
+    def as_column(self, translator: Translator) -> Column | None:
+        """Return the planner's column for the path, or None if there is none."""
         if self.transforms or type(self.root) is not Col:
             return None
         if self.root.alias != translator.alias:
@@ -187,25 +228,27 @@ class Path(Transform):
             self.root.target.column, self.column_type(translator.store), self.steps
         )
 
-    def column_type(self, store) -> str:
-        kind = kind_of(self.leaf)
-        return kind if kind in ("raw", "document") else store.type_of(self.leaf)
+    def column_type(self, store: BaseDatabaseWrapper) -> str:
+        kind = sql_kind(self.leaf)
+        if kind in ("raw", "document"):
+            return kind
+        db_type: str = store.type_of(self.leaf)
+        return db_type
 
 
 class EachValue(Path):
     """One of the values at a path, for the planner."""
 
     @property
-    def output_field(self):
-        return leaf_field(self.leaf)
+    def output_field(self) -> models.Field:
+        return stored_field(self.leaf)
 
 
-def next_step(leaf, name: str):
+def next_step(leaf: models.Field, name: str) -> Target | None:
+    """Return what `name` leads to after a path to `leaf`, or None."""
     if codec.is_raw(leaf):
         return (name,), leaf
-    if isinstance(leaf, DocumentField):
-        if leaf.class_lookups_has(name):
-            return None
+    if isinstance(leaf, DocumentField) and not leaf.has_transform(name):
         return leaf.step(name)
     return None
 
@@ -217,25 +260,30 @@ class AnyItem(Lookup):
 
     @property
     def path(self) -> Path:
-        return self.lhs
+        path: Path = self.lhs
+        return path
 
     @property
-    def identity(self):
+    def identity(self) -> Any:
         return (*super().identity, self.lookup_name)
 
-    def get_prep_lhs(self):
+    def get_prep_lhs(self) -> Any:
         return self.lhs
 
-    def condition_sql(self, compiler, connection) -> tuple[str, list]:
-        """The SQL of the condition on "nonrel_item"."value"."""
+    def condition_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        """Return the SQL of the condition on "nonrel_item"."value"."""
         raise NotImplementedError
 
-    def as_sql(self, compiler, connection):
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        require_sql_functions(connection)
         path = self.path
-        Item(leaf_field(path.leaf)).as_sql(compiler, connection)  # refuses other SQL
         condition, values = self.condition_sql(compiler, connection)
         sql, params = compiler.compile(path.root)
-        kind = kind_of(path.leaf)
+        kind = sql_kind(path.leaf)
         where = f" WHERE {condition}" if condition else ""
         return (
             f"EXISTS(SELECT 1 FROM json_each(NONREL_ITEMS({sql}, %s, %s)) "
@@ -244,8 +292,11 @@ class AnyItem(Lookup):
         )
 
 
-def key_of(value, relation):
-    """What an embedded foreign key stores of a model's instance."""
+def key_of(value: Any, relation: Any) -> Any:
+    """Return what an embedded foreign key stores for a model instance.
+
+    Any other value is returned unchanged.
+    """
     if not isinstance(value, models.Model):
         return value
     return getattr(value, relation.target_field.attname)
@@ -254,13 +305,13 @@ def key_of(value, relation):
 class PathLookup(AnyItem):
     """A lookup of the leaf's own field."""
 
-    def __init__(self, path, rhs, base):
+    def __init__(self, path: Path, rhs: Any, base: type[Lookup]) -> None:
         self.base = base
         super().__init__(path, rhs)
         self.lookup_name = base.lookup_name
 
-    def get_prep_lookup(self):
-        field = leaf_field(self.path.leaf)
+    def get_prep_lookup(self) -> Any:
+        field = stored_field(self.path.leaf)
         rhs = self.rhs
         if self.path.leaf.remote_field:
             if isinstance(rhs, (list, tuple, set)):
@@ -268,45 +319,53 @@ class PathLookup(AnyItem):
             rhs = key_of(rhs, self.path.leaf)
         return self.base(self.path.transformed(Item(field)), rhs).rhs
 
-    def inner(self, lhs):
-        """The lookup on one value."""
+    def inner(self, lhs: Expression) -> Lookup:
+        """Return the lookup on one value."""
         return self.base(self.path.transformed(lhs), self.rhs)
 
-    def condition_sql(self, compiler, connection):
+    def condition_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
+        inner = self.inner(Item(stored_field(self.path.leaf)))
         try:
-            return compiler.compile(self.inner(Item(leaf_field(self.path.leaf))))
+            sql, params = compiler.compile(inner)
         except FullResultSet:
             return '"nonrel_item"."value" IS NOT NULL', []
+        return sql, params
 
-    def as_condition(self, translator, negated: bool) -> Condition:
+    def as_condition(self, translator: Translator, negated: bool) -> Condition:
         path = self.path
         each = EachValue(path.root, path.steps, path.leaf)
-        found = translator.condition(self.inner(each))
-        if path.is_many and not isinstance(found, Leaf):
-            translator.refuse("both parts must hold for one value")
-        return translator.untrue(found) if negated else found
+        condition: Condition = translator.condition(self.inner(each))
+        if path.is_many and not isinstance(condition, Leaf):
+            raise Refused(f"one value of {path} must satisfy several conditions")
+        return translator.untrue(condition) if negated else condition
 
 
 class PathIsNull(AnyItem):
-    """Whether a path leads to nothing but NULLs."""
+    """Whether a path leads to no value but NULL."""
 
     lookup_name = "isnull"
 
-    def get_prep_lookup(self):
+    def get_prep_lookup(self) -> bool:
         if not isinstance(self.rhs, bool):
             raise ValueError(
                 "The QuerySet value for an isnull lookup must be True or False."
             )
         return self.rhs
 
-    def condition_sql(self, compiler, connection):
+    def condition_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
         return '"nonrel_item"."value" IS NOT NULL', []
 
-    def as_sql(self, compiler, connection):
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
         sql, params = super().as_sql(compiler, connection)
         return (f"NOT {sql}" if self.rhs else sql), params
 
-    def as_condition(self, translator, negated: bool) -> Condition:
+    def as_condition(self, translator: Translator, negated: bool) -> Condition:
         column = translator.column(
             Path(self.path.root, self.path.steps, self.path.leaf)
         )
@@ -314,33 +373,39 @@ class PathIsNull(AnyItem):
 
 
 class RawLookup(AnyItem):
-    """A lookup on values of any type."""
+    """A lookup on values without a declared type."""
 
-    def __init__(self, path, rhs, name):
+    def __init__(self, path: Path, rhs: Any, name: str) -> None:
         self.lookup_name = name
         super().__init__(path, rhs)
 
     @staticmethod
-    def named(name: str):
+    def named(name: str) -> Callable[[Path, Any], "RawLookup"]:
         return lambda path, rhs: RawLookup(path, rhs, name)
 
-    def get_prep_lookup(self):
+    def get_prep_lookup(self) -> Any:
         rhs = self.rhs
         if hasattr(rhs, "resolve_expression"):
             raise NotSupportedError(
-                "A value of no declared type is compared with plain values only."
+                f"{self.path} has no declared type. Compare it with a value, not with "
+                "an expression."
             )
         if self.lookup_name in ("in", "range"):
             rhs = list(rhs)
-        return None if rhs is None else codec.json_checked(rhs)
+        return None if rhs is None else codec.validated_json(rhs)
 
-    def condition_sql(self, compiler, connection):
+    def condition_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, Sequence[Any]]:
         return (
             'NONREL_RAW("nonrel_item"."value", %s, %s)',
             [self.lookup_name, codec.dumped(self.rhs)],
         )
 
-    def as_condition(self, translator, negated: bool) -> Condition:
+    def as_condition(self, translator: Translator, negated: bool) -> Condition:
         column = translator.column(self.path)
-        found = Leaf(column, self.lookup_name, self.rhs)
-        return translator.untrue(found) if negated else found
+        condition = Leaf(column, self.lookup_name, self.rhs)
+        return translator.untrue(condition) if negated else condition
+
+
+DocumentField.path_class = Path

@@ -1,1 +1,1 @@
-"""Form fields and widgets of collections and embedded models."""
+"""Form fields and widgets for collections and embedded models."""

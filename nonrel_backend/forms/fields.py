@@ -1,34 +1,42 @@
-"""Form fields of collections, embedded models and bytes."""
+"""Form fields for collections, embedded models and bytes."""
 
 import json
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.forms.models import modelform_factory
 from django.utils.translation import gettext_lazy as _
 
+from ..documents.codec import portable
 from .widgets import EmbeddedWidget, PairsWidget, RowsWidget
 
 
 class ItemsField(forms.Field):
-    """Values of one field in rows."""
+    """A collection shown as rows, each of which `item_field` validates."""
 
     widget_class: type[RowsWidget] = RowsWidget
 
-    def __init__(self, *, item_field, **kwargs):
+    def __init__(self, *, item_field: forms.Field, **kwargs: Any) -> None:
         self.item_field = item_field
         kwargs["widget"] = self.widget_class(item_field)
         super().__init__(**kwargs)
 
-    def cleaned(self, value) -> list:
-        """The rows' values; one ValidationError for all rows at fault."""
-        found, errors = [], []
-        for number, row in enumerate(value or (), 1):
+    def clean_rows(self, rows: Iterable[Any] | None) -> list[Any]:
+        """Return the values of the rows that are not blank.
+
+        Raise one ValidationError for all rows that are not valid.
+        """
+        values: list[Any] = []
+        errors: list[ValidationError] = []
+        for number, row in enumerate(rows or (), 1):
             if self.is_blank(row):
                 continue
             try:
-                found.append(self.clean_row(row))
+                values.append(self.clean_row(row))
             except ValidationError as error:
                 errors += [
                     ValidationError(
@@ -40,65 +48,68 @@ class ItemsField(forms.Field):
                 ]
         if errors:
             raise ValidationError(errors)
-        return found
+        return values
 
-    def is_blank(self, row) -> bool:
-        """Whether a row was left empty where that is no value."""
+    def is_blank(self, row: Any) -> bool:
+        """Return whether a row is empty and that is not a value."""
         return self.item_field.required and is_empty(self.item_field, row)
 
-    def clean_row(self, row):
+    def clean_row(self, row: Any) -> Any:
         return self.item_field.clean(row)
 
-    def clean(self, value):
-        value = self.collected(self.cleaned(value))
+    def clean(self, value: Any) -> Any:
+        value = self.from_rows(self.clean_rows(value))
         if self.required and not value:
             raise ValidationError(self.error_messages["required"], code="required")
         self.run_validators(value)
         return value
 
-    def collected(self, rows: list) -> Any:
+    def from_rows(self, rows: list[Any]) -> Any:
+        """Return the collection of the rows' values."""
         return rows
 
-    def has_changed(self, initial, data):
+    def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return self.clean(data) != (self.collected([]) if not initial else initial)
+            return bool(
+                self.clean(data) != (self.from_rows([]) if not initial else initial)
+            )
         except ValidationError:
             return True
 
 
-def is_empty(field, value) -> bool:
+def is_empty(field: forms.Field, value: Any) -> bool:
     if isinstance(value, forms.BaseForm):
         return not value.has_changed()
     return value in field.empty_values
 
 
 class ListField(ItemsField):
-    """A list in rows to be added, removed and moved."""
+    """A list, in rows that can be added, removed and moved."""
 
 
 class SetField(ItemsField):
-    """A set in rows."""
+    """A set, in rows."""
 
-    def collected(self, rows):
+    def from_rows(self, rows: list[Any]) -> set[Any]:
         return set(rows)
 
 
 class DictField(ItemsField):
-    """A dictionary in rows of keys and values."""
+    """A dictionary, in rows of a key and a value."""
 
     widget_class = PairsWidget
 
-    def is_blank(self, row):
+    def is_blank(self, row: tuple[str, Any]) -> bool:
         key, value = row
         return not key and is_empty(self.item_field, value)
 
-    def clean_row(self, row):
+    def clean_row(self, row: tuple[str, Any]) -> tuple[str, Any]:
         key, value = row
         if not key:
             raise ValidationError(_("The key is missing."), code="key")
         return key, self.item_field.clean(value)
 
-    def collected(self, rows):
+    def from_rows(self, rows: list[Any]) -> dict[str, Any]:
         found = dict(rows)
         if len(found) < len(rows):
             raise ValidationError(_("A key is given twice."), code="duplicate")
@@ -106,19 +117,25 @@ class DictField(ItemsField):
 
 
 class EmbeddedForm(forms.ModelForm):
-    """The form of an embedded model, shown within another."""
+    """The form of an embedded model, shown inside another form."""
 
     use_required_attribute = False
 
 
 class EmbeddedModelField(forms.Field):
-    """An embedded model's form within the form.
+    """An embedded model, edited by its own form inside the form.
 
-    `within` holds the models whose forms it is within: of these, an inner one is
-    edited as JSON.
+    `within` are the embedded models whose forms it is inside of. A field of one of
+    these models is edited as JSON.
     """
 
-    def __init__(self, *, embedded_model, within=(), **kwargs):
+    def __init__(
+        self,
+        *,
+        embedded_model: type[models.Model],
+        within: Iterable[type[models.Model]] = (),
+        **kwargs: Any,
+    ) -> None:
         self.embedded_model = embedded_model
         self.within = (*within, embedded_model)
         kwargs.pop("max_length", None)
@@ -126,14 +143,23 @@ class EmbeddedModelField(forms.Field):
         super().__init__(**kwargs)
 
     @property
-    def form_class(self):
-        return form_class_of(self.embedded_model, self.within)
+    def form_class(self) -> Any:
+        """The class of the model's form."""
+        return modelform_factory(
+            self.embedded_model,
+            form=EmbeddedForm,
+            fields="__all__",
+            formfield_callback=partial(formfield, within=self.within),
+        )
 
-    def new_form(self, *args, instance=None, **kwargs):
+    def new_form(
+        self, *args: Any, instance: models.Model | None = None, **kwargs: Any
+    ) -> forms.ModelForm:
+        """Return the form of an instance, by default of a new one."""
         instance = self.embedded_model() if instance is None else instance
         return self.form_class(*args, instance=instance, **kwargs)
 
-    def clean(self, value):
+    def clean(self, value: Any) -> Any:
         if value is None or is_empty(self, value):
             if self.required:
                 raise ValidationError(self.error_messages["required"], code="required")
@@ -150,48 +176,42 @@ class EmbeddedModelField(forms.Field):
             )
         return value.instance
 
-    def has_changed(self, initial, data):
+    def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return self.clean(data) != initial
+            return bool(self.clean(data) != initial)
         except ValidationError:
             return True
 
 
-def form_class_of(model, within) -> type[forms.ModelForm]:
-    def formfield(field, **kwargs):
-        if hasattr(field, "document_writer"):
-            kwargs["within"] = within
-        return field.formfield(**kwargs)
-
-    return modelform_factory(
-        model, form=EmbeddedForm, fields="__all__", formfield_callback=formfield
-    )
+def formfield(field: models.Field, within: Iterable[Any], **kwargs: Any) -> Any:
+    """Return the form field of a field in an embedded model."""
+    if hasattr(field, "document_writer"):
+        kwargs["within"] = within
+    return field.formfield(**kwargs)
 
 
 class DocumentField(forms.CharField):
-    """Any collection or embedded model as JSON."""
+    """A collection or an embedded model, edited as JSON."""
 
-    def __init__(self, *, model_field, **kwargs):
+    def __init__(self, *, model_field: models.Field, **kwargs: Any) -> None:
         self.model_field = model_field
         kwargs.setdefault("widget", forms.Textarea)
         kwargs.pop("max_length", None)
         super().__init__(**kwargs)
 
-    def prepare_value(self, value):
-        from ..documents.codec import portable
-
+    def prepare_value(self, value: Any) -> Any:
         if value is None or isinstance(value, str):
             return value
         return json.dumps(portable.writer(self.model_field)(value), indent=2)
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         if value in self.empty_values:
             return None
         return self.model_field.to_python(value)
 
-    def has_changed(self, initial, data):
+    def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return self.to_python(data) != initial
+            return bool(self.to_python(data) != initial)
         except ValidationError:
             return True
 
@@ -201,6 +221,6 @@ class BlobField(forms.FileField):
 
     widget = forms.FileInput
 
-    def clean(self, data, initial=None):
-        found = super().clean(data, initial)
-        return found.read() if hasattr(found, "read") else found
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        cleaned = super().clean(data, initial)
+        return cleaned.read() if hasattr(cleaned, "read") else cleaned

@@ -1,5 +1,6 @@
-"""Widgets: rows of values, rows of keys and values, a form within a form."""
+"""Widgets: rows of values, rows of keys and values, a form inside a form."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -7,10 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RowsWidget(forms.Widget):
-    """A list as rows to be added, removed and moved.
+    """A list, as rows that can be added, removed and moved.
 
-    Each row has a key of its own, sent under the list's name in the order of the rows;
-    its value is under the list's name and the key.
+    The browser sends the keys of the rows, in order, under the list's name, and each
+    row's value under that name and the key.
     """
 
     template_name = "nonrel_backend/rows.html"
@@ -20,18 +21,23 @@ class RowsWidget(forms.Widget):
         js = ["nonrel_backend/documents.js"]
         css = {"all": ["nonrel_backend/documents.css"]}
 
-    def __init__(self, item_field, attrs=None):
+    def __init__(
+        self, item_field: forms.Field, attrs: dict[str, Any] | None = None
+    ) -> None:
         self.item_field = item_field
         super().__init__(attrs)
 
     @property
-    def media(self):
+    def media(self) -> forms.Media:
         own = forms.Media(self.Media)
         return own + self.item_field.widget.media
 
-    def get_context(self, name, value, attrs):
-        context = super().get_context(name, None, attrs)
-        # A list in the rows to be added has a placeholder of its own.
+    def get_context(
+        self, name: str, value: Any, attrs: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, None, attrs)
+        # The script replaces the placeholder by a new row's key. A list inside a row
+        # needs a different one.
         placeholder = f"__row{name.count('__row')}__"
         rows = [
             self.row(name, str(number), each)
@@ -49,29 +55,35 @@ class RowsWidget(forms.Widget):
         }
         return context
 
-    def row_values(self, value) -> list:
+    def row_values(self, value: Any) -> list[Any]:
         return list(value or ())
 
     def blank(self) -> Any:
+        """Return the value of a row that is added."""
         initial = self.item_field.initial
         return initial() if callable(initial) else initial
 
-    def row(self, name: str, key: str, value) -> dict[str, Any]:
+    def row(self, name: str, key: str, value: Any) -> dict[str, Any]:
+        """Return the template's variables for a row."""
         return {"key": key, "html": self.item(f"{name}-{key}", value)}
 
-    def item(self, name: str, value) -> str:
+    def item(self, name: str, value: Any) -> str:
+        """Return the HTML of a row's value."""
         field = self.item_field
-        return field.widget.render(
+        html: str = field.widget.render(
             name, field.prepare_value(value), {"id": f"id_{name}"}
         )
+        return html
 
-    def row_keys(self, data, name: str) -> list[str]:
-        if hasattr(data, "getlist"):
-            return data.getlist(name)
-        keys = data.get(name, [])
+    def row_keys(self, data: Mapping[str, Any], name: str) -> list[str]:
+        """Return the keys of the rows that were sent, in order."""
+        getlist = getattr(data, "getlist", data.get)
+        keys = getlist(name) or []
         return [keys] if isinstance(keys, str) else list(keys)
 
-    def value_from_datadict(self, data, files, name):
+    def value_from_datadict(
+        self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
+    ) -> Any:
         if self.value_omitted_from_data(data, files, name):
             return None
         return [
@@ -79,31 +91,35 @@ class RowsWidget(forms.Widget):
             for key in self.row_keys(data, name)
         ]
 
-    def row_value(self, data, files, name: str):
+    def row_value(
+        self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
+    ) -> Any:
         return self.item_field.widget.value_from_datadict(data, files, name)
 
-    def value_omitted_from_data(self, data, files, name):
+    def value_omitted_from_data(
+        self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
+    ) -> bool:
         return f"{name}-rows" not in data and name not in data
 
-    def id_for_label(self, id_):
+    def id_for_label(self, id_: str) -> str:
         return ""
 
-    def use_required_attribute(self, initial):
+    def use_required_attribute(self, initial: Any) -> bool:
         return False
 
 
 class PairsWidget(RowsWidget):
-    """A dictionary as rows of keys and values."""
+    """A dictionary, as rows of a key and a value."""
 
     is_ordered = False
 
-    def row_values(self, value):
+    def row_values(self, value: Any) -> list[Any]:
         return list(value.items() if isinstance(value, dict) else value or ())
 
-    def blank(self):
+    def blank(self) -> tuple[str, Any]:
         return "", None
 
-    def row(self, name, key, value):
+    def row(self, name: str, key: str, value: tuple[str, Any]) -> dict[str, Any]:
         label, item = value
         name = f"{name}-{key}"
         found = forms.TextInput(attrs={"aria-label": _("Key")}).render(
@@ -111,43 +127,54 @@ class PairsWidget(RowsWidget):
         )
         return {"key": key, "label": found, "html": self.item(f"{name}-value", item)}
 
-    def row_value(self, data, files, name):
+    def row_value(
+        self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
+    ) -> tuple[str, Any]:
         item = super().row_value(data, files, f"{name}-value")
         return data.get(f"{name}-key", ""), item
 
 
 class EmbeddedWidget(forms.Widget):
-    """An embedded model's own form; its value is that form, once it is sent."""
+    """An embedded model, as its own form.
+
+    The value of a submitted widget is the bound form.
+    """
 
     template_name = "nonrel_backend/embedded.html"
 
-    def __init__(self, field, attrs=None):
+    def __init__(self, field: Any, attrs: dict[str, Any] | None = None) -> None:
         self.field = field
         super().__init__(attrs)
 
     @property
-    def media(self):
+    def media(self) -> forms.Media:
         own = forms.Media(css={"all": ["nonrel_backend/documents.css"]})
         return own + self.field.form_class().media
 
-    def get_context(self, name, value, attrs):
-        context = super().get_context(name, None, attrs)
+    def get_context(
+        self, name: str, value: Any, attrs: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, None, attrs)
         context["widget"]["form"] = self.form(name, value)
         return context
 
-    def form(self, name: str, value) -> forms.BaseForm:
+    def form(self, name: str, value: Any) -> forms.BaseForm:
         if isinstance(value, forms.BaseForm):
             return value
         return self.field.new_form(prefix=name, instance=value)
 
-    def value_from_datadict(self, data, files, name):
+    def value_from_datadict(
+        self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
+    ) -> Any:
         return self.field.new_form(data, files, prefix=name)
 
-    def value_omitted_from_data(self, data, files, name):
+    def value_omitted_from_data(
+        self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
+    ) -> bool:
         return not any(key.startswith(f"{name}-") for key in [*data, *files])
 
-    def id_for_label(self, id_):
+    def id_for_label(self, id_: str) -> str:
         return ""
 
-    def use_required_attribute(self, initial):
+    def use_required_attribute(self, initial: Any) -> bool:
         return False

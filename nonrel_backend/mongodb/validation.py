@@ -1,4 +1,4 @@
-"""The system check of a MongoDB connection."""
+"""System check of a MongoDB connection: does the server have transactions?"""
 
 from typing import Any
 
@@ -24,6 +24,6 @@ class DatabaseValidation(BaseDatabaseValidation):
                     "Start mongod with --replSet (one node is enough), or set "
                     "OPTIONS['transactions'] = 'off' to silence this."
                 ),
-                id="nonrel_backend.mongodb.W001",
+                id="nonrel_backend.W003",
             )
         ]

@@ -13,7 +13,11 @@ from django.test import override_settings
 
 OURS, REFERENCE = "conformance", "conformance_sqlite"
 ALIASES = (OURS, REFERENCE)
-APPS = ["nonrel_backend.testing", "nonrel_backend.testing.documents"]
+APPS = [
+    "nonrel_backend",
+    "nonrel_backend.testing",
+    "nonrel_backend.testing.documents",
+]
 SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
 

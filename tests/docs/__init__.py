@@ -1,1 +1,1 @@
-"""The examples of the documentation, as tests, and an app for their models."""
+"""The examples in the documentation, run as tests, and the app of their models."""

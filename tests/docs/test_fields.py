@@ -1,4 +1,4 @@
-"""The examples of docs/fields.md, run in order."""
+"""Run the examples of docs/fields.md in order."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "fields.md"
 
 @pytest.fixture
 def examples(databases):
-    """The page's code; its models are of this folder's app."""
+    """Return the page's code blocks and the scope they run in.
+
+    Its models belong to this folder's app.
+    """
     found = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     declared, *others = found
     scope: dict = {"__name__": "tests.docs.page"}

@@ -1,1 +1,1 @@
-"""An app whose models hold documents, for the tests."""
+"""The test app with the models that have document fields."""

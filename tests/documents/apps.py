@@ -1,4 +1,4 @@
-"""The toolkit's models with documents, as an app called "documents"."""
+"""The toolkit's models with document fields, as an app labelled "documents"."""
 
 from nonrel_backend.testing.documents.apps import DocumentsConfig as ToolkitConfig
 
@@ -7,4 +7,4 @@ class DocumentsConfig(ToolkitConfig):
     label = "documents"
 
     def ready(self):
-        from . import admin  # noqa: F401 (registers it: the app's own folder has none)
+        from . import admin  # noqa: F401 (the app's own folder has no admin.py)

@@ -1,3 +1,3 @@
-"""The toolkit's models with documents."""
+"""The toolkit's models with document fields."""
 
 from nonrel_backend.testing.documents.models import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""System checks of declarations that could not work."""
+"""System checks of fields and embedded models that are not supported."""
 
 import pytest
 from django.db import models
@@ -14,13 +14,13 @@ def fields(databases):
 
     waiting = dict(apps._pending_operations)
     yield fields
-    # A wrong relation waits for a model that never comes.
+    # An invalid relation waits for a model that does not exist.
     apps._pending_operations.clear()
     apps._pending_operations.update(waiting)
 
 
 def embedded(fields, **attrs):
-    """A new embedded model."""
+    """Return a new embedded model."""
     name = f"Checked{next(NUMBER)}"
     meta = type("Meta", (), {"app_label": "documents"})
     attrs = {"__module__": "tests.documents.models", "Meta": meta, **attrs}
@@ -28,7 +28,7 @@ def embedded(fields, **attrs):
 
 
 def found(field) -> list[str]:
-    """The ids of what is wrong with a model that has the field."""
+    """Return the ids of the errors of a model that has the field."""
     from django.apps.registry import Apps
 
     meta = type("Meta", (), {"app_label": "documents", "apps": Apps()})
@@ -37,12 +37,12 @@ def found(field) -> list[str]:
     return [each.id.removeprefix("nonrel_backend.") for each in model.check()]
 
 
-def test_the_models_of_the_tests_are_right(documents):
+def test_supported_models_have_no_errors(documents):
     assert documents.City.check() == []
     assert documents.Sample.check() == []
 
 
-def test_items_that_cannot_be_held(fields):
+def test_unsupported_item_fields_are_errors(fields):
     for item in (
         models.ForeignKey("documents.Country", models.CASCADE),
         models.AutoField(primary_key=True),
@@ -51,29 +51,29 @@ def test_items_that_cannot_be_held(fields):
         models.CharField(unique=True, max_length=5),
         "text",
     ):
-        assert any("fields.E00" in each for each in found(fields.ListField(item)))
+        assert any(each.startswith("E00") for each in found(fields.ListField(item)))
 
 
-def test_items_within_items_are_looked_at(fields):
+def test_items_at_any_depth_are_checked(fields):
     field = fields.DictField(fields.ListField(models.FileField()))
-    assert found(field) == ["fields.E003"]
+    assert found(field) == ["E003"]
 
 
-def test_sets_hold_what_can_be_hashed(fields):
-    assert found(fields.SetField(fields.ListField())) == ["fields.E006"]
+def test_sets_of_unhashable_items_are_errors(fields):
+    assert found(fields.SetField(fields.ListField())) == ["E006"]
 
 
-def test_collections_are_not_unique(fields):
-    assert found(fields.ListField(unique=True)) == ["fields.E001"]
+def test_unique_collections_are_errors(fields):
+    assert found(fields.ListField(unique=True)) == ["E001"]
 
 
-def test_embedded_models_that_cannot_be_found(fields):
-    assert found(fields.EmbeddedModelField("documents.Nothing")) == ["fields.E010"]
-    assert found(fields.EmbeddedModelField()) == ["fields.E011"]
+def test_missing_embedded_models_are_errors(fields):
+    assert found(fields.EmbeddedModelField("documents.Nothing")) == ["E010"]
+    assert found(fields.EmbeddedModelField()) == ["E011"]
 
 
-def test_models_with_tables_are_not_embedded(fields, documents):
-    assert found(fields.EmbeddedModelField(documents.Country)) == ["fields.E012"]
+def test_embedding_a_model_with_a_table_is_an_error(fields, documents):
+    assert found(fields.EmbeddedModelField(documents.Country)) == ["E012"]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,8 @@ def test_models_with_tables_are_not_embedded(fields, documents):
         ({"upload": lambda: models.FileField()}, "E016"),
     ],
 )
-def test_what_an_embedded_model_cannot_have(fields, attrs, number):
+def test_unsupported_fields_of_embedded_models_are_errors(fields, attrs, number):
     model = embedded(fields, **{name: make() for name, make in attrs.items()})
-    assert found(fields.EmbeddedModelField(model)) == [f"fields.{number}"]
+    assert found(fields.EmbeddedModelField(model)) == [number]
     outer = embedded(fields, inner=fields.EmbeddedModelField(model))
-    assert found(fields.ListField(fields.EmbeddedModelField(outer))) == [
-        f"fields.{number}"
-    ]
+    assert found(fields.ListField(fields.EmbeddedModelField(outer))) == [number]

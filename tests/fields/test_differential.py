@@ -1,4 +1,4 @@
-"""Random documents on Django's own SQLite; backends have them in the conformance suite.
+"""Random documents on Django's own SQLite. The conformance suite has them on backends.
 
 FUZZ_DOCUMENTS sets how many queries are tried, FUZZ_SEED where they begin.
 """

@@ -1,4 +1,4 @@
-"""Lookups on documents: what they find, and what finds it."""
+"""Lookups on documents: their results, and the indexes that serve them."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ ALIASES = ["default", "oracle"]
 
 @pytest.fixture(params=ALIASES)
 def cities(documents, request):
-    """A manager of three cities: all, half and nothing of everything."""
+    """Return the manager of three cities: with all values, with half, with none."""
     manager = documents.City.objects.using(request.param)
     manager.create(
         name="Kyoto",
@@ -108,7 +108,7 @@ def names(queryset) -> list[str]:
         ("comments__len", 2, ["Kyoto"]),
     ],
 )
-def test_filter_and_exclude(cities, lookup, value, found):
+def test_exclude_finds_what_filter_does_not(cities, lookup, value, found):
     others = sorted({"Kyoto", "Osaka", "Empty"} - set(found))
     assert names(cities.filter(**{lookup: value})) == found
     assert names(cities.exclude(**{lookup: value})) == others
@@ -117,19 +117,19 @@ def test_filter_and_exclude(cities, lookup, value, found):
     assert names(cities.exclude(~Q(**{lookup: value}))) == found
 
 
-def test_two_lookups_on_a_list_may_hold_for_two_items(cities):
+def test_two_lookups_on_a_list_may_match_two_items(cities):
     found = cities.filter(comments__author="ann", comments__stars=1)
     assert names(found) == ["Kyoto"]
 
 
-def test_embedded_models_are_found_by_equal_ones(documents, cities):
+def test_embedded_models_are_found_by_an_equal_one(documents, cities):
     comment = documents.Comment(author="bob", stars=2)
     assert names(cities.filter(comments__contains=comment)) == ["Osaka"]
     place = documents.Place(lat=35.0)
     assert names(cities.filter(address__place=place)) == ["Kyoto"]
 
 
-def test_order_by_paths(cities):
+def test_rows_are_ordered_by_paths(cities):
     ordered = cities.order_by("address__zip").values_list("name", flat=True)
     assert list(ordered) == ["Empty", "Osaka", "Kyoto"]
     ordered = cities.order_by("-address__city", "name").values_list("name", flat=True)
@@ -151,12 +151,12 @@ def test_order_by_paths(cities):
         lambda rows: rows.annotate(up=Upper("comments__author")),
     ],
 )
-def test_many_values_have_no_order_and_no_function(cities, ordered):
+def test_orders_and_functions_of_many_values_are_refused(cities, ordered):
     with pytest.raises(NotSupportedError, match="comments__.* leads to many values"):
         list(ordered(cities))
 
 
-def test_the_order_of_one_of_many_values(cities):
+def test_one_of_many_values_has_an_order(cities):
     ordered = cities.order_by("comments__0__author", "name")
     assert [each.name for each in ordered] == ["Empty", "Kyoto", "Osaka"]
     ordered = cities.order_by("-comments__len")
@@ -165,7 +165,7 @@ def test_the_order_of_one_of_many_values(cities):
     assert [each.name for each in ordered] == ["Osaka"]
 
 
-def test_values_of_paths(cities):
+def test_paths_are_selected(cities):
     found = cities.order_by("name").values_list(
         "tags__0", "address__since", "comments__author", "attributes__colour", "address"
     )
@@ -180,7 +180,7 @@ def test_values_of_paths(cities):
     ]
 
 
-def test_distinct_and_counts_by_a_path(cities):
+def test_paths_are_distinct_and_grouped_by(cities):
     cities.create(name="Osaka 2", tags=["new"])
     values = cities.order_by("tags__0").values_list("tags__0", flat=True)
     assert list(values.distinct()) == [None, "new", "old"]
@@ -197,7 +197,7 @@ def test_distinct_and_counts_by_a_path(cities):
     assert cities.aggregate(n=Count("address__city"))["n"] == 2
 
 
-def test_expressions_of_paths(documents, cities):
+def test_paths_are_compared_with_expressions(documents, cities):
     assert names(cities.filter(name=F("address__city"))) == ["Kyoto", "Osaka"]
     assert names(cities.filter(address__city=F("name"))) == ["Kyoto", "Osaka"]
     assert names(cities.filter(address__zip__gt=F("population") + 550)) == ["Kyoto"]
@@ -208,20 +208,20 @@ def test_expressions_of_paths(documents, cities):
     assert [each.city for each in found] == ["Empty", "Kyoto", "Osaka"]
 
 
-def test_subqueries_by_paths(cities):
+def test_subqueries_filter_by_paths(cities):
     inner = cities.filter(address__city=OuterRef("name")).values("address__zip")[:1]
     found = cities.annotate(zip=Subquery(inner)).order_by("name")
     assert [each.zip for each in found] == [None, 600, 530]
 
 
-def test_only_and_defer(cities, django_queries=None):
+def test_documents_are_deferred(cities, django_queries=None):
     city = cities.only("tags").get(name="Osaka")
     assert city.tags == ["new"]
     assert city.address.zip == 530
 
 
 def test_a_relation_in_an_embedded_model_is_not_followed(documents, cities):
-    with pytest.raises(FieldError, match="a query cannot follow it"):
+    with pytest.raises(FieldError, match="queries cannot follow it"):
         cities.filter(address__country__name="x")
     with pytest.raises(FieldError):
         cities.select_related("address__country").get(name="Osaka")
@@ -232,12 +232,12 @@ def test_a_relation_in_an_embedded_model_is_not_followed(documents, cities):
 @pytest.mark.parametrize(
     "lookup", ["tags__startswith", "tags__city", "address__nothing", "address__gt"]
 )
-def test_what_is_not_there_is_an_error(cities, lookup):
+def test_unknown_paths_are_errors(cities, lookup):
     with pytest.raises(FieldError):
         cities.filter(**{lookup: "x"})
 
 
-def test_a_key_of_a_relation(documents, cities):
+def test_a_relation_is_filtered_by_its_key(documents, cities):
     country = documents.Country.objects.using(cities.db).create(name="Japan")
     city = cities.get(name="Osaka")
     city.address.country = country
@@ -259,7 +259,7 @@ def test_a_value_that_looks_like_an_operator_is_data(documents, cities):
     assert names(cities.filter(**{"attributes__' OR 1=1 --": 1})) == []
 
 
-# --- how they are found ---
+# --- which index serves them ---
 
 
 INDEXED = [
@@ -278,7 +278,7 @@ INDEXED = [
 @pytest.mark.parametrize(("index", "lookup"), INDEXED)
 def test_indexes_on_paths_serve_lookups(cities, index, lookup):
     explained = cities.filter(**lookup).explain()
-    if connections[cities.db].vendor == "riak":  # whose indexes are columns' own
+    if connections[cities.db].vendor == "riak":  # whose indexes have other names
         index = ""
     assert f"index {index}" in explained
     assert "locally" not in explained
@@ -328,7 +328,7 @@ def test_indexes_follow_what_changes(documents, cities):
     assert names(cities.filter(tags__contains="temple")) == []
 
 
-def test_other_databases_say_that_they_cannot(documents, cities):
+def test_other_databases_refuse_paths(documents, cities):
     from unittest import mock
 
     query = cities.filter(address__city="x").query
@@ -343,7 +343,7 @@ def test_the_store_orders_by_paths(cities):
     for order in ("address__zip", "-address__place__lat", "sizes__height"):
         assert "locally" not in cities.order_by(order, "name").explain()
     first = cities.filter(address__city__gt="").order_by("address__city")[:1]
-    if connections[cities.db].vendor != "riak":  # orders what it has found
+    if connections[cities.db].vendor != "riak":  # it orders the rows itself
         assert "index city_address_city" in first.explain()
     assert names(first) == ["Kyoto"]
     assert [each.name for each in cities.order_by("-address__city")] == [

@@ -1,4 +1,4 @@
-"""Migrations: what they are written as, and what each change does to the rows."""
+"""Migrations: how fields are written, and how each change converts the rows."""
 
 import pytest
 from django.db import IntegrityError, NotSupportedError, connections, migrations, models
@@ -18,7 +18,7 @@ def fields(databases):
 
 
 def address(fields, **more):
-    """A field that embeds an address as it was at some time."""
+    """Return a field that embeds an address with these fields."""
     found = {"street": models.CharField(max_length=50), **more}
     return fields.EmbeddedModelField(
         "documents.OldAddress",
@@ -35,7 +35,7 @@ def state(**columns) -> ProjectState:
 
 
 class Table:
-    """A table of houses, from state to state."""
+    """A table of houses that is migrated from state to state."""
 
     def __init__(self, alias: str, **columns):
         self.alias = alias
@@ -84,7 +84,7 @@ def detected(before: ProjectState, after: ProjectState) -> list:
 
 
 def loaded(operation):
-    """An operation written into a migration and read back."""
+    """Return an operation that was written into a migration and read back."""
     migration = type("Migration", (migrations.Migration,), {"operations": [operation]})
     text = MigrationWriter(migration("0001", APP)).as_string()
     scope: dict = {}
@@ -92,7 +92,7 @@ def loaded(operation):
     return scope["Migration"].operations[0]
 
 
-def test_the_models_of_the_project_are_written_and_read_back(documents):
+def test_models_are_written_and_read_back(documents):
     for model in (documents.City, documents.Sample):
         made = ModelState.from_model(model)
         operation = migrations.CreateModel(made.name, list(made.fields.items()))
@@ -227,7 +227,7 @@ def test_a_column_is_added_and_removed(fields, houses):
     assert table.rows.get().name == "a"
 
 
-def test_a_nullable_column_becomes_one_that_is_not(fields, houses):
+def test_a_nullable_column_becomes_required(fields, houses):
     words = fields.ListField(models.CharField(max_length=5, null=True), null=True)
     table = houses(words=words)
     table.rows.create(words=None)
@@ -240,7 +240,7 @@ def test_a_column_is_renamed_with_its_indexes(fields, houses):
     table = houses(at=address(fields))
     if table.alias == "oracle":
         pytest.skip("SQLite has no indexes on paths.")
-    # Riak's indexes are columns' own.
+    # Riak's indexes are named after the columns.
     riak = connections[table.alias].vendor == "riak"
     known, renamed = (
         ("index at..street_bin", "index place..street_bin")
@@ -321,7 +321,7 @@ def test_a_path_is_unique(fields, houses):
     table.rows.create(at={"street": "a"})
 
 
-def test_a_null_at_a_unique_path_is_no_value(fields, houses):
+def test_nulls_at_a_unique_path_are_not_equal(fields, houses):
     table = houses(numbers=fields.DictField(models.IntegerField()))
     key = models.UniqueConstraint(models.F("numbers__key"), name="unique_key")
     table.migrate(migrations.AddConstraint("House", key))
@@ -331,7 +331,7 @@ def test_a_null_at_a_unique_path_is_no_value(fields, houses):
         table.rows.create(numbers={"key": 1})
 
 
-def test_a_constraint_on_rows_that_break_it_is_refused(fields, houses):
+def test_a_constraint_that_rows_violate_is_refused(fields, houses):
     table = houses(at=address(fields))
     table.rows.bulk_create([table.model(at={"street": "a"}) for _ in range(2)])
     street = models.UniqueConstraint(models.F("at__street"), name="unique_street")
@@ -339,7 +339,7 @@ def test_a_constraint_on_rows_that_break_it_is_refused(fields, houses):
         table.migrate(migrations.AddConstraint("House", street))
 
 
-def test_the_items_of_lists_are_not_unique(fields, houses):
+def test_unique_constraints_on_items_are_refused(fields, houses):
     table = houses(at=fields.ListField(address(fields)))
     street = models.UniqueConstraint(models.F("at__street"), name="unique_street")
     with pytest.raises(NotSupportedError):

@@ -1,4 +1,4 @@
-"""The rest of the ORM on models that hold documents."""
+"""The rest of the ORM on models with document fields."""
 
 import pytest
 from django.apps.registry import Apps
@@ -52,7 +52,7 @@ def test_upserts(documents, cities):
     assert (found.name, created) == ("city 2", False)
 
 
-def test_case_and_value(documents, cities):
+def test_documents_in_case_expressions(documents, cities):
     field = documents.City._meta.get_field("tags")
     cities.update(
         tags=Case(
@@ -67,7 +67,7 @@ def test_case_and_value(documents, cities):
     ]
 
 
-def test_a_column_is_copied(cities):
+def test_update_copies_a_column(cities):
     assert cities.update(kinds=F("tags")) == 3
     assert cities.get(name="city 1").kinds == {"x", "1"}
 

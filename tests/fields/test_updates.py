@@ -1,4 +1,4 @@
-"""Changes of a part of a document: what they do, and that none is lost."""
+"""Changes of a part of a document: their results, and that none is lost."""
 
 import threading
 
@@ -13,7 +13,7 @@ THREADS = 16
 
 @pytest.fixture
 def fields(databases):
-    """The module, which is there once apps are."""
+    """Return the module, which cannot be imported before Django is set up."""
     from nonrel_backend import fields
 
     return fields
@@ -136,7 +136,7 @@ def test_several_parts_of_one_column_are_changed_at_once(fields, documents, citi
     assert cities.get(name="Empty").tags == []
 
 
-def test_what_is_equal_but_of_another_type_is_written(fields, cities):
+def test_an_equal_value_of_another_type_is_written(fields, cities):
     for value in (1, True, 1.0, False, 0):
         cities.filter(name="Kyoto").update(attributes=fields.SetKey("n", value))
         assert repr(cities.get(name="Kyoto").attributes["n"]) == repr(value)
@@ -155,7 +155,7 @@ def test_only_the_path_is_written(documents, cities):
     )
 
 
-def test_rows_that_are_found_locally_are_changed_too(fields, cities):
+def test_rows_that_the_local_engine_finds_are_changed(fields, cities):
     query = Q(name__in=["Kyoto"]) & Q(tags__len__gt=F("population") - 1)
     assert cities.filter(query).update(tags=fields.Push("c")) == 1
     assert cities.get(name="Kyoto").tags == ["a", "b", "a", "c"]
@@ -188,20 +188,20 @@ def test_indexes_follow_a_change(fields, cities):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (lambda f: {"name": f.Push("x")}, "holds no documents"),
-        (lambda f: {"sizes": f.Push(1)}, "does not go with"),
+        (lambda f: {"name": f.Push("x")}, "is not a document field"),
+        (lambda f: {"sizes": f.Push(1)}, "does not support push"),
         (lambda f: {"tags": f.Push(F("name"))}, "takes values"),
-        (lambda f: {"address__nothing": 1}, "has no"),
+        (lambda f: {"address__nothing": 1}, "leads to nothing"),
         (lambda f: {"comments__author": "x"}, "leads to many values"),
-        (lambda f: {"address__since": f.Increment(1)}, "is not incremented"),
+        (lambda f: {"address__since": f.Increment(1)}, "cannot be incremented"),
     ],
 )
-def test_what_does_not_go_is_an_error(fields, cities, values, message):
+def test_unsupported_changes_are_errors(fields, cities, values, message):
     with pytest.raises(FieldError, match=message):
         cities.update(**values(fields))
 
 
-def test_a_value_of_another_kind_is_an_error(fields, cities):
+def test_a_change_of_a_value_of_another_type_is_an_error(fields, cities):
     with pytest.raises(DatabaseError):
         cities.filter(name="Kyoto").update(attributes__list=fields.Increment(1))
     with pytest.raises(DatabaseError):
@@ -235,7 +235,7 @@ def test_a_rollback_undoes_a_change(fields, cities):
     assert cities.get(name="Kyoto").tags == ["a", "b", "a"]
 
 
-def test_many_threads_lose_nothing(fields, documents):
+def test_changes_by_many_threads_are_not_lost(fields, documents):
     manager = documents.City.objects
     city = manager.create(name="Busy")
     errors = []
@@ -266,7 +266,7 @@ def test_many_threads_lose_nothing(fields, documents):
     assert found.sizes == {"n": len(wanted)}
 
 
-def test_a_null_counts_as_nothing(cities, fields):
+def test_a_null_counts_as_zero_or_empty(cities, fields):
     cities.update(sizes={"height": None})
     assert cities.update(sizes__height=fields.Increment(2)) == 2
     assert set(cities.values_list("sizes__height", flat=True)) == {2}
@@ -275,13 +275,13 @@ def test_a_null_counts_as_nothing(cities, fields):
 @pytest.mark.parametrize(
     ("old", "by"), [("text", 1), (2**63 - 1, 1), (-(2**63), -1), (True, 1), ([1], 1)]
 )
-def test_what_cannot_be_added_to_is_refused(cities, fields, old, by):
+def test_increments_of_other_values_are_refused(cities, fields, old, by):
     cities.filter(name="Kyoto").update(attributes={"n": old})
     with pytest.raises(DatabaseError):
         cities.filter(name="Kyoto").update(attributes__n=fields.Increment(by))
     assert cities.get(name="Kyoto").attributes == {"n": old}
 
 
-def test_a_change_of_no_rows_is_none(cities, fields):
+def test_a_change_of_no_rows_returns_zero(cities, fields):
     nothing = cities.filter(sizes={"width": 9})
     assert nothing.update(kinds=fields.AddToSet("y")) == 0

@@ -32,7 +32,7 @@ def browser():
     path = chromium()
     from playwright.sync_api import sync_playwright
 
-    # Its event loop is not one that Django's queries are called in.
+    # Django refuses queries in a thread that runs an event loop, as playwright's does.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as driver:
         found = driver.chromium.launch(
@@ -45,8 +45,9 @@ def browser():
 
 @pytest.fixture
 def documents(databases, browser):
-    """The models, with no rows: of the store alone, since SQLite in memory is another
-    for each connection, and the browser's event loop has its own.
+    """Return the models, without rows in the store.
+
+    SQLite is left out: in memory it is a different database in the browser's thread.
     """
     from tests.documents import models
 
@@ -129,7 +130,7 @@ def test_rows_are_added_removed_and_moved(page, server, city):
     tags.locator("> [data-nonrel=add]").click()
     page.keyboard.type("four")  # the new row has the focus
     button(items(tags).nth(0), "down").click()  # two, three, four
-    button(items(tags).nth(0), "up").click()  # there is no place further up
+    button(items(tags).nth(0), "up").click()  # it is the first already
     save(page)
     city.refresh_from_db()
     assert city.tags == ["two", "three", "four"]

@@ -1,4 +1,4 @@
-"""Forms of models that hold documents, without a browser."""
+"""Forms of models with document fields, without a browser."""
 
 from datetime import date
 
@@ -19,7 +19,7 @@ SHAPE = '{"_model": "documents.Square", "name": "s", "side": 1}'
 
 
 def data(**values) -> QueryDict:
-    """What a browser sends: lists of row keys under the names of lists."""
+    """Return the data that a browser sends: each list's name with its row keys."""
     found = QueryDict(mutable=True)
     found.update({"name": "x", "shape": SHAPE})
     for name in ("tags", "kinds", "years", "sizes", "attributes", "comments"):
@@ -40,14 +40,14 @@ def test_rows_make_a_list_in_the_order_of_the_page(CityForm):
     assert form.cleaned_data["tags"] == ["b", "c", "a"]
 
 
-def test_no_rows_are_an_empty_list(documents, CityForm):
+def test_a_list_without_rows_is_empty(documents, CityForm):
     city = documents.City(name="x", tags=["a"], shape=documents.Square(name="s"))
     form = CityForm(data(), instance=city)
     assert form.is_valid(), form.errors
     assert form.save(commit=False).tags == []
 
 
-def test_a_list_that_was_not_sent_is_left_alone(documents):
+def test_a_list_that_was_not_sent_is_unchanged(documents):
     from django.forms import modelform_factory
 
     form_class = modelform_factory(documents.City, fields=["name", "tags"])
@@ -57,7 +57,7 @@ def test_a_list_that_was_not_sent_is_left_alone(documents):
     assert form.save(commit=False).name == "y"
 
 
-def test_rows_left_empty_are_no_values(CityForm):
+def test_empty_rows_are_ignored(CityForm):
     sent = data(tags=["0", "1"], sizes=["0"])
     sent.update({"tags-0": "", "tags-1": "b", "sizes-0-key": "", "sizes-0-value": ""})
     form = CityForm(sent)
@@ -152,19 +152,21 @@ def test_every_kind_of_rows(documents, CityForm):
         (
             {"shape": '{"_model": "os.system"}'},
             "shape",
-            "is none of the models",
+            "is not one of the models",
             "os.system",
         ),
     ],
 )
-def test_invalid_input_is_told_and_kept(CityForm, sent, field, message, kept):
+def test_invalid_input_is_an_error_and_shown_again(
+    CityForm, sent, field, message, kept
+):
     form = CityForm(data(**sent))
     assert not form.is_valid()
     assert message in " ".join(form.errors[field])
     assert kept in str(form[field])
 
 
-def test_what_is_shown_is_what_is_there(documents, CityForm):
+def test_the_form_shows_the_stored_values(documents, CityForm):
     city = documents.City(
         name="x",
         tags=["<b>"],

@@ -101,7 +101,7 @@ def test_a_standalone_server_is_warned_of_once_and_commits_by_itself(
     assert not connection.has_transactions
     assert not connection.features.supports_transactions
     (warning,) = connection.validation.check()
-    assert warning.id == "nonrel_backend.mongodb.W001"
+    assert warning.id == "nonrel_backend.W003"
     again = wrapper(library, "lone", HOST="127.0.0.1", PORT=standalone.port)
     assert not again.has_transactions
     assert len([each for each in caplog.records if "standalone" in each.message]) == 1

@@ -1,4 +1,4 @@
-"""The conformance suite finds what is wrong in broken copies of the template."""
+"""The conformance suite finds the fault in each broken copy of the template."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# {fault: (file, text in it, what it becomes, section, texts of the report)}
+# {fault: (file, text in it, its replacement, section, texts in the report)}
 FAULTS = {
     "a wrong operator": (
         "compiler.py",
@@ -181,7 +181,7 @@ def conformance(folder, *arguments):
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the template, as the package "copied"."""
+    """Copy the template as the package "copied"."""
     shutil.copytree(ROOT / "backend_template", tmp_path / "copied")
     (tmp_path / "breaking.py").write_text(
         "def close(connection):\n    connection.db_connection.close()\n"
@@ -190,7 +190,7 @@ def copy(tmp_path):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_and_named(copy, fault):
+def test_a_fault_is_found_and_reported(copy, fault):
     name, sound, broken, section, texts = FAULTS[fault]
     path = copy / "copied" / name
     source = path.read_text()
@@ -204,7 +204,7 @@ def test_a_fault_is_found_and_named(copy, fault):
         assert text in report
 
 
-def test_a_sound_copy_is_told_what_is_done_where(copy):
+def test_the_report_of_a_correct_copy_says_what_is_native(copy):
     done = conformance(copy, "--engine", "copied", "keys", "lost connection")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok     keys             37 of 37 right" in done.stdout

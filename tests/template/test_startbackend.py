@@ -1,4 +1,4 @@
-"""startbackend copies the template under a name of its own, and says what is next."""
+"""startbackend copies the template under a new name and prints the next steps."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def start(folder, *arguments):
     return run(folder, "nonrel_backend", "startbackend", *arguments)
 
 
-def test_the_copy_is_the_template_under_its_own_name(tmp_path):
+def test_the_copy_differs_from_the_template_in_the_name_only(tmp_path):
     done = start(tmp_path, "shopdb")
     assert done.returncode == 0, done.stderr
     template = ROOT / "backend_template"
@@ -36,7 +36,7 @@ def test_the_copy_is_the_template_under_its_own_name(tmp_path):
     )
 
 
-def test_it_says_what_to_do_next_and_that_works(tmp_path):
+def test_the_next_steps_work(tmp_path):
     shown = start(tmp_path, "shopdb").stdout
     assert "python -m nonrel_backend conformance --engine shopdb" in shown
     assert "writing-a-backend.md" in shown
@@ -60,7 +60,7 @@ def test_a_directory_may_be_given(tmp_path):
     assert "--engine shop_backend" in done.stdout
 
 
-def test_a_name_that_is_none_or_taken_is_refused(tmp_path):
+def test_an_invalid_or_taken_name_is_refused(tmp_path):
     for name, reason in {
         "3x": "not a valid backend name",
         "json": "conflicts with the name of an existing Python module",
@@ -71,7 +71,7 @@ def test_a_name_that_is_none_or_taken_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_is_not_overwritten(tmp_path):
+def test_existing_files_are_not_overwritten(tmp_path):
     (tmp_path / "shopdb").mkdir()
     (tmp_path / "shopdb" / "base.py").write_text("mine")
     done = start(tmp_path, "shopdb", "shopdb")

@@ -1,4 +1,4 @@
-"""docs/writing-a-backend.md, followed to the letter: its files, then its commands."""
+"""Follow docs/writing-a-backend.md: write its files and run its commands."""
 
 import ast
 import os
@@ -17,18 +17,18 @@ BLOCK = re.compile(r"([^\n]+(?:\n[^\n]+)*)?\n\n```(python|console)\n(.*?)```", r
 
 
 def steps():
-    """(what the text says before a block, its kind, the block) in order."""
+    """Return (the text before a block, its language, the block) in order."""
     return [match.groups() for match in BLOCK.finditer(DOCUMENT)]
 
 
 def place_of(node):
-    """First and last line of a definition, decorators included; from 0, half-open."""
+    """Return the range of a definition's lines, from 0, with its decorators."""
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     return first - 1, node.end_lineno
 
 
 def with_methods(source, class_name, methods):
-    """The source with methods put at a class's end, in place of those of that name."""
+    """Return the source with methods added to a class or replaced in it."""
     methods = dedent(methods)
     names = {node.name for node in ast.parse(methods).body}
     lines = source.splitlines()
@@ -51,7 +51,7 @@ def before_classes(source, block):
 
 
 def edit(folder, text, block, last):
-    """Do to the files what the text says of the block; returns the file."""
+    """Write a block where the text before it says, and return the file."""
     sentence = " ".join(text.split())
     if written := re.search(r"[Ww]rite `([^`]+)`:$", sentence):
         path = folder / written[1]
@@ -73,7 +73,7 @@ def edit(folder, text, block, last):
 
 
 def run(folder, command):
-    """What a command prints."""
+    """Run a command and return its output."""
     words = shlex.split(command)
     assert words.pop(0) == "python"
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
@@ -89,7 +89,7 @@ def run(folder, command):
     return done.stdout
 
 
-def test_the_tutorial_leads_where_it_says(tmp_path):
+def test_the_tutorial_works(tmp_path):
     found = steps()
     assert DOCUMENT.count("```python") == sum(kind == "python" for _, kind, _ in found)
     assert DOCUMENT.count("```console") == sum(

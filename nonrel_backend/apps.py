@@ -1,0 +1,14 @@
+"""The app "nonrel_backend": commands, form templates, and fields on SQL databases."""
+
+from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+
+
+class NonrelBackendConfig(AppConfig):
+    name = "nonrel_backend"
+    verbose_name = "Non-relational backends"
+
+    def ready(self) -> None:
+        from .documents.databases import prepare
+
+        connection_created.connect(prepare)
