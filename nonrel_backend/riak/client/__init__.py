@@ -1,5 +1,10 @@
 """A client for Riak KV: protocol buffers over TCP."""
 
+from ...drivers import driver
+
+with driver("riak"):
+    import google.protobuf  # noqa: F401
+
 from .client import Client
 from .errors import (
     AlreadyThere,
