@@ -1,3 +1,3 @@
 """The Django ORM, whole, on stores that are not SQL databases."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -6,6 +6,7 @@ COMMANDS = ("startbackend", "conformance")
 
 
 def main(arguments: list[str]) -> int:
+    """Run a command and return its exit code. Import only what the command needs."""
     if not arguments or arguments[0] not in COMMANDS:
         print(f"usage: python -m nonrel_backend {{{','.join(COMMANDS)}}} ...")
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2

@@ -1,0 +1,160 @@
+"""The sdist and the wheel contain what they need, and the installed wheel works."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path, PurePosixPath
+
+import pytest
+from packaging.requirements import Requirement
+
+import nonrel_backend
+
+if (os.environ.get("NONREL_BACKEND") or "lmdb") != "lmdb":
+    pytest.skip("The distributions are built once, on LMDB.", allow_module_level=True)
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = f"nonrel_backend-{nonrel_backend.__version__}"
+# Generated files in the checkout, which no distribution contains.
+GENERATED = ("__pycache__", "*.egg-info", "build", "dist")
+
+
+def run(*command, cwd, expect=0):
+    """Run a command without the checkout on its path, and return its output."""
+    environment = dict(os.environ)
+    for name in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE", "NONREL_BACKEND"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == expect, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Build a copy of the checkout, and return (sdist, wheel)."""
+    folder = tmp_path_factory.mktemp("build")
+    source = folder / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", *GENERATED))
+    # Without isolation, the build needs no network.
+    run(sys.executable, "-m", "build", "--no-isolation", "-o", folder, cwd=source)
+    return folder / f"{NAME}.tar.gz", folder / f"{NAME}-py3-none-any.whl"
+
+
+def package_files():
+    """Return the files of the package as they are in the wheel."""
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "nonrel_backend").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    return found | {
+        f"nonrel_backend/backend_template/{path.name}"
+        for path in (ROOT / "backend_template").glob("*.py")
+    }
+
+
+def test_the_wheel_is_the_package_and_nothing_else(built):
+    names = set(zipfile.ZipFile(built[1]).namelist())
+    info = {name for name in names if name.startswith(f"{NAME}.dist-info/")}
+    assert names - info == package_files()
+    assert f"{NAME}.dist-info/licenses/LICENSE" in info
+
+
+def test_the_sdist_is_the_package_its_documentation_and_nothing_else(built):
+    with tarfile.open(built[0]) as archive:
+        names = {
+            str(PurePosixPath(member.name).relative_to(NAME))
+            for member in archive
+            if member.isfile()
+        }
+    generated = {name for name in names if name.startswith("nonrel_backend.egg-info/")}
+    expected = {
+        name.removeprefix("nonrel_backend/")
+        if name.startswith("nonrel_backend/backend_template/")
+        else name
+        for name in package_files()
+    }
+    expected |= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    expected |= {"LICENSE", "MANIFEST.in", "PKG-INFO", "pyproject.toml"}
+    expected |= {"setup.cfg", "setup.py", "README.md"}
+    expected |= {"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
+    assert names - generated == expected
+
+
+def test_setup_py_prints_the_version(tmp_path):
+    shown = run(sys.executable, ROOT / "setup.py", "--version", cwd=ROOT)
+    assert shown.splitlines()[-1] == nonrel_backend.__version__
+
+
+def with_requirements(names):
+    """Yield the installed distributions of these names and all that they require."""
+    found = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        yield (each := distribution(name))
+        for text in each.requires or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+
+
+class Environment:
+    """A virtual environment with the wheel, and links to the distributions it needs."""
+
+    def __init__(self, folder, wheel):
+        venv.create(folder, symlinks=True, with_pip=False)
+        self.python = folder / "bin" / "python"
+        pip = [sys.executable, "-m", "pip", "--python", self.python]
+        run(*pip, "install", "--no-index", "--no-deps", wheel, cwd=folder)
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        self.packages = folder / "lib" / version / "site-packages"
+
+    def link(self, *names):
+        """Make installed distributions, with their requirements, importable."""
+        for each in with_requirements(names):
+            for top in {PurePosixPath(file).parts[0] for file in each.files or ()}:
+                target = self.packages / top
+                if top not in ("..", "__pycache__") and not target.exists():
+                    target.symlink_to(each.locate_file(top))
+
+
+@pytest.fixture(scope="module")
+def environment(built, tmp_path_factory):
+    found = Environment(tmp_path_factory.mktemp("environment"), built[1])
+    found.link("Django")
+    return found
+
+
+def test_the_installed_wheel_starts_and_tests_a_backend(environment, tmp_path):
+    command = [environment.python, "-m", "nonrel_backend"]
+    run(*command, "startbackend", "shopdb", cwd=tmp_path)
+    assert (tmp_path / "shopdb" / "compiler.py").is_file()
+    command += ["conformance", "--engine", "shopdb"]
+    shown = run(*command, "writes", "keys", "joins", cwd=tmp_path)
+    assert "Conformance of shopdb" in shown
+
+
+def test_the_installed_wheel_runs_lmdb_with_its_extra_only(environment, tmp_path):
+    command = [environment.python, "-m", "nonrel_backend", "conformance"]
+    command += ["--engine", "nonrel_backend.lmdb", "--option", "name=store"]
+    shown = run(*command, "keys", cwd=tmp_path, expect=1)
+    assert "pip install 'nonrel_backend[lmdb]'" in shown
+    environment.link("lmdb", "msgpack")
+    shown = run(*command, "writes", "keys", "joins", cwd=tmp_path)
+    assert "Conformance of nonrel_backend.lmdb" in shown
