@@ -1,1 +1,1 @@
-"""A database backend for Django: ENGINE is this package's name."""
+"""A database backend for Django; ENGINE is the name of this package."""

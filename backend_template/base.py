@@ -11,7 +11,7 @@ from .store import DuplicateKey
 
 
 class DatabaseFeatures(NonrelDatabaseFeatures):
-    # TODO: leave these out where the store has no transactions, no savepoints.
+    # TODO: remove these if the store has no transactions or no savepoints.
     supports_transactions = uses_savepoints = True
 
 
@@ -21,18 +21,18 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     features_class = DatabaseFeatures
 
     def get_new_connection(self, conn_params):
-        # TODO: connect. It is self.db_connection then; conn_params are the OPTIONS.
+        # TODO: connect. conn_params are the OPTIONS; self.db_connection is the result.
         names = ("HOST", "PORT", "USER", "PASSWORD", "NAME")
         return connect(*(self.settings_dict[name] for name in names))
 
     def translate_error(self, error):
-        # TODO: Django's error for each of your driver's, None for any other.
+        # TODO: return Django's error for each of your driver's, None for any other.
         if isinstance(error, DuplicateKey):
             return IntegrityError(str(error))
         return OperationalError(str(error)) if isinstance(error, OSError) else None
 
-    # TODO: leave these out where there are no savepoints. For transactions, the
-    # connection needs PEP 249's commit() and rollback(), and `autocommit`.
+    # TODO: remove these if there are no savepoints. For transactions, the connection
+    # has PEP 249's commit() and rollback(), and an attribute `autocommit`.
 
     def set_savepoint(self, sid):
         self.connection.savepoint(sid)

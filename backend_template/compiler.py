@@ -1,4 +1,4 @@
-"""Queries and writes in the store's own terms. What is refused, the toolkit does."""
+"""Queries and writes in the store's own terms. The toolkit does what they refuse."""
 
 import json
 from uuid import UUID
@@ -10,17 +10,17 @@ from nonrel_backend.query import MISSING, NonrelQuery, safe_call
 
 from .store import DuplicateKey
 
-# TODO: your store's operators. A function returns the operator and another value.
+# TODO: your store's operators. A function returns the operator and a new value.
 OPERATORS_MAP = {
     **{"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "in": "in"},
     "isnull": lambda lookup_type, value: ("=" if value else "!=", None),
 }
-# NOT: true where there is a value and the lookup is false.
+# Negated lookups: true if there is a value and the lookup is false.
 NEGATION_MAP = {
     **{"exact": "!=", "gt": "<=", "gte": "<", "lt": ">=", "lte": ">", "in": "not in"},
     "isnull": lambda lookup_type, value: ("!=" if value else "=", None),
 }
-# TODO: by db_type, what your store does not hold as Python does, and back.
+# TODO: the db_types that your store does not hold as Python values, and back.
 TO_DB = {"string": str, "json": lambda value: json.dumps(value.value)}
 TO_DB["uuid"] = lambda value: UUID(str(value)).hex
 FROM_DB = {"json": json.loads, "uuid": UUID}
@@ -29,13 +29,13 @@ FROM_DB = {"json": json.loads, "uuid": UUID}
 class BackendQuery(NonrelQuery):
     def __init__(self, compiler, fields):
         super().__init__(compiler, fields)
-        # TODO: your store's own query, which may be no more than a dict.
+        # TODO: your store's own query; a dict will do.
         self.db_query = {"filters": [], "ordering": []}
 
     @safe_call
     def add_filter(self, column, lookup_type, negated, db_type, value):
-        # TODO: restrict the query. NotSupportedError leaves it to the toolkit; return
-        # PREFILTER where the store may answer with more rows.
+        # TODO: restrict the query. NotSupportedError leaves the filter to the toolkit;
+        # return PREFILTER if the store may return more rows.
         op = (NEGATION_MAP if negated else OPERATORS_MAP).get(lookup_type)
         if op is None or (db_type == "json" and lookup_type != "isnull"):
             raise NotSupportedError(f"No {lookup_type} on {db_type}.")
@@ -47,18 +47,18 @@ class BackendQuery(NonrelQuery):
         self.db_query["filters"].append((column, op, db_value))
 
     def order_by(self, ordering):
-        # TODO: [(column, ascending), ...], NULL before every value.
+        # TODO: order by [(column, ascending), ...], with NULL before every value.
         self.db_query["ordering"] = ordering
 
     @safe_call
     def fetch(self, low_mark, high_mark):
-        # TODO: yield {column: stored value}, without NULLs; self.fields are wanted.
+        # TODO: yield {column: stored value} of self.fields, without NULLs.
         yield from (row for _, row in self.found()[low_mark:high_mark])
 
     def found(self):
         return self.connection.db_connection.find(self.table, self.db_query)
 
-    # TODO: leave out what your store does not do by itself: any of the rest.
+    # TODO: remove what your store does not do itself. All of the rest is optional.
 
     @safe_call
     def count(self, limit=None):
@@ -99,10 +99,10 @@ class SQLCompiler(NonrelCompiler):
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):
     @safe_call
     def insert(self, data, return_id=False):
-        # TODO: store a new {column: stored value}, unless there is one of that key.
+        # TODO: store the row {column: stored value}, or raise if its key is taken.
         table, key = self.query.get_meta().db_table, self.key_of(data)
         with self.store.db_connection.writing(table) as documents:
             if key in documents:
-                raise DuplicateKey(f"{table} has the key {key!r} already.")
+                raise DuplicateKey(f"{table} already has the key {key!r}.")
             documents[key] = data
         return key

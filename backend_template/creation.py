@@ -1,8 +1,8 @@
-"""How the store holds each of Django's fields."""
+"""The db_type of each of Django's fields."""
 
 from nonrel_backend.creation import NonrelDatabaseCreation
 
 
 class DatabaseCreation(NonrelDatabaseCreation):
-    # TODO: the db_types that the conversions in compiler.py are given, if not these.
+    # TODO: change these if compiler.py needs other db_types for its conversions.
     data_types = {**NonrelDatabaseCreation.data_types, "SlugField": "string"}

@@ -1,6 +1,6 @@
-"""The sample store, a dictionary kept in this process, and its driver.
+"""The sample store, a dictionary in this process, and its driver.
 
-TODO: delete this file, and import your store's own driver in its place.
+TODO: delete this file, and import your store's own driver instead.
 """
 
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from threading import Lock
 
 OPERATORS = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 OPERATORS |= {"in": lambda a, b: a in b, "not in": lambda a, b: a not in b}
-# {address: ({table: {key: document}}, never changed in place, and its writer's lock)}
+# {address: ({table: {key: document}}, writer's lock)}; tables are replaced as a whole.
 DATABASES = {}
 
 
@@ -18,11 +18,11 @@ def passes(found, op, value):
 
 
 class DuplicateKey(Exception):
-    """The table has a document with that key."""
+    """The table already has a document with this key."""
 
 
 class Connection:
-    """Reads what is committed, and from its first write on a copy of its own."""
+    """A connection reads what is committed, after its first write its own copy."""
 
     def __init__(self, *address):
         self.tables, self.writer = DATABASES.setdefault(address, ({}, Lock()))
@@ -33,7 +33,7 @@ class Connection:
         self.closed = True
 
     def find(self, table, query):
-        """[(key, document)] of {"key", "filters", "ordering"}; NULL is only NULL."""
+        """Return [(key, document)] for {"key", "filters", "ordering"}."""
         if self.closed:
             raise ConnectionError("The connection is closed.")
         found = (self.tables if self.copy is None else self.copy).get(table, {})
@@ -54,7 +54,7 @@ class Connection:
 
     @contextmanager
     def writing(self, table):
-        """Yields {key: document} to be changed."""
+        """Yield {key: document}, which the caller changes."""
         self.lock()
         try:
             yield (documents := self.copy.get(table, {}).copy())

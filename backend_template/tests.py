@@ -4,7 +4,7 @@ from nonrel_backend.testing import BackendConformance
 
 
 class BackendTests(BackendConformance):
-    # TODO: where your store is, and how to cut the backend off from it.
+    # TODO: your store's settings, and a way to break the connection to it.
     DATABASES = {"default": {"ENGINE": "backend_template", "NAME": "conformance"}}
 
     def break_connection(self, connection):
