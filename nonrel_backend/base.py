@@ -11,7 +11,7 @@ from django.db.utils import IntegrityError
 
 from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
-from .checks import dangling_keys
+from .dml.foreign_keys import dangling_keys
 from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement, result_of
