@@ -1,20 +1,25 @@
-"""`manage.py nonrel_backup PATH`: a consistent copy of the store, while it is used."""
+"""`manage.py nonrel_backup PATH`: copy a store while it is in use."""
+
+from argparse import ArgumentParser
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 
 class Command(BaseCommand):
-    help = "Copies a store, as it is now, to a new folder."
+    help = "Copies a store, in a consistent state, to a new folder."
     requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser):
-        parser.add_argument("path", help="the folder to be made")
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", help="The new folder.")
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
 
-    def handle(self, *args, path, database, **options):
+    def handle(self, *args: Any, path: str, database: str, **options: Any) -> None:
         backup = getattr(connections[database], "backup", None)
         if backup is None:
-            raise CommandError(f"The store of {database!r} has backups of its own.")
+            raise CommandError(
+                f"The backend of {database!r} has no backups. Use those of its store."
+            )
         backup(path)
-        self.stdout.write(f"{database} copied to {path}")
+        self.stdout.write(f"Copied {database} to {path}.")

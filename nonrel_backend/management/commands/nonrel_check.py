@@ -1,26 +1,32 @@
-"""`manage.py nonrel_check [--fix]`: whether rows and indexes of the store agree."""
+"""`manage.py nonrel_check [--fix]`: compare the rows of a store with its indexes."""
+
+from argparse import ArgumentParser
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 
 class Command(BaseCommand):
-    help = "Checks that the rows of a store and their indexes agree."
+    help = "Reports where the indexes of a store do not agree with its rows."
     requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS)
         parser.add_argument(
-            "--fix", action="store_true", help="make the indexes agree with the rows"
+            "--fix", action="store_true", help="Repair the indexes from the rows."
         )
 
-    def handle(self, *args, database, fix, **options):
+    def handle(self, *args: Any, database: str, fix: bool, **options: Any) -> None:
         check = getattr(connections[database], "check_store", None)
         if check is None:
-            raise CommandError(f"The store of {database!r} checks itself.")
+            raise CommandError(
+                f"The backend of {database!r} has no such check: its store "
+                "maintains the indexes."
+            )
         problems = check(fix)
         for problem in problems:
             self.stdout.write(problem)
         if problems and not fix:
-            raise CommandError(f"{len(problems)} problems; --fix repairs indexes.")
+            raise CommandError(f"{len(problems)} problems. Repair them with --fix.")
         self.stdout.write(f"{len(problems)} problems" if problems else "no problems")
