@@ -45,23 +45,13 @@ if BACKEND != "mongodb":
 if BACKEND == "template":
     # A project's commands are processes, and its store is gone with each.
     collect_ignore.append("testproject")
-# What only a store can do that holds documents as they are; these have them as texts,
-# as Django's SQL backends do.
-WITH_TEXTS = {"template"}
-OF_DOCUMENTS = {
-    "test_the_examples_are_true",
-    "test_indexes_on_paths_serve_lookups",
-    "test_lookups_on_paths_are_the_stores",
-    "test_the_store_orders_by_paths",
-    "test_a_column_is_renamed_with_its_indexes",
-    "test_what_cannot_be_stored_is_refused",
-}
 
 
 def pytest_collection_modifyitems(items):
-    skip = pytest.mark.skip(reason=f"{BACKEND} holds documents as texts.")
-    for item in items if BACKEND in WITH_TEXTS else ():
-        if getattr(item, "originalname", None) in OF_DOCUMENTS:
+    """Skip the tests of stores with a type for documents; others hold JSON text."""
+    skip = pytest.mark.skip(reason=f"{BACKEND} holds documents as JSON text.")
+    for item in items if BACKEND == "template" else ():
+        if item.get_closest_marker("stores_documents"):
             item.add_marker(skip)
 
 

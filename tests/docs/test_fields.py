@@ -26,7 +26,8 @@ def examples(databases):
         editor.delete_model(scope["Shop"])
 
 
-def test_the_examples_are_true(examples):
+@pytest.mark.stores_documents
+def test_the_examples_work(examples):
     others, scope = examples
     assert len(others) == 5
     assert scope["Shop"].check() == []

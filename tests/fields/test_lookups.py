@@ -274,6 +274,7 @@ INDEXED = [
 ]
 
 
+@pytest.mark.stores_documents
 @pytest.mark.parametrize("cities", ["default"], indirect=True)
 @pytest.mark.parametrize(("index", "lookup"), INDEXED)
 def test_indexes_on_paths_serve_lookups(cities, index, lookup):
@@ -284,6 +285,7 @@ def test_indexes_on_paths_serve_lookups(cities, index, lookup):
     assert "locally" not in explained
 
 
+@pytest.mark.stores_documents
 @pytest.mark.parametrize("cities", ["default"], indirect=True)
 @pytest.mark.parametrize(
     "lookup",
@@ -299,7 +301,7 @@ def test_indexes_on_paths_serve_lookups(cities, index, lookup):
         {"address__isnull": True},
     ],
 )
-def test_lookups_on_paths_are_the_stores(cities, lookup):
+def test_the_store_filters_by_paths(cities, lookup):
     for queryset in (cities.filter(**lookup), cities.exclude(**lookup)):
         assert "locally" not in queryset.explain()
 
@@ -338,6 +340,7 @@ def test_other_databases_refuse_paths(documents, cities):
             compiler.as_sql()
 
 
+@pytest.mark.stores_documents
 @pytest.mark.parametrize("cities", ["default"], indirect=True)
 def test_the_store_orders_by_paths(cities):
     for order in ("address__zip", "-address__place__lat", "sizes__height"):

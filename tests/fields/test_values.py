@@ -53,6 +53,7 @@ def test_datetimes_have_the_stores_precision(documents):
         assert documents.Sample.objects.using(alias).get().list_datetime == [moment]
 
 
+@pytest.mark.stores_documents
 @pytest.mark.parametrize(
     "values",
     [
@@ -62,7 +63,7 @@ def test_datetimes_have_the_stores_precision(documents):
         {"list_raw": [{1: 2}]},
     ],
 )
-def test_what_cannot_be_stored_is_refused(documents, values):
+def test_values_that_cannot_be_stored_are_refused(documents, values):
     with pytest.raises(DataError):
         documents.Sample(**values).save()
 
