@@ -61,7 +61,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.run
 
 fuzz: $(VENV)/.test
-	FUZZ_QUERIES=$(N) $(BIN)/python runtests.py --backend $(BACKEND) tests/differential
+	FUZZ_QUERIES=$(N) $(BIN)/python runtests.py --backend $(BACKEND) tests/testing/differential
 
 docs: $(VENV)/.test
 	$(BIN)/python runtests.py django --backend lmdb --save docs/django-suite-lmdb.md

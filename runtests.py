@@ -14,8 +14,15 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from nonrel_backend.testing.addresses import server
-from nonrel_backend.testing.suite import ENGINES, AppResult, Suite, page, table, total
+from nonrel_backend.testing.django_suite.suite import (
+    ENGINES,
+    AppResult,
+    Suite,
+    page,
+    table,
+    total,
+)
+from nonrel_backend.testing.services.addresses import server
 
 ROOT = Path(__file__).resolve().parent
 APPS = (ROOT / "tests" / "django_apps.txt").read_text().split()

@@ -33,7 +33,7 @@ from nonrel_backend.riak.client.client import (
     put_request,
 )
 from nonrel_backend.riak.client.connection import frame
-from nonrel_backend.testing.riak_server import StandInRiak, named, riak_host
+from nonrel_backend.testing.riak.server import StandInRiak, named, riak_host
 
 AUTHORS, BOOKS, MANY = 100, 2_000, 500
 # How often a round does each: for some milliseconds, in which little disturbs it.

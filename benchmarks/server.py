@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nonrel_backend.testing.servers import MongoServer
+from nonrel_backend.testing.services.mongodb import MongoServer
 
 # More than the tests' servers have: 50,000 books are not to be read from disk.
 CACHE_GB = 1.0

@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
 
         Command().run_from_argv(["python -m nonrel_backend", *arguments])
         return 0
-    from .testing.command import run
+    from .testing.conformance.command import run
 
     return run(arguments[1:])
 

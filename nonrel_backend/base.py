@@ -11,10 +11,10 @@ from django.db.utils import IntegrityError
 
 from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
-from .dml.foreign_keys import dangling_keys
 from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement, result_of
+from .dml.foreign_keys import dangling_keys
 from .features import NonrelDatabaseFeatures
 from .identity import IdentityCache
 from .introspection import NonrelDatabaseIntrospection

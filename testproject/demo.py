@@ -15,7 +15,7 @@ MANAGE = [sys.executable, str(ROOT / "testproject" / "manage.py")]
 PORT = 8000
 sys.path.insert(0, str(ROOT))
 
-from nonrel_backend.testing.addresses import server  # noqa: E402
+from nonrel_backend.testing.services.addresses import server  # noqa: E402
 
 
 def manage(*arguments: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pymongo import monitoring
 
-from nonrel_backend.testing.addresses import server
+from nonrel_backend.testing.services.addresses import server
 
 
 class Commands(monitoring.CommandListener):
@@ -41,7 +41,7 @@ BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
 BACKENDS = ("lmdb", "mongodb", "riak", "template")
 collect_ignore = [name for name in BACKENDS if name != BACKEND]
 if BACKEND != "mongodb":
-    collect_ignore.append("testing/test_servers.py")
+    collect_ignore.append("testing/services/test_mongodb.py")
 if BACKEND == "template":
     # A project's commands are processes, and its store is gone with each.
     collect_ignore.append("testproject")

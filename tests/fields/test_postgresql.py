@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not URI, reason="POSTGRES_URI names no PostgreSQ
 
 @pytest.fixture(scope="module")
 def alias(databases):
-    from nonrel_backend.testing import databases as testing
+    from nonrel_backend.testing.conformance import databases as testing
     from tests.documents.models import City, Country, Sample
 
     parts = urlsplit(URI)

@@ -1,6 +1,6 @@
 """The toolkit's models for tests, as an app called "library"."""
 
-from nonrel_backend.testing.apps import TestingConfig
+from nonrel_backend.testing.conformance.apps import TestingConfig
 
 
 class LibraryConfig(TestingConfig):

@@ -1,3 +1,3 @@
 """The toolkit's models for tests."""
 
-from nonrel_backend.testing.models import *  # noqa: F403
+from nonrel_backend.testing.conformance.models import *  # noqa: F403

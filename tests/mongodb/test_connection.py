@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError, OperationalError, connections, transaction
 
 from nonrel_backend.mongodb.base import DatabaseWrapper
-from nonrel_backend.testing.servers import MongoServer, free_port
+from nonrel_backend.testing.services.mongodb import MongoServer, free_port
 
 
 def wrapper(databases, alias="other", **settings) -> DatabaseWrapper:

@@ -8,7 +8,7 @@ from django.db import OperationalError, connections, transaction
 from django.db.models import F, Sum
 
 from nonrel_backend.mongodb.transactions import retry_transaction
-from nonrel_backend.testing.servers import MongoReplicaSet, MongoServer
+from nonrel_backend.testing.services.mongodb import MongoReplicaSet, MongoServer
 
 ALIAS = "faulty"
 

@@ -15,7 +15,7 @@ from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Concat, Length, Lower
 from django.test.utils import CaptureQueriesContext
 
-from nonrel_backend.testing.threads import together
+from nonrel_backend.testing.conformance.threads import together
 
 JSON_NULL = Value(None, django_models.JSONField())
 

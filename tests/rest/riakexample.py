@@ -18,7 +18,7 @@ from nonrel_backend.riak.client.client import content
 @contextmanager
 def riak_pool():
     """Return a client of the Riak of RIAK_HOST, or a stand-in."""
-    from nonrel_backend.testing.riak_server import StandInRiak
+    from nonrel_backend.testing.riak.server import StandInRiak
 
     with ExitStack() as stack:
         host = os.environ.get("RIAK_HOST")

@@ -11,7 +11,7 @@ from django.db import connections
 
 from nonrel_backend.riak import rows
 from nonrel_backend.riak.client import Client, Pool
-from nonrel_backend.testing.riak_server import StandInRiak
+from nonrel_backend.testing.riak.server import StandInRiak
 
 from .relay import Relay, real_host
 

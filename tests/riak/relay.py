@@ -3,7 +3,7 @@
 import os
 
 from nonrel_backend.riak.client import Client, Pool, Refused, Unavailable, messages
-from nonrel_backend.testing.riak_server import Dropped, named
+from nonrel_backend.testing.riak.server import Dropped, named
 
 STREAMS = (messages.RpbCSBucketReq, messages.RpbListKeysReq, messages.RpbMapRedReq)
 

@@ -18,8 +18,8 @@ from django.db.models import F, IntegerField, Q, Sum
 
 from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
-from nonrel_backend.testing.riak_server import Dropped
-from nonrel_backend.testing.threads import together
+from nonrel_backend.testing.conformance.threads import together
+from nonrel_backend.testing.riak.server import Dropped
 
 from .conftest import create_tables, sent
 

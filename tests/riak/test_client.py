@@ -20,7 +20,7 @@ from nonrel_backend.riak.client import (
     Unavailable,
 )
 from nonrel_backend.riak.client.client import content, get_request, put_request
-from nonrel_backend.testing.riak_server import Dropped, StandInRiak
+from nonrel_backend.testing.riak.server import Dropped, StandInRiak
 
 
 @pytest.fixture

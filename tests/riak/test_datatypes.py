@@ -6,8 +6,8 @@ from django.db import NotSupportedError, OperationalError, connections, models
 from django.db.models import F, Sum
 
 from nonrel_backend.riak.client.client import content
-from nonrel_backend.testing.riak_server import Dropped
-from nonrel_backend.testing.threads import together
+from nonrel_backend.testing.conformance.threads import together
+from nonrel_backend.testing.riak.server import Dropped
 
 from .conftest import sent
 

@@ -12,9 +12,9 @@ from django.db.models import F
 from nonrel_backend.rest.riakstore import RiakStore
 from nonrel_backend.riak import markers, versions
 from nonrel_backend.riak.client import Client, Pool, Refused
-from nonrel_backend.testing.riak_cluster import StandInCluster
-from nonrel_backend.testing.riak_server import Dropped
-from nonrel_backend.testing.threads import together
+from nonrel_backend.testing.conformance.threads import together
+from nonrel_backend.testing.riak.cluster import StandInCluster
+from nonrel_backend.testing.riak.server import Dropped
 
 from .conftest import create_tables
 from .test_backend import author, books, counter, counters

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from nonrel_backend.testing.riak_answers import Answers
-from nonrel_backend.testing.riak_http import HttpSide
+from nonrel_backend.testing.riak.answers import Answers
+from nonrel_backend.testing.riak.http import HttpSide
 
 from .recording import LONG_VALUES, exchanges
 from .test_backend import counter

@@ -12,7 +12,7 @@ from django.db.models import F
 from nonrel_backend.riak import rows
 from nonrel_backend.riak import versions as versions_of
 from nonrel_backend.riak.client.client import content
-from nonrel_backend.testing.threads import together
+from nonrel_backend.testing.conformance.threads import together
 
 from .conftest import create_tables
 from .test_backend import counter, counters

@@ -13,9 +13,9 @@ import pytest
 
 from nonrel_backend.riak.client.connection import frame
 from nonrel_backend.riak.client.messages import BY_CODE, CLASSES
-from nonrel_backend.testing.riak_answers import Answers
-from nonrel_backend.testing.riak_properties import TYPES
-from nonrel_backend.testing.riak_server import StandInRiak
+from nonrel_backend.testing.riak.answers import Answers
+from nonrel_backend.testing.riak.properties import TYPES
+from nonrel_backend.testing.riak.server import StandInRiak
 
 from .recording import exchanges, fields, payload, plain
 from .relay import Relay

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..conditions import Column, Leaf, Node
-from ..planner.scans import new_query
-from ..query import PREFILTER, NonrelQuery
-from ..values.wrappers import Json
+from ...conditions import Column, Leaf, Node
+from ...planner.scans import new_query
+from ...query import PREFILTER, NonrelQuery
+from ...values.wrappers import Json
 from .report import Report
 from .specimens import VALUES
 

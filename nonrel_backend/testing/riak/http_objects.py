@@ -10,9 +10,9 @@ from urllib.parse import quote, unquote_to_bytes
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Conflict, Refused, refused
 
-from .riak_http_queries import keys
-from .riak_http_replies import HTML, Call, Failed, Headers, Reply, page, text
-from .riak_objects import INTEGER, made_name
+from .http_queries import keys
+from .http_replies import HTML, Call, Failed, Headers, Reply, page, text
+from .objects import INTEGER, made_name
 
 QUORUMS = ("r", "w", "pr", "pw", "dw", "rw")
 SYMBOLS = {"one": 4294967294, "quorum": 4294967293, "all": 4294967292}

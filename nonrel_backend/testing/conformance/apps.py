@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class TestingConfig(AppConfig):
-    name = "nonrel_backend.testing"
+    name = "nonrel_backend.testing.conformance"
     label = "nonrel_testing"
     default_auto_field = "django.db.models.BigAutoField"

@@ -6,8 +6,8 @@ from typing import Any
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
-from .riak_http_replies import JSON, Call, Failed, Reply, page, text
-from .riak_objects import INTEGER, made_name
+from .http_replies import JSON, Call, Failed, Reply, page, text
+from .objects import INTEGER, made_name
 
 # How many keys a chunk of a stream has.
 CHUNK = 4

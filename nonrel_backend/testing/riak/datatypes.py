@@ -5,7 +5,7 @@ from typing import Any
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
-from .riak_objects import erlang
+from .objects import erlang
 
 COUNTER, SET, MAP = 1, 2, 3
 TYPES = {b"counter": COUNTER, b"set": SET, b"map": MAP}

@@ -8,10 +8,10 @@ from typing import Any
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
-from . import riak_datatypes as datatypes
-from .riak_objects import Objects, bad_indexes, made_name
-from .riak_properties import NeverAnswered, Properties, message
-from .riak_queries import fold, index_query
+from . import datatypes
+from .objects import Objects, bad_indexes, made_name
+from .properties import NeverAnswered, Properties, message
+from .queries import fold, index_query
 
 LARGEST_KEY = 65_536
 LARGEST_OBJECT = 50 * 2**20

@@ -15,7 +15,7 @@ OURS, REFERENCE = "conformance", "conformance_sqlite"
 ALIASES = (OURS, REFERENCE)
 APPS = [
     "nonrel_backend",
-    "nonrel_backend.testing",
+    "nonrel_backend.testing.conformance",
     "nonrel_backend.testing.documents",
 ]
 SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
@@ -62,8 +62,8 @@ def register(alias: str, entry: dict[str, Any]) -> None:
 
 def create_tables() -> Any:
     """Create the tables of the tests' models on both; returns the models' module."""
+    from ..documents.models import City
     from . import models
-    from .documents.models import City
 
     for alias in ALIASES:
         with connections[alias].schema_editor() as editor:

@@ -9,8 +9,8 @@ from zlib import crc32
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
-from .riak_objects import INTEGER, Bucket, erlang
-from .riak_terms import continuation, place
+from .objects import INTEGER, Bucket, erlang
+from .terms import continuation, place
 
 # How many keys or objects a frame of a stream has.
 FRAME = 100

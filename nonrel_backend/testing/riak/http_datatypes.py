@@ -8,9 +8,9 @@ from urllib.parse import quote
 from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
-from . import riak_datatypes as datatypes
-from .riak_http_queries import dumped
-from .riak_http_replies import JSON, NOT_FOUND, TEXT, Call, Failed, Reply, page, text
+from . import datatypes
+from .http_queries import dumped
+from .http_replies import JSON, NOT_FOUND, TEXT, Call, Failed, Reply, page, text
 
 FIELDS = {
     "counter": datatypes.FIELD_COUNTER,

@@ -13,21 +13,21 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from nonrel_backend.riak.client.errors import Refused
 
-from . import riak_http_data, riak_http_objects, riak_http_queries
-from .riak_answers import Answers
-from .riak_http_replies import JSON, NOT_FOUND, Call, Failed, Reply, page, text
+from . import http_datatypes, http_objects, http_queries
+from .answers import Answers
+from .http_replies import JSON, NOT_FOUND, Call, Failed, Reply, page, text
 
 # The part of a path after the bucket: what answers, under which methods.
 Handler = Callable[[Call], Reply]
 HANDLERS: dict[str, tuple[Handler, set[str]]] = {
     "keys": (
-        riak_http_objects.answer,
+        http_objects.answer,
         {"HEAD", "GET", "POST", "PUT", "DELETE"},
     ),
-    "index": (riak_http_queries.index, {"GET"}),
-    "props": (riak_http_data.properties, {"GET", "PUT", "DELETE"}),
-    "datatypes": (riak_http_data.datatype, {"GET", "POST"}),
-    "counters": (riak_http_data.old_counter, {"GET", "POST"}),
+    "index": (http_queries.index, {"GET"}),
+    "props": (http_datatypes.properties, {"GET", "PUT", "DELETE"}),
+    "datatypes": (http_datatypes.datatype, {"GET", "POST"}),
+    "counters": (http_datatypes.old_counter, {"GET", "POST"}),
 }
 # These say plainly that there is no such bucket type.
 SAYING = {"keys": "Unknown bucket type: {}", "datatypes": "Unknown bucket type: {}\n"}
@@ -116,9 +116,9 @@ def routed(call: Call) -> Reply:
         call.old_url = True
         parts = [b"buckets", parts[1], b"keys", *parts[2:]]
     if parts == [b"props"] and call.type:
-        return riak_http_data.type_properties(call)
+        return http_datatypes.type_properties(call)
     if parts == [b"buckets"]:
-        return riak_http_queries.buckets(call)
+        return http_queries.buckets(call)
     if parts[0] != b"buckets" or len(parts) < 3:
         return NOT_FOUND
     call.bucket, kind, call.rest = parts[1], parts[2].decode(), parts[3:]

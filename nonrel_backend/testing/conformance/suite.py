@@ -16,7 +16,7 @@ from typing import Any
 from django.db import DatabaseError, OperationalError, connections, transaction
 from django.db.models import F
 
-from .comparing import Comparison, outcome, section
+from .comparison import Comparison, outcome, section
 from .databases import ALIASES, OURS, REFERENCE
 from .threads import again, together
 
@@ -97,7 +97,7 @@ class BackendConformance(Comparison):
         return values_in(self.DATETIME_UNIT)
 
     def store_specimens(self) -> None:
-        from .differential.data import empty
+        from ..differential.data import empty
         from .specimens import documents
 
         model = self.models.Specimen
@@ -126,7 +126,7 @@ class BackendConformance(Comparison):
 
     def changes(self, name: str) -> None:
         """Each text on the same rows, then what it returned and what they became."""
-        from .differential.answers import written
+        from ..differential.answers import written
         from .statements import CHANGES
 
         def run(text: str, alias: str) -> Any:
@@ -223,7 +223,7 @@ class BackendConformance(Comparison):
         features = connections[OURS].features
         if not features.supports_transactions:
             self.leave_out("not claimed by the features")
-        from .differential.answers import written
+        from ..differential.answers import written
         from .statements import CHANGES
 
         def run(ending: str, text: str, alias: str) -> Any:
@@ -296,8 +296,8 @@ class BackendConformance(Comparison):
         """Every field keeps its values in every collection; random documents are
         found, ordered and changed as the oracle says.
         """
-        from .documents.samples import samples
-        from .documents.trials import trials
+        from ..documents.samples import samples
+        from ..documents.trials import trials
 
         for text, found, wanted in samples(OURS):
             self.compare(text, found, wanted)
@@ -328,7 +328,7 @@ class BackendConformance(Comparison):
 
     def drawn(self, name: str, share: int, *arguments: Any) -> None:
         try:
-            from .differential import compare
+            from ..differential import compare
         except ImportError:
             self.leave_out("pip install hypothesis to have them")
         count = self.random_count // share

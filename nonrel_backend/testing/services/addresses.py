@@ -9,11 +9,11 @@ from contextlib import contextmanager
 def server(backend: str) -> Iterator[None]:
     """Its address in the environment, for the block; nothing for an embedded store."""
     if backend == "mongodb":
-        from .servers import mongodb_uri
+        from .mongodb import mongodb_uri
 
         variable, address = "MONGODB_URI", mongodb_uri
     elif backend == "riak":
-        from .riak_server import named, riak_host
+        from ..riak.server import named, riak_host
 
         variable, address = "RIAK_HOST", riak_host
     else:
@@ -34,7 +34,7 @@ def app_server(backend: str) -> Iterator[dict[str, str]]:
     if backend != "riak":
         yield {}
         return
-    from .riak_server import riak_host
+    from ..riak.server import riak_host
 
     with riak_host() as host:
         yield {"RIAK_HOST": host}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import django
 
-from .addresses import app_server
+from ..services.addresses import app_server
 from .recorder import RECORD_VARIABLE
 
 ENGINES = {
@@ -76,7 +76,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if django.VERSION < (6, 0):
     DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False
-TEST_RUNNER = "nonrel_backend.testing.recorder.RecordingRunner"
+TEST_RUNNER = "nonrel_backend.testing.django_suite.recorder.RecordingRunner"
 """
 
 
@@ -205,7 +205,7 @@ class Suite:
         """Run the app's tests, or those of the labels; says how the process ended, if
         it left no record.
         """
-        root = Path(__file__).resolve().parents[2]
+        root = Path(__file__).resolve().parents[3]
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(root)]),

@@ -5,8 +5,15 @@ import unittest
 
 import pytest
 
-from nonrel_backend.testing.recorder import record
-from nonrel_backend.testing.suite import COLUMNS, TRIES, AppResult, Suite, page, table
+from nonrel_backend.testing.django_suite.recorder import record
+from nonrel_backend.testing.django_suite.suite import (
+    COLUMNS,
+    TRIES,
+    AppResult,
+    Suite,
+    page,
+    table,
+)
 
 
 class Sample(unittest.TestCase):

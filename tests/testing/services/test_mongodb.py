@@ -3,8 +3,12 @@
 import pytest
 from pymongo import MongoClient
 
-from nonrel_backend.testing import servers
-from nonrel_backend.testing.servers import MongoReplicaSet, MongoServer, ServerError
+from nonrel_backend.testing.services import mongodb as servers
+from nonrel_backend.testing.services.mongodb import (
+    MongoReplicaSet,
+    MongoServer,
+    ServerError,
+)
 
 
 def test_a_server_takes_transactions_and_leaves_nothing_behind():

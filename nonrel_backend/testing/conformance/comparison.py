@@ -82,7 +82,7 @@ class Comparison(unittest.TestCase):
 
     @cached_property
     def data(self):
-        from .differential.data import Data
+        from ..differential.data import Data
 
         return Data(self.models, self.SEED, ALIASES)
 
@@ -95,7 +95,7 @@ class Comparison(unittest.TestCase):
 
     def compare(self, text: str, ours: Any, expected: Any) -> None:
         """One check: what the backend gives, or refuses, is to be what is expected."""
-        from .differential.answers import difference
+        from ..differential.answers import difference
 
         if is_refused(ours) and not is_refused(expected):
             self.section.refused.append(text)
@@ -122,7 +122,7 @@ class Comparison(unittest.TestCase):
         self.skipTest(reason)
 
     def read(self, text: str, alias: str) -> Any:
-        from .differential.answers import read
+        from ..differential.answers import read
 
         return read(self.data, text, alias)
 

@@ -6,7 +6,7 @@ import unittest
 from importlib import import_module
 from typing import Any
 
-from .conformance import BackendConformance
+from .suite import BackendConformance
 
 SETTINGS = ("HOST", "NAME", "PASSWORD", "PORT", "USER")
 

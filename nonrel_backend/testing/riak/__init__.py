@@ -1,0 +1,1 @@
+"""A stand-in for Riak, in memory."""

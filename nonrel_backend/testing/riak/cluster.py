@@ -1,0 +1,132 @@
+"""Stand-ins for the nodes of one Riak cluster, any of which may die or be cut off.
+
+Each node has a copy of all objects and answers by its own, whatever quorum is asked
+for; a write goes to the nodes that are within reach, at once. With a lag, it goes to
+each of them some time later, and two nodes answer a get or a put, as with n_val=3 and
+default quorums. Bucket types, properties, counters and sets are one copy that all nodes
+have.
+"""
+
+import random
+import threading
+import time
+from typing import Any
+
+from nonrel_backend.riak.client import messages
+
+from .answers import Answers
+from .objects import Stored
+from .server import STAND_IN, StandInRiak
+
+
+class Replica(Answers):
+    """What one node answers."""
+
+    def __init__(self, cluster: "StandInCluster", number: int):
+        super().__init__(f"{STAND_IN}-{number}")
+        self.cluster = cluster
+
+    def __call__(self, request: Any) -> list[Any]:
+        name = type(request).__name__
+        if self.cluster.lag and name in ("RpbGetReq", "RpbPutReq"):
+            return self.with_another(request)
+        with self.lock:
+            replies = super().__call__(request)
+            if name in ("RpbPutReq", "RpbDelReq", "DtUpdateReq"):
+                for other in self.cluster.within_reach(self):
+                    self.send(other, request, self.found(request))
+            return replies
+
+    def send(self, other: "Replica", request: Any, stored: Stored | None) -> None:
+        """Have another node know of an object what this one does."""
+        if stored is not None:
+            siblings = self.properties.for_object(request)["allow_mult"]
+            target = other.objects.bucket(request.type, request.bucket)
+            with self.lock:
+                other.objects.merge(target, request.key, stored, siblings)
+
+    def with_another(self, request: Any) -> list[Any]:
+        """The replies of this node and of the one that answers next."""
+        with self.lock:
+            replies = super().__call__(request)
+            stored = self.found(request)
+            own = stored and stored.copy()
+        others = self.cluster.within_reach(self)
+        random.shuffle(others)
+        if isinstance(request, messages.RpbPutReq):
+            for other in others[1:]:
+                late = threading.Thread(
+                    target=self.send_late, args=(other, request, own)
+                )
+                late.start()
+        both = Replica(self.cluster, 0)
+        both.properties = self.properties
+        self.send(both, request, own)
+        for other in others[:1]:
+            if isinstance(request, messages.RpbPutReq):
+                self.send_late(other, request, own)
+            with self.lock:
+                self.send(both, request, other.found(request))
+        if isinstance(request, messages.RpbGetReq):
+            return list(both.RpbGetReq(request))
+        if request.return_body or request.return_head:
+            found = both.found(request)
+            return [found.reply(messages.RpbPutResp, not request.return_body)]
+        return replies
+
+    def send_late(self, other: "Replica", request: Any, stored: Stored | None) -> None:
+        time.sleep(random.random() * self.cluster.lag)
+        self.send(other, request, stored)
+
+
+class StandInCluster:
+    """`host` names the nodes, as a client takes them; `lag`: how many seconds a write
+    may take from one to another.
+    """
+
+    def __init__(self, count: int = 3, lag: float = 0.0):
+        self.lag = lag
+        self.replicas = [Replica(self, number) for number in range(count)]
+        self.cut: set[int] = set()
+        self.nodes = [StandInRiak(answers=each) for each in self.replicas]
+        self.lock = threading.RLock()
+        for each in self.replicas:
+            each.lock = self.lock
+            each.properties = self.replicas[0].properties
+            each.data = self.replicas[0].data
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for node in self.nodes:
+            node.close()
+
+    @property
+    def host(self) -> str:
+        return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+
+    def within_reach(self, replica: Replica) -> list[Replica]:
+        number = self.replicas.index(replica)
+        if number in self.cut:
+            return []
+        return [
+            each
+            for other, each in enumerate(self.replicas)
+            if other != number and other not in self.cut
+        ]
+
+    def cut_off(self, number: int) -> None:
+        """Have a node lose the others, but not its clients."""
+        self.cut.add(number)
+
+    def heal(self) -> None:
+        """Have all nodes find each other again, and hand over what they have."""
+        self.cut.clear()
+        with self.lock:
+            for replica in self.replicas:
+                for (type, name), bucket in list(replica.objects.buckets.items()):
+                    for key, stored in list(bucket.objects.items()):
+                        request = messages.RpbGetReq(type=type, bucket=name, key=key)
+                        for other in self.within_reach(replica):
+                            replica.send(other, request, stored)

@@ -1,0 +1,263 @@
+"""A stand-in for a Riak KV node, in memory: for tests, where no Riak is at hand.
+
+It speaks the protocol buffers of Riak 3.2 on a socket and is held to exchanges that
+were recorded from a real one. It is no Riak: it keeps one copy of everything, in one
+process, and forgets it at its end.
+
+    python -m nonrel_backend.testing.riak.server --port 8087 --http-port 8098
+"""
+
+import argparse
+import os
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from nonrel_backend.riak.client import Client, Pool, messages
+from nonrel_backend.riak.client.connection import CLOSING, frame
+from nonrel_backend.riak.client.errors import Refused
+
+from .answers import STAND_IN, Answers
+from .http import HttpSide
+from .properties import NeverAnswered
+
+LENGTH = struct.Struct("!I")
+START_TLS = 255
+
+
+class Dropped(Exception):
+    """Raised by a fault: the connection is closed without an answer."""
+
+
+class StandInRiak:
+    """Answers on `port` (0: any) until it is closed.
+
+    `before` and `after` are called with each request, to make faults: they may sleep,
+    raise Refused (an error of the server's) or Dropped; after the request was carried
+    out, its reply is then lost.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        answers: Callable[[Any], list[Any]] | None = None,
+        tls: ssl.SSLContext | None = None,
+        users: dict[str, str] | None = None,
+    ):
+        self.answers = answers or Answers()
+        self.tls = tls
+        self.users = users or {}
+        self.before: Callable[[Any], None] | None = None
+        self.after: Callable[[Any], None] | None = None
+        # How many requests of each name came.
+        self.requests: Counter[str] = Counter()
+        self.clients: set[socket.socket] = set()
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self) -> None:
+        """Die: what was written is still in `answers`, for another one."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # or accept() would hold the port
+        except OSError:
+            pass  # closed before
+        self.listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Close all connections."""
+        for client in list(self.clients):
+            hang_up(client)
+
+    def listen(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.serve, args=[client], daemon=True).start()
+
+    def serve(self, client: socket.socket) -> None:
+        self.clients.add(client)
+        try:
+            if self.tls is not None:
+                self.converse(client, secure=False)
+            else:
+                self.converse(client, secure=True)
+        except (OSError, Dropped):
+            pass  # the client is gone, or is to be
+        finally:
+            self.clients.discard(client)
+            hang_up(client)
+
+    def converse(self, client: socket.socket, secure: bool) -> None:
+        for requests in arrived(client):
+            if not secure:
+                self.start_tls(client, requests[0][0])
+                return
+            out: list[bytes] = []
+            try:
+                ends = self.answer(requests, out)
+            finally:
+                client.sendall(b"".join(out))
+            if ends is None:
+                while client.recv(65_536):
+                    pass  # never answered: until the client gives up
+            if ends or ends is None:
+                return
+
+    def answer(
+        self, requests: list[tuple[int, bytes]], out: list[bytes]
+    ) -> bool | None:
+        """Add the frames of the replies; whether the connection ends with them, None
+        where a request is never answered.
+        """
+        for code, payload in requests:
+            replies, closes = self.replies(code, payload)
+            if replies is None:
+                return None
+            out += map(frame, replies)
+            if closes:
+                return True
+        return False
+
+    def start_tls(self, client: socket.socket, code: int) -> None:
+        if code != START_TLS or self.tls is None:
+            client.sendall(frame(refusal("Security is enabled, please STARTTLS first")))
+            return
+        client.sendall(frame(messages.RpbStartTls()))
+        secured = self.tls.wrap_socket(client, server_side=True)
+        self.clients.add(secured)
+        try:
+            self.converse(secured, secure=True)
+        finally:
+            self.clients.discard(secured)
+            secured.close()
+
+    # --- requests ---
+
+    def replies(self, code: int, payload: bytes) -> tuple[list | None, bool]:
+        """The replies to a request, None for never any; whether the server closes."""
+        kind = messages.BY_CODE.get(code)
+        if kind is messages.RpbStartTls:
+            text = "Security not enabled; STARTTLS not allowed."
+            return [refusal(text)], False
+        if kind is None or (kind is messages.RpbAuthReq and not self.users):
+            return [refusal(f"Unknown message code: {code}")], False
+        try:
+            request = kind.FromString(payload)
+        except DecodeError:
+            text = "Error processing incoming message: error:{gpb_error,"
+            return [refusal(text)], True
+        try:
+            return self.carried_out(request), False
+        except NeverAnswered:
+            return None, False
+        except Refused as error:
+            return [refusal(str(error))], str(error).startswith(CLOSING)
+
+    def carried_out(self, request: Any) -> list[Any]:
+        self.requests[type(request).__name__] += 1
+        if self.before is not None:
+            self.before(request)
+        if isinstance(request, messages.RpbAuthReq):
+            if self.users.get(request.user.decode()) != request.password.decode():
+                raise Refused("Authentication failed")
+            return [messages.RpbAuthResp()]
+        replies = self.answers(request)
+        if self.after is not None:
+            self.after(request)
+        return replies
+
+
+def arrived(client: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
+    """The requests, (code, payload), as many at a time as have come."""
+    data = bytearray()
+    while more := client.recv(65_536):
+        data += more
+        found = []
+        at = 0
+        while len(data) - at >= LENGTH.size:
+            start = at + LENGTH.size
+            end = start + LENGTH.unpack_from(data, at)[0]
+            if len(data) < end:
+                break
+            found.append((data[start], bytes(data[start + 1 : end])))
+            at = end
+        del data[:at]
+        if found:
+            yield found
+
+
+def hang_up(client: socket.socket) -> None:
+    """Close a connection of which a reader may still be about."""
+    try:
+        client.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # the other side was faster
+    client.close()
+
+
+def refusal(text: str) -> Any:
+    return messages.RpbErrorResp(errmsg=text.encode(), errcode=0)
+
+
+@contextmanager
+def riak_host() -> Iterator[str]:
+    """RIAK_HOST of the environment, or a stand-in's in a process of its own."""
+    known = os.environ.get("RIAK_HOST")
+    if known:
+        yield known
+        return
+    command = [sys.executable, "-m", __spec__.name, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()  # type: ignore[union-attr]
+            yield f"127.0.0.1:{line.split()[-1]}"
+        finally:
+            process.terminate()
+
+
+def named(host: str) -> str:
+    """What answers at an address: a Riak, or a stand-in."""
+    client = Client(Pool(host))
+    info = client.server_info()
+    client.close()
+    kind = "a stand-in for Riak" if info.node.decode().startswith(STAND_IN) else "Riak"
+    return f"{kind} {info.server_version.decode()} at {host}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A stand-in for Riak, for tests.")
+    parser.add_argument("--port", type=int, default=8087, help="0 for any")
+    parser.add_argument("--http-port", type=int, help="for the HTTP calls, if any")
+    options = parser.parse_args()
+    answers = Answers()
+    server = StandInRiak(options.port, answers=answers)
+    if options.http_port is not None:
+        side = HttpSide(answers, options.http_port)
+        print(f"It answers HTTP on port {side.port}")
+    print(f"A stand-in for Riak answers on port {server.port}", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

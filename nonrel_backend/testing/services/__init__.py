@@ -1,0 +1,1 @@
+"""The servers that a backend's tests run on."""
