@@ -49,7 +49,7 @@ class BackendConformance(Comparison):
         from .specimens import EXTREMES, documents
 
         texts = [
-            f"kept(Specimen.objects.using(db), {name}={value!r})"
+            f"round_trip(Specimen.objects.using(db), {name}={value!r})"
             for row in (*documents(self.values), *EXTREMES)
             for name, value in row.items()
         ]

@@ -1,8 +1,9 @@
-"""What a query or a write, as a text of Python, does on a database."""
+"""What a query or a write, given as a text of Python, returns on a database."""
 
 import datetime
 import math
 import uuid
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from .data import Data
 
 
 def plain(value: Any) -> Any:
-    """A value as one that can be compared between databases."""
+    """Return a value in a form that can be compared between databases."""
     if isinstance(value, models.Model):
         shown = {k: v for k, v in sorted(vars(value).items()) if k[0] != "_"}
         return [type(value).__name__, plain(shown)]
@@ -29,33 +30,41 @@ def plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
-def listed(rows) -> list:
+def listed(rows: Iterable[Any]) -> list[Any]:
+    """Return rows whose order is compared, too."""
     return [plain(row) for row in rows]
 
 
-def unordered(rows) -> list:
+def unordered(rows: Iterable[Any]) -> list[Any]:
+    """Return rows whose order is not compared."""
     if isinstance(rows, dict):
         rows = rows.values()
     return sorted(listed(rows), key=lambda row: repr(rounded(row)))
 
 
-def with_related(rows, name: str) -> list:
+def with_related(rows: Iterable[Any], name: str) -> list[Any]:
+    """Return rows, each with the object that it refers to."""
     return [plain((row, getattr(row, name))) for row in rows]
 
 
-def with_many(rows, name: str) -> list:
+def with_many(rows: Iterable[Any], name: str) -> list[Any]:
+    """Return rows, each with the objects of a many-valued relation."""
     return [(plain(row), unordered(getattr(row, name).all())) for row in rows]
 
 
-def kept(rows, **columns) -> list:
-    """What is read of one new row's columns, by an object and as values."""
+def round_trip(rows: Any, **columns: Any) -> list[Any]:
+    """Create a row and return its columns as they are read, of an object and as
+    values.
+    """
     key = rows.create(**columns).pk
     made = rows.get(pk=key)
     values = rows.filter(pk=key).values_list(*columns)
-    return plain([[getattr(made, name) for name in columns], *values])
+    found: list[Any] = plain([[getattr(made, name) for name in columns], *values])
+    return found
 
 
 def rounded(value: Any) -> Any:
+    """Return a value with its floats and decimals rounded, to sort by."""
     if isinstance(value, (float, Decimal)):
         return f"{value:.6g}"
     if isinstance(value, dict):
@@ -63,9 +72,10 @@ def rounded(value: Any) -> Any:
     return [rounded(each) for each in value] if isinstance(value, list) else value
 
 
-def difference(ours: Any, expected: Any) -> tuple | None:
-    """The smallest parts that differ, in type too; None if all is the same. Floats and
-    what is computed of them need be only nearly so.
+def difference(ours: Any, expected: Any) -> tuple[Any, Any] | None:
+    """Return the first parts that differ in value or type, None if none does.
+
+    Floats and decimals may differ a little: databases compute them in other orders.
     """
     if type(ours) is not type(expected):
         return ours, expected
@@ -92,8 +102,8 @@ NAMES = {
     "Decimal": Decimal,
     "UUID": uuid.UUID,
     "inf": math.inf,
-    "kept": kept,
     "listed": listed,
+    "round_trip": round_trip,
     "unordered": unordered,
     "with_related": with_related,
     "with_many": with_many,
@@ -101,18 +111,24 @@ NAMES = {
 
 
 def answer(data: Data, text: str, alias: str) -> Any:
+    """Return what the text returns on a database, in plain values."""
     return plain(eval(text, {**NAMES, **vars(data.models), "db": alias}))
 
 
 def read(data: Data, text: str, alias: str) -> Any:
+    """Return what the text returns on a database, or the type of its error."""
     try:
         return answer(data, text, alias)
     except Exception as error:
         return type(error)
 
 
-def written(data: Data, ending: str, text: str, alias: str) -> tuple:
-    """The answer or error of a write, and what the tables hold after it."""
+def written(data: Data, ending: str, text: str, alias: str) -> tuple[Any, ...]:
+    """Return the answer or error of a write, and what the tables hold after it.
+
+    `ending` is "committed" (no transaction), "rolled back", or "savepoint": rolled back
+    to one, with what the tables hold then as a third value.
+    """
     if ending == "committed":
         return read(data, text, alias), data.contents(alias)
     if ending == "rolled back":
@@ -123,7 +139,10 @@ def written(data: Data, ending: str, text: str, alias: str) -> tuple:
     return found
 
 
-def rolled_back(data: Data, text: str, alias: str) -> tuple:
+def rolled_back(data: Data, text: str, alias: str) -> tuple[Any, Any]:
+    """Return the answer of a write and the tables' rows, before a rollback; of an error
+    its type and None.
+    """
     try:
         with transaction.atomic(alias):
             found = answer(data, text, alias), data.contents(alias)

@@ -1,7 +1,7 @@
-"""Has Hypothesis draw texts and compares what two databases make of them."""
+"""Draws random texts with Hypothesis and compares what two databases make of them."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import NotSupportedError
@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from .answers import difference, read, written
 from .data import Data
-from .strategies import query, write
+from .queries import query
+from .writes import write
 
 QUERIES_PER_DATA = 250
-# The share of what SQLite answers that the backend may refuse.
+# The largest share of the texts that the backend may refuse.
 REFUSED = 0.01
 ENDINGS = ("rolled back", "savepoint", "committed")
+# Runs what was drawn on each database, and returns what to compare.
+Run = Callable[[Any, Data], list[tuple[Any, ...]]]
 
 
 class Disagreement(AssertionError):
@@ -25,23 +28,36 @@ class Disagreement(AssertionError):
         return "{}\nours: {!r}\nexpected: {!r}".format(*self.args)
 
 
-def compare_queries(models, aliases, count: int, number: int) -> str:
-    """Draw `count` queries; Disagreement on the smallest that is wrong, else a line of
-    what was done.
+def compare_queries(
+    models: Any, aliases: Sequence[str], count: int, first_seed: int
+) -> str:
+    """Run random queries on two databases and return a line with the number of each
+    outcome.
+
+    `models` is the module of the models, `aliases` name the database under test and the
+    one that is right. Raise Disagreement with the smallest query whose answers differ.
     """
 
-    def run(text: str, data: Data) -> list[tuple]:
+    def run(text: str, data: Data) -> list[tuple[Any, ...]]:
         return [(read(data, text, alias),) for alias in aliases]
 
-    return compare(models, aliases, query(), count, number, run)
+    return compare(models, aliases, query(), count, first_seed, run)
 
 
-def compare_writes(models, aliases, count: int, number: int, endings=ENDINGS) -> str:
-    """The same for writes, brought to an end in each of these ways. Where nothing can
-    be rolled back, what a write leaves that ends in an error is not compared.
+def compare_writes(
+    models: Any,
+    aliases: Sequence[str],
+    count: int,
+    first_seed: int,
+    endings: Sequence[str] = ENDINGS,
+) -> str:
+    """Run random writes on two databases as `compare_queries` does queries.
+
+    `endings` are the ways a transaction can end there. Without rollback the tables are
+    not compared after a write that raises: it may have been done in part.
     """
 
-    def run(drawn: tuple[str, str], data: Data) -> list[tuple]:
+    def run(drawn: tuple[str, str], data: Data) -> list[tuple[Any, ...]]:
         ending = drawn[0] if drawn[0] in endings else "committed"
         found = [written(data, ending, drawn[1], alias) for alias in aliases]
         if ending == "committed" and any(held != data.stored for _, held in found):
@@ -50,15 +66,20 @@ def compare_writes(models, aliases, count: int, number: int, endings=ENDINGS) ->
             found = [each[:1] if isinstance(each[0], type) else each for each in found]
         return found
 
-    return compare(models, aliases, write(), count, number, run)
+    return compare(models, aliases, write(), count, first_seed, run)
 
 
 def compare(
-    models, aliases, strategy: st.SearchStrategy, count: int, number: int, run: Callable
+    models: Any,
+    aliases: Sequence[str],
+    strategy: st.SearchStrategy[Any],
+    count: int,
+    first_seed: int,
+    run: Run,
 ) -> str:
-    """Have both databases do drawn texts, on new data now and then."""
+    """Run `count` texts, and store new rows after each QUERIES_PER_DATA of them."""
     outcomes: Counter[str] = Counter()
-    first = number
+    number = first_seed
     while (done := outcomes.total()) < count:
         data = Data(models, number, aliases)
         data.store()
@@ -67,11 +88,20 @@ def compare(
         number += 1
     told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
     if outcomes["refused"] > max(REFUSED * done, 1):
-        raise Disagreement("what is refused", told, f"at most {REFUSED:.0%}")
-    return f"{done} of seed {first}: {told}"
+        raise Disagreement("refused queries", told, f"at most {REFUSED:.0%}")
+    return f"{done} of seed {first_seed}: {told}"
 
 
-def compare_some(data: Data, number: int, strategy, count: int, run, outcomes) -> None:
+def compare_some(
+    data: Data,
+    number: int,
+    strategy: st.SearchStrategy[Any],
+    count: int,
+    run: Run,
+    outcomes: Counter[str],
+) -> None:
+    """Run `count` texts on the same rows, and count the outcomes."""
+
     @seed(number)
     @settings(
         max_examples=count,

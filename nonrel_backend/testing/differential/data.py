@@ -1,16 +1,18 @@
 """Random rows, the same in both databases."""
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.core.management.color import no_style
 from django.db import connections, transaction
 
 # Values at the boundaries of their kinds. Datetimes hold whole milliseconds, as
-# MongoDB's do; text that differs by the case of letters alone is ASCII.
-VALUES: dict[str, list] = {
+# MongoDB's do; texts that differ only in case are ASCII.
+VALUES: dict[str, list[Any]] = {
     "text": ["", "a", "ab", "Abc", "b%c", "d_e", "x.y", "$ne", "Zoë", "日本", "it's"]
     + ["\\", "a\nb", " a ", "0", "😀", "a" * 50],
     "int": [0, 1, 2, 3, 7, 100, -1, -7, -1000, 2**31 - 1],
@@ -41,9 +43,14 @@ TAGS = ["", "A", "a", "b", "日本"]
 
 
 class Data:
-    """Rows of every table."""
+    """Rows of every table, drawn from a seed.
 
-    def __init__(self, models, seed: int, aliases=("default",)):
+    `models` is the module of the models, `aliases` name the databases.
+    """
+
+    def __init__(
+        self, models: Any, seed: int, aliases: Sequence[str] = ("default",)
+    ) -> None:
         self.models = models
         self.aliases = aliases
         self.chance = chance = random.Random(seed)
@@ -51,7 +58,7 @@ class Data:
         links = {
             (chance.randint(1, BOOKS), chance.randint(1, GENRES)) for _ in range(30)
         }
-        self.rows: list[tuple] = [
+        self.rows: list[tuple[Any, list[Any]]] = [
             (models.Author, [self.author(key) for key in range(1, AUTHORS + 1)]),
             (
                 models.Genre,
@@ -73,17 +80,18 @@ class Data:
                 [models.Place(room=room, number=n) for room in "ab" for n in (1, 2)],
             ),
         ]
-        # {key of the parent: the series of a row of the child table}
+        # {key of the row in Book's table: the series in Novel's}
         self.novels = {
             key: self.value("text", 0.3)
             for key in sorted(chance.sample(range(1, BOOKS + 1), 6))
         }
 
-    def value(self, kind: str, null: float = 0.0):
-        """One of the values of a kind, or NULL with that likelihood."""
+    def value(self, kind: str, null: float = 0.0) -> Any:
+        """Return a value of a kind, or None with the probability `null`."""
         return None if self.chance.random() < null else self.chance.choice(VALUES[kind])
 
-    def author(self, key: int):
+    def author(self, key: int) -> Any:
+        """Return a random author; its mentor is one of the authors before it."""
         return self.models.Author(
             pk=key,
             name=self.value("text"),
@@ -92,7 +100,8 @@ class Data:
             mentor_id=self.chance.choice([None, *range(1, key)]),
         )
 
-    def book(self, key: int):
+    def book(self, key: int) -> Any:
+        """Return a random book."""
         return self.models.Book(
             pk=key,
             title=self.value("text"),
@@ -106,7 +115,8 @@ class Data:
             notes=self.value("json", 0.3),
         )
 
-    def copy(self, number: int):
+    def copy(self, number: int) -> Any:
+        """Return a random copy of one of the first books, or of none."""
         known = VALUES["uuid"]
         return self.models.Copy(
             token=known[number] if number < len(known) else UUID(int=number << 100),
@@ -120,7 +130,7 @@ class Data:
         )
 
     def store(self) -> None:
-        """Put the rows, and no others, into both databases."""
+        """Replace all rows of each database by these."""
         tables = [self.models.Novel, *(model for model, _ in reversed(self.rows))]
         names = [model._meta.db_table for model in tables]
         for alias in self.aliases:
@@ -134,8 +144,10 @@ class Data:
                     novel.save_base(raw=True, using=alias)
         self.stored = self.contents(self.aliases[-1])
 
-    def contents(self, alias: str) -> dict[str, list[tuple]]:
-        """Every row of every table, all columns; a link's own key means nothing."""
+    def contents(self, alias: str) -> dict[str, list[tuple[Any, ...]]]:
+        """Return every row of every table, all columns but the keys of many-to-many
+        tables: databases number those as they like.
+        """
         found = {}
         for model in (*(model for model, _ in self.rows), self.models.Novel):
             columns = [field.attname for field in model._meta.local_concrete_fields]
@@ -147,6 +159,6 @@ class Data:
 
 
 def empty(alias: str, tables: list[str]) -> None:
-    """Delete all rows of the tables, and start their keys anew."""
+    """Delete all rows of the tables and reset their sequences."""
     ops = connections[alias].ops
     ops.execute_sql_flush(ops.sql_flush(no_style(), tables, reset_sequences=True))
