@@ -1,6 +1,8 @@
-"""A real store and all databases' tables for all tests, empty for each of them."""
+"""Databases with all tables for every test, the tables empty for each."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,22 +12,22 @@ from nonrel_backend.testing.services.addresses import server
 
 
 class Commands(monitoring.CommandListener):
-    """The names of the commands sent to MongoDB."""
+    """Records the names of the commands sent to MongoDB."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.names: list[str] = []
 
-    def started(self, event):
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
         self.names.append(event.command_name)
 
-    def succeeded(self, event):
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         pass
 
-    def failed(self, event):
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
         pass
 
 
-# How fast an example is found depends on what else the machine does.
+# No deadline: how long an example takes depends on what else the machine does.
 settings.register_profile(
     "tests",
     deadline=None,
@@ -43,21 +45,35 @@ collect_ignore = [name for name in BACKENDS if name != BACKEND]
 if BACKEND != "mongodb":
     collect_ignore.append("testing/services/test_mongodb.py")
 if BACKEND == "template":
-    # A project's commands are processes, and its store is gone with each.
+    # A project's commands are processes, and the template's store ends with each.
     collect_ignore.append("testproject")
+# The backends that store documents as text, as Django's SQL backends do.
+DOCUMENTS_AS_TEXT = {"template"}
 
 
-def pytest_collection_modifyitems(items):
-    """Skip the tests of stores with a type for documents; others hold JSON text."""
-    skip = pytest.mark.skip(reason=f"{BACKEND} holds documents as JSON text.")
-    for item in items if BACKEND == "template" else ():
-        if item.get_closest_marker("stores_documents"):
-            item.add_marker(skip)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the tests' own markers."""
+    config.addinivalue_line(
+        "markers",
+        "native_documents(reason): skip where the backend stores documents as text",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that the backend under test cannot pass."""
+    if BACKEND not in DOCUMENTS_AS_TEXT:
+        return
+    for item in items:
+        for marker in item.iter_markers("native_documents"):
+            reason = f"{BACKEND} stores documents as text: {marker.args[0]}"
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
-def databases():
-    """Django, set up on the backend and on SQLite, with the tables created."""
+def databases() -> Iterator[Any]:
+    """Yield Django's connections: to the backend under test, to LMDB and to SQLite, the
+    oracle, with all tables created.
+    """
     with server(BACKEND):
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
         import django
@@ -74,15 +90,15 @@ def databases():
 
 
 @pytest.fixture
-def commands():
-    """The names of the commands that the test has sent since it cleared them."""
+def commands() -> list[str]:
+    """Return a list of the names of the commands sent to MongoDB, empty at first."""
     COMMANDS.names.clear()
     return COMMANDS.names
 
 
 @pytest.fixture
-def library(databases):
-    """The models, with no rows in any database."""
+def library(databases: Any) -> Any:
+    """Return the models of tests.library, without rows in any database."""
     from tests.library import models
 
     rows = (
@@ -107,8 +123,8 @@ def library(databases):
 
 
 @pytest.fixture
-def documents(databases):
-    """The models with documents in their columns, with no rows in any database."""
+def documents(databases: Any) -> Any:
+    """Return the models of tests.documents, without rows in any database."""
     from tests.documents import models
 
     tables = [models.City._meta.db_table, models.Sample._meta.db_table]

@@ -26,7 +26,7 @@ def examples(databases):
         editor.delete_model(scope["Shop"])
 
 
-@pytest.mark.stores_documents
+@pytest.mark.native_documents("the examples use operators of documents")
 def test_the_examples_work(examples):
     others, scope = examples
     assert len(others) == 5

@@ -274,9 +274,9 @@ INDEXED = [
 ]
 
 
-@pytest.mark.stores_documents
 @pytest.mark.parametrize("cities", ["default"], indirect=True)
 @pytest.mark.parametrize(("index", "lookup"), INDEXED)
+@pytest.mark.native_documents("text has no index on a path")
 def test_indexes_on_paths_serve_lookups(cities, index, lookup):
     explained = cities.filter(**lookup).explain()
     if connections[cities.db].vendor == "riak":  # whose indexes have other names
@@ -285,7 +285,6 @@ def test_indexes_on_paths_serve_lookups(cities, index, lookup):
     assert "locally" not in explained
 
 
-@pytest.mark.stores_documents
 @pytest.mark.parametrize("cities", ["default"], indirect=True)
 @pytest.mark.parametrize(
     "lookup",
@@ -301,6 +300,7 @@ def test_indexes_on_paths_serve_lookups(cities, index, lookup):
         {"address__isnull": True},
     ],
 )
+@pytest.mark.native_documents("text is compared on paths locally")
 def test_the_store_filters_by_paths(cities, lookup):
     for queryset in (cities.filter(**lookup), cities.exclude(**lookup)):
         assert "locally" not in queryset.explain()
@@ -340,8 +340,8 @@ def test_other_databases_refuse_paths(documents, cities):
             compiler.as_sql()
 
 
-@pytest.mark.stores_documents
 @pytest.mark.parametrize("cities", ["default"], indirect=True)
+@pytest.mark.native_documents("text is ordered by paths locally")
 def test_the_store_orders_by_paths(cities):
     for order in ("address__zip", "-address__place__lat", "sizes__height"):
         assert "locally" not in cities.order_by(order, "name").explain()

@@ -236,7 +236,7 @@ def test_a_nullable_column_becomes_required(fields, houses):
     assert [each.words for each in table.rows.order_by("id")] == [[], [None]]
 
 
-@pytest.mark.stores_documents
+@pytest.mark.native_documents("text has no index on a path")
 def test_a_column_is_renamed_with_its_indexes(fields, houses):
     table = houses(at=address(fields))
     if table.alias == "oracle":

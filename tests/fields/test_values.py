@@ -53,7 +53,6 @@ def test_datetimes_have_the_stores_precision(documents):
         assert documents.Sample.objects.using(alias).get().list_datetime == [moment]
 
 
-@pytest.mark.stores_documents
 @pytest.mark.parametrize(
     "values",
     [
@@ -63,6 +62,7 @@ def test_datetimes_have_the_stores_precision(documents):
         {"list_raw": [{1: 2}]},
     ],
 )
+@pytest.mark.native_documents("any number and any key can be written as text")
 def test_values_that_cannot_be_stored_are_refused(documents, values):
     with pytest.raises(DataError):
         documents.Sample(**values).save()
