@@ -1,4 +1,10 @@
-"""python -m nonrel_backend startbackend NAME [DIR] | conformance --engine ENGINE"""
+"""`python -m nonrel_backend`: make a new backend, or test one.
+
+    python -m nonrel_backend startbackend NAME [DIR]
+    python -m nonrel_backend conformance --engine ENGINE
+
+A command imports only what it needs.
+"""
 
 import sys
 
@@ -6,7 +12,7 @@ COMMANDS = ("startbackend", "conformance")
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command and return its exit code. Import only what the command needs."""
+    """Run a command. Return the exit code, 2 for an unknown command."""
     if not arguments or arguments[0] not in COMMANDS:
         print(f"usage: python -m nonrel_backend {{{','.join(COMMANDS)}}} ...")
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2

@@ -1,4 +1,4 @@
-"""What a backend's own tests need: the conformance suite, servers, Django's suite."""
+"""Tests for backends: the conformance suite, Django's suite, and servers for them."""
 
 from .conformance import BackendConformance
 

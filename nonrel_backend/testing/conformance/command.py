@@ -1,4 +1,4 @@
-"""python -m nonrel_backend conformance: the suite without a project."""
+"""`python -m nonrel_backend conformance`: run the suite without a project."""
 
 import argparse
 import sys
@@ -12,32 +12,46 @@ SETTINGS = ("HOST", "NAME", "PASSWORD", "PORT", "USER")
 
 
 def run(arguments: list[str]) -> int:
-    """Run the suite as told, print the report; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m nonrel_backend conformance")
-    parser.add_argument("--engine", required=True, help="as ENGINE in DATABASES")
+    """Run the suite with command-line arguments. Return the exit code: 0 if nothing is
+    wrong, else 1.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m nonrel_backend conformance",
+        description="Compare a backend with Django on SQLite, and print a report.",
+    )
+    parser.add_argument(
+        "--engine", required=True, help="the backend, as ENGINE in DATABASES"
+    )
     parser.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help=f"{', '.join(map(str.lower, SETTINGS))}, or one of OPTIONS",
+        help=f"one of {', '.join(SETTINGS)} in DATABASES, in any case, or of OPTIONS",
     )
     parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help="of the report; default: all"
+        "sections",
+        nargs="*",
+        metavar="SECTION",
+        help="the sections of the report to run; default: all",
     )
-    parser.add_argument("--random", type=int, default=200, help="random queries")
-    parser.add_argument("--seed", type=int, default=1, help="of the random queries")
+    parser.add_argument(
+        "--random", type=int, default=200, help="the number of random queries (200)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="the seed of the random queries (1)"
+    )
     parser.add_argument(
         "--break-connection",
         metavar="MODULE:FUNCTION",
-        help="a function of the connection that cuts it off from the store",
+        help="a function of a connection that makes the store unreachable through it",
     )
     parser.add_argument(
         "--datetime-unit",
         type=int,
         default=1,
         metavar="MICROSECONDS",
-        help="of the datetimes that the store holds, 1000 for milliseconds",
+        help="the precision of the store's datetimes (1); 1000 for milliseconds",
     )
     options = parser.parse_args(arguments)
     attributes: dict[str, Any] = {
@@ -62,12 +76,12 @@ def run(arguments: list[str]) -> int:
 
 
 def entry(engine: str, options: list[str]) -> dict[str, Any]:
-    """The DATABASES entry of an engine and NAME=VALUE options."""
+    """Return the DATABASES entry for an engine and NAME=VALUE options."""
     found: dict[str, Any] = {"ENGINE": engine, "NAME": "conformance", "OPTIONS": {}}
     for option in options:
         name, equals, value = option.partition("=")
         if not equals:
-            raise SystemExit(f"--option {option}: must be NAME=VALUE.")
+            raise SystemExit(f"--option {option}: not NAME=VALUE.")
         if name.upper() in SETTINGS:
             found[name.upper()] = value
         else:

@@ -1,26 +1,31 @@
-"""Comparison: a test class whose checks are counted in a report, section by section."""
+"""Comparison: a TestCase that compares two databases and counts in a report."""
 
 import unittest
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import NotSupportedError, connections
 
+from ..differential.answers import difference, read
+from ..differential.data import Data
 from .databases import ALIASES, OURS, create_tables, databases, set_up_django
+from .probe import probe
 from .report import Report, Section
 
+# How many wrong answers the failure of a test shows.
 SHOWN = 5
+Test = Callable[[Any], None]
 
 
-def section(name: str) -> Callable:
-    """A test whose checks are the report's section of that name."""
+def section(name: str) -> Callable[[Test], Test]:
+    """Return a decorator for a test that compares for that section of the report."""
 
-    def decorate(method: Callable) -> Callable:
-        def run(self):
+    def decorate(method: Test) -> Test:
+        def run(self: Any) -> None:
             self.section = self.report.section(name)
-            with recorded(self.section, "what comes before the checks"):
+            with recorded(self.section, "the set-up of the section"):
                 method(self)
             self.fail_for_what_is_wrong()
 
@@ -33,7 +38,7 @@ def section(name: str) -> Callable:
 
 @contextmanager
 def recorded(section: Section, text: str) -> Iterator[None]:
-    """An error within it is one of the section's, too."""
+    """Record an error in the block as a wrong answer of the section, too."""
     try:
         yield
     except (AssertionError, unittest.SkipTest):
@@ -44,7 +49,7 @@ def recorded(section: Section, text: str) -> Iterator[None]:
 
 
 class Comparison(unittest.TestCase):
-    """Does the same on the backend and on Django's SQLite."""
+    """A test case that runs the same on a backend and on Django's SQLite."""
 
     DATABASES: dict[str, dict[str, Any]] = {}
     SEED = 1
@@ -54,12 +59,12 @@ class Comparison(unittest.TestCase):
     section: Section
     models: Any
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.__test__ = bool(cls.DATABASES)
 
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         if not cls.DATABASES:
             raise unittest.SkipTest(f"{cls.__name__} has no DATABASES entry.")
         super().setUpClass()
@@ -75,28 +80,24 @@ class Comparison(unittest.TestCase):
         cls.addClassCleanup(cls.probe)
 
     @classmethod
-    def probe(cls):
-        from .probe import probe
-
+    def probe(cls) -> None:
+        """Have the report say what of a query runs in the store."""
         probe(connections[OURS], cls.models, cls.report)
 
     @cached_property
-    def data(self):
-        from ..differential.data import Data
-
+    def data(self) -> Data:
+        """Return the rows of `differential.data`, of SEED."""
         return Data(self.models, self.SEED, ALIASES)
 
-    # --- checks ---
+    # --- comparisons ---
 
     def agree(self, texts: Iterable[str], run: Callable[[str, str], Any]) -> None:
-        """`run(text, alias)` must come to the same on both databases for each text."""
+        """Compare `run(text, alias)` on both databases for each text."""
         for text in texts:
             self.compare(text, *(run(text, alias) for alias in ALIASES))
 
     def compare(self, text: str, ours: Any, expected: Any) -> None:
-        """One check: what the backend gives, or refuses, is to be what is expected."""
-        from ..differential.answers import difference
-
+        """Count an answer of the backend as right, wrong or refused."""
         if is_refused(ours) and not is_refused(expected):
             self.section.refused.append(text)
         elif wrong := difference(ours, expected):
@@ -105,36 +106,38 @@ class Comparison(unittest.TestCase):
             self.section.right += 1
 
     def expect(self, text: str, found: Any, expected: Any) -> None:
-        """One check whose outcome does not depend on SQLite."""
+        """Count a result as right if it equals what is expected."""
         if found == expected:
             self.section.right += 1
         else:
             self.section.wrong.append((text, found, expected))
 
     def fail_for_what_is_wrong(self) -> None:
+        """Fail with the smallest wrong answers of the section, if there are any."""
         wrong = sorted(self.section.wrong, key=lambda each: len(each[0]))
         if wrong:
             shown = [f"{text}\n  {a!r}\n  expected {b!r}" for text, a, b in wrong]
             self.fail(f"{len(wrong)} wrong:\n" + "\n".join(shown[:SHOWN]))
 
-    def leave_out(self, reason: str) -> None:
+    def leave_out(self, reason: str) -> NoReturn:
+        """Skip the test, and have the report say why."""
         self.section.left_out = reason
-        self.skipTest(reason)
+        raise unittest.SkipTest(reason)
 
     def read(self, text: str, alias: str) -> Any:
-        from ..differential.answers import read
-
+        """Return what a query gives on a database, or the type of its error."""
         return read(self.data, text, alias)
 
 
 def is_refused(found: Any) -> bool:
+    """Return whether the backend raised NotSupportedError, in a query or a write."""
     return found is NotSupportedError or (
         isinstance(found, tuple) and found[0] is NotSupportedError
     )
 
 
 def outcome(work: Callable[[], Any]) -> type | None:
-    """The type of the error that is raised, None for none."""
+    """Call `work` and return the type of the error that it raises, or None."""
     try:
         work()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The two databases of the conformance suite, in any Django project or in none."""
+"""The two databases of the conformance suite, with or without a Django project."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
 
 def set_up_django() -> None:
-    """Have Django ready, with settings of our own where there are none."""
+    """Set up Django, with settings of our own if there are none."""
     if not settings.configured and "DJANGO_SETTINGS_MODULE" not in os.environ:
         settings.configure(
             DATABASES={"default": SQLITE}, INSTALLED_APPS=APPS, USE_TZ=True
@@ -33,10 +33,12 @@ def set_up_django() -> None:
 
 @contextmanager
 def databases(entry: dict[str, Any]) -> Iterator[None]:
-    """Within it OURS is a test database of that DATABASES entry, REFERENCE SQLite's."""
+    """Create a test database of the DATABASES entry `entry` as OURS, and one of SQLite
+    as REFERENCE, for the block.
+    """
     known = {config.name for config in apps.get_app_configs()}
     installed = [*settings.INSTALLED_APPS, *sorted({*APPS} - known)]
-    # In other time zones SQLite has no date for the first and last of datetimes.
+    # In other time zones TruncDate() fails on SQLite for the first and last datetimes.
     with override_settings(USE_TZ=True, TIME_ZONE="UTC", INSTALLED_APPS=installed):
         register(OURS, entry)
         register(REFERENCE, SQLITE)
@@ -55,13 +57,14 @@ def databases(entry: dict[str, Any]) -> Iterator[None]:
 
 
 def register(alias: str, entry: dict[str, Any]) -> None:
-    """Have `connections` know a database."""
+    """Add a database to `connections`."""
     configured = connections.configure_settings({"default": dict(entry)})
     connections.settings[alias] = configured["default"]
 
 
 def create_tables() -> Any:
-    """Create the tables of the tests' models on both; returns the models' module."""
+    """Create the tables of the suite's models on both. Return the models' module."""
+    # Models can be imported only when Django's apps are loaded.
     from ..documents.models import City
     from . import models
 

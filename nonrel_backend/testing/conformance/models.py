@@ -1,4 +1,4 @@
-"""Models of every kind of column and relation, for the tests."""
+"""Models with every kind of column and relation."""
 
 from django.db import models
 
@@ -39,7 +39,7 @@ class Novel(Book):
 
 
 class Offer(models.Model):
-    """Unique in several ways, with a check and a column that depend on two others."""
+    """A model with unique columns, constraints and a generated column."""
 
     code = models.CharField(max_length=20, unique=True, null=True)
     label = models.CharField(max_length=20, unique=True, null=True)
@@ -95,7 +95,7 @@ class Place(models.Model):
 
 
 class Specimen(models.Model):
-    """One column of every type that Django has."""
+    """A model with one column of every type that Django has."""
 
     big = models.BigIntegerField(null=True)
     binary = models.BinaryField(null=True, editable=True)

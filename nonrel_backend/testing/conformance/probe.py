@@ -1,4 +1,4 @@
-"""Asks a backend what of a query its store does itself: nothing is run."""
+"""Ask a backend what of a query its store does itself, without running a query."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ TEXT_LOOKUPS = ("contains", "startswith", "endswith", "icontains", "iexact", "re
 METHODS = ("count", "delete", "update", "group", "compute", "lock")
 
 
-def probe(connection, models, report: Report) -> None:
+def probe(connection: Any, models: Any, report: Report) -> None:
+    """Add to the report which lookups, orderings and whole queries are native."""
     model = models.Specimen
     kinds: dict[str, Any] = {}
     for name in VALUES:
@@ -43,14 +44,17 @@ def probe(connection, models, report: Report) -> None:
 
 
 def leaves(column: Column, lookup: str, value: Any) -> list[Leaf]:
+    """Return the condition and its negation."""
     return [Leaf(column, lookup, value, negated) for negated in (False, True)]
 
 
-def column_of(field, connection) -> Column:
+def column_of(field: Any, connection: Any) -> Column:
+    """Return the column of a field, as conditions name it."""
     return Column(field.column, field.db_type(connection))
 
 
-def value_for(lookup: str, field, values: list) -> Any:
+def value_for(lookup: str, field: Any, values: list[Any]) -> Any:
+    """Return a value that the lookup may have."""
     if lookup == "isnull":
         return True
     prepared = [
@@ -62,7 +66,8 @@ def value_for(lookup: str, field, values: list) -> Any:
     return "a" if lookup in TEXT_LOOKUPS else prepared[0]
 
 
-def takes(connection, model, field, condition) -> bool:
+def takes(connection: Any, model: Any, field: Any, condition: Leaf | Node) -> bool:
+    """Return whether the store answers the condition exactly."""
     query = new_query(connection, model, [field])
     try:
         return query.add_filters(condition) is not PREFILTER
@@ -70,7 +75,8 @@ def takes(connection, model, field, condition) -> bool:
         return False
 
 
-def orders(connection, model, field) -> bool:
+def orders(connection: Any, model: Any, field: Any) -> bool:
+    """Return whether the store orders by the field exactly."""
     query = new_query(connection, model, [field])
     if query.db_type(field.column) == "json":
         return False

@@ -1,4 +1,4 @@
-"""What the conformance suite found, for people to read."""
+"""The report of the conformance suite."""
 
 from dataclasses import dataclass, field
 from textwrap import wrap
@@ -7,21 +7,23 @@ from typing import Any
 
 @dataclass
 class Section:
-    """One kind of checks: what was right, what refused, what wrong and how."""
+    """The results of one section: numbers and texts of what was compared."""
 
     right: int = 0
     refused: list[str] = field(default_factory=list)
-    # [(text, what the backend gave, what is expected)]
+    # (text, what the backend gave, what was expected) of each
+    # wrong answer.
     wrong: list[tuple[str, Any, Any]] = field(default_factory=list)
-    # Why it was not tried.
+    # Why the section was skipped.
     left_out: str = ""
 
     def smallest(self) -> tuple[str, Any, Any]:
+        """Return the wrong answer with the shortest text."""
         return min(self.wrong, key=lambda wrong: len(wrong[0]))
 
     def __str__(self) -> str:
         if self.left_out:
-            return f"not tried: {self.left_out}"
+            return f"skipped: {self.left_out}"
         total = self.right + len(self.refused) + len(self.wrong)
         refused = f", {len(self.refused)} refused" if self.refused else ""
         return f"{self.right} of {total} right{refused}"
@@ -29,7 +31,7 @@ class Section:
 
 @dataclass
 class Report:
-    """All sections, and what of a query the store does itself."""
+    """The sections, and what of a query runs in the store."""
 
     name: str
     sections: dict[str, Section] = field(default_factory=dict)
@@ -37,9 +39,11 @@ class Report:
     local: dict[str, list[str]] = field(default_factory=dict)
 
     def section(self, name: str) -> Section:
+        """Return the section of that name, which is added if it is new."""
         return self.sections.setdefault(name, Section())
 
     def probed(self, what: str, name: str, native: bool) -> None:
+        """Record whether the store itself does `name` (a lookup, …) for `what`."""
         (self.native if native else self.local).setdefault(what, []).append(name)
 
     def __str__(self) -> str:
@@ -49,15 +53,17 @@ class Report:
             mark = "WRONG" if section.wrong else "-" if section.left_out else "ok"
             lines.append(f"  {mark:5}  {name:{width}}  {section}")
         lines += self.lines_of("WRONG, the smallest of each", self.wrong_lines())
-        lines += self.lines_of("REFUSED with an error that says why", self.refusals())
+        lines += self.lines_of("REFUSED, the smallest of each", self.refusals())
         lines += self.lines_of("PUSHED DOWN to the store", table(self.native))
         lines += self.lines_of("FINISHED LOCALLY by the toolkit", table(self.local))
         return "\n".join(lines) + "\n"
 
     def lines_of(self, title: str, lines: list[str]) -> list[str]:
+        """Return a titled part of the report; nothing if it has no lines."""
         return ["", title, "", *(f"  {line}" for line in lines)] if lines else []
 
     def wrong_lines(self) -> list[str]:
+        """Return the smallest wrong answer of each section, on three lines."""
         found = []
         for name, section in self.sections.items():
             if section.wrong:
@@ -67,6 +73,7 @@ class Report:
         return found
 
     def refusals(self) -> list[str]:
+        """Return the smallest refused text of each section."""
         return [
             f"{name}: {min(section.refused, key=len)}"
             for name, section in self.sections.items()
@@ -75,7 +82,7 @@ class Report:
 
 
 def table(found: dict[str, list[str]]) -> list[str]:
-    """One line for each of those that have the same names."""
+    """Return "kinds: names" lines, one for all kinds with the same names."""
     together: dict[str, list[str]] = {}
     for what, names in found.items():
         together.setdefault(", ".join(names), []).append(what)
@@ -86,5 +93,6 @@ def table(found: dict[str, list[str]]) -> list[str]:
 
 
 def shortened(value: Any) -> str:
+    """Return at most 300 characters of a value."""
     text = value.__name__ if isinstance(value, type) else repr(value)
     return text if len(text) <= 300 else f"{text[:300]}..."

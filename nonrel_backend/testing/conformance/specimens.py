@@ -1,4 +1,4 @@
-"""Values at the extremes of every field type, and the lookups that each type has."""
+"""Values at the boundaries of every field type, and the lookups of each type."""
 
 import math
 import re
@@ -52,7 +52,8 @@ VALUES: dict[str, list[Any]] = {
     "url": ["http://a.org/?b=1&c=%20"],
     "uuid": [UUID(int=number) for number in (0, 1, 2**64, 2**127, 2**128 - 1)],
 }
-# What is only stored and read again: other kinds of values that fields take, too.
+# Values that are stored and read, but not looked up: also of other types than the
+# field's own.
 EXTREMES: list[dict[str, Any]] = [
     {"char": "a\0b"},
     {"text": "\0"},
@@ -80,7 +81,8 @@ EQUALITY = ["{f}={v!r}", "{f}__in=[{v!r}]", "{f}__in=[{v!r}, None]"]
 NULLS = ["{f}__isnull=True", "{f}__isnull=False", "{f}=None", "{f}__in=[]"]
 ORDER = [f"{{f}}__{each}={{v!r}}" for each in ("gt", "gte", "lt", "lte")]
 RANGE = ["{f}__range=({v!r}, {w!r})"]
-# SQLite's LIKE folds the case of ASCII; these are as its regular expressions have it.
+# SQLite's LIKE ignores the case of ASCII letters, so it runs these as regular
+# expressions.
 PATTERNS = {
     "contains": lambda value: re.escape(value),
     "startswith": lambda value: r"\A" + re.escape(value),
@@ -141,14 +143,14 @@ JSON = [
         "__k__has_key='j'",
     )
 ]
-# As expressions: their negation, unlike that of keywords, leaves NULL out.
+# As expressions: unlike a keyword's, their negation is not true of NULL.
 EXPRESSIONS = [
     f"{each}(F('{{f}}'), {{v!r}})"
     for each in ("Exact", "GreaterThan", "GreaterThanOrEqual", "LessThan")
 ]
 EXPRESSIONS.append("In(F('{f}'), [{v!r}, {w!r}])")
 ORDERED = [*EQUALITY, *ORDER, *RANGE, *EXPRESSIONS]
-# {field: texts of lookups; {f} is the field, {v} and {w} values}
+# {field: lookups, where {f} is the field, {v} and {w} are values}
 LOOKUPS: dict[str, list[str]] = {
     **dict.fromkeys(("big", "integer", "small", "float", "decimal"), ORDERED),
     **dict.fromkeys(("positive", "positive_big", "positive_small"), ORDERED),
@@ -163,12 +165,12 @@ LOOKUPS: dict[str, list[str]] = {
     **dict.fromkeys(("email", "slug", "url", "file", "filepath"), EQUALITY),
     "ip": EQUALITY,
 }
-# Text for case-insensitive lookups is ASCII: beyond it SQLite's LIKE knows no case.
+# Case-insensitive lookups are of ASCII text: SQLite's LIKE ignores case only there.
 FOLDED_VALUES = ["a", "AB", "abc", "x.Y", "B%", "_", ""]
 
 
 def values_in(unit: int) -> dict[str, list[Any]]:
-    """VALUES, with datetimes in whole units of so many microseconds."""
+    """Return VALUES with datetimes rounded down to `unit` microseconds."""
     datetimes = [
         each.replace(microsecond=each.microsecond // unit * unit)
         for each in VALUES["datetime"]
@@ -176,8 +178,8 @@ def values_in(unit: int) -> dict[str, list[Any]]:
     return {**VALUES, "datetime": datetimes}
 
 
-def documents(found: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """The columns of each row: every value once, NULL in all other rows."""
+def records(found: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Return the columns of each row: each value once, NULL in the other rows."""
     return [
         {field: values[row] for field, values in found.items() if row < len(values)}
         for row in range(ROWS)
@@ -185,7 +187,7 @@ def documents(found: dict[str, list[Any]]) -> list[dict[str, Any]]:
 
 
 def lookups(field: str, values: list[Any]) -> list[str]:
-    """The texts of all lookups on a field."""
+    """Return the texts of all lookups on a field."""
     nulls = NULLS[:2] if field == "json" else NULLS
     found = [each.format(f=field) for each in nulls]
     for template in LOOKUPS[field]:
@@ -200,7 +202,7 @@ def lookups(field: str, values: list[Any]) -> list[str]:
 
 
 def patterns(field: str) -> dict[str, str]:
-    """{text of a lookup: what it is to SQLite}, of lookups that mind the case."""
+    """Return {case-sensitive lookup: the same as a regular expression of SQLite}."""
     return {
         f"{field}__{lookup}={value!r}": f"{field}__regex={pattern(value)!r}"
         for lookup, pattern in PATTERNS.items()

@@ -1,6 +1,7 @@
-"""Queries and writes that every backend must answer as SQLite does, as texts.
+"""Queries and writes that must give the same on every backend as on SQLite.
 
-`db` is the alias of the database; helpers such as `listed` are of `answers.py`.
+They are texts of Python expressions. `db` is the alias of the database; `listed` and
+the like are functions of `differential/answers.py`.
 """
 
 BOOKS = "Book.objects.using(db)"
@@ -104,7 +105,7 @@ AGGREGATES = [
     f"listed({BOOKS}.dates('published', 'year'))",
 ]
 
-# Each is done to the rows of `differential.data`, then all tables are compared.
+# Each runs on the rows of `differential.data`; then all tables are compared.
 WRITES = [
     "Genre(name='new').save(using=db)",
     "Genre(pk=1, name='changed').save(using=db)",
@@ -215,7 +216,7 @@ UNIQUE = [
     "Offer.objects.using(db).create(seller='a', price=3, amount=2)",
     "Offer.objects.using(db).create(seller=None, price=1, amount=2)",
 ]
-# {section: texts that read}, {section: texts that write}
+# {section of the report: queries}, {section of the report: writes}
 READS = {
     "ordering": ORDERING,
     "slicing": SLICING,

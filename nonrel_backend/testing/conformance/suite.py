@@ -1,10 +1,10 @@
-"""BackendConformance: tells the author of a backend whether it is right.
+"""BackendConformance: the tests that tell a backend's author whether it is right.
 
     class MyBackendTests(BackendConformance):
         DATABASES = {"default": {"ENGINE": "mybackend", "HOST": "localhost"}}
 
-Every query and write is done by the backend and by Django on SQLite, and must come to
-the same: values, types, rows of all tables, errors. At the end stands a report.
+Each query and write runs on the backend and on SQLite. The answers, their types, the
+rows of all tables and the errors must be the same. A report is printed at the end.
 """
 
 import os
@@ -16,8 +16,12 @@ from typing import Any
 from django.db import DatabaseError, OperationalError, connections, transaction
 from django.db.models import F
 
+from ..differential.answers import written
+from ..differential.data import empty
 from .comparison import Comparison, outcome, section
 from .databases import ALIASES, OURS, REFERENCE
+from .specimens import EXTREMES, LOOKUPS, lookups, patterns, records, values_in
+from .statements import CHANGES, READS
 from .threads import again, together
 
 ROLLED_BACK = "rolled back"
@@ -25,41 +29,41 @@ THREADS, ROUNDS = 4, 10
 
 
 class BackendConformance(Comparison):
-    """Subclass it with a DATABASES entry, in any project or in none.
+    """The conformance tests: subclass it with DATABASES, in a project or without one.
 
-    `break_connection` says how to cut the backend off from its store; without it that
-    part is left out.
+    DATABASES has one entry, whose test database is created and removed. Override
+    `break_connection` to have lost connections tested.
     """
 
-    # How many random queries, of rows and of documents, drawn from SEED; a quarter as
-    # many random writes.
+    # The number of random queries, and of random queries of documents. There are a
+    # quarter as many random writes. All are drawn from SEED.
     RANDOM = 200
-    # The unit of the datetimes that the store holds, in microseconds.
+    # The precision of the store's datetimes, in microseconds.
     DATETIME_UNIT = 1
 
-    def break_connection(self, connection) -> None:
-        """Make the store unreachable for the open `connection`; the next is to work."""
-        raise unittest.SkipTest("define break_connection() to have it tried")
+    def break_connection(self, connection: Any) -> None:
+        """Make the store unreachable through `connection`, which is open.
+
+        A connection that is opened later must work. Raise SkipTest with a reason where
+        no connection can be lost.
+        """
+        raise unittest.SkipTest("define break_connection() to test it")
 
     # --- fields and lookups, on the rows of Specimen ---
 
     @section("field types")
-    def test_01_fields(self):
-        """Every field type keeps its values, at its extremes, one by one."""
-        from .specimens import EXTREMES, documents
-
+    def test_01_fields(self) -> None:
+        """Read each value of each field type as it was stored."""
         texts = [
             f"round_trip(Specimen.objects.using(db), {name}={value!r})"
-            for row in (*documents(self.values), *EXTREMES)
+            for row in (*records(self.values), *EXTREMES)
             for name, value in row.items()
         ]
         self.agree(texts, self.read)
 
     @section("lookups")
-    def test_02_lookups(self):
-        """Every lookup, plain and negated, on columns that may be NULL."""
-        from .specimens import LOOKUPS, lookups, patterns
-
+    def test_02_lookups(self) -> None:
+        """Run every lookup and its negation on columns with NULLs."""
         self.store_specimens()
         conditions: dict[str, str] = {}
         for field in LOOKUPS:
@@ -77,7 +81,7 @@ class BackendConformance(Comparison):
         self.agree(to_sqlite, run)
 
     @section("ordering")
-    def test_03_ordering(self):
+    def test_03_ordering(self) -> None:
         self.store_specimens()
         texts = [
             f"listed(Specimen.objects.using(db).order_by('{sign}{field}', 'pk')"
@@ -91,43 +95,41 @@ class BackendConformance(Comparison):
 
     @cached_property
     def values(self) -> dict[str, list[Any]]:
-        """Values for each column of Specimen, as far as the store holds them."""
-        from .specimens import values_in
-
+        """Return the values of each column of Specimen, in the store's precision."""
         return values_in(self.DATETIME_UNIT)
 
     def store_specimens(self) -> None:
-        from ..differential.data import empty
-        from .specimens import documents
-
+        """Replace the rows of Specimen by one for each record."""
         model = self.models.Specimen
         for alias in ALIASES:
             empty(alias, [model._meta.db_table, model.many.through._meta.db_table])
             rows = [
                 model(pk=key, **columns)
-                for key, columns in enumerate(documents(self.values), 1)
+                for key, columns in enumerate(records(self.values), 1)
             ]
             model.objects.using(alias).bulk_create(rows)
 
     # --- queries and writes, on the rows of `differential.data` ---
 
     def can_store(self) -> bool:
-        """Store the rows; without them everything else would be wrong."""
+        """Store the rows of `differential.data`, and return whether they are right.
+
+        The tests that need them are pointless otherwise.
+        """
         self.data.store()
         text = "bulk_create() of all rows"
         self.agree([text], lambda text, alias: self.data.contents(alias))
         return not self.section.wrong
 
     def reads(self, name: str) -> None:
-        from .statements import READS
-
+        """Run a group of queries on the rows of `differential.data`."""
         if self.can_store():
             self.agree(READS[name], self.read)
 
     def changes(self, name: str) -> None:
-        """Each text on the same rows, then what it returned and what they became."""
-        from ..differential.answers import written
-        from .statements import CHANGES
+        """Run each of a group of writes on the rows of `differential.data`, and compare
+        what it returns and the rows of all tables after it.
+        """
 
         def run(text: str, alias: str) -> Any:
             if alias == OURS:
@@ -138,28 +140,28 @@ class BackendConformance(Comparison):
             self.agree(CHANGES[name], run)
 
     @section("slicing")
-    def test_04_slicing(self):
+    def test_04_slicing(self) -> None:
         self.reads("slicing")
 
     @section("writes")
-    def test_05_writes(self):
+    def test_05_writes(self) -> None:
         self.changes("writes")
 
     @section("bulk")
-    def test_06_bulk(self):
+    def test_06_bulk(self) -> None:
         self.changes("bulk")
 
     @section("keys")
-    def test_07_keys(self):
+    def test_07_keys(self) -> None:
         self.changes("keys")
 
     @section("unique")
-    def test_08_unique(self):
+    def test_08_unique(self) -> None:
         self.changes("unique")
 
     @section("errors")
-    def test_09_errors(self):
-        """A table that is not there is an error, and no empty table."""
+    def test_09_errors(self) -> None:
+        """Expect an error, not an empty answer, where a table does not exist."""
         model = self.models.Counter
         counters = model.objects.using(OURS)
         with connections[OURS].schema_editor() as editor:
@@ -170,13 +172,15 @@ class BackendConformance(Comparison):
         }.items():
             error = outcome(work)
             is_right = error is not None and issubclass(error, DatabaseError)
-            self.expect(f"{text} of no table", is_right or error, True)
+            self.expect(f"{text} of a missing table", is_right or error, True)
         with connections[OURS].schema_editor() as editor:
             editor.create_model(model)
 
     @section("lost connection")
-    def test_10_lost_connection(self):
-        """A store that is cut off is an OperationalError, and is connected to again."""
+    def test_10_lost_connection(self) -> None:
+        """Expect OperationalError while the store is unreachable, and then a new
+        connection.
+        """
         counters = self.models.Counter.objects.using(OURS)
         counters.all().delete()
         names = ["a", "b", "c"]
@@ -189,7 +193,7 @@ class BackendConformance(Comparison):
             self.leave_out(str(reason))
         found = outcome(lambda: list(rows))
         self.expect(
-            "the rest of rows that are being read: read already, or an error",
+            "the rest of an iterator: rows that were fetched before, or an error",
             found in (None, OperationalError) or found,
             True,
         )
@@ -204,27 +208,25 @@ class BackendConformance(Comparison):
             found = outcome(work)
             self.expect(f"{text} without a connection", found, OperationalError)
         connections[OURS].close()
-        found = [counter.name for counter in counters.order_by("name")]
-        self.expect("the rows after close()", found, names)
+        left = [counter.name for counter in counters.order_by("name")]
+        self.expect("the rows after close()", left, names)
 
     @section("joins")
-    def test_11_joins(self):
+    def test_11_joins(self) -> None:
         self.reads("joins")
 
     @section("aggregates")
-    def test_12_aggregates(self):
+    def test_12_aggregates(self) -> None:
         self.reads("aggregates")
 
     # --- transactions and threads ---
 
     @section("transactions")
-    def test_13_transactions(self):
-        """What atomic() promises, where the backend's features claim it."""
+    def test_13_transactions(self) -> None:
+        """Commit, roll back and use savepoints, if the features claim transactions."""
         features = connections[OURS].features
         if not features.supports_transactions:
-            self.leave_out("not claimed by the features")
-        from ..differential.answers import written
-        from .statements import CHANGES
+            self.leave_out("features.supports_transactions is False")
 
         def run(ending: str, text: str, alias: str) -> Any:
             if alias == OURS:
@@ -237,17 +239,17 @@ class BackendConformance(Comparison):
             self.agree(texts, partial(run, ending))
         counters = self.models.Counter.objects.using(OURS)
         counters.all().delete()
-        for name in ("kept", "lost"):
+        for name in ("committed", "rolled back"):
             with transaction.atomic(OURS):
                 counters.create(name=name)
-                transaction.set_rollback(name == "lost", OURS)
+                transaction.set_rollback(name == ROLLED_BACK, OURS)
         connections[OURS].close()
         names = [counter.name for counter in counters.all()]
-        self.expect("what was committed, after close()", names, ["kept"])
+        self.expect("the committed rows, after close()", names, ["committed"])
 
     @section("threads")
-    def test_14_threads(self):
-        """Threads that write at the same time lose nothing and repeat nothing."""
+    def test_14_threads(self) -> None:
+        """Write in several threads: no write may be lost or done twice."""
         counters = self.models.Counter.objects.using(OURS)
         counters.all().delete()
 
@@ -289,12 +291,12 @@ class BackendConformance(Comparison):
             "select_for_update() and save() in threads", added, ROUNDS * THREADS
         )
 
-    # --- documents: SQLite has none, a plain-Python oracle says what is right ---
+    # --- documents: compared with an oracle in Python, as SQLite has none ---
 
     @section("documents")
-    def test_17_documents(self):
-        """Every field keeps its values in every collection; random documents are
-        found, ordered and changed as the oracle says.
+    def test_17_documents(self) -> None:
+        """Store every field type in every collection, then query, order and change
+        random documents.
         """
         from ..documents.samples import samples
         from ..documents.trials import trials
@@ -305,38 +307,41 @@ class BackendConformance(Comparison):
         for text, found, wanted in trials(OURS, count, self.seed):
             self.compare(text, found, wanted)
 
-    # --- random ones, shrunk to the smallest that is wrong ---
+    # --- random queries and writes, shrunk to the smallest that is wrong ---
 
     @section("random queries")
-    def test_15_random_queries(self):
-        self.drawn("compare_queries", 1)
+    def test_15_random_queries(self) -> None:
+        self.compare_random("compare_queries", self.random_count)
 
     @section("random writes")
-    def test_16_random_writes(self):
+    def test_16_random_writes(self) -> None:
         features = connections[OURS].features
         endings = [ROLLED_BACK] * features.supports_transactions + ["committed"]
         endings += ["savepoint"] * features.uses_savepoints
-        self.drawn("compare_writes", 4, endings)
+        self.compare_random("compare_writes", self.random_count // 4, endings)
 
     @property
     def random_count(self) -> int:
+        """Return the number of random queries: FUZZ_QUERIES, if set, or RANDOM."""
         return int(os.environ.get("FUZZ_QUERIES") or self.RANDOM)
 
     @property
     def seed(self) -> int:
+        """Return the seed of what is random: FUZZ_SEED, if set, or SEED."""
         return int(os.environ.get("FUZZ_SEED") or self.SEED)
 
-    def drawn(self, name: str, share: int, *arguments: Any) -> None:
+    def compare_random(self, name: str, count: int, *arguments: Any) -> None:
+        """Run a function of `differential.compare`, if Hypothesis is installed."""
         try:
             from ..differential import compare
         except ImportError:
-            self.leave_out("pip install hypothesis to have them")
-        count = self.random_count // share
-        run: Callable = getattr(compare, name)
+            self.leave_out("it needs Hypothesis: pip install hypothesis")
+        run: Callable[..., str] = getattr(compare, name)
         try:
             run(self.models, ALIASES, count, self.seed, *arguments)
         except compare.Disagreement as error:
-            self.section.wrong.append(error.args)
+            text, ours, expected = error.args
+            self.section.wrong.append((text, ours, expected))
         else:
             self.section.right = count
 
@@ -345,5 +350,6 @@ SPECIMENS = "sorted(Specimen.objects.using(db).filter({}).values_list('pk', flat
 
 
 def in_transaction(work: Callable[[], object]) -> None:
+    """Run `work` in a transaction of the backend."""
     with transaction.atomic(OURS):
         work()

@@ -1,4 +1,4 @@
-"""What threads do at the same time, and what went wrong in them."""
+"""Threads that do the same at the same time."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,10 @@ ATTEMPTS = 50
 
 
 def together(work: Callable[[], None], threads: int, alias: str) -> list[Exception]:
-    """Have threads do the same at the same time; returns their errors."""
+    """Call `work` in `threads` threads at the same time. Return their errors.
+
+    Each thread closes its connection to `alias`.
+    """
     errors: list[Exception] = []
 
     def run() -> None:
@@ -29,7 +32,9 @@ def together(work: Callable[[], None], threads: int, alias: str) -> list[Excepti
 
 
 def again(work: Callable[[], object]) -> None:
-    """Do it again for a while where another was in the way."""
+    """Call `work`, and call it again if it raises OperationalError, as it does where
+    another thread has locked a row. Raise the error of the last attempt.
+    """
     for attempt in range(ATTEMPTS):
         try:
             work()
