@@ -1,10 +1,9 @@
 """Stand-ins for the nodes of one Riak cluster, any of which may die or be cut off.
 
-Each node has a copy of all objects and answers by its own, whatever quorum is asked
-for; a write goes to the nodes that are within reach, at once. With a lag, it goes to
-each of them some time later, and two nodes answer a get or a put, as with n_val=3 and
-default quorums. Bucket types, properties, counters and sets are one copy that all nodes
-have.
+Each node has a copy of all objects and answers from it, whatever quorum a request asks
+for. A write is sent to the other nodes within reach at once. With a lag it is sent
+later, and two nodes answer a get or a put, as with n_val=3 and default quorums. Bucket
+types, properties, counters and sets are shared by all nodes.
 """
 
 import random
@@ -20,9 +19,9 @@ from .server import STAND_IN, StandInRiak
 
 
 class Replica(Answers):
-    """What one node answers."""
+    """The answers of one node."""
 
-    def __init__(self, cluster: "StandInCluster", number: int):
+    def __init__(self, cluster: "StandInCluster", number: int) -> None:
         super().__init__(f"{STAND_IN}-{number}")
         self.cluster = cluster
 
@@ -38,7 +37,7 @@ class Replica(Answers):
             return replies
 
     def send(self, other: "Replica", request: Any, stored: Stored | None) -> None:
-        """Have another node know of an object what this one does."""
+        """Merge an object of this node into another node's copy."""
         if stored is not None:
             siblings = self.properties.for_object(request)["allow_mult"]
             target = other.objects.bucket(request.type, request.bucket)
@@ -46,7 +45,7 @@ class Replica(Answers):
                 other.objects.merge(target, request.key, stored, siblings)
 
     def with_another(self, request: Any) -> list[Any]:
-        """The replies of this node and of the one that answers next."""
+        """Return the replies that this node and another one agree on."""
         with self.lock:
             replies = super().__call__(request)
             stored = self.found(request)
@@ -75,16 +74,18 @@ class Replica(Answers):
         return replies
 
     def send_late(self, other: "Replica", request: Any, stored: Stored | None) -> None:
+        """Send an object after a random part of the lag."""
         time.sleep(random.random() * self.cluster.lag)
         self.send(other, request, stored)
 
 
 class StandInCluster:
-    """`host` names the nodes, as a client takes them; `lag`: how many seconds a write
-    may take from one to another.
+    """`count` nodes of one cluster.
+
+    `lag` is the longest time in seconds that a write takes from one node to another.
     """
 
-    def __init__(self, count: int = 3, lag: float = 0.0):
+    def __init__(self, count: int = 3, lag: float = 0.0) -> None:
         self.lag = lag
         self.replicas = [Replica(self, number) for number in range(count)]
         self.cut: set[int] = set()
@@ -95,18 +96,20 @@ class StandInCluster:
             each.properties = self.replicas[0].properties
             each.data = self.replicas[0].data
 
-    def __enter__(self):
+    def __enter__(self) -> "StandInCluster":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         for node in self.nodes:
             node.close()
 
     @property
     def host(self) -> str:
+        """Return the addresses of the nodes, as HOST in DATABASES."""
         return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def within_reach(self, replica: Replica) -> list[Replica]:
+        """Return the other nodes that a node can reach."""
         number = self.replicas.index(replica)
         if number in self.cut:
             return []
@@ -117,11 +120,11 @@ class StandInCluster:
         ]
 
     def cut_off(self, number: int) -> None:
-        """Have a node lose the others, but not its clients."""
+        """Cut a node off from the others, but not from its clients."""
         self.cut.add(number)
 
     def heal(self) -> None:
-        """Have all nodes find each other again, and hand over what they have."""
+        """Reconnect all nodes, and merge their objects."""
         self.cut.clear()
         with self.lock:
             for replica in self.replicas:

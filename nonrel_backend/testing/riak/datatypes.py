@@ -1,4 +1,4 @@
-"""Counters, sets and maps, for the stand-in for Riak: one copy, so no merging."""
+"""The stand-in's counters, sets and maps: one copy of each, so nothing is merged."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .objects import erlang
 
 COUNTER, SET, MAP = 1, 2, 3
 TYPES = {b"counter": COUNTER, b"set": SET, b"map": MAP}
-# Of a map's fields.
+# The types of a map's fields.
 FIELD_COUNTER, FIELD_SET, FIELD_REGISTER, FIELD_FLAG, FIELD_MAP = 1, 2, 3, 4, 5
 EMPTY: dict[int, Any] = {
     FIELD_COUNTER: int,
@@ -23,6 +23,7 @@ OPERATIONS = {"counter_op": b"counter", "set_op": b"set", "map_op": b"map"}
 
 
 def datatype(props: dict[str, Any]) -> int:
+    """Return the data type of a bucket's properties. Raise Refused if it has none."""
     name = props.get("datatype")
     if name is None:
         raise Refused("`undefined` is not a supported type")
@@ -30,7 +31,7 @@ def datatype(props: dict[str, Any]) -> int:
 
 
 def updated(kind: int, value: Any, request: Any) -> Any:
-    """The value after an update, None being none so far."""
+    """Return the value after an update; `value` is None if there is none yet."""
     operation = request.op
     for field, name in OPERATIONS.items():
         if operation.HasField(field) and TYPES[name] != kind:
@@ -48,10 +49,12 @@ def updated(kind: int, value: Any, request: Any) -> Any:
 
 
 def amount(operation: Any) -> int:
+    """Return what a CounterOp adds."""
     return operation.increment if operation.HasField("increment") else 1
 
 
-def changed_set(value: set, operation: Any, has_context: bool) -> set:
+def changed_set(value: set[bytes], operation: Any, has_context: bool) -> set[bytes]:
+    """Return a set after a SetOp. Raise Refused if a member to remove is missing."""
     if not has_context:
         for member in operation.removes:
             if member not in value:
@@ -59,7 +62,10 @@ def changed_set(value: set, operation: Any, has_context: bool) -> set:
     return (value - set(operation.removes)) | set(operation.adds)
 
 
-def changed_map(value: dict, operation: Any, has_context: bool) -> dict:
+def changed_map(
+    value: dict[Any, Any], operation: Any, has_context: bool
+) -> dict[Any, Any]:
+    """Return a map after a MapOp."""
     value = dict(value)
     for field in operation.removes:
         value.pop((field.name, field.type), None)
@@ -71,6 +77,7 @@ def changed_map(value: dict, operation: Any, has_context: bool) -> dict:
 
 
 def changed_field(before: Any, update: Any, has_context: bool) -> Any:
+    """Return the value of a map's field after a MapUpdate."""
     kind = update.field.type
     if kind == FIELD_COUNTER:
         return before + amount(update.counter_op)
@@ -95,6 +102,7 @@ def fill(message: Any, kind: int, value: Any) -> None:
 
 
 def map_entry(name: tuple[bytes, int], value: Any) -> Any:
+    """Return the MapEntry of a map's field."""
     entry = messages.MapEntry(field=messages.MapField(name=name[0], type=name[1]))
     kind = name[1]
     if kind == FIELD_COUNTER:

@@ -1,7 +1,7 @@
-"""The HTTP side of the stand-in for Riak: requests as those of protocol buffers.
+"""The HTTP API of the stand-in: translates calls to requests of protocol buffers.
 
-It has what reads and writes objects, data types and properties, looks into indexes and
-lists; no MapReduce, no link walking, no preference lists.
+It has the calls for objects, data types, properties, index queries and lists, but no
+MapReduce, link walking or preference lists.
 """
 
 import json
@@ -17,7 +17,7 @@ from . import http_datatypes, http_objects, http_queries
 from .answers import Answers
 from .http_replies import JSON, NOT_FOUND, Call, Failed, Reply, page, text
 
-# The part of a path after the bucket: what answers, under which methods.
+# {the part of a path after the bucket: (what answers it, its methods)}
 Handler = Callable[[Call], Reply]
 HANDLERS: dict[str, tuple[Handler, set[str]]] = {
     "keys": (
@@ -29,34 +29,40 @@ HANDLERS: dict[str, tuple[Handler, set[str]]] = {
     "datatypes": (http_datatypes.datatype, {"GET", "POST"}),
     "counters": (http_datatypes.old_counter, {"GET", "POST"}),
 }
-# These say plainly that there is no such bucket type.
-SAYING = {"keys": "Unknown bucket type: {}", "datatypes": "Unknown bucket type: {}\n"}
+# For these an unknown bucket type has a message of its own.
+UNKNOWN_TYPE = {
+    "keys": "Unknown bucket type: {}",
+    "datatypes": "Unknown bucket type: {}\n",
+}
 
 
 class HttpSide:
-    """Answers on `port` (0: any) until it is closed."""
+    """An HTTP server on `port` (0 for any free port) until the block ends."""
 
-    def __init__(self, answers: Answers, port: int = 0):
+    def __init__(self, answers: Answers, port: int = 0) -> None:
         requests = type("Requests", (HttpRequests,), {"answers": answers})
         self.server = ThreadingHTTPServer(("127.0.0.1", port), requests)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def __enter__(self):
+    def __enter__(self) -> "HttpSide":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.server.shutdown()
         self.server.server_close()
 
 
 class HttpRequests(BaseHTTPRequestHandler):
+    """The requests of one connection."""
+
     answers: Answers
     protocol_version = "HTTP/1.1"
     server_version = "StandInForRiak"
 
     def handle_one(self) -> None:
+        """Answer one request."""
         size = int(self.headers.get("Content-Length") or 0)
         call = Call(
             self.answers,
@@ -75,6 +81,7 @@ class HttpRequests(BaseHTTPRequestHandler):
         self.send(reply)
 
     def send(self, reply: Reply) -> None:
+        """Send a reply; a list of bodies in chunks."""
         body = reply.body
         self.send_response(reply.status)
         for name, value in reply.headers:
@@ -92,12 +99,12 @@ class HttpRequests(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
     do_PATCH = do_OPTIONS = handle_one
 
-    def log_message(self, format, *args):
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
 def parts_of(target: str) -> tuple[list[bytes], dict[str, str]]:
-    """The decoded parts of a path, in which "+" is a blank, and the query."""
+    """Return the decoded parts of a path and the query. A "+" in a path is a space."""
     path, _, query = target.partition("?")
     parts = [unquote_to_bytes(each.replace("+", " ")) for each in path.split("/")[1:]]
     found = parse_qs(query, keep_blank_values=True)
@@ -105,6 +112,7 @@ def parts_of(target: str) -> tuple[list[bytes], dict[str, str]]:
 
 
 def routed(call: Call) -> Reply:
+    """Return the reply to a call."""
     parts = call.parts
     if parts == [b"ping"]:
         return Reply(200, [("Content-Type", b"text/html")], b"OK")
@@ -125,9 +133,9 @@ def routed(call: Call) -> Reply:
     if kind not in HANDLERS:
         return NOT_FOUND
     if call.type and call.type not in call.answers.properties.types:
-        if kind not in SAYING or (kind == "keys" and not call.rest):
+        if kind not in UNKNOWN_TYPE or (kind == "keys" and not call.rest):
             return NOT_FOUND
-        return text(404, SAYING[kind].format(call.type.decode()))
+        return text(404, UNKNOWN_TYPE[kind].format(call.type.decode()))
     answer, methods = HANDLERS[kind]
     if call.method == "PATCH":
         return page(501, 'The server does not support the "PATCH" method.')
@@ -137,7 +145,7 @@ def routed(call: Call) -> Reply:
 
 
 def stats(answers: Answers) -> dict[str, Any]:
-    """A few of Riak's many."""
+    """Return a few of Riak's statistics."""
     return {
         "nodename": answers.node,
         "riak_kv_version": "3.2.3",

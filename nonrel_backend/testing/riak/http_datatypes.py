@@ -1,4 +1,4 @@
-"""Data types and properties over the HTTP side of the stand-in."""
+"""Data types and bucket properties over HTTP, for the stand-in."""
 
 import base64
 import json
@@ -27,6 +27,7 @@ NAMES = {kind: name.decode() for name, kind in datatypes.TYPES.items()}
 
 
 def datatype(call: Call) -> Reply:
+    """Read or update a counter, set or map."""
     props = call.answers.properties.of(call.type, call.bucket)
     if props.get("datatype") not in datatypes.TYPES:
         return text(403, "Bucket datatype 'undefined' is not a supported type.\n")
@@ -41,6 +42,7 @@ def datatype(call: Call) -> Reply:
 
 
 def shown(call: Call, kind: int, value: Any, context: bytes) -> Reply:
+    """Return a reply with a value of a data type."""
     found = {"type": NAMES[kind], "value": plain(kind, value)}
     if context and call.query.get("include_context") != "false":
         found["context"] = base64.b64encode(context).decode()
@@ -48,7 +50,7 @@ def shown(call: Call, kind: int, value: Any, context: bytes) -> Reply:
 
 
 def plain(kind: int, value: Any) -> Any:
-    """A value of a DtValue, a DtUpdateResp or a MapEntry, as JSON has it."""
+    """Return the value of a DtValue, DtUpdateResp or MapEntry as JSON has it."""
     if kind == datatypes.COUNTER:
         return value.counter_value
     if kind == datatypes.SET:
@@ -57,6 +59,7 @@ def plain(kind: int, value: Any) -> Any:
 
 
 def map_of(entries: Any) -> dict[str, Any]:
+    """Return a map of MapEntries as JSON has it."""
     found = {}
     for entry in entries:
         kind = entry.field.type
@@ -73,6 +76,7 @@ def map_of(entries: Any) -> dict[str, Any]:
 
 
 def updated(call: Call, kind: int) -> Reply:
+    """Update a data type as the body says."""
     try:
         given = json.loads(call.body)
     except ValueError as error:
@@ -100,6 +104,7 @@ def updated(call: Call, kind: int) -> Reply:
 
 
 def operation(call: Call, kind: int, given: Any) -> Any:
+    """Return the DtOp of a JSON body. Raise Failed (400) if it is none."""
     try:
         if kind == datatypes.COUNTER:
             return messages.DtOp(counter_op=counter_operation(given))
@@ -112,6 +117,7 @@ def operation(call: Call, kind: int, given: Any) -> Any:
 
 
 def counter_operation(given: Any) -> Any:
+    """Return the CounterOp of a JSON value."""
     if isinstance(given, dict):
         sign = -1 if "decrement" in given else 1
         given = sign * given["decrement" if sign < 0 else "increment"]
@@ -119,6 +125,7 @@ def counter_operation(given: Any) -> Any:
 
 
 def set_operation(given: dict[str, Any]) -> Any:
+    """Return the SetOp of a JSON object."""
     found: dict[str, list[bytes]] = {"adds": [], "removes": []}
     for name, values in given.items():
         if name != "context":
@@ -129,6 +136,7 @@ def set_operation(given: dict[str, Any]) -> Any:
 
 
 def map_operation(given: dict[str, Any]) -> Any:
+    """Return the MapOp of a JSON object."""
     found = messages.MapOp()
     removed = given.get("remove", [])
     for name in [removed] if isinstance(removed, str) else removed:
@@ -150,6 +158,7 @@ def map_operation(given: dict[str, Any]) -> Any:
 
 
 def map_field(name: str) -> Any:
+    """Return the MapField of a name with its type as suffix."""
     field, _, kind = name.rpartition("_")
     if kind not in FIELDS:
         raise Failed(text(400, f"Invalid map field name '{name}'\n"))
@@ -157,6 +166,7 @@ def map_field(name: str) -> Any:
 
 
 def old_counter(call: Call) -> Reply:
+    """Read or update a counter of Riak 1.4."""
     place = {"bucket": call.bucket, "key": call.rest[0]}
     if call.method == "GET":
         reply = call.ask(messages.RpbCounterGetReq(**place))
@@ -182,7 +192,7 @@ def old_counter(call: Call) -> Reply:
 
 QUORUMS = {4294967294: "one", 4294967293: "quorum", 4294967292: "all"}
 QUORUMS[4294967291] = "default"
-# Not shown under these names, or not in this form.
+# Properties that HTTP does not show, or not by these names.
 HIDDEN = {"has_precommit", "has_postcommit", "repl"}
 FORM = (
     'bucket PUT must be a JSON object of the form:\n{"props":{...bucket properties...}}'
@@ -191,11 +201,13 @@ NO_INTEGER = {"n_val": "not_integer"}
 
 
 def type_properties(call: Call) -> Reply:
+    """Read the properties of a bucket type."""
     props = call.answers.properties.types.get(call.type)
     return NOT_FOUND if props is None else Reply(200, JSON, as_json(props))
 
 
 def properties(call: Call) -> Reply:
+    """Read, set or reset the properties of a bucket."""
     known = call.answers.properties
     if call.method == "DELETE":
         known.reset(call.type, call.bucket)
@@ -225,11 +237,13 @@ def properties(call: Call) -> Reply:
 
 
 def as_json(props: dict[str, Any]) -> bytes:
+    """Return properties as JSON."""
     found = {n: shown_as(value) for n, value in props.items() if n not in HIDDEN}
     return dumped({"props": found})
 
 
 def shown_as(value: Any) -> Any:
+    """Return the value of a property as JSON has it."""
     if isinstance(value, dict):
         return {"mod": value["module"].decode(), "fun": value["function"].decode()}
     if isinstance(value, bytes):

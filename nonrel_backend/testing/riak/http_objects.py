@@ -1,4 +1,4 @@
-"""Objects over the HTTP side of the stand-in: got, put, deleted, listed."""
+"""Objects over HTTP, for the stand-in: get, put, delete, list keys."""
 
 import base64
 import binascii
@@ -27,6 +27,7 @@ LINK = re.compile(r'</(?:buckets|riak)/([^/>]+)/(?:keys/)?([^>]+)>; *riaktag="([
 
 
 def answer(call: Call) -> Reply:
+    """Return the reply to a call for an object, or for the keys of a bucket."""
     if not call.rest or call.rest == [b""]:
         return put(call) if call.method in ("POST", "PUT") else keys(call)
     if len(call.rest) > 1:
@@ -35,8 +36,8 @@ def answer(call: Call) -> Reply:
     return methods.get(call.method, put)(call)
 
 
-def asked(call: Call, kind: Any, **fields) -> Any:
-    """The request of a message's class for the call's object, with its quorums."""
+def asked(call: Call, kind: Any, **fields: Any) -> Any:
+    """Return a message of class `kind` for the call's object, with its quorums."""
     quorums = {}
     for name in QUORUMS:
         value = call.query.get(name)
@@ -50,7 +51,7 @@ def asked(call: Call, kind: Any, **fields) -> Any:
 
 
 def carried_out(call: Call, request: Any) -> Any:
-    """The reply; what the server refuses as HTTP's errors."""
+    """Return the reply to a message. Raise Failed where the server refuses it."""
     try:
         return call.ask(request)
     except Refused as error:
@@ -67,6 +68,7 @@ def carried_out(call: Call, request: Any) -> Any:
 
 
 def stored(call: Call) -> Any:
+    """Return the RpbGetResp for the call's object."""
     return carried_out(call, asked(call, messages.RpbGetReq, deletedvclock=True))
 
 
@@ -74,6 +76,7 @@ def stored(call: Call) -> Any:
 
 
 def get(call: Call) -> Reply:
+    """Read an object, or its headers."""
     reply = stored(call)
     if not any(not each.deleted for each in reply.content):
         return missing(reply)
@@ -84,6 +87,7 @@ def get(call: Call) -> Reply:
 
 
 def missing(reply: Any) -> Reply:
+    """Return a 404, with the vector clock of a deleted object."""
     found = text(404, "not found\n")
     if reply.vclock:
         found.headers = [
@@ -99,7 +103,9 @@ def etag(content: Any) -> bytes:
 
 
 def shown(call: Call, reply: Any) -> Reply:
-    """The object of an RpbGetResp or RpbPutResp, or its siblings."""
+    """Return a reply with the object of an RpbGetResp or RpbPutResp, or with its
+    siblings.
+    """
     vclock = ("X-Riak-Vclock", base64.b64encode(reply.vclock))
     accept = call.headers.get("Accept", "*/*")
     vtag = call.query.get("vtag", "").encode()
@@ -132,7 +138,7 @@ def shown(call: Call, reply: Any) -> Reply:
 
 
 def headers_of(call: Call, content: Any) -> Headers:
-    """What the headers say of one version of an object."""
+    """Return the headers for one version of an object."""
     kind = content.content_type or b"application/octet-stream"
     if content.charset:
         kind += b"; charset=" + content.charset
@@ -159,6 +165,7 @@ def headers_of(call: Call, content: Any) -> Headers:
 
 
 def put(call: Call) -> Reply:
+    """Store an object."""
     if call.header("Content-Type") is None:
         raise Failed(text(400, "Missing Content-Type request header"))
     given = bool(call.rest and call.rest[0])
@@ -186,7 +193,7 @@ def put(call: Call) -> Reply:
 
 
 def check(call: Call) -> None:
-    """The conditions that protocol buffers have not."""
+    """Raise Failed if a condition is not met that protocol buffers do not have."""
     match, unmodified = (
         call.header("If-Match"),
         vclock_of(call, "X-Riak-If-Not-Modified"),
@@ -202,6 +209,7 @@ def check(call: Call) -> None:
 
 
 def vclock_of(call: Call, name: str) -> bytes | None:
+    """Return the vector clock in a header, or None."""
     value = call.header(name)
     if value is None:
         return None
@@ -212,7 +220,7 @@ def vclock_of(call: Call, name: str) -> bytes | None:
 
 
 def content_of(call: Call) -> Any:
-    """The object that is put: its value, and what its headers say."""
+    """Return the RpbContent of the body and headers."""
     kind, _, charset = (call.header("Content-Type") or b"").partition(b"; charset=")
     content = messages.RpbContent(value=call.body, content_type=kind)
     if charset:
@@ -234,6 +242,7 @@ def content_of(call: Call) -> Any:
 
 
 def check_term(index: str, term: bytes) -> None:
+    """Raise Failed (400) for a term that its index cannot have."""
     if index.endswith("_int"):
         if not INTEGER.fullmatch(term):
             text_of = term.decode("latin-1")
@@ -244,6 +253,7 @@ def check_term(index: str, term: bytes) -> None:
 
 
 def delete(call: Call) -> Reply:
+    """Delete an object. Raise Failed (404) if there is none."""
     request = asked(call, messages.RpbDelReq, vclock=vclock_of(call, "X-Riak-Vclock"))
     if not any(not each.deleted for each in stored(call).content):
         raise Failed(text(404, "not found\n"))

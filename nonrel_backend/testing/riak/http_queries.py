@@ -1,4 +1,4 @@
-"""Index queries and lists over the HTTP side of the stand-in."""
+"""Index queries and lists over HTTP, for the stand-in."""
 
 import json
 from typing import Any
@@ -9,16 +9,17 @@ from nonrel_backend.riak.client.errors import Refused
 from .http_replies import JSON, Call, Failed, Reply, page, text
 from .objects import INTEGER, made_name
 
-# How many keys a chunk of a stream has.
+# The number of keys in a chunk of a stream.
 CHUNK = 4
 
 
 def dumped(value: Any) -> bytes:
+    """Return a value as JSON, in the form that Riak writes."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def index(call: Call) -> Reply:
-    """One term of an index, or a range of terms."""
+    """Query an index for one term or for a range of terms."""
     name, *terms = call.rest
     if not terms or terms == [b""]:
         return Reply(200, JSON, dumped({"keys": []}))
@@ -36,7 +37,8 @@ def index(call: Call) -> Reply:
     return Reply(200, JSON, dumped({**parts, **more}))
 
 
-def streamed(parts: list[dict], more: dict) -> Reply:
+def streamed(parts: list[dict[str, Any]], more: dict[str, str]) -> Reply:
+    """Return a multipart reply."""
     boundary = made_name(27)
     head = b"\r\n--%s\r\nContent-Type: application/json\r\n\r\n" % boundary
     chunks = [head + dumped(each) for each in (*parts, *([more] if more else []))]
@@ -45,6 +47,7 @@ def streamed(parts: list[dict], more: dict) -> Reply:
 
 
 def asked(call: Call, name: bytes, terms: list[bytes]) -> Any:
+    """Return the RpbIndexResp for a call. Raise Failed if the query is invalid."""
     query, lower = call.query, name.lower()
     if lower.endswith(b"_int"):
         for term in terms:
@@ -86,6 +89,7 @@ def asked(call: Call, name: bytes, terms: list[bytes]) -> Any:
 
 
 def invalid(why: str, names: tuple[bytes, ...]) -> Failed:
+    """Return a 400 in the form of an Erlang term."""
     shown = ",".join(f'<<"{each.decode()}">>' for each in names)
     shown = f"{{{shown}}}" if len(names) > 1 else shown
     return Failed(text(400, f"Invalid query: {{{why},{shown}}}\n"))
@@ -95,11 +99,13 @@ def invalid(why: str, names: tuple[bytes, ...]) -> Failed:
 
 
 def keys(call: Call) -> Reply:
+    """List the keys of a bucket."""
     bucket = call.answers.objects.bucket(call.type, call.bucket)
     return listed(call, "keys", bucket.keys, b"{}")
 
 
 def buckets(call: Call) -> Reply:
+    """List the buckets of a type."""
     if "buckets" not in call.query:
         return page(500, "no query")
     request = messages.RpbListBucketsReq(**({"type": call.type} if call.type else {}))
@@ -107,6 +113,7 @@ def buckets(call: Call) -> Reply:
 
 
 def listed(call: Call, what: str, names: list[bytes], otherwise: bytes) -> Reply:
+    """Return a list, whole or streamed; `otherwise` if the query asks for neither."""
     asked = call.query.get(what)
     found = [each.decode() for each in names] if asked else []
     if asked == "true":

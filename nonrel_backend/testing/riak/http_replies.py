@@ -1,4 +1,4 @@
-"""What the handlers of the stand-in's HTTP side are given, and what they return."""
+"""The calls and replies of the stand-in's HTTP API."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ HTML: Headers = [("Content-Type", b"text/html")]
 
 @dataclass
 class Reply:
-    """A list of bodies is sent in chunks."""
+    """A reply; if its body is a list, it is sent in chunks."""
 
     status: int
     headers: Headers
@@ -31,14 +31,14 @@ class Reply:
 class Failed(Exception):
     """Ends a handler with a reply."""
 
-    def __init__(self, reply: Reply):
+    def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
         self.reply = reply
 
 
 @dataclass
 class Call:
-    """A request: the bucket is empty where the path names none."""
+    """A request; the type or bucket is empty if the path names none."""
 
     answers: Any
     method: str
@@ -53,23 +53,26 @@ class Call:
 
     @property
     def place(self) -> dict[str, bytes]:
-        """The bucket and its type, as fields of a message."""
+        """Return the bucket and its type as fields of a message."""
         return {"bucket": self.bucket, **({"type": self.type} if self.type else {})}
 
     def ask(self, request: Any) -> Any:
+        """Return the first reply to a message."""
         return self.answers(request)[0]
 
     def header(self, name: str) -> bytes | None:
+        """Return the value of a header, or None."""
         value = self.headers.get(name)
         return None if value is None else value.encode("latin-1")
 
 
 def text(status: int, body: str, headers: Headers = TEXT) -> Reply:
+    """Return a reply with a text."""
     return Reply(status, headers, body.encode())
 
 
 def page(status: int, body: str = "") -> Reply:
-    """Webmachine's page of an error."""
+    """Return an error page as Webmachine, Riak's HTTP server, writes it."""
     title = TITLES[status]
     inner = f"<h1>{title}</h1>{body}"
     if status == 501:

@@ -1,4 +1,4 @@
-"""What the stand-in for Riak holds: objects, their versions, their index entries."""
+"""The objects that the stand-in stores, with their siblings and index entries."""
 
 import json
 import random
@@ -16,25 +16,27 @@ Clock = dict[str, int]
 
 
 def made_name(length: int) -> bytes:
+    """Return a random name of `length` hexadecimal digits."""
     return f"{random.getrandbits(4 * length):0{length}x}".encode()
 
 
 class Version:
-    """One sibling: its content, and its write's dot: the node and its number."""
+    """One sibling: its content, and the dot (node, number) of its write."""
 
     __slots__ = ("content", "dot", "entries")
 
-    def __init__(self, content: Any, dot: tuple[str, int]):
+    def __init__(self, content: Any, dot: tuple[str, int]) -> None:
         self.content = content
         self.dot = dot
         self.entries = [] if content.deleted else list(map(entry, content.indexes))
 
     def time(self) -> tuple[int, int]:
+        """Return when the version was written, in seconds and microseconds."""
         return self.content.last_mod, self.content.last_mod_usecs
 
 
 class Stored:
-    """An object: its siblings, and all writes that it has seen."""
+    """An object: its siblings, and its clock, which covers all writes it has seen."""
 
     __slots__ = ("clock", "deleted", "got", "vclock", "versions")
 
@@ -44,30 +46,32 @@ class Stored:
         self.written()
 
     def written(self) -> None:
-        """Work out what every reader is told, after each write."""
+        """Update what readers get, after a write."""
         self.vclock = json.dumps(self.clock, sort_keys=True).encode()
-        # Whether nothing but tombstones is left.
+        # Whether all siblings are tombstones.
         self.deleted = all(version.content.deleted for version in self.versions)
-        # The RpbGetResp, once somebody has asked for it.
+        # The RpbGetResp, made for the first reader.
         self.got: Any = None
 
     def copy(self) -> "Stored":
+        """Return a copy with the same versions."""
         copied = Stored()
         copied.clock, copied.versions = dict(self.clock), list(self.versions)
         copied.written()
         return copied
 
-    def entries(self) -> set[tuple]:
+    def entries(self) -> set[tuple[Any, ...]]:
+        """Return the index entries of all versions."""
         return {entry for version in self.versions for entry in version.entries}
 
     def get(self) -> Any:
-        """The RpbGetResp of the whole object."""
+        """Return the RpbGetResp of the whole object."""
         if self.got is None:
             self.got = self.reply(messages.RpbGetResp)
         return self.got
 
     def reply(self, kind: Any, head: bool = False) -> Any:
-        """The object in an RpbGetResp or RpbPutResp."""
+        """Return the object in a message of class `kind`, without values if `head`."""
         reply = kind(vclock=self.vclock)
         # Tombstones first, then the oldest.
         for version in sorted(self.versions, key=lambda each: not each.content.deleted):
@@ -79,20 +83,22 @@ class Stored:
 
 
 def seen(clock: Clock, dot: tuple[str, int]) -> bool:
-    """Whether a write had been seen by whoever had this clock."""
+    """Return whether a clock covers a write."""
     node, number = dot
     return number <= clock.get(node, 0)
 
 
 def clock_of(vclock: bytes) -> Clock:
+    """Return the clock of a vector clock. Raise Refused if it is none."""
     try:
-        return json.loads(vclock)
+        clock: Clock = json.loads(vclock)
+        return clock
     except ValueError as error:
         raise Refused("Error processing incoming message: error:badarg:") from error
 
 
 def entry(pair: Any) -> tuple[bytes, int | bytes]:
-    """(name of the index, term) of a content's RpbPair."""
+    """Return (name of the index, term) of a content's RpbPair."""
     return pair.key, int(pair.value) if pair.key.endswith(b"_int") else pair.value
 
 
@@ -102,11 +108,15 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[bytes, Stored] = {}
         # {name: [(term, key), ...]}
-        self.indexes: dict[bytes, list[tuple]] = {}
+        self.indexes: dict[bytes, list[tuple[Any, bytes]]] = {}
         self.keys: list[bytes] = []
 
-    def change(self, key: bytes, before: set[tuple], stored: Stored | None) -> None:
-        """Bring keys and index entries along with an object that has changed."""
+    def change(
+        self, key: bytes, before: set[tuple[Any, ...]], stored: Stored | None
+    ) -> None:
+        """Update keys and index entries after an object has changed, from the entries
+        that it had before. `stored` is None if the object is gone.
+        """
         at = bisect_left(self.keys, key)
         there = at < len(self.keys) and self.keys[at] == key
         if stored is None:
@@ -123,21 +133,22 @@ class Bucket:
 
 
 class Objects:
-    """All buckets of a stand-in, under its lock."""
+    """All buckets of a stand-in. Its lock must be held."""
 
-    def __init__(self, node: str, tombstone_seconds: float):
+    def __init__(self, node: str, tombstone_seconds: float) -> None:
         self.node = node
         self.tombstone_seconds = tombstone_seconds
         self.buckets: dict[tuple[bytes, bytes], Bucket] = {}
-        # Tombstones in the order in which they go.
+        # The tombstones in the order of the times when they are removed.
         self.dying: deque[tuple[float, Bucket, bytes, Clock]] = deque()
 
     def bucket(self, type: bytes, name: bytes) -> Bucket:
+        """Return a bucket, which is made if there is none."""
         self.reap()
         return self.buckets.setdefault((type or b"default", name), Bucket())
 
     def reap(self, now: float | None = None) -> None:
-        """Have the tombstones go whose time has come."""
+        """Remove the tombstones that are old enough."""
         now = time.monotonic() if now is None else now
         while self.dying and self.dying[0][0] <= now:
             _, bucket, key, clock = self.dying.popleft()
@@ -149,7 +160,9 @@ class Objects:
     def write(
         self, bucket: Bucket, key: bytes, content: Any, vclock: bytes, siblings: bool
     ) -> Stored:
-        """Add a version, which replaces those that the writer had seen, or all."""
+        """Add a version, which replaces those that `vclock` covers, or all if not
+        `siblings`.
+        """
         known = clock_of(vclock) if vclock else {}
         stored = bucket.objects.setdefault(key, Stored())
         before = stored.entries()
@@ -157,16 +170,19 @@ class Objects:
             stored.clock[node] = max(count, stored.clock.get(node, 0))
         number = stored.clock.get(self.node, 0) + 1
         stored.clock[self.node] = number
-        kept = [
+        remaining = [
             version
             for version in stored.versions
             if siblings and not seen(known, version.dot)
         ]
-        stored.versions = [*kept, Version(stamped(content), (self.node, number))]
+        stored.versions = [*remaining, Version(stamped(content), (self.node, number))]
         self.changed(bucket, key, before, stored)
         return stored
 
-    def changed(self, bucket: Bucket, key: bytes, before: set, stored: Stored) -> None:
+    def changed(
+        self, bucket: Bucket, key: bytes, before: set[tuple[Any, ...]], stored: Stored
+    ) -> None:
+        """Update what depends on an object after it has changed."""
         stored.written()
         bucket.change(key, before, stored)
         if stored.deleted:
@@ -174,8 +190,10 @@ class Objects:
             self.dying.append((due, bucket, key, dict(stored.clock)))
 
     def merge(self, bucket: Bucket, key: bytes, other: Stored, siblings: bool) -> None:
-        """Add the versions that another node has and this one has not seen, and drop
-        those that the other one has seen replaced.
+        """Merge another node's copy of an object into this node's.
+
+        Add versions that this node has not seen, and drop those that the other node has
+        seen and replaced.
         """
         stored = bucket.objects.setdefault(key, Stored())
         before = stored.entries()
@@ -199,14 +217,14 @@ class Objects:
         self.changed(bucket, key, before, stored)
 
     def remove(self, bucket: Bucket, key: bytes) -> None:
-        """Leave no trace of an object."""
+        """Remove an object, without a tombstone."""
         stored = bucket.objects.pop(key, None)
         if stored is not None:
             bucket.change(key, stored.entries(), None)
 
 
 def stamped(content: Any) -> Any:
-    """A content as it is stored: with a version's id and time, in normal form."""
+    """Return a content as Riak stores it: with an id and a time, in normal form."""
     stored = messages.RpbContent()
     stored.CopyFrom(content)
     if not stored.HasField("value"):
@@ -225,12 +243,13 @@ def stamped(content: Any) -> Any:
 
 
 def normal(name: bytes, term: bytes) -> tuple[bytes, bytes]:
+    """Return the normal form of an index entry."""
     name = name.lower()
     return name, str(int(term)).encode() if name.endswith(b"_int") else term
 
 
 def bad_indexes(content: Any) -> str | None:
-    """Riak's words for indexes that it refuses."""
+    """Return Riak's error for the invalid index entries of a content, or None."""
     wrong = []
     for pair in content.indexes:
         name, term = pair.key.lower(), pair.value
@@ -246,4 +265,5 @@ def bad_indexes(content: Any) -> str | None:
 
 
 def erlang(text: bytes) -> str:
+    """Return bytes as an Erlang term."""
     return f'<<"{text.decode(errors="replace")}">>'

@@ -1,4 +1,4 @@
-"""Bucket types and properties, for the stand-in for Riak."""
+"""The stand-in's bucket types and bucket properties."""
 
 from collections.abc import Hashable
 from functools import cache
@@ -8,7 +8,7 @@ from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
 QUORUM = 4294967293
-# How many partitions the ring has: more copies than that are never made.
+# The number of partitions of the ring, which is the limit of n_val.
 RING_SIZE = 8
 DEFAULTS: dict[str, Any] = {
     "n_val": 3,
@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "basic_quorum": False,
     "notfound_ok": True,
 }
-# The types of an administrator, beside the one that is always there.
+# The type "default", which Riak always has, and types that tests need.
 TYPES: dict[bytes, dict[str, Any]] = {
     b"default": {"repl": 3, "write_once": False},
     b"mult": {"allow_mult": True},
@@ -45,12 +45,13 @@ TYPES: dict[bytes, dict[str, Any]] = {
     b"sc": {"allow_mult": True, "consistent": True},
 }
 QUORUMS = ("r", "w", "pr", "pw", "dw", "rw")
-# Above these are the symbols one, quorum, all and default.
+# The numbers above this are symbols: one, quorum, all, default.
 HIGHEST_NUMBER = 2**32 - 16
 
 
 @cache
 def quorums_of(kind: Hashable) -> list[str]:
+    """Return the names of the quorums that a message's class has."""
     known = kind.DESCRIPTOR.fields_by_name  # type: ignore[attr-defined]
     return [name for name in QUORUMS if name in known]
 
@@ -60,18 +61,20 @@ class NeverAnswered(Exception):
 
 
 class Properties:
-    """The properties of each bucket: its type's, and what was set for it."""
+    """The properties of each bucket: its type's, with those that were set for it."""
 
     def __init__(self) -> None:
         self.types = {name: {**DEFAULTS, **props} for name, props in TYPES.items()}
         self.own: dict[tuple[bytes, bytes], dict[str, Any]] = {}
 
     def of(self, type: bytes, bucket: bytes) -> dict[str, Any]:
+        """Return the properties of a bucket."""
         type = type or b"default"
         own = self.own.get((type, bucket))
         return {**self.types[type], **own} if own else self.types[type]
 
     def set(self, type: bytes, bucket: bytes, props: Any) -> None:
+        """Set properties of a bucket. Raise Refused for invalid ones."""
         if props.HasField("n_val") and props.n_val == 0:
             raise Refused("Invalid bucket properties: [{n_val,not_integer}]")
         if props.HasField("consistent"):
@@ -81,14 +84,19 @@ class Properties:
         own |= {field.name: value for field, value in props.ListFields()}
 
     def reset(self, type: bytes, bucket: bytes) -> None:
+        """Give a bucket the properties of its type."""
         self.own.pop((type or b"default", bucket), None)
 
     def require(self, type: bytes, text: str) -> None:
+        """Raise Refused with `text` if there is no such type."""
         if type and type not in self.types:
             raise Refused(text.format(type.decode(errors="replace")))
 
     def for_object(self, request: Any) -> dict[str, Any]:
-        """The properties of a request for one object, which is looked through."""
+        """Return the properties of the bucket of a request for one object.
+
+        Raise Refused or NeverAnswered if Riak does not carry out such a request.
+        """
         for name in ("bucket", "key"):
             if request.HasField(name) and not getattr(request, name):
                 raise Refused(f"{name.capitalize()} cannot be zero-length")
@@ -103,4 +111,5 @@ class Properties:
 
 
 def message(props: dict[str, Any]) -> Any:
+    """Return properties as an RpbGetBucketResp."""
     return messages.RpbGetBucketResp(props=messages.RpbBucketProps(**props))

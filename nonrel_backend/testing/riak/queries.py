@@ -1,4 +1,4 @@
-"""Secondary indexes, lists and folds, for the stand-in for Riak."""
+"""The stand-in's index queries and folds."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -12,13 +12,13 @@ from nonrel_backend.riak.client.errors import Refused
 from .objects import INTEGER, Bucket, erlang
 from .terms import continuation, place
 
-# How many keys or objects a frame of a stream has.
+# The number of keys or objects in a frame of a stream.
 FRAME = 100
 CLOSES = "Error processing incoming message: error:function_clause:"
 
 
 def index_query(bucket: Bucket, request: Any) -> Iterator[Any]:
-    """The replies to an RpbIndexReq."""
+    """Yield the replies to an RpbIndexReq."""
     name = request.index.lower()
     low, high = bounds(name, request)
     found = entries(bucket, name, low, high)
@@ -31,7 +31,7 @@ def index_query(bucket: Bucket, request: Any) -> Iterator[Any]:
         if not reply.continuation:
             reply.ClearField("continuation")
     elif not request.pagination_sort:
-        # As parts of the ring answer, in no order.
+        # Without sorting, the partitions of the ring answer in no order.
         found = sorted(found, key=lambda each: crc32(each[1]))
     with_terms = (
         request.return_terms and request.qtype == 1 and not name.startswith(b"$")
@@ -45,7 +45,8 @@ def index_query(bucket: Bucket, request: Any) -> Iterator[Any]:
     yield reply
 
 
-def filled(reply: Any, found: list[tuple], with_terms: bool) -> Any:
+def filled(reply: Any, found: list[tuple[Any, bytes]], with_terms: bool) -> Any:
+    """Return an RpbIndexResp with the entries, or with their keys alone."""
     if with_terms:
         for term, key in found:
             reply.results.add(key=as_bytes(term), value=key)
@@ -58,8 +59,10 @@ def as_bytes(term: Any) -> bytes:
     return str(term).encode() if isinstance(term, int) else term
 
 
-def bounds(name: bytes, request: Any) -> tuple:
-    """The lowest and the highest term that are asked for."""
+def bounds(name: bytes, request: Any) -> tuple[Any, ...]:
+    """Return the lowest and the highest term that a request asks for. Raise Refused if
+    the request is invalid.
+    """
     is_int = name.endswith(b"_int")
     if not (is_int or name.endswith(b"_bin") or name in (b"$key", b"$bucket")):
         raise Refused(CLOSES)
@@ -83,8 +86,12 @@ def bounds(name: bytes, request: Any) -> tuple:
     return tuple(map(int, terms))
 
 
-def entries(bucket: Bucket, name: bytes, low: Any, high: Any) -> list[tuple]:
-    """[(term, key), ...] in order; a key that is asked for is its own term."""
+def entries(
+    bucket: Bucket, name: bytes, low: Any, high: Any
+) -> list[tuple[Any, bytes]]:
+    """Return the index entries [(term, key), ...] in order. In an index of keys a key
+    is its own term.
+    """
     if name == b"$bucket":
         return [(key, key) for key in bucket.keys]
     if name == b"$key":
@@ -97,6 +104,7 @@ def entries(bucket: Bucket, name: bytes, low: Any, high: Any) -> list[tuple]:
 
 
 def expression(name: bytes, text: bytes) -> re.Pattern[bytes]:
+    """Return a regular expression for terms. Raise Refused if it is invalid."""
     if name.endswith(b"_int"):
         raise Refused("Can not use term regular expression in integer query")
     try:
@@ -108,8 +116,10 @@ def expression(name: bytes, text: bytes) -> re.Pattern[bytes]:
         ) from error
 
 
-def page(found: list[tuple], name: bytes, request: Any) -> tuple[list[tuple], bytes]:
-    """The entries of the page that is asked for, and where the next one begins."""
+def page(
+    found: list[tuple[Any, bytes]], name: bytes, request: Any
+) -> tuple[list[tuple[Any, bytes]], bytes]:
+    """Return the entries of the page that a request asks for, and a continuation."""
     size = request.max_results
     of_keys = request.qtype == 0 or name.startswith(b"$")
     if request.continuation:
@@ -129,7 +139,7 @@ def page(found: list[tuple], name: bytes, request: Any) -> tuple[list[tuple], by
 
 
 def fold(bucket: Bucket, request: Any) -> Iterator[Any]:
-    """The replies to an RpbCSBucketReq."""
+    """Yield the replies to an RpbCSBucketReq."""
     keys = bucket.keys
     start, inclusive = request.start_key, True
     if request.HasField("start_incl"):

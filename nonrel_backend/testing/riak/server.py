@@ -1,8 +1,7 @@
-"""A stand-in for a Riak KV node, in memory: for tests, where no Riak is at hand.
+"""A stand-in for a Riak KV node, for tests on machines without Riak.
 
-It speaks the protocol buffers of Riak 3.2 on a socket and is held to exchanges that
-were recorded from a real one. It is no Riak: it keeps one copy of everything, in one
-process, and forgets it at its end.
+It speaks the protocol buffers of Riak 3.2 on a socket. Tests compare it with exchanges
+that were recorded from a real Riak. It stores one copy of everything, in memory.
 
     python -m nonrel_backend.testing.riak.server --port 8087 --http-port 8098
 """
@@ -35,15 +34,15 @@ START_TLS = 255
 
 
 class Dropped(Exception):
-    """Raised by a fault: the connection is closed without an answer."""
+    """Raised by `before` or `after`: close the connection without an answer."""
 
 
 class StandInRiak:
-    """Answers on `port` (0: any) until it is closed.
+    """A server on `port` (0 for any free port) until it is closed.
 
-    `before` and `after` are called with each request, to make faults: they may sleep,
-    raise Refused (an error of the server's) or Dropped; after the request was carried
-    out, its reply is then lost.
+    Tests set `before` and `after` to make faults. They are called with each request
+    before and after it is carried out. They may sleep, or raise Refused (an error of
+    the server) or Dropped.
     """
 
     def __init__(
@@ -53,31 +52,32 @@ class StandInRiak:
         answers: Callable[[Any], list[Any]] | None = None,
         tls: ssl.SSLContext | None = None,
         users: dict[str, str] | None = None,
-    ):
+    ) -> None:
         self.answers = answers or Answers()
         self.tls = tls
         self.users = users or {}
         self.before: Callable[[Any], None] | None = None
         self.after: Callable[[Any], None] | None = None
-        # How many requests of each name came.
+        # The number of requests, by the name of their class.
         self.requests: Counter[str] = Counter()
         self.clients: set[socket.socket] = set()
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.listen, daemon=True).start()
 
-    def __enter__(self):
+    def __enter__(self) -> "StandInRiak":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Die: what was written is still in `answers`, for another one."""
+        """Stop. Its data stays in `answers`, for another server."""
         try:
-            self.listener.shutdown(socket.SHUT_RDWR)  # or accept() would hold the port
+            # Otherwise accept() in the other thread would go on using the port.
+            self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # closed before
+            pass  # It was closed before.
         self.listener.close()
         self.cut()
 
@@ -87,6 +87,7 @@ class StandInRiak:
             hang_up(client)
 
     def listen(self) -> None:
+        """Accept connections until the listener is closed."""
         while True:
             try:
                 client, _ = self.listener.accept()
@@ -96,6 +97,7 @@ class StandInRiak:
             threading.Thread(target=self.serve, args=[client], daemon=True).start()
 
     def serve(self, client: socket.socket) -> None:
+        """Answer a connection until it ends."""
         self.clients.add(client)
         try:
             if self.tls is not None:
@@ -103,12 +105,13 @@ class StandInRiak:
             else:
                 self.converse(client, secure=True)
         except (OSError, Dropped):
-            pass  # the client is gone, or is to be
+            pass  # The client has hung up, or a fault closes the connection.
         finally:
             self.clients.discard(client)
             hang_up(client)
 
     def converse(self, client: socket.socket, secure: bool) -> None:
+        """Answer requests; only to start TLS, if the connection is to be secured."""
         for requests in arrived(client):
             if not secure:
                 self.start_tls(client, requests[0][0])
@@ -120,15 +123,17 @@ class StandInRiak:
                 client.sendall(b"".join(out))
             if ends is None:
                 while client.recv(65_536):
-                    pass  # never answered: until the client gives up
+                    pass  # Do not answer until the client gives up.
             if ends or ends is None:
                 return
 
     def answer(
         self, requests: list[tuple[int, bytes]], out: list[bytes]
     ) -> bool | None:
-        """Add the frames of the replies; whether the connection ends with them, None
-        where a request is never answered.
+        """Append the frames of the replies to `out`.
+
+        Return whether the server closes the connection after them, None if it never
+        answers a request.
         """
         for code, payload in requests:
             replies, closes = self.replies(code, payload)
@@ -140,6 +145,7 @@ class StandInRiak:
         return False
 
     def start_tls(self, client: socket.socket, code: int) -> None:
+        """Secure the connection and go on with it."""
         if code != START_TLS or self.tls is None:
             client.sendall(frame(refusal("Security is enabled, please STARTTLS first")))
             return
@@ -154,8 +160,10 @@ class StandInRiak:
 
     # --- requests ---
 
-    def replies(self, code: int, payload: bytes) -> tuple[list | None, bool]:
-        """The replies to a request, None for never any; whether the server closes."""
+    def replies(self, code: int, payload: bytes) -> tuple[list[Any] | None, bool]:
+        """Return the replies to a request (None if it is never answered), and whether
+        the server closes the connection.
+        """
         kind = messages.BY_CODE.get(code)
         if kind is messages.RpbStartTls:
             text = "Security not enabled; STARTTLS not allowed."
@@ -175,6 +183,7 @@ class StandInRiak:
             return [refusal(str(error))], str(error).startswith(CLOSING)
 
     def carried_out(self, request: Any) -> list[Any]:
+        """Return the replies to a request, with the faults that a test has set."""
         self.requests[type(request).__name__] += 1
         if self.before is not None:
             self.before(request)
@@ -189,7 +198,7 @@ class StandInRiak:
 
 
 def arrived(client: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
-    """The requests, (code, payload), as many at a time as have come."""
+    """Yield lists of the requests, (code, payload), that have arrived."""
     data = bytearray()
     while more := client.recv(65_536):
         data += more
@@ -208,21 +217,24 @@ def arrived(client: socket.socket) -> Iterator[list[tuple[int, bytes]]]:
 
 
 def hang_up(client: socket.socket) -> None:
-    """Close a connection of which a reader may still be about."""
+    """Close a connection from which a thread may be reading."""
     try:
         client.shutdown(socket.SHUT_RDWR)
     except OSError:
-        pass  # the other side was faster
+        pass  # The other side has closed it.
     client.close()
 
 
 def refusal(text: str) -> Any:
+    """Return an RpbErrorResp."""
     return messages.RpbErrorResp(errmsg=text.encode(), errcode=0)
 
 
 @contextmanager
 def riak_host() -> Iterator[str]:
-    """RIAK_HOST of the environment, or a stand-in's in a process of its own."""
+    """Yield RIAK_HOST, if it is set, else the address of a stand-in in a process that
+    lasts for the block.
+    """
     known = os.environ.get("RIAK_HOST")
     if known:
         yield known
@@ -237,7 +249,7 @@ def riak_host() -> Iterator[str]:
 
 
 def named(host: str) -> str:
-    """What answers at an address: a Riak, or a stand-in."""
+    """Return a text that says whether a Riak or a stand-in answers at an address."""
     client = Client(Pool(host))
     info = client.server_info()
     client.close()
@@ -246,9 +258,14 @@ def named(host: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A stand-in for Riak, for tests.")
-    parser.add_argument("--port", type=int, default=8087, help="0 for any")
-    parser.add_argument("--http-port", type=int, help="for the HTTP calls, if any")
+    """Run a stand-in until the process is ended."""
+    parser = argparse.ArgumentParser(description="Run a stand-in for Riak, for tests.")
+    parser.add_argument(
+        "--port", type=int, default=8087, help="the port (8087), 0 for any free one"
+    )
+    parser.add_argument(
+        "--http-port", type=int, help="the port for HTTP, default: no HTTP"
+    )
     options = parser.parse_args()
     answers = Answers()
     server = StandInRiak(options.port, answers=answers)

@@ -1,14 +1,15 @@
-"""Riak's continuations, for the stand-in: Erlang terms in base64."""
+"""Continuations of the stand-in's queries, as Riak's: Erlang terms in base64."""
 
 import base64
 import binascii
 import struct
+from typing import Any
 
 Term = int | bytes
 
 
 def continuation(term: Term | None, key: bytes) -> bytes:
-    """The place after an index entry; without a term, after a key."""
+    """Return the continuation after an index entry, or after a key without a term."""
     body = packed(key)
     if term is not None:
         body = b"h\x02" + packed(term) + body
@@ -16,7 +17,7 @@ def continuation(term: Term | None, key: bytes) -> bytes:
 
 
 def place(text: bytes) -> tuple[Term | None, bytes]:
-    """The term and key of a continuation; ValueError for any other text."""
+    """Return the term and key of a continuation. Raise ValueError if it is none."""
     try:
         data = base64.b64decode(text, validate=True)
         if data[:1] != b"\x83":
@@ -30,6 +31,7 @@ def place(text: bytes) -> tuple[Term | None, bytes]:
 
 
 def packed(term: Term) -> bytes:
+    """Return a term in Erlang's external format."""
     if isinstance(term, bytes):
         return b"m" + struct.pack("!I", len(term)) + term
     if 0 <= term < 256:
@@ -40,8 +42,8 @@ def packed(term: Term) -> bytes:
     return bytes([ord("n"), size, term < 0]) + abs(term).to_bytes(size, "little")
 
 
-def unpacked(data: bytes, at: int) -> tuple:
-    """The term that begins there, and where the next one does."""
+def unpacked(data: bytes, at: int) -> tuple[Any, int]:
+    """Return the term at an offset, and the offset after it."""
     tag, at = data[at : at + 1], at + 1
     if tag == b"m":
         (size,) = struct.unpack_from("!I", data, at)
