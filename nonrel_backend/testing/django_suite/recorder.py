@@ -1,4 +1,4 @@
-"""A test runner that writes what became of every test to a file of JSON."""
+"""A test runner that writes the outcomes of the tests to a JSON file."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from typing import Any
 from django.db import connections
 from django.test.runner import DiscoverRunner
 
-# Where the record goes; `suite.py` sets it for each app that it runs.
+# The variable with the path of the file. `suite.py` sets it for each app.
 RECORD_VARIABLE = "NONREL_TEST_RECORD"
 
 
 class RecordingRunner(DiscoverRunner):
-    """Django's own runner, which also leaves a record of the run."""
+    """Django's own runner, which also writes a record of the run."""
 
     def suite_result(
         self, suite: unittest.TestSuite, result: Any, **kwargs: Any
@@ -29,7 +29,7 @@ class RecordingRunner(DiscoverRunner):
 
 
 def listed_reasons() -> set[str]:
-    """The reasons of the backends' own lists of skips."""
+    """Return the reasons in the backends' own lists of skipped tests."""
     return {
         reason
         for connection in connections.all()
@@ -38,7 +38,10 @@ def listed_reasons() -> set[str]:
 
 
 def record(result: unittest.TestResult, listed: set[str]) -> dict[str, Any]:
-    """Count tests (not subtests) by outcome, and name those that went wrong."""
+    """Return the numbers of tests by outcome, and the names of those that failed.
+
+    A test with subtests counts once. `listed` are the reasons of our own skips.
+    """
     failed = names(test for test, _ in result.failures)
     failed += [name for name in names(result.unexpectedSuccesses) if name not in failed]
     errors = [
@@ -74,14 +77,15 @@ def record(result: unittest.TestResult, listed: set[str]) -> dict[str, Any]:
 
 
 def names(tests: Iterable[Any]) -> list[str]:
-    """Each test once, in order: the subtests of one test are one."""
+    """Return the name of each test once, in order."""
     return list(dict.fromkeys(test_id(test) for test in tests))
 
 
 def test_id(test: Any) -> str:
+    """Return the name of a test; of a subtest the name of its test."""
     return str(getattr(test, "test_case", test).id())
 
 
 def is_class_level(name: str) -> bool:
-    """`setUpClass (app.tests.Class)` and the like."""
+    """Return whether a name is of a class or module: `setUpClass (app.tests.Class)`."""
     return " (" in name

@@ -1,4 +1,4 @@
-"""Django's own test suite, unmodified, on a backend: run app by app and counted."""
+"""Run Django's own test suite on a backend, app by app, and count the outcomes."""
 
 import json
 import os
@@ -26,11 +26,12 @@ ENGINES = {
     "sqlite": "django.db.backends.sqlite3",
     "template": "backend_template",
 }
-# As many tests of an app are run again; more that went wrong are no accident.
+# At most RUN_AGAIN failed tests of an app are run again, up to TRIES times. More
+# failures are no accident.
 RUN_AGAIN, TRIES = 3, 10
 IN_MEMORY = {"lmdb", "sqlite"}
 HOST_VARIABLES = {"mongodb": "MONGODB_URI", "riak": "RIAK_HOST"}
-# Tests name keys that SQL databases make.
+# Tests expect the keys that SQL databases make.
 OPTIONS = {
     "riak": {
         "keys": "sequence",
@@ -39,7 +40,7 @@ OPTIONS = {
         "schema_wait": 0,
     }
 }
-# The longest first, so that the last to end is a short one.
+# These apps take the longest and start first.
 LONGEST = (
     "admin_views migrations queries cache auth_tests model_fields schema delete "
     "backends admin_inlines test_utils transactions serializers select_for_update "
@@ -82,21 +83,23 @@ TEST_RUNNER = "nonrel_backend.testing.django_suite.recorder.RecordingRunner"
 
 @dataclass
 class AppResult:
-    """What became of one app's tests."""
+    """The outcomes of one app's tests."""
 
     app: str
     counts: dict[str, int]
     wrong: list[str] = field(default_factory=list)
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
-    # What went wrong beside other tests, and passed when it was run again alone.
+    # The tests that failed at first, and passed when they were run again alone.
     again: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
+        """Return whether no test failed."""
         return not (self.counts["failed"] or self.counts["errors"])
 
     def passed_again(self) -> None:
+        """Count the failed tests as passed."""
         for line in self.wrong:
             outcome, _, name = line.partition(" ")
             self.counts["failed" if outcome == "FAIL" else "errors"] -= 1
@@ -106,7 +109,10 @@ class AppResult:
 
 
 def fetch_suite(cache: Path) -> Path:
-    """The tests/ folder of the installed Django's source distribution."""
+    """Return the tests/ folder of the installed version of Django.
+
+    The source distribution is downloaded into the folder `cache` once.
+    """
     name = f"django-{django.__version__}"
     target = cache / name
     if not target.is_dir():
@@ -125,7 +131,10 @@ def fetch_suite(cache: Path) -> Path:
 
 
 class Suite:
-    """One run of the suite on one backend, `parallel` apps at a time."""
+    """One run of the suite on one backend, `parallel` apps at a time.
+
+    `timeout` is in seconds, for each app.
+    """
 
     def __init__(
         self, backend: str, cache: Path, *, timeout: float = 600, parallel: int = 2
@@ -147,7 +156,7 @@ class Suite:
         )
 
     def run(self, apps: Sequence[str]) -> Iterator[AppResult]:
-        """Run the apps and yield each one's result when it is there."""
+        """Run the apps and yield the result of each when it has ended."""
         missing = [app for app in apps if not (self.tests / app).is_dir()]
         if missing:
             raise SystemExit(f"Django's suite has no {', '.join(missing)}.")
@@ -167,12 +176,13 @@ class Suite:
                 self.run_again(result)
                 yield result
         finally:
-            # Interrupted or not, nothing of it goes on running.
+            # Also after an interrupt no process goes on running.
             pool.shutdown(wait=False, cancel_futures=True)
             for process in list(self.running):
                 end(process)
 
     def run_app(self, app: str) -> AppResult:
+        """Run an app's tests. An app without a record counts as one error."""
         record = self.folder / f"{app}.json"
         record.unlink(missing_ok=True)
         start = time.monotonic()
@@ -188,8 +198,9 @@ class Suite:
         return AppResult(app, counts, [f"ERROR {app}: {problem}"], {}, seconds)
 
     def run_again(self, result: AppResult) -> None:
-        """Run the tests that went wrong again, with nothing beside them and more than
-        once: Django's suite has some that measure time.
+        """Run the failed tests again, alone and up to TRIES times.
+
+        Some tests of Django's suite measure time.
         """
         record = self.folder / f"{result.app}.again.json"
         labels = [line.partition(" ")[2] for line in result.wrong]
@@ -202,8 +213,9 @@ class Suite:
                 return
 
     def execute(self, app: str, record: Path, labels: Sequence[str] = ()) -> str:
-        """Run the app's tests, or those of the labels; says how the process ended, if
-        it left no record.
+        """Run the app's tests, or those of the labels, in a process.
+
+        Return how the process ended, for an app without a record.
         """
         root = Path(__file__).resolve().parents[3]
         environment = {
@@ -241,18 +253,19 @@ class Suite:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process and those that it started."""
+    """Kill a process and the processes that it has started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def total(results: Sequence[AppResult]) -> dict[str, int]:
+    """Return the sums of the counts."""
     return {key: sum(result.counts[key] for result in results) for key in COLUMNS}
 
 
 def table(results: Sequence[AppResult]) -> str:
-    """The results as a Markdown table that reads well as plain text."""
+    """Return the results as a Markdown table with aligned columns."""
     rows = [["app", *COLUMNS.values()]]
     rows += [
         [result.app, *(str(result.counts[key]) for key in COLUMNS)]
@@ -277,7 +290,7 @@ def table(results: Sequence[AppResult]) -> str:
 
 
 def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
-    """docs/django-suite.md: the table, the total, the reasons of our own skips."""
+    """Return the Markdown page for docs/: the total, the table, the skips."""
     counts = total(results)
     stands_in = backend == "riak" and not os.environ.get(HOST_VARIABLES[backend])
     reasons: dict[str, int] = {}

@@ -1,1 +1,1 @@
-"""Random documents and what is asked of them, against an oracle in plain Python."""
+"""Random documents, queries and changes of them, and an oracle in plain Python."""

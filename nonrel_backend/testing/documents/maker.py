@@ -1,4 +1,4 @@
-"""Random documents, lookups and changes."""
+"""Random documents, and random queries and changes of them."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from django.db.models import Q
 from ...fields import AddToSet, Increment, Pull, Push, SetKey
 from .models import Address, Circle, City, Comment, Place, Square
 
-# SQLite itself knows no case: "B" and "é" are for the other backends.
+# SQLite's LIKE ignores case: "B" and "é" are for other databases.
 WORDS = ["a", "b", "ab", "%", "$ne", "x.y", "", "0", "10", "c_", "B", "é"]
 NUMBERS = [-1, 0, 1, 2, 3, 2**40]
 DAYS = [date(2020, 1, 1), date(2020, 12, 31), date(2021, 6, 1)]
@@ -25,21 +25,26 @@ RAW = [*WORDS[:5], *NUMBERS, 1.5, True, False, None, [1, "a"], {"a": 1}, ["a"]]
 
 
 class Maker:
-    """Random documents and random lookups."""
+    """Makes documents, queries and changes at random, from a seed.
 
-    def __init__(self, seed: int, plain: bool = False):
+    `plain` leaves out letters that a database which ignores case cannot distinguish.
+    """
+
+    def __init__(self, seed: int, plain: bool = False) -> None:
         self.random = random.Random(seed)
         self.plain = plain
         self.words = self.fit(WORDS)
 
-    def some(self, values, most=3) -> list:
+    def some(self, values: list[Any], most: int = 3) -> list[Any]:
+        """Return up to `most` of the values."""
         values = self.fit(values)
         return [self.random.choice(values) for _ in range(self.random.randint(0, most))]
 
-    def maybe(self, values):
+    def maybe(self, values: list[Any]) -> Any:
+        """Return one of the values, or None in a quarter of the cases."""
         return None if self.random.random() < 0.25 else self.random.choice(values)
 
-    def address(self):
+    def address(self) -> Address | None:
         if self.random.random() < 0.2:
             return None
         place = Place(lat=self.maybe([0.5, 1.0, 2.5]), lng=self.maybe([1.0]))
@@ -52,7 +57,7 @@ class Maker:
             phones=self.some(WORDS),
         )
 
-    def comment(self, depth=0):
+    def comment(self, depth: int = 0) -> Comment:
         return Comment(
             author=self.random.choice(self.words),
             stars=self.maybe(NUMBERS),
@@ -61,7 +66,7 @@ class Maker:
             replies=[self.comment(1) for _ in self.some([1], 2)] if not depth else [],
         )
 
-    def shape(self):
+    def shape(self) -> Circle | Square:
         if self.random.random() < 0.5:
             return Circle(
                 name=self.random.choice(self.words), radius=self.random.random()
@@ -80,17 +85,20 @@ class Maker:
             address=self.address(),
             comments=[self.comment() for _ in self.some([1])],
             shapes=[self.shape() for _ in self.some([1], 2)],
+            shape=self.random.choice([None, self.shape()]),
         )
 
     # --- lookups ---
 
     def lookup(self) -> tuple[str, object]:
+        """Return a lookup on a field path, and its argument."""
         path, values, kind = self.random.choice(PATHS)
         values = self.fit(values)
         name = self.random.choice(LOOKUPS[kind])
         return f"{path}__{name}", self.argument(name, values)
 
-    def argument(self, name: str, values):
+    def argument(self, name: str, values: list[Any]) -> Any:
+        """Return an argument for a lookup."""
         if name.startswith("len"):
             return self.random.randint(0, 3)
         if name == "isnull":
@@ -104,16 +112,18 @@ class Maker:
         return self.random.choice(values)
 
     def fit(self, values: Any) -> Any:
-        """The values, without those that the database cannot tell."""
+        """Return the values, if `plain` without those that depend on case."""
         return [v for v in values if v not in WORDS[-2:]] if self.plain else values
 
     def change(self) -> "Change":
+        """Return a change of one column or one part of it."""
         column, values, make, apply = self.random.choice(CHANGES)
         values = self.fit(values)
         value = self.random.choice(values)
         return Change(column, make(value), lambda city: apply(city, value))
 
-    def query(self, depth=0) -> Q:
+    def query(self, depth: int = 0) -> Q:
+        """Return a tree of lookups."""
         kind = self.random.random()
         if depth < 2 and kind < 0.35:
             left, right = self.query(depth + 1), self.query(depth + 1)
@@ -180,6 +190,8 @@ PATHS = [
     ("comments__replies__author", WORDS, "text"),
     ("comments__0__author", WORDS, "text"),
     ("shapes__name", WORDS, "text"),
+    ("shape__name", WORDS, "text"),
+    ("shape", [], "whole"),
 ]
 
 
@@ -198,26 +210,35 @@ ORDERED = [
 
 @dataclass
 class Change:
-    """What update() is given, and what it makes of a city whose address is not NULL."""
+    """A column and value for update(), and the same change of a City in Python.
+
+    The city's address must not be NULL.
+    """
 
     column: str
     value: Any
     apply: Callable[[City], None]
 
 
-def pull(items: list, value) -> None:
+def pull(items: list[Any], value: Any) -> None:
+    """Remove all items that are equal to the value."""
     items[:] = [each for each in items if each != value]
 
 
-def increment(sizes: dict, key: str, value) -> None:
+def increment(sizes: dict[str, Any], key: str, value: int) -> None:
+    """Add to a value; a missing one is 0."""
     sizes[key] = (sizes.get(key) or 0) + value
 
 
-def push_year(city: Any, value) -> None:
+def push_year(city: Any, value: int) -> None:
+    """Append to a list that may be NULL."""
     city.years = [*(city.years or []), value]
 
 
-CHANGES: list[tuple[str, list, Callable, Callable]] = [
+# (column or path, values, the value for update(), the change in Python)
+CHANGES: list[
+    tuple[str, list[Any], Callable[[Any], Any], Callable[[Any, Any], None]]
+] = [
     ("tags", WORDS, Push, lambda city, value: city.tags.append(value)),
     ("tags", WORDS, Pull, lambda city, value: pull(city.tags, value)),
     ("kinds", WORDS, AddToSet, lambda city, value: city.kinds.add(value)),

@@ -1,4 +1,6 @@
-"""Models with a column of every kind of collection and embedded model."""
+"""Models with every kind of collection and embedded model."""
+
+from typing import Any
 
 from django.db import models
 
@@ -93,8 +95,8 @@ VALUES = [
 ]
 
 
-def items() -> dict[str, models.Field]:
-    """A field of every type that a collection may hold, by name."""
+def items() -> dict[str, Any]:
+    """Return a field of every type that a collection may hold, by name."""
     found = {kind.__name__[:-5].lower(): kind(null=True) for kind in VALUES}
     found["decimal"] = models.DecimalField(max_digits=30, decimal_places=10, null=True)
     found["binary"] = models.BinaryField(null=True)
@@ -103,13 +105,13 @@ def items() -> dict[str, models.Field]:
 
 
 class Leaves(EmbeddedModel):
-    """A leaf of every type."""
+    """An embedded model with a field of every type."""
 
     locals().update(items())
 
 
 class Sample(models.Model):
-    """Every type of leaf in every collection."""
+    """A model with every collection of every type."""
 
     leaves = EmbeddedModelField(Leaves, null=True)
     blob = BlobField(null=True)

@@ -1,15 +1,19 @@
-"""What lookups on documents mean, in plain Python: the oracle of random tests."""
+"""The oracle of the random tests: what lookups on documents mean, in plain Python."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
 from .models import City
 
+Test = Callable[[Any, Any], bool]
 
-def values_at(value, names: list[str]) -> list:
-    """All that a path leads to, but for None."""
+
+def values_at(value: Any, names: list[str]) -> list[Any]:
+    """Return the values at a field path, without None."""
     if value is None:
         return []
     if not names:
@@ -29,41 +33,47 @@ def values_at(value, names: list[str]) -> list:
     return []
 
 
-def kind(value) -> str:
+def kind(value: Any) -> str:
+    """Return the kind of a value; values of different kinds are never equal."""
     if isinstance(value, bool):
         return "bool"
     return "number" if isinstance(value, (int, float)) else type(value).__name__
 
 
-def same(left, right) -> bool:
+def same(left: Any, right: Any) -> bool:
+    """Return whether two values are of one kind and equal."""
     return kind(left) == kind(right) and left == right
 
 
-def ordered(test):
+def ordered(test: Test) -> Test:
+    """Return a test that is false of values of different kinds, and of booleans."""
     return lambda value, wanted: (
         kind(value) == kind(wanted) != "bool" and test(value, wanted)
     )
 
 
-def text(test):
+def text(test: Test) -> Test:
+    """Return a test that is false of values that are not text."""
     return lambda value, wanted: (
         isinstance(value, str) and isinstance(wanted, str) and test(value, wanted)
     )
 
 
-def contains(value, wanted):
+def contains(value: Any, wanted: Any) -> bool:
+    """Return whether a text or a collection contains what is wanted."""
     if isinstance(value, str):
         return wanted in value
     wanted = wanted if isinstance(wanted, (list, tuple, set)) else [wanted]
     return all(each in value for each in wanted)
 
 
-def local(moment):
-    """As lookups see a moment: in the current time zone."""
+def local(moment: Any) -> Any:
+    """Return a datetime in the current time zone, as lookups see it."""
     return timezone.localtime(moment) if isinstance(moment, datetime) else moment
 
 
-TESTS = {
+# {lookup: its test, given a value at the path and the argument}
+TESTS: dict[str, Test] = {
     "exact": same,
     "in": lambda value, wanted: any(same(value, each) for each in wanted),
     "gt": ordered(lambda a, b: a > b),
@@ -87,7 +97,7 @@ TESTS = {
 
 
 def satisfies(city: City, query: Q) -> bool:
-    """Whether a row is in the answer; every lookup is true or false of it."""
+    """Return whether a row matches. No lookup on documents is NULL of a row."""
     found = [
         satisfies(city, child) if isinstance(child, Q) else lookup(city, *child)
         for child in query.children
@@ -96,17 +106,18 @@ def satisfies(city: City, query: Q) -> bool:
     return answer != query.negated
 
 
-def lookup(city: City, name: str, wanted) -> bool:
+def lookup(city: City, name: str, wanted: Any) -> bool:
+    """Return whether any value at the path of a lookup matches."""
     *names, last = name.split("__")
     if names[-1] == "len":
         last = f"{names.pop()}__{last}"
     found = values_at(city, names)
     if last == "isnull":
-        return (not found) == wanted
+        return bool(not found) == wanted
     return any(TESTS[last](value, wanted) for value in found)
 
 
-def path_key(city: City, path: str):
-    """By what a path orders: NULL first."""
+def path_key(city: City, path: str) -> tuple[bool, Any]:
+    """Return the key by which a field path orders a row, NULL first."""
     found = values_at(city, path.split("__"))
     return (bool(found), found[0] if found else None)

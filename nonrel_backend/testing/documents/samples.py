@@ -1,4 +1,4 @@
-"""Values of every field in every collection, at their extremes."""
+"""Values at the boundaries of every type, in every collection."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from .models import Leaves, Sample
 
-EXTREMES: dict[str, list] = {
+EXTREMES: dict[str, list[Any]] = {
     "biginteger": [0, -(2**63), 2**63 - 1, 2**53 + 1],
     "boolean": [True, False],
     "date": [date.min, date.max, date(1969, 12, 31)],
@@ -33,7 +33,7 @@ EXTREMES: dict[str, list] = {
 
 
 def sample(name: str) -> Sample:
-    """A row with values of one type in each collection."""
+    """Return a row with values of one type in each collection."""
     values = [*EXTREMES[name], None]
     found = Sample(
         leaves=Leaves(**{name: values[-2]}),
@@ -42,13 +42,15 @@ def sample(name: str) -> Sample:
             f"dict_{name}": {f"$key.{n}": value for n, value in enumerate(values)},
         },
     )
-    if name != "raw":  # of which some cannot be in a set
+    if name != "raw":  # Some raw values are not hashable.
         setattr(found, f"set_{name}", set(values[:-1]))
     return found
 
 
 def samples(alias: str) -> Iterator[tuple[str, Any, Any]]:
-    """(column, what is read of it, what was stored), each with its types."""
+    """Store a row for each type. Yield (column, the value read, the value stored), the
+    values with their types.
+    """
     for name in EXTREMES:
         stored = sample(name)
         stored.save(using=alias)
@@ -59,7 +61,7 @@ def samples(alias: str) -> Iterator[tuple[str, Any, Any]]:
 
 
 def typed(value: Any) -> Any:
-    """A value and the types of all that is in it."""
+    """Return a value with the types of all values in it."""
     if isinstance(value, dict):
         return dict, {key: typed(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Random documents in a database: what it gives, and what the oracle says."""
+"""Run random queries and changes of documents on a database and on the oracle."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ from .models import City
 from .oracle import path_key, satisfies
 
 ROWS, QUERIES, CHANGES = 25, 100, 5
-# What was asked, what the database gave (of an error its type), and what is right.
+# (the query or change, what the database gave or the type of its error, what is right)
 Trial = tuple[str, Any, Any]
 
 
 def trials(alias: str, count: int, seed: int, plain: bool = False) -> Iterator[Trial]:
-    """`count` random queries, with some changes of documents among them.
+    """Run `count` random queries on a database, and some changes. Yield the trials.
 
-    `plain` leaves out what a database cannot tell that knows the case of ASCII only.
+    `plain` leaves out letters that a database which ignores case cannot distinguish.
     """
     rows = City.objects.using(alias)
     for start in range(0, count, QUERIES):
@@ -33,8 +33,8 @@ def trials(alias: str, count: int, seed: int, plain: bool = False) -> Iterator[T
             yield from asked(maker, rows, cities)
 
 
-def changed(maker: Maker, rows, cities: list[City]) -> Iterator[Trial]:
-    """A change of some of the rows, of the database's and of the oracle's."""
+def changed(maker: Maker, rows: Any, cities: list[City]) -> Iterator[Trial]:
+    """Change some rows of the database and of the oracle."""
     change, query = maker.change(), maker.query() & Q(address__isnull=False)
     chosen = [city for city in cities if satisfies(city, query)]
     for city in chosen:
@@ -45,17 +45,17 @@ def changed(maker: Maker, rows, cities: list[City]) -> Iterator[Trial]:
     yield f"{text}: the rows", *both(lambda: list(rows.order_by("name")), cities)
 
 
-def asked(maker: Maker, rows, cities: list[City]) -> Iterator[Trial]:
-    """The rows of a query, in the order of a path, and what the path leads to."""
+def asked(maker: Maker, rows: Any, cities: list[City]) -> Iterator[Trial]:
+    """Run a query for rows, for their number, and in the order of a field path."""
     query = maker.query()
     path, down = maker.random.choice(ORDERED), maker.random.choice(["", "-"])
     wanted = [city for city in cities if satisfies(city, query)]
-    by_path = sorted(  # what is equal stays in the order of names
+    by_path = sorted(  # Equal ones stay in the order of their names.
         wanted, key=lambda city: path_key(city, path), reverse=bool(down)
     )
     found = rows.filter(query)
 
-    def answers():
+    def answers() -> list[Any]:
         ordered = found.order_by(f"{down}{path}", "name")[1:6]
         return [
             list(found.order_by("name").values_list("name", path)),
@@ -77,7 +77,7 @@ def asked(maker: Maker, rows, cities: list[City]) -> Iterator[Trial]:
 
 
 def both(work: Callable[[], Any], wanted: Any) -> tuple[Any, Any]:
-    """What the database gives and what is right, to be compared."""
+    """Return what the database gives, or the type of its error, and what is right."""
     try:
         found = work()
     except Exception as error:
@@ -86,7 +86,7 @@ def both(work: Callable[[], Any], wanted: Any) -> tuple[Any, Any]:
 
 
 def plain_values(value: Any) -> Any:
-    """Cities as lists of JSON texts, in which True is not 1."""
+    """Return a value with cities as lists of JSON texts, in which True is not 1."""
     if isinstance(value, list):
         return [plain_values(each) for each in value]
     if isinstance(value, City):
@@ -96,7 +96,7 @@ def plain_values(value: Any) -> Any:
 
 
 def sorted_keys(text: str | None) -> str | None:
-    """A document's text with its keys in one order; any other text as it is."""
+    """Return a JSON text with its keys sorted, and any other text as it is."""
     try:
         return text and json.dumps(json.loads(text), sort_keys=True)
     except ValueError:

@@ -1,1 +1,1 @@
-"""The servers that a backend's tests run on."""
+"""The servers that the tests of backends run on."""

@@ -1,4 +1,4 @@
-"""The server that a backend's tests need: the one that is named, or their own."""
+"""The server for a backend's tests: one named in the environment, or a new one."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def server(backend: str) -> Iterator[None]:
-    """Its address in the environment, for the block; nothing for an embedded store."""
+    """Set the variable with the server's address for the block.
+
+    A server is started if the variable is not set. An embedded store needs none.
+    """
+    # Each store's driver is optional.
     if backend == "mongodb":
         from .mongodb import mongodb_uri
 
@@ -28,8 +32,10 @@ def server(backend: str) -> Iterator[None]:
 
 @contextmanager
 def app_server(backend: str) -> Iterator[dict[str, str]]:
-    """What one app of Django's suite needs in its environment beside `server()`'s: a
-    stand-in for Riak is one process, which would be the slowest if all used it.
+    """Yield the environment variables for one app of Django's suite.
+
+    On Riak they name a stand-in of the app's own: one stand-in, which is one process,
+    is too slow for several apps at a time.
     """
     if backend != "riak":
         yield {}

@@ -1,4 +1,4 @@
-"""Real MongoDB servers, started and stopped by the tests that need them."""
+"""MongoDB servers and replica sets that tests start and stop."""
 
 import atexit
 import os
@@ -17,28 +17,28 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-# Where the wheels of the "test" extra keep the server, below a folder of sys.path.
+# The path of the server in the wheel of the "test" extra, below a folder of sys.path.
 WHEEL_BINARY = Path("fiftyone", "db", "bin", "mongod")
 ALREADY_INITIALIZED = 23
 START_SECONDS = 60
-# A throw-away server: little memory, no diagnostics, no long farewell.
+# The server lives for a test: no diagnostics, and a quick end.
 PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",
     "shutdownTimeoutMillisForSignaledShutdown": "100",
-    "enableTestCommands": "1",  # fail points, for the tests of faults
-    # TestCase keeps a transaction open; a stuck one should still end by itself.
+    "enableTestCommands": "1",  # Fail points, for the tests of faults.
+    # TestCase keeps a transaction open while its class runs. A stuck one still ends.
     "transactionLifetimeLimitSeconds": "3600",
 }
-# Elections in a second or two instead of ten.
+# Elections take a second or two instead of ten.
 REPLICA_SET_SETTINGS = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250}
 
 
 class ServerError(RuntimeError):
-    """No server could be found, or the one found did not start."""
+    """No server was found, or it did not start."""
 
 
 def mongod_binary() -> str:
-    """The `mongod` of the PATH, else the one of the test extra's wheel."""
+    """Return the path of `mongod`: on the PATH, else in the wheel of the test extra."""
     found = shutil.which("mongod")
     if found:
         return found
@@ -49,29 +49,29 @@ def mongod_binary() -> str:
                 candidate.chmod(0o755)
             return str(candidate)
     raise ServerError(
-        "There is no MongoDB server to test on. Set MONGODB_URI, put mongod on the "
+        "No MongoDB server to test on was found. Set MONGODB_URI, put mongod on the "
         'PATH, or install the test extra: pip install "nonrel_backend[test]".'
     )
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    """Return a free TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
-    """Return when `ready()` is true; ServerError names `what` after `seconds`."""
+    """Return when `ready()` is true. Raise ServerError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
-            raise ServerError(f"Waited {seconds:.0f} seconds in vain for {what}.")
+            raise ServerError(f"Waited {seconds:.0f} seconds for {what}.")
         time.sleep(0.05)
 
 
 class _Startable:
-    """`with server:` starts it and stops it."""
+    """A server that runs for a `with` block."""
 
     def start(self) -> Any:
         raise NotImplementedError
@@ -92,12 +92,11 @@ class _Startable:
 
 
 class MongoServer(_Startable):
-    """A mongod of the test's own, on a free port of 127.0.0.1.
+    """A mongod on a free port of 127.0.0.1.
 
-    A replica set of one node, so that it has transactions; `replset=None` gives a
-    standalone server. Its data lives in a temporary folder until `stop()`;
-    `kill()` is SIGKILL and keeps the data, so that `start()` brings it back on the
-    same port.
+    It is a replica set of one node, so that it has transactions; with `replset=None` it
+    is a standalone server. Its data is in a temporary folder, which `stop()` removes.
+    After `kill()`, `start()` starts it again with its data, on the same port.
 
         with MongoServer() as server:
             MongoClient(server.uri)
@@ -122,25 +121,29 @@ class MongoServer(_Startable):
 
     @property
     def address(self) -> str:
+        """Return host:port."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def uri(self) -> str:
+        """Return the connection string."""
         query = f"?replicaSet={self.replset}" if self.replset else ""
         return f"mongodb://{self.address}/{query}"
 
     @property
     def log(self) -> str:
-        """What the server has written so far."""
+        """Return the server's log so far."""
         assert self.folder is not None, "The server was not started."
         return (self.folder / "mongod.log").read_text(errors="replace")
 
     def client(self, **options: Any) -> MongoClient[dict[str, Any]]:
-        """A client of this very server, whatever its state in the set."""
+        """Return a client of this server, whether it is the primary or not."""
         return MongoClient(self.address, directConnection=True, **options)
 
     def start(self) -> "MongoServer":
-        """Return once it takes writes (or answers, for a part of a larger set)."""
+        """Start the server. Return when it accepts writes; when it answers, if it is
+        part of a larger set.
+        """
         if self.folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix="mongod-"))
         self.process = subprocess.Popen(
@@ -153,6 +156,7 @@ class MongoServer(_Startable):
         return self
 
     def command(self) -> list[str]:
+        """Return the command that starts the server."""
         command = [mongod_binary(), "--quiet", "--nounixsocket"]
         command += ["--bind_ip", "127.0.0.1", "--port", str(self.port)]
         command += ["--dbpath", str(self.folder)]
@@ -165,8 +169,9 @@ class MongoServer(_Startable):
         return command
 
     def answers(self) -> bool:
+        """Return whether the server answers. Raise ServerError if it has ended."""
         if self.process is not None and self.process.poll() is not None:
-            raise ServerError(f"mongod ended at once:\n{self.log[-2000:]}")
+            raise ServerError(f"mongod did not start:\n{self.log[-2000:]}")
         try:
             with self.client(serverSelectionTimeoutMS=200) as client:
                 client.admin.command("ping")
@@ -175,6 +180,7 @@ class MongoServer(_Startable):
         return True
 
     def is_primary(self) -> bool:
+        """Return whether the server accepts writes."""
         try:
             with self.client(serverSelectionTimeoutMS=500) as client:
                 return bool(client.admin.command("hello")["isWritablePrimary"])
@@ -182,14 +188,14 @@ class MongoServer(_Startable):
             return False
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would; the data stays for the next `start()`."""
+        """End the process with SIGKILL, and keep its data for the next `start()`."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self.process = None
 
     def stop(self) -> None:
-        """End the process and remove its folder. Stopping twice is harmless."""
+        """End the process and remove its folder, if it was not stopped before."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -204,7 +210,7 @@ class MongoServer(_Startable):
 
 
 class MongoReplicaSet(_Startable):
-    """Several mongods as one replica set, for tests of elections and lost nodes."""
+    """A replica set of several mongods, for tests of elections and lost nodes."""
 
     def __init__(
         self, nodes: int = 3, replset: str = "rs0", *, cache_gb: float = 0.25
@@ -217,16 +223,18 @@ class MongoReplicaSet(_Startable):
 
     @property
     def uri(self) -> str:
+        """Return the connection string."""
         addresses = ",".join(server.address for server in self.servers)
         return f"mongodb://{addresses}/?replicaSet={self.replset}"
 
     @property
     def primary(self) -> MongoServer | None:
-        """The node that takes writes now; None during an election."""
+        """Return the node that accepts writes, None during an election."""
         running = (server for server in self.servers if server.process is not None)
         return next((server for server in running if server.is_primary()), None)
 
     def wait_for_primary(self, seconds: float = START_SECONDS) -> MongoServer:
+        """Wait for an election, and return the primary."""
         wait_until(lambda: self.primary is not None, "an election", seconds)
         primary = self.primary
         return primary if primary is not None else self.wait_for_primary(seconds)
@@ -239,14 +247,14 @@ class MongoReplicaSet(_Startable):
         return self
 
     def step_down(self, seconds: int = 10) -> MongoServer:
-        """Make the primary resign for `seconds`; returns the one that did."""
+        """Make the primary step down for `seconds`, and return it."""
         primary = self.wait_for_primary()
         with primary.client() as client:
             client.admin.command("replSetStepDown", seconds, force=True)
         return primary
 
     def kill_primary(self) -> MongoServer:
-        """SIGKILL the primary; its `start()` brings it back as a secondary."""
+        """Kill the primary, and return it. If started again, it is a secondary."""
         primary = self.wait_for_primary()
         primary.kill()
         return primary
@@ -257,7 +265,7 @@ class MongoReplicaSet(_Startable):
 
 
 def initiate(first: MongoServer, members: list[MongoServer]) -> None:
-    """Make one replica set of the members, unless they are one already."""
+    """Make a replica set of the members, unless they are one already."""
     config = {
         "_id": first.replset,
         "members": [
@@ -281,7 +289,7 @@ def initiate(first: MongoServer, members: list[MongoServer]) -> None:
 
 @contextmanager
 def mongodb_uri() -> Iterator[str]:
-    """The server of MONGODB_URI when it is set, else one that lasts for the block."""
+    """Yield MONGODB_URI, if it is set, else the URI of a server for the block."""
     uri = os.environ.get("MONGODB_URI")
     if uri:
         yield uri
