@@ -1,1 +1,1 @@
-"""The benchmarks: the same operations by four ways, side by side in one run."""
+"""Benchmarks: the same operations on several backends, side by side in one run."""

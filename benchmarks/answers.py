@@ -1,6 +1,7 @@
-"""Answers of different backends in one form, so that they can be compared."""
+"""Answers of different backends in one form, for comparison."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,14 +9,14 @@ from typing import Any
 from bson import Decimal128, ObjectId
 
 
-class Bag(list):
-    """A list whose order is no part of the answer."""
+class Bag(list[Any]):
+    """A list whose order is not compared."""
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON-like data: the same for a model, a document and a row.
+    """Return a value as JSON-like data, the same for a model, a document and a row.
 
-    A document's missing field is NULL, `_id` is the key, and an ObjectId is the
+    A missing field of a document is NULL, `_id` is the key, and an ObjectId is the
     number that it was made from (see `OrmShop.key`).
     """
     if hasattr(value, "_meta"):
@@ -39,15 +40,17 @@ def plain(value: Any) -> Any:
 
 
 def moment(value: datetime) -> str:
+    """Return a datetime as text, in UTC."""
     return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC).isoformat()
 
 
 def decimal(value: Decimal) -> str:
+    """Return a price as text."""
     return str(value.quantize(Decimal("0.01")))
 
 
-# In this order: a datetime is a date as well.
-CONVERTERS = {
+# The order matters: a datetime is a date, too.
+CONVERTERS: dict[type, Callable[[Any], Any]] = {
     ObjectId: lambda value: int(str(value), 16),
     Decimal128: lambda value: decimal(value.to_decimal()),
     Decimal: decimal,
@@ -58,6 +61,6 @@ CONVERTERS = {
 
 
 def digest(answer: Any) -> tuple[str, str]:
-    """A short hash of the answer, and its beginning for the error message."""
+    """Return a hash of an answer, and its beginning for an error message."""
     text = repr(plain(answer))
     return hashlib.sha256(text.encode()).hexdigest()[:16], text[:300]

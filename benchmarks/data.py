@@ -1,4 +1,4 @@
-"""The data of the benchmarks: the same rows for everybody, by column."""
+"""The rows of the benchmarks, the same for every backend."""
 
 import random
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ FIRST_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 COUNTRIES = 200
 GENRES = 20
 SHELVES = 10
-# The shelf of books that are made only to be deleted again.
+# The shelf of the books that an operation creates and deletes.
 PASSING_SHELF = 99
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How many rows there are, and what part of the usual repetitions is done."""
+    """The numbers of rows, and the share of the usual repetitions."""
 
     authors: int
     books: int
@@ -45,7 +45,7 @@ SCALES = {
 
 
 def moment(number: int) -> datetime:
-    """When book `number` was created: no two are alike."""
+    """Return when book `number` was created, a different time for each."""
     return FIRST_MOMENT + timedelta(minutes=number)
 
 
@@ -107,7 +107,7 @@ def books(scale: Scale) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def links(scale: Scale) -> Iterator[tuple[int, int]]:
-    """(book, genre) pairs."""
+    """Yield (book, genre) pairs."""
     chance = random.Random(2)
     for number in range(1, scale.books + 1):
         for genre in chance.sample(range(1, GENRES + 1), scale.links_per_book):

@@ -1,7 +1,7 @@
-"""The operations that embedded document stores of Python have, on each of three.
+"""The operations on the embedded document stores TinyDB, mongita and montydb.
 
-TinyDB, mongita and montydb hold JSON-like values: moments and prices are texts here, of
-the form in which answers are compared. What a store cannot do is left out, not built.
+They store JSON-like values, so datetimes and prices are texts, in the form in which
+answers are compared. Operations that a store does not have are left out.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,13 @@ from . import data
 from .answers import Bag, decimal, moment
 
 Row = dict[str, Any]
-# Filters are written as MongoDB's: {column: value} or {column: {"$gte": value}}.
+# A filter as MongoDB has it: {column: value} or {column: {"$gte": value}}.
 Filter = dict[str, Any]
 INDEXES = ("title", "author_id", "published", "created", "rating", "shelf")
 
 
 def stored(value: Any) -> Any:
+    """Return a value as it is stored."""
     if isinstance(value, Decimal):
         return decimal(value)
     if isinstance(value, datetime):
@@ -31,19 +32,22 @@ def stored(value: Any) -> Any:
 
 
 def document(row: Row) -> Row:
+    """Return a row as it is stored."""
     return {name: stored(value) for name, value in row.items()}
 
 
 class TinyTable:
-    """TinyDB as it comes: one JSON file, read and written as a whole."""
+    """A table of TinyDB with its defaults: one JSON file, always read and written
+    as a whole.
+    """
 
-    def __init__(self, folder: str, name: str):
+    def __init__(self, folder: str, name: str) -> None:
         from tinydb import TinyDB
 
         self.table = TinyDB(f"{folder}.{name}.json").table(name)
 
     def index(self, *columns: str) -> None:
-        """TinyDB has none."""
+        """Do nothing: TinyDB has no indexes."""
 
     def insert(self, rows: Iterable[Row]) -> int:
         from tinydb.table import Document
@@ -85,7 +89,7 @@ class TinyTable:
 
 
 def condition(wanted: Filter) -> Any:
-    """A filter as TinyDB's query."""
+    """Return a filter as a query of TinyDB."""
     from tinydb import Query
 
     tests = {
@@ -107,13 +111,13 @@ def condition(wanted: Filter) -> Any:
 
 
 class MongoLikeTable:
-    """A collection of mongita or montydb, which have pymongo's calls."""
+    """A collection of mongita or montydb, which have the methods of pymongo."""
 
-    def __init__(self, collection: Any):
+    def __init__(self, collection: Any) -> None:
         self.collection = collection
 
     def index(self, *columns: str) -> None:
-        """Of the two, only mongita has them."""
+        """Do nothing: montydb has no indexes."""
 
     def key(self, key: int) -> Any:
         return key
@@ -161,9 +165,9 @@ class MongoLikeTable:
 
 
 class MongitaTable(MongoLikeTable):
-    """mongita on disk; its keys are texts."""
+    """A collection of mongita on disk, whose keys are texts."""
 
-    def __init__(self, folder: str, name: str):
+    def __init__(self, folder: str, name: str) -> None:
         from mongita import MongitaClientDisk
 
         super().__init__(MongitaClientDisk(host=folder)["shop"][name])
@@ -180,20 +184,26 @@ class MongitaTable(MongoLikeTable):
 
 
 class MontyTable(MongoLikeTable):
-    """montydb on its SQLite storage, the one of its own that is made for many rows."""
+    """A collection of montydb on SQLite, its storage for many rows."""
 
-    def __init__(self, folder: str, name: str):
+    def __init__(self, folder: str, name: str) -> None:
         from montydb import MontyClient, set_storage
 
         set_storage(folder, storage="sqlite")
         super().__init__(MontyClient(folder)["shop"][name])
 
 
-TABLES = {"tinydb": TinyTable, "mongita": MongitaTable, "montydb": MontyTable}
+TABLES: dict[str, Any] = {
+    "tinydb": TinyTable,
+    "mongita": MongitaTable,
+    "montydb": MontyTable,
+}
 
 
 class DocumentShop:
-    def __init__(self, scale: data.Scale, backend: str, name: str):
+    """The operations, a method each; see `OrmShop`."""
+
+    def __init__(self, scale: data.Scale, backend: str, name: str) -> None:
         self.scale = scale
         self.authors = TABLES[backend](name, "author")
         self.books = TABLES[backend](name, "book")
@@ -225,106 +235,106 @@ class DocumentShop:
 
     # --- writing ---
 
-    def create(self, turn):
+    def create(self, turn: int) -> Any:
         self.books.insert(self.passing_books(1, self.scale.books + 1 + turn))
 
-    def after_create(self):
+    def after_create(self) -> None:
         self.books.delete({"shelf": data.PASSING_SHELF})
 
-    def bulk_create_10k(self, turn):
+    def bulk_create_10k(self, turn: int) -> Any:
         first = self.scale.authors + 1
         return self.authors.insert(
             {"_id": number, **data.author_row(number)}
             for number in range(first, first + self.scale.fifth)
         )
 
-    def after_bulk_create_10k(self):
+    def after_bulk_create_10k(self) -> None:
         last = data.author_row(self.scale.authors)["name"]
         self.authors.delete({"name": {"$gt": last}})
 
-    def update_5k(self, turn):
+    def update_5k(self, turn: int) -> Any:
         return self.books.update({"shelf": 3}, {"stock": turn + 1})
 
-    def update_F_5k(self, turn):  # noqa: N802 (the operation's name)
+    def update_F_5k(self, turn: int) -> Any:  # noqa: N802 (the operation's name)
         return self.books.increment({"shelf": 4}, "stock")
 
-    def before_save(self):
+    def before_save(self) -> None:
         self.held = self.books.get(7)
         del self.held["_id"]
 
-    def save(self, turn):
+    def save(self, turn: int) -> Any:
         self.books.replace(7, {**self.held, "stock": turn + 1})
 
-    def before_delete_x100(self):
+    def before_delete_x100(self) -> None:
         self.held_books = self.passing_books(self.scale.books // 500)
         self.keys = [book["_id"] for book in self.held_books]
         self.books.insert(self.held_books)
 
-    def delete_x100(self, turn):
+    def delete_x100(self, turn: int) -> Any:
         for key in self.keys:
             self.books.delete_key(key)
         return len(self.keys)
 
-    def before_delete_qs_5k(self):
+    def before_delete_qs_5k(self) -> None:
         self.books.insert(self.passing_books(self.scale.tenth))
 
-    def delete_qs_5k(self, turn):
+    def delete_qs_5k(self, turn: int) -> Any:
         return self.books.delete({"shelf": data.PASSING_SHELF})
 
     # --- one row, few rows ---
 
-    def get_pk(self, turn):
+    def get_pk(self, turn: int) -> Any:
         return self.books.get(self.book_number(turn))
 
-    def get_indexed_unique(self, turn):
+    def get_indexed_unique(self, turn: int) -> Any:
         email = data.author_row(self.author_number(turn))["email"]
         return self.authors.find({"email": email}, limit=1)[0]
 
-    def range_order_50(self, turn):
+    def range_order_50(self, turn: int) -> Any:
         number = self.book_number(turn)
         first, last = (stored(data.moment(number + each)) for each in (0, 100))
         return self.books.find({"created": {"$gte": first, "$lt": last}}, "created", 50)
 
-    def first(self, turn):
+    def first(self, turn: int) -> Any:
         return self.books.find({}, "title", 1)[0]
 
-    def exists(self, turn):
+    def exists(self, turn: int) -> Any:
         wanted = {"title": data.title(self.book_number(turn))}
         return bool(self.books.find(wanted, limit=1))
 
-    def startswith(self, turn):
+    def startswith(self, turn: int) -> Any:
         start = data.title(self.book_number(turn))[:11]
         return Bag(self.books.find({"title": {"$regex": f"^{start}"}}))
 
-    def exclude(self, turn):
+    def exclude(self, turn: int) -> Any:
         return self.books.find({"rating": {"$ne": 1 + turn % 5}}, "_id", 20)
 
-    def year_lookup(self, turn):
+    def year_lookup(self, turn: int) -> Any:
         year = data.FIRST_YEAR + self.some(turn, data.YEARS) - 1
         first, last = (stored(date(each, 1, 1)) for each in (year, year + 1))
         return Bag(self.books.find({"published": {"$gte": first, "$lt": last}}))
 
-    def json_contains_first(self, turn):
+    def json_contains_first(self, turn: int) -> Any:
         code = self.scale.books // 2 + turn
         return self.books.find({"data.code": code}, limit=1)[0]
 
     # --- many rows ---
 
-    def iterate_10k(self, turn):
+    def iterate_10k(self, turn: int) -> Any:
         return self.books.find({}, "_id", self.scale.fifth)
 
     # --- relations ---
 
-    def fk_filter_by_id(self, turn):
+    def fk_filter_by_id(self, turn: int) -> Any:
         return Bag(self.books.find({"author_id": self.author_number(turn)}))
 
     # --- counts ---
 
-    def count_filtered(self, turn):
+    def count_filtered(self, turn: int) -> Any:
         return self.books.count({"rating": 1 + turn % 5})
 
-    def count_all(self, turn):
+    def count_all(self, turn: int) -> Any:
         return self.books.count({})
 
-    def isnull_count(self, turn):
+    def isnull_count(self, turn: int) -> Any:
         return self.books.count({"subtitle": None})

@@ -1,7 +1,7 @@
-"""Measures the embedded backend: `python -m benchmarks.embedded`; see README.md here.
+"""Measure the LMDB backend: `python -m benchmarks.embedded`; see README.md here.
 
-Django on LMDB beside Django on a SQLite file, round by round; and once, beside the
-embedded document stores that Python has.
+Django on LMDB is compared with Django on a SQLite file in each round, and in one round
+with embedded document stores in Python.
 """
 
 import argparse
@@ -22,7 +22,7 @@ DJANGO = ("sqlite-wal", "lmdb")
 DOCUMENT_STORES = ("tinydb", "mongita", "montydb")
 PACKAGES = ("tinydb==4.9.0", "mongita==1.2.0", "montydb==2.5.6")
 FOLDER = ROOT / ".cache" / "benchmark-embedded"
-# The most that ours may take of SQLite's time.
+# {operation: the largest allowed ratio of our time to SQLite's}
 BY_KEY = """
     create get_pk get_indexed_unique save save_update_fields get_or_create_hit exists
     delete_x100 atomic_2_writes
@@ -35,7 +35,7 @@ LOCAL = """
 """.split()
 MOST = {**dict.fromkeys(BY_KEY + BY_INDEX, 1.0), **dict.fromkeys(LOCAL, 5.0)}
 LEAST_GAIN = 10.0
-# A list's length, and one item of a list that is all in memory.
+# For a store in memory these are the length of a list and an item of it.
 TRIVIAL = ("count_all", "get_pk")
 GROWTH = (10_000, 1_000_000)
 MOST_GROWTH = 1.5
@@ -43,7 +43,7 @@ MOST_MEGABYTES = 100
 
 
 class NoServer:
-    """Nothing runs beside the workers."""
+    """Stands for a server: embedded stores have none."""
 
     uri = ""
 
@@ -52,6 +52,8 @@ class NoServer:
 
 
 class EmbeddedRun(Run):
+    """A run without a server."""
+
     def database(self, backend: str) -> str:
         return str(Path(self.folder) / f"{backend}-{self.run_id}")
 
@@ -61,7 +63,7 @@ class EmbeddedRun(Run):
         return python_with(PACKAGES, FOLDER)
 
     def times(self, name: str, backend: str) -> int:
-        # One write of theirs can take as long as all of ours.
+        # One write of theirs may take as long as all of ours.
         if name in WRITING and backend in DOCUMENT_STORES:
             return 1
         return super().times(name, backend)
@@ -81,7 +83,7 @@ class EmbeddedRun(Run):
 
 
 def verdicts(results: Results, name: str) -> list[str]:
-    """The targets that this operation misses, as sentences."""
+    """Return a sentence for each target that an operation misses."""
     found = []
     ratio = results.ratio(name, "lmdb", "sqlite-wal")
     if ratio is not None and ratio > MOST.get(name, ratio):
@@ -124,7 +126,10 @@ def summary(results: Results) -> tuple[str, bool]:
 
 
 def growth(run: EmbeddedRun) -> tuple[str, bool]:
-    """Single operations on few and on many rows, and the memory of iterator()."""
+    """Measure operations with few and many rows, and the memory of iterator().
+
+    Return the lines of the report, and whether the targets are met.
+    """
     few, many = GROWTH
     run.run_id = "growth"
     worker = run.worker("lmdb")
@@ -171,13 +176,13 @@ def main(arguments: list[str] | None = None) -> int:
         grown, flat = "", True
         try:
             run.load()
-            # Reading before writing: the document stores cannot do all the writes.
+            # Reads come first: the document stores do not have all the writes.
             chosen = sorted(options.only, key=lambda name: name in WRITING)
             options.only = [name for name in chosen if name not in WRITING]
-            run.round(0, kept=False)
+            run.round(0, recorded=False)
             options.only = chosen
             for number in range(1, options.rounds + 1):
-                run.round(number, kept=True)
+                run.round(number, recorded=True)
                 run.without_document_stores()
                 print(f"round {number} done", flush=True)
             if options.growth:

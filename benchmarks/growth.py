@@ -1,4 +1,4 @@
-"""How single operations of one backend slow down as a table grows."""
+"""Measure how operations slow down as a table grows."""
 
 import time
 from statistics import median
@@ -12,7 +12,7 @@ PRIME = 7919
 
 
 def grow(shop: Any, start: int, rows: int) -> dict[str, Any]:
-    """Fill the books up from `start` to `rows`; then the seconds of each operation."""
+    """Add books from `start` to `rows`. Return the seconds of each operation."""
     from .shop.models import Author, Book
 
     if not start:
@@ -38,6 +38,7 @@ def grow(shop: Any, start: int, rows: int) -> dict[str, Any]:
 
 
 def timed(operation: Any, rows: int, turn: int) -> float:
+    """Return the seconds that an operation on one of the rows takes."""
     number = 1 + turn * PRIME % rows
     start = time.perf_counter()
     operation(number)

@@ -1,4 +1,4 @@
-"""What is finished locally, and what is too much to be held: time and memory."""
+"""Measure the time of local plans, and the memory of iterator()."""
 
 import resource
 import time
@@ -12,7 +12,7 @@ BATCH = 10_000
 
 
 def plan(shop: Any) -> dict[str, Any]:
-    """A query that only SQL can answer, over all books and six of their columns."""
+    """Run a query that is finished locally, over six columns of all books."""
     work = raw_columns if hasattr(shop, "client") else local_query
     start = time.perf_counter()
     count, explained = work(shop)
@@ -20,13 +20,14 @@ def plan(shop: Any) -> dict[str, Any]:
 
 
 def raw_columns(shop: Any) -> tuple[int, str]:
-    """The floor: pymongo, the same columns, into tuples."""
+    """Read the same columns into tuples with pymongo: the lower bound."""
     found = shop.books.find({}, {"_id": 0, **dict.fromkeys(COLUMNS, 1)})
     rows = [tuple([each[name] for name in COLUMNS]) for each in found]
     return len(rows), ""
 
 
 def local_query(shop: Any) -> tuple[int, str]:
+    """Run a query with a window function."""
     from django.db.models import F, Window
     from django.db.models.functions import Rank
 
@@ -41,11 +42,12 @@ def local_query(shop: Any) -> tuple[int, str]:
 
 
 def resident_megabytes() -> float:
-    """The largest resident size so far."""
+    """Return the largest resident size so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def load_million(shop: Any, count: int) -> dict[str, Any]:
+    """Create `count` readings."""
     from .shop.models import Reading
 
     batch: list[Any] = []
@@ -58,7 +60,7 @@ def load_million(shop: Any, count: int) -> dict[str, Any]:
 
 
 def million(shop: Any) -> dict[str, Any]:
-    """Iterate all readings, in a process that has done nothing else."""
+    """Iterate over all readings. The process must have done nothing else."""
     from .shop.models import Reading
 
     before = resident_megabytes()

@@ -1,7 +1,7 @@
-"""Which operations there are, and how often one round does each."""
+"""The operations, and how often a round does each."""
 
-# Per round, at the full scale. A worker stops sooner where it takes too long, except
-# in those that write: there everybody must do the same.
+# The repetitions in a round, at the full scale. A worker stops earlier where an
+# operation is slow, unless it writes: all backends must write the same.
 OPERATIONS = {
     "create": 60,
     "bulk_create_10k": 1,
@@ -58,9 +58,9 @@ WRITING = {
     "delete_qs_5k",
     "atomic_2_writes",
 }
-# These use up what was made before them.
+# These delete what was created before them, so they cannot be repeated.
 ONCE = {"delete_x100", "delete_qs_5k"}
-# Those by which the peer must be beaten at least tenfold.
+# In these we must be at least ten times as fast as the peer.
 TENFOLD = (
     "fk_filter",
     "first",
@@ -72,4 +72,5 @@ TENFOLD = (
 
 
 def times(name: str, effort: float) -> int:
+    """Return how often a round does an operation."""
     return max(1, round(OPERATIONS[name] * effort))

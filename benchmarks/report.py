@@ -1,8 +1,9 @@
-"""The table of a run and which of the targets it meets."""
+"""The table of a run, and the targets that it misses."""
 
 from dataclasses import dataclass
 from math import exp, log
 from statistics import median
+from typing import Any
 
 from .operations import OPERATIONS, TENFOLD
 
@@ -26,15 +27,14 @@ class Results:
 
     def ratio(self, name: str, over: str, *under: str) -> float | None:
         times = [self.time(name, backend) for backend in (over, *under)]
-        if None in times:
-            return None
-        return times[0] / sum(times[1:])
+        known = [each for each in times if each is not None]
+        return known[0] / sum(known[1:]) if known == times else None
 
     def cpu_ratio(self, name: str, over: str, under: str) -> float | None:
-        found = [self.cpu.get((name, backend)) for backend in (over, under)]
-        if not all(found) or not median(found[1]):
+        first, second = (self.cpu.get((name, each)) for each in (over, under))
+        if not first or not second or not median(second):
             return None
-        return median(found[0]) / median(found[1])
+        return median(first) / median(second)
 
     def names(self) -> list[str]:
         return [
@@ -88,7 +88,7 @@ def row(results: Results, name: str) -> tuple[str, ...]:
 
 
 def misses(results: Results, name: str) -> list[str]:
-    """The targets that this operation does not meet, as sentences."""
+    """Return a sentence for each target that an operation misses."""
     found = []
     if (name, "ours") in results.errors:
         found.append(f"{name}: ours fails: {results.errors[name, 'ours']}")
@@ -115,7 +115,7 @@ def table(results: Results) -> str:
 
 
 def targets(results: Results) -> list[str]:
-    """The targets missed, over all operations; prints nothing of those met."""
+    """Return a sentence for each target that the run misses."""
     missed = [each for name in results.names() for each in misses(results, name)]
     mean = mean_over_floor(results, "ours")
     if mean is not None and mean > MOST_IN_THE_MEAN:
@@ -147,8 +147,8 @@ def summary(results: Results) -> str:
     return "\n".join(lines)
 
 
-def local_section(raw: dict, ours: dict) -> tuple[str, bool]:
-    """The line about a local plan, and whether the target is met."""
+def local_section(raw: dict[str, Any], ours: dict[str, Any]) -> tuple[str, bool]:
+    """Return the line about local plans, and whether its target is met."""
     ratio = ours["seconds"] / raw["seconds"]
     text = (
         f"local plan over {raw['rows']} rows of 6 columns: {ours['seconds']:.3f} s, "
@@ -158,7 +158,9 @@ def local_section(raw: dict, ours: dict) -> tuple[str, bool]:
     return text, ratio <= MOST_LOCAL
 
 
-def million_section(answer: dict, most: int = MOST_MEGABYTES) -> tuple[str, bool]:
+def million_section(
+    answer: dict[str, Any], most: int = MOST_MEGABYTES
+) -> tuple[str, bool]:
     text = (
         f"iterator() over {answer['rows']} rows: {answer['seconds']:.1f} s, "
         f"{answer['megabytes']:.0f} MB at most, {answer['growth']:.0f} MB more than "

@@ -1,8 +1,7 @@
-"""Measures the Riak backend: `python -m benchmarks.riak`; see README.md here.
+"""Measure the Riak backend: `python -m benchmarks.riak`; see README.md here.
 
-A socket that prepared bytes go over, the bare client and the ORM do the same in turn,
-on a stand-in in a process of its own or the server of RIAK_HOST; beside them Django on
-a SQLite file, for what the ORM itself costs.
+Prepared bytes on a socket, the client and the ORM do the same in turn, on a stand-in or
+on RIAK_HOST. Django on a SQLite file does it, too: it shows what the ORM itself costs.
 """
 
 import argparse
@@ -36,7 +35,7 @@ from nonrel_backend.riak.client.connection import frame
 from nonrel_backend.testing.riak.server import StandInRiak, named, riak_host
 
 AUTHORS, BOOKS, MANY = 100, 2_000, 500
-# How often a round does each: for some milliseconds, in which little disturbs it.
+# The repetitions in a round. They take some milliseconds, which little disturbs.
 OPERATIONS = {
     "get": 50,
     "in_bulk_500": 1,
@@ -45,7 +44,7 @@ OPERATIONS = {
     "select_related_100": 2,
 }
 WHO = ("socket", "client", "orm", "sqlite")
-# The most that one may take of another's time.
+# {(operation, one, another): the largest allowed ratio of their times}
 MOST = {
     ("get", "client", "socket"): 1.3,
     ("get", "orm", "client"): 2.5,
@@ -56,7 +55,7 @@ LENGTH = struct.Struct("!I")
 
 
 def book_number(turn: int) -> int:
-    """A number that looks random."""
+    """Return a number of a book that looks random."""
     return 1 + turn * 7919 % BOOKS
 
 
@@ -69,9 +68,9 @@ def books_of(author: int) -> range:
 
 
 class Bare:
-    """The client's own methods; what they return is bytes of JSON."""
+    """The methods of the client, which return JSON as bytes."""
 
-    def __init__(self, client: Client, bucket: bytes):
+    def __init__(self, client: Client, bucket: bytes) -> None:
         self.client = client
         self.bucket = bucket
         self.many = [str(number).encode() for number in range(1, MANY + 1)]
@@ -104,9 +103,9 @@ class Bare:
 
 
 class Socket:
-    """The same requests as bytes made before; the replies' frames are only counted."""
+    """The same requests as bytes that were made before. The replies are not parsed."""
 
-    def __init__(self, host: str, bare: Bare, turns: list[int]):
+    def __init__(self, host: str, bare: Bare, turns: list[int]) -> None:
         name, _, port = host.partition(",")[0].rpartition(":")
         self.socket = socket.create_connection((name, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,7 +130,7 @@ class Socket:
         }
 
     def ask(self, request: bytes, count: int = 1) -> bytearray:
-        """Send the bytes of requests; all bytes of their replies."""
+        """Send `count` requests, and return the bytes of their replies."""
         self.socket.sendall(request)
         found = bytearray()
         at = 0
@@ -161,9 +160,9 @@ class Socket:
 
 
 class Orm:
-    """Django on the database of this alias."""
+    """Django on the database of an alias."""
 
-    def __init__(self, alias: str):
+    def __init__(self, alias: str) -> None:
         from benchmarks.shop.models import Author, Book, Genre
 
         self.alias = alias
@@ -237,7 +236,7 @@ def set_up(folder: str, host: str, counting: int) -> None:
 
 
 def requests_of(server: StandInRiak, work: Callable[[int], Any]) -> Counter[str]:
-    """What one operation asks the server for."""
+    """Return the requests of one operation."""
     work(0)
     server.requests.clear()
     work(1)
@@ -256,7 +255,7 @@ class Results:
         self.seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
 
     def time(self, name: str, who: str) -> float | None:
-        """The best round's: whatever else runs only makes the others longer."""
+        """Return the shortest time: other processes only make times longer."""
         return min(self.seconds[name, who], default=None)
 
     def ratio(self, name: str, over: str, under: str) -> float | None:
@@ -315,7 +314,7 @@ def run(rounds: int, who: dict[str, Any]) -> Results:
                 if work is None:
                     continue
                 seconds = measure(work, turns)
-                if number:  # the first round warms up
+                if number:  # The first round warms up.
                     results.seconds[name, label].append(seconds)
     return results
 

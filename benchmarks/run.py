@@ -1,7 +1,7 @@
-"""Runs the benchmarks: `python -m benchmarks.run`, or `make bench`.
+"""Run the benchmarks: `python -m benchmarks.run` or `make bench`; see README.md here.
 
-A worker process for each backend does the operations in turn, round by round, on one
-mongod; see README.md here.
+Each backend has a worker process. The workers do each operation in turn, round by
+round, on one mongod.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,20 +27,20 @@ from benchmarks.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("raw", "sqlite", "peer", "ours")
-# Whose failures are shown in full: all that is of our own making.
+# The backends whose failures are shown in full: all but the peer.
 OURS = ("raw", "sqlite", "ours", "sqlite-wal", "lmdb")
 PEER_FOLDER = ROOT / ".cache" / "benchmark-peer"
 PEER_PACKAGES = ("django-mongodb-backend==5.2.4", "Django>=5.2,<5.3")
-# An operation is asked for other rows in each round.
+# An operation chooses other rows in each round.
 TURNS_PER_ROUND = 1_000
 
 
 class WorkerError(Exception):
-    """The worker could not do it; the message says what it said."""
+    """A command failed in a worker. The arguments are its error and traceback."""
 
 
 class Worker:
-    """The parent's end of a worker process."""
+    """A worker process, as the parent sees it."""
 
     def __init__(
         self,
@@ -80,28 +81,28 @@ class Worker:
 
 
 def python_with(packages: tuple[str, ...], folder: Path) -> str:
-    """The Python of an environment that has them, made when it is not there."""
+    """Return the Python of an environment with packages, which is made if missing."""
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():
         print(f"Installing {', '.join(packages)} into {folder} ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet"]
+        pip = [str(python), "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, *packages], check=True)
     return str(python)
 
 
 class Run:
-    """One run: the workers, and what they have answered."""
+    """One run: the workers, and their measurements."""
 
-    def __init__(self, options: argparse.Namespace, server: Any, folder: str):
+    def __init__(self, options: argparse.Namespace, server: Any, folder: str) -> None:
         self.options = options
         self.server = server
         self.folder = folder
         self.run_id = uuid4().hex[:8]
         self.effort = SCALES[options.scale].effort
         self.workers = [self.worker(backend) for backend in options.backends]
-        self.seconds: dict = defaultdict(list)
-        self.cpu: dict = defaultdict(list)
+        self.seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.cpu: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.errors: dict[tuple[str, str], str] = {}
 
     def database(self, backend: str) -> str:
@@ -141,8 +142,8 @@ class Run:
             lines = [f"{name}: {each['answer']}" for name, each in answers.items()]
             raise SystemExit("\n".join([f"The answers differ: {what}", *lines]))
 
-    def round(self, number: int, kept: bool) -> None:
-        # Whoever comes first in a round comes last in the next.
+    def round(self, number: int, recorded: bool) -> None:
+        # The worker that is first in a round is last in the next.
         shift = number % len(self.workers)
         workers = self.workers[shift:] + self.workers[:shift]
         for name in self.options.only:
@@ -150,16 +151,18 @@ class Run:
             for worker in workers:
                 if (name, worker.backend) in self.errors:
                     continue
-                answer = self.measure(worker, name, number, kept)
+                answer = self.measure(worker, name, number, recorded)
                 if answer is not None:
                     answers[worker.backend] = answer
             self.compare(name, answers)
         if not any(name in WRITING for name, _ in self.errors):
             self.compare_states(f"round {number}")
 
-    def measure(self, worker: Worker, name: str, number: int, kept: bool):
-        """One operation by one worker; None when it cannot do it."""
-        repeat = self.times(name, worker.backend) if kept else 1
+    def measure(
+        self, worker: Worker, name: str, number: int, recorded: bool
+    ) -> dict[str, Any] | None:
+        """Have a worker do an operation. Return its answer, None if it fails."""
+        repeat = self.times(name, worker.backend) if recorded else 1
         turn = number * TURNS_PER_ROUND
         before = self.server.cpu_seconds()
         try:
@@ -171,7 +174,7 @@ class Run:
                 print(trace, file=sys.stderr, flush=True)
             return None
         server = self.server.cpu_seconds() - before
-        if kept:
+        if recorded:
             self.seconds[name, worker.backend].append(answer["seconds"])
             self.cpu[name, worker.backend].append(
                 answer["cpu"] + server / answer["done"]
@@ -182,7 +185,7 @@ class Run:
         return next((each for each in self.workers if each.backend == backend), None)
 
     def local(self) -> bool:
-        """The section about what is finished locally; whether the targets are met."""
+        """Measure local plans, and return whether the targets are met."""
         ours, raw = self.named("ours"), self.named("raw")
         met = True
         if ours and raw:
@@ -225,8 +228,8 @@ class Run:
             worker.close()
 
 
-def names_of(choices: Any):
-    """A parser of comma-separated names out of `choices`."""
+def names_of(choices: Any) -> Callable[[str], list[str]]:
+    """Return a parser of comma-separated names out of `choices`."""
 
     def parse(text: str) -> list[str]:
         names = [name.strip() for name in text.split(",") if name.strip()]
@@ -273,9 +276,9 @@ def main(arguments: list[str] | None = None) -> int:
                 run.profile()
                 return 0
             run.load()
-            run.round(0, kept=False)
+            run.round(0, recorded=False)
             for number in range(1, options.rounds + 1):
-                run.round(number, kept=True)
+                run.round(number, recorded=True)
                 taken = time.monotonic() - start
                 print(f"round {number} done ({taken:.0f} s)", flush=True)
             if not options.no_local:
@@ -293,7 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def as_data(results: report.Results) -> dict[str, Any]:
-    """The medians, in seconds, by operation and backend."""
+    """Return the medians in seconds, by operation and backend."""
     return {
         name: {backend: results.time(name, backend) for backend in BACKENDS}
         for name in results.names()

@@ -1,18 +1,18 @@
-"""The mongod of a run: its own, or the one that MONGODB_URI names."""
+"""The MongoDB server of a run: a new one, or that of MONGODB_URI."""
 
 import os
 from pathlib import Path
 
 from nonrel_backend.testing.services.mongodb import MongoServer
 
-# More than the tests' servers have: 50,000 books are not to be read from disk.
+# More than the tests' servers have, so that 50,000 books are not read from disk.
 CACHE_GB = 1.0
 
 
 class Server:
-    """A one-node replica set, or with `uri` a server that runs; a context manager."""
+    """A replica set of one node for a `with` block; with `uri`, a server that runs."""
 
-    def __init__(self, uri: str | None = None):
+    def __init__(self, uri: str | None = None) -> None:
         self.uri = uri or ""
         self.own: MongoServer | None = None
 
@@ -27,7 +27,7 @@ class Server:
             self.own.stop()
 
     def cpu_seconds(self) -> float:
-        """The CPU that the server has used; 0 where it cannot be known."""
+        """Return the CPU seconds of the server, 0 if they are unknown."""
         if self.own is None or self.own.process is None:
             return 0.0
         try:

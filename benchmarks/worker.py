@@ -1,6 +1,6 @@
-"""One backend in a process of its own: does what the parent asks for, line by line.
+"""A process that runs one backend.
 
-Each line that comes in is a JSON command, each that goes out its JSON answer.
+It reads a JSON command from each line of its input, and writes a JSON answer.
 """
 
 import cProfile
@@ -18,7 +18,7 @@ from . import data, growth, local
 from .answers import digest
 from .operations import ONCE, WRITING
 
-# An operation that reads is not repeated any more after so long.
+# After this time an operation that reads is not repeated any more.
 ENOUGH_SECONDS = 0.4
 ENGINES = {
     "ours": "nonrel_backend.mongodb",
@@ -28,11 +28,12 @@ ENGINES = {
     "lmdb": "nonrel_backend.lmdb",
 }
 KEYS = {"peer": "django_mongodb_backend.fields.ObjectIdAutoField"}
-# As durable as LMDB is: every commit is on the disk.
+# As durable as LMDB: a commit is on the disk.
 WAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 
 
 def make_shop(backend: str, scale: data.Scale, uri: str, name: str) -> Any:
+    """Return the operations of a backend. A worker imports only what it needs."""
     if backend == "raw":
         from .raw import RawShop
 
@@ -64,11 +65,11 @@ def make_shop(backend: str, scale: data.Scale, uri: str, name: str) -> Any:
 
 
 def nothing() -> None:
-    """Stands for a `before_X` or `after_X` that is not there."""
+    """Do nothing, for an operation without `before_X` or `after_X`."""
 
 
 def measure(shop: Any, name: str, times: int, turn: int) -> dict[str, Any]:
-    """Do the operation `times` times; the seconds and the CPU are those of one."""
+    """Do an operation up to `times` times. Return the time and CPU time of one."""
     operation = getattr(shop, name)
     getattr(shop, f"before_{name}", nothing)()
     done = 0
@@ -96,7 +97,7 @@ def measure(shop: Any, name: str, times: int, turn: int) -> dict[str, Any]:
 
 
 def profile(shop: Any, name: str, times: int) -> dict[str, Any]:
-    """What the operation says to the store, and where its time goes."""
+    """Return the queries of an operation and its profile."""
     from django.db import connection
 
     getattr(shop, f"before_{name}", nothing)()
@@ -134,7 +135,7 @@ def migrate(shop: Any) -> dict[str, Any]:
     return {}
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
     "load": load,
     "migrate": migrate,
     "measure": measure,
@@ -147,9 +148,9 @@ COMMANDS = {
 }
 
 
-def serve(make: Callable[[], Any], commands: dict[str, Callable]) -> None:
-    """Make what is measured, and do with it what each line says."""
-    # What somebody prints must not come between the answers.
+def serve(make: Callable[[], Any], commands: dict[str, Callable[..., Any]]) -> None:
+    """Make the subject, and run the command of each line on it."""
+    # Only answers are written to the standard output; prints go to the error output.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     subject = make()

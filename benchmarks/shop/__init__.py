@@ -1,1 +1,1 @@
-"""The Django app whose models the benchmarks use."""
+"""The Django app with the benchmarks' models."""

@@ -1,4 +1,4 @@
-"""Authors, books and genres: the models that every Django backend is measured with."""
+"""The benchmarks' models: authors, books, genres, readings."""
 
 from django.db import models
 
@@ -29,7 +29,7 @@ class Book(models.Model):
 
 
 class Reading(models.Model):
-    """Rows without an end, for measuring the memory of `iterator()`."""
+    """A model with a million rows, to measure the memory of `iterator()`."""
 
     name = models.CharField(max_length=40)
     value = models.IntegerField()

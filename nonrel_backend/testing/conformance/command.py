@@ -81,7 +81,7 @@ def entry(engine: str, options: list[str]) -> dict[str, Any]:
     for option in options:
         name, equals, value = option.partition("=")
         if not equals:
-            raise SystemExit(f"--option {option}: not NAME=VALUE.")
+            raise SystemExit(f"--option {option}: must be NAME=VALUE.")
         if name.upper() in SETTINGS:
             found[name.upper()] = value
         else:
