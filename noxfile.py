@@ -1,8 +1,8 @@
-"""The tests on the newest Django, on a Python of its own: `nox -s django61 -p 3.13`."""
+"""Run the tests with the newest Django: `nox -s django61 -p 3.13`."""
 
 import nox
 
-# Each part of the ORM once, in some minutes; `--quick` or apps for more.
+# These apps test each part of the ORM, in some minutes.
 APPS = """
     aggregation aggregation_regress annotations backends basic bulk_create composite_pk
     constraints custom_pk db_functions defer expressions expressions_case
@@ -16,11 +16,11 @@ APPS = """
 
 @nox.session(python=["3.12", "3.13"], venv_backend="venv")
 def django61(session: nox.Session) -> None:
-    """Our own tests and a choice of Django 6.1's suite (arguments: other apps)."""
+    """Run our own tests and some apps of Django 6.1's suite; arguments name others."""
     session.install("-e", ".[test]", "Django>=6.1,<6.2")
     apps = session.posargs or APPS
-    # The random tests are at length in those of the older Django; so are those in a
-    # browser: there is none to be demanded here.
+    # Fewer random tests than with the older Django. CI is unset, so that tests in a
+    # browser are skipped without one.
     few = {"FUZZ_QUERIES": "200", "FUZZ_DOCUMENTS": "100", "LMDB_KILLS": "20", "CI": ""}
     own = [f"test-{backend}" for backend in ("mongodb", "riak", "lmdb")]
     session.run("make", "--jobs=2", f"BIN={session.bin}", *own, env=few, external=True)

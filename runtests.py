@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Runs our own tests, or Django's whole suite, on a backend.
+"""Run our own tests, or Django's suite, on a backend.
 
 runtests.py [--backend lmdb] [pytest arguments]
 runtests.py django [APP ...] [--backend lmdb] [--quick] [--parallel N]
@@ -26,7 +26,7 @@ from nonrel_backend.testing.services.addresses import server
 
 ROOT = Path(__file__).resolve().parent
 APPS = (ROOT / "tests" / "django_apps.txt").read_text().split()
-# Every part of the ORM once, in some minutes; the rest is for the full run.
+# The apps of `--quick`: they test every part of the ORM, in some minutes.
 QUICK = """
     admin_changelist admin_filters aggregation aggregation_regress annotations
     backends basic bulk_create composite_pk constraints contenttypes_tests
@@ -45,6 +45,7 @@ QUICK = """
 
 
 def run_own(arguments: list[str]) -> int:
+    """Run our own tests with pytest. Return its exit code."""
     parser = argparse.ArgumentParser(prog="runtests.py", allow_abbrev=False)
     parser.add_argument("--backend", choices=ENGINES, default="lmdb")
     options, pytest_arguments = parser.parse_known_args(arguments)
@@ -55,20 +56,30 @@ def run_own(arguments: list[str]) -> int:
 
 
 def run_django(arguments: list[str]) -> int:
+    """Run apps of Django's suite. Return 0 if no test failed, else 1."""
     parser = argparse.ArgumentParser(prog="runtests.py django")
     parser.add_argument("apps", nargs="*", metavar="APP", help="default: all 128")
     parser.add_argument("--backend", choices=ENGINES, default="lmdb")
-    parser.add_argument("--exclude", nargs="+", default=[], metavar="APP")
-    parser.add_argument("--quick", action="store_true", help="a choice of the apps")
-    parser.add_argument("--parallel", type=int, default=2, help="apps at a time")
-    parser.add_argument("--timeout", type=float, default=600, help="seconds per app")
-    parser.add_argument("--save", type=Path, help="write the table to this file too")
+    parser.add_argument(
+        "--exclude", nargs="+", default=[], metavar="APP", help="apps not to run"
+    )
+    parser.add_argument("--quick", action="store_true", help="run a choice of the apps")
+    parser.add_argument(
+        "--parallel",
+        type=int,
+        default=2,
+        help="the number of apps that run at a time (2)",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=600, help="seconds per app (600)"
+    )
+    parser.add_argument("--save", type=Path, help="also write a page to this file")
     options = parser.parse_args(arguments)
     chosen = options.apps or (QUICK if options.quick else APPS)
     apps = [app for app in chosen if app not in options.exclude]
     start = time.monotonic()
     results: list[AppResult] = []
-    # On Riak each app has a server of its own.
+    # On Riak each app has its own server.
     with nullcontext() if options.backend == "riak" else server(options.backend):
         suite = Suite(
             options.backend,
@@ -87,6 +98,7 @@ def run_django(arguments: list[str]) -> int:
 
 
 def show_progress(result: AppResult, number: int, of: int) -> None:
+    """Print the result of one app."""
     counts = result.counts
     state = "ok" if result.ok else f"{counts['failed'] + counts['errors']} WRONG"
     print(
@@ -97,13 +109,13 @@ def show_progress(result: AppResult, number: int, of: int) -> None:
 
 
 def summary(results: list[AppResult], folder: Path, seconds: float) -> int:
-    """Print what went wrong and the total; the exit code."""
+    """Print the failed tests and the total. Return the exit code."""
     for result in sorted(results, key=lambda result: result.app):
         if not result.ok:
             print(f"{result.app}: see {folder / result.app}.log")
             print("".join(f"    {line}\n" for line in result.wrong), end="")
         for name in result.again:
-            print(f"{name}: wrong, but passed when run again, alone")
+            print(f"{name}: failed, but passed when it was run again alone")
     counts = total(results)
     skipped = counts["skipped_by_list"] + counts["skipped_by_features"]
     print(
@@ -117,7 +129,7 @@ def summary(results: list[AppResult], folder: Path, seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    # Ended from outside, it still stops the server that it started.
+    # On SIGTERM, too, stop the server that was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if sys.argv[1:2] == ["django"]:
         sys.exit(run_django(sys.argv[2:]))

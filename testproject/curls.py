@@ -1,4 +1,4 @@
-"""The tour of REST: lines of curl, shown and run (by Python where there is no curl)."""
+"""The tour of REST: show curl commands and run them, with Python if curl is missing."""
 
 import json
 import shlex
@@ -12,57 +12,57 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 LONGEST_ANSWER = 400
-# How long the site may take to begin.
+# How many seconds the site may take to start.
 PATIENCE = 60
 
 
 @dataclass(frozen=True)
 class Stop:
-    """One request, and the status that answers it."""
+    """One request, and the status of its response."""
 
     title: str
     path: str
     status: int = 200
     method: str = "GET"
     data: Any = None
-    # Whether the API key is sent.
+    # Whether to send the API key.
     known: bool = False
 
 
 STOPS = [
-    Stop("What there is", "/"),
+    Stop("The resources", "/"),
     Stop(
         "The largest cities of a country, by a filter across the foreign key",
         "/city/?country__name=Japan&order_by=-population&limit=2",
     ),
     Stop(
-        "The northernmost, by a path into the embedded location; two fields of them",
+        "Two fields of the northernmost cities, by a path into the embedded location",
         "/city/?location.latitude__gt=69&fields=name,location.latitude",
     ),
     Stop(
         "A city by another of its names",
         "/city/?alternate_names__contains=Constantinople&fields=name,country",
     ),
-    Stop("Visits, page by page by a cursor", "/visit/?cursor=&limit=1"),
+    Stop("The first page of visits, with a cursor", "/visit/?cursor=&limit=1"),
     Stop("Divers, with their tags in full", "/traveller/?tags__name=diver&limit=1"),
     Stop("Three countries in one request", "/country/set/IS;NO;XX/?fields=capital"),
-    Stop("A key that cannot be", "/city/nonsense/", 404),
-    Stop("Users are for staff", "/user/", 401),
-    Stop("Who comes with a key of staff", "/user/?username=admin", known=True),
-    Stop("Nobody may write unknown", "/tag/", 401, "POST", {"name": "x"}),
+    Stop("An invalid key", "/city/nonsense/", 404),
+    Stop("Users, without a key", "/user/", 401),
+    Stop("Users, with the key of a staff user", "/user/?username=admin", known=True),
+    Stop("A tag, without a key", "/tag/", 401, "POST", {"name": "x"}),
     Stop(
-        "A tag, stored where we say",
+        "A tag, with a primary key of our choice",
         "/tag/1000/", 201, "PUT", {"name": "skater"}, known=True,
     ),
     Stop(
-        "A duplicate", "/tag/", 409, "POST", {"name": "skater"}, known=True
+        "A duplicate tag", "/tag/", 409, "POST", {"name": "skater"}, known=True
     ),
     Stop(
-        "What is wrong is said, by field",
+        "Invalid data: the errors by field",
         "/visit/", 400, "POST", {"nights": "many"}, known=True,
     ),
     Stop(
-        "A list, all of it or nothing: one changed, one new",
+        "A list, written as a whole or not at all: one changed, one new",
         "/tag/", 202, "PATCH",
         {
             "objects": [
@@ -72,12 +72,12 @@ STOPS = [
         },
         known=True,
     ),
-    Stop("Gone again", "/tag/?name__endswith=-skater", 204, "DELETE", known=True),
+    Stop("Delete both", "/tag/?name__endswith=-skater", 204, "DELETE", known=True),
 ]  # fmt: skip
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port, or any that is free where it is taken."""
+    """Return the wanted port, or a free one if it is taken."""
     for port in (wanted, 0):
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -90,6 +90,7 @@ def free_port(wanted: int) -> int:
 
 
 def headers(stop: Stop, user: str) -> dict[str, str]:
+    """Return the headers of a request. `user` is "name:key"."""
     found = {}
     if stop.known:
         found["Authorization"] = f"ApiKey {user}"
@@ -99,7 +100,7 @@ def headers(stop: Stop, user: str) -> dict[str, str]:
 
 
 def curl(stop: Stop, site: str, user: str) -> list[str]:
-    """The line, as one types it."""
+    """Return the words of the curl command."""
     line = ["curl", "-s", f"{site}/api/v1{stop.path}"]
     if stop.method != "GET":
         line += ["-X", stop.method]
@@ -111,7 +112,7 @@ def curl(stop: Stop, site: str, user: str) -> list[str]:
 
 
 def run(stop: Stop, site: str, user: str) -> tuple[int, str]:
-    """(status, body) of the answer."""
+    """Send a request and return (status, body)."""
     if shutil.which("curl"):
         line = [*curl(stop, site, user), "-w", "\n%{http_code}"]
         body, _, status = subprocess.check_output(line, text=True).rpartition("\n")
@@ -128,6 +129,7 @@ def run(stop: Stop, site: str, user: str) -> tuple[int, str]:
 
 
 def wait_for(site: str) -> None:
+    """Return when the site accepts connections."""
     host, port = site.removeprefix("http://").split(":")
     end = time.monotonic() + PATIENCE
     while True:
@@ -141,7 +143,7 @@ def wait_for(site: str) -> None:
 
 
 def tour(site: str, user: str) -> bool:
-    """Show and run all of them; whether each was answered as it is to be."""
+    """Show and run all requests. Return whether each has the expected status."""
     wait_for(site)
     right = True
     for number, stop in enumerate(STOPS, 1):
@@ -149,7 +151,7 @@ def tour(site: str, user: str) -> bool:
         status, body = run(stop, site, user)
         print(f"   {status} {shortened(body)}", flush=True)
         if status != stop.status:
-            print(f"   WRONG: {stop.status} was to be the answer.", flush=True)
+            print(f"   WRONG: expected {stop.status}.", flush=True)
             right = False
     return right
 

@@ -1,5 +1,6 @@
-"""`make demo`: migrate, load the atlas, take the tours of the ORM and of REST (and
-serve); starts a server for a store that needs one.
+"""`make demo`: migrate, load the atlas, run the tours of the ORM and of REST.
+
+With SERVE=1 it serves the site then. It starts a server for a store that needs one.
 """
 
 import os
@@ -19,6 +20,7 @@ from nonrel_backend.testing.services.addresses import server  # noqa: E402
 
 
 def manage(*arguments: str) -> None:
+    """Run a command of manage.py, and show it."""
     print(f"\n$ manage.py {' '.join(arguments)}", flush=True)
     subprocess.run([*MANAGE, *arguments], check=True)
 
@@ -42,10 +44,10 @@ def main() -> int:
 
 
 def create_admin() -> None:
-    """The user "admin" with the password "admin"."""
+    """Create the user "admin" with the password "admin"."""
     os.environ["DJANGO_SUPERUSER_PASSWORD"] = "admin"
     command = [*MANAGE, "createsuperuser", "--noinput", "--username=admin"]
-    # Where a store outlives the demo, the user is there already.
+    # A store that outlives the demo has the user already: ignore the error.
     subprocess.run(
         [*command, "--email=admin@example.com"],
         stdout=subprocess.DEVNULL,
@@ -54,7 +56,7 @@ def create_admin() -> None:
 
 
 def tour_rest() -> bool:
-    """Whether all curl lines were answered as they are to be."""
+    """Serve the site for the tour of REST. Return whether all responses were right."""
     print("\n$ manage.py create_api_key admin", flush=True)
     key = subprocess.check_output([*MANAGE, "create_api_key", "admin"], text=True)
     print(key.strip())
@@ -73,9 +75,9 @@ def tour_rest() -> bool:
 
 
 def serve() -> None:
-    """The site at http://127.0.0.1:8000/, until ^C."""
-    print('\nThe admin; sign in as "admin" with the password "admin".')
-    print(f"The API's page is http://127.0.0.1:{PORT}/api/v1/docs/")
+    """Serve the site at http://127.0.0.1:8000/ until ^C."""
+    print('\nThe admin: log in as "admin" with the password "admin".')
+    print(f"The API's page: http://127.0.0.1:{PORT}/api/v1/docs/")
     manage("runserver", f"127.0.0.1:{PORT}", "--noreload")
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-# The backend of this very checkout, installed or not.
+# Use the backend of this checkout, installed or not.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the browser tests need: Debian's Chromium, and playwright to drive it."""
+"""The browser for tests: Debian's Chromium, which playwright drives."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ import pytest
 
 
 def chromium() -> str:
-    """Where Chromium is (CHROMIUM may name it). Without it, or playwright, the test is
-    skipped; in CI it fails.
+    """Return the path of Chromium, which CHROMIUM may name.
+
+    Without Chromium or playwright skip the test, or fail it in CI.
     """
     found = os.environ.get("CHROMIUM") or shutil.which("chromium")
     missing = []

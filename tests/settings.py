@@ -1,11 +1,12 @@
-"""Settings of our own tests: the backend under test, and SQLite to compare with.
+"""The settings of our own tests: the backend under test, LMDB and SQLite.
 
-NONREL_BACKEND names the backend (lmdb when unset). The tests of LMDB itself have a
-store of their own, "lmdb", in a folder.
+NONREL_BACKEND names the backend under test, "default"; lmdb if it is not set. "lmdb" is
+LMDB in a folder, for its own tests. "oracle" is SQLite, to compare with.
 """
 
 import os
 import tempfile
+from typing import Any
 from uuid import uuid4
 
 SECRET_KEY = "tests"
@@ -25,7 +26,7 @@ INSTALLED_APPS = [
     "tests.rest",
 ]
 BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
-if BACKEND == "mongodb":  # the keys of these models, the users among them, are its own
+if BACKEND == "mongodb":  # Models, the user's among them, whose keys are ObjectIds.
     INSTALLED_APPS.append("tests.objectids")
     AUTH_USER_MODEL = "objectids.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -50,7 +51,7 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
-BACKENDS = {
+BACKENDS: dict[str, dict[str, Any]] = {
     "lmdb": {"ENGINE": "nonrel_backend.lmdb", "NAME": ":memory:"},
     "mongodb": {
         "ENGINE": "nonrel_backend.mongodb",

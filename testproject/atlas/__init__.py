@@ -1,1 +1,1 @@
-"""Countries and cities of the real world, and who has been there."""
+"""Countries and cities of the real world, and visits to them."""

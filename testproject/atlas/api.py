@@ -1,6 +1,6 @@
-"""The atlas over HTTP, at /api/v1/: all may read, who has the permission may write.
+"""The atlas over HTTP at /api/v1/: everybody may read, permissions are for writing.
 
-Users are shown to staff alone, without their passwords, and are not written here.
+Only staff may read users, without their passwords. Users cannot be written.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ KNOWN = (ApiKeyAuthentication(), SessionAuthentication())
 
 
 class OpenForReading(MultiAuthentication):
-    """Who only reads need not say who it is."""
+    """Authentication that is not needed for reading."""
 
     def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         answer = super().is_authenticated(request, **kwargs)
@@ -32,7 +32,7 @@ class OpenForReading(MultiAuthentication):
 
 
 class StaffReads(ReadOnlyAuthorization):
-    """Staff may read, and nobody may write."""
+    """Staff may read. Nobody may write."""
 
     def read_list(self, object_list: Any, bundle: Any) -> Any:
         self.read_detail(object_list, bundle)
@@ -40,7 +40,7 @@ class StaffReads(ReadOnlyAuthorization):
 
     def read_detail(self, object_list: Any, bundle: Any) -> bool:
         if not bundle.request.user.is_staff:
-            raise Unauthorized("Users are shown to staff alone.")
+            raise Unauthorized("Only staff may read users.")
         return True
 
 
@@ -48,7 +48,7 @@ class UserResource(ModelResource):
     class Meta:
         queryset = get_user_model().objects.all()
         resource_name = "user"
-        # What is not named here is neither shown nor filtered by, passwords above all.
+        # Other fields, passwords among them, are neither shown nor filtered by.
         fields = ["id", "username", "first_name", "last_name", "email", "is_staff"]
         allowed_methods = ["get"]
         authentication = MultiAuthentication(*KNOWN)
@@ -58,7 +58,7 @@ class UserResource(ModelResource):
 
 
 class Open:
-    """The Meta of all that everybody may read."""
+    """The Meta of the resources that everybody may read."""
 
     authentication = OpenForReading(*KNOWN)
     authorization = DjangoAuthorization()

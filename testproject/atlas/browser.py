@@ -1,9 +1,10 @@
-"""The API's page and the admin in a real browser: `manage.py test atlas.browser`.
+"""Tests of the API's page and the admin in a browser: `manage.py test atlas.browser`.
 
-CHROMIUM names the browser, /usr/bin/chromium where it does not.
+CHROMIUM is the path of the browser, by default /usr/bin/chromium.
 """
 
 import os
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.testing import StaticLiveServerTestCase
@@ -15,10 +16,12 @@ CHROMIUM = os.environ.get("CHROMIUM") or "/usr/bin/chromium"
 
 
 class PageTests(StaticLiveServerTestCase):
+    """The pages as a user sees them."""
+
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         super().setUpClass()
-        # Its event loop is not one that Django's queries are called in.
+        # Playwright runs an event loop in this thread, but not around our queries.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
         driver = cls.enterClassContext(sync_playwright())
         cls.browser = driver.chromium.launch(
@@ -26,7 +29,7 @@ class PageTests(StaticLiveServerTestCase):
         )
         cls.addClassCleanup(cls.browser.close)
 
-    def setUp(self):
+    def setUp(self) -> None:
         japan = Country.objects.create(
             code="JP", name="Japan", continent="AS", area=1, population=126_529_100
         )
@@ -38,19 +41,20 @@ class PageTests(StaticLiveServerTestCase):
         get_user_model().objects.create_superuser("admin", password="secret")
         self.page = self.browser.new_page()
         self.addCleanup(self.page.close)
-        self.errors, self.asked = [], []
+        self.errors: list[Any] = []
+        self.responses: list[Any] = []
         self.page.on("pageerror", lambda error: self.errors.append(error))
-        self.page.on("response", lambda answer: self.asked.append(answer))
+        self.page.on("response", lambda answer: self.responses.append(answer))
 
-    def check_what_was_loaded(self):
-        """No error in a script, nothing missing, nothing from elsewhere."""
+    def assert_loaded_without_errors(self) -> None:
+        """Fail if a script failed, or a file is missing or from another site."""
         self.assertEqual(self.errors, [])
-        wrong = [each.url for each in self.asked if each.status >= 400]
+        wrong = [each.url for each in self.responses if each.status >= 400]
         self.assertEqual(wrong, [])
-        for each in self.asked:
+        for each in self.responses:
             self.assertTrue(each.url.startswith((self.live_server_url, "data:")))
 
-    def test_the_page_of_the_api_shows_it_and_tries_it_out(self):
+    def test_the_page_of_the_api_lists_resources_and_sends_requests(self) -> None:
         page = self.page
         page.goto(f"{self.live_server_url}/api/v1/docs/")
         for name in ("user", "country", "city", "traveller", "visit", "tag"):
@@ -64,9 +68,9 @@ class PageTests(StaticLiveServerTestCase):
         answer = block.locator(".live-responses-table")
         answer.get_by_text("35.6895").first.wait_for()
         self.assertIn("200", answer.inner_text())
-        self.check_what_was_loaded()
+        self.assert_loaded_without_errors()
 
-    def test_the_admin_changes_a_city_and_its_location(self):
+    def test_the_admin_changes_a_city_and_its_location(self) -> None:
         page = self.page
         page.goto(f"{self.live_server_url}/admin/atlas/city/{self.tokyo.pk}/change/")
         page.locator("[name=username]").fill("admin")
@@ -80,4 +84,4 @@ class PageTests(StaticLiveServerTestCase):
         self.tokyo.refresh_from_db()
         self.assertEqual(self.tokyo.location.latitude, 36.5)
         self.assertEqual(self.tokyo.alternate_names, ["Edo by another name"])
-        self.check_what_was_loaded()
+        self.assert_loaded_without_errors()

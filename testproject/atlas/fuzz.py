@@ -1,12 +1,15 @@
-"""Requests that schemathesis makes up of openapi.json, right ones and wrong ones: none
-is a 500, and none is answered as the document does not say.
+"""Random requests that schemathesis makes from openapi.json, valid and invalid ones.
 
-manage.py test atlas.fuzz, with CASES=2000 of them.
+No response may be a 500, or one that the document does not describe. CASES is the
+number of requests:
+
+    CASES=2000 manage.py test atlas.fuzz
 """
 
 import os
 from collections import Counter
 from http import HTTPStatus
+from typing import Any
 
 import schemathesis
 from django.contrib.auth import get_user_model
@@ -32,7 +35,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-# Every second path, and relation in a body, leads to what is there.
+# In about half of the requests, keys and relations are those of existing rows.
 KEYS = {"country": "JP", "city": "1850147"}
 RELATIONS = {
     "country": "/api/v1/country/JP/",
@@ -44,15 +47,17 @@ RELATIONS = {
 
 
 class FuzzTests(TransactionTestCase):
-    def setUp(self):
+    """Random requests for every operation of the API."""
+
+    def setUp(self) -> None:
         user = get_user_model().objects.create_superuser("admin")
         self.user_key = str(user.pk)
         key = ApiKey.objects.create(user=user).key
         self.known = {"Authorization": f"ApiKey admin:{key}"}
-        self.answers = Counter()
+        self.answers: Counter[int] = Counter()
 
-    def fill(self):
-        """One of each; a request may have deleted them."""
+    def fill(self) -> None:
+        """Create one row of each model, unless it is there."""
         country, _ = Country.objects.get_or_create(
             code="JP", defaults={"name": "Japan", "area": 1, "population": 1}
         )
@@ -70,12 +75,12 @@ class FuzzTests(TransactionTestCase):
             },
         )  # fmt: skip
 
-    def test_nothing_is_answered_as_it_is_not_said(self):
+    def test_all_responses_are_those_that_the_document_describes(self) -> None:
         schema = schemathesis.openapi.from_wsgi(
             "/api/v1/openapi.json", get_wsgi_application()
         )
         operations = [result.ok() for result in schema.get_all_operations()]
-        # Of a key and of a header nothing can be wrong: both are any text.
+        # Keys and headers cannot be invalid: they may be any text.
         asked = [
             (operation, mode)
             for operation in operations
@@ -88,7 +93,8 @@ class FuzzTests(TransactionTestCase):
                 self.ask(operation, mode, share)
         print(f"{sum(self.answers.values())} requests: {dict(self.answers)}")
 
-    def ask(self, operation, mode, share):
+    def ask(self, operation: Any, mode: GenerationMode, share: int) -> None:
+        """Send `share` requests for an operation."""
         resource = operation.path.split("/")[3]
 
         @settings(
@@ -103,7 +109,7 @@ class FuzzTests(TransactionTestCase):
             there=st.booleans(),
             known=st.sampled_from([True] * 9 + [False]),
         )
-        def answered(case, there, known):
+        def answered(case: Any, there: bool, known: bool) -> None:
             self.fill()
             if there:
                 key = KEYS.get(resource, "1")
@@ -115,7 +121,7 @@ class FuzzTests(TransactionTestCase):
             headers = {"Accept-Encoding": "identity"} | (self.known if known else {})
             response = case.call(headers=headers)
             self.answers[response.status_code] += 1
-            # What a store without transactions cannot do is refused by 501.
+            # 501 is for what a store without transactions cannot do.
             can = response.status_code != HTTPStatus.NOT_IMPLEMENTED
             checks = [not_a_server_error, *CHECKS] if can else CHECKS
             case.validate_response(response, checks=checks)

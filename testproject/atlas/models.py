@@ -28,7 +28,7 @@ class Country(models.Model):
 
 
 class Location(EmbeddedModel):
-    """Where something is: a part of its row, with no table of its own."""
+    """A place on the earth. It is stored in the row of what is there."""
 
     latitude = models.FloatField()
     longitude = models.FloatField()

@@ -1,4 +1,4 @@
-"""Invented travellers and visits: the same at every run, from one seed."""
+"""Invented travellers and visits, the same in every run."""
 
 import datetime
 import random
@@ -25,11 +25,12 @@ FIRST_DAY = datetime.datetime(2015, 1, 1, 12, tzinfo=datetime.UTC)
 
 
 def tags() -> list[Tag]:
+    """Return all tags."""
     return [Tag(id=number, name=name) for number, name in enumerate(TAGS, 1)]
 
 
 def travellers(cities: list[City]) -> Iterator[Traveller]:
-    """Every tenth has no home, and every tenth (another one) no known birthday."""
+    """Yield travellers. One in ten has no home, another one in ten no birthday."""
     chance = random.Random(SEED)
     for number in range(1, TRAVELLERS + 1):
         born = datetime.date(1940, 1, 1) + datetime.timedelta(chance.randrange(25_000))
@@ -44,7 +45,7 @@ def travellers(cities: list[City]) -> Iterator[Traveller]:
 
 
 def tag_links() -> Iterator[Model]:
-    """Up to three tags for each traveller, as rows of the table between."""
+    """Yield up to three tags for each traveller, as rows of the many-to-many table."""
     chance = random.Random(SEED + 1)
     number = 0
     for traveller in range(1, TRAVELLERS + 1):
@@ -54,7 +55,7 @@ def tag_links() -> Iterator[Model]:
 
 
 def visits(cities: list[City]) -> Iterator[Visit]:
-    """One every four hours, so nobody arrives in two places at once."""
+    """Yield a visit for every four hours, so that nobody is in two places at once."""
     chance = random.Random(SEED + 2)
     for number in range(1, VISITS + 1):
         arrived = FIRST_DAY + datetime.timedelta(hours=4 * number)

@@ -1,10 +1,11 @@
-"""The atlas behaves the same on every backend."""
+"""Tests of the atlas, which pass on every backend."""
 
 import json
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
+from typing import Any
 
 import curls
 from django.contrib.auth import get_user_model
@@ -19,8 +20,10 @@ from .models import City, Country, Location, Tag, Traveller, Visit
 
 
 class AtlasTests(TestCase):
+    """The models, the tour and the admin."""
+
     @classmethod
-    def setUpTestData(cls):
+    def setUpTestData(cls) -> None:
         cls.japan = Country.objects.create(
             code="JP", name="Japan", continent="AS", area=Decimal("377835"),
             population=126_529_100, languages=["ja"],
@@ -39,44 +42,44 @@ class AtlasTests(TestCase):
             spent=Decimal("12.50"),
         )
 
-    def test_every_stop_of_the_tour_answers_and_explains(self):
+    def test_every_query_of_the_tour_runs_and_explains_itself(self) -> None:
         for stop in STOPS:
             with self.subTest(stop.title):
                 for row in stop.queryset():
                     self.assertTrue(stop.show(row))
         call_command("tour", stdout=StringIO())
 
-    def test_nobody_is_in_two_places_at_once(self):
+    def test_nobody_is_in_two_places_at_once(self) -> None:
         with self.assertRaises(IntegrityError), transaction.atomic():
             Visit.objects.create(
                 traveller=self.ada, city=self.tokyo, arrived=self.visit.arrived
             )
         self.assertEqual(Visit.objects.count(), 1)
 
-    def test_a_visit_of_no_night_is_refused(self):
+    def test_a_visit_without_a_night_is_rejected(self) -> None:
         with self.assertRaises(IntegrityError), transaction.atomic():
             Visit.objects.filter(pk=self.visit.pk).update(nights=0)
         self.visit.refresh_from_db()
         self.assertEqual(self.visit.nights, 1)
 
-    def test_a_city_takes_its_visits_along_and_leaves_its_natives(self):
+    def test_deleting_a_city_deletes_its_visits_but_not_its_natives(self) -> None:
         self.tokyo.delete()
         self.assertFalse(Visit.objects.exists())
         self.assertIsNone(Traveller.objects.get().home)
 
-    def test_a_city_is_found_by_its_other_names_and_where_it_is(self):
+    def test_a_city_is_found_by_its_other_names_and_its_location(self) -> None:
         self.assertEqual(City.objects.get(alternate_names__contains="Edo"), self.tokyo)
         north = City.objects.filter(location__latitude__gt=35)
         self.assertEqual(north.get().location.longitude, 139.69171)
         self.assertFalse(City.objects.filter(location__latitude__gt=36).exists())
 
-    def test_the_admin_shows_a_citys_location_and_other_names(self):
+    def test_the_admin_shows_a_citys_location_and_other_names(self) -> None:
         self.client.force_login(get_user_model().objects.create_superuser("admin"))
         page = self.client.get(f"/admin/atlas/city/{self.tokyo.pk}/change/")
         self.assertContains(page, 'name="location-latitude" value="35.6895"')
         self.assertContains(page, 'name="alternate_names-0" value="Edo"')
 
-    def test_every_page_of_the_admin_opens(self):
+    def test_every_page_of_the_admin_opens(self) -> None:
         user = get_user_model().objects.create_superuser("admin")
         self.client.force_login(user)
         for page in (
@@ -94,9 +97,9 @@ class AtlasTests(TestCase):
 
 
 class ApiTests(LiveServerTestCase):
-    """What /api/v1/ serves, and to whom."""
+    """The resources, and who may read and write them."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         japan = Country.objects.create(
             code="JP", name="Japan", continent="AS", area=1, population=126_529_100
         )
@@ -108,20 +111,21 @@ class ApiTests(LiveServerTestCase):
         self.admin = get_user_model().objects.create_superuser("admin", password="x")
         self.key = f"admin:{ApiKey.objects.create(user=self.admin).key}"
 
-    def asked(self, path, status=200, **options):
+    def asked(self, path: str, status: int = 200, **options: Any) -> Any:
+        """Send a request, check its status and return its JSON."""
         stop = curls.Stop("", path, status, **options)
         found, body = curls.run(stop, self.live_server_url, self.key)
         self.assertEqual(found, status, body)
         return json.loads(body) if body else None
 
-    def test_every_line_of_the_tour_is_answered_as_it_says(self):
+    def test_every_request_of_the_tour_has_the_expected_status(self) -> None:
         out = StringIO()
         with redirect_stdout(out):
             right = curls.tour(self.live_server_url, self.key)
         self.assertTrue(right, out.getvalue())
         self.assertFalse(Tag.objects.exists())
 
-    def test_a_city_is_its_location_and_its_names(self):
+    def test_a_city_has_its_location_and_its_names(self) -> None:
         found = self.asked(
             "/city/?location.latitude__gt=35&alternate_names__contains=Edo"
         )
@@ -140,7 +144,7 @@ class ApiTests(LiveServerTestCase):
         )
         self.assertEqual(self.tokyo.alternate_names, ["Edo"])
 
-    def test_users_are_for_staff_and_have_no_password(self):
+    def test_only_staff_reads_users_and_no_password_is_shown(self) -> None:
         for path in (
             "/user/",
             f"/user/{self.admin.pk}/",
@@ -158,7 +162,7 @@ class ApiTests(LiveServerTestCase):
         self.asked("/user/", 403, known=True)
         self.asked("/tag/", 403, method="POST", data={"name": "x"}, known=True)
 
-    def test_a_session_writes_with_its_csrf_token_alone(self):
+    def test_a_session_writes_only_with_its_csrf_token(self) -> None:
         client = Client(enforce_csrf_checks=True)
         client.force_login(self.admin)
         send = {"data": {"name": "x"}, "content_type": "application/json"}
@@ -168,7 +172,7 @@ class ApiTests(LiveServerTestCase):
         response = client.post("/api/v1/tag/", **send, headers=token)
         self.assertEqual(response.status_code, 201)
 
-    def test_the_document_and_its_page(self):
+    def test_the_openapi_document_and_its_page_are_served(self) -> None:
         paths = self.asked("/openapi.json")["paths"]
         for name in ("user", "country", "city", "traveller", "visit", "tag"):
             self.assertIn(f"/api/v1/{name}/", paths)

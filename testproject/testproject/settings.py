@@ -1,4 +1,4 @@
-"""Settings of the atlas; NONREL_BACKEND picks the store (default: lmdb)."""
+"""Settings of the atlas. NONREL_BACKEND names the backend, by default lmdb."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ BACKENDS = {
         "HOST": os.environ.get("RIAK_HOST", "127.0.0.1:8087"),
         "OPTIONS": {"transactions": "none", "unique": "markers"},
     },
-    # Django's own, to compare with.
+    # Django's own backend, for comparison.
     "sqlite": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": BASE_DIR / "atlas.sqlite3",

@@ -1,4 +1,4 @@
-"""The addresses of the site: the admin, and the atlas as resources."""
+"""The URLs of the site: the admin and the API."""
 
 from django.contrib import admin
 from django.urls import include, path

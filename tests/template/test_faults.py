@@ -1,4 +1,4 @@
-"""The conformance suite finds the fault in each broken copy of the template."""
+"""The conformance suite finds the faults of broken copies of the template."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# {fault: (file, text in it, its replacement, section, texts in the report)}
+# {fault: (file, text, its replacement, section to run, texts in the report)}
 FAULTS = {
     "a wrong operator": (
         "compiler.py",
@@ -25,7 +25,7 @@ FAULTS = {
         "lookups",
         ["~Q("],
     ),
-    "a negation that is none": (
+    "a negation that is ignored": (
         "compiler.py",
         "(NEGATION_MAP if negated else OPERATORS_MAP)",
         "OPERATORS_MAP",
@@ -69,14 +69,14 @@ FAULTS = {
         "aggregates",
         ["count()"],
     ),
-    "milliseconds of times": (
+    "times without microseconds": (
         "compiler.py",
         'FROM_DB = {"json"',
         'TO_DB["time"] = lambda value: value.replace(microsecond=0)\nFROM_DB = {"json"',
         "field types",
         ["time=datetime.time(12, 30, 0, 1)"],
     ),
-    "integers held as floats": (
+    "integers stored as floats": (
         "compiler.py",
         'FROM_DB = {"json"',
         'TO_DB["long"], FROM_LONG = float, int\nFROM_DB = {"long": int, "json"',
@@ -90,14 +90,14 @@ FAULTS = {
         "writes",
         ["writes: ", "update("],
     ),
-    "an update that does not know of NULL": (
+    "an update that stores 0 for NULL": (
         "compiler.py",
         "if v is not MISSING}",
         "if v is not MISSING} | {k: 0 for k, v in new.items() if v is MISSING}",
         "writes",
         ["writes: "],
     ),
-    "a delete that says nothing of how many": (
+    "a delete that returns 0": (
         "compiler.py",
         "del documents[key]\n        return len(found)",
         "del documents[key]\n        return 0",
@@ -111,7 +111,7 @@ FAULTS = {
         "writes",
         ["writes: bulk_create() of all rows"],
     ),
-    "an insert that overwrites what differs in case": (
+    "an insert that overwrites keys that differ in case": (
         "compiler.py",
         """        with self.store.db_connection.writing(table) as documents:
             if key in documents:""",
@@ -121,14 +121,14 @@ FAULTS = {
         "keys",
         ["keys: bulk_create() of all rows", "('A',)"],
     ),
-    "a driver's error that is nobody's": (
+    "a driver's error that is not translated": (
         "base.py",
         "OperationalError(str(error)) if isinstance(error, OSError) else None",
         "None",
         "lost connection",
         ["ConnectionError"],
     ),
-    "a rollback that undoes nothing": (
+    "a rollback that does nothing": (
         "store.py",
         "        self.rollback()\n\n    def rollback(self):\n",
         "        self.rollback()\n\n    def rollback(self):\n"
@@ -136,7 +136,7 @@ FAULTS = {
         "transactions",
         ["transactions: "],
     ),
-    "a savepoint that undoes nothing": (
+    "a savepoint that does nothing": (
         "store.py",
         "self.copy = self.savepoints[name].copy()",
         "pass",
@@ -150,7 +150,7 @@ FAULTS = {
         "threads",
         ["in threads"],
     ),
-    "a second filter that is lost": (
+    "a second filter that is ignored": (
         "compiler.py",
         "        if callable(op):",
         '        if self.db_query["filters"]:\n            return\n'
@@ -168,7 +168,8 @@ FAULTS = {
 }
 
 
-def conformance(folder, *arguments):
+def conformance(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the conformance command in a folder."""
     command = [sys.executable, "-m", "nonrel_backend", "conformance", *arguments]
     command += ["--break-connection", "breaking:close"]
     paths = os.pathsep.join([str(folder), str(ROOT)])
@@ -180,8 +181,8 @@ def conformance(folder, *arguments):
 
 
 @pytest.fixture
-def copy(tmp_path):
-    """Copy the template as the package "copied"."""
+def copy(tmp_path: Path) -> Path:
+    """Return a folder with a copy of the template, the package "copied"."""
     shutil.copytree(ROOT / "backend_template", tmp_path / "copied")
     (tmp_path / "breaking.py").write_text(
         "def close(connection):\n    connection.db_connection.close()\n"
@@ -190,7 +191,7 @@ def copy(tmp_path):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_and_reported(copy, fault):
+def test_a_fault_is_found_and_named(copy: Path, fault: str) -> None:
     name, sound, broken, section, texts = FAULTS[fault]
     path = copy / "copied" / name
     source = path.read_text()
@@ -204,7 +205,7 @@ def test_a_fault_is_found_and_reported(copy, fault):
         assert text in report
 
 
-def test_the_report_of_a_correct_copy_says_what_is_native(copy):
+def test_the_report_of_a_sound_copy_says_what_is_native(copy: Path) -> None:
     done = conformance(copy, "--engine", "copied", "keys", "lost connection")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok     keys             37 of 37 right" in done.stdout
@@ -214,7 +215,7 @@ def test_the_report_of_a_correct_copy_says_what_is_native(copy):
     assert "conditions: OR" in local
 
 
-def test_an_option_without_a_value_is_refused(copy):
+def test_an_option_without_a_value_is_refused(copy: Path) -> None:
     done = conformance(copy, "--engine", "copied", "--option", "host")
     assert done.returncode == 1
     assert "must be NAME=VALUE" in done.stderr

@@ -1,4 +1,4 @@
-"""startbackend copies the template under a new name and prints the next steps."""
+"""startbackend copies the template under another name, and says what to do next."""
 
 import os
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(folder, *arguments):
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python module in a folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     return subprocess.run(
@@ -20,11 +21,12 @@ def run(folder, *arguments):
     )
 
 
-def start(folder, *arguments):
+def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run startbackend in a folder."""
     return run(folder, "nonrel_backend", "startbackend", *arguments)
 
 
-def test_the_copy_differs_from_the_template_in_the_name_only(tmp_path):
+def test_the_copy_is_the_template_under_its_own_name(tmp_path: Path) -> None:
     done = start(tmp_path, "shopdb")
     assert done.returncode == 0, done.stderr
     template = ROOT / "backend_template"
@@ -36,7 +38,7 @@ def test_the_copy_differs_from_the_template_in_the_name_only(tmp_path):
     )
 
 
-def test_the_next_steps_work(tmp_path):
+def test_the_commands_that_it_prints_work(tmp_path: Path) -> None:
     shown = start(tmp_path, "shopdb").stdout
     assert "python -m nonrel_backend conformance --engine shopdb" in shown
     assert "writing-a-backend.md" in shown
@@ -51,7 +53,7 @@ def test_the_next_steps_work(tmp_path):
     assert "Conformance of shopdb" in done.stdout
 
 
-def test_a_directory_may_be_given(tmp_path):
+def test_a_directory_may_be_given(tmp_path: Path) -> None:
     done = start(tmp_path, "shopdb", "src/shop_backend")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "src" / "shop_backend"
@@ -60,7 +62,7 @@ def test_a_directory_may_be_given(tmp_path):
     assert "--engine shop_backend" in done.stdout
 
 
-def test_an_invalid_or_taken_name_is_refused(tmp_path):
+def test_an_invalid_name_or_one_of_a_module_is_refused(tmp_path: Path) -> None:
     for name, reason in {
         "3x": "not a valid backend name",
         "json": "conflicts with the name of an existing Python module",
@@ -71,7 +73,7 @@ def test_an_invalid_or_taken_name_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_existing_files_are_not_overwritten(tmp_path):
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "shopdb").mkdir()
     (tmp_path / "shopdb" / "base.py").write_text("mine")
     done = start(tmp_path, "shopdb", "shopdb")

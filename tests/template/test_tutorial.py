@@ -1,4 +1,4 @@
-"""Follow docs/writing-a-backend.md: write its files and run its commands."""
+"""The files and commands of docs/writing-a-backend.md do what it says."""
 
 import ast
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent, indent
+from typing import Any
 
 import pytest
 
@@ -16,23 +17,25 @@ DOCUMENT = (ROOT / "docs" / "writing-a-backend.md").read_text()
 BLOCK = re.compile(r"([^\n]+(?:\n[^\n]+)*)?\n\n```(python|console)\n(.*?)```", re.S)
 
 
-def steps():
-    """Return (the text before a block, its language, the block) in order."""
-    return [match.groups() for match in BLOCK.finditer(DOCUMENT)]
+def steps() -> list[tuple[str, str, str]]:
+    """Return (the text before a block, its kind, the block), in order."""
+    found = BLOCK.finditer(DOCUMENT)
+    return [(match[1], match[2], match[3]) for match in found]
 
 
-def place_of(node):
-    """Return the range of a definition's lines, from 0, with its decorators."""
+def place_of(node: Any) -> tuple[int, int]:
+    """Return the slice of the lines of a definition, with its decorators."""
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     return first - 1, node.end_lineno
 
 
-def with_methods(source, class_name, methods):
-    """Return the source with methods added to a class or replaced in it."""
+def with_methods(source: str, class_name: str, methods: str) -> str:
+    """Return the source with methods added to a class, or replaced in it."""
     methods = dedent(methods)
-    names = {node.name for node in ast.parse(methods).body}
+    names = {getattr(node, "name", "") for node in ast.parse(methods).body}
     lines = source.splitlines()
     tree = ast.parse(source)
+    found: Any
     (found,) = (each for each in tree.body if getattr(each, "name", "") == class_name)
     old = [each for each in found.body if getattr(each, "name", "") in names]
     added = indent(methods, "    ").rstrip().splitlines()
@@ -43,15 +46,19 @@ def with_methods(source, class_name, methods):
     return "\n".join(lines) + "\n"
 
 
-def before_classes(source, block):
+def before_classes(source: str, block: str) -> str:
+    """Return the source with a block before its first class."""
     first = next(n for n in ast.parse(source).body if isinstance(n, ast.ClassDef))
     lines = source.splitlines()
     lines[place_of(first)[0] : place_of(first)[0]] = block.splitlines()
     return "\n".join(lines) + "\n"
 
 
-def edit(folder, text, block, last):
-    """Write a block where the text before it says, and return the file."""
+def edit(folder: Path, text: str, block: str, last: Path | None) -> Path:
+    """Put a block where the text says, and return the file.
+
+    `last` is the file of the block before.
+    """
     sentence = " ".join(text.split())
     if written := re.search(r"[Ww]rite `([^`]+)`:$", sentence):
         path = folder / written[1]
@@ -63,6 +70,7 @@ def edit(folder, text, block, last):
         path = folder / added[1]
         path.write_text(before_classes(path.read_text(), block))
     elif sentence == "and to its imports:":
+        assert last is not None
         path = last
         docstring, rest = path.read_text().split("\n", 1)
         path.write_text(f"{docstring}\n{block}{rest}")
@@ -72,7 +80,7 @@ def edit(folder, text, block, last):
     return path
 
 
-def run(folder, command):
+def run(folder: Path, command: str) -> str:
     """Run a command and return its output."""
     words = shlex.split(command)
     assert words.pop(0) == "python"
@@ -89,13 +97,13 @@ def run(folder, command):
     return done.stdout
 
 
-def test_the_tutorial_works(tmp_path):
+def test_the_commands_of_the_tutorial_print_what_it_shows(tmp_path: Path) -> None:
     found = steps()
     assert DOCUMENT.count("```python") == sum(kind == "python" for _, kind, _ in found)
     assert DOCUMENT.count("```console") == sum(
         kind == "console" for _, kind, _ in found
     )
-    last = None
+    last: Path | None = None
     for text, kind, block in found:
         if kind == "python":
             last = edit(tmp_path, text, block, last)

@@ -1,4 +1,6 @@
-"""A city's coordinates become one embedded model; its other names are a list."""
+"""Put a city's coordinates into an embedded model, and add a list of its names."""
+
+from typing import Any
 
 from django.db import migrations, models
 from django.db.models import F
@@ -6,12 +8,14 @@ from django.db.models import F
 import nonrel_backend.fields
 
 
-def embed(apps, schema_editor):
+def embed(apps: Any, schema_editor: Any) -> None:
+    """Copy the coordinates into the embedded model."""
     cities = apps.get_model('atlas', 'City').objects.using(schema_editor.connection.alias)
     cities.update(location__latitude=F('latitude'), location__longitude=F('longitude'))
 
 
-def take_out(apps, schema_editor):
+def take_out(apps: Any, schema_editor: Any) -> None:
+    """Copy the coordinates into columns of their own."""
     cities = apps.get_model('atlas', 'City').objects.using(schema_editor.connection.alias)
     cities.update(latitude=F('location__latitude'), longitude=F('location__longitude'))
 
@@ -33,7 +37,7 @@ class Migration(migrations.Migration):
             name='location',
             field=nonrel_backend.fields.EmbeddedModelField('atlas.Location', blank=True, null=True, schema={'atlas.Location': [('latitude', models.FloatField()), ('longitude', models.FloatField())]}),
         ),
-        # Going back, the columns are there again, empty, before they are filled.
+        # Backwards, the columns are NULL until RunPython has filled them.
         migrations.AlterField('city', 'latitude', models.FloatField(null=True)),
         migrations.AlterField('city', 'longitude', models.FloatField(null=True)),
         migrations.RunPython(embed, take_out),

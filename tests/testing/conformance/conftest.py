@@ -1,6 +1,7 @@
-"""The suite of the backend under test alone: one module for each."""
+"""The suite runs for the backend under test only. Each backend has a module."""
 
 import os
+from typing import Any
 
 import pytest
 
@@ -10,5 +11,5 @@ collect_ignore = [f"test_{name}.py" for name in BACKENDS if name != tested]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def settings(databases):
-    """Django is set up with the tests' settings."""
+def settings(databases: Any) -> None:
+    """Set up Django with the tests' settings."""

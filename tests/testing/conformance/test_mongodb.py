@@ -1,6 +1,7 @@
-"""MongoDB does what Django does on SQLite."""
+"""MongoDB passes the conformance suite."""
 
 import os
+from typing import Any
 from unittest import mock
 
 from pymongo import MongoClient
@@ -19,11 +20,11 @@ class MongoDBTests(BackendConformance):
     DATETIME_UNIT = 1000
 
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         cls.DATABASES["default"]["HOST"] = os.environ["MONGODB_URI"]
         super().setUpClass()
 
-    def break_connection(self, connection):
+    def break_connection(self, connection: Any) -> None:
         # Nothing listens at port 1.
         retries = mock.patch.object(transactions, "RETRY_SECONDS", 0.2)
         self.enterContext(retries)

@@ -1,6 +1,7 @@
-"""Riak does what Django does on SQLite: the one at RIAK_HOST, or else the stand-in."""
+"""Riak passes the conformance suite: the Riak at RIAK_HOST, or the stand-in."""
 
 import os
+from typing import Any
 
 from nonrel_backend.riak.client import Pool
 from nonrel_backend.testing import BackendConformance
@@ -11,7 +12,7 @@ class RiakTests(BackendConformance):
         "default": {
             "ENGINE": "nonrel_backend.riak",
             "NAME": f"conformance_{os.getpid()}",
-            # As SQLite's keys are, with which they are compared.
+            # Its keys are compared with SQLite's, which are sequences.
             "OPTIONS": {
                 "keys": "sequence",
                 "transactions": "none",
@@ -23,11 +24,11 @@ class RiakTests(BackendConformance):
     }
 
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         cls.DATABASES["default"]["HOST"] = os.environ["RIAK_HOST"]
         super().setUpClass()
 
-    def break_connection(self, connection):
+    def break_connection(self, connection: Any) -> None:
         session = connection.db_connection
         # Nothing listens at port 1.
         session.pool = Pool("127.0.0.1", 1)

