@@ -1,13 +1,14 @@
-"""Exchanges with a real Riak KV 3.2.3, as they were recorded."""
+"""The exchanges that were recorded from a real Riak KV 3.2.3."""
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from nonrel_backend.riak.client.messages import CLASSES
 
 RECORDED = Path(__file__).parent / "recorded"
-# Values that are recorded as a length and a hash.
+# Values that are recorded only as a length and a hash.
 LONG_VALUES = [bytes(range(256)) * 4096, b"x" * 9_000, b"y" * 40_000]
 ENUMERATIONS = {
     ("RpbIndexReq", "qtype"): {"eq": 0, "range": 1},
@@ -24,17 +25,19 @@ ENUMERATIONS = {
 }
 
 
-def exchanges(name="pb.jsonl"):
+def exchanges(name: str = "pb.jsonl") -> list[dict[str, Any]]:
+    """Return the exchanges in a file of `recorded/`."""
     with open(RECORDED / name) as lines:
         return [json.loads(line) for line in lines]
 
 
-def payload(frame) -> bytes | None:
-    """The bytes of a recorded frame, None where they are no more than a hash."""
+def payload(frame: dict[str, Any]) -> bytes | None:
+    """Return the bytes of a recorded frame, None if only their hash is recorded."""
     return None if frame["hex"] is None else bytes.fromhex(frame["hex"])
 
 
-def raw(value) -> bytes:
+def raw(value: Any) -> bytes:
+    """Return the bytes of a recorded value."""
     if isinstance(value, str):
         return value.encode()
     if "hex" in value:
@@ -45,8 +48,8 @@ def raw(value) -> bytes:
     raise LookupError(f"No value of {value['length']} bytes is known.")
 
 
-def fields(decoded, name=None):
-    """A decoded message as the keyword arguments of its class."""
+def fields(decoded: dict[str, Any], name: str | None = None) -> dict[str, Any]:
+    """Return a recorded message as keyword arguments of its class."""
     descriptor = CLASSES[name or decoded["message"]].DESCRIPTOR
     return {
         field: converted(descriptor, field, value)
@@ -55,7 +58,8 @@ def fields(decoded, name=None):
     }
 
 
-def converted(descriptor, name, value):
+def converted(descriptor: Any, name: str, value: Any) -> Any:
+    """Return a recorded value of a field as its class takes it."""
     if isinstance(value, list):
         return [converted(descriptor, name, each) for each in value]
     field = descriptor.fields_by_name[name]
@@ -66,8 +70,8 @@ def converted(descriptor, name, value):
     return ENUMERATIONS.get((descriptor.name, name), {}).get(value, value)
 
 
-def plain(message):
-    """A message as `fields` has it."""
+def plain(message: Any) -> dict[str, Any]:
+    """Return a message in the form of `fields`."""
     return {
         field.name: [as_field(each) for each in value]
         if isinstance(value, (list, tuple)) or hasattr(value, "extend")
@@ -76,5 +80,6 @@ def plain(message):
     }
 
 
-def as_field(value):
+def as_field(value: Any) -> Any:
+    """Return the value of a field in the form of `fields`."""
     return plain(value) if hasattr(value, "ListFields") else value

@@ -1,6 +1,7 @@
-"""The Riak at RIAK_HOST behind a socket of the tests, which can count and disturb."""
+"""A relay to the Riak at RIAK_HOST: tests count its requests and make faults."""
 
 import os
+from typing import Any
 
 from nonrel_backend.riak.client import Client, Pool, Refused, Unavailable, messages
 from nonrel_backend.testing.riak.server import Dropped, named
@@ -9,18 +10,19 @@ STREAMS = (messages.RpbCSBucketReq, messages.RpbListKeysReq, messages.RpbMapRedR
 
 
 def real_host() -> str | None:
-    """RIAK_HOST, unless nothing or a stand-in is there."""
+    """Return RIAK_HOST, None if it is not set or is the address of a stand-in."""
     host = os.environ.get("RIAK_HOST")
     return host if host and "stand-in" not in named(host) else None
 
 
 class Relay:
-    """Answers of a real server, in the place of the stand-in's own."""
+    """The answers of a real server, for a StandInRiak."""
 
-    def __init__(self, host: str):
+    def __init__(self, host: str) -> None:
         self.client = Client(Pool(host))
 
-    def __call__(self, request):
+    def __call__(self, request: Any) -> list[Any]:
+        """Return the real server's replies to a request."""
         try:
             if isinstance(request, STREAMS) or getattr(request, "stream", False):
                 return list(self.client.stream(request))
@@ -29,6 +31,7 @@ class Relay:
             raise Dropped from error
 
     def has_type(self, name: str) -> bool:
+        """Return whether the real server has a bucket type."""
         try:
             self.client.type_properties(name)
         except Refused:

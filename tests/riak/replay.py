@@ -1,28 +1,30 @@
-"""A server that answers with what was recorded, and keeps what it is sent."""
+"""A server that sends recorded replies and records requests."""
 
 import socket
 import struct
 import threading
+from typing import Any
 
 
 class Replay:
-    """Plays one exchange at a time, `exchange`, on any connection."""
+    """Plays one exchange at a time, on any connection."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.received: list[tuple[int, bytes]] = []
-        self.exchange = None
+        self.exchange: dict[str, Any] = {}
         threading.Thread(target=self.listen, daemon=True).start()
 
-    def play(self, exchange):
+    def play(self, exchange: dict[str, Any]) -> None:
+        """Answer the following requests with the replies of an exchange."""
         self.exchange = exchange
         self.received.clear()
 
-    def close(self):
+    def close(self) -> None:
         self.listener.close()
 
-    def listen(self):
+    def listen(self) -> None:
         while True:
             try:
                 client, _ = self.listener.accept()
@@ -30,7 +32,7 @@ class Replay:
                 return
             threading.Thread(target=self.serve, args=[client], daemon=True).start()
 
-    def serve(self, client):
+    def serve(self, client: socket.socket) -> None:
         reader = client.makefile("rb")
         while header := reader.read(4):
             body = reader.read(struct.unpack("!I", header)[0])

@@ -1,9 +1,10 @@
-"""The stand-in's HTTP side against exchanges with a real Riak, from the top."""
+"""The stand-in gives the HTTP replies that were recorded from a real Riak."""
 
 import base64
 import http.client
 import json
 import re
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,9 +15,10 @@ from nonrel_backend.testing.riak.http import HttpSide
 from .recording import LONG_VALUES, exchanges
 from .test_backend import counter
 
-# What it does not have.
+# Calls that the stand-in does not answer.
 NOT_THERE = {"root", "link_walk", "preflist", "err_index_9000"}
 EXCHANGES = exchanges("http.jsonl")
+Sent = tuple[int, dict[str, str], bytes]
 NAMES = [
     each["name"]
     for each in EXCHANGES
@@ -24,17 +26,18 @@ NAMES = [
     and each["name"] not in NOT_THERE
     and not each["path"].startswith("/mapred")
 ]
-# Of which a stack trace is the body.
+# The body of such a reply is a stack trace, which is not compared.
 STATUS_ONLY = 500
+# Headers whose values the server makes.
 MADE = {"Date", "Server", "Vary", "X-Riak-Vclock", "ETag", "Last-Modified", "Location"}
-# Made by the server: keys, vtags, boundaries.
+# Names that the server makes: keys, vtags, boundaries.
 MADE_NAME = re.compile(r"[0-9A-Za-z]{20,30}")
 
 
 @pytest.fixture(scope="module")
-def played():
-    """{name: (status, headers, body)} of all exchanges, in their order."""
-    found = {}
+def played() -> dict[str, Sent]:
+    """Run all exchanges in their order. Return {name: (status, headers, body)}."""
+    found: dict[str, Sent] = {}
     answers = Answers(tombstone_seconds=1e9)
     with HttpSide(answers) as side:
         for exchange in EXCHANGES:
@@ -45,7 +48,8 @@ def played():
     return found
 
 
-def sent(port, exchange, found):
+def sent(port: int, exchange: dict[str, Any], found: dict[str, Sent]) -> Sent:
+    """Send a request, with values from earlier replies. Return its reply."""
     exchange = json.loads(json.dumps(exchange))
     path = exchange["path"]
     body = body_of(exchange, "request_body")
@@ -59,7 +63,7 @@ def sent(port, exchange, found):
             path = re.sub(r"continuation=.*", f"continuation={value}", path)
         elif field == "request_body(json).context":
             context = json.loads(before)["context"]
-            body = json.dumps({**json.loads(body), "context": context}).encode()
+            body = json.dumps({**json.loads(body or b""), "context": context}).encode()
         else:
             name = field.removeprefix("request_headers.")
             source = use["path"].removeprefix("headers.")
@@ -77,7 +81,8 @@ def sent(port, exchange, found):
     return answer
 
 
-def body_of(exchange, name):
+def body_of(exchange: dict[str, Any], name: str) -> bytes | None:
+    """Return a recorded body."""
     if exchange.get(f"{name}_length"):
         return next(v for v in LONG_VALUES if len(v) == exchange[f"{name}_length"])
     body = exchange[name]
@@ -88,7 +93,7 @@ def body_of(exchange, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_answers_as_riak_did(played, name):
+def test_it_answers_as_riak_did(played: dict[str, Sent], name: str) -> None:
     exchange = next(each for each in EXCHANGES if each["name"] == name)
     status, headers, body = played[name]
     assert status == exchange["status"]
@@ -120,28 +125,30 @@ def test_it_answers_as_riak_did(played, name):
         assert made(body.decode("latin-1")) == made(expected_body.decode("latin-1"))
 
 
-def made(text):
+def made(text: str) -> str:
+    """Return a text without dates and names that the server makes."""
     text = re.sub(r"\w+, \d\d \w+ \d{4} [\d:]{8} GMT", "a date", text)
     return MADE_NAME.sub("made", text)
 
 
-def comparable(body):
+def comparable(body: bytes) -> dict[str, Any]:
+    """Return a JSON object without its context."""
     found = json.loads(body)
     return {k: v for k, v in found.items() if k != "context"}
 
 
-def in_any_order(body):
-    """All that the parts of JSON in a body list."""
-    found = []
+def in_any_order(body: bytes) -> list[str]:
+    """Return all items of the JSON lists in a body, sorted, and its continuation."""
+    found: list[Any] = []
     for part in re.findall(r"\{\"(?:keys|results|buckets)\".*?\](?=\})", body.decode()):
         found += json.loads(part + "}").popitem()[1]
     more = re.findall(r'"continuation":"[^"]*"', body.decode())
     return sorted(map(str, found)) + more
 
 
-def test_a_row_is_read_over_http(riak, server, store):
+def test_a_row_is_read_over_http(riak: str | None, server: Any, store: Any) -> None:
     if riak:
-        pytest.skip("It is the stand-in's HTTP side.")
+        pytest.skip("Only the stand-in has this HTTP server.")
     row = counter("Zoë", 7)
     bucket = store.bucket("library_counter").decode()
     with HttpSide(server.answers) as side:

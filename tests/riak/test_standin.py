@@ -1,5 +1,6 @@
-"""A server against exchanges with a real Riak, in one go from the top: the stand-in, or
-the real one at RIAK_HOST.
+"""The stand-in gives the replies that were recorded from a real Riak.
+
+With RIAK_HOST the Riak there is tested. All exchanges run in their order.
 """
 
 import random
@@ -8,6 +9,8 @@ import socket
 import string
 import struct
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,14 +23,17 @@ from nonrel_backend.testing.riak.server import StandInRiak
 from .recording import exchanges, fields, payload, plain
 from .relay import Relay
 
-# What the stand-in does not have.
+# Requests that the stand-in does not answer.
 NOT_THERE = {"RpbMapRedReq", "RpbGetBucketKeyPreflistReq"}
-# Counts past 64 bits, and the bytes that a counter is in the store.
+# Counts beyond 64 bits, and a counter read as a plain object.
 BEYOND = {"counter_over", "counter_plain_get"}
-# Made by the server, another one each time.
+# A key that the server made: another one in each run.
 MADE_KEY = re.compile(rb"[0-9A-Za-z]{26,27}")
-# Written with fewer copies than its bucket has, so that a real list may miss it.
+# A bucket written with fewer copies than n_val, so that a real Riak may not list it.
 ASTRAY = b"nv"
+# {name: (exchange, replies, whether the server closed the connection)}
+Played = dict[str, tuple[dict[str, Any], list[Any], Any]]
+# Fields whose values the server makes.
 MADE = {"vtag", "last_mod", "last_mod_usecs", "vclock", "context"}
 EXCHANGES = [
     each
@@ -39,34 +45,40 @@ EXCHANGES = [
 
 
 class Wire:
-    """A bare connection, opened anew where the server closed it. The recorded buckets,
-    gold_something, are on the server under names of this run, which are as long.
+    """A connection that sends and reads frames.
+
+    The recorded buckets are named gold_something. On the server they have names of this
+    run, of the same length.
     """
 
-    def __init__(self, host, port, timeout):
+    def __init__(self, host: str, port: int, timeout: float) -> None:
         self.address = host, port
         self.timeout = timeout
         self.prefix = "".join(random.choices(string.ascii_letters, k=4)).encode() + b"_"
         self.connect()
 
-    def connect(self):
+    def connect(self) -> None:
+        """Open a connection."""
         self.socket = socket.create_connection(self.address, timeout=self.timeout)
         self.reader = self.socket.makefile("rb")
 
-    def ask(self, data, count, streamed):
+    def ask(self, data: bytes, count: int, streamed: Any) -> list[Any]:
+        """Send requests and return `count` replies, or all frames of a stream."""
         self.socket.sendall(data.replace(b"gold_", self.prefix))
         replies = [self.read() for _ in range(count)]
         while streamed and not getattr(replies[-1], "done", True):
             replies.append(self.read())
         return replies
 
-    def read(self):
+    def read(self) -> Any:
+        """Return the next reply."""
         (length,) = struct.unpack("!I", self.reader.read(4))
         body = self.reader.read(length)
         others = body[1:].replace(b"gold_", b"left_")
         return BY_CODE[body[0]].FromString(others.replace(self.prefix, b"gold_"))
 
-    def is_closed(self):
+    def is_closed(self) -> bool:
+        """Return whether the server has closed the connection."""
         try:
             return self.reader.read(1) == b""
         except TimeoutError:
@@ -74,8 +86,8 @@ class Wire:
 
 
 @pytest.fixture(scope="module")
-def played(riak):
-    """{name: (exchange, replies, whether closed)} of all exchanges, in their order."""
+def played(riak: str | None) -> Played:
+    """Run all exchanges in their order."""
     if riak:
         relay = Relay(riak)
         (node, *_) = relay.client.pool.nodes
@@ -84,12 +96,17 @@ def played(riak):
     answers = Answers("riak@127.0.0.1", tombstone_seconds=1e9)
     with StandInRiak(answers=answers) as server:
         wire = Wire("127.0.0.1", server.port, timeout=1)
-        # The tombstones go: a wait that need not be waited for.
+        # Remove tombstones instead of waiting until they are removed.
         return play(wire, lambda seconds: answers.objects.reap(float("inf")))
 
 
-def play(wire, wait, has_type=lambda name: True):
-    found = {}
+def play(
+    wire: Wire,
+    wait: Callable[[float], None],
+    has_type: Callable[[str], bool] = lambda name: True,
+) -> Played:
+    """Run the exchanges whose bucket types the server has."""
+    found: Played = {}
     for exchange in exchanges():
         if exchange.get("pause_seconds"):
             wait(exchange["pause_seconds"])
@@ -108,26 +125,27 @@ def play(wire, wait, has_type=lambda name: True):
     return found
 
 
-def type_of(exchange):
-    """The bucket type that there must be."""
+def type_of(exchange: dict[str, Any]) -> str:
+    """Return the bucket type that an exchange needs."""
     name = exchange["decoded"]["request"].get("type", "default")
     return name if name.encode() in TYPES else "default"
 
 
-def is_stream(exchange):
+def is_stream(exchange: dict[str, Any]) -> Any:
+    """Return whether the reply is a stream of frames."""
     request = exchange["decoded"]["request"]
     return request.get("stream") or exchange["request"]["code"] in (17, 40)
 
 
-def requests(exchange, found):
-    """The bytes of the requests, with what they use of replies that went before."""
+def requests(exchange: dict[str, Any], found: Played) -> bytes:
+    """Return the requests as bytes, with values from earlier replies."""
     sent = b""
     decoded = exchange["decoded"]
     for number, request in enumerate(exchange.get("requests", [exchange["request"]])):
         message = decoded.get("requests", [decoded["request"]])[number]
         name = message["message"]
         if name == "unknown" or "undecodable" in message:
-            data = bytes([request["code"]]) + payload(request)
+            data = bytes([request["code"]]) + (payload(request) or b"")
             sent += struct.pack("!I", len(data)) + data
             continue
         arguments = fields({k: v for k, v in message.items() if "unknown" not in k})
@@ -141,12 +159,12 @@ def requests(exchange, found):
     return sent
 
 
-def field_of(use):
+def field_of(use: dict[str, str]) -> str:
     return use["path"].rpartition(".")[2]
 
 
-def comparable(message):
-    """A reply without what the server makes, and without other tests' buckets."""
+def comparable(message: Any) -> Any:
+    """Return a reply without values that the server makes and without other buckets."""
     if isinstance(message, dict):
         if "buckets" in message:
             ours = [name for name in message["buckets"] if name.startswith(b"gold_")]
@@ -159,9 +177,9 @@ def comparable(message):
     return message
 
 
-def joined(replies):
-    """A stream's frames as one."""
-    whole = {}
+def joined(replies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the frames of a stream as one."""
+    whole: dict[str, Any] = {}
     for reply in replies:
         for name, value in reply.items():
             whole[name] = (
@@ -170,7 +188,8 @@ def joined(replies):
     return [whole]
 
 
-def in_any_order(replies):
+def in_any_order(replies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return replies with their lists sorted."""
     return [
         {k: sorted(v, key=repr) if isinstance(v, list) else v for k, v in each.items()}
         for each in replies
@@ -178,9 +197,9 @@ def in_any_order(replies):
 
 
 @pytest.mark.parametrize("name", [exchange["name"] for exchange in EXCHANGES])
-def test_it_answers_as_riak_did(played, name):
+def test_it_answers_as_riak_did(played: Played, name: str) -> None:
     if name not in played:
-        pytest.skip("The Riak at RIAK_HOST has not the bucket type.")
+        pytest.skip("The Riak at RIAK_HOST does not have the bucket type.")
     exchange, replies, closed = played[name]
     decoded = exchange["decoded"]["responses"]
     codes = {reply["code"] for reply in exchange["responses"]}

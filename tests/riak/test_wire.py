@@ -1,6 +1,8 @@
-"""The client against recorded exchanges, byte for byte in both directions."""
+"""The client sends and reads the bytes that were recorded from a real Riak."""
 
 import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from .recording import exchanges, fields, payload, plain
 from .replay import Replay
 
 EXCHANGES = [each for each in exchanges() if each.get("request")]
-# Sent on purpose as no client would.
+# Invalid requests, which the client cannot send.
 BROKEN = {
     "err_malformed_get",
     "err_truncated_field",
@@ -23,38 +25,42 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def server():
+def server() -> Iterator[Replay]:
     server = Replay()
     yield server
     server.close()
 
 
 @pytest.fixture(scope="module")
-def client(server):
+def client(server: Replay) -> Iterator[Client]:
     client = Client(Pool("127.0.0.1", server.port, timeout=0.5))
     yield client
     client.close()
 
 
-def by_name(exchanges):
+def by_name(exchanges: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in exchanges}
 
 
-def index(client, bucket, index, qtype, **options):
+def index(client: Client, bucket: Any, index: Any, qtype: int, **options: Any) -> Any:
     query = client.index_stream if options.pop("stream", 0) else client.index_page
     return list_of(query(bucket, index, **options))
 
 
-def update(client, bucket, type, op, key=None, **options):
+def update(
+    client: Client, bucket: Any, type: Any, op: Any, key: Any = None, **options: Any
+) -> Any:
     return client.update(bucket, key, type, CLASSES["DtOp"](**op), **options)
 
 
-def put(client, bucket, content, key=None, **options):
+def put(
+    client: Client, bucket: Any, content: Any, key: Any = None, **options: Any
+) -> Any:
     return client.put(bucket, key, CLASSES["RpbContent"](**content), **options)
 
 
-# How the client is asked for a message; any other is sent as it is.
-CALLS = {
+# {code of a message: the method that sends it}; others are sent as they are.
+CALLS: dict[int, Callable[..., Any]] = {
     1: Client.ping,
     7: Client.server_info,
     9: Client.get,
@@ -72,7 +78,7 @@ CALLS = {
 }
 
 
-def call(client, exchange):
+def call(client: Client, exchange: dict[str, Any]) -> Any:
     decoded = exchange["decoded"]["request"]
     arguments = fields(decoded)
     if exchange["name"] == "err_missing_required":
@@ -89,11 +95,11 @@ def call(client, exchange):
     return client.ask(message)
 
 
-def list_of(found):
+def list_of(found: Any) -> Any:
     return list(found) if hasattr(found, "__next__") else found
 
 
-def expected_error(exchange):
+def expected_error(exchange: dict[str, Any]) -> type[Exception] | None:
     if exchange.get("no_answer_within_seconds"):
         return TimedOut
     if exchange["name"] == "counter_over":
@@ -105,7 +111,9 @@ def expected_error(exchange):
 @pytest.mark.parametrize(
     "name", [e["name"] for e in EXCHANGES if e["name"] not in BROKEN]
 )
-def test_requests_are_the_recorded_bytes(server, client, name):
+def test_requests_are_the_recorded_bytes(
+    server: Replay, client: Client, name: str
+) -> None:
     exchange = by_name(EXCHANGES)[name]
     if any(reply.get("hex") is None for reply in exchange["responses"]):
         pytest.skip("The reply is recorded as a hash.")
@@ -127,7 +135,7 @@ def test_requests_are_the_recorded_bytes(server, client, name):
 
 
 @pytest.mark.parametrize("name", [exchange["name"] for exchange in EXCHANGES])
-def test_replies_are_read_as_recorded(name):
+def test_replies_are_read_as_recorded(name: str) -> None:
     exchange = by_name(EXCHANGES)[name]
     replies = zip(exchange["responses"], exchange["decoded"]["responses"], strict=True)
     for reply, decoded in replies:
@@ -141,7 +149,7 @@ def test_replies_are_read_as_recorded(name):
             assert found == {k: v for k, v in fields(decoded).items() if v != []}
 
 
-def test_the_connection_outlives_an_error(server, client):
+def test_the_connection_outlives_an_error(server: Replay, client: Client) -> None:
     server.play(by_name(EXCHANGES)["err_get_bad_type"])
     with pytest.raises(Refused):
         client.get("gold_kv", "a", type=b"nosuch")
@@ -151,7 +159,9 @@ def test_the_connection_outlives_an_error(server, client):
     assert client.pool.nodes[0].idle == [connection]
 
 
-def test_a_connection_that_the_server_closes_is_not_used_again(server, client):
+def test_a_connection_that_the_server_closes_is_not_used_again(
+    server: Replay, client: Client
+) -> None:
     server.play(by_name(EXCHANGES)["err_index_bad_suffix"])
     with pytest.raises(Refused, match="Error processing"):
         client.index_page("gold_idx", "age_foo", key=b"30")
