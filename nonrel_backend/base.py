@@ -9,6 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import debug_transaction
 from django.db.utils import IntegrityError
 
+from .caching import IdentityCache
 from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
 from .client import NonrelDatabaseClient
@@ -16,7 +17,6 @@ from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement, result_of
 from .dml.foreign_keys import dangling_keys
 from .features import NonrelDatabaseFeatures
-from .identity import IdentityCache
 from .introspection import NonrelDatabaseIntrospection
 from .local.engine import LocalEngine
 from .operations import NonrelDatabaseOperations
@@ -102,15 +102,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         super().__init__(settings_dict, alias)
         self.data_types = self.creation.data_types
         self.shapes: dict[Any, Shape] = {}
-        self.types = IdentityCache(lambda field: field.db_type(self), CACHED_TYPES)
+        # A field's db_type(), from a cache.
+        self.type_of = IdentityCache(lambda field: field.db_type(self), CACHED_TYPES)
         # How many statements are running as a sequence of smaller ones.
         self.statements = 0
-
-    def type_of(self, field: Any) -> str | None:
-        """Return the field's db_type(), from a cache."""
-        found = self.types.get(id(field))
-        db_type: str | None = self.types.add(field) if found is None else found[1]
-        return db_type
 
     @cached_property
     def local_engine(self) -> LocalEngine:
@@ -259,5 +254,6 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
 
     def check_constraints(self, table_names: Iterable[str] | None = None) -> None:
         """Raise IntegrityError for the first foreign key without a row to refer to."""
-        for message in dangling_keys(self, table_names):
+        tables = None if table_names is None else set(table_names)
+        for message in dangling_keys(self, tables):
             raise IntegrityError(message)

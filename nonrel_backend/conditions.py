@@ -1,5 +1,6 @@
 """The WHERE tree as AND and OR over lookups on columns, in negation normal form."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -75,3 +76,36 @@ class Node:
 Condition: TypeAlias = Leaf | Node
 TRUE = Node("AND", ())
 FALSE = Node("OR", ())
+
+
+def combine(connector: str, children: Iterable[Condition]) -> Condition:
+    """Return the AND or OR of conditions, flattened, with constants folded in."""
+    neutral, absorbing = (TRUE, FALSE) if connector == "AND" else (FALSE, TRUE)
+    found: list[Condition] = []
+    for child in children:
+        if child == absorbing:
+            return absorbing
+        if child == neutral:
+            continue
+        if isinstance(child, Node) and child.connector == connector:
+            found.extend(child.children)
+        else:
+            found.append(child)
+    if len(found) == 1:
+        return found[0]
+    return Node(connector, tuple(found)) if found else neutral
+
+
+def conjunction(*children: Condition) -> Condition:
+    return combine("AND", children)
+
+
+def disjunction(*children: Condition) -> Condition:
+    return combine("OR", children)
+
+
+def conjuncts(condition: Condition) -> tuple[Condition, ...]:
+    """Return the conditions that must all hold."""
+    if isinstance(condition, Node) and condition.connector == "AND":
+        return condition.children
+    return (condition,)

@@ -27,17 +27,17 @@ ALLOWED_BELOW: dict[str, dict[str, str]] = {
         "nonrel_backend.startbackend": LIGHT,
         "nonrel_backend.testing.conformance.command": LIGHT,
     },
-    "fields.base": {"nonrel_backend.forms.fields": LIGHT},
-    "fields.collections": {"nonrel_backend.forms.fields": LIGHT},
-    "fields.embedded": {"nonrel_backend.forms.fields": LIGHT},
-    "fields.raw": {"nonrel_backend.forms.fields": LIGHT},
+    "apps": {"nonrel_backend.documents.databases": LIGHT},
+    "lmdb.base": {"lmdb.verify": LIGHT},
     "lmdb.environment": {"lmdb": OPTIONAL},
     "rest.authentication": {
         "django.contrib.auth.models": MODELS,
         "nonrel_backend.rest.models": MODELS,
     },
+    "rest.modelfields": {"nonrel_backend.rest.fields.documents": LIGHT},
     "rest.throttle": {"nonrel_backend.rest.models": MODELS},
-    "rest.xmlformat": {
+    "operations": {"nonrel_backend.compiler": LIGHT},
+    "rest.formats.xml": {
         "defusedxml.ElementTree": OPTIONAL,
         "defusedxml.common": OPTIONAL,
     },

@@ -7,10 +7,10 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError, models
 from django.db.models.sql.query import Query
 
-from ..conditions import FALSE
+from ..conditions import FALSE, conjuncts
 from ..planner.refusal import Refused
 from ..planner.scans import refusal
-from ..planner.translate import Translator, conjuncts
+from ..planner.translate import Translator
 from ..query import MISSING, NonrelQuery
 from ..text import shown
 from .expressions import json_of_text

@@ -22,6 +22,7 @@ from django.db.models.sql.query import Query
 from django.utils import timezone
 from django.utils.duration import duration_string
 
+from ..caching import IdentityCache
 from ..values.columns import stored_field
 from ..values.local import PARSERS, to_local
 from ..values.wrappers import Json
@@ -41,30 +42,19 @@ class Codec:
     """
 
     def __init__(self, write_leaf: MakeConvert, read_leaf: MakeConvert) -> None:
-        self.writers: dict[int, tuple[Any, Convert]] = {}
-        self.readers: dict[int, tuple[Any, Convert]] = {}
-        self.write_leaf, self.read_leaf = write_leaf, read_leaf
+        # The function from a field's value, not None, to a document, by the field.
+        self.writer = IdentityCache(
+            lambda field: self.built(field, "document_writer", write_leaf), CACHE_SIZE
+        )
+        # The function from a document, not None, to a field's value, by the field.
+        self.reader = IdentityCache(
+            lambda field: self.built(field, "document_reader", read_leaf), CACHE_SIZE
+        )
         self.lock = RLock()
         self.building: dict[tuple[str, int], list[Convert]] = {}
 
-    def writer(self, field: Any) -> Convert:
-        """Return the function from a field's value, not None, to a document."""
-        return self.cached(self.writers, field, "document_writer", self.write_leaf)
-
-    def reader(self, field: Any) -> Convert:
-        """Return the function from a document, not None, to a field's value."""
-        return self.cached(self.readers, field, "document_reader", self.read_leaf)
-
-    def cached(
-        self,
-        functions: dict[int, tuple[Any, Convert]],
-        field: Any,
-        method: str,
-        leaf: MakeConvert,
-    ) -> Convert:
-        found = functions.get(id(field))
-        if found is not None and found[0] is field:
-            return found[1]
+    def built(self, field: Any, method: str, leaf: MakeConvert) -> Convert:
+        """Return what a field's own method makes; that of a leaf if it has none."""
         with self.lock:
             key = (method, id(field))
             if key in self.building:  # a model that contains itself
@@ -76,9 +66,6 @@ class Codec:
                 built.append(leaf(field) if own is None else own(self))
             finally:
                 del self.building[key]
-            if len(functions) > CACHE_SIZE:
-                functions.clear()
-            functions[id(field)] = (field, built[0])
             return built[0]
 
 

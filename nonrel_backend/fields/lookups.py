@@ -9,11 +9,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import Lookup, Transform
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..conditions import Column, Condition, Leaf, Step
+from ..conditions import Column, Condition, Leaf, Step, conjunction
 from ..documents import codec
 from ..documents.functions import path_text
 from ..planner.refusal import Refused
-from ..planner.translate import Translator, conjunction
+from ..planner.translate import Translator
 from ..values.columns import stored_field
 from .base import DocumentField
 from .collections import DictField, ListField, SetField

@@ -1,5 +1,6 @@
 """Indexes and constraints of MongoDB's collections, as migrations change them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import NotSupportedError
@@ -35,8 +36,8 @@ class CollectionIndexes(NonrelSchemaEditor):
 
     # --- indexes ---
 
-    def known_indexes(self, table: str) -> dict[str, tuple[list[str], bool]]:
-        found = {}
+    def known_indexes(self, table: str) -> dict[str, tuple[list[str | None], bool]]:
+        found: dict[str, tuple[list[str | None], bool]] = {}
         for name, index in indexes_of(self.collection(table)).items():
             columns = list(index["key"])
             if "_id" in columns:
@@ -49,10 +50,11 @@ class CollectionIndexes(NonrelSchemaEditor):
         self,
         model: Any,
         name: str,
-        fields: list,
+        fields: Iterable[Any],
         unique: bool = False,
         condition: Any = None,
     ) -> None:
+        fields = list(fields)
         keys = [("_id" if each.primary_key else each.column, 1) for each in fields]
         partial = self.partial_of(model, name, condition)
         if unique:

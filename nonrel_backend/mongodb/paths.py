@@ -11,6 +11,7 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..conditions import Column, Leaf, Step
+from ..documents.changing import REMOVED
 from .naming import column_name, lookup_name
 from .values import json_value, to_bson
 
@@ -270,8 +271,6 @@ def change_of(key: str, steps: list[tuple[str, tuple, Any]]) -> dict[str, dict]:
 
     Raise NotSupportedError if MongoDB has none that change it as the toolkit does.
     """
-    from ..documents.changing import REMOVED
-
     update: dict[str, dict[str, Any]] = {}
     names: list[str] = []
     for operation, path, value in steps:

@@ -9,13 +9,13 @@ from django.db.models.expressions import Col, OrderBy, Star, Value
 from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
-from ..conditions import FALSE, Column, Condition
+from ..conditions import FALSE, Column, Condition, conjuncts
 from .expressions import columns_in, expression_text, source
 from .refusal import Refused
 from .table_refs import JoinEdge, TableRef, table_refs_of
 from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, TableScan
 from .tables import model_of_join
-from .translate import OtherTable, Translator, collated, conjuncts, top_level
+from .translate import OtherTable, Translator, collated, top_level
 
 
 class Setup(NamedTuple):

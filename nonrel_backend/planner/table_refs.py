@@ -11,11 +11,11 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 from django.db.models.sql.query import Query
 
-from ..conditions import FALSE, Column, Condition, Leaf
+from ..conditions import FALSE, Column, Condition, Leaf, conjuncts
 from ..values.columns import of_one_kind
 from .refusal import Refused
 from .tables import model_of_join, model_of_table, queries_within
-from .translate import Translator, conjuncts, top_level
+from .translate import Translator, top_level
 
 # How much a scan by a lookup reads, in classes of selectivity as System R's optimizer
 # has them (equality, then IN, then a range, then a half-open range). They only order

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node
+from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine
 from ..query import EXACT, INEXACT, Answer, Grouping, NonrelQuery, ask
 from .refusal import Refused
 from .scans import new_query, python_rows, refusal
-from .translate import combine
 
 # One command takes no more values: what comes of more is joined locally. It bounds a
 # command's size: 200,000 integers or ObjectIds are some 4 MB, below MongoDB's 16 MB.

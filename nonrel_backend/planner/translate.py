@@ -1,6 +1,6 @@
 """Django's WHERE tree, translated to conditions on columns."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,17 @@ from django.db.models.sql.query import Query
 from django.db.models.sql.where import AND, OR, XOR, NothingNode, WhereNode
 from django.utils import timezone
 
-from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node
+from ..conditions import (
+    FALSE,
+    TRUE,
+    Column,
+    Condition,
+    Leaf,
+    Node,
+    combine,
+    conjunction,
+    disjunction,
+)
 from ..values.columns import of_one_kind, stored_field
 from ..values.wrappers import Json
 from .expressions import expression_text
@@ -460,44 +470,11 @@ def collated(field: Any) -> bool:
     return bool(getattr(stored_field(field), "db_collation", None))
 
 
-def combine(connector: str, children: Iterable[Condition]) -> Condition:
-    """Return the AND or OR of conditions, flattened, with constants folded in."""
-    neutral, absorbing = (TRUE, FALSE) if connector == AND else (FALSE, TRUE)
-    found: list[Condition] = []
-    for child in children:
-        if child == absorbing:
-            return absorbing
-        if child == neutral:
-            continue
-        if isinstance(child, Node) and child.connector == connector:
-            found.extend(child.children)
-        else:
-            found.append(child)
-    if len(found) == 1:
-        return found[0]
-    return Node(connector, tuple(found)) if found else neutral
-
-
-def conjunction(*children: Condition) -> Condition:
-    return combine(AND, children)
-
-
-def disjunction(*children: Condition) -> Condition:
-    return combine(OR, children)
-
-
 def top_level(where: WhereNode) -> list[Any]:
     """Return the parts of a WHERE tree that must all hold."""
     if where.negated or (where.connector != AND and len(where.children) > 1):
         return [where]
     return where.children
-
-
-def conjuncts(condition: Condition) -> tuple[Condition, ...]:
-    """Return the conditions that must all hold."""
-    if isinstance(condition, Node) and condition.connector == AND:
-        return condition.children
-    return (condition,)
 
 
 TREES = {AND: Translator.all_of, OR: Translator.any_of, XOR: Translator.odd_of}

@@ -6,14 +6,14 @@ The rule looks at the query alone, without Django's preparation of the statement
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db.models.sql.where import AND
 
-from ...conditions import FALSE, Condition
+from ...conditions import FALSE, Condition, conjuncts
 from ..plans.base import Plan
 from ..plans.native import NativePlan
 from ..refusal import OtherShape, Refused
 from ..select import Select
 from ..shapes import shape_of
 from ..table_scan import TableScan
-from ..translate import Translator, conjuncts
+from ..translate import Translator
 
 OTHER_SHAPE = "the statement is more than a few lookups on one table"
 
