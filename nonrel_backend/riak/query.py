@@ -41,7 +41,7 @@ class BackendQuery(NonrelQuery):
 
     @cached_property
     def objects(self) -> Objects:
-        return self.connection.objects(self.query.get_meta())
+        return self.connection.objects(self.meta)
 
     @cached_property
     def data_names(self) -> list[str]:
