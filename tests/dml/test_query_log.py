@@ -26,7 +26,7 @@ def logged(work) -> str:
 def test_an_update_by_key_shows_why_it_is_not_native(authors):
     found = authors.filter(books__title="t")
     entry = logged(lambda: found.update(name="b"))
-    assert "; by key, because its WHERE compares more than columns" in entry
+    assert "; by key, because " in entry and "a subquery" in entry
 
 
 def test_an_update_of_validated_rows_shows_why_it_is_not_native(library, authors):
