@@ -1,6 +1,6 @@
 """Foreign keys without a row to refer to, for check_constraints()."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import models
@@ -12,17 +12,16 @@ from ..planner.tables import registered_models
 
 
 def dangling_keys(
-    store: BaseDatabaseWrapper, table_names: Container[str] | None = None
+    store: BaseDatabaseWrapper, table_names: Iterable[str] | None = None
 ) -> Iterator[str]:
     """Yield a message for each foreign key value without a row to refer to.
 
     Look at the tables in `table_names`, by default at all of them.
     """
     existing = set(store.introspection.table_names())
+    wanted = existing if table_names is None else existing & set(table_names)
     for table, model in registered_models().items():
-        if table not in existing or (
-            table_names is not None and table not in table_names
-        ):
+        if table not in wanted:
             continue
         for field in model._meta.local_concrete_fields:
             if field.remote_field and getattr(field, "db_constraint", False):
