@@ -68,7 +68,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             f"connection={self.store!r} using={self.using!r}>"
         )
 
-    def compile(self, node: Any) -> tuple[str, Any]:
+    def compile(self, node: Any) -> Any:
         """Return SQL for the local engine: an expression's own `as_<vendor>` first."""
         if self.selecting and type(node) is Col:
             return "", []
@@ -131,7 +131,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             self.skipping = False
         return extra_select, order_by
 
-    def get_select(self, with_col_aliases: bool = False) -> tuple[Any, Any, Any]:
+    def get_select(self, with_col_aliases: bool = False) -> Any:
         self.shape = None
         if self.skipping and not with_col_aliases:
             self.shape = shape_of(self)
@@ -281,7 +281,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.converters = converters
         return list(self.results_iter(self.fetched(plan)))
 
-    def get_converters(self, expressions: Iterable[Any]) -> Converters:
+    def get_converters(self, expressions: Iterable[Any]) -> Any:
         if self.converters is None:
             return super().get_converters(expressions)
         return self.converters(expressions)
@@ -289,7 +289,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     def converters_of(self, plan: Plan, expressions: Iterable[Any]) -> Converters:
         """Return the converters of a plan's rows."""
         if not plan.yields_python:
-            return super().get_converters(expressions)
+            found: Converters = super().get_converters(expressions)
+            return found
         if self.shape is not None:
             return self.shape.converters
         return self.python_converters(expressions)

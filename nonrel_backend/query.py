@@ -156,7 +156,8 @@ class NonrelQuery:
         """Return the stored type of a column of the table."""
         for field in self.meta.local_concrete_fields:
             if field.column == column:
-                return field.db_type(self.connection)
+                db_type: str | None = field.db_type(self.connection)
+                return db_type
         return None
 
     def convert_value_for_db(self, db_type: str, value: Any) -> Any:

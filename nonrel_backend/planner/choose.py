@@ -48,7 +48,7 @@ def with_fallback(plan: Plan, compiler: Any) -> FallbackPlan:
     """Return the plan, with the local one to take its place."""
 
     def fallback(required: Refused) -> Plan:
-        local = compiler.plan_locally()
+        local: Plan = compiler.plan_locally()
         refusal = Refusal(plan.rule, required.reason, False)
         local.refusals = (*plan.refusals, refusal)
         return local

@@ -44,7 +44,8 @@ class ScanContext:
 
 def new_query(store: Any, model: Any, fields: Sequence[Any]) -> NonrelQuery:
     """Return a new scan of the model's own table."""
-    return store.ops.query_class(ScanContext(store, model._meta), fields)
+    query_class: type[NonrelQuery] = store.ops.query_class
+    return query_class(ScanContext(store, model._meta), fields)
 
 
 def push(query: NonrelQuery, conditions: Iterable[Condition]) -> list[Condition]:

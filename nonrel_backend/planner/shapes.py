@@ -41,7 +41,7 @@ def shape_of(compiler: Any) -> Shape | None:
     meta = model._meta
     if query.base_table != meta.db_table:
         return None
-    shapes = compiler.store.shapes
+    shapes: dict[Any, Shape] = compiler.store.shapes
     found = shapes.get(model)
     if found is None or found.fields is not meta.concrete_fields:
         if len(meta.local_concrete_fields) != len(meta.concrete_fields):

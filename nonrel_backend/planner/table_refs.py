@@ -40,7 +40,7 @@ class TableRef:
     @property
     def table(self) -> str:
         """The table's name."""
-        return self.meta.db_table
+        return str(self.meta.db_table)
 
     def cost(self) -> int:
         """Return an estimate of how much the scan reads, lower is less."""

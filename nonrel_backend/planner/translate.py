@@ -158,7 +158,8 @@ class Translator:
         if not isinstance(node, lookups.Lookup):
             raise Refused(f"{expression_text(node)} is no lookup on a column")
         if hasattr(node, "as_condition"):  # of documents
-            return node.as_condition(self, negated)
+            condition: Condition = node.as_condition(self, negated)
+            return condition
         return self.lookup(node, negated)
 
     def refuse(self, reason: str) -> None:
@@ -212,7 +213,7 @@ class Translator:
     def column(self, expression: Any) -> Column:
         """Return the column, or the path in it, that an expression names."""
         if hasattr(expression, "as_column"):  # a path in a document
-            found = expression.as_column(self)
+            found: Column | None = expression.as_column(self)
             if found is None:
                 raise Refused(f"{expression_text(expression)} is no path to one type")
             return found
@@ -351,7 +352,7 @@ class Translator:
             raise Refused(f"{column} is no datetime")
         zone = lookup.lhs.tzinfo or timezone.get_current_timezone()
 
-        def midnight(day: date) -> datetime:
+        def midnight(day: date) -> Any:
             start = datetime(day.year, day.month, day.day)
             if settings.USE_TZ:
                 start = start.replace(tzinfo=zone)
@@ -474,11 +475,11 @@ def top_level(where: WhereNode) -> list[Any]:
     """Return the parts of a WHERE tree that must all hold."""
     if where.negated or (where.connector != AND and len(where.children) > 1):
         return [where]
-    return where.children
+    return list(where.children)
 
 
 TREES = {AND: Translator.all_of, OR: Translator.any_of, XOR: Translator.odd_of}
-DATE_RANGES = {
+DATE_RANGES: dict[str, Callable[[Any, Any], list[tuple[str, Any]]]] = {
     "exact": lambda start, end: [("gte", start), ("lt", end)],
     "gt": lambda start, end: [("gte", end)],
     "gte": lambda start, end: [("gte", start)],
