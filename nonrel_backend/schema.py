@@ -117,7 +117,7 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
     def keep_check(self, table: str, check: dict[str, Any]) -> None:
         """Store a check constraint, {"name", "columns", "sql"}.
 
-        The connection's `kept_checks` returns them; the toolkit validates every row
+        The connection's `kept_checks` returns them; the toolkit validates each row
         that is written.
         """
         raise NotImplementedError

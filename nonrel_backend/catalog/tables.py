@@ -1,4 +1,4 @@
-"""Catalog: the tables and next keys of a store, kept in two tables of its own."""
+"""Catalog: the tables and next keys of a store, in two tables of its own."""
 
 import json
 from copy import deepcopy

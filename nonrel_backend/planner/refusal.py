@@ -16,7 +16,7 @@ class OtherShape(Refused):
 
 
 class Refusal(NamedTuple):
-    """Why a rule refused a statement: what is kept of the exception."""
+    """Why a rule refused a statement: what remains of the exception."""
 
     rule: str
     reason: str
