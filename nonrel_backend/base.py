@@ -245,7 +245,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         # The store never enforces foreign keys: there is nothing to switch off.
         return True
 
-    def kept_checks(self, table: str) -> list[dict[str, Any]] | None:
+    def stored_checks(self, table: str) -> list[dict[str, Any]] | None:
         """Return {"name", "columns", "sql"} of each check constraint of the table.
 
         Return None if the store does not keep them: then the model's are validated.

@@ -114,10 +114,10 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         """Return {name: (columns, unique)} of all indexes but the primary key's."""
         raise NotImplementedError
 
-    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+    def store_check(self, table: str, check: dict[str, Any]) -> None:
         """Store a check constraint, {"name", "columns", "sql"}.
 
-        The connection's `kept_checks` returns them; the toolkit validates each row
+        The connection's `stored_checks` returns them; the toolkit validates every row
         that is written.
         """
         raise NotImplementedError
@@ -480,7 +480,7 @@ class NonrelSchemaEditor(BaseDatabaseSchemaEditor):
         sql = check_sql(self.connection, model, constraint.condition)
         written = self.connection.local_engine.written_in(*sql)
         check = {"name": constraint.name, "columns": columns, "sql": written}
-        self.keep_check(model._meta.db_table, check)
+        self.store_check(model._meta.db_table, check)
 
     def remove_constraint(self, model: Any, constraint: Any) -> None:
         table, name = model._meta.db_table, constraint.name

@@ -17,7 +17,7 @@ from ..documents.indexes import check_unique, indexed_path, items_path
 from ..planner.expressions import columns_in
 from ..schema import NonrelSchemaEditor, Part, unsupported
 from .tables import table_model
-from .unique import Uniques
+from .unique import UniqueIndexes
 
 
 class CatalogIndexes(NonrelSchemaEditor):
@@ -57,10 +57,10 @@ class CatalogIndexes(NonrelSchemaEditor):
             columns += part["columns"] if isinstance(part, dict) else []
         index["columns"] = list(dict.fromkeys(columns))
         if unique:
-            uniques = Uniques(self.connection, table_model(table, entry), [index])
+            uniques = UniqueIndexes(self.connection, table_model(table, entry), [index])
             uniques.rows.lock()
             found = uniques.rows.find()
-            uniques.check(found, [uniques.rows.key(row) for row in found])
+            uniques.validate(found, [uniques.rows.key(row) for row in found])
         entry["indexes"].append(index)
         self.catalog.save(table, entry)
 
@@ -141,7 +141,7 @@ class CatalogIndexes(NonrelSchemaEditor):
 
     # --- CHECK constraints ---
 
-    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+    def store_check(self, table: str, check: dict[str, Any]) -> None:
         entry = self.catalog.copy(table)
         entry["checks"].append(check)
         self.catalog.save(table, entry)

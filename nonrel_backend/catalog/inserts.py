@@ -10,7 +10,7 @@ from ..conditions import Column, Leaf
 from ..query import MISSING
 from .rows import Row, Rows
 from .tables import table_model
-from .unique import Uniques
+from .unique import UniqueIndexes
 
 
 def insert(compiler: Any, rows: list[Row]) -> list:
@@ -19,11 +19,11 @@ def insert(compiler: Any, rows: list[Row]) -> list:
     Raise IntegrityError if a unique value exists already.
     """
     meta = compiler.query.get_meta().concrete_model._meta
-    uniques = Uniques(compiler.store, meta.model)
+    uniques = UniqueIndexes(compiler.store, meta.model)
     uniques.rows.lock()
     give_keys(compiler.store, meta, rows)
     give_defaults(compiler.store, meta, rows)
-    uniques.check(rows)
+    uniques.validate(rows)
     keys = []
     for row in rows:
         given = row.get(meta.pk.column) if meta.pk.column else None
@@ -82,7 +82,7 @@ def insert_on_conflict(
     After UPDATE, return the rows as they are stored then.
     """
     meta = compiler.query.get_meta().concrete_model._meta
-    uniques = Uniques(compiler.store, meta.model)
+    uniques = UniqueIndexes(compiler.store, meta.model)
     uniques.rows.lock()
     if on_conflict == OnConflict.IGNORE:
         free = uniques.free(rows)
@@ -107,7 +107,12 @@ def insert_on_conflict(
 
 
 def merge(
-    compiler: Any, meta: Any, uniques: Uniques, found: Row, row: Row, update: list[str]
+    compiler: Any,
+    meta: Any,
+    uniques: UniqueIndexes,
+    found: Row,
+    row: Row,
+    update: list[str],
 ) -> Row:
     """Update columns of an existing row from a new one; return the merged row."""
     changes = {column: row.get(column, MISSING) for column in update}
@@ -116,7 +121,7 @@ def merge(
     changes |= generated
     merged = without_missing({**merged, **generated})
     key = uniques.rows.key(found)
-    uniques.check([merged], [key])
+    uniques.validate([merged], [key])
     uniques.rows.update([(key, changes)])
     return merged
 

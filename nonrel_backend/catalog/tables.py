@@ -71,7 +71,7 @@ class Catalog:
 
     A table's entry holds "columns" (see `columns.py`), "key" (the names of its primary
     key's columns), "indexes" (see `unique.py`) and "checks" (see the connection's
-    `kept_checks`).
+    `stored_checks`).
     """
 
     def __init__(self, store: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError
 
 from ..conditions import Column, Condition, Leaf
-from ..dml.constraints import RowChecks
+from ..dml.constraints import RowValidator
 from ..values.wrappers import Json
 from .rows import Row, Rows
 
@@ -37,7 +37,7 @@ class UniqueIndex:
         )
 
 
-class Uniques:
+class UniqueIndexes:
     """The unique indexes of one table, its primary key's first."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Uniques:
         """Return whether any of the columns is in a unique index."""
         return any(not index.columns.isdisjoint(columns) for index in self.indexes)
 
-    def check(self, rows: list[Row], replaced: Iterable[Any] = ()) -> None:
+    def validate(self, rows: list[Row], replaced: Iterable[Any] = ()) -> None:
         """Raise IntegrityError if new rows repeat a unique value.
 
         They are compared with each other and with the stored rows, except those with
@@ -173,8 +173,10 @@ class Uniques:
             {field: self.prepared(field, row) for field in self.rows.fields.values()}
             for row in rows
         ]
-        checks = RowChecks(self.store, self.meta)
-        return checks.computed([(each["sql"], ()) for each in index.computed], prepared)
+        validator = RowValidator(self.store, self.meta)
+        return validator.computed(
+            [(each["sql"], ()) for each in index.computed], prepared
+        )
 
     def prepared(self, field: Any, row: Row) -> Any:
         """Return a stored value as get_db_prep_save() would."""

@@ -86,7 +86,7 @@ class WriteMixin:
         because = f"; by key, because {self.refusal}" if self.refusal else ""
         return f"{shown(*self.as_sql())} -- {where}{because}"
 
-    def keys_and(self, query: Query, expressions: Iterable[Any] = ()) -> list[list]:
+    def select_keys(self, query: Query, expressions: Iterable[Any] = ()) -> list[list]:
         """Return [stored key, *values of the expressions] of each row that matches."""
         reading = query.chain(klass=Query)
         reading.clear_ordering(force=True)

@@ -1,4 +1,4 @@
-"""RowChecks: generated columns and constraints of the rows that are written."""
+"""RowValidator: generated columns and constraints of the rows that are written."""
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -22,7 +22,7 @@ POSITIVE = {
 FieldRow = dict[Any, Any]
 
 
-class RowChecks:
+class RowValidator:
     """Computes the generated columns of one table's rows, and validates the rows.
 
     They must satisfy NOT NULL, the sign of positive fields and CHECK constraints.
@@ -41,7 +41,7 @@ class RowChecks:
     @cached_property
     def constraints(self) -> list[tuple[str, str, tuple]]:
         """(name, SQL, parameters) of each CHECK constraint."""
-        stored = self.store.kept_checks(self.meta.db_table)
+        stored = self.store.stored_checks(self.meta.db_table)
         if stored is not None:
             columns = {field.column for field in self.meta.local_concrete_fields}
             return [

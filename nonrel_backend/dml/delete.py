@@ -35,7 +35,7 @@ class DeleteMixin(WriteMixin):
 
     def delete_found(self) -> int:
         """Find the keys of the matching rows and delete these."""
-        keys = list(dict.fromkeys(row[0] for row in self.keys_and(self.query)))
+        keys = list(dict.fromkeys(row[0] for row in self.select_keys(self.query)))
         if not keys:
             return 0
         meta = self.query.get_meta()

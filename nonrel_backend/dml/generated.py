@@ -3,13 +3,13 @@
 from typing import Any
 
 from ..planner.scans import new_query, python_rows
-from .constraints import RowChecks
+from .constraints import RowValidator
 
 
 def fill(store: Any, model: Any, field: Any) -> None:
     """Compute and store a generated column in every row of the model's table."""
     meta = model._meta
-    checks = RowChecks(store, meta)
+    validator = RowValidator(store, meta)
     compiled = [field.generated_sql(store.local_engine.wrapper)]
     others = [each for each in meta.local_concrete_fields if not each.generated]
     query = new_query(store, model, others)
@@ -24,8 +24,8 @@ def fill(store: Any, model: Any, field: Any) -> None:
             for row in chunk
         ]
         changes = []
-        for row, (value,) in zip(rows, checks.computed(compiled, rows), strict=True):
+        for row, (value,) in zip(rows, validator.computed(compiled, rows), strict=True):
             key = compiler.stored_key(meta, [row[each] for each in meta.pk_fields])
-            stored = compiler.stored(field, checks.prepared(field, value))
+            stored = compiler.stored(field, validator.prepared(field, value))
             changes.append((key, {field.column: stored}))
         new_query(store, model, others).update_rows(changes)

@@ -12,7 +12,7 @@ from ..catalog import inserts
 from ..query import MISSING
 from ..values.wrappers import Document, Json
 from .base import WriteMixin
-from .constraints import RowChecks
+from .constraints import RowValidator
 from .expressions import is_json_null, json_as_text
 
 
@@ -75,11 +75,11 @@ class InsertMixin(WriteMixin):
         for field in meta.local_concrete_fields:
             if field not in columns and not field.generated and field is not auto:
                 columns[field] = [None] * count
-        checks = RowChecks(self.store, meta)
+        validator = RowValidator(self.store, meta)
         if self.query.on_conflict == OnConflict.IGNORE:
-            columns, count = checks.valid_columns(columns, count, auto)
+            columns, count = validator.valid_columns(columns, count, auto)
         else:
-            checks.complete_columns(columns, count, auto)
+            validator.complete_columns(columns, count, auto)
         if count:
             columns |= self.insert_rows(self.rows_of(columns, count))
         return {
@@ -141,8 +141,8 @@ class InsertMixin(WriteMixin):
 
         Return {column: stored value or MISSING} of each row's generated columns.
         """
-        checks = RowChecks(self.store, meta)
-        if not (checks.generated or checks.constraints):
+        validator = RowValidator(self.store, meta)
+        if not (validator.generated or validator.constraints):
             return [{} for _ in stored]
         fields = [
             each
@@ -152,9 +152,12 @@ class InsertMixin(WriteMixin):
         rows = [
             {field: self.restored(field, each) for field in fields} for each in stored
         ]
-        checks.complete(rows)
+        validator.complete(rows)
         return [
-            {field.column: self.stored(field, row[field]) for field in checks.generated}
+            {
+                field.column: self.stored(field, row[field])
+                for field in validator.generated
+            }
             for row in rows
         ]
 

@@ -20,7 +20,7 @@ from ..planner.raw_where import NAME, simple_where, unquoted
 from ..planner.scans import new_query, push
 from ..planner.tables import model_from_store, registered_models, stored_model
 from ..query import NonrelQuery
-from .constraints import RowChecks
+from .constraints import RowValidator
 
 WRITE = re.compile(
     rf"\s*(?P<verb>INSERT\s+INTO|DELETE\s+FROM|UPDATE)\s+(?P<table>{NAME})"
@@ -129,7 +129,7 @@ def update(store: Any, model: Any, sql: str, params: Any) -> int:
             for field, value, old in zip(fields, row, before[values], strict=True)
             if value != old
         }
-        RowChecks(store, model._meta).complete([changed])
+        RowValidator(store, model._meta).complete([changed])
         changes.append(
             (
                 compiler.stored_key(model._meta, values),
@@ -196,12 +196,12 @@ def returned(
         load,
         writes=True,
     )
-    checks = RowChecks(store, meta)
+    validator = RowValidator(store, meta)
 
     def prepared(rows: Iterable) -> list[list]:
         return [
             [
-                checks.prepared(field, value)
+                validator.prepared(field, value)
                 for field, value in zip(fields, row, strict=True)
             ]
             for row in rows

@@ -11,11 +11,11 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.where import WhereNode
 
 from ..catalog import inserts
-from ..catalog.unique import Uniques
+from ..catalog.unique import UniqueIndexes
 from ..query import NonrelQuery
 from ..values.wrappers import Json
 from .base import WriteMixin
-from .constraints import RowChecks
+from .constraints import RowValidator
 from .expressions import is_json_null, is_plain, typed
 
 # What update_rows() takes: (stored key, {column: stored value}).
@@ -83,10 +83,10 @@ class UpdateMixin(WriteMixin):
     def update_by(self, scan: NonrelQuery | None, values: dict) -> int:
         """Update the rows of the scan natively, or else by key."""
         meta = self.query.get_meta()
-        checks = RowChecks(self.store, meta)
-        uniques = self.uniques(meta, values, checks)
+        validator = RowValidator(self.store, meta)
+        uniques = self.uniques(meta, values, validator)
         if scan is not None:
-            if uniques or checks.needs_rows(values):
+            if uniques or validator.needs_rows(values):
                 self.refusal = f"{meta.db_table} has constraints to validate row by row"
             else:
                 try:
@@ -95,11 +95,11 @@ class UpdateMixin(WriteMixin):
                     self.refuse(error)
         by_key = self.values_by_key(values)
         if by_key is not None and not (
-            uniques or checks.needs_rows_by_key(values, by_key)
+            uniques or validator.needs_rows_by_key(values, by_key)
         ):
             return self.query_class(self, [meta.pk]).update_rows(by_key)
         return self.store.all_or_nothing(
-            partial(self.update_found, meta, checks, values, uniques)
+            partial(self.update_found, meta, validator, values, uniques)
         )
 
     def written(self, values: dict) -> dict[str, Any]:
@@ -111,23 +111,29 @@ class UpdateMixin(WriteMixin):
             for field, value in values.items()
         }
 
-    def uniques(self, meta: Any, values: dict, checks: RowChecks) -> Uniques | None:
+    def uniques(
+        self, meta: Any, values: dict, validator: RowValidator
+    ) -> UniqueIndexes | None:
         """Return the unique indexes, if the toolkit must validate them here."""
         if self.store.catalog is None:
             return None
-        uniques = Uniques(self.store, meta.model)
-        columns = {field.column for field in (*values, *checks.generated)}
+        uniques = UniqueIndexes(self.store, meta.model)
+        columns = {field.column for field in (*values, *validator.generated)}
         return uniques if uniques.concern(columns) else None
 
     def update_found(
-        self, meta: Any, checks: RowChecks, values: dict, uniques: Uniques | None
+        self,
+        meta: Any,
+        validator: RowValidator,
+        values: dict,
+        uniques: UniqueIndexes | None,
     ) -> int:
         """Find the keys of the matching rows and update these."""
         if self.changes_only_documents(values) and not (
-            uniques or checks.generated or checks.constraints
+            uniques or validator.generated or validator.constraints
         ):
             written = self.written(values)
-            keys = [row[0] for row in self.keys_and(self.query)]
+            keys = [row[0] for row in self.select_keys(self.query)]
             if not keys:
                 return 0
             query = self.query_class(self, [meta.pk])
@@ -135,7 +141,7 @@ class UpdateMixin(WriteMixin):
                 return query.update_rows([(key, written) for key in keys])
             except NotSupportedError:
                 pass  # the new documents are computed here
-        return self.update_computed(meta, checks, values, uniques)
+        return self.update_computed(meta, validator, values, uniques)
 
     def changes_only_documents(self, values: dict) -> bool:
         """Return whether all expressions are changes of documents for `update_rows`."""
@@ -147,7 +153,11 @@ class UpdateMixin(WriteMixin):
         )
 
     def update_computed(
-        self, meta: Any, checks: RowChecks, values: dict, uniques: Uniques | None
+        self,
+        meta: Any,
+        validator: RowValidator,
+        values: dict,
+        uniques: UniqueIndexes | None,
     ) -> int:
         """Read the matching rows, compute and validate the new ones, write these."""
         if self.store.catalog:
@@ -155,14 +165,14 @@ class UpdateMixin(WriteMixin):
         expressions = {
             field: value for field, value in values.items() if hasattr(value, "as_sql")
         }
-        others = checks.fields_to_read(values, uniques is not None)
+        others = validator.fields_to_read(values, uniques is not None)
         alias = self.query.get_initial_alias()
         columns = [field.get_col(alias) for field in others]
         computed = [typed(value, field) for field, value in expressions.items()]
         keys = []
         changes = []
         rows = []
-        for key, *found in self.keys_and(self.query, [*computed, *columns]):
+        for key, *found in self.select_keys(self.query, [*computed, *columns]):
             unchanged = {
                 field: field.get_db_prep_save(value, self.store)
                 for field, value in zip(others, found[len(expressions) :], strict=True)
@@ -173,13 +183,13 @@ class UpdateMixin(WriteMixin):
             keys.append(key)
             changes.append(change)
             rows.append({**unchanged, **change})
-        checks.complete(rows, set(values))
+        validator.complete(rows, set(values))
         for change, row in zip(changes, rows, strict=True):
-            change |= {field: row[field] for field in checks.generated}
+            change |= {field: row[field] for field in validator.generated}
         written = list(zip(keys, map(self.written, changes), strict=True))
         if uniques:
             stored = map(inserts.without_missing, map(self.written, rows))
-            uniques.check(list(stored), keys)
+            uniques.validate(list(stored), keys)
         if written and uniques and not set(meta.pk_fields).isdisjoint(values):
             inserts.move(self.store, meta, written)
         elif written:

@@ -139,7 +139,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def get_database_version(self) -> tuple[int, ...]:
         return lmdb.version()
 
-    def kept_checks(self, table: str) -> list[dict[str, Any]]:
+    def stored_checks(self, table: str) -> list[dict[str, Any]]:
         return self.read(lambda txn: self.table(txn, table).entry["checks"])
 
     # --- reading and writing ---

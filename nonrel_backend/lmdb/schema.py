@@ -275,7 +275,7 @@ class DatabaseSchemaEditor(IndexEditing):
 
     # --- check constraints ---
 
-    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+    def store_check(self, table: str, check: dict[str, Any]) -> None:
         def work(txn: Txn) -> None:
             entry = self.entry(txn, table)
             entry["checks"].append(check)

@@ -147,7 +147,7 @@ class CollectionIndexes(NonrelSchemaEditor):
         partial |= {key: NOT_NULL for key, _ in keys if key != "_id"}
         self.create_index(model._meta.db_table, keys, name, True, partial)
 
-    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+    def store_check(self, table: str, check: dict[str, Any]) -> None:
         metadata.remember_check(self.connection, table, check["name"], check["columns"])
 
     def drop_check(self, table: str, name: str) -> None:

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 
 from ..base import NonrelDatabaseWrapper
-from ..catalog.unique import Uniques
+from ..catalog.unique import UniqueIndexes
 from ..query import translated_errors
 from . import (
     checking,
@@ -175,7 +175,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return objects
 
     def markers(self, meta: Any, objects: Objects) -> Markers:
-        uniques = Uniques(self, meta.model)
+        uniques = UniqueIndexes(self, meta.model)
         # The primary key needs no marker: it is the key of the object.
         uniques.indexes = uniques.indexes[1:]
         return Markers(self, objects, uniques)

@@ -60,7 +60,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         markers = self.store.objects(meta).markers
         if markers is not None:
             # Rows that other clients have written have no markers.
-            markers.uniques.check(rows)
+            markers.uniques.validate(rows)
         self.put(meta, rows, made)
         if len(meta.pk_fields) > 1:
             return [None] * len(rows)
@@ -103,7 +103,7 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
         data = {field: objects.table.data.get(field.column) for field in values}
         if not any(data.values()):
             return super().update_by(scan, values)
-        keys = [row[0] for row in self.keys_and(self.query)]
+        keys = [row[0] for row in self.select_keys(self.query)]
         if not keys:
             return 0
         changes = {
@@ -123,14 +123,14 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
         return len(keys)
 
     def update_computed(
-        self, meta: Any, checks: Any, values: dict[str, Any], uniques: Any
+        self, meta: Any, validator: Any, values: dict[str, Any], uniques: Any
     ) -> int:
         """Update by the toolkit, and retry the rows that others have changed since."""
         store, count = self.store, 0
         for attempt in range(writing.ATTEMPTS):
             store.versions, store.changed_by_others = {}, []
             try:
-                count += super().update_computed(meta, checks, values, uniques)
+                count += super().update_computed(meta, validator, values, uniques)
             finally:
                 lost = store.changed_by_others
                 store.versions = None

@@ -6,7 +6,7 @@ from django.db import NotSupportedError, models
 from django.db.models.expressions import Subquery
 from django.db.models.sql.query import Query
 
-from ..dml.constraints import RowChecks
+from ..dml.constraints import RowValidator
 from ..dml.expressions import typed
 from ..planner.expressions import columns_in
 from ..query import MISSING
@@ -54,7 +54,7 @@ class Expressions:
         """Return for each row {column: stored value, or MISSING for NULL}."""
         if not self.names:
             return [{}] * len(rows)
-        checks = RowChecks(self.store, self.meta)
+        validator = RowValidator(self.store, self.meta)
         wrapper = self.store.local_engine.wrapper
         query = Query(self.meta.model)
         compiler = self.store.ops.compiler("SQLCompiler")(query, self.store, None)
@@ -71,7 +71,7 @@ class Expressions:
             for each in self.expressions
         ]
         found = []
-        for values in checks.computed(compiled, prepared):
+        for values in validator.computed(compiled, prepared):
             row = {}
             for field, expression, converts, value in zip(
                 self.fields, self.expressions, converters, values, strict=True

@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from ..catalog.unique import UniqueIndex, Uniques
+from ..catalog.unique import UniqueIndex, UniqueIndexes
 from .changing import try_put
 from .client.client import delete_request
 from .objects import PAGE, Found, Objects, absent
@@ -75,7 +75,7 @@ def release(store: Any, keys: Iterable[str]) -> None:
 class Markers:
     """The markers of one table."""
 
-    def __init__(self, store: Any, objects: Objects, uniques: Uniques) -> None:
+    def __init__(self, store: Any, objects: Objects, uniques: UniqueIndexes) -> None:
         self.store = store
         self.objects = objects
         self.uniques = uniques

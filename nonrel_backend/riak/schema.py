@@ -125,9 +125,9 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         entry["paths"] = path_parts(entry)
         self.catalog.save(table, entry)
 
-    def keep_check(self, table: str, check: dict[str, Any]) -> None:
+    def store_check(self, table: str, check: dict[str, Any]) -> None:
         self.refuse_data(table, check["columns"], "no constraint can be on it")
-        super().keep_check(table, check)
+        super().store_check(table, check)
 
     # --- indexes ---
 
