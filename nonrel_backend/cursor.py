@@ -7,8 +7,6 @@ from typing import Any
 
 from django.db import ProgrammingError
 
-from .dml import raw_sql
-
 # The first words of SQL texts that only read.
 READING = ("SELECT", "WITH", "VALUES", "EXPLAIN")
 
@@ -57,6 +55,8 @@ class NonrelCursor:
             return self
         words = statement.lstrip("( \n\t").split(None, 1)
         if not words or words[0].upper() not in READING:
+            from .dml import raw_sql  # few projects need it
+
             self.rowcount = raw_sql.execute(self.connection, statement, params)
             self.description, self.result = None, iter(())
             return self

@@ -27,6 +27,7 @@ ALLOWED_BELOW: dict[str, dict[str, str]] = {
         "nonrel_backend.startbackend": LIGHT,
         "nonrel_backend.testing.conformance.command": LIGHT,
     },
+    "cursor": {"nonrel_backend.dml.raw_sql": LIGHT},
     "apps": {"nonrel_backend.documents.databases": LIGHT},
     "lmdb.base": {"lmdb.verify": LIGHT},
     "lmdb.environment": {"lmdb": OPTIONAL},

@@ -11,7 +11,7 @@ from ..caching import IdentityCache
 from ..planner.tables import model_from_store, registered_models
 from ..values.columns import stored_field
 from ..values.local import EXACT_DIGITS, from_local, to_local
-from .load import load_tables
+from .load import Insert, Reads, load_tables
 from .table_cache import TableCache
 from .wrapper import LocalWrapper
 
@@ -22,11 +22,6 @@ MAX_PARAMETERS = 30_000
 WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 # How many models' tables, and statements' columns, are remembered.
 TABLES_REMEMBERED, STATEMENTS_REMEMBERED = 1_000, 2_000
-
-# {table: the columns that a statement reads of it}.
-Reads = dict[str, tuple[str, ...]]
-# insert(table, columns, rows of SQLite values).
-Insert = Callable[[str, list[str], Iterable[Any]], None]
 
 
 class LocalTable:

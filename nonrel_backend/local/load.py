@@ -17,6 +17,10 @@ from ..values.local import ADAPTERS, to_local
 from ..values.wrappers import Json
 
 Convert = Callable[[Any], Any]
+# {table: the columns that a statement reads of it}.
+Reads = dict[str, tuple[str, ...]]
+# insert(table, columns, rows of SQLite values).
+Insert = Callable[[str, list[str], Iterable[Any]], None]
 # What SQLite holds just as the store gives it.
 SAME_LOCALLY = (
     models.CharField,
@@ -145,10 +149,10 @@ class RowLimit:
             )
 
 
-def load_tables(store: Any, sql: str, params: Any) -> Callable[[Any, Any], None]:
+def load_tables(store: Any, sql: str, params: Any) -> Callable[[Reads, Insert], None]:
     """Return a `load` for LocalEngine.run: it reads every table that the text names."""
 
-    def load(reads: Any, insert: Any) -> None:
+    def load(reads: Reads, insert: Insert) -> None:
         limit = RowLimit(store)
         for table, columns in reads.items():
             fields = store.local_engine.known_table(table).fields
@@ -163,7 +167,7 @@ def load_table(
     table: str,
     columns: Iterable[str],
     conditions: Iterable[Condition],
-    insert: Any,
+    insert: Insert,
     limit: RowLimit,
 ) -> None:
     """Scan the table's columns, restricted by conditions, into the local engine."""

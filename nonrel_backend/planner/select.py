@@ -13,7 +13,7 @@ from ..conditions import FALSE, Column, Condition, conjuncts
 from .expressions import columns_in, expression_text, source
 from .refusal import Refused
 from .table_refs import JoinEdge, TableRef, table_refs_of
-from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, TableScan
+from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, build_scan
 from .tables import model_of_join
 from .translate import OtherTable, Translator, collated, top_level
 
@@ -286,9 +286,9 @@ class Select:
                 if filtered[other].parent_alias == alias
             ]
             key = field_of(join.meta, join.column.name)
-            scan = TableScan(self.store, join.meta, [key], join.conditions, inner)
+            scan = build_scan(self.store, join.meta, [key], join.conditions, inner)
             column = self.column_of(parent, join.parent_column)
-            found[alias] = SemiJoin(join, column, scan.build())
+            found[alias] = SemiJoin(join, column, scan)
         return list(found.values())
 
     def aliases_shown(self, joins: dict[str, LookupJoin]) -> set[str]:

@@ -147,57 +147,23 @@ class SemiJoin:
 class TableScan:
     """One scan of one table that a native plan runs.
 
-    It is built once, when the statement is planned: what the store does not take
-    exactly raises Refused then. The conditions whose values other scans find are added
-    when it is opened.
+    `build_scan()` makes it when the statement is planned. The conditions whose values
+    other scans find are added when it is opened.
     """
 
-    store: Any
-    meta: Any
+    query: NonrelQuery
     fields: list[Any]
-    conditions: list[Condition]
-    semi_joins: list[SemiJoin] = field(default_factory=list)
-    names: dict[str, Any] = field(default_factory=dict)
-    ordering: list[tuple[Column, bool]] = field(default_factory=list)
-    grouping: Grouping | None = None
-    lock: bool = False
+    # What `query` computes: {name: expression}.
+    names: dict[str, Any]
+    # Conditions on values of subqueries, and on keys of related tables.
+    deferred: list[Condition]
+    semi_joins: list[SemiJoin]
+    lock: bool
 
-    def build(self) -> "TableScan":
-        """Build the scan from what is known; raise Refused if the store refuses."""
-        self.query = query = new_query(self.store, self.meta.model, self.fields)
-        self.deferred: list[Condition] = []
-        for condition in self.conditions:
-            if is_deferred(condition):
-                self.deferred.append(condition)
-            elif (reason := refusal(query, condition)) is not None:
-                raise Refused(reason)
-        if self.names:
-            self.require(ask(query.compute, self.names), "compute")
-        if self.ordering:
-            self.order(query)
-        if self.grouping is not None:
-            self.require(ask(query.group, self.grouping), "group")
-        # Whether all that filters the scan is known before it runs.
-        self.is_ready = not (self.deferred or self.semi_joins)
-        return self
-
-    def order(self, query: NonrelQuery) -> None:
-        """Have the scan ordered; raise Refused if the store refuses."""
-        if any(column.path for column, _ in self.ordering):
-            self.require(ask(query.order_by_columns, self.ordering), "order")
-            return
-        for column, _ in self.ordering:
-            if column.db_type == "json":
-                raise Refused(f"the order of the JSON of {column} is that of its text")
-        ordering = [(column.name, ascending) for column, ascending in self.ordering]
-        self.require(ask(query.order_by, ordering), "order")
-
-    def require(self, answer: Answer, task: str) -> None:
-        """Raise Refused for any answer but EXACT."""
-        if answer is INEXACT:
-            raise Refused(self.query.refusal(f"{task} exactly"))
-        if answer is not EXACT:
-            raise Refused(answer.reason)
+    @property
+    def is_ready(self) -> bool:
+        """Whether all that filters the scan is known before it runs."""
+        return not (self.deferred or self.semi_joins)
 
     def open(self, steps: Steps) -> NonrelQuery | None:
         """Return the scan, ready to be fetched; None if nothing can match.
@@ -262,3 +228,51 @@ class TableScan:
             first, query = [], self.query
         query.limits, query.analyze = limits, analyze
         return first, query.explain()
+
+
+def build_scan(
+    store: Any,
+    meta: Any,
+    fields: list[Any],
+    conditions: list[Condition],
+    semi_joins: list[SemiJoin] | None = None,
+    names: dict[str, Any] | None = None,
+    ordering: list[tuple[Column, bool]] | None = None,
+    grouping: Grouping | None = None,
+    lock: bool = False,
+) -> TableScan:
+    """Return the scan; raise Refused for what the store does not take exactly."""
+    query = new_query(store, meta.model, fields)
+    deferred: list[Condition] = []
+    for condition in conditions:
+        if is_deferred(condition):
+            deferred.append(condition)
+        elif (reason := refusal(query, condition)) is not None:
+            raise Refused(reason)
+    if names:
+        require(query, ask(query.compute, names), "compute")
+    if ordering:
+        order(query, ordering)
+    if grouping is not None:
+        require(query, ask(query.group, grouping), "group")
+    return TableScan(query, fields, names or {}, deferred, semi_joins or [], lock)
+
+
+def order(query: NonrelQuery, ordering: list[tuple[Column, bool]]) -> None:
+    """Have a scan ordered; raise Refused if the store refuses."""
+    if any(column.path for column, _ in ordering):
+        require(query, ask(query.order_by_columns, ordering), "order")
+        return
+    for column, _ in ordering:
+        if column.db_type == "json":
+            raise Refused(f"the order of the JSON of {column} is that of its text")
+    by_name = [(column.name, ascending) for column, ascending in ordering]
+    require(query, ask(query.order_by, by_name), "order")
+
+
+def require(query: NonrelQuery, answer: Answer, task: str) -> None:
+    """Raise Refused for any answer but EXACT."""
+    if answer is INEXACT:
+        raise Refused(query.refusal(f"{task} exactly"))
+    if answer is not EXACT:
+        raise Refused(answer.reason)

@@ -162,10 +162,6 @@ class Translator:
             return condition
         return self.lookup(node, negated)
 
-    def refuse(self, reason: str) -> None:
-        """Raise Refused, which leaves the lookup to the local engine."""
-        raise Refused(reason)
-
     def untrue(self, condition: Condition) -> Condition:
         """Return a condition that is true where this one is false or NULL."""
         return untrue(condition)

@@ -74,6 +74,11 @@ def test_a_native_rule_answers_as_the_local_one_does(books, name):
     assert sorted(found) == sorted(answer(queryset, "local"))
 
 
+def test_computed_values_alone_are_not_taken_for_a_key(books):
+    found = books.filter(pages__gt=9).values_list(F("pages") + F("pages"))
+    assert sorted(found) == [(20,), (22,)]
+
+
 def test_a_streamed_statement_answers_as_a_local_one(books):
     queryset = books.annotate(double=F("pages") * 2).filter(double__gt=9)
     found = answer(queryset, "streamed")

@@ -6,9 +6,9 @@ from itertools import chain
 from typing import Any
 
 from ...conditions import Condition, Leaf
-from ...local.load import RowLimit, local_rows
+from ...local.load import Insert, Reads, RowLimit, local_rows
 from ...query import NonrelQuery
-from ..scans import key_batches, new_query, push
+from ..scans import key_batches, new_query, push, refusal
 from ..table_refs import JoinEdge, TableRef
 from ..table_scan import MAX_KEYS, Steps
 from .base import Plan, Row, joined
@@ -34,9 +34,13 @@ class LocalPlan(Plan):
     def chunks(self) -> Iterator[list[Row]]:
         engine = self.store.local_engine
         tables = {ref.table: engine.table(ref.meta) for ref in self.refs}
-        loading = Loading(self)
-        rows = engine.run(self.sql, self.params, tables, loading.load)
-        self.steps.append(lambda: f"{loading.limit.rows} rows loaded")
+        limit = RowLimit(self.store)
+
+        def load(reads: Reads, insert: Insert) -> None:
+            Loading(self, limit, reads, insert).run()
+
+        rows = engine.run(self.sql, self.params, tables, load)
+        self.steps.append(lambda: f"{limit.rows} rows loaded")
         return iter([rows] if rows else [])
 
     def text(self) -> str:
@@ -60,24 +64,28 @@ class LocalPlan(Plan):
         """Yield each scan, the cheapest first, with the keys that may restrict it."""
         for ref in sorted(self.refs, key=TableRef.cost):
             query = new_query(self.store, ref.meta.model, ref.meta.pk_fields)
-            push(query, ref.conditions)
+            residual = residual_text(query, ref.conditions)
             keys = {
                 f"{edge.target_column} IN (keys of {edge.source.alias})"
                 for edge in self.edges
                 if edge.target is ref
             }
             restricted = f" where {' or '.join(sorted(keys))}" if keys else ""
-            yield query.describe() + restricted
+            yield query.describe() + restricted + residual
 
 
 class Loading:
     """One run of a local plan: its scans, each restricted by the keys found before."""
 
-    def __init__(self, plan: LocalPlan):
+    def __init__(
+        self, plan: LocalPlan, limit: RowLimit, reads: Reads, insert: Insert
+    ) -> None:
         self.plan = plan
+        self.limit = limit
+        # The columns that the statement reads, and what fills the engine's tables.
+        self.reads, self.insert = reads, insert
         self.store = plan.store
         self.engine = plan.store.local_engine
-        self.limit = RowLimit(plan.store)
         # Tables that are loaded as a whole.
         self.loaded: set[str] = set()
         # Scans whose keys restrict others: they have conditions of their own.
@@ -87,16 +95,15 @@ class Loading:
         # The primary keys of rows that are loaded, by table.
         self.seen: dict[str, set[Any]] = {}
 
-    def load(self, reads: Any, insert: Any) -> None:
-        """Fill the engine's tables: a `load` for LocalEngine.run."""
-        self.reads, self.insert = reads, insert
+    def run(self) -> None:
+        """Fill the engine's tables, by the cheapest scan first."""
         waiting = list(self.plan.refs)
         named = {ref.table for ref in waiting}
         while waiting:
             ref = min(waiting, key=self.cost)
             waiting.remove(ref)
             self.scan(ref, waiting)
-        for table in reads:
+        for table in self.reads:
             if table not in named:  # a table that only the text names
                 meta = self.engine.known_table(table).meta
                 self.scan(TableRef(table, meta, True), [])
@@ -239,6 +246,16 @@ class Loading:
             ]
             found.append(Leaf(edge.target_column, "in", values))
         return found
+
+
+def residual_text(query: NonrelQuery, conditions: list[Condition]) -> str:
+    """Give the conditions to a scan; return which are left to the engine, and why."""
+    left = [
+        f"{condition} locally, because {reason}"
+        for condition in conditions
+        if (reason := refusal(query, condition)) is not None
+    ]
+    return f"; {'; '.join(left)}" if left else ""
 
 
 def unseen(rows: list[Row], identity: list[int], seen: set[Any]) -> Iterator[Row]:

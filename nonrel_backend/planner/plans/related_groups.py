@@ -1,4 +1,4 @@
-"""Rows beside the aggregates of what is related to them, grouped in the store."""
+"""Rows beside partial aggregates: the related table, grouped by its key to them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from .native import pick, range_text
 
 @dataclass
 class RelatedGroups:
-    """The related table, grouped by its key to the base."""
+    """The partial aggregates of the related table, grouped by its key to the base."""
 
     store: Any
     model: Any

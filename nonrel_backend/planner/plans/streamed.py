@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
-from ...local.load import local_rows
+from ...local.load import Insert, Reads, local_rows
 from ...query import CHUNK
 from ..scans import new_query, push
 from ..table_refs import TableRef
 from ..table_scan import Steps
 from .base import Plan, Row, joined
-from .local import LocalPlan
+from .local import LocalPlan, residual_text
 from .native import sliced
 
 # The first batch is small, for who wants few rows; each next one is larger, up to 4
@@ -63,11 +63,11 @@ class StreamedPlan(Plan):
         )
         yield from sliced(answers, self.low, self.high)
 
-    def columns_read(self, engine: Any, table: Any) -> dict[str, tuple[str, ...]]:
+    def columns_read(self, engine: Any, table: Any) -> Reads:
         """Return {table: columns} that the statement reads; it runs over no rows."""
-        found: dict[str, tuple[str, ...]] = {}
+        found: Reads = {}
 
-        def load(reads: dict[str, tuple[str, ...]], insert: Any) -> None:
+        def load(reads: Reads, insert: Insert) -> None:
             found.update(reads)
 
         engine.run(self.sql, self.params, {table.name: table}, load)
@@ -81,11 +81,11 @@ class StreamedPlan(Plan):
             self.lock = self.otherwise.lock = False
             list(self.chunks())
         query = new_query(self.store, self.ref.meta.model, self.ref.meta.pk_fields)
-        push(query, self.ref.conditions)
+        residual = residual_text(query, self.ref.conditions)
         query.analyze = analyze
         return [
             f"local, in batches{self.because()}",
-            f"scan: {query.explain()}",
+            f"scan: {query.explain()}{residual}",
             f"locally, in batches: {self.sql % tuple(map(repr, self.params))}",
         ]
 

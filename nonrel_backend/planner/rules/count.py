@@ -4,7 +4,7 @@ from ..plans.base import Plan
 from ..plans.counted import CountPlan
 from ..refusal import OtherShape, Refused
 from ..select import Select
-from ..table_scan import TableScan
+from ..table_scan import build_scan
 
 
 def plan(select: Select) -> Plan:
@@ -17,7 +17,7 @@ def plan(select: Select) -> Plan:
     looked_up, semi_joins = select.split_joins(joins)
     if looked_up:
         raise Refused(f"rows of {', '.join(looked_up)} are to be looked up")
-    scan = TableScan(
+    scan = build_scan(
         select.store, select.meta, [select.meta.pk], conditions, semi_joins
     )
-    return CountPlan(scan.build())
+    return CountPlan(scan)

@@ -10,7 +10,7 @@ from ..plans.base import Plan
 from ..plans.grouped import GroupPlan
 from ..refusal import OtherShape, Refused
 from ..select import Select, constant
-from ..table_scan import TableScan
+from ..table_scan import build_scan
 
 
 def plan(select: Select) -> Plan:
@@ -38,7 +38,7 @@ def plan(select: Select) -> Plan:
         query.low_mark,
         query.high_mark,
     )
-    scan = TableScan(
+    scan = build_scan(
         select.store,
         select.meta,
         [select.meta.pk],
@@ -46,7 +46,7 @@ def plan(select: Select) -> Plan:
         semi_joins,
         grouping=grouping,
     )
-    return GroupPlan(scan.build())
+    return GroupPlan(scan)
 
 
 def group_expressions(select: Select) -> tuple[Any, ...]:

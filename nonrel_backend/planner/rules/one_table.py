@@ -12,7 +12,7 @@ from ..plans.native import NativePlan
 from ..refusal import OtherShape, Refused
 from ..select import Select
 from ..shapes import shape_of
-from ..table_scan import TableScan
+from ..table_scan import build_scan
 from ..translate import Translator
 
 OTHER_SHAPE = "the statement is more than a few lookups on one table"
@@ -53,7 +53,7 @@ def plan(select: Select) -> Plan:
         if FALSE in conditions:
             raise OtherShape(OTHER_SHAPE)
         fields = list(shape.fields)
-        scan = TableScan(select.store, shape.meta, fields, conditions).build()
+        scan = build_scan(select.store, shape.meta, fields, conditions)
     except (Refused, EmptyResultSet, FullResultSet):
         # The other rules find the same, and say why.
         raise OtherShape(OTHER_SHAPE) from None

@@ -19,7 +19,7 @@ from ..plans.base import Plan
 from ..plans.related_groups import RankedGroupsPlan, RelatedGroups, RelatedGroupsPlan
 from ..refusal import OtherShape, Refused
 from ..select import Select, constant, field_of
-from ..table_scan import TableScan
+from ..table_scan import build_scan
 from ..tables import model_of_join
 from .groups import group_expressions
 
@@ -62,10 +62,10 @@ def plan(select: Select) -> Plan:
         return RankedGroupsPlan(
             groups, ranking, columns.fields, key_index, output, low, high
         )
-    scan = TableScan(
+    scan = build_scan(
         select.store, meta, columns.fields, conditions, ordering=select.ordering()
     )
-    return RelatedGroupsPlan(scan.build(), groups, key_index, output, low, high)
+    return RelatedGroupsPlan(scan, groups, key_index, output, low, high)
 
 
 def related_groups(select: Select) -> RelatedGroups:

@@ -9,7 +9,7 @@ from ..plans.base import Plan
 from ..plans.native import LookupJoinPlan, NativePlan
 from ..refusal import OtherShape, Refused
 from ..select import Select, constant, field_of
-from ..table_scan import LookupJoin, TableScan
+from ..table_scan import LookupJoin, build_scan
 
 
 def plan(select: Select) -> Plan:
@@ -26,17 +26,18 @@ def plan(select: Select) -> Plan:
     for join in looked_up.values():
         columns.index(join.alias, join.column.name)
         columns.index(join.parent_alias, join.parent_column)
-    fields = columns.fields or [select.meta.pk_fields[0]]
-    scan = TableScan(
+    if not columns.fields:
+        columns.fields.append(select.meta.pk_fields[0])
+    scan = build_scan(
         select.store,
         select.meta,
-        fields,
+        columns.fields,
         conditions,
         semi_joins,
         columns.names,
         ordering,
         lock=select.compiler.locks(),
-    ).build()
+    )
     low, high = select.query.low_mark, select.query.high_mark
     if looked_up:
         joined = list(looked_up.values())
