@@ -30,6 +30,14 @@ def describe(field: Any, connection: Any) -> dict[str, Any]:
     return column
 
 
+def column_field(model: Any, column: str) -> Any:
+    """Return the field of a column of the model's own table."""
+    (field,) = (
+        each for each in model._meta.local_concrete_fields if each.column == column
+    )
+    return field
+
+
 def default_sql(field: Any, connection: Any) -> str:
     """Return a field's db_default as SQL for the local engine."""
     query = Query(field.model, alias_cols=False)

@@ -11,7 +11,7 @@ from ..documents.indexes import type_at
 from ..query import MISSING
 from ..schema import Command
 from ..values.converting import converter
-from .columns import default_sql
+from .columns import column_field, default_sql
 from .indexes import CatalogIndexes, named, path_of_part
 from .rows import Row, Rows
 from .tables import table_model
@@ -260,7 +260,7 @@ class CatalogSchemaEditor(CatalogIndexes):
         convert = self.conversion(table, old_field, new_field, old_type, new_type)
         entry = self.catalog.copy(table)
         described = named(entry["columns"], column)
-        described["db_type"] = new_type
+        described |= self.described(column_field(model, column))
 
         def change(row: Row) -> Row:
             if convert is None or column not in row:

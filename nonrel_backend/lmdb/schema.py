@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, ProgrammingError
-from django.db.models.sql.query import Query
 
+from ..catalog.columns import column_field, default_sql
 from ..documents.altering import conversion
 from ..documents.functions import path_steps
 from ..documents.indexes import type_at
@@ -253,7 +253,8 @@ class DatabaseSchemaEditor(IndexEditing):
             known = self.connection.table(txn, table)
             position = known.position(column)
             entry = self.entry(txn, table)
-            named(entry["columns"], column)["db_type"] = new_type
+            described = named(entry["columns"], column)
+            described |= self.described(column_field(model, column))
 
             def change(row: list) -> None:
                 if row[position] is not None and convert is not None:
@@ -266,11 +267,7 @@ class DatabaseSchemaEditor(IndexEditing):
     def described(self, field: Any) -> dict[str, Any]:
         column = super().described(field)
         if field.has_db_default():
-            query = Query(field.model, alias_cols=False)
-            default = field._db_default_expression
-            wrapper = self.connection.local_engine.wrapper
-            sql = query.get_compiler(connection=wrapper).compile(default)
-            column["default"] = self.connection.local_engine.written_in(*sql)
+            column["default"] = default_sql(field, self.connection)
         return column
 
     # --- check constraints ---

@@ -8,6 +8,7 @@ from django.db import IntegrityError, NotSupportedError
 from django.db.models import CompositePrimaryKey
 from django.db.transaction import TransactionManagementError
 
+from ..catalog.columns import column_field
 from ..documents.altering import conversion
 from ..query import translated_errors
 from ..schema import DROP_TABLE, Command
@@ -173,9 +174,7 @@ class DatabaseSchemaEditor(CollectionIndexes):
     ) -> None:
         table = model._meta.db_table
         self.convert(table, self.key(model, column), old_field, new_field)
-        (field,) = (
-            each for each in model._meta.local_concrete_fields if each.column == column
-        )
+        field = column_field(model, column)
         metadata.change_column(self.connection, table, column, self.described(field))
 
     # --- composite keys ---

@@ -2,8 +2,7 @@
 
 import pytest
 from django.apps.registry import Apps
-from django.db import DataError, connection, migrations, models
-from django.db.migrations.state import ProjectState
+from django.db import DataError, connection, models
 
 
 def model_with(*, table="rewriting", **fields):
@@ -66,30 +65,3 @@ def test_a_key_that_does_not_convert_changes_nothing(table):
     with pytest.raises(DataError):
         altered(table, "code", models.IntegerField(primary_key=True))
     assert connection.database["rewriting"].count_documents({}) == 2501
-
-
-def test_sql_reads_a_converted_reference_as_its_new_type(databases):
-    state = ProjectState()
-
-    def run(operation):
-        nonlocal state
-        before, state = state, state.clone()
-        operation.state_forwards("referred", state)
-        with connection.schema_editor() as editor:
-            operation.database_forwards("referred", editor, before, state)
-
-    key = models.IntegerField(primary_key=True)
-    account = models.ForeignKey("referred.Account", on_delete=models.CASCADE)
-    run(migrations.CreateModel("Account", [("id", key)]))
-    run(migrations.CreateModel("Note", [("account", account), ("id", key)]))
-    account = state.apps.get_model("referred", "Account").objects.create(id=7)
-    state.apps.get_model("referred", "Note").objects.create(id=1, account=account)
-
-    text = models.CharField(max_length=20, primary_key=True)
-    run(migrations.AlterField("Account", "id", text))
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT account_id, id FROM referred_note")
-        assert cursor.fetchall() == [("7", 1)]
-    run(migrations.DeleteModel("Note"))
-    run(migrations.DeleteModel("Account"))

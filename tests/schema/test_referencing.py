@@ -269,3 +269,19 @@ def test_references_to_a_unique_column_are_converted_and_others_are_not(migrate)
     assert values_of(apps, "City", "country_id") == [1]
     assert model_of(apps, "Mayor").objects.get(capital__country__code="81").pk == 3
     assert model_of(apps, "City").objects.get(country__code="81").pk == 4
+
+
+def test_sql_reads_a_converted_reference_as_its_new_type(migrate):
+    account = models.ForeignKey(f"{APP}.Account", on_delete=models.CASCADE)
+    apps = migrate(
+        migrations.CreateModel("Account", [("id", NUMBER)]),
+        migrations.CreateModel("Note", [("account", account), ("id", NUMBER)]),
+    )
+    account = apps.get_model(APP, "Account").objects.create(id=7)
+    apps.get_model(APP, "Note").objects.create(id=1, account=account)
+
+    migrate(migrations.AlterField("Account", "id", TEXT))
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account_id, id FROM referencing_note")
+        assert cursor.fetchall() == [("7", 1)]
