@@ -124,6 +124,9 @@ class NonrelQuery:
     which has of one what a scan needs: `store`, `query.get_meta()` and the four
     functions that convert values.
 
+    Filters may be added after the order or the grouping, until rows are fetched: those
+    by keys that another scan finds come last.
+
     The smallest backend implements `fetch` and leaves the rest: the planner finishes
     in the local engine what `add_filter`, `add_filters` and `order_by` refuse with
     NotSupportedError. Its message is the reason that explain() shows: it reads well
