@@ -127,12 +127,13 @@ class Scan:
     def looked_up(self, txn: Txn, scan: IndexScan) -> list[Item]:
         """Return the items of a scan whose ranges are complete keys of one row each."""
         keys = [key for key, _ in scan.ranges]
+        found = list(map(txn.get, keys))
         if scan.index is not self.table.primary:
-            found = [txn.get(key) for key in keys]
             row_keys = [row_key for row_key in found if row_key is not None]
             self.entries_read += len(row_keys)
             return self.items_of(txn, row_keys)
-        items = [(key, data) for key in keys if (data := txn.get(key)) is not None]
+        pairs = zip(keys, found, strict=True)
+        items = [(key, data) for key, data in pairs if data is not None]
         self.entries_read += len(items)
         self.rows_read += len(items)
         return items
