@@ -32,8 +32,11 @@ from .text import shown
 
 # What apply_converters() takes: {position in a row: (functions, expression)}.
 Converters = dict[int, tuple[list[Callable[..., Any]], Any]]
-# A plan, and the function from selected expressions to the converters that fit it.
-Planned = tuple[Plan, Callable[[Iterable[Any]], Converters]]
+# The function from a compiler and the expressions that it selects to their converters.
+# It is no method of the compiler, which keeps it: that would be a reference cycle.
+MakeConverters = Callable[[Any, Iterable[Any]], Converters]
+# A plan, and what makes the converters that fit it.
+Planned = tuple[Plan, MakeConverters]
 JSON_FROM_DB = JSONField.from_db_value
 
 
@@ -44,7 +47,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     query_class: type[NonrelQuery] = NonrelQuery
     # The converters that fit the plan which execute_sql() runs.
-    converters: Callable[[Iterable[Any]], Converters] | None = None
+    converters: MakeConverters | None = None
 
     def __init__(
         self, query: Any, connection: Any, using: str | None, elide_empty: bool = True
@@ -63,8 +66,10 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         return self.store
 
     def __repr__(self) -> str:
+        # The compiler that only converts values has no model.
+        model = getattr(self.query.model, "__qualname__", None)
         return (
-            f"<{self.__class__.__qualname__} model={self.query.model.__qualname__} "
+            f"<{self.__class__.__qualname__} model={model} "
             f"connection={self.store!r} using={self.using!r}>"
         )
 
@@ -111,7 +116,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             plan = choose(self)
         finally:
             self.query.reset_refcounts(refcounts)
-        return plan, partial(self.converters_of, plan)
+        return plan, partial(converters_of, plan)
 
     def plan_locally(self) -> Plan:
         """Return the plan of the query that finishes it in the local engine."""
@@ -274,9 +279,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     # --- values read ---
 
-    def python_results(
-        self, plan: Plan, converters: Callable[[Iterable[Any]], Converters]
-    ) -> list[Any]:
+    def python_results(self, plan: Plan, converters: MakeConverters) -> list[Any]:
         """Return all rows of a plan as Python values, outside of any cursor."""
         self.converters = converters
         return list(self.results_iter(self.fetched(plan)))
@@ -284,16 +287,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     def get_converters(self, expressions: Iterable[Any]) -> Any:
         if self.converters is None:
             return super().get_converters(expressions)
-        return self.converters(expressions)
-
-    def converters_of(self, plan: Plan, expressions: Iterable[Any]) -> Converters:
-        """Return the converters of a plan's rows."""
-        if not plan.yields_python:
-            found: Converters = super().get_converters(expressions)
-            return found
-        if self.shape is not None:
-            return self.shape.converters
-        return self.python_converters(expressions)
+        return self.converters(self, expressions)
 
     def python_converters(self, expressions: Iterable[Any]) -> Converters:
         """Return what fields themselves do to Python values that are read."""
@@ -334,6 +328,20 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             yield row
 
 
+def converters_of(
+    plan: Plan, compiler: NonrelCompiler, expressions: Iterable[Any]
+) -> Converters:
+    """Return the converters of a plan's rows."""
+    if not plan.yields_python:
+        found: Converters = django_compiler.SQLCompiler.get_converters(
+            compiler, expressions
+        )
+        return found
+    if compiler.shape is not None:
+        return compiler.shape.converters
+    return compiler.python_converters(expressions)
+
+
 def decoded(decoder: Any) -> Callable[..., Any]:
     """Return the converter that has a JSONField's decoder read a value again."""
     return lambda value, expression, connection: (
@@ -365,7 +373,7 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
             plan = choose(self, LOCAL_RULES[-1:])
         finally:
             inner.reset_refcounts(refcounts)
-        return plan, partial(self.converters_of, plan)
+        return plan, partial(converters_of, plan)
 
     def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
         sql, params = self.as_sql()

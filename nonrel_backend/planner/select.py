@@ -1,6 +1,6 @@
 """A SELECT as the rules see it: its base table, to-one joins and conditions."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
@@ -198,24 +198,23 @@ class Select:
         self, child: Any, joins: dict[str, LookupJoin]
     ) -> tuple[str, Condition]:
         """Return a conjunct of the WHERE with the alias whose columns it is on."""
-        refused: Refused | None = None
+        reason = ""
         for alias in (self.base, *joins):
             translator = Translator(self.store, alias, self.subquery_values)
             try:
                 condition = translator.condition(child)
-            except Refused as error:
-                if refused is None or isinstance(refused, OtherTable):
-                    refused = error
+            except OtherTable:
+                continue
+            except Refused as refused:
+                reason = reason or refused.reason
                 continue
             except FullResultSet:
                 raise Refused("a condition is always true") from None
             if alias != self.base and not self.is_inner(alias, joins):
                 raise Refused(f"the filter on {alias} is on an outer join")
             return alias, condition
-        assert refused is not None
-        if isinstance(refused, OtherTable):
-            raise Refused(f"{expression_text(child)} is on columns of several tables")
-        raise refused
+        text = f"{expression_text(child)} is on columns of several tables"
+        raise Refused(reason or text)
 
     def is_inner(self, alias: str, joins: dict[str, LookupJoin]) -> bool:
         """Return whether only INNER joins lead to an alias."""
@@ -271,12 +270,8 @@ class Select:
         self, filtered: dict[str, LookupJoin], joins: dict[str, LookupJoin]
     ) -> list[SemiJoin]:
         """Return the semi-joins on the base, each with those that it needs first."""
-
-        def depth(alias: str) -> int:
-            return 1 + depth(joins[alias].parent_alias) if alias in joins else 0
-
         found: dict[str, SemiJoin] = {}
-        for alias in sorted(filtered, key=depth, reverse=True):
+        for alias in sorted(filtered, key=partial(depth, joins), reverse=True):
             join = filtered[alias]
             is_first = join.parent_alias == self.base
             parent = self.meta if is_first else filtered[join.parent_alias].meta
@@ -337,6 +332,15 @@ class Select:
             column = self.column_of(self.meta, expression.target.column)
             found.append((column, not ordering.descending))
         return found
+
+
+def depth(joins: dict[str, LookupJoin], alias: str) -> int:
+    """Return how many joins lead to an alias."""
+    found = 0
+    while alias in joins:
+        alias = joins[alias].parent_alias
+        found += 1
+    return found
 
 
 def field_of(meta: Any, column: str) -> Any:

@@ -1,11 +1,15 @@
 """Each rule alone: what it takes, what it refuses and why, and what explain() tells."""
 
+import gc
+from functools import partial
+
 import pytest
 from django.core.exceptions import EmptyResultSet
 from django.db import NotSupportedError, connection, transaction
 from django.db.models import Avg, Count, F, Q, Sum, Window
 from django.db.models.functions import RowNumber
 
+from nonrel_backend.compiler import converters_of
 from nonrel_backend.planner.choose import RULES, choose
 from nonrel_backend.planner.refusal import OtherShape, Refused
 from nonrel_backend.query import PREFILTER, Pushdown, ask
@@ -43,9 +47,7 @@ def rule_of(queryset):
 def answer(queryset, name):
     """The rows by one rule alone, as a set of tuples of Python values."""
     compiler, plan = planned(queryset, name)
-    found = compiler.python_results(
-        plan, lambda expressions: compiler.converters_of(plan, expressions)
-    )
+    found = compiler.python_results(plan, partial(converters_of, plan))
     return [tuple(row) for row in found]
 
 
@@ -201,6 +203,24 @@ def test_explain_tells_with_analyze_what_was_read(books):
     assert "scan: 12 rows loaded" in plan
     with pytest.raises(ValueError, match="Unknown options: analyse"):
         books.explain(analyse=True)
+
+
+def test_a_query_leaves_no_reference_cycles(books):
+    querysets = list(explained(books))
+    for queryset in querysets:
+        list(queryset.all())  # what is cached for a model or a statement is there
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for queryset in querysets:
+            list(queryset.all())
+        gc.collect()
+        # Django's own compiler leaves one for select_related().
+        kinds = {type(each) for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert not [each for each in kinds if each.__module__.startswith("nonrel")]
 
 
 def test_a_statement_of_nothing_is_not_planned(books):

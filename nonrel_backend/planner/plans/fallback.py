@@ -27,6 +27,9 @@ class FallbackPlan(Plan):
         except FallbackRequired as required:
             self.plan = self.fallback(required)
             return self.plan.chunks()
+        finally:
+            # It refers to the compiler, which refers to the plan.
+            del self.fallback
         return iter(()) if first is None else chain([first], chunks)
 
     def decision(self) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...conditions import Leaf
+from ...query import NonrelQuery
 from ..scans import key_batches, new_query, push, python_rows
 from ..table_scan import LookupJoin, Steps
 from .base import Row, ScanPlan, joined
@@ -25,7 +27,7 @@ class NativePlan(ScanPlan):
         query = scan.open(self.steps)
         if query is None:
             return iter(())
-        self.steps.append(lambda: query.describe() + rows_text(self.low, self.high))
+        self.steps.append(partial(rows_text, query, self.low, self.high))
         names = list(scan.names)
         chunks = python_rows(query, scan.fields, self.low, self.high, names)
         if self.output == list(range(len(scan.fields) + len(names))):
@@ -58,7 +60,7 @@ class LookupJoinPlan(ScanPlan):
         if query is None:
             return
         fields, low, high = self.scan.fields, self.low, self.high
-        self.steps.append(lambda: query.describe() + rows_text(low, high))
+        self.steps.append(partial(rows_text, query, low, high))
         is_limited = high is not None or low
         if is_limited and any(join.required for join in self.joins):
             # The store applies the limits; if a row lacks a required relation, they
@@ -147,9 +149,10 @@ def range_text(low: int, high: int | None) -> str:
     return f" rows {low} to {high or 'end'}"
 
 
-def rows_text(low: int, high: int | None) -> str:
-    """Return the rows wanted, for the query log; nothing where all are."""
-    return f" rows {low} to {high}" if high is not None else ""
+def rows_text(query: NonrelQuery, low: int, high: int | None) -> str:
+    """Return a scan with the rows wanted of it, for the query log."""
+    limits = f" rows {low} to {high}" if high is not None else ""
+    return query.describe() + limits
 
 
 def sliced(
