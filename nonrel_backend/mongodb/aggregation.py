@@ -1,5 +1,6 @@
 """GROUP BY over one collection as one aggregation pipeline."""
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +61,8 @@ class Pipeline:
 
     def __init__(self, grouping: Grouping, query: Any) -> None:
         self.grouping = grouping
-        self.query = query
+        # The query has the pipeline: a strong reference would be a cycle.
+        self.query = query = weakref.proxy(query)
         self.expressions = Expressions(query)
         self.keys: list[Any] = []
         self.accumulators: dict[str, Any] = {}

@@ -69,7 +69,12 @@ class Expressions:
 
     def __init__(self, query: Any) -> None:
         self.store = query.connection
-        self.key = query.key
+        self.query = query
+
+    def key(self, column: str) -> str:
+        """Return the key under which documents hold a column."""
+        key: str = self.query.key(column)
+        return key
 
     def __call__(self, expression: Any) -> Expression:
         if hasattr(expression, "as_column"):
