@@ -27,6 +27,9 @@ def plain(value: Any) -> Any:
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
+    if hasattr(value, "resolve_expression"):
+        # What save() wrote stays on the object, and two subqueries are never equal.
+        return type(value)
     return bytes(value) if isinstance(value, memoryview) else value
 
 
