@@ -1,7 +1,7 @@
 """The DatabaseWrapper for Riak: HOST names nodes, NAME is a prefix of bucket names."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
 
@@ -171,7 +171,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             self.bucket_type.encode(),
         )
         if table.has_unique and self.unique != "off":
-            objects.make_markers = lambda: self.markers(meta, objects)
+            objects.make_markers = partial(self.markers, meta)
         return objects
 
     def markers(self, meta: Any, objects: Objects) -> Markers:

@@ -1,6 +1,7 @@
 """Reading of rows from a table's bucket: by key, by index, by fold, with siblings."""
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -88,13 +89,15 @@ class Objects:
         self.table = table
         self.resolve = resolve
         self.options = {"type": type} if type else {}
-        # Returns the Markers of a table with unique values.
-        self.make_markers: Callable[[], Any] | None = None
+        # Returns the Markers of a table with unique values, which read these objects.
+        self.make_markers: Callable[[Objects], Any] | None = None
 
     @cached_property
     def markers(self) -> Any:
         """The table's Markers, None if it has no unique values."""
-        return self.make_markers() if self.make_markers else None
+        # They get a copy: an object that they refer to, and that keeps them, would be a
+        # reference cycle.
+        return self.make_markers(copy(self)) if self.make_markers else None
 
     # --- by key ---
 
