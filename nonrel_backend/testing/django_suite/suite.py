@@ -126,7 +126,10 @@ def fetch_suite(cache: Path) -> Path:
             with tarfile.open(archive) as source:
                 source.extractall(folder, filter="data")
             (unpacked,) = (path for path in Path(folder).iterdir() if path.is_dir())
-            unpacked.rename(target)
+            with suppress(OSError):  # another process was faster
+                unpacked.rename(target)
+            if not target.is_dir():
+                raise OSError(f"{target} cannot be made.")
     return target / "tests"
 
 
