@@ -8,6 +8,7 @@ from django.db.backends.base.introspection import BaseDatabaseIntrospection, Tab
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.models import DO_NOTHING, Index
 
+from .catalog.schema import REMOVED_KEY
 from .cursor import Statement
 from .dml.constraints import POSITIVE
 
@@ -27,9 +28,14 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
     # The dotted paths of fields that are not Django's, by internal type.
     own_fields: dict[str, str] = {}
 
+    @property
+    def catalog(self) -> Any:
+        """The catalog of tables."""
+        return self.connection.catalog
+
     def names(self) -> list[str]:
         """Return the names of all tables."""
-        return self.connection.catalog.names()
+        return self.catalog.names()
 
     def get_table_list(self, cursor: Any) -> list[TableInfo]:
         names = self.names
@@ -40,12 +46,18 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
 
     def columns(self, table_name: str) -> list[dict[str, Any]]:
         """Return the columns of a table, as `catalog.columns.describe()` does."""
-        return self.connection.catalog.entry(table_name)["columns"]
+        return [
+            column
+            for column in self.catalog.entry(table_name)["columns"]
+            if column["name"] != REMOVED_KEY
+        ]
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, Any]:
-        entry = self.connection.catalog.entry(table_name)
-        found = {"PRIMARY": constraint(entry["key"], primary_key=True, unique=True)}
-        for column in entry["columns"]:
+        entry = self.catalog.entry(table_name)
+        found = {}
+        if entry["key"] != [REMOVED_KEY]:
+            found["PRIMARY"] = constraint(entry["key"], primary_key=True, unique=True)
+        for column in self.columns(table_name):
             name = column["name"]
             if column["internal_type"] in POSITIVE:
                 found[f"{table_name}_{name}_check"] = constraint([name], check=True)

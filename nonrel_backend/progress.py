@@ -13,13 +13,34 @@ SECONDS = 2.0
 ROWS = 1_000
 
 
-def told(items: Iterable[Any], total: int, what: str) -> Iterator[Any]:
+class Progress:
+    """The progress of `what`, a scan of `total` rows if that is known."""
+
+    def __init__(self, total: int | None, what: str) -> None:
+        self.total = total
+        self.what = what
+        self.done = self.looked = 0
+        self.at = time.monotonic() + SECONDS
+
+    def add(self, count: int) -> None:
+        """Report that so many more rows are done, if it is time for it."""
+        self.done += count
+        if self.done - self.looked < ROWS:
+            return
+        self.looked = self.done
+        if time.monotonic() < self.at:
+            return
+        self.at = time.monotonic() + SECONDS
+        total = "" if self.total is None else f" of {self.total}"
+        logger.info("%s: %d%s rows", self.what, self.done, total)
+        if sys.stderr.isatty():
+            total = "" if self.total is None else f" of {self.total:,}"
+            print(f"{self.what}: {self.done:,}{total} rows", file=sys.stderr)
+
+
+def told(items: Iterable[Any], total: int | None, what: str) -> Iterator[Any]:
     """Yield the items, of which there are `total`; report how many were yielded."""
-    at = time.monotonic() + SECONDS
-    for done, item in enumerate(items, 1):
+    progress = Progress(total, what)
+    for item in items:
         yield item
-        if done % ROWS == 0 and time.monotonic() >= at:
-            at = time.monotonic() + SECONDS
-            logger.info("%s: %d of %d rows", what, done, total)
-            if sys.stderr.isatty():
-                print(f"{what}: {done:,} of {total:,} rows", file=sys.stderr)
+        progress.add(1)

@@ -39,6 +39,25 @@ class CatalogIndexes(NonrelSchemaEditor):
     ) -> None:
         table = model._meta.db_table
         entry = self.catalog.copy(table)
+        index = self.index_entry(model, entry, name, parts, unique, condition)
+        if unique:
+            uniques = UniqueIndexes(self.connection, table_model(table, entry), [index])
+            uniques.rows.lock()
+            found = uniques.rows.find()
+            uniques.validate(found, [uniques.rows.key(row) for row in found])
+        entry["indexes"].append(index)
+        self.catalog.save(table, entry)
+
+    def index_entry(
+        self,
+        model: Any,
+        entry: dict[str, Any],
+        name: str,
+        parts: list[Part],
+        unique: bool,
+        condition: Any,
+    ) -> dict[str, Any]:
+        """Return a new index as the entry of its table holds it."""
         if any(index["name"] == name for index in entry["indexes"]):
             raise ProgrammingError(f"index {name} already exists")
         index: dict[str, Any] = {
@@ -49,20 +68,17 @@ class CatalogIndexes(NonrelSchemaEditor):
             "condition": None,
         }
         if condition is not None:
-            where = Query(model).build_where(condition)
-            sql = check_sql(self.connection, model, condition)
-            index["condition"] = self.expression(sql, where)
+            index["condition"] = self.index_condition(model, condition)
         columns = [part for part in index["parts"] if isinstance(part, str)]
         for part in (*index["parts"], index["condition"]):
             columns += part["columns"] if isinstance(part, dict) else []
         index["columns"] = list(dict.fromkeys(columns))
-        if unique:
-            uniques = UniqueIndexes(self.connection, table_model(table, entry), [index])
-            uniques.rows.lock()
-            found = uniques.rows.find()
-            uniques.validate(found, [uniques.rows.key(row) for row in found])
-        entry["indexes"].append(index)
-        self.catalog.save(table, entry)
+        return index
+
+    def index_condition(self, model: Any, condition: Any) -> dict[str, Any]:
+        """Return the condition of a partial index, a Q, as the catalog stores it."""
+        where = Query(model).build_where(condition)
+        return self.expression(check_sql(self.connection, model, condition), where)
 
     def expression(self, sql: tuple[str, Any], node: Any) -> dict[str, Any]:
         """Return an SQL expression and its columns, as the catalog stores them."""

@@ -1,6 +1,7 @@
 """CatalogSchemaEditor: schema changes for stores whose tables are in the catalog."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, ProgrammingError
@@ -11,6 +12,7 @@ from ..documents.indexes import type_at
 from ..query import MISSING
 from ..schema import Command
 from ..values.converting import converter
+from . import partial
 from .columns import column_field, default_sql
 from .indexes import CatalogIndexes, named, path_of_part
 from .rows import Row, Rows
@@ -18,6 +20,20 @@ from .tables import table_model
 
 # The name of a removed key's column, until another column is the key.
 REMOVED_KEY = "nonrel_removed_key"
+
+
+@dataclass
+class RowChange:
+    """A change of all rows of a table."""
+
+    # The columns that it reads or changes.
+    columns: set[str]
+    # Returns {column: new stored value, or MISSING} for a row.
+    of: Callable[[Row], Row]
+    # Whether no value changes, only the name of the column, if `columns` are two.
+    keeps_values: bool = False
+    # Whether `of` validates rows, even if no value changes.
+    validates: bool = False
 
 
 class CatalogSchemaEditor(CatalogIndexes):
@@ -96,22 +112,21 @@ class CatalogSchemaEditor(CatalogIndexes):
 
     def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, name = model._meta.db_table, field.column
-        if any(each["name"] == name for each in self.catalog.entry(table)["columns"]):
+        entry = self.catalog.copy(table)
+        if any(each["name"] == name for each in entry["columns"]):
             raise ProgrammingError(f"duplicate column name: {name}")
         stored = self.stored(field, value)
-        if stored is not MISSING:
-            self.fill_column(table, name, stored)
-        elif not field.null and not field.generated:
-            if self.rows(table, self.catalog.entry(table)).find():
+        if stored is MISSING and not field.null and not field.generated:
+            if self.has_rows(table):
                 raise IntegrityError(f"NOT NULL constraint failed: {table}.{name}")
-        entry = self.catalog.copy(table)
         entry["columns"].append(self.described(field))
-        self.catalog.save(table, entry)
+        if stored is MISSING:
+            self.catalog.save(table, entry)
+            return
+        self.change_rows(table, entry, RowChange({name}, lambda row: {name: stored}))
 
-    def fill_column(self, table: str, name: str, stored: Any) -> None:
-        """Give all existing rows the value of a new column."""
-        rows = self.rows(table, self.catalog.entry(table))
-        rows.update([(rows.key(row), {name: stored}) for row in rows.find()])
+    def has_rows(self, table: str) -> bool:
+        return bool(self.rows(table, self.catalog.entry(table)).find())
 
     def drop_column(self, model: Any, field: Any) -> None:
         table, name = model._meta.db_table, field.column
@@ -121,13 +136,11 @@ class CatalogSchemaEditor(CatalogIndexes):
             entry[kind] = [each for each in entry[kind] if name not in each["columns"]]
         if column["pk"]:
             # Rows need a key: it gets another name until there is a new one.
-            self.rename_key(table, entry)
+            rename(entry, name, REMOVED_KEY)
+            self.change_rows(table, entry, renaming(name, REMOVED_KEY), rekeyed=True)
             return
         entry["columns"].remove(column)
-        rows = self.rows(table, self.catalog.entry(table))
-        found = [row for row in rows.find() if name in row]
-        rows.update([(rows.key(row), {name: MISSING}) for row in found])
-        self.catalog.save(table, entry)
+        self.change_rows(table, entry, RowChange({name}, lambda row: {name: MISSING}))
 
     def change_column(
         self, model: Any, old_field: Any, new_field: Any, value: Any
@@ -155,9 +168,8 @@ class CatalogSchemaEditor(CatalogIndexes):
                 raise IntegrityError(f"NOT NULL constraint failed: {table}.{new}")
             return {old: MISSING, new: changed} if old != new else {new: changed}
 
-        rekeyed = before["pk"] or new_field.primary_key
-        before.clear()
-        before |= self.described(new_field)
+        was_key = before["pk"]
+        self.describe_again(before, new_field)
         if new_field.primary_key:
             entry["key"] = [old]
             for other in list(entry["columns"]):
@@ -167,12 +179,32 @@ class CatalogSchemaEditor(CatalogIndexes):
         if old != new:
             rename(entry, old, new, self.connection.local_engine.quote)
         self.retype_paths(entry, new_field)
-        self.change_rows(table, entry, change, rekeyed)
+        rekeyed = was_key != new_field.primary_key or (was_key and convert is not None)
+        self.change_rows(
+            table,
+            entry,
+            RowChange(
+                {old, new},
+                change,
+                keeps_values=convert is None and default is MISSING,
+                validates=old_field.null and not new_field.null,
+            ),
+            rekeyed=rekeyed,
+        )
         if old != new:
             self.rename_references(
                 lambda reference: [table, new if reference[1] == old else reference[1]],
                 table,
             )
+
+    def describe_again(self, column: dict[str, Any], field: Any) -> None:
+        """Make a column's description that of a field.
+
+        Only its position stays, where rows are lists.
+        """
+        kept = {name: column[name] for name in ("position",) if name in column}
+        column.clear()
+        column |= self.described(field) | kept
 
     def retype_paths(self, entry: dict[str, Any], field: Any) -> None:
         """Update the types of a field's paths in the indexes on them."""
@@ -186,16 +218,18 @@ class CatalogSchemaEditor(CatalogIndexes):
         self,
         table: str,
         entry: dict[str, Any],
-        change: Callable[[Row], Row],
-        rekeyed: bool,
+        change: RowChange,
+        rekeyed: bool = False,
     ) -> None:
-        """Save a changed entry, and update each row with `change(row)`.
+        """Save a changed entry, and change each row.
 
         With `rekeyed` the rows' keys change: they are deleted and inserted again.
         """
-        rows = self.rows(table, self.catalog.entry(table))
-        found = [(rows.key(row), row, change(row)) for row in rows.find()]
-        if not rekeyed:
+        before = self.catalog.entry(table)
+        rows = self.rows(table, before)
+        found = [(rows.key(row), row, change.of(row)) for row in rows.find()]
+        # The name of the key's column is in the models by which rows are read.
+        if not rekeyed and entry["key"] == before["key"]:
             different = [
                 (key, changes)
                 for key, row, changes in found
@@ -207,22 +241,13 @@ class CatalogSchemaEditor(CatalogIndexes):
         rows.delete([key for key, _, _ in found])
         self.catalog.save(table, entry)
         changed = []
+        names = {column["name"] for column in entry["columns"]}
         for _, row, changes in found:
-            values = {**row, **changes, REMOVED_KEY: MISSING}
-            changed.append({k: v for k, v in values.items() if v is not MISSING})
+            values = {**row, **changes}
+            changed.append(
+                {k: v for k, v in values.items() if v is not MISSING and k in names}
+            )
         self.rows(table, entry).insert(changed)
-
-    def rename_key(self, table: str, entry: dict[str, Any]) -> None:
-        """Rename the column of a removed key to REMOVED_KEY, in the entry and rows."""
-        rows = self.rows(table, self.catalog.entry(table))
-        (name,) = entry["key"]
-        found = rows.find()
-        rows.clear()
-        rename(entry, name, REMOVED_KEY)
-        self.catalog.save(table, entry)
-        for row in found:
-            row[REMOVED_KEY] = row.pop(name)
-        self.rows(table, entry).insert(found)
 
     def conversion(
         self,
@@ -260,14 +285,20 @@ class CatalogSchemaEditor(CatalogIndexes):
         convert = self.conversion(table, old_field, new_field, old_type, new_type)
         entry = self.catalog.copy(table)
         described = named(entry["columns"], column)
-        described |= self.described(column_field(model, column))
+        self.describe_again(described, column_field(model, column))
 
         def change(row: Row) -> Row:
             if convert is None or column not in row:
                 return {}
             return {column: convert(row[column])}
 
-        self.change_rows(table, entry, change, described["pk"])
+        keeps = convert is None
+        self.change_rows(
+            table,
+            entry,
+            RowChange({column}, change, keeps_values=keeps),
+            rekeyed=described["pk"] and not keeps,
+        )
 
     # --- composite keys ---
 
@@ -296,7 +327,18 @@ class CatalogSchemaEditor(CatalogIndexes):
         entry["key"] = key
         for column in entry["columns"]:
             column["pk"] = column["name"] in key
-        self.change_rows(table, entry, lambda row: {}, rekeyed=True)
+        self.change_rows(
+            table, entry, RowChange(set(key), lambda row: {}), rekeyed=True
+        )
+
+
+def renaming(old: str, new: str) -> RowChange:
+    """Return the change of rows by which a column gets another name."""
+
+    def change(row: Row) -> Row:
+        return {old: MISSING, new: row.get(old, MISSING)}
+
+    return RowChange({old, new}, change, keeps_values=True)
 
 
 def rename(
@@ -319,5 +361,7 @@ def rename(
     for each in known:
         if old in each["columns"]:
             each["columns"] = [new if name == old else name for name in each["columns"]]
-            if quote and "sql" in each:
+            if quote and each.get("sql"):
                 each["sql"] = each["sql"].replace(quote(old), quote(new))
+            if each.get("tree"):
+                each["tree"] = partial.renamed(each["tree"], old, new)

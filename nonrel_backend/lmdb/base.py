@@ -9,12 +9,10 @@ import lmdb
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
-from ..base import NonrelDatabaseWrapper
+from ..kv.base import KeyValueWrapper
 from ..query import translated_errors
-from . import catalog, checking
-from .catalog import Table
+from .access import LMDBWriter
 from .creation import DatabaseCreation
-from .entries import Txn
 from .environment import (
     DURABILITY,
     MAP_SIZE,
@@ -24,10 +22,9 @@ from .environment import (
 )
 from .errors import translate
 from .features import DatabaseFeatures
-from .introspection import DatabaseIntrospection
 from .operations import DatabaseOperations
-from .schema import DatabaseSchemaEditor
-from .transactions import Transaction
+from .transactions import Reading, Transaction
+from .values import FORMS
 
 TEMPORARY = ":memory:"
 OPTIONS = {"durability", "timeout", "map_size"}
@@ -51,7 +48,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=disconnect_after_fork)
 
 
-class DatabaseWrapper(NonrelDatabaseWrapper):
+class DatabaseWrapper(KeyValueWrapper):
     """A connection to a store. NAME is a folder, or ":memory:" for a temporary store
     that is deleted when the process ends.
 
@@ -69,10 +66,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     display_name = "LMDB"
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
-    introspection_class = DatabaseIntrospection
     ops_class = DatabaseOperations
-    SchemaEditorClass = DatabaseSchemaEditor
-    catalog_class = None
+    forms = FORMS
     connection: Transaction | None
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -139,25 +134,16 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def get_database_version(self) -> tuple[int, ...]:
         return lmdb.version()
 
-    def stored_checks(self, table: str) -> list[dict[str, Any]]:
-        return self.read(lambda txn: self.table(txn, table).entry["checks"])
-
     # --- reading and writing ---
 
-    def table(self, txn: Txn, name: str) -> Table:
-        """Return a table as the transaction sees it.
+    def reading(self) -> Reading:
+        return self.transaction.reading()
 
-        Raise ProgrammingError if there is none.
-        """
-        return self.environment.catalog.table(txn, name)
-
-    def read(self, work: Callable[[Any], Any]) -> Any:
-        """Return `work(txn)`, run in the open transaction or in one for reading."""
-        with translated_errors(self), self.transaction.reading() as now:
-            return work(now())
+    def lock(self) -> None:
+        self.transaction.lock()
 
     def write(self, work: Callable[[Any], Any], nested: bool = True) -> Any:
-        """Return `work(txn)`, run as one statement, which is rolled back if it fails.
+        """Return `work(access)`, run as one statement; roll it back if it fails.
 
         If the map is full and the transaction has written nothing before, retry in a
         larger map. Without `nested`, `work` must change nothing before it fails: it
@@ -168,15 +154,12 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             while True:
                 try:
                     with self.transaction.writing(nested) as txn:
-                        return work(txn)
+                        return work(LMDBWriter(self.environment, txn))
                 except lmdb.MapFullError:
                     if not first_write:
                         raise
                 self.environment.full = True
                 self.transaction.start_over()
-
-    def all_or_nothing(self, work: Callable[[], Any]) -> Any:
-        return self.write(lambda txn: work())
 
     # --- upkeep ---
 
@@ -189,15 +172,13 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         # Needed by this command only.
         from lmdb.verify import verify
 
-        def work(txn: Txn) -> list[str]:
+        def work() -> list[str]:
             damage = verify(self.environment.data_path)
             if damage:  # to read a damaged page could crash the process
                 return [f"The file is damaged: {each}" for each in damage]
-            names = [name for name, _ in catalog.entries(txn)]
-            tables = [self.table(txn, name) for name in names]
-            return list(checking.problems(txn, tables, fix))
+            return super(DatabaseWrapper, self).check_store(fix)
 
-        return self.write(work)
+        return self.all_or_nothing(work)
 
     def backup(self, path: str | os.PathLike) -> None:
         """Copy the committed store to a new or empty folder, while others use it."""

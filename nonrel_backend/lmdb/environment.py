@@ -14,14 +14,12 @@ from typing import Any
 import lmdb
 from django.db import DatabaseError, OperationalError
 
-from .catalog import Catalog
-from .entries import Txn
+from ..kv.trees import TableCache
+from .access import Txn
 from .locking import WriterLock
+from .tables import FORMAT, FORMAT_KEY
 from .values import pack, unpack
 
-# The version of the format of catalog, rows and index entries.
-FORMAT = 1
-FORMAT_KEY = b"\0\0\0\0format"
 # The map takes addresses, not disk space: the file grows as it is filled. 1 TB of the
 # 128 TB of addresses of a 64-bit process; Windows and 32 bits allocate what they map.
 MAP_SIZE = 1 << 40 if sys.maxsize > 1 << 32 and os.name == "posix" else 1 << 30
@@ -131,7 +129,7 @@ class Environment:
         self, path: str, durability: str = "full", map_size: int = MAP_SIZE
     ) -> None:
         self.path = path
-        self.catalog = Catalog()
+        self.tables = TableCache()
         self.lmdb = self.open(path, map_size, DURABILITY[durability])
         self.page_size = self.lmdb.stat()["psize"]
         self.writer = WriterLock(path)

@@ -1,14 +1,14 @@
 """The transaction of a connection: LMDB's nested transactions are its savepoints."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import OperationalError
 
-from .entries import Txn
+from .access import LMDBAccess, Txn
 from .environment import Environment
 
 
@@ -23,8 +23,8 @@ class Level:
 class Reading:
     """Context manager of a statement that reads.
 
-    It gives the function that returns the transaction to read from: the open one if it
-    has written, otherwise one of the statement's own.
+    It gives the access to the open transaction if that has written, otherwise to one of
+    the statement's own.
     """
 
     __slots__ = ("transaction", "txn")
@@ -33,12 +33,13 @@ class Reading:
         self.transaction = transaction
         self.txn: Txn | None = None
 
-    def __enter__(self) -> Callable[[], Txn]:
+    def __enter__(self) -> LMDBAccess:
         self.txn = None
+        environment = self.transaction.environment
         if self.transaction.current is not None:
-            return self.transaction.now
-        self.txn = txn = self.transaction.environment.begin_read()
-        return lambda: txn
+            return LMDBAccess(environment, self.transaction.now)
+        self.txn = txn = environment.begin_read()
+        return LMDBAccess(environment, lambda: txn)
 
     def __exit__(self, *error: Any) -> None:
         if self.txn is not None:

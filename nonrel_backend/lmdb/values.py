@@ -12,21 +12,13 @@ import msgpack
 from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
+from ..kv.encoding import ENCODERS
+from ..kv.forms import BAD_VALUE, JSON_NULL, Forms, JsonNull
 from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
 from ..values.wrappers import Json
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
-
-
-class JsonNull:
-    """JSON's null as the value of a column; None is SQL's NULL."""
-
-    def __repr__(self) -> str:
-        return "null"
-
-
-JSON_NULL = JsonNull()
 
 
 # --- values ---
@@ -129,7 +121,6 @@ FROM_STORED: dict[str, Callable[[Any], Any]] = {
     "uuid": lambda value: UUID(bytes=value),
     "json": from_json,
 }
-BAD_VALUE = (TypeError, ValueError, OverflowError, ArithmeticError)
 
 
 def to_stored(db_type: str | None, value: Any) -> Any:
@@ -143,24 +134,14 @@ def to_stored(db_type: str | None, value: Any) -> Any:
     return convert(value)
 
 
-def from_stored(db_type: str | None, value: Any) -> Any:
-    """Return a stored value other than None as Django's Python value."""
-    convert = FROM_STORED.get(db_type or "")
-    return value if convert is None else checked(convert, db_type)(value)
-
-
-def checked(convert: Callable[[Any], Any], db_type: str | None) -> Callable[[Any], Any]:
-    """Return the converter of stored values; it raises DatabaseError for others."""
-
-    def converted(value: Any) -> Any:
-        try:
-            return convert(value)
-        except BAD_VALUE as error:
-            raise DatabaseError(
-                f"The store is damaged: {value!r} is not a {db_type}."
-            ) from error
-
-    return converted
+FORMS = Forms(
+    "LMDB",
+    to_stored,
+    FROM_STORED,
+    ENCODERS,
+    comparable={"decimal": Decimal},
+    nans={"double": lambda value: value != value, "decimal": lambda v: "NaN" in v},
+)
 
 
 # --- rows ---

@@ -158,13 +158,13 @@ def test_an_or_is_an_index_union(books, by_pages, by_title):
 
 
 def test_counting_by_an_index_decodes_no_row(books, monkeypatch):
-    from nonrel_backend.lmdb import scan
+    from nonrel_backend.lmdb import access
 
     def refuse(data, width):
         raise AssertionError("A row was decoded.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(scan, "unpack_rows", refuse)
+        patched.setattr(access, "unpack_rows", refuse)
         assert books.count() == ROWS
         assert books.filter(pages__lt=10).count() == 40
         assert books.filter(title__startswith="t").count() == 200
@@ -187,8 +187,8 @@ def test_a_scan_compares_two_columns(books):
 
 
 def test_explain_without_analyze_decodes_no_row(books, by_pages, monkeypatch):
-    from nonrel_backend.lmdb import scan
+    from nonrel_backend.lmdb import access
 
-    monkeypatch.setattr(scan, "unpack_rows", None)
+    monkeypatch.setattr(access, "unpack_rows", None)
     plan = books.filter(pages__lt=10, title__contains="3").order_by("rating").explain()
     assert f"[index {by_pages}, filter title contains '3', sorted]" in plan

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nonrel_backend.lmdb.values import (
+    FORMS,
     JSON_NULL,
-    from_stored,
     pack,
     to_stored,
     unpack,
@@ -48,7 +48,7 @@ VALUES = {
 
 def round_trip(db_type, value):
     (stored,) = unpack(pack([to_stored(db_type, value)]))
-    return from_stored(db_type, stored)
+    return FORMS.to_python(db_type, stored)
 
 
 @given(st.data(), st.sampled_from(sorted(VALUES)))
@@ -164,4 +164,4 @@ def test_damaged_rows_are_rows_or_database_errors(data):
 )
 def test_a_stored_value_of_another_type_is_a_database_error(db_type, stored):
     with pytest.raises(DatabaseError, match="damaged"):
-        from_stored(db_type, stored)
+        FORMS.to_python(db_type, stored)

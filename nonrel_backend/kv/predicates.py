@@ -7,19 +7,17 @@ evaluates what the store does not.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from django.db import NotSupportedError
+from django.db import DataError, NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
 from ..documents.predicates import path_test
 from ..values.comparisons import COMPARISONS, FOLDED, TEXT
 from ..values.folding import fold
-from .values import from_datetime, to_stored
+from .forms import Forms, Matches, never
 
-Matches = Callable[[Any], bool]
 DATE_PARTS: dict[str, Callable[[Any], int]] = {
     "month": lambda value: value.month,
     "day": lambda value: value.day,
@@ -37,26 +35,11 @@ COMPARED = {
     *NUMBERS,
     *("string", "date", "datetime", "time", "duration", "bool", "uuid", "binary"),
 }
-# Types whose stored form does not compare like the value.
-COMPARABLE: dict[str, Callable[[Any], Any]] = {"decimal": Decimal}
-DATES: dict[str, Callable[[int], Any]] = {
-    "date": date.fromordinal,
-    "datetime": from_datetime,
-}
-
-
-def never(value: Any) -> bool:
-    return False
+DATES = {"date", "datetime"}
 
 
 def always(value: Any) -> bool:
     return True
-
-
-NANS: dict[str, Matches] = {
-    "double": lambda value: value != value,
-    "decimal": lambda value: "NaN" in value,
-}
 
 
 @dataclass(slots=True, eq=False)
@@ -84,27 +67,33 @@ class CompoundPredicate:
     children: "list[Predicate | CompoundPredicate]"
 
 
-def prepare(condition: Condition) -> Predicate | CompoundPredicate:
-    """Return the predicate of a condition.
+def prepare(condition: Condition, forms: Forms) -> Predicate | CompoundPredicate:
+    """Return the predicate of a condition on stored rows.
 
-    Raise NotSupportedError, with the reason, if LMDB's scans do not evaluate it.
+    Raise NotSupportedError, with the reason, if there is no predicate for it.
     """
     if isinstance(condition, Node):
-        children = [prepare(each) for each in condition.children]
+        children = [prepare(each, forms) for each in condition.children]
         return CompoundPredicate(condition.connector, children)
     column, lookup_type = condition.column, condition.lookup_type
     if column.path:
-        return prepare_path(condition)
+        return prepare_path(condition, forms)
     if column.db_type not in COMPARED and lookup_type != "isnull":
-        raise unsupported_lookup(condition)
+        raise unsupported_lookup(condition, forms)
     if isinstance(condition.value, Column):
-        return compare_columns(condition)
+        return compare_columns(condition, forms)
     build = LEAVES.get(lookup_type)
     if build is None:
-        raise unsupported_lookup(condition)
-    value, matches = build(condition)
+        raise unsupported_lookup(condition, forms)
+    try:
+        value, matches = build(condition, forms)
+    except (TypeError, ValueError, ArithmeticError, DataError) as error:
+        raise NotSupportedError(
+            f"{forms.store} does not compare {column} ({column.db_type}) with "
+            f"{condition.value!r}"
+        ) from error
     if lookup_type != "isnull":
-        matches = three_valued(matches, column.db_type, condition.negated)
+        matches = three_valued(matches, column.db_type, condition.negated, forms)
     return Predicate(
         condition,
         column.name,
@@ -116,17 +105,19 @@ def prepare(condition: Condition) -> Predicate | CompoundPredicate:
     )
 
 
-def unsupported_lookup(leaf: Leaf) -> NotSupportedError:
+def unsupported_lookup(leaf: Leaf, forms: Forms) -> NotSupportedError:
     return NotSupportedError(
-        f"LMDB does not evaluate {leaf.lookup_type!r} on {leaf.column} "
+        f"{forms.store} does not evaluate {leaf.lookup_type!r} on {leaf.column} "
         f"({leaf.column.db_type})"
     )
 
 
-def prepare_path(leaf: Leaf) -> Predicate:
+def prepare_path(leaf: Leaf, forms: Forms) -> Predicate:
     """Return the predicate of a condition on a value inside a document."""
     column = leaf.column
-    value, matches = path_test(leaf, value_predicate, NANS.get(column.db_type, never))
+    value, matches = path_test(
+        leaf, partial(value_predicate, forms=forms), forms.is_nan(column.db_type)
+    )
     return Predicate(
         leaf,
         column.name,
@@ -139,29 +130,31 @@ def prepare_path(leaf: Leaf) -> Predicate:
     )
 
 
-def value_predicate(leaf: Leaf) -> tuple[Any, Matches]:
+def value_predicate(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
     """Return (stored value, function of a value that is not NULL)."""
     db_type = leaf.column.db_type
     build = LEAVES.get(leaf.lookup_type)
     if build is None or db_type not in COMPARED:
-        raise unsupported_lookup(leaf)
-    value, matches = build(leaf)
-    return value, three_valued(matches, db_type, False)
+        raise unsupported_lookup(leaf, forms)
+    value, matches = build(leaf, forms)
+    return value, three_valued(matches, db_type, False, forms)
 
 
-def three_valued(matches: Matches, db_type: str, negated: bool) -> Matches:
+def three_valued(
+    matches: Matches, db_type: str, negated: bool, forms: Forms
+) -> Matches:
     """Return a function that is true if the value is not NULL and matches.
 
     If `negated`, it is true if the value is not NULL and does not match.
     """
-    convert = COMPARABLE.get(db_type)
+    convert = forms.comparable.get(db_type)
     if convert is not None:
         inner = matches
 
         def matches(value: Any) -> bool:
             return inner(convert(value))
 
-    is_nan = NANS.get(db_type)
+    is_nan = forms.nans.get(db_type)
     if is_nan is not None:
         return lambda v: v is not None and not is_nan(v) and matches(v) != negated
     if negated:
@@ -169,80 +162,77 @@ def three_valued(matches: Matches, db_type: str, negated: bool) -> Matches:
     return lambda v: v is not None and matches(v)
 
 
-def is_null(leaf: Leaf) -> tuple[Any, Matches]:
-    is_nan = NANS.get(leaf.column.db_type, never)
+def is_null(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
+    is_nan = forms.is_nan(leaf.column.db_type)
     if leaf.value != leaf.negated:
         return leaf.value, lambda v: v is None or is_nan(v)
     return leaf.value, lambda v: v is not None and not is_nan(v)
 
 
-def comparison(leaf: Leaf) -> tuple[Any, Matches]:
+def comparison(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
     db_type = leaf.column.db_type
     if leaf.value is None:
         # A comparison with NULL is never true, nor is its negation.
         return None, always if leaf.negated else never
-    value = to_stored(db_type, leaf.value)
-    if NANS.get(db_type, never)(value):
+    value = forms.to_stored(db_type, leaf.value)
+    if forms.is_nan(db_type)(value):
         return None, always if leaf.negated else never
     compare = COMPARISONS[leaf.lookup_type]
-    wanted = COMPARABLE.get(db_type, same)(value)
+    wanted = forms.compared(db_type)(value)
     return value, lambda v: compare(v, wanted)
 
 
-def same(value: Any) -> Any:
-    return value
-
-
-def in_list(leaf: Leaf) -> tuple[Any, Matches]:
+def in_list(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
     db_type = leaf.column.db_type
-    values = [to_stored(db_type, each) for each in leaf.value if each is not None]
-    is_nan = NANS.get(db_type, never)
+    values = [forms.to_stored(db_type, each) for each in leaf.value if each is not None]
+    is_nan = forms.is_nan(db_type)
     values = [each for each in values if not is_nan(each)]
-    wanted = set(map(COMPARABLE.get(db_type, same), values))
+    wanted = set(map(forms.compared(db_type), values))
     return values, wanted.__contains__
 
 
-def in_range(leaf: Leaf) -> tuple[Any, Matches]:
+def in_range(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
     if any(each is None for each in leaf.value):
         raise NotSupportedError(
-            f"LMDB does not evaluate a range of {leaf.column} with an end that is NULL"
+            f"{forms.store} does not evaluate a range of {leaf.column} with an end "
+            "that is NULL"
         )
     db_type = leaf.column.db_type
-    values = [to_stored(db_type, each) for each in leaf.value]
-    if any(map(NANS.get(db_type, never), values)):
+    values = [forms.to_stored(db_type, each) for each in leaf.value]
+    if any(map(forms.is_nan(db_type), values)):
         return None, always if leaf.negated else never
-    low, high = map(COMPARABLE.get(db_type, same), values)
+    low, high = map(forms.compared(db_type), values)
     return values, lambda v: low <= v <= high
 
 
-def text_of(leaf: Leaf) -> str | None:
+def text_of(leaf: Leaf, forms: Forms) -> str | None:
     """Return the value as text; raise NotSupportedError for other columns."""
     if leaf.column.db_type != "string":
         raise NotSupportedError(
-            f"LMDB evaluates {leaf.lookup_type!r} on text only, not on {leaf.column} "
-            f"({leaf.column.db_type})"
+            f"{forms.store} evaluates {leaf.lookup_type!r} on text only, not on "
+            f"{leaf.column} ({leaf.column.db_type})"
         )
     return None if leaf.value is None else str(leaf.value)
 
 
-def pattern(leaf: Leaf) -> tuple[Any, Matches]:
-    text = text_of(leaf)
+def pattern(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
+    text = text_of(leaf, forms)
     if text is None:
         return None, always if leaf.negated else never
     compare = TEXT[leaf.lookup_type]
     return text, lambda v: compare(v, text)
 
 
-def folded(leaf: Leaf) -> tuple[Any, Matches]:
-    text = text_of(leaf)
+def folded(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
+    text = text_of(leaf, forms)
     if text is None:
         return None, always if leaf.negated else never
     compare, wanted = FOLDED[leaf.lookup_type], fold(text)
     return wanted, lambda v: compare(fold(v), wanted)
 
 
-def regex(leaf: Leaf) -> tuple[Any, Matches]:
-    text = text_of(leaf)
+def regex(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
+    text = text_of(leaf, forms)
     if text is None:
         return None, always if leaf.negated else never
     flags = re.IGNORECASE if leaf.lookup_type == "iregex" else 0
@@ -256,18 +246,18 @@ def regex(leaf: Leaf) -> tuple[Any, Matches]:
     return text, lambda v: search(v) is not None
 
 
-def date_part(leaf: Leaf) -> tuple[Any, Matches]:
-    convert = DATES.get(leaf.column.db_type)
-    if convert is None:
+def date_part(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
+    if leaf.column.db_type not in DATES:
         raise NotSupportedError(
-            f"LMDB evaluates {leaf.lookup_type!r} on dates only, not on {leaf.column} "
-            f"({leaf.column.db_type})"
+            f"{forms.store} evaluates {leaf.lookup_type!r} on dates only, not on "
+            f"{leaf.column} ({leaf.column.db_type})"
         )
+    convert = forms.from_stored[leaf.column.db_type]
     part, wanted = DATE_PARTS[leaf.lookup_type], leaf.value
     return wanted, lambda v: part(convert(v)) == wanted
 
 
-def compare_columns(leaf: Leaf) -> Predicate:
+def compare_columns(leaf: Leaf, forms: Forms) -> Predicate:
     """Return the predicate that compares two columns of one row."""
     left, right = leaf.column, leaf.value
     compare = COMPARISONS.get(leaf.lookup_type)
@@ -276,11 +266,11 @@ def compare_columns(leaf: Leaf) -> Predicate:
     )
     if compare is None or right.path or not comparable:
         raise NotSupportedError(
-            f"LMDB does not evaluate {leaf.lookup_type!r} between {left} "
+            f"{forms.store} does not evaluate {leaf.lookup_type!r} between {left} "
             f"({left.db_type}) and {right} ({right.db_type})"
         )
-    first, second = (COMPARABLE.get(each.db_type, same) for each in (left, right))
-    nan, other_nan = (NANS.get(each.db_type, never) for each in (left, right))
+    first, second = (forms.compared(each.db_type) for each in (left, right))
+    nan, other_nan = (forms.is_nan(each.db_type) for each in (left, right))
     negated = leaf.negated
 
     def matches(pair: tuple) -> bool:
@@ -301,7 +291,7 @@ def compare_columns(leaf: Leaf) -> Predicate:
     )
 
 
-LEAVES: dict[str, Callable[[Leaf], tuple[Any, Matches]]] = {
+LEAVES: dict[str, Callable[[Leaf, Forms], tuple[Any, Matches]]] = {
     **dict.fromkeys(COMPARISONS, comparison),
     **dict.fromkeys(TEXT, pattern),
     **dict.fromkeys(FOLDED, folded),
@@ -318,20 +308,21 @@ LEAVES: dict[str, Callable[[Leaf], tuple[Any, Matches]]] = {
 
 
 def bind(
-    predicate: Predicate | CompoundPredicate, position: Callable[[str], int]
+    predicate: Predicate | CompoundPredicate,
+    getter: Callable[[str], Callable[[Any], Any]],
 ) -> Matches:
     """Return the predicate as a function of a row.
 
-    `position` returns the position of a column in the row.
+    `getter` returns the function from a row to the stored value of a column.
     """
     if isinstance(predicate, CompoundPredicate):
-        parts = [bind(each, position) for each in predicate.children]
+        parts = [bind(each, getter) for each in predicate.children]
         return all_of(parts) if predicate.connector == "AND" else any_of(parts)
-    at, matches = position(predicate.column), predicate.matches
+    get, matches = getter(predicate.column), predicate.matches
     if predicate.other is not None:
-        other = position(predicate.other)
-        return lambda row: matches((row[at], row[other]))
-    return lambda row: matches(row[at])
+        other = getter(predicate.other)
+        return lambda row: matches((get(row), other(row)))
+    return lambda row: matches(get(row))
 
 
 def all_of(parts: list[Matches]) -> Matches:
@@ -341,7 +332,7 @@ def all_of(parts: list[Matches]) -> Matches:
         first, second = parts
         return lambda row: first(row) and second(row)
 
-    def matches(row: list) -> bool:
+    def matches(row: Any) -> bool:
         for part in parts:
             if not part(row):
                 return False
@@ -351,7 +342,7 @@ def all_of(parts: list[Matches]) -> Matches:
 
 
 def any_of(parts: list[Matches]) -> Matches:
-    def matches(row: list) -> bool:
+    def matches(row: Any) -> bool:
         for part in parts:
             if part(row):
                 return True

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..documents.functions import at_path
 from ..values.folding import fold
@@ -21,10 +21,16 @@ PRESENT = b"\x02"
 # The first byte of NULL, ascending and descending.
 NULL_BYTES = (1, 254)
 PAST_PRESENT = b"\x03"
+# Past every component, and every key or payload that begins with one.
+LAST = b"\xff"
 INVERSION = bytes(255 - byte for byte in range(256))
 # Bytes of the hash at the end of a shortened key: 128 bits, so that no two of a billion
 # keys with the same beginning are expected to collide.
 HASH_SIZE = 16
+
+# (first key, the key after the last one).
+KeyRange: TypeAlias = tuple[bytes, bytes]
+EVERYTHING: KeyRange = (b"", LAST)
 
 _pack_unsigned = Struct(">BQ").pack
 _pack_double = Struct(">d").pack
@@ -103,6 +109,7 @@ def encode_any(value: Any) -> bytes:
     return b"\x02\x02" + encode_text(value if type(value) is str else repr(value))[1:]
 
 
+# By db_type, for values stored as numbers where they have an order, text as str.
 ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "int": encode_int,
     "long": encode_int,
@@ -127,12 +134,17 @@ TRANSFORMS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@lru_cache(maxsize=256)
+# As many as the columns and directions of all indexes of a large project.
+@lru_cache(maxsize=1024)
 def component(
-    db_type: str, descending: bool = False, transform: str | None = None
+    encode: Callable[[Any], bytes],
+    descending: bool = False,
+    transform: str | None = None,
 ) -> Callable[[Any], bytes]:
-    """Return the function that encodes the values of a column, None included."""
-    encode = ENCODERS.get(db_type, encode_any)
+    """Return the function that encodes the values of a column, None included.
+
+    `encode` encodes the values that are not None, in ascending order.
+    """
     change = TRANSFORMS[transform] if transform else None
 
     def ascending(value: Any) -> bytes:

@@ -1,20 +1,18 @@
 """The key range of one predicate on one column of an index."""
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .encoding import (
     PAST_PRESENT,
     PRESENT,
-    component,
+    KeyRange,
     following,
     inverted,
     text_prefix,
 )
 from .predicates import Predicate
 
-# (first key, the key after the last one).
-KeyRange: TypeAlias = tuple[bytes, bytes]
 NOT_NULL: KeyRange = (PRESENT, PAST_PRESENT)
 NEGATIONS = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
 
@@ -38,8 +36,13 @@ def points(predicate: Predicate, transform: str | None) -> list[Any] | None:
     return None
 
 
-def interval(predicate: Predicate, transform: str | None) -> KeyRange | None:
-    """Return the range of components that the predicate allows, None if not one."""
+def interval(
+    predicate: Predicate, transform: str | None, encode: Callable[[Any], bytes]
+) -> KeyRange | None:
+    """Return the range of ascending components that the predicate allows.
+
+    Return None if it does not allow one range.
+    """
     if (
         predicate.value is None
         or predicate.other is not None
@@ -61,7 +64,6 @@ def interval(predicate: Predicate, transform: str | None) -> KeyRange | None:
         return NOT_NULL if predicate.value == predicate.negated else None
     if predicate.negated:
         lookup_type = NEGATIONS.get(lookup_type, "")
-    encode = component(predicate.db_type)
     if lookup_type == "range":
         low, high = predicate.value
         return encode(low), following(encode(high))

@@ -7,6 +7,7 @@ fetch a row by its key 2.3, to sort a row 1.2.
 
 from collections.abc import Iterator, Sequence
 
+from .access import Access
 from .access_paths import (
     AccessPath,
     Choice,
@@ -21,9 +22,8 @@ from .access_paths import (
     order_of,
     whole_index,
 )
-from .catalog import Index, Table
-from .entries import Txn
 from .predicates import CompoundPredicate, Predicate
+from .tables import Index, Table
 
 Predicates = Sequence[Predicate | CompoundPredicate]
 Candidate = IndexScan | IndexUnion
@@ -42,7 +42,7 @@ SORTED_CHEAPLY = 512
 
 
 def choose(
-    txn: Txn,
+    access: Access,
     table: Table,
     predicates: Predicates,
     ordering: Ordering,
@@ -58,7 +58,7 @@ def choose(
         if scan.unique and len(scan.ranges) == 1:
             return chosen(table, scan, predicates, ordering)
         candidates.append(scan)
-    candidates += index_unions(txn, table, predicates)
+    candidates += index_unions(access, table, predicates)
     in_order = None
     if ordering:
         in_order = ordered_choice(table, predicates, candidates, ordering)
@@ -73,10 +73,10 @@ def choose(
     if limit is not None:
         if in_order is not None and not in_order.residual:
             return in_order
-        exact = [each for each in candidates if not residual(predicates, each)]
+        exact = [each for each in candidates if not residual(table, predicates, each)]
         if exact and not ordering:
             return chosen(table, exact[0], predicates, ordering)
-    counts = probed(txn, candidates, PROBES if limit is None else PROBES[:-1])
+    counts = probed(access, table, candidates, PROBES if limit is None else PROBES[:-1])
     (number, best), *others = counts
     if in_order is not None and limit is not None and number > SORTED_CHEAPLY:
         return in_order
@@ -101,14 +101,17 @@ def usable_indexes(table: Table, predicates: Predicates) -> list[Index]:
 
 
 def probed(
-    txn: Txn, candidates: Sequence[Candidate], limits: Sequence[int]
+    access: Access,
+    table: Table,
+    candidates: Sequence[Candidate],
+    limits: Sequence[int],
 ) -> list[tuple[int, Candidate]]:
     """Return (number of entries, candidate), the fewest first.
 
     Stop counting at the first of the limits that one candidate does not reach.
     """
     for limit in limits:
-        counts = [each.counted(txn, limit) for each in candidates]
+        counts = [each.counted(access, table, limit) for each in candidates]
         if min(counts) < limit:
             break
     return sorted(
@@ -137,20 +140,20 @@ def intersected(
 
 
 def index_unions(
-    txn: Txn, table: Table, predicates: Predicates
+    access: Access, table: Table, predicates: Predicates
 ) -> Iterator[IndexUnion]:
     """Yield an IndexUnion for every OR whose branches all have an index scan."""
     for predicate in predicates:
         if type(predicate) is not CompoundPredicate or predicate.connector != "OR":
             continue
-        scans = [branch_scan(txn, table, child) for child in predicate.children]
+        scans = [branch_scan(access, table, child) for child in predicate.children]
         found = [scan for scan in scans if scan is not None]
         if scans and len(found) == len(scans):
             yield IndexUnion(found)
 
 
 def branch_scan(
-    txn: Txn, table: Table, branch: Predicate | CompoundPredicate
+    access: Access, table: Table, branch: Predicate | CompoundPredicate
 ) -> IndexScan | None:
     """Return the index scan with the fewest entries for one branch of an OR."""
     predicates: Predicates = [branch]
@@ -166,13 +169,13 @@ def branch_scan(
     ]
     if len(found) < 2:
         return found[0] if found else None
-    return probed(txn, found, PROBES)[0][1]  # type: ignore[return-value]
+    return probed(access, table, found, PROBES)[0][1]  # type: ignore[return-value]
 
 
-def constant_columns(table: Table, predicates: Predicates) -> set[int]:
-    """Return the positions of columns that have one value in all rows wanted."""
+def constant_columns(predicates: Predicates) -> set[str]:
+    """Return the names of columns that have one value in all rows wanted."""
     return {
-        table.position(predicate.column)
+        predicate.column
         for predicate in predicates
         if type(predicate) is Predicate
         and predicate.lookup_type == "exact"
@@ -192,7 +195,7 @@ def ordered_choice(
 
     Prefer a scan that also filters, with as many equalities as possible.
     """
-    constant = constant_columns(table, predicates)
+    constant = constant_columns(predicates)
     scans = [each for each in candidates if type(each) is IndexScan]
     matched = {each.index for each in scans}
     scans.sort(key=lambda scan: -scan.equalities)
@@ -202,7 +205,7 @@ def ordered_choice(
     for scan in scans:
         direction = order_of(table, scan, ordering, constant)
         if direction:
-            left = residual(predicates, scan)
+            left = residual(table, predicates, scan)
             return Choice(scan, left, reverse=direction == "backwards")
     return None
 
@@ -219,15 +222,22 @@ def chosen(
     ):
         direction = None
         if type(access_path) is IndexScan:
-            constant = constant_columns(table, predicates)
+            constant = constant_columns(predicates)
             direction = order_of(table, access_path, ordering, constant)
-    left = residual(predicates, access_path)
+    left = residual(table, predicates, access_path)
     return Choice(access_path, left, direction is not None, direction == "backwards")
 
 
 def residual(
-    predicates: Predicates, access_path: AccessPath
+    table: Table, predicates: Predicates, access_path: AccessPath
 ) -> list[Predicate | CompoundPredicate]:
     """Return the predicates that the access path does not satisfy."""
+    if not (table.entries_follow_rows or by_key(table, access_path)):
+        return list(predicates)
     satisfied = set(access_path.satisfied)
     return [each for each in predicates if each not in satisfied]
+
+
+def by_key(table: Table, access_path: AccessPath) -> bool:
+    """Return whether rows are found by their keys, without index entries."""
+    return type(access_path) is IndexScan and access_path.index is table.primary

@@ -1,7 +1,8 @@
 """Any access path finds the same rows as a full scan."""
 
 import random
-from operator import itemgetter
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import lmdb
 import pytest
@@ -10,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nonrel_backend.conditions import Column, Leaf, Node
-from nonrel_backend.lmdb import catalog, checking, rows
-from nonrel_backend.lmdb.access_paths import IndexScan, IndexUnion
-from nonrel_backend.lmdb.choice import choose
-from nonrel_backend.lmdb.predicates import bind, prepare
-from nonrel_backend.lmdb.scan import Scan
+from nonrel_backend.kv import checking, predicates, writing
+from nonrel_backend.kv.access_paths import IndexScan, IndexUnion
+from nonrel_backend.kv.choice import choose
+from nonrel_backend.kv.predicates import bind
+from nonrel_backend.kv.scan import Scan
+from nonrel_backend.kv.trees import TOKEN_KEY, TableCache, table_key
+from nonrel_backend.lmdb.access import LMDBAccess
+from nonrel_backend.lmdb.values import FORMS, pack
 
 LONG = "x" * 400
 TEXTS = ["", "a", "ab", "Ab", "b", "ba", "\0", "é", "É", LONG, LONG + "a", LONG + "b"]
@@ -44,7 +48,12 @@ INDEXES = [
 ]
 
 
+def prepare(condition):
+    return predicates.prepare(condition, FORMS)
+
+
 def entry(indexes=INDEXES):
+    """Return the catalog's entry of the table, as format 1 has it."""
     return {
         "id": 1,
         "width": len(COLUMNS),
@@ -76,19 +85,38 @@ def entry(indexes=INDEXES):
 
 @pytest.fixture
 def store(tmp_path):
+    """Return the function to begin a transaction; it gives an Access."""
+
+    @contextmanager
+    def begin(write=False):
+        with environment.begin(write=write) as txn:
+            yield LMDBAccess(SimpleNamespace(tables=TableCache()), lambda: txn)
+
     with lmdb.open(str(tmp_path), map_size=1 << 28, sync=False) as environment:
-        yield environment
+        yield begin
 
 
-def make_table(txn, indexes=INDEXES):
-    from nonrel_backend.lmdb.partial import dumped
+def make_table(access, indexes=INDEXES):
+    from nonrel_backend.catalog.partial import dumped
 
     made = entry(indexes)
     for index in made["indexes"]:
         if index["condition"] is not None:
             index["condition"] = dumped(index["condition"])
-    catalog.save(txn, "things", made)
-    return catalog.Catalog().table(txn, "things")
+    access.put(table_key("things"), pack(made))
+    access.put(TOKEN_KEY, b"new")
+    return access.table("things")
+
+
+def insert(access, table, row):
+    access.next_keys(table, [row[0]])
+    writing.insert(access, table, [row])
+
+
+def found_of(access, table, *rows):
+    """Return (record, row) of stored rows."""
+    keys = [table.row_key(row) for row in rows]
+    return list(zip(access.get(table, keys), rows, strict=True))
 
 
 def random_row(chance, key):
@@ -136,9 +164,12 @@ CONDITIONS = st.recursive(
     max_leaves=5,
 )
 ORDERINGS = st.lists(
-    st.tuples(st.integers(0, len(COLUMNS) - 1), st.booleans()),
+    st.tuples(
+        st.sampled_from([Column(name, kind) for name, (kind, _) in COLUMNS.items()]),
+        st.booleans(),
+    ),
     max_size=3,
-    unique_by=itemgetter(0),
+    unique_by=lambda each: each[0].name,
 )
 
 
@@ -151,22 +182,21 @@ def plain(value, db_type):
     return (1, Decimal(value) if db_type == "decimal" else value)
 
 
-def rows_of(scan, txn, ordering, low, high):
-    return [
-        row for chunk in scan.rows(lambda: txn, ordering, low, high) for row in chunk
-    ]
+def rows_of(scan, ordering, low, high):
+    return [row for chunk in scan.rows(ordering, low, high) for row in chunk]
+
+
+def getter(name):
+    return lambda row: row[POSITIONS[name]]
 
 
 def expected(everything, predicates, ordering, low, high):
     found = [
-        row
-        for row in everything
-        if all(bind(each, POSITIONS.__getitem__)(row) for each in predicates)
+        row for row in everything if all(bind(each, getter)(row) for each in predicates)
     ]
-    for position, ascending in reversed(ordering):
-        db_type = list(COLUMNS.values())[position][0]
+    for column, ascending in reversed(ordering):
         found.sort(
-            key=lambda row, at=position, kind=db_type: plain(row[at], kind),
+            key=lambda row, by=column: plain(row[POSITIONS[by.name]], by.db_type),
             reverse=not ascending,
         )
     return found[low:high]
@@ -176,27 +206,26 @@ def expected(everything, predicates, ordering, low, high):
 def filled(store):
     """Return a store whose rows were inserted, changed and deleted, and the rows."""
     chance = random.Random(7)
-    with store.begin(write=True) as txn:
-        table = make_table(txn)
+    with store(write=True) as access:
+        table = make_table(access)
         known = {key: random_row(chance, key) for key in range(80)}
         for row in known.values():
-            rows.insert(txn, table, list(row))
-        rows.set_counters(txn, table, 79, 80)
+            insert(access, table, list(row))
         for key in chance.sample(range(80), 40):
             new = random_row(chance, key)
-            row_key = table.row_key(known[key])
-            rows.replace(txn, table, [(row_key, known[key], new)])
+            ((record, old),) = found_of(access, table, known[key])
+            writing.replace(access, table, [(record, old, new)])
             known[key] = new
         for key in chance.sample(range(80), 20):
-            row = known.pop(key)
-            assert rows.delete(txn, table, [(table.row_key(row), row)]) == 1
+            found = found_of(access, table, known.pop(key))
+            assert writing.delete(access, table, found) == 1
     return store, [known[key] for key in sorted(known)]
 
 
 def test_random_conditions_find_the_rows_of_a_full_scan(filled):
     store, everything = filled
-    with store.begin() as txn:
-        table = catalog.Catalog().table(txn, "things")
+    with store() as access:
+        table = access.table("things")
 
         @settings(max_examples=600, deadline=None)
         @given(
@@ -210,14 +239,14 @@ def test_random_conditions_find_the_rows_of_a_full_scan(filled):
             predicates = [prepare(condition) for condition in conditions]
             # With the key last there is one right answer.
             full = ordering
-            if all(position for position, _ in ordering):
-                full = [*ordering, (0, True)]
-            choice = choose(txn, table, predicates, full, high)
-            found = rows_of(Scan(table, choice), txn, full, low, high)
+            if all(column != ID for column, _ in ordering):
+                full = [*ordering, (ID, True)]
+            choice = choose(access, table, predicates, full, high)
+            found = rows_of(Scan(access, table, choice), full, low, high)
             wanted = expected(everything, predicates, full, low, high)
             assert [row[0] for row in found] == [row[0] for row in wanted]
-            unordered = choose(txn, table, predicates, [], None)
-            count = Scan(table, unordered).count(lambda: txn, None)
+            unordered = choose(access, table, predicates, [], None)
+            count = Scan(access, table, unordered).count(None)
             assert count == len(expected(everything, predicates, [], 0, None))
 
         check()
@@ -225,31 +254,32 @@ def test_random_conditions_find_the_rows_of_a_full_scan(filled):
 
 def test_rows_and_entries_agree_after_random_writes(filled):
     store, _ = filled
-    with store.begin(write=True) as txn:
-        table = catalog.Catalog().table(txn, "things")
-        assert list(checking.problems(txn, [table], fix=False)) == []
+    with store(write=True) as access:
+        assert list(checking.problems(access, fix=False)) == []
 
 
 def test_disagreements_are_found_and_repaired(filled):
     store, everything = filled
-    with store.begin(write=True) as txn:
-        table = catalog.Catalog().table(txn, "things")
+    with store(write=True) as access:
+        table = access.table("things")
         index = table.indexes[1]
         row = everything[0]
-        txn.delete(index.key(row, table.row_key(row)))
-        txn.put(index.prefix + b"\x02stray", table.row_key(row))
-        txn.put(b"\0\0\1\0left over", b"")
-        rows.set_counters(txn, table, 0, 0)
-        found = list(checking.problems(txn, [table], fix=True))
+        ((payload, unique),) = index.payloads(row)
+        key = access.entry_key(table, (index, payload, unique), table.row_key(row))
+        access.remove(key)
+        access.put(index.prefix + b"\x02stray", table.row_key(row))
+        access.put(b"\0\0\1\0left over", b"")
+        access.set_counters(table, 0, 0)
+        found = list(checking.problems(access, fix=True))
         assert len(found) == 4
-        assert list(checking.problems(txn, [table], fix=False)) == []
+        assert list(checking.problems(access, fix=False)) == []
 
 
 def chosen(store, conditions, ordering=(), limit=None):
-    with store.begin() as txn:
-        table = catalog.Catalog().table(txn, "things")
+    with store() as access:
+        table = access.table("things")
         predicates = [prepare(condition) for condition in conditions]
-        return choose(txn, table, predicates, list(ordering), limit)
+        return choose(access, table, predicates, list(ordering), limit)
 
 
 NAME, NUMBER = Column("name", "string"), Column("number", "int")
@@ -257,11 +287,11 @@ FLAG, ID = Column("flag", "bool"), Column("id", "long")
 
 
 def many(store, count=3000):
-    with store.begin(write=True) as txn:
-        table = make_table(txn)
+    with store(write=True) as access:
+        table = make_table(access)
         for key in range(count):
             row = [key, f"n{key % 10}", key % 100, None, None, key % 2 == 0]
-            rows.insert(txn, table, row)
+            insert(access, table, row)
 
 
 @pytest.mark.parametrize(
@@ -287,10 +317,10 @@ def test_the_index_with_the_fewest_entries_is_taken(store, conditions, index):
 
 def test_a_partial_index_serves_only_queries_with_its_condition(store):
     only = Leaf(FLAG, "exact", True)
-    with store.begin(write=True) as txn:
-        table = make_table(txn, [(["number"], None, False, only)])
+    with store(write=True) as access:
+        table = make_table(access, [(["number"], None, False, only)])
         for key in range(100):
-            rows.insert(txn, table, [key, None, key, None, None, key % 2 == 0])
+            insert(access, table, [key, None, key, None, None, key % 2 == 0])
     assert chosen(store, [Leaf(NUMBER, "exact", 3)]).access_path.index.name == "PRIMARY"
     choice = chosen(store, [Leaf(NUMBER, "exact", 3), only])
     assert choice.access_path.index.name == "index_2"
@@ -309,7 +339,7 @@ def test_an_or_is_an_index_union_if_every_branch_has_an_index(store):
 @pytest.mark.parametrize("ascending", [True, False])
 def test_an_order_with_a_limit_follows_the_index(store, ascending):
     many(store)
-    choice = chosen(store, [], [(POSITIONS["number"], ascending)], 10)
+    choice = chosen(store, [], [(NUMBER, ascending)], 10)
     assert choice.ordered
     assert choice.reverse is not ascending
     assert choice.access_path.index.name == "index_3"
@@ -318,78 +348,75 @@ def test_an_order_with_a_limit_follows_the_index(store, ascending):
 def test_equality_on_a_prefix_keeps_the_order_of_the_next_column(store):
     many(store)
     flag = [Leaf(FLAG, "exact", True)]
-    choice = chosen(store, flag, [(POSITIONS["number"], False)], 10)
+    choice = chosen(store, flag, [(NUMBER, False)], 10)
     assert (choice.ordered, choice.reverse, choice.residual) == (True, False, [])
     assert choice.access_path.index.name == "index_6"
 
 
 def test_few_candidates_are_sorted_instead_of_scanned_in_order(store):
     many(store)
-    choice = chosen(
-        store, [Leaf(ID, "in", [1, 2, 3])], [(POSITIONS["number"], True)], 2
-    )
+    choice = chosen(store, [Leaf(ID, "in", [1, 2, 3])], [(NUMBER, True)], 2)
     assert choice.access_path.index.name == "PRIMARY"
     assert not choice.ordered
 
 
 def test_an_index_with_shortened_keys_has_no_order(store):
-    with store.begin(write=True) as txn:
-        table = make_table(txn)
+    with store(write=True) as access:
+        table = make_table(access)
         for key, end in enumerate("cab"):
-            rows.insert(txn, table, [key, LONG + end, 0, None, None, None])
-        fresh = catalog.Catalog().table(txn, "things")
-        ordering = [(POSITIONS["name"], True)]
-        choice = choose(txn, fresh, [], ordering, 2)
+            insert(access, table, [key, LONG + end, 0, None, None, None])
+        fresh = access.table("things")
+        ordering = [(NAME, True)]
+        choice = choose(access, fresh, [], ordering, 2)
         assert not choice.ordered
-        found = rows_of(Scan(fresh, choice), txn, ordering, 0, None)
+        found = rows_of(Scan(access, fresh, choice), ordering, 0, None)
         assert [row[1][-1] for row in found] == ["a", "b", "c"]
 
 
 def test_a_duplicate_changes_nothing(store):
-    with store.begin(write=True) as txn:
-        table = make_table(txn, [(["name", "number"], None, True, None)])
-        rows.insert(txn, table, [1, "a", 1, None, None, None])
-        rows.insert(txn, table, [2, "a", None, None, None, None])
-        rows.insert(txn, table, [3, "a", None, None, None, None])  # NULLs differ
+    with store(write=True) as access:
+        table = make_table(access, [(["name", "number"], None, True, None)])
+        insert(access, table, [1, "a", 1, None, None, None])
+        insert(access, table, [2, "a", None, None, None, None])
+        insert(access, table, [3, "a", None, None, None, None])  # NULLs differ
         with pytest.raises(IntegrityError, match="things.name, things.number"):
-            rows.insert(txn, table, [4, "a", 1, None, None, None])
+            insert(access, table, [4, "a", 1, None, None, None])
         with pytest.raises(IntegrityError, match="things.id"):
-            rows.insert(txn, table, [1, "b", 1, None, None, None])
-        rows.set_counters(txn, table, 3, 3)
-        assert list(checking.problems(txn, [table], fix=False)) == []
+            insert(access, table, [1, "b", 1, None, None, None])
+        assert list(checking.problems(access, fix=False)) == []
 
 
 def test_unique_values_can_be_swapped(store):
-    with store.begin(write=True) as txn:
-        table = make_table(txn, [(["number"], None, True, None)])
+    with store(write=True) as access:
+        table = make_table(access, [(["number"], None, True, None)])
         old = [[key, None, key, None, None, None] for key in (1, 2)]
         for row in old:
-            rows.insert(txn, table, row)
+            insert(access, table, row)
         new = [[1, None, 2, None, None, None], [2, None, 1, None, None, None]]
-        changes = [(table.row_key(a), a, b) for a, b in zip(old, new, strict=True)]
-        assert rows.replace(txn, table, changes) == 2
-        rows.set_counters(txn, table, 2, 2)
-        assert list(checking.problems(txn, [table], fix=False)) == []
+        found = found_of(access, table, *old)
+        changes = [(*each, row) for each, row in zip(found, new, strict=True)]
+        assert writing.replace(access, table, changes) == 2
+        assert list(checking.problems(access, fix=False)) == []
 
 
 def test_an_entry_without_its_row_is_a_database_error(store):
     many(store, 50)
-    with store.begin(write=True) as txn:
-        table = catalog.Catalog().table(txn, "things")
-        txn.delete(table.prefix + table.row_key([7]))
+    with store(write=True) as access:
+        table = access.table("things")
+        access.remove(table.prefix + table.row_key([7]))
         predicates = [prepare(Leaf(NUMBER, "range", [5, 9]))]
-        choice = choose(txn, table, predicates, [], None)
+        choice = choose(access, table, predicates, [], None)
         with pytest.raises(DatabaseError, match="nonrel_check --fix"):
-            list(Scan(table, choice).rows(lambda: txn, [], 0, None))
+            list(Scan(access, table, choice).rows([], 0, None))
 
 
 def test_a_row_of_another_type_is_a_database_error(store):
-    with store.begin(write=True) as txn:
-        table = make_table(txn, [])
-        txn.put(table.prefix + table.row_key([1]), rows.pack([1, 5, "x", None, 1, 2]))
-        choice = choose(txn, table, [prepare(Leaf(NUMBER, "gt", 3))], [], None)
+    with store(write=True) as access:
+        table = make_table(access, [])
+        access.put(table.prefix + table.row_key([1]), pack([1, 5, "x", None, 1, 2]))
+        choice = choose(access, table, [prepare(Leaf(NUMBER, "gt", 3))], [], None)
         with pytest.raises(DatabaseError, match="another type"):
-            list(Scan(table, choice).rows(lambda: txn, [], 0, None))
+            list(Scan(access, table, choice).rows([], 0, None))
 
 
 DATA = Column("data", "json")

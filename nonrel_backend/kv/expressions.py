@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import DataError
-from django.db.utils import DatabaseError
 
 from ..local.wrapper import LocalWrapper
 from ..values.local import to_local
 from ..values.wrappers import Json
-from .values import JSON_NULL, from_stored
+from .forms import JSON_NULL, Forms
 
 SETTINGS: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
@@ -40,37 +39,23 @@ def scratch() -> sqlite3.Connection:
     return _thread.connection
 
 
-def validate(sql: str, names: list[str]) -> None:
-    """Raise DatabaseError for an expression that SQLite cannot index.
-
-    `names` are the columns that it reads.
-    """
-    columns = ", ".join(map(quoted, names))
-    connection = scratch()
-    connection.execute(f"CREATE TABLE nonrel_scratch ({columns or 'no_column'})")
-    try:
-        connection.execute(f"CREATE INDEX nonrel_index ON nonrel_scratch (({sql}))")
-    except connection.Error as error:
-        raise DatabaseError(str(error)) from error
-    finally:
-        connection.execute("DROP TABLE nonrel_scratch")
-
-
 def quoted(name: str) -> str:
     return '"{}"'.format(name.replace('"', '""'))
 
 
-def evaluator(sql: str, columns: list[tuple[str, int, str]]) -> Callable[[list], Any]:
+def evaluator(
+    sql: str, columns: list[tuple[str, Callable[[Any], Any], str]], forms: Forms
+) -> Callable[[Any], Any]:
     """Return an SQL expression as a function of a row.
 
-    `columns` are the (name, position, db_type) that it reads. The function raises
-    DataError if SQLite does.
+    `columns` are the (name, function from a row to the value, db_type) that it reads.
+    The function raises DataError if SQLite does.
     """
     marks = ", ".join(f"? AS {quoted(name)}" for name, _, _ in columns)
     statement = f"SELECT ({sql}) FROM (SELECT {marks or '1'})"
 
-    def evaluate(row: list) -> Any:
-        values = [local(db_type, row[position]) for _, position, db_type in columns]
+    def evaluate(row: Any) -> Any:
+        values = [local(db_type, get(row), forms) for _, get, db_type in columns]
         connection = scratch()
         try:
             ((value,),) = connection.execute(statement, values)
@@ -81,13 +66,13 @@ def evaluator(sql: str, columns: list[tuple[str, int, str]]) -> Callable[[list],
     return evaluate
 
 
-def local(db_type: str, value: Any) -> Any:
+def local(db_type: str, value: Any, forms: Forms) -> Any:
     """Return a stored value as the local engine has it."""
     if value is None:
         return None
     if db_type == "json":
         return to_local(Json(None if value is JSON_NULL else value), None)
-    return to_local(from_stored(db_type, value), None)
+    return to_local(forms.to_python(db_type, value), None)
 
 
 def folded(value: Any) -> Any:

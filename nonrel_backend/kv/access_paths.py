@@ -4,16 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from ..conditions import Step
-from .catalog import PAYLOAD_SIZE, ROW_KEY_SIZE, TREE_SIZE, Index, Table
-from .encoding import HASH_SIZE, component, following
-from .entries import Txn, count_entries
+from ..conditions import Column, Step
+from .access import Access
+from .encoding import EVERYTHING, HASH_SIZE, KeyRange, following
 from .predicates import CompoundPredicate, Predicate
-from .ranges import KeyRange, fewest_points, interval, inverted_range
+from .ranges import fewest_points, interval, inverted_range
+from .tables import Index, Part, Table
 
-# [(position, ascending)]. For a value inside a document, the position is
-# (position, document path, db_type).
-Ordering = list[tuple[Any, bool]]
+# [(column, ascending)]
+Ordering = list[tuple[Column, bool]]
 Direction = Literal["forwards", "backwards"]
 # The most key ranges of one scan. If several columns have an IN, the scan has a range
 # for each combination of their values. Looking up 10,000 takes 5 milliseconds, at 0.5
@@ -23,7 +22,10 @@ MAX_POINTS = 10_000
 
 @dataclass
 class IndexScan:
-    """Key ranges of one index that hold all rows wanted, and perhaps others."""
+    """Ranges of one index that hold all rows wanted, and perhaps others.
+
+    They are ranges of payloads, or of rows' keys if the index is the primary key.
+    """
 
     index: Index
     ranges: list[KeyRange]
@@ -34,11 +36,9 @@ class IndexScan:
     # Whether each range holds at most one entry.
     unique: bool = False
 
-    def counted(self, txn: Txn, limit: int) -> int:
+    def counted(self, access: Access, table: Table, limit: int) -> int:
         """Return how many entries the ranges hold, at most `limit`."""
-        return sum_up_to(
-            limit, (count_entries(txn, low, high, limit) for low, high in self.ranges)
-        )
+        return access.count(table, self.index, self.ranges, limit)
 
     def __str__(self) -> str:
         return f"index {self.index.name}"
@@ -56,9 +56,14 @@ class IndexUnion:
     def combine(self, sets: Iterator[set[bytes]]) -> set[bytes]:
         return set().union(*sets)
 
-    def counted(self, txn: Txn, limit: int) -> int:
+    def counted(self, access: Access, table: Table, limit: int) -> int:
         """Return how many entries the scans have together, at most `limit`."""
-        return sum_up_to(limit, (scan.counted(txn, limit) for scan in self.scans))
+        total = 0
+        for scan in self.scans:
+            total += scan.counted(access, table, limit)
+            if total >= limit:
+                return limit
+        return total
 
     def __str__(self) -> str:
         return " or ".join(map(str, self.scans))
@@ -97,23 +102,13 @@ class Choice:
     reverse: bool = False
 
 
-def sum_up_to(limit: int, numbers: Iterator[int]) -> int:
-    """Return the sum of the numbers, at most `limit`."""
-    total = 0
-    for number in numbers:
-        total += number
-        if total >= limit:
-            return limit
-    return total
-
-
 def full_scan(table: Table) -> IndexScan:
     """Return the scan of all rows by key."""
     return whole_index(table.primary)
 
 
 def whole_index(index: Index) -> IndexScan:
-    return IndexScan(index, [(index.prefix, following(index.prefix))])
+    return IndexScan(index, [EVERYTHING])
 
 
 def by_column(
@@ -140,26 +135,16 @@ def match_index(
 
     Return None if they do not restrict its first column.
     """
-    starts, satisfied, equalities = [index.prefix], [], 0
+    starts, satisfied, equalities = [b""], [], 0
     unique = index.unique
     last: KeyRange | None = None
-    for position, descending, transform in index.parts:
-        if isinstance(transform, dict) and "path" not in transform:
+    for part in index.parts:
+        if part.column is None:
             break  # an expression: no predicate is on one
-        column = table.by_position[position]
-        db_type = column.db_type
-        candidates: Sequence[Predicate] = predicates.get(column.name, ())
-        if isinstance(transform, dict):
-            path = index.paths[position, transform["path"]]
-            candidates = predicates.get((column.name, path), ())
-            db_type, transform = transform["db_type"], None
-            if Step.EACH in path:  # two predicates may hold for two different items
-                candidates = candidates[:1]
-        predicate, values = fewest_points(candidates, transform)
+        candidates = candidates_of(part, predicates)
+        predicate, values = fewest_points(candidates, part.transform)
         if predicate is not None and len(starts) * len(values) <= MAX_POINTS:
-            # Transforms are of texts; the value is transformed already.
-            encode = component("string" if transform else db_type, descending)
-            ends = sorted({encode(value) for value in values})
+            ends = sorted({part.encode(value) for value in values})
             starts = [start + end for start in starts for end in ends]
             satisfied.append(predicate)
             equalities += 1
@@ -167,7 +152,7 @@ def match_index(
             continue
         unique = False
         for predicate in candidates:
-            found = interval(predicate, transform)
+            found = interval(predicate, part.transform, part.ascending)
             if found is None:
                 continue
             satisfied.append(predicate)
@@ -176,7 +161,7 @@ def match_index(
                 if last is None
                 else (max(last[0], found[0]), min(last[1], found[1]))
             )
-        if last is not None and descending:
+        if last is not None and part.descending:
             last = inverted_range(*last)
         break
     if not satisfied:
@@ -185,12 +170,26 @@ def match_index(
         ranges = [(start, following(start)) for start in starts]
     else:
         ranges = [(start + last[0], start + last[1]) for start in starts]
-    size = ROW_KEY_SIZE if index is table.primary else PAYLOAD_SIZE
-    cut = TREE_SIZE + size - HASH_SIZE
+    size = table.key_size if index is table.primary else table.payload_size
+    cut = size - HASH_SIZE
     if index.truncated or any(max(map(len, each)) > cut for each in ranges):
         ranges = sorted({clipped(each, cut) for each in ranges})
         satisfied, unique = [], False
     return IndexScan(index, ranges, satisfied, equalities, unique)
+
+
+def candidates_of(
+    part: Part, predicates: dict[Any, list[Predicate]]
+) -> Sequence[Predicate]:
+    """Return the predicates on a part of an index."""
+    column = part.column
+    assert column is not None
+    if not column.path:
+        return predicates.get(column.name, ())
+    found = predicates.get((column.name, column.path), ())
+    if Step.EACH in column.path:  # two predicates may hold for two different items
+        return found[:1]
+    return found
 
 
 def clipped(bounds: KeyRange, cut: int) -> KeyRange:
@@ -199,49 +198,36 @@ def clipped(bounds: KeyRange, cut: int) -> KeyRange:
     return low[:cut], high if len(high) <= cut else following(high[:cut])
 
 
-def ordered_part(index: Index, part: tuple) -> tuple:
-    """Return a part of an index with its position as an Ordering has it."""
-    position, descending, what = part
-    if not isinstance(what, dict) or "path" not in what:
-        return part
-    path = index.paths[position, what["path"]]
-    return (position, path, what["db_type"]), descending, None
-
-
 def order_of(
-    table: Table, scan: IndexScan, ordering: Ordering, constant: set[int]
+    table: Table, scan: IndexScan, ordering: Ordering, constant: set[str]
 ) -> Direction | None:
     """Return the direction in which the scan yields this ordering, None for neither.
 
-    `constant` holds the positions of columns that have one value in all rows wanted.
+    `constant` holds the names of columns that have one value in all rows wanted.
     """
-    if len(scan.ranges) > 1 or scan.index.truncated or scan.index.many:
+    index = scan.index
+    if len(scan.ranges) > 1 or index.truncated or index.many:
         return None
-    own = [ordered_part(scan.index, part) for part in scan.index.parts]
-    if any(transform for _, _, transform in own):
+    if any(part.column is None or part.transform for part in index.parts):
         return None
-    # The key of the row follows the columns of the index in each entry.
-    parts = [*own, *table.primary.parts]
-    following_parts = iter(
-        (position, descending)
-        for position, descending, transform in parts
-        if transform is not None or position not in constant
-    )
+    # The key of the row follows the payload in each entry.
+    parts = [*index.parts, *table.primary.parts] if table.ordered_keys else index.parts
+    following_parts = (part for part in parts if part.plain not in constant)
     directions: set[Direction] = set()
-    rest_of_key = {position for position, _, _ in table.primary.parts} - constant
-    for position, ascending in ordering:
-        if position in constant:
+    rest_of_key = set(table.key) - constant
+    for column, ascending in ordering:
+        if not column.path and column.name in constant:
             continue
         if not rest_of_key:
             break  # the key is unique: no two rows are left to order
         found = next(following_parts, None)
-        if found is None or found[0] != position:
+        if found is None or not found.is_on(column):
             return None
-        if position in table.primary.positions:
+        if found.plain in table.key:
             if table.primary.truncated:
                 return None
-            rest_of_key.discard(position)
-        directions.add("forwards" if found[1] != ascending else "backwards")
+            rest_of_key.discard(column.name)
+        directions.add("forwards" if found.descending != ascending else "backwards")
     if len(directions) > 1:
         return None
     return directions.pop() if directions else "forwards"

@@ -5,13 +5,6 @@ from django.db import NotSupportedError
 from ..conditions import Column, Condition, Leaf, Node
 
 
-def conjuncts(condition: Condition) -> list[Condition]:
-    """Return the conditions that an AND joins, or the condition alone."""
-    if isinstance(condition, Node) and condition.connector == "AND":
-        return list(condition.children)
-    return [condition]
-
-
 def dumped(condition: Condition) -> list:
     """Return a condition as a list of plain values.
 

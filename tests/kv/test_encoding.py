@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nonrel_backend.lmdb.encoding import (
+from nonrel_backend.kv.encoding import (
+    ENCODERS,
     NULL,
     PRESENT,
     component,
@@ -37,7 +38,7 @@ NAMES = st.sampled_from(sorted(VALUES))
 
 
 def key(db_type, value, descending=False):
-    return component(db_type, descending)(
+    return component(ENCODERS[db_type], descending)(
         None if value is None else to_stored(db_type, value)
     )
 
@@ -138,7 +139,7 @@ def test_long_keys_are_shortened_and_remain_different():
     [("fold", "STRASSE É", "strasse é"), ("reverse", "abc", "cba")],
 )
 def test_expression_keys_hold_the_transformed_text(transform, value, same_as):
-    encode = component("string", False, transform)
+    encode = component(ENCODERS["string"], False, transform)
     assert encode(value) == key("string", same_as)
 
 

@@ -1,0 +1,154 @@
+"""The seam: what a store gives to the core, as one statement sees it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from .encoding import KeyRange
+from .tables import Index, Table
+
+# A row as the store returned it: its key, its data and perhaps its version. Opaque to
+# the core, which asks for its parts by keys() and rows().
+Record: TypeAlias = Any
+
+
+# (index, payload, whether no other row may have an entry with this payload): see
+# Index.payloads().
+Entry: TypeAlias = tuple[Index, bytes, bool]
+
+
+@dataclass(slots=True)
+class Change:
+    """A row that is inserted, replaced or deleted, with its changes of entries."""
+
+    # The record that is replaced or deleted, with its key; None for a new row.
+    record: Record
+    old_key: bytes | None
+    # The row that is put, under its key; None for a deletion.
+    row: Any
+    key: bytes | None
+    removed: list[Entry]
+    added: list[Entry]
+    # Whether only the entries change, and the row is as it was.
+    same_row: bool = False
+
+
+class Access(ABC):
+    """The rows and entries of a store's tables, as one statement sees them."""
+
+    # --- tables ---
+
+    @abstractmethod
+    def table(self, name: str) -> Table:
+        """Return a table; raise ProgrammingError if there is none."""
+
+    def total(self, table: Table) -> int | None:
+        """Return the number of rows of a table, None if that has to be counted."""
+        return None
+
+    def version(self, table: Table) -> Any:
+        """Return what every change of the table's rows changes, None if nothing does.
+
+        No version is used again.
+        """
+        return None
+
+    # --- rows ---
+
+    @abstractmethod
+    def get(self, table: Table, keys: Sequence[bytes]) -> list[Record]:
+        """Return the records with these keys that exist, in the order of the keys."""
+
+    @abstractmethod
+    def scan(
+        self,
+        table: Table,
+        ranges: Sequence[KeyRange],
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[list[Record]]:
+        """Yield the records of ranges of keys in batches.
+
+        Rows may be written between batches. `limit` is how many records the caller
+        expects to need.
+        """
+
+    def keys(self, table: Table, records: list[Record]) -> list[bytes]:
+        """Return the keys of records; the default takes them for (key, row)."""
+        return [key for key, _ in records]
+
+    def rows(self, table: Table, records: list[Record]) -> list[Any]:
+        """Return the rows of records, in the table's layout."""
+        return [row for _, row in records]
+
+    def read(self, count: int) -> None:  # noqa: B027 (most have nothing to do)
+        """Note that `count` rows were read, to give memory back, for instance."""
+
+    # --- entries ---
+
+    @abstractmethod
+    def entries(
+        self,
+        table: Table,
+        index: Index,
+        ranges: Sequence[KeyRange],
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[list[bytes]]:
+        """Yield the keys of the rows that have entries in the ranges, in batches.
+
+        They come in the order of the ranges and, in each, of the payloads.
+        """
+
+    def find(
+        self, table: Table, index: Index, payloads: Sequence[bytes]
+    ) -> list[bytes]:
+        """Return the keys of the rows with these payloads in a unique index."""
+        ranges = [(payload, payload + b"\0") for payload in payloads]
+        return [key for keys in self.entries(table, index, ranges) for key in keys]
+
+    def count(
+        self,
+        table: Table,
+        index: Index,
+        ranges: Sequence[KeyRange],
+        limit: int | None = None,
+    ) -> int:
+        """Return how many entries, or rows of the primary key, ranges hold.
+
+        It is `limit` at most.
+        """
+        read: Callable[..., Iterator[list[Any]]] = (
+            partial(self.scan, table)
+            if index is table.primary
+            else partial(self.entries, table, index)
+        )
+        total = 0
+        for batch in read(ranges, False, limit):
+            total += len(batch)
+            if limit is not None and total >= limit:
+                return limit
+        return total
+
+    # --- writing ---
+
+    @abstractmethod
+    def apply(self, table: Table, changes: list[Change]) -> list[Record]:
+        """Write changes, as atomically as the store can.
+
+        Remove all rows and entries that are to go before any new one is put, so that
+        rows may swap keys and unique values. Raise IntegrityError, before anything is
+        written of this change, if a key or a unique entry is another row's.
+
+        Return the records, as they are now, of the rows that were not written because
+        others have changed them since they were read; none where statements are atomic.
+        """
+
+    def next_keys(self, table: Table, given: list[Any]) -> list[Any]:
+        """Return the keys of new rows of a table with an AutoField.
+
+        `given` are the keys that the rows have, None for those that get the next one.
+        """
+        raise NotImplementedError

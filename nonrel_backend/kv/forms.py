@@ -1,0 +1,82 @@
+"""The forms in which a store holds values, as the core needs to know them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.db import DatabaseError
+
+Matches = Callable[[Any], bool]
+BAD_VALUE = (TypeError, ValueError, OverflowError, ArithmeticError)
+
+
+class JsonNull:
+    """JSON's null as the value of a column; None is SQL's NULL."""
+
+    def __repr__(self) -> str:
+        return "null"
+
+
+JSON_NULL = JsonNull()
+
+
+def never(value: Any) -> bool:
+    return False
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class Forms:
+    """The stored forms of values, by db_type."""
+
+    # The name of the store, for messages.
+    store: str
+    # Returns a Python value in its stored form; raises DataError if there is none.
+    to_stored: Callable[[str | None, Any], Any]
+    # The Python values of stored ones; a type without an entry is stored as Django has
+    # it.
+    from_stored: Mapping[str, Callable[[Any], Any]]
+    # Functions from stored values to bytes that sort like the values: see encoding.py.
+    encoders: Mapping[str, Callable[[Any], bytes]]
+    # What to compare instead of stored values that do not compare like the values.
+    comparable: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    # Whether a stored value is NaN, which counts as NULL, as in SQLite.
+    nans: Mapping[str, Matches] = field(default_factory=dict)
+
+    @cached_property
+    def readers(self) -> dict[str, Callable[[Any], Any]]:
+        """`from_stored`, with DatabaseError for a value of another type."""
+        return {
+            db_type: checked(convert, db_type)
+            for db_type, convert in self.from_stored.items()
+        }
+
+    def to_python(self, db_type: str | None, value: Any) -> Any:
+        """Return a stored value other than NULL as Django's Python value."""
+        convert = self.readers.get(db_type or "")
+        return value if convert is None else convert(value)
+
+    def is_nan(self, db_type: str) -> Matches:
+        return self.nans.get(db_type, never)
+
+    def compared(self, db_type: str) -> Callable[[Any], Any]:
+        """Return the function from a stored value to what compares like the value."""
+        return self.comparable.get(db_type, same)
+
+
+def checked(convert: Callable[[Any], Any], db_type: str | None) -> Callable[[Any], Any]:
+    """Return the converter of stored values; it raises DatabaseError for others."""
+
+    def converted(value: Any) -> Any:
+        try:
+            return convert(value)
+        except BAD_VALUE as error:
+            raise DatabaseError(
+                f"The store is damaged: {value!r} is not a {db_type}."
+            ) from error
+
+    return converted

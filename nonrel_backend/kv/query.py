@@ -1,0 +1,270 @@
+"""KeyValueQuery: one scan of one table, by the best access path."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any, TypeAlias
+
+from django.db import NotSupportedError
+from django.db.models.expressions import Col, CombinedExpression, Value
+
+from ..conditions import Column, Condition
+from ..documents.changing import changed as changed_document
+from ..query import MISSING, NonrelQuery, safe_call
+from ..values.storing import to_int
+from . import writing
+from .access import Access, Record
+from .access_paths import Ordering
+from .choice import choose
+from .layouts import Changes
+from .predicates import COMPARED, CompoundPredicate, Predicate, prepare
+from .scan import Scan
+from .tables import Table
+
+# Returns the new value of a column for its old one.
+ColumnChange: TypeAlias = Callable[[Any], Any]
+
+
+class KeyValueQuery(NonrelQuery):
+    """One scan of one table, by the index that has the fewest candidates."""
+
+    changes_documents = True
+
+    def __init__(self, compiler: Any, fields: list[Any]) -> None:
+        super().__init__(compiler, fields)
+        self.predicates: list[Predicate | CompoundPredicate] = []
+        # Columns by name; Columns if a document path is among them.
+        self.ordering: list[tuple[Any, bool]] = []
+        # Whether lock() has found no row: none may be returned unlocked.
+        self.finds_nothing = False
+
+    def add_filters(self, condition: Condition) -> None:
+        predicate = prepare(condition, self.connection.forms)
+        if isinstance(predicate, CompoundPredicate) and predicate.connector == "AND":
+            self.predicates += predicate.children
+        else:
+            self.predicates.append(predicate)
+
+    def order_by(self, ordering: list[tuple[str, bool]]) -> None:
+        self.ordering = ordering
+
+    def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
+        name = self.connection.display_name
+        for column, _ in ordering:
+            if column.is_many:
+                raise NotSupportedError(
+                    f"{name} does not sort by {column}, which has many values in a row"
+                )
+            if column.db_type not in COMPARED:
+                raise NotSupportedError(
+                    f"{name} does not sort by {column} ({column.db_type})"
+                )
+        self.ordering = ordering
+
+    # --- reading ---
+
+    def scan(self, access: Access, limit: int | None) -> tuple[Table, Scan, Ordering]:
+        """Choose the access path for the first `limit` rows."""
+        table = access.table(self.table)
+        ordering = [(column_of(table, by), up) for by, up in self.ordering]
+        choice = choose(access, table, self.predicates, ordering, limit)
+        return table, Scan(access, table, choice), ordering
+
+    @safe_call
+    def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
+        if self.finds_nothing:
+            return
+        with self.connection.reading() as access:
+            table, scan, ordering = self.scan(access, high_mark)
+            columns = [field.column for field in self.fields]
+            as_dict = table.layout.dict_maker(columns)
+            for rows in scan.rows(ordering, low_mark, high_mark):
+                yield from map(as_dict, rows)
+
+    @safe_call
+    def fetch_lists(
+        self, columns: list[str], absent: list, low_mark: int, high_mark: int | None
+    ) -> Iterator[list[list]]:
+        if self.finds_nothing:
+            return
+        with self.connection.reading() as access:
+            table, scan, ordering = self.scan(access, high_mark)
+            take = table.layout.taker(columns, absent)
+            for rows in scan.rows(ordering, low_mark, high_mark):
+                yield take(rows)
+                access.read(len(rows))
+
+    @safe_call
+    def version(self) -> Any:
+        with self.connection.reading() as access:
+            return access.version(access.table(self.table))
+
+    @safe_call
+    def count(self, limit: int | None = None) -> int:
+        with self.connection.reading() as access:
+            if not self.predicates and limit is None:
+                total = access.total(access.table(self.table))
+                if total is not None:
+                    return total
+            _, scan, _ = self.scan(access, limit)
+            return scan.count(limit)
+
+    def lock(self) -> None:
+        # If there is no row, nothing is locked, and others may insert one.
+        self.finds_nothing = not self.count(1)
+        if not self.finds_nothing:
+            self.connection.lock()
+
+    # --- writing ---
+
+    def found(self, access: Access) -> tuple[Table, list[tuple[Record, Any]]]:
+        """Return (record, row) of all rows wanted, read before any is written."""
+        table, scan, _ = self.scan(access, None)
+        return table, list(scan.found())
+
+    @safe_call
+    def delete(self) -> int:
+        def work(access: Access) -> int:
+            return writing.delete(access, *self.found(access))
+
+        return self.connection.write(work)
+
+    @safe_call
+    def update(self, values: dict[str, Any]) -> int:
+        changes = self.changes(values)
+
+        def work(access: Access) -> int:
+            table, found = self.found(access)
+            changed = table.layout.changed
+            return writing.replace(
+                access,
+                table,
+                [(each, row, changed(row, changes)) for each, row in found],
+            )
+
+        return self.connection.write(work)
+
+    def changes(self, values: dict[str, Any]) -> Changes:
+        """Return the changes of columns that the values of an UPDATE are."""
+        return [(column, self.change(column, v)) for column, v in values.items()]
+
+    def change(self, column: str, value: Any) -> ColumnChange:
+        """Return the function from a column's old value to the new one.
+
+        `value` is a stored value or an expression. Raise NotSupportedError for an
+        expression that is neither a change of a document nor an increment.
+        """
+        if not hasattr(value, "as_sql"):
+            stored = None if value is MISSING else value
+            return lambda old: stored
+        if getattr(value, "is_constant", False):
+            steps = value.stored(self.connection)
+            return lambda old: changed_document(deepcopy(old), deepcopy(steps))
+        amount = self.increment(column, value)
+        return lambda old: None if old is None else to_int(old + amount)
+
+    def increment(self, column: str, value: Any) -> int:
+        """Return n for `F(column) + n`, -n for `F(column) - n`.
+
+        Raise NotSupportedError for any other expression.
+        """
+        if type(value) is CombinedExpression and value.connector in ("+", "-"):
+            left, right = value.lhs, value.rhs
+            if (
+                type(left) is Col
+                and left.target.column == column
+                and left.target.db_type(self.connection) in ("int", "long")
+                and type(right) is Value
+                and type(right.value) is int
+            ):
+                return right.value if value.connector == "+" else -right.value
+        raise NotSupportedError(
+            f"{self.connection.display_name} computes no expression for {column} but "
+            f"F({column!r}) plus or minus a whole number"
+        )
+
+    @safe_call
+    def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
+        def work(access: Access) -> int:
+            table = access.table(self.table)
+            changes = {
+                table.key_of(table.key_values(key)): self.changes(values)
+                for key, values in rows
+            }
+            records = access.get(table, list(changes))
+            found = zip(
+                access.keys(table, records),
+                records,
+                access.rows(table, records),
+                strict=True,
+            )
+            changed = table.layout.changed
+            return writing.replace(
+                access,
+                table,
+                [(each, row, changed(row, changes[key])) for key, each, row in found],
+            )
+
+        return self.connection.write(work)
+
+    @safe_call
+    def delete_rows(self, keys: list[Any]) -> int:
+        def work(access: Access) -> int:
+            table = access.table(self.table)
+            row_keys = [table.key_of(table.key_values(key)) for key in keys]
+            records = access.get(table, list(dict.fromkeys(row_keys)))
+            rows = access.rows(table, records)
+            return writing.delete(access, table, list(zip(records, rows, strict=True)))
+
+        return self.connection.write(work)
+
+    # --- explain() ---
+
+    def describe(self) -> str:
+        parts = [f"scan {self.table}"]
+        if self.predicates:
+            parts.append("where " + " and ".join(map(described, self.predicates)))
+        if self.ordering:
+            signs = [f"{'' if up else '-'}{by}" for by, up in self.ordering]
+            parts.append(f"by {', '.join(signs)}")
+        return " ".join(parts)
+
+    @safe_call
+    def explain(self) -> str:
+        """Return `describe()` with the access path, and with `analyze` its cost."""
+
+        with self.connection.reading() as access:
+            low, high = self.limits
+            _, scan, ordering = self.scan(access, high)
+            choice = scan.choice
+            facts = [str(choice.access_path)]
+            if self.analyze:
+                returned = sum(map(len, scan.rows(ordering, low, high)))
+                facts.append(
+                    f"{scan.entries_read} entries and {scan.rows_read} rows read, "
+                    f"{returned} returned"
+                )
+            if choice.residual:
+                facts.append("filter " + " and ".join(map(described, choice.residual)))
+            if not choice.ordered:
+                facts.append("sorted")
+            return f"{self.describe()} [{', '.join(facts)}]"
+
+
+def described(predicate: Predicate | CompoundPredicate) -> str:
+    if isinstance(predicate, CompoundPredicate):
+        connector = f" {predicate.connector.lower()} "
+        return f"({connector.join(map(described, predicate.children))})"
+    prefix = "not " if predicate.negated else ""
+    value = predicate.other
+    if value is None:
+        value = shown(predicate.leaf.value)
+    return f"{prefix}{predicate.leaf.column} {predicate.lookup_type} {value}"
+
+
+def column_of(table: Table, by: str | Column) -> Column:
+    """Return a column of an ordering."""
+    return Column(by, table.db_type(by)) if isinstance(by, str) else by
+
+
+def shown(value: Any) -> str:
+    return f"{len(value)} values" if isinstance(value, list) else repr(value)

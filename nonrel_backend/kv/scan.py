@@ -1,0 +1,248 @@
+"""Reading the rows of an access path in batches: filtered, sorted and limited."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import chain, compress
+from typing import Any
+
+from django.db import DatabaseError
+
+from ..conditions import Column
+from ..documents.functions import at_path
+from .access import Access, Record
+from .access_paths import (
+    Choice,
+    IndexIntersection,
+    IndexScan,
+    IndexUnion,
+    Ordering,
+)
+from .forms import BAD_VALUE, Matches
+from .predicates import CompoundPredicate, Predicate, all_of, bind
+from .tables import Table
+
+# Rows fetched at a time by keys that are known: it bounds memory only.
+BATCH = 4096
+
+
+class Scan:
+    """One run of a query over a table."""
+
+    def __init__(self, access: Access, table: Table, choice: Choice):
+        self.access = access
+        self.table = table
+        self.choice = choice
+        self.matches = self.bound(choice.residual)
+        # How many index entries and rows have been read so far.
+        self.entries_read = self.rows_read = 0
+
+    def bound(self, predicates: list[Predicate | CompoundPredicate]) -> Matches | None:
+        """Return the predicates as one function of a row, None for no predicate."""
+        if not predicates:
+            return None
+        return all_of([bind(each, self.table.getter) for each in predicates])
+
+    # --- reading ---
+
+    def found(self) -> Iterator[tuple[Record, Any]]:
+        """Yield (record, row) of all rows wanted."""
+        for records in self.records(None):
+            rows = self.unpacked(records)
+            if self.matches is not None:
+                wanted = self.matching(rows)
+                records = list(compress(records, wanted))
+                rows = list(compress(rows, wanted))
+            yield from zip(records, rows, strict=True)
+
+    def chunks(self, limit: int | None, skip: int = 0) -> Iterator[list[Any]]:
+        """Return lists of the rows wanted, without the first `skip`.
+
+        If no more than `limit` rows are needed, those skipped among them, the first
+        batch is not larger.
+        """
+        if self.matches is None:
+            return map(self.unpacked, self.records(limit, skip))
+        return self.filtered(skip)
+
+    def filtered(self, skip: int) -> Iterator[list[Any]]:
+        """Yield lists of the rows for which the residual predicates are true."""
+        for records in self.records(None):
+            rows = self.unpacked(records)
+            rows = list(compress(rows, self.matching(rows)))
+            skip, rows = max(0, skip - len(rows)), rows[skip:]
+            if rows:
+                yield rows
+
+    def unpacked(self, records: list[Record]) -> list[Any]:
+        self.rows_read += len(records)
+        return self.access.rows(self.table, records)
+
+    def matching(self, rows: list[Any]) -> list[bool]:
+        """Return for each row whether the residual predicates are true."""
+        try:
+            return list(map(self.matches, rows))  # type: ignore[arg-type]
+        except BAD_VALUE as error:
+            raise DatabaseError(
+                f"The store is damaged: a row of {self.table.name} holds a value "
+                "of another type than its column."
+            ) from error
+
+    def records(self, limit: int | None, skip: int = 0) -> Iterator[list[Record]]:
+        """Return the records of the access path, without the first `skip`."""
+        path = self.choice.access_path
+        if isinstance(path, IndexScan) and path.index.many:
+            # A row has an entry for each of its items.
+            path = IndexUnion([path])
+        if not isinstance(path, IndexScan):
+            return self.collected(path, skip)
+        if not path.unique:
+            return self.scanned(path, limit, skip)
+        keys = [key for key, _ in path.ranges]
+        if path.index is not self.table.primary:
+            keys = self.access.find(self.table, path.index, keys)
+            self.entries_read += len(keys)
+            records = self.fetched(keys)
+        else:
+            records = self.access.get(self.table, keys)
+            self.entries_read += len(records)
+        return iter([records[skip:]] if len(records) > skip else [])
+
+    def scanned(
+        self, scan: IndexScan, limit: int | None, skip: int
+    ) -> Iterator[list[Record]]:
+        """Yield the records of a scan, without the first `skip`."""
+        primary = scan.index is self.table.primary
+        for batch in self.batches(scan, limit):
+            self.entries_read += len(batch)
+            if skip:
+                skip, batch = max(0, skip - len(batch)), batch[skip:]
+                if not batch:
+                    continue
+            yield batch if primary else self.fetched(batch)
+
+    def batches(self, scan: IndexScan, limit: int | None) -> Iterator[list[Any]]:
+        """Return the records of a scan of the primary key, else the rows' keys."""
+        access, table, reverse = self.access, self.table, self.choice.reverse
+        if scan.index is table.primary:
+            return access.scan(table, scan.ranges, reverse, limit)
+        return access.entries(table, scan.index, scan.ranges, reverse, limit)
+
+    def fetched(self, keys: list[bytes]) -> list[Record]:
+        """Return the records of entries; raise DatabaseError if one is missing."""
+        records = self.access.get(self.table, keys)
+        if len(records) != len(keys) and self.table.entries_follow_rows:
+            raise self.table.missing()
+        return records
+
+    def collected(
+        self, path: IndexUnion | IndexIntersection, skip: int
+    ) -> Iterator[list[Record]]:
+        """Yield the records of several scans by key, each row once."""
+        sets = (self.row_keys(each) for each in path.scans)
+        ordered = sorted(path.combine(sets))[skip:]
+        for start in range(0, len(ordered), BATCH):
+            yield self.fetched(ordered[start : start + BATCH])
+
+    def row_keys(self, scan: IndexScan) -> set[bytes]:
+        """Return the keys of the rows that one scan of several finds."""
+        found: set[bytes] = set()
+        for batch in self.batches(scan, None):
+            self.entries_read += len(batch)
+            if scan.index is self.table.primary:  # its entries are the rows
+                batch = self.access.keys(self.table, batch)
+            found.update(batch)
+        return found
+
+    # --- ordering and limits ---
+
+    def rows(
+        self, ordering: Ordering, low: int, high: int | None
+    ) -> Iterator[list[Any]]:
+        """Yield chunks of the rows wanted, from number `low` to `high`, in order."""
+        if high is not None and high <= low:
+            return
+        if not self.choice.ordered:
+            yield self.sorted(ordering, high)[low:]
+            return
+        left = None if high is None else high - low
+        for rows in self.chunks(high, low):
+            if left is not None and len(rows) >= left:
+                yield rows[:left]
+                return
+            if left is not None:
+                left -= len(rows)
+            yield rows
+
+    def sorted(self, ordering: Ordering, high: int | None) -> list[Any]:
+        """Return the first `high` of the rows wanted, sorted here."""
+        rows = chain.from_iterable(self.chunks(None))
+        try:
+            directions = {ascending for _, ascending in ordering}
+            if len(directions) == 1:
+                key = self.sort_key([column for column, _ in ordering])
+                descending = directions == {False}
+                if high is not None:
+                    take = heapq.nlargest if descending else heapq.nsmallest
+                    return take(high, rows, key=key)
+                return sorted(rows, key=key, reverse=descending)
+            found = list(rows)
+            for column, ascending in reversed(ordering):
+                found.sort(key=self.sort_key([column]), reverse=not ascending)
+        except TypeError as error:
+            raise DatabaseError(
+                f"The store is damaged: a column of {self.table.name} holds values "
+                "of more than one type."
+            ) from error
+        return found if high is None else found[:high]
+
+    def sort_key(self, columns: list[Column]) -> Callable[[Any], Any]:
+        """Return the sort key of a row: NULL and NaN first, then by value."""
+        parts = [self.sorted_part(column) for column in columns]
+
+        def value_of(
+            row: Any,
+            get: Callable[[Any], Any],
+            is_nan: Matches,
+            convert: Callable[[Any], Any],
+        ) -> tuple[bool, Any]:
+            value = get(row)
+            if value is None or is_nan(value):
+                return (False, None)
+            return (True, convert(value))
+
+        if len(parts) == 1:
+            (part,) = parts
+            return lambda row: value_of(row, *part)
+        return lambda row: [value_of(row, *part) for part in parts]
+
+    def sorted_part(
+        self, column: Column
+    ) -> tuple[Callable[[Any], Any], Matches, Callable[[Any], Any]]:
+        """Return (value of a row, whether that is NaN, value to compare by)."""
+        get = of_column = self.table.getter(column.name)
+        if column.path:
+
+            def get(row: Any) -> Any:
+                return next(at_path(of_column(row), column.path), None)
+
+        forms = self.table.forms
+        return get, forms.is_nan(column.db_type), forms.compared(column.db_type)
+
+    # --- counting ---
+
+    def count(self, limit: int | None) -> int:
+        """Return the number of rows wanted, at most `limit`."""
+        path = self.choice.access_path
+        if (
+            self.matches is None
+            and isinstance(path, IndexScan)
+            and not path.unique
+            and not path.index.many
+        ):
+            return self.access.count(self.table, path.index, path.ranges, limit)
+        total = 0
+        for rows in self.chunks(limit):
+            total += len(rows)
+            if limit is not None and total >= limit:
+                return limit
+        return total

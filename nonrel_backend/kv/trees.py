@@ -1,0 +1,293 @@
+"""The catalog of tables in a space of bytes, which has a tree of its own.
+
+tree 0   "token"        a random token that every change of the catalog replaces
+         "tree"         the number of the next new tree
+         "table:" name  a table's entry (see catalog.tables), with the trees of the
+                        table ("id") and of each index ("id")
+         "count:" tree  the last key given, the number of rows, and a random token
+                        that every change of the rows replaces
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from struct import Struct
+from typing import Any
+
+from django.db import DatabaseError, ProgrammingError
+
+from ..catalog.schema import RowChange
+from ..progress import Progress
+from ..query import MISSING
+from . import writing
+from .access import Change
+from .bytes import LARGEST_BATCH, BytesAccess, tree
+from .encoding import following
+from .tables import Index, Table
+
+RESERVED = tree(0)
+TOKEN_KEY = RESERVED + b"token"
+NEXT_TREE_KEY = RESERVED + b"tree"
+TABLE_KEY = RESERVED + b"table:"
+COUNTERS_KEY = RESERVED + b"count:"
+# Cached catalogs: one is current, and a migration makes a new one with each change,
+# while transactions that began before it still read older ones.
+CATALOGS_CACHED = 8
+# Bytes of a table's name in the key of its entry, of LMDB's 511; the rest is a reserve.
+NAME_SIZE = 400
+
+_counters = Struct(">qq12s")
+
+
+class TableCache:
+    """The tables by name, as each transaction sees them."""
+
+    def __init__(self) -> None:
+        # {token: {name: Table}}. Tables that were read under one token are valid
+        # whenever a transaction sees that token.
+        self.cached: dict[bytes, dict[str, Table]] = {}
+
+    def tables(self, token: bytes) -> dict[str, Table]:
+        """Return the cached tables of the catalog with this token."""
+        tables = self.cached.get(token)
+        if tables is None:
+            if len(self.cached) >= CATALOGS_CACHED:
+                self.cached.pop(next(iter(self.cached)), None)
+            tables = self.cached[token] = {}
+        return tables
+
+
+class TreesAccess(BytesAccess):
+    """A BytesAccess with the catalog in the space of bytes itself."""
+
+    def __init__(self, cache: TableCache) -> None:
+        # Shared by all connections to one store.
+        self.cache = cache
+        # The last keys that next_keys() gave, by tree, until rows are written.
+        self.sequences: dict[bytes, int] = {}
+
+    # --- for stores ---
+
+    def dump(self, value: Any) -> bytes:
+        """Return plain values, lists and dictionaries as bytes."""
+        raise NotImplementedError
+
+    def load(self, data: bytes) -> Any:
+        """Return what dump() made these bytes of."""
+        raise NotImplementedError
+
+    def make_table(self, name: str, entry: dict[str, Any]) -> Table:
+        """Return the Table of an entry."""
+        raise NotImplementedError
+
+    def complete_entry(self, entry: dict[str, Any]) -> None:
+        """Add what the store's tables need to a new or changed entry."""
+
+    # --- tables ---
+
+    def table(self, name: str) -> Table:
+        tables = self.cache.tables(self.value(TOKEN_KEY) or b"")
+        found = tables.get(name)
+        if found is None:
+            found = tables[name] = self.table_of(name, self.entry_of(name))
+        return found
+
+    def table_of(self, name: str, entry: dict[str, Any]) -> Table:
+        """Return the Table of an entry; raise DatabaseError if it is damaged."""
+        try:
+            found = self.make_table(name, entry)
+            found.prefix = found.primary.prefix = tree(entry["id"])
+            found.counters_key = COUNTERS_KEY + found.prefix
+            for index in found.indexes:
+                index.prefix = tree(index.entry["id"])
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise DatabaseError(
+                f"The store is damaged: the entry of table {name} cannot be read."
+            ) from error
+        return found
+
+    def names(self) -> list[str]:
+        """Return the names of all tables."""
+        found = self.batches(TABLE_KEY, [(b"", b"\xff")], False, LARGEST_BATCH)
+        return [key[len(TABLE_KEY) :].decode() for batch in found for key, _ in batch]
+
+    def has_table(self, name: str) -> bool:
+        return self.value(table_key(name)) is not None
+
+    def entry_of(self, name: str) -> dict[str, Any]:
+        """Return the entry of a table, which may be changed and saved.
+
+        Raise ProgrammingError if there is none.
+        """
+        data = self.value(table_key(name))
+        if data is None:
+            raise ProgrammingError(f"no such table: {name} (run migrate)")
+        entry: dict[str, Any] = self.load(data)
+        return entry
+
+    def save_entry(self, name: str, entry: dict[str, Any]) -> None:
+        """Store the entry of a table; give new tables and indexes their trees."""
+        self.complete_entry(entry)
+        for each in (entry, *entry["indexes"]):
+            if "id" not in each:
+                each["id"] = self.new_tree()
+        self.put(table_key(name), self.dump(entry))
+        self.put(TOKEN_KEY, os.urandom(12))
+
+    def remove_entry(self, name: str) -> None:
+        self.remove(table_key(name))
+        self.put(TOKEN_KEY, os.urandom(12))
+
+    def new_tree(self) -> int:
+        """Return the number of a new tree."""
+        data = self.value(NEXT_TREE_KEY)
+        number: int = 1 if data is None else self.load(data)
+        self.put(NEXT_TREE_KEY, self.dump(number + 1))
+        return number
+
+    def truncates(self, table: Table, index: Index) -> None:
+        index.truncated = True
+        owner = table.entry if index is table.primary else index.entry
+        owner["truncated"] = True
+        self.save_entry(table.name, table.entry)
+
+    # --- schema changes ---
+
+    def drop_table(self, name: str) -> None:
+        """Delete a table with its rows."""
+        table = self.table(name)
+        self.clear_table(table)
+        self.remove(table.counters_key)
+        self.remove_entry(name)
+
+    def clear_table(self, table: Table) -> None:
+        """Delete all rows and entries of a table."""
+        for index in (table.primary, *table.indexes):
+            self.clear(index.prefix)
+
+    def flush(self, table: Table, reset_sequence: bool) -> None:
+        """Delete all rows of a table; the next key is 1 then, if that is asked for."""
+        sequence, _ = self.counters(table)
+        self.clear_table(table)
+        self.set_counters(table, 0 if reset_sequence else sequence, 0)
+
+    def rename_table(self, old: str, new: str) -> None:
+        entry = self.entry_of(old)
+        self.remove_entry(old)
+        self.save_entry(new, entry)
+
+    def drop_index(self, table: str, name: str) -> None:
+        """Delete the entries of an index."""
+        for index in self.table(table).indexes:
+            if index.name == name:
+                self.clear(index.prefix)
+
+    def rewrite(
+        self, before: Table, entry: dict[str, Any], change: RowChange, rekeyed: bool
+    ) -> None:
+        """Save the changed entry of a table, and write all its rows after `change`.
+
+        They are written to new trees, if their keys or entries may be others than
+        before.
+        """
+        self.complete_entry(entry)
+        after = self.make_table(before.name, entry)
+        touched = any(index.reads & change.columns for index in after.indexes)
+        anew = rekeyed or touched
+        if anew:
+            for each in (entry, *entry["indexes"]):
+                each.pop("id", None)
+                each.pop("truncated", None)
+        self.save_entry(before.name, entry)
+        after = self.table_of(before.name, entry)
+        sequence, count = self.counters(before)
+        progress = Progress(count, f"{before.name}: all rows")
+        for found in writing.all_rows(self, before):
+            new = [
+                after.layout.new(changed(before.layout.as_dict(row), change))
+                for _, _, row in found
+            ]
+            if anew:
+                writing.insert(self, after, new)
+            else:
+                changes = [
+                    Change(record, key, row, key, [], [])
+                    for (record, key, _), row in zip(found, new, strict=True)
+                ]
+                self.apply(after, changes)
+            progress.add(len(found))
+        kept = {index.prefix for index in (after.primary, *after.indexes)}
+        for index in (before.primary, *before.indexes):
+            if index.prefix not in kept:
+                self.clear(index.prefix)
+        if anew:
+            self.remove(before.counters_key)
+            self.set_counters(after, sequence, count)
+
+    # --- counters ---
+
+    def counters(self, table: Table) -> tuple[int, int]:
+        """Return (last key given by the sequence, number of rows)."""
+        data = self.value(table.counters_key)
+        if data is None:
+            return 0, 0
+        if len(data) != _counters.size:
+            raise DatabaseError(f"The store is damaged: the counters of {table.name}.")
+        sequence, rows, _ = _counters.unpack(data)
+        return sequence, rows
+
+    def set_counters(self, table: Table, sequence: int, rows: int) -> None:
+        """Store the counters. Every change of rows does: it also replaces the token by
+        which cached tables are validated.
+        """
+        data = _counters.pack(sequence, rows, os.urandom(12))
+        self.put(table.counters_key, data)
+
+    def wrote(self, table: Table, rows: int) -> None:
+        sequence, count = self.counters(table)
+        sequence = self.sequences.pop(table.prefix, sequence)
+        self.set_counters(table, sequence, count + rows)
+
+    def total(self, table: Table) -> int:
+        return self.counters(table)[1]
+
+    def version(self, table: Table) -> Any:
+        return self.value(TOKEN_KEY), self.value(table.counters_key)
+
+    def next_keys(self, table: Table, given: Sequence[Any]) -> list[Any]:
+        sequence, _ = self.counters(table)
+        keys = []
+        for key in given:
+            if key is None:
+                key = sequence = sequence + 1
+            elif type(key) is int and key > sequence:
+                sequence = key
+            keys.append(key)
+        self.sequences[table.prefix] = sequence
+        return keys
+
+    # --- upkeep ---
+
+    def unknown_trees(self, tables: list[Table]) -> Iterator[bytes]:
+        """Yield the trees that belong to no table or index."""
+        known = {index.prefix for table in tables for index in table.indexes}
+        known |= {table.prefix for table in tables} | {RESERVED}
+        low = b""
+        while found := self.items(low, b"\xff" * 5, False, 1):
+            prefix = found[0][0][: len(RESERVED)]
+            if prefix not in known:
+                yield prefix
+            low = following(prefix)
+
+
+def table_key(name: str) -> bytes:
+    """Return the key of a table's entry."""
+    key = name.encode()
+    if len(key) > NAME_SIZE:
+        raise ProgrammingError(f"The table name {name[:40]!r}... is too long.")
+    return TABLE_KEY + key
+
+
+def changed(row: dict[str, Any], change: RowChange) -> dict[str, Any]:
+    """Return {column: stored value} of a row after a change."""
+    new = {**row, **change.of(row)}
+    return {name: value for name, value in new.items() if value is not MISSING}

@@ -1,0 +1,144 @@
+"""The Access of LMDB: a transaction's keys and values."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import lmdb
+
+from ..kv.bytes import FIRST_BATCH, GROWTH, LARGEST_BATCH, Item
+from ..kv.tables import Table
+from ..kv.trees import TreesAccess
+from . import memory
+from .tables import FORMAT, FORMAT_KEY, LMDBTable, converted, place_columns
+from .values import pack, unpack, unpack_rows
+
+if TYPE_CHECKING:
+    from .environment import Environment
+
+# A transaction whose keys and values are bytes.
+if TYPE_CHECKING:
+    Txn: TypeAlias = lmdb.Transaction[bytes]
+else:
+    Txn = lmdb.Transaction
+# Returns the transaction to read from: a savepoint may begin or end between batches.
+CurrentTransaction: TypeAlias = Callable[[], Txn]
+
+
+class LMDBAccess(TreesAccess):
+    """What one statement reads and writes, in the transaction that `now` returns."""
+
+    def __init__(self, environment: "Environment", now: CurrentTransaction) -> None:
+        super().__init__(environment.tables)
+        self.environment = environment
+        self.now = now
+        # Rows read since memory was given back.
+        self.rows_read = 0
+
+    # --- keys and values ---
+
+    def value(self, key: bytes) -> bytes | None:
+        return self.now().get(key)
+
+    def put(self, key: bytes, value: bytes) -> None:
+        self.now().put(key, value)
+
+    def remove(self, key: bytes) -> None:
+        self.now().delete(key)
+
+    def values(self, keys: Sequence[bytes]) -> list[Item]:
+        return self.now().cursor().getmulti(keys)
+
+    def get(self, table: Table, keys: Sequence[bytes]) -> list[Item]:
+        prefix = table.prefix
+        if len(keys) != 1:
+            return self.now().cursor().getmulti([prefix + key for key in keys])
+        key = prefix + keys[0]
+        data = self.now().get(key)
+        return [] if data is None else [(key, data)]
+
+    def items(self, low: bytes, high: bytes, reverse: bool, limit: int) -> list[Item]:
+        if low >= high:
+            return []
+        cursor = self.now().cursor()
+        if reverse:
+            found = cursor.prev() if cursor.set_range(high) else cursor.last()
+            if not found:
+                return []
+            batch = list(islice(cursor.iterprev(), limit))
+            if batch and batch[-1][0] < low:
+                batch = [item for item in batch if item[0] >= low]
+            return batch
+        if not cursor.set_range(low):
+            return []
+        batch = list(islice(cursor.iternext(), limit))
+        if batch and batch[-1][0] >= high:
+            batch = [item for item in batch if item[0] < high]
+        return batch
+
+    def count_items(self, low: bytes, high: bytes, limit: int | None) -> int:
+        cursor = self.now().cursor()
+        if low >= high or not cursor.set_range(low):
+            return 0
+        keys = cursor.iternext(keys=True, values=False)
+        count = 0
+        size = FIRST_BATCH
+        while limit is None or count < limit:
+            if limit is not None:
+                size = min(size, limit - count)
+            batch = list(islice(keys, size))
+            if not batch:
+                break
+            if batch[-1] >= high:
+                return count + sum(key < high for key in batch)
+            count += len(batch)
+            size = min(size * GROWTH, LARGEST_BATCH)
+        return count
+
+    # --- rows ---
+
+    def pack(self, table: Table, row: list[Any]) -> bytes:
+        return pack(row)
+
+    def unpack(self, table: Table, data: list[bytes]) -> list[list[Any]]:
+        return unpack_rows(data, table.entry["width"])
+
+    def read(self, count: int) -> None:
+        self.rows_read += count
+        if self.rows_read > memory.ROWS:
+            memory.give_back(self.environment.data_path)
+            self.rows_read = 0
+
+    # --- tables ---
+
+    def dump(self, value: Any) -> bytes:
+        return pack(value)
+
+    def load(self, data: bytes) -> Any:
+        return unpack(data)
+
+    def make_table(self, name: str, entry: dict[str, Any]) -> LMDBTable:
+        return LMDBTable(name, entry)
+
+    def entry_of(self, name: str) -> dict[str, Any]:
+        return converted(super().entry_of(name))
+
+    def complete_entry(self, entry: dict[str, Any]) -> None:
+        place_columns(entry)
+
+    def save_entry(self, name: str, entry: dict[str, Any]) -> None:
+        super().save_entry(name, entry)
+        self.put(FORMAT_KEY, pack(FORMAT))
+
+
+class LMDBWriter(LMDBAccess):
+    """What one statement writes, and reads, in one transaction."""
+
+    def __init__(self, environment: "Environment", txn: Txn) -> None:
+        super().__init__(environment, lambda: txn)
+        # The transaction's own functions are faster than methods that call them.
+        self.value = txn.get  # type: ignore[method-assign]
+        self.put = txn.put  # type: ignore[assignment,method-assign]
+        self.remove = txn.delete  # type: ignore[assignment,method-assign]
+        self.put_new = partial(txn.put, overwrite=False)  # type: ignore[method-assign]
