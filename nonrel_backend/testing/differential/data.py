@@ -157,6 +157,21 @@ class Data:
             found[model._meta.db_table] = list(rows.values_list(*columns))
         return found
 
+    def is_valid(self, contents: dict[str, list[tuple[Any, ...]]]) -> bool:
+        """Return whether contents have no NULL and no value twice that must not be."""
+        for model, _ in self.rows:
+            fields = model._meta.local_concrete_fields
+            if model._meta.auto_created:
+                continue
+            columns = zip(*contents[model._meta.db_table], strict=True)
+            for field, values in zip(fields, columns, strict=False):
+                found = [value for value in values if value is not None]
+                if not field.null and len(found) < len(values):
+                    return False
+                if field.unique and len(set(found)) < len(found):
+                    return False
+        return True
+
 
 def empty(alias: str, tables: list[str]) -> None:
     """Delete all rows of the tables and reset their sequences."""
