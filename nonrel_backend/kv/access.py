@@ -1,7 +1,7 @@
 """The seam: what a store gives to the core, as one statement sees it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -135,12 +135,13 @@ class Access(ABC):
     # --- writing ---
 
     @abstractmethod
-    def apply(self, table: Table, changes: list[Change]) -> list[Record]:
+    def apply(self, table: Table, changes: Iterable[Change]) -> list[Record]:
         """Write changes, as atomically as the store can.
 
-        Remove all rows and entries that are to go before any new one is put, so that
-        rows may swap keys and unique values. Raise IntegrityError, before anything is
-        written of this change, if a key or a unique entry is another row's.
+        They are new rows, or else replaced and deleted ones. Of these remove all that
+        goes before anything new is put, so that rows may swap keys and unique values.
+        Raise IntegrityError, before anything is written of this change, if a key or a
+        unique entry is another row's.
 
         Return the records, as they are now, of the rows that were not written because
         others have changed them since they were read; none where statements are atomic.

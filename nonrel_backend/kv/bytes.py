@@ -10,7 +10,7 @@ Where one of the values of a unique index is NULL, the entry is not unique.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Any, TypeAlias
 
@@ -185,23 +185,26 @@ class BytesAccess(Access):
 
     # --- writing ---
 
-    def apply(self, table: Table, changes: list[Change]) -> list[Any]:
-        removed = 0
+    def apply(self, table: Table, changes: Iterable[Change]) -> list[Any]:
+        more = 0
+        waiting = []
         for each in changes:
-            if each.old_key is not None and each.old_key != each.key:
-                self.remove(table.prefix + each.old_key)
-                removed += 1
-            for entry in each.removed:
-                assert each.old_key is not None
-                self.remove(self.entry_key(table, entry, each.old_key))
-        added = 0
-        for each in changes:
-            if each.key is None:
+            if each.old_key is None:
+                self.put_row(table, each, True)
+                more += 1
                 continue
+            if each.old_key != each.key:
+                self.remove(table.prefix + each.old_key)
+                more -= 1
+            for entry in each.removed:
+                self.remove(self.entry_key(table, entry, each.old_key))
+            if each.key is not None:
+                waiting.append(each)
+        for each in waiting:
             is_new = each.old_key != each.key
-            added += is_new
             self.put_row(table, each, is_new)
-        self.wrote(table, added - removed)
+            more += is_new
+        self.wrote(table, more)
         return []
 
     def put_row(self, table: Table, change: Change, is_new: bool) -> None:

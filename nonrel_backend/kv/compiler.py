@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +23,9 @@ class SQLCompiler(NonrelCompiler):
 
     def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
         return self.store.forms.to_stored(db_type, value)
+
+    def for_db_converter(self, db_type: str | None) -> Callable[[Any], Any]:
+        return partial(self.store.forms.to_stored, db_type)
 
     def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
         convert = self.from_db_converter(db_type)

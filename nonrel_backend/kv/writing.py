@@ -29,10 +29,10 @@ def insert(access: Access, table: Table, rows: Iterable[Any]) -> None:
     """
     access.apply(
         table,
-        [
+        (
             Change(None, None, row, table.row_key(row), [], entries_of(table, row))
             for row in rows
-        ],
+        ),
     )
 
 
@@ -41,10 +41,10 @@ def delete(access: Access, table: Table, found: Sequence[Found]) -> int:
     keys = access.keys(table, [record for record, _ in found])
     access.apply(
         table,
-        [
+        (
             Change(record, key, None, None, entries_of(table, row), [])
             for key, (record, row) in zip(keys, found, strict=True)
-        ],
+        ),
     )
     return len(found)
 
