@@ -123,6 +123,12 @@ class CatalogSchemaEditor(CatalogIndexes):
         if stored is MISSING:
             self.catalog.save(table, entry)
             return
+        self.fill_column(table, entry, name, stored)
+
+    def fill_column(
+        self, table: str, entry: dict[str, Any], name: str, stored: Any
+    ) -> None:
+        """Save an entry with a new column, and give all rows a value of it."""
         self.change_rows(table, entry, RowChange({name}, lambda row: {name: stored}))
 
     def has_rows(self, table: str) -> bool:

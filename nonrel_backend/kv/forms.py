@@ -76,7 +76,7 @@ def checked(convert: Callable[[Any], Any], db_type: str | None) -> Callable[[Any
             return convert(value)
         except BAD_VALUE as error:
             raise DatabaseError(
-                f"The store is damaged: {value!r} is not a {db_type}."
+                f"The store holds {value!r}, which is not a {db_type}."
             ) from error
 
     return converted

@@ -10,20 +10,21 @@ from django.db import IntegrityError
 from ..catalog import inserts
 from ..catalog.tables import OWN_TABLES
 from ..compiler import NonrelCompiler, NonrelInsertCompiler, NonrelUpdateCompiler
+from ..kv.compiler import aware_reader
 from ..query import safe_call, translated_errors
 from . import datatypes
 from . import rows as writing
 from .objects import Objects
 from .query import BackendQuery
 from .table import Row
-from .values import READERS, aware_reader, to_stored
+from .values import FORMS
 
 
 class SQLCompiler(NonrelCompiler):
     query_class = BackendQuery
 
     def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
-        return to_stored(db_type, value)
+        return FORMS.to_stored(db_type, value)
 
     def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
         convert = self.from_db_converter(db_type)
@@ -31,8 +32,8 @@ class SQLCompiler(NonrelCompiler):
 
     def from_db_converter(self, db_type: str | None) -> Callable[[Any], Any] | None:
         if db_type == "datetime" and settings.USE_TZ:
-            return aware_reader(self.store.timezone)
-        return READERS.get(db_type or "")
+            return aware_reader(FORMS.from_stored["datetime"], self.store.timezone)
+        return FORMS.readers.get(db_type or "")
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]

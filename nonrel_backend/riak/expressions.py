@@ -12,7 +12,7 @@ from ..planner.expressions import columns_in
 from ..query import MISSING
 from ..values.wrappers import Json
 from .table import Row
-from .values import to_stored
+from .values import FORMS
 
 
 class Expressions:
@@ -86,7 +86,7 @@ class Expressions:
     def stored(self, field: Any, value: Any) -> Any:
         if value is None:
             return MISSING
-        return to_stored(self.store.type_of(field), value)
+        return FORMS.to_stored(self.store.type_of(field), value)
 
     def prepared(self, field: Any, row: Row) -> Any:
         """Return a stored value as get_db_prep_save() gives it."""

@@ -21,7 +21,7 @@ from ..values.comparisons import FOLDED, TEXT
 from ..values.folding import fold
 from .table import Row
 from .terms import is_nan
-from .values import to_stored
+from .values import FORMS
 
 Matches = Callable[[dict[str, Any]], bool]
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -182,13 +182,13 @@ def comparison(leaf: Leaf) -> tuple[Any, Callable[[Any, Any], bool], Any]:
     convert = COMPARABLE.get(db_type, same)
     compare = COMPARISONS[lookup_type]
     if lookup_type == "in":
-        stored = [to_stored(db_type, each) for each in value if each is not None]
+        stored = [FORMS.to_stored(db_type, each) for each in value if each is not None]
         stored = [each for each in stored if not is_nan(db_type, each)]
         return stored, compare, set(map(convert, stored))
     values = value if lookup_type == "range" else [value]
     if None in values:
         raise compared_with(leaf, "NULL")
-    stored = [to_stored(db_type, each) for each in values]
+    stored = [FORMS.to_stored(db_type, each) for each in values]
     if any(is_nan(db_type, each) for each in stored):
         raise compared_with(leaf, "NaN")
     if lookup_type == "range":

@@ -89,9 +89,12 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             keys = [each.key for each in objects.all()]
             datatypes.write(objects, column, change, keys)
 
-    def fill_column(self, table: str, name: str, stored: Any) -> None:
+    def fill_column(
+        self, table: str, entry: dict[str, Any], name: str, stored: Any
+    ) -> None:
         # Values that an interrupted migration has written stay, even different ones.
         self.put_all(table, f"with {name}", lambda row: {name: stored, **row})
+        self.catalog.save(table, entry)
 
     def drop_column(self, model: Any, field: Any) -> None:
         table = model._meta.db_table

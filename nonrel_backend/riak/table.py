@@ -6,10 +6,11 @@ from typing import Any
 
 from ..conditions import Column, Step
 from ..documents.functions import at_path
+from ..kv.json_values import dumped, loaded
 from .client.client import content
 from .terms import NULLS, TERMS, escaped, index_name, is_nan, term
 from .transforms import Transform, index_of, is_possible, term_of
-from .values import dumped, loaded, object_key
+from .values import object_key
 from .versions import NAME, Writes
 
 Row = dict[str, Any]
@@ -122,4 +123,4 @@ class Table:
 
     def row(self, found: Any) -> Row:
         """Return the row of an object's content."""
-        return loaded(found.value, self.bucket)
+        return loaded(found.value, f"bucket {self.bucket.decode()}")

@@ -16,7 +16,7 @@ from nonrel_backend.riak.predicates import prepare
 from nonrel_backend.riak.resolving import union
 from nonrel_backend.riak.terms import descending, escaped, index_name, number, term
 from nonrel_backend.riak.transforms import transform_of
-from nonrel_backend.riak.values import key_of, object_key, to_stored
+from nonrel_backend.riak.values import FORMS, key_of, object_key
 from nonrel_backend.riak.versions import (
     FEWEST,
     MOST,
@@ -28,6 +28,7 @@ from nonrel_backend.riak.versions import (
     writes_of,
 )
 
+to_stored = FORMS.to_stored
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
