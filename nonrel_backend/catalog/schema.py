@@ -54,14 +54,17 @@ class CatalogSchemaEditor(CatalogIndexes):
         return self.catalog.find(table) is not None
 
     def make_table(self, model: Any) -> None:
+        self.catalog.save(model._meta.db_table, self.table_entry(model))
+
+    def table_entry(self, model: Any) -> dict[str, Any]:
+        """Return the entry of a model's new table."""
         columns = [
             self.described(field)
             for field in model._meta.local_concrete_fields
             if self.has_column(field)
         ]
         key = [field.column for field in model._meta.pk_fields]
-        entry = {"columns": columns, "key": key, "indexes": [], "checks": []}
-        self.catalog.save(model._meta.db_table, entry)
+        return {"columns": columns, "key": key, "indexes": [], "checks": []}
 
     def drop_table(self, table: str) -> None:
         self.rows(table, self.catalog.entry(table)).clear()

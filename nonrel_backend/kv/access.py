@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
-from .encoding import KeyRange
+from .encoding import KeyRange, following
 from .tables import Index, Table
 
 # A row as the store returned it: its key, its data and perhaps its version. Opaque to
@@ -106,7 +106,7 @@ class Access(ABC):
         self, table: Table, index: Index, payloads: Sequence[bytes]
     ) -> list[bytes]:
         """Return the keys of the rows with these payloads in a unique index."""
-        ranges = [(payload, payload + b"\0") for payload in payloads]
+        ranges = [(payload, following(payload)) for payload in payloads]
         return [key for keys in self.entries(table, index, ranges) for key in keys]
 
     def count(
@@ -131,6 +131,15 @@ class Access(ABC):
             if limit is not None and total >= limit:
                 return limit
         return total
+
+    def counts(
+        self,
+        table: Table,
+        scans: Sequence[tuple[Index, Sequence[KeyRange]]],
+        limit: int,
+    ) -> list[int]:
+        """Return count() of each of several scans."""
+        return [self.count(table, index, ranges, limit) for index, ranges in scans]
 
     # --- writing ---
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from math import prod
 from typing import Any, Literal, TypeAlias
 
 from ..conditions import Column, Step
-from .access import Access
 from .encoding import EVERYTHING, HASH_SIZE, KeyRange, following
 from .predicates import CompoundPredicate, Predicate
 from .ranges import fewest_points, interval, inverted_range
@@ -36,12 +37,9 @@ class IndexScan:
     # Whether each range holds at most one entry.
     unique: bool = False
 
-    def counted(self, access: Access, table: Table, limit: int) -> int:
-        """Return how many entries the ranges hold, at most `limit`."""
-        return access.count(table, self.index, self.ranges, limit)
-
     def __str__(self) -> str:
-        return f"index {self.index.name}"
+        number = f"{len(self.ranges)} ranges of " if len(self.ranges) > 1 else ""
+        return f"{number}index {self.index.name}"
 
 
 @dataclass
@@ -55,15 +53,6 @@ class IndexUnion:
 
     def combine(self, sets: Iterator[set[bytes]]) -> set[bytes]:
         return set().union(*sets)
-
-    def counted(self, access: Access, table: Table, limit: int) -> int:
-        """Return how many entries the scans have together, at most `limit`."""
-        total = 0
-        for scan in self.scans:
-            total += scan.counted(access, table, limit)
-            if total >= limit:
-                return limit
-        return total
 
     def __str__(self) -> str:
         return " or ".join(map(str, self.scans))
@@ -96,8 +85,12 @@ class Choice:
     access_path: AccessPath
     # Predicates to be evaluated on each row.
     residual: list[Predicate | CompoundPredicate]
+    # Whether they are true for nearly all rows: they are only checked again.
+    exact: bool
     # Whether the rows come in the order asked for.
     ordered: bool = True
+    # If so, of how many of its columns; the rest is sorted within equal values.
+    prefix: int | None = None
     # Whether the index is read backwards.
     reverse: bool = False
 
@@ -135,6 +128,8 @@ def match_index(
 
     Return None if they do not restrict its first column.
     """
+    if index is table.primary and not table.ordered_keys:
+        return match_keys(table, predicates)
     starts, satisfied, equalities = [b""], [], 0
     unique = index.unique
     last: KeyRange | None = None
@@ -178,6 +173,27 @@ def match_index(
     return IndexScan(index, ranges, satisfied, equalities, unique)
 
 
+def match_keys(
+    table: Table, predicates: dict[Any, list[Predicate]]
+) -> IndexScan | None:
+    """Return the scan of rows by key, where keys have no order.
+
+    Return None if the predicates do not name all values of the key.
+    """
+    satisfied, lists = [], []
+    for name in table.key:
+        predicate, values = fewest_points(predicates.get(name, ()), None)
+        if predicate is None or None in values:
+            return None
+        satisfied.append(predicate)
+        lists.append(values)
+    if prod(map(len, lists)) > MAX_POINTS:
+        return None
+    keys = dict.fromkeys(table.key_of(values) for values in product(*lists))
+    ranges = [(key, key) for key in keys]
+    return IndexScan(table.primary, ranges, satisfied, len(table.key), unique=True)
+
+
 def candidates_of(
     part: Part, predicates: dict[Any, list[Predicate]]
 ) -> Sequence[Predicate]:
@@ -208,10 +224,12 @@ def order_of(
     index = scan.index
     if len(scan.ranges) > 1 or index.truncated or index.many:
         return None
+    if index is table.primary and not table.ordered_keys:
+        return None
     if any(part.column is None or part.transform for part in index.parts):
         return None
-    # The key of the row follows the payload in each entry.
-    parts = [*index.parts, *table.primary.parts] if table.ordered_keys else index.parts
+    # The primary key follows the payload in each entry.
+    parts = [*index.parts, *table.primary.parts]
     following_parts = (part for part in parts if part.plain not in constant)
     directions: set[Direction] = set()
     rest_of_key = set(table.key) - constant
@@ -230,4 +248,5 @@ def order_of(
         directions.add("forwards" if found.descending != ascending else "backwards")
     if len(directions) > 1:
         return None
-    return directions.pop() if directions else "forwards"
+    direction: Direction = directions.pop() if directions else "forwards"
+    return direction if direction == "forwards" or table.reverses else None

@@ -2,10 +2,14 @@
 
 Costs named here were measured on one core of a virtual machine, with 100,000 rows of
 six columns in memory: to count an entry takes 0.09 microseconds, to read one 0.4, to
-fetch a row by its key 2.3, to sort a row 1.2.
+fetch a row by its key 2.3, to sort a row 1.2. A round of counting (Table.probes) has 8
+or 16 times as many entries as the one before, so all rounds together cost little more
+than the last (1.3 milliseconds), and a selective index ends the counting after 3
+microseconds.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from .access import Access
 from .access_paths import (
@@ -27,10 +31,6 @@ from .tables import Index, Table
 
 Predicates = Sequence[Predicate | CompoundPredicate]
 Candidate = IndexScan | IndexUnion
-# How many entries of each candidate a round of counting looks at. A round has 8 or 16
-# times as many as the one before, so all rounds together cost little more than the last
-# (1.3 milliseconds), and a selective index ends the counting after 3 microseconds.
-PROBES = (16, 256, 2048, 16384)
 # A second index is not read for so few rows: fetching them takes 0.15 milliseconds.
 FEW_ROWS = 64
 # How many entries may be read for each row that an intersection may save. A row costs
@@ -61,7 +61,7 @@ def choose(
     candidates += index_unions(access, table, predicates)
     in_order = None
     if ordering:
-        in_order = ordered_choice(table, predicates, candidates, ordering)
+        in_order = ordered_choice(table, predicates, candidates, ordering, limit)
     if not candidates:
         return in_order or chosen(table, full_scan(table), predicates, ordering)
     if in_order is not None and (
@@ -71,18 +71,19 @@ def choose(
     if len(candidates) == 1 and in_order is None:
         return chosen(table, candidates[0], predicates, ordering)
     if limit is not None:
-        if in_order is not None and not in_order.residual:
+        if in_order is not None and in_order.exact:
             return in_order
-        exact = [each for each in candidates if not residual(table, predicates, each)]
+        exact = [each for each in candidates if not unsatisfied(predicates, each)]
         if exact and not ordering:
             return chosen(table, exact[0], predicates, ordering)
-    counts = probed(access, table, candidates, PROBES if limit is None else PROBES[:-1])
+    limits = table.probes if limit is None else table.probes[:-1]
+    counts = probed(access, table, candidates, limits)
     (number, best), *others = counts
     if in_order is not None and limit is not None and number > SORTED_CHEAPLY:
         return in_order
     access_path: AccessPath = best
     if ordering or limit is None:
-        access_path = intersected(best, number, others)
+        access_path = intersected(best, number, others, limits[-1])
     return chosen(table, access_path, predicates, ordering)
 
 
@@ -91,6 +92,8 @@ def usable_indexes(table: Table, predicates: Predicates) -> list[Index]:
     leaves = None
     found = []
     for index in table.indexes:
+        if index.building:
+            continue
         if index.conditions:
             if leaves is None:
                 leaves = [each.leaf for each in predicates if type(each) is Predicate]
@@ -110,8 +113,13 @@ def probed(
 
     Stop counting at the first of the limits that one candidate does not reach.
     """
+    scans = [
+        each.scans if isinstance(each, IndexUnion) else [each] for each in candidates
+    ]
+    asked = [(scan.index, scan.ranges) for part in scans for scan in part]
     for limit in limits:
-        counts = [each.counted(access, table, limit) for each in candidates]
+        found = iter(access.counts(table, asked, limit))
+        counts = [min(limit, sum(islice(found, len(part)))) for part in scans]
         if min(counts) < limit:
             break
     return sorted(
@@ -121,18 +129,18 @@ def probed(
 
 
 def intersected(
-    best: Candidate, number: int, others: list[tuple[int, Candidate]]
+    best: Candidate, number: int, others: list[tuple[int, Candidate]], most: int
 ) -> AccessPath:
     """Return the best scan, intersected with the next one if that is cheaper.
 
     It is cheaper if reading the entries of both costs less than the rows of one, and
-    if they satisfy different predicates.
+    if they satisfy different predicates. `most` entries of each were counted.
     """
-    if number <= FEW_ROWS or number >= PROBES[-1] or type(best) is not IndexScan:
+    if number <= FEW_ROWS or number >= most or type(best) is not IndexScan:
         return best
     satisfied = set(best.satisfied)
     for count, scan in others:
-        if number + count > number * ENTRIES_FOR_A_ROW:
+        if count >= most or number + count > number * ENTRIES_FOR_A_ROW:
             return best
         if type(scan) is IndexScan and satisfied.isdisjoint(scan.satisfied):
             return IndexIntersection([best, scan])
@@ -169,7 +177,7 @@ def branch_scan(
     ]
     if len(found) < 2:
         return found[0] if found else None
-    return probed(access, table, found, PROBES)[0][1]  # type: ignore[return-value]
+    return probed(access, table, found, table.probes)[0][1]  # type: ignore[return-value]
 
 
 def constant_columns(predicates: Predicates) -> set[str]:
@@ -190,10 +198,12 @@ def ordered_choice(
     predicates: Predicates,
     candidates: Sequence[Candidate],
     ordering: Ordering,
+    limit: int | None,
 ) -> Choice | None:
     """Return a scan that yields the ordering, None if no index does.
 
-    Prefer a scan that also filters, with as many equalities as possible.
+    With a limit it may be the first columns of the ordering only. Prefer a scan that
+    also filters, with as many equalities as possible.
     """
     constant = constant_columns(predicates)
     scans = [each for each in candidates if type(each) is IndexScan]
@@ -202,11 +212,18 @@ def ordered_choice(
     for index in (table.primary, *usable_indexes(table, predicates)):
         if index not in matched:
             scans.append(whole_index(index))
-    for scan in scans:
-        direction = order_of(table, scan, ordering, constant)
-        if direction:
-            left = residual(table, predicates, scan)
-            return Choice(scan, left, reverse=direction == "backwards")
+    shortest = len(ordering) if limit is None else 1
+    for length in range(len(ordering), shortest - 1, -1):
+        for scan in scans:
+            direction = order_of(table, scan, ordering[:length], constant)
+            if direction:
+                return made(
+                    table,
+                    scan,
+                    predicates,
+                    direction,
+                    prefix=None if length == len(ordering) else length,
+                )
     return None
 
 
@@ -224,16 +241,36 @@ def chosen(
         if type(access_path) is IndexScan:
             constant = constant_columns(predicates)
             direction = order_of(table, access_path, ordering, constant)
-    left = residual(table, predicates, access_path)
-    return Choice(access_path, left, direction is not None, direction == "backwards")
+    return made(table, access_path, predicates, direction)
 
 
-def residual(
-    table: Table, predicates: Predicates, access_path: AccessPath
+def made(
+    table: Table,
+    access_path: AccessPath,
+    predicates: Predicates,
+    direction: Direction | None,
+    prefix: int | None = None,
+) -> Choice:
+    """Return the Choice of an access path, with what is left to do.
+
+    Where entries may not fit their rows, all predicates are evaluated again.
+    """
+    left = unsatisfied(predicates, access_path)
+    again = not (table.entries_follow_rows or by_key(table, access_path))
+    return Choice(
+        access_path,
+        list(predicates) if again else left,
+        exact=not left,
+        ordered=direction is not None,
+        prefix=prefix,
+        reverse=direction == "backwards",
+    )
+
+
+def unsatisfied(
+    predicates: Predicates, access_path: AccessPath
 ) -> list[Predicate | CompoundPredicate]:
     """Return the predicates that the access path does not satisfy."""
-    if not (table.entries_follow_rows or by_key(table, access_path)):
-        return list(predicates)
     satisfied = set(access_path.satisfied)
     return [each for each in predicates if each not in satisfied]
 

@@ -28,6 +28,7 @@ class KeyValueQuery(NonrelQuery):
     """One scan of one table, by the index that has the fewest candidates."""
 
     changes_documents = True
+    scan_class = Scan
 
     def __init__(self, compiler: Any, fields: list[Any]) -> None:
         super().__init__(compiler, fields)
@@ -67,7 +68,7 @@ class KeyValueQuery(NonrelQuery):
         table = access.table(self.table)
         ordering = [(column_of(table, by), up) for by, up in self.ordering]
         choice = choose(access, table, self.predicates, ordering, limit)
-        return table, Scan(access, table, choice), ordering
+        return table, self.scan_class(access, table, choice), ordering
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
@@ -247,6 +248,8 @@ class KeyValueQuery(NonrelQuery):
                 facts.append("filter " + " and ".join(map(described, choice.residual)))
             if not choice.ordered:
                 facts.append("sorted")
+            elif choice.prefix is not None:
+                facts.append("sorted within equal values")
             return f"{self.describe()} [{', '.join(facts)}]"
 
 

@@ -1,8 +1,8 @@
 """Reading the rows of an access path in batches: filtered, sorted and limited."""
 
 import heapq
-from collections.abc import Callable, Iterator
-from itertools import chain, compress
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, compress, groupby, islice
 from typing import Any
 
 from django.db import DatabaseError
@@ -62,11 +62,11 @@ class Scan:
         """
         if self.matches is None:
             return map(self.unpacked, self.records(limit, skip))
-        return self.filtered(skip)
+        return self.filtered(limit if self.choice.exact else None, skip)
 
-    def filtered(self, skip: int) -> Iterator[list[Any]]:
+    def filtered(self, limit: int | None, skip: int) -> Iterator[list[Any]]:
         """Yield lists of the rows for which the residual predicates are true."""
-        for records in self.records(None):
+        for records in self.records(limit):
             rows = self.unpacked(records)
             rows = list(compress(rows, self.matching(rows)))
             skip, rows = max(0, skip - len(rows)), rows[skip:]
@@ -164,6 +164,9 @@ class Scan:
         if not self.choice.ordered:
             yield self.sorted(ordering, high)[low:]
             return
+        if self.choice.prefix is not None:
+            yield list(islice(self.sorted_within(ordering, high), low, high))
+            return
         left = None if high is None else high - low
         for rows in self.chunks(high, low):
             if left is not None and len(rows) >= left:
@@ -173,9 +176,22 @@ class Scan:
                 left -= len(rows)
             yield rows
 
+    def sorted_within(self, ordering: Ordering, high: int | None) -> Iterator[Any]:
+        """Yield rows that come in the order of its first columns, in the whole order."""
+        prefix = self.choice.prefix
+        first = self.sort_key([column for column, _ in ordering[:prefix]])
+        rows = chain.from_iterable(self.chunks(high))
+        for _, same in groupby(rows, first):
+            yield from self.in_order(same, ordering[prefix:], None)
+
     def sorted(self, ordering: Ordering, high: int | None) -> list[Any]:
         """Return the first `high` of the rows wanted, sorted here."""
-        rows = chain.from_iterable(self.chunks(None))
+        return self.in_order(chain.from_iterable(self.chunks(None)), ordering, high)
+
+    def in_order(
+        self, rows: Iterable[Any], ordering: Ordering, high: int | None
+    ) -> list[Any]:
+        """Return the first `high` of some rows in order."""
         try:
             directions = {ascending for _, ascending in ordering}
             if len(directions) == 1:

@@ -18,7 +18,25 @@ from . import predicates, writing
 from .expressions import COLLATIONS
 
 
-class KeyValueSchemaEditor(CatalogSchemaEditor):
+class ConditionEditor(CatalogSchemaEditor):
+    """Stores the conditions of partial indexes so that queries can use these."""
+
+    def index_condition(self, model: Any, condition: Any) -> dict[str, Any]:
+        found = super().index_condition(model, condition)
+        where = Query(model)
+        alias = where.get_initial_alias()
+        try:
+            tree = Translator(self.connection, alias).condition(
+                where.build_where(condition)
+            )
+            predicates.prepare(tree, self.connection.forms)
+            found["tree"] = partial.dumped(tree)
+        except (Refused, NotSupportedError):
+            pass  # the SQL expression alone tells which rows have an entry
+        return found
+
+
+class KeyValueSchemaEditor(ConditionEditor):
     """Changes the catalog, and rewrites rows with their entries."""
 
     @property
@@ -85,20 +103,6 @@ class KeyValueSchemaEditor(CatalogSchemaEditor):
             writing.build_index(access, made, made.indexes[-1])
 
         self.connection.write(work)
-
-    def index_condition(self, model: Any, condition: Any) -> dict[str, Any]:
-        found = super().index_condition(model, condition)
-        where = Query(model)
-        alias = where.get_initial_alias()
-        try:
-            tree = Translator(self.connection, alias).condition(
-                where.build_where(condition)
-            )
-            predicates.prepare(tree, self.connection.forms)
-            found["tree"] = partial.dumped(tree)
-        except (Refused, NotSupportedError):
-            pass  # the SQL expression alone tells which rows have an entry
-        return found
 
     def expression_part(self, query: Query, expression: Any, unique: bool) -> Part:
         collated = collation_of(self.connection, query, expression)

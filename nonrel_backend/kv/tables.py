@@ -125,6 +125,8 @@ class Index:
         self.unique: bool = entry["unique"]
         # Whether some payloads are shortened, so that the entries have no order.
         self.truncated: bool = entry.get("truncated", False)
+        # Whether rows may still lack their entries: queries do not use the index.
+        self.building: bool = entry.get("building", False)
         self.parts = [
             Part(table, part, descending, self.unique)
             for part, descending in zip(
@@ -186,6 +188,11 @@ class Table:
 
     # Whether the keys of rows sort like the primary key.
     ordered_keys = True
+    # Whether an index can be read backwards.
+    reverses = True
+    # The most entries of a scan that are counted to compare it with others, round by
+    # round: see choice.py.
+    probes: tuple[int, ...] = (16, 256, 2048, 16384)
     # Whether the entries are written with their rows: none is early, late or left over.
     # If not, each row that is found by an entry is checked again.
     entries_follow_rows = True

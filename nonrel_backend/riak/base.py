@@ -1,6 +1,7 @@
 """The DatabaseWrapper for Riak: HOST names nodes, NAME is a prefix of bucket names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from threading import Lock
 from typing import Any
@@ -15,6 +16,7 @@ from . import (
     checking,
     checks,  # noqa: F401 (registers them)
 )
+from .access import RiakAccess
 from .catalog import CatalogCache, RiakCatalog
 from .client import Client, Pool
 from .creation import DatabaseCreation
@@ -26,6 +28,8 @@ from .objects import Objects
 from .operations import DatabaseOperations
 from .resolving import resolver
 from .schema import DatabaseSchemaEditor
+from .tables import RiakTable
+from .values import FORMS
 
 POOL_OPTIONS = {"timeout", "connect_timeout", "pool_size", "tls"}
 OWN_OPTIONS = {
@@ -92,6 +96,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     features_class = DatabaseFeatures
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
+    forms = FORMS
     connection: Session | None
     # Set when there is a connection.
     catalog_cache: CatalogCache
@@ -161,18 +166,27 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         name = self.settings_dict["NAME"]
         return (f"{name}.{table}" if name else table).encode()
 
+    @contextmanager
+    def reading(self) -> Iterator[RiakAccess]:
+        """Give the access of a statement that reads."""
+        yield RiakAccess(self)
+
     def objects(self, meta: Any) -> Objects:
-        """Return the objects of a model's table."""
-        table = self.catalog.table(meta)
-        objects = Objects(
-            self.db_connection,
-            table,
-            resolver(self.option("resolvers", {}), meta.db_table),
-            self.bucket_type.encode(),
-        )
+        """Return the objects of a model's table, to be written, too."""
+        table = self.catalog.table(meta.db_table)
+        objects = self.objects_of(table)
         if table.has_unique and self.unique != "off":
             objects.make_markers = partial(self.markers, meta)
         return objects
+
+    def objects_of(self, table: RiakTable) -> Objects:
+        """Return the objects of a table, to be read."""
+        return Objects(
+            self.db_connection,
+            table,
+            resolver(self.option("resolvers", {}), table.name),
+            self.bucket_type.encode(),
+        )
 
     def markers(self, meta: Any, objects: Objects) -> Markers:
         uniques = UniqueIndexes(self, meta.model)

@@ -2,24 +2,19 @@
 
 import time
 from copy import deepcopy
+from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from ..catalog.indexes import path_of_part
 from ..catalog.tables import OWN_TABLES, Catalog, own_models, table_model
-from ..conditions import Column
 from .datatypes import DataColumn
 from .keys import make_keys
 from .objects import Found
 from .sequences import Sequence
-from .table import Table
-from .transforms import Transform, transforms_in
+from .tables import ENTRIES, RiakTable
 
 # How long an entry is cached: for so long a process may not see that another one has
 # changed a table. A migration waits as long before it rewrites rows (`schema_wait`).
 CACHED_SECONDS = 2.0
-# The entry of the catalog's own tables, which are not in the catalog.
-OWN_ENTRY: dict[str, Any] = {"columns": [], "indexes": []}
 
 
 class CatalogCache:
@@ -30,9 +25,8 @@ class CatalogCache:
         self.entries: dict[str, tuple[float, dict[str, Any] | None]] = {}
         # {table: (entry, model)}
         self.models: dict[str, tuple[dict[str, Any], Any]] = {}
-        # {model: (entry, Table)}
-        self.tables: WeakKeyDictionary[Any, tuple[dict[str, Any], Table]]
-        self.tables = WeakKeyDictionary()
+        # {table: (entry, Table)}
+        self.tables: dict[str, tuple[dict[str, Any], RiakTable]] = {}
         # {table: the row of its last key}
         self.sequences: dict[str, Found] = {}
 
@@ -50,9 +44,8 @@ class CatalogCache:
 class RiakCatalog(Catalog):
     """The toolkit's catalog, cached, with more in each entry.
 
-    "indexed" are the columns for which rows are written with index entries, even before
-    an index is complete and used by queries. "transformed" are the same for
-    [column, kind] (see transforms.py), and "paths" for document paths.
+    "building" are new indexes, of which rows are written with entries, but which no
+    query uses yet. "entries" is the version of the index entries of all rows.
     """
 
     @property
@@ -110,36 +103,17 @@ class RiakCatalog(Catalog):
             known = self.cache.models[table] = entry, table_model(table, entry)
         return known[1]
 
-    def table(self, meta: Any) -> Table:
-        """Return the Table of a model."""
-        name = meta.db_table
-        entry = OWN_ENTRY if name in OWN_TABLES else self.entry(name)
-        known = self.cache.tables.get(meta.model)
+    def table(self, name: str) -> RiakTable:
+        """Return a table; raise ProgrammingError if there is none."""
+        entry = own_entry(name) if name in OWN_TABLES else self.entry(name)
+        known = self.cache.tables.get(name)
         if known is None or known[0] is not entry:
-            known = self.cache.tables[meta.model] = entry, self.made_table(meta, entry)
+            known = self.cache.tables[name] = entry, self.made_table(name, entry)
         return known[1]
 
-    def made_table(self, meta: Any, entry: dict[str, Any]) -> Table:
-        key = [(field.column, field.db_type(self.store)) for field in meta.pk_fields]
-        columns = {each["name"]: each["db_type"] for each in entry["columns"]}
-        for field in meta.local_concrete_fields if entry is OWN_ENTRY else ():
-            columns[field.column] = field.db_type(self.store)
-        keys = {column for column, _ in key}
-        searched = keys | columns_indexed(entry)
-        return Table(
-            meta.db_table,
-            self.store.bucket(meta.db_table),
-            key,
-            columns,
-            searched | set(entry.get("indexed", ())),
-            searched,
-            any(index["unique"] for index in entry["indexes"]),
-            {tuple(each) for each in entry.get("transformed", ())},
-            transforms_indexed(entry),
-            self.data_columns(meta.db_table, entry),
-            [path for each in entry.get("paths", ()) if (path := path_of_part(each))],
-            paths_indexed(entry),
-        )
+    def made_table(self, name: str, entry: dict[str, Any]) -> RiakTable:
+        bucket = self.store.bucket(name)
+        return RiakTable(name, entry, bucket, self.data_columns(name, entry))
 
     def data_columns(self, table: str, entry: dict[str, Any]) -> dict[str, DataColumn]:
         """Return the columns that are Riak counters and sets."""
@@ -150,29 +124,18 @@ class RiakCatalog(Catalog):
         }
 
 
-def columns_indexed(entry: dict[str, Any]) -> set[str]:
-    """Return the plain columns of all indexes."""
+@cache
+def own_entry(name: str) -> dict[str, Any]:
+    """Return the entry of one of the catalog's own tables, which it does not hold."""
+    (model,) = (each for each in own_models() if each._meta.db_table == name)
+    value = model._meta.local_fields[1].column
+    db_type = "long" if value == "last" else "string"
     return {
-        part
-        for index in entry["indexes"]
-        for part in index["parts"]
-        if isinstance(part, str)
+        "columns": [
+            {"name": "name", "db_type": "string"},
+            {"name": value, "db_type": db_type},
+        ],
+        "key": ["name"],
+        "indexes": [],
+        "entries": ENTRIES,
     }
-
-
-def path_parts(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the parts of indexes that are document paths."""
-    return [
-        part
-        for index in entry["indexes"]
-        for part in index["parts"]
-        if path_of_part(part) is not None
-    ]
-
-
-def paths_indexed(entry: dict[str, Any]) -> set[Column]:
-    return {path for part in path_parts(entry) if (path := path_of_part(part))}
-
-
-def transforms_indexed(entry: dict[str, Any]) -> set[Transform]:
-    return set().union(*map(transforms_in, entry["indexes"]))

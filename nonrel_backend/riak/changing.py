@@ -7,7 +7,7 @@ from django.db import OperationalError
 from .client import Conflict, Refused
 from .client.client import put_request
 from .objects import Found, Objects
-from .table import Row
+from .tables import Row
 from .versions import Versions, Writes, give_way, made_id
 
 # How often a conflicting change is retried. The pauses add up to 5 seconds on average,

@@ -45,7 +45,7 @@ def object_problems(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
     ((content, writes),) = versions.live
     try:
         row = table.row(content)
-        if table.key_of(row) != each.key:
+        if table.row_key(row) != each.key:
             raise DatabaseError("its key is not that of its values")
         expected = set(table.entries(row))
     except (DatabaseError, KeyError, TypeError, ValueError) as error:
@@ -79,12 +79,12 @@ def row_marker_problems(
 ) -> Iterator[str]:
     markers = objects.markers
     for key, index in markers.of([row])[0].items():
-        if marking.holder(markers.store, key) == objects.table.key_of(row):
+        if marking.holder(markers.store, key) == objects.table.row_key(row):
             continue
         yield f"{where} does not have the marker of its unique value in {index.name}"
         if fix:
             try:
-                markers.claim({key: (index, objects.table.key_of(row))})
+                markers.claim({key: (index, objects.table.row_key(row))})
             except IntegrityError as error:
                 yield f"{where} repeats a unique value: {error}"
 

@@ -1,39 +1,25 @@
 """Riak's compilers: conversion of values, INSERT, and UPDATE of counters and sets."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError
 
 from ..catalog import inserts
 from ..catalog.tables import OWN_TABLES
-from ..compiler import NonrelCompiler, NonrelInsertCompiler, NonrelUpdateCompiler
-from ..kv.compiler import aware_reader
+from ..compiler import NonrelInsertCompiler, NonrelUpdateCompiler
+from ..kv.compiler import SQLCompiler as KeyValueCompiler
 from ..query import safe_call, translated_errors
 from . import datatypes
 from . import rows as writing
 from .objects import Objects
 from .query import BackendQuery
-from .table import Row
-from .values import FORMS
+from .tables import Row
 
 
-class SQLCompiler(NonrelCompiler):
+class SQLCompiler(KeyValueCompiler):
     query_class = BackendQuery
-
-    def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
-        return FORMS.to_stored(db_type, value)
-
-    def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
-        convert = self.from_db_converter(db_type)
-        return value if convert is None else convert(value)
-
-    def from_db_converter(self, db_type: str | None) -> Callable[[Any], Any] | None:
-        if db_type == "datetime" and settings.USE_TZ:
-            return aware_reader(FORMS.from_stored["datetime"], self.store.timezone)
-        return FORMS.readers.get(db_type or "")
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
@@ -92,7 +78,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         datatypes.begin(objects, rows)
 
     def delete_rows(self, objects: Objects, rows: list[Row]) -> None:
-        keys = [objects.table.key_of(row) for row in rows]
+        keys = [objects.table.row_key(row) for row in rows]
         writing.delete(objects, objects.by_keys(keys))
 
 
@@ -116,7 +102,8 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
         if rest:
             self.restrict(meta, keys)
             super().update_by(self.native_query(self.query), rest)
-        object_keys = list(map(objects.table.object_key, keys))
+        table = objects.table
+        object_keys = [table.key_of(table.key_values(key)) for key in keys]
         with translated_errors(self.store):
             for column, change in changes.items():
                 if change is not None:

@@ -17,7 +17,7 @@ from django.db.models.expressions import Col, Value
 from .client import Refused, messages
 from .client.client import Text, delete_request
 from .objects import PAGE, Objects, pages
-from .table import Row
+from .tables import Row
 
 SIGNS = {"+": 1, "-": -1}
 # Returns the DtOp that changes a value, given the current one; None for no change.
@@ -225,7 +225,7 @@ def answers(replies: list[Any]) -> list[Any]:
 
 def begin(objects: Objects, rows: list[Row]) -> None:
     """Set the values of new rows, in place of any that a deleted row has left."""
-    keys = list(map(objects.table.key_of, rows))
+    keys = list(map(objects.table.row_key, rows))
     for column in objects.table.data.values():
         operations = [column.to(row.get(column.name)) for row in rows]
         for page in pages(zip(keys, operations, strict=True)):

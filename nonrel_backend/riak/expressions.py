@@ -11,7 +11,7 @@ from ..dml.expressions import typed
 from ..planner.expressions import columns_in
 from ..query import MISSING
 from ..values.wrappers import Json
-from .table import Row
+from .tables import Row
 from .values import FORMS
 
 

@@ -23,7 +23,7 @@ from .changing import try_put
 from .client.client import delete_request
 from .objects import PAGE, Found, Objects, absent
 from .resolving import last_write_wins
-from .table import Row, Table
+from .tables import RiakTable, Row
 
 BUCKET = "nonrel_unique"
 # Characters of a key; a longer one has a hash of the values. Riak takes keys of 65,536
@@ -38,7 +38,8 @@ PAUSE = 0.02
 
 def marks(store: Any) -> Objects:
     """Return the markers of a database, as rows."""
-    table = Table(BUCKET, store.bucket(BUCKET), [], {}, set(), set())
+    entry: dict[str, Any] = {"columns": [], "key": [], "indexes": []}
+    table = RiakTable(BUCKET, entry, store.bucket(BUCKET))
     type = store.unique_type.encode()
     return Objects(store.db_connection, table, last_write_wins, type)
 
@@ -171,7 +172,7 @@ class Markers:
         """
         wanted: dict[str, tuple[UniqueIndex, bytes]] = {}
         for row, markers in zip(rows, self.of(rows), strict=True):
-            self.want(wanted, markers, self.table.key_of(row))
+            self.want(wanted, markers, self.table.row_key(row))
         return self.claim(wanted) if wanted else []
 
     def claim_changes(
@@ -185,7 +186,7 @@ class Markers:
         left: list[str] = []
         for row, before, after in zip(new, self.of(old), self.of(new), strict=True):
             added = {key: after[key] for key in after.keys() - before.keys()}
-            self.want(wanted, added, self.table.key_of(row))
+            self.want(wanted, added, self.table.row_key(row))
             left += before.keys() - after.keys()
         taken = [key for key in left if key in wanted]
         # A value may move from one row of the statement to another.

@@ -7,11 +7,10 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from .access_paths import IndexQuery, IndexScan, whole_index
 from .client import Client, Refused, RiakError
 from .client.client import content, delete_request, index_request, put_request
 from .resolving import Resolver
-from .table import Row, Table
+from .tables import RiakTable, Row
 from .versions import NAME, Versions, Writes, give_way, writes_of
 
 # Keys of a page of an index, objects of a page of a fold, gets of a pipeline. On one
@@ -19,12 +18,6 @@ from .versions import NAME, Versions, Writes, give_way, writes_of
 # pipeline 130 (measured): the request itself hardly counts, and larger pages only take
 # more memory.
 PAGE = 500
-# How many keys of each index are counted to compare index scans. 100 keys take 0.3
-# milliseconds, their gets 25: more counting would cost more than it saves.
-PROBE = 100
-# Scans of more queries than this, as for an IN, are probed only if the others find many
-# keys: each query is a request.
-FEW = 5
 # How often a row is read until its concurrent writers have agreed. The pauses add up to
 # 1.3 seconds on average; writers need less, unless one of them has crashed.
 LOOKS = 15
@@ -55,22 +48,6 @@ class Found:
             self.row, self.vclock, self.writes = row, reply.vclock, writes
 
 
-class Probe:
-    """The first keys of an index scan, from the replies to its queries."""
-
-    def __init__(self, scan: IndexScan, replies: list[Any]) -> None:
-        self.scan = scan
-        pages = [() if isinstance(each, Refused) else each.keys for each in replies]
-        self.keys = dict.fromkeys(key for page in pages for key in page)
-        counts = [
-            PROBE if isinstance(reply, Refused) else len(page)
-            for page, reply in zip(pages, replies, strict=True)
-        ]
-        self.count = sum(counts)
-        # Whether these are all keys of the scan.
-        self.complete = all(count < PROBE for count in counts)
-
-
 def pages(items: Iterable[Any], first: int = PAGE) -> Iterator[list]:
     """Yield the items in lists of PAGE; the first may be shorter, and the next grow."""
     waiting, size = iter(items), first
@@ -83,7 +60,7 @@ class Objects:
     """The objects of one table."""
 
     def __init__(
-        self, client: Client, table: Table, resolve: Resolver, type: bytes
+        self, client: Client, table: RiakTable, resolve: Resolver, type: bytes
     ) -> None:
         self.client = client
         self.table = table
@@ -200,80 +177,27 @@ class Objects:
 
     # --- by index ---
 
-    def keys(self, scan: IndexScan) -> Iterator[bytes]:
-        """Yield the keys of an index scan in its order, each once."""
-        if scan.known is not None:
-            yield from scan.known
-            return
-        seen: set[bytes] = set()
-        batches = self.pages(scan) if len(scan.queries) < 3 else self.at_once(scan)
-        for keys in batches:
-            for key in keys:
-                if key not in seen:
-                    seen.add(key)
-                    yield key
+    def key_pages(
+        self, index: bytes, size: int, query: dict[str, bytes]
+    ) -> Iterator[list[bytes]]:
+        """Yield the keys of an index query in its order, page by page.
 
-    def pages(self, scan: IndexScan) -> Iterator[list[bytes]]:
-        """Yield the keys of each query, page by page."""
-        for query in scan.queries:
-            pages = self.client.index_pages(
-                self.table.bucket, query.index, PAGE, **query.options, **self.options
-            )
-            for page in pages:
-                yield page.keys
+        `query` has the fields of an RpbIndexReq that say what is wanted.
+        """
+        for page in self.client.index_pages(
+            self.table.bucket, index, size, **query, **self.options
+        ):
+            yield page.keys
 
-    def at_once(self, scan: IndexScan) -> Iterator[list[bytes]]:
-        """Yield all keys of each query, with PAGE queries in a pipeline."""
-        for start in range(0, len(scan.queries), PAGE):
-            queries = scan.queries[start : start + PAGE]
-            for reply in self.client.ask_many(
-                [self.index_request(q, pagination_sort=True) for q in queries]
-            ):
-                if isinstance(reply, Refused):
-                    raise reply
-                yield reply.keys
-
-    def index_request(self, query: IndexQuery, **options: Any) -> Any:
+    def index_request(
+        self, index: bytes, query: dict[str, bytes], **options: Any
+    ) -> Any:
+        """Return an RpbIndexReq."""
         return index_request(
-            self.table.bucket, query.index, **query.options, **options, **self.options
+            self.table.bucket, index, **query, **options, **self.options
         )
 
-    def best(self, scans: list[IndexScan]) -> IndexScan:
-        """Return the scan with the fewest keys, of which at most PROBE are counted.
-
-        If these are all keys of the best scan, return it with the keys that are common
-        to all scans whose keys are known completely.
-        """
-        if len(scans) == 1:
-            return scans[0]
-        most = max(FEW, min(len(scan.queries) for scan in scans))
-        few = [scan for scan in scans if len(scan.queries) <= most]
-        probes = self.probes(few)
-        rest = [scan for scan in scans if len(scan.queries) > most]
-        if rest and min(each.count for each in probes) > most:
-            probes += self.probes(rest)
-        best = min(probes, key=lambda each: each.count)
-        if not best.complete:
-            return best.scan
-        others = [each.keys for each in probes if each.complete]
-        known = [key for key in best.keys if all(key in keys for keys in others)]
-        return replace(best.scan, known=tuple(known))
-
-    def probes(self, scans: list[IndexScan]) -> list["Probe"]:
-        """Return a Probe of each scan, all made in one pipeline."""
-        queries = [query for scan in scans for query in scan.queries]
-        requests = [self.index_request(query, max_results=PROBE) for query in queries]
-        replies = iter(self.client.ask_many(requests))
-        return [Probe(scan, [next(replies) for _ in scan.queries]) for scan in scans]
-
     # --- all rows ---
-
-    def count(self, limit: int | None = None) -> int:
-        """Return the number of rows, at most `limit`."""
-        # Unlike the fold, the index of the key has no tombstones.
-        scan = whole_index(self.table, self.table.key[0][0])
-        rows: Iterator[Any] = self.all() if scan is None else self.keys(scan)
-        return sum(1 for _ in islice(rows, limit))
 
     def all(self, start: bytes = b"") -> Iterator[Found]:
         """Yield all rows in the order of their keys, from `start` on."""

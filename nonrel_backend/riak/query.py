@@ -1,43 +1,58 @@
 """BackendQuery: one scan of one table of Riak."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 from django.db import NotSupportedError
 
-from ..conditions import Column, Condition, Node
+from ..conditions import Column, Condition
 from ..documents.changing import changed
-from ..query import CHUNK, MISSING, NonrelQuery, safe_call
+from ..kv.access import Record
+from ..kv.access_paths import Ordering
+from ..kv.predicates import CompoundPredicate, Predicate, all_of, bind, columns
+from ..kv.query import KeyValueQuery
+from ..kv.scan import Scan
+from ..query import CHUNK, MISSING, safe_call
 from . import datatypes
 from . import rows as writing
-from .access_paths import (
-    AccessPath,
-    IndexScan,
-    KeyLookup,
-    descending_scan,
-    key_lookup,
-    merge_ranges,
-    scan_of,
-    whole_index,
-)
+from .access import RiakAccess
 from .expressions import Expressions
-from .objects import PAGE, Found, Objects
-from .predicates import COMPARED, CompoundPredicate, Predicate, prepare, sort_key
-from .table import Row
+from .objects import Found, Objects
+from .tables import Row
+from .versions import Writes
 
 
-class BackendQuery(NonrelQuery):
+class BoundedScan(Scan):
+    """A scan that gives up after `local_rows` rows that it reads in vain."""
+
+    query: "BackendQuery"
+    # How many rows did not match so far.
+    unmatched = 0
+
+    def matching(self, rows: list[Row]) -> list[bool]:
+        found = super().matching(rows)
+        self.unmatched += found.count(False)
+        if 0 < self.query.connection.local_rows <= self.unmatched:
+            raise too_many(self.query, "were read and do not match")
+        return found
+
+    def sorted(self, ordering: Ordering, high: int | None) -> list[Row]:
+        rows = (row for chunk in self.chunks(None) for row in chunk)
+        found = bounded(self.query, rows, "must be sorted here")
+        return self.in_order(found, ordering, high)
+
+
+class BackendQuery(KeyValueQuery):
     """One scan of one table: by keys, by an index, or by a fold over all objects."""
 
-    changes_documents = True
-
-    def __init__(self, compiler: Any, fields: list[Any]) -> None:
-        super().__init__(compiler, fields)
-        self.predicates: list[Predicate | CompoundPredicate] = []
-        self.ordering: list[tuple[Column, bool]] = []
+    def scan(self, access: Any, limit: int | None) -> tuple[Any, Scan, Ordering]:
+        table, scan, ordering = super().scan(access, limit)
+        bounded = BoundedScan(access, table, scan.choice)
+        bounded.query = self
+        return table, bounded, ordering
 
     @cached_property
     def objects(self) -> Objects:
@@ -52,207 +67,71 @@ class BackendQuery(NonrelQuery):
     # --- filters and ordering ---
 
     def add_filters(self, condition: Condition) -> None:
-        if isinstance(condition, Node) and condition.connector == "AND":
-            predicates = [prepare(each) for each in condition.children]
-        else:
-            predicates = [prepare(condition)]
+        before = len(self.predicates)
+        super().add_filters(condition)
         data = self.objects.table.data
-        for name in columns_of_all(predicates):
+        for name in columns_of_all(self.predicates[before:]) if data else ():
             if name in data:
+                del self.predicates[before:]
                 raise NotSupportedError(
                     f"Riak does not filter by {name}, a {data[name].label}"
                 )
-        self.predicates += predicates
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
-        columns = self.objects.table.columns
-        self.order_by_columns([(Column(c, columns[c]), up) for c, up in ordering])
+        types = self.objects.table.db_type
+        self.order_by_columns([(Column(c, types(c)), up) for c, up in ordering])
 
     def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
         data = self.objects.table.data
         for column, _ in ordering:
-            if column.is_many:
-                raise NotSupportedError(
-                    f"Riak does not sort by {column}, which has many values in a row"
-                )
             if column.name in data:
                 raise NotSupportedError(
                     f"Riak does not sort by {column}, a {data[column.name].label}"
                 )
-            if column.db_type not in COMPARED:
-                raise NotSupportedError(
-                    f"Riak does not sort by {column} ({column.db_type})"
-                )
-        self.ordering = ordering
+        super().order_by_columns(ordering)
 
-    # --- access path ---
-
-    def access_path(self) -> AccessPath | None:
-        """Return the key lookup, the best index scan, or None for a fold.
-
-        If several indexes serve, this asks Riak for the first keys of each.
-        """
-        candidates = self.candidates()
-        if isinstance(candidates, KeyLookup):
-            return candidates
-        if candidates:
-            return self.in_direction(self.objects.best(candidates))
-        if self.has_limit and self.ordering and not self.ordering[0][0].path:
-            scan = whole_index(self.objects.table, self.ordering[0][0].name)
-            if scan is not None:
-                scan = self.in_direction(scan)
-                return scan if self.in_order(scan) else None
-        return None
-
-    def candidates(self) -> KeyLookup | list[IndexScan]:
-        """Return the lookup of the keys that the filters name, or the index scans."""
-        table = self.objects.table
-        by_key = key_lookup(table, self.predicates)
-        if by_key is not None:
-            return by_key
-        scans = [scan_of(table, each) for each in self.predicates]
-        return merge_ranges(table, [scan for scan in scans if scan is not None])
-
-    def in_direction(self, scan: IndexScan) -> IndexScan:
-        """Return the scan, in descending order if that is asked for and possible."""
-        if self.ordering and not self.ordering[0][1] and scan.column:
-            if self.ordering[0][0].name == scan.column:
-                return descending_scan(self.objects.table, scan) or scan
-        return scan
-
-    @property
-    def has_limit(self) -> bool:
-        return self.limits[1] is not None
-
-    def in_order(self, path: AccessPath | None) -> bool:
-        """Return whether the rows come in the order of the first column asked for."""
-        if not self.ordering:
-            return True
-        if not isinstance(path, IndexScan):
-            return False
-        column, ascending = self.ordering[0]
-        in_direction = ascending != path.descending
-        return in_direction and not column.path and column.name == path.column
+    def lock(self) -> None:
+        """There are no locks: rows that have changed are noticed when they are put."""
 
     # --- reading ---
 
-    def read(self, path: AccessPath | None) -> Iterator[Found]:
-        """Yield the rows of an access path for which the predicates are true."""
-        predicates = self.predicates
-        if path is None:
-            found = self.objects.all()
-        elif isinstance(path, KeyLookup):
-            found = self.objects.by_keys(path.keys)
-            predicates = path.residual
-        else:
-            first = min(self.limits[1] or PAGE, PAGE) if self.in_order(path) else PAGE
-            found = self.objects.by_keys(self.objects.keys(path), first)
-        if not predicates and self.connection.versions is None:
-            return found
-        return self.filtered(found, predicates)
-
-    def filtered(
-        self,
-        found: Iterator[Found],
-        predicates: list[Predicate | CompoundPredicate],
-    ) -> Iterator[Found]:
-        """Yield the rows for which the predicates are true.
-
-        Raise NotSupportedError after `local_rows` others.
-        """
-        left = self.connection.local_rows
-        versions = self.connection.versions
-        for each in found:
-            if all(predicate.matches(each.row) for predicate in predicates):
-                if versions is not None:
-                    versions[self.table, each.key] = each.vclock
-                yield each
-            elif left:
-                left -= 1
-                if not left:
-                    raise self.too_many("were read and do not match")
-
-    def found(self, low: int = 0, high: int | None = None) -> Iterator[Found]:
-        """Return the rows from number `low` to `high`, in order."""
-        self.limits = (low, high)
-        path = self.access_path()
-        rows = self.read(path)
-        if not self.in_order(path):
-            rows = iter(self.sorted(rows))
-        elif len(self.ordering) > 1:
-            rows = self.sorted_within(rows)
-        return islice(rows, low, high)
-
-    def sorted_within(self, rows: Iterator[Found]) -> Iterator[Found]:
-        """Sort rows that come in the order of the first column by the others."""
-        first = sort_key(self.ordering[0][0])
-        for _, same in groupby(rows, lambda each: first(each.row)):
-            yield from self.sorted(same)
-
-    def sorted(self, rows: Iterator[Found]) -> list[Found]:
-        found = self.bounded(rows, "must be sorted here")
-        for column, ascending in reversed(self.ordering):
-            key = sort_key(column)
-            found.sort(key=lambda each: key(each.row), reverse=not ascending)
-        return found
-
-    def bounded(self, rows: Iterator[Found], why: str) -> list[Found]:
-        """Return all the rows; raise NotSupportedError for more than `local_rows`."""
-        most = self.connection.local_rows
-        found = list(islice(rows, most + 1) if most else rows)
-        if most and len(found) > most:
-            raise self.too_many(why)
-        return found
-
-    def too_many(self, why: str) -> NotSupportedError:
-        names = set(columns_of_all(self.predicates))
-        names |= {column.name for column, _ in self.ordering}
-        unindexed = ", ".join(sorted(names - self.objects.table.searched)) or "more"
-        return NotSupportedError(
-            f"More than {self.connection.local_rows} rows of {self.table} {why}, which "
-            'is the limit of OPTIONS["local_rows"]. Add an index (db_index=True on '
-            f"{unindexed}), or filter more."
-        )
-
-    # --- the author's interface: reading ---
+    def all_found(self) -> Iterator[tuple[Record, Any]]:
+        """Return (record, row) of all rows wanted."""
+        _, scan, _ = self.scan(RiakAccess(self.connection), None)
+        return scan.found()
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[Row]:
-        for each in self.filled(low_mark, high_mark):
-            yield each.row
+        found = super().fetch(low_mark, high_mark)
+        return self.filled(found) if self.data_names else found
 
-    @safe_call
     def fetch_lists(
         self, columns: list[str], absent: list, low_mark: int, high_mark: int | None
     ) -> Iterator[list[list]]:
-        found = self.filled(low_mark, high_mark)
-        rows = ([*map(each.row.get, columns, absent)] for each in found)
-        while chunk := list(islice(rows, CHUNK)):
-            yield chunk
+        if not self.data_names:
+            return super().fetch_lists(columns, absent, low_mark, high_mark)
+        rows = self.fetch(low_mark, high_mark)
+        lists = ([*map(row.get, columns, absent)] for row in rows)
+        return iter(lambda: list(islice(lists, CHUNK)), [])
 
-    def filled(self, low_mark: int, high_mark: int | None) -> Iterator[Found]:
-        """Return the rows with the values of their counters and sets."""
-        found = self.found(low_mark, high_mark)
-        if self.data_names:
-            return datatypes.filled(self.objects, found, self.data_names)
-        return iter(found)
+    def filled(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield rows with the values of their counters and sets."""
+        key = self.objects.table.row_key
+        found = (Found(key(row), row, b"", Writes()) for row in rows)
+        for each in datatypes.filled(self.objects, found, self.data_names):
+            yield each.row
 
-    @safe_call
-    def count(self, limit: int | None = None) -> int:
-        if not self.predicates:
-            return self.objects.count(limit)
-        return sum(1 for _ in self.found(0, limit))
-
-    # --- the author's interface: writing ---
+    # --- writing ---
 
     @safe_call
     def delete(self) -> int:
-        return writing.delete(self.objects, self.found())
+        return writing.delete(self.objects, (each for each, _ in self.all_found()))
 
     @safe_call
     def delete_rows(self, keys: list[Any]) -> int:
-        found = self.objects.by_keys(map(self.objects.table.object_key, keys))
-        return writing.delete(self.objects, found)
+        table = self.objects.table
+        wanted = [table.key_of(table.key_values(key)) for key in keys]
+        return writing.delete(self.objects, self.objects.by_keys(wanted))
 
     @safe_call
     def update(self, values: dict[str, Any]) -> int:
@@ -267,12 +146,11 @@ class BackendQuery(NonrelQuery):
                 for row, computed in zip(rows, expressions.of(rows), strict=True)
             ]
 
-        def wanted(row: Row) -> bool:
-            return all(predicate.matches(row) for predicate in self.predicates)
-
+        table = self.objects.table
+        wanted = all_of([bind(each, table.getter) for each in self.predicates])
         # Read all rows before the first write: a changed row must not be found again.
         # More rows are left to the planner, which keeps only their keys in memory.
-        found = self.bounded(self.found(), "must be updated")
+        found = bounded(self, (each for each, _ in self.all_found()), "must be updated")
         return writing.update(self.objects, found, change, wanted)
 
     @safe_call
@@ -284,8 +162,8 @@ class BackendQuery(NonrelQuery):
                 "statement cannot write. Use update() with F(), AddToSet() or Pull()."
             )
         rows = [(key, self.with_changes(values)) for key, values in rows]
-        keys = {table.object_key(key): key for key, _ in rows}
-        changes = {table.object_key(key): values for key, values in rows}
+        keys = {table.key_of(table.key_values(key)): key for key, _ in rows}
+        changes = dict(zip(keys, (values for _, values in rows), strict=True))
         versions = self.connection.versions
         if versions is None:
             return writing.update_by_key(self.objects, changes)
@@ -303,40 +181,32 @@ class BackendQuery(NonrelQuery):
             for column, value in values.items()
         }
 
-    # --- explain() ---
-
-    def describe(self, path: AccessPath | None = None) -> str:
-        path = path or self.first_candidate()
-        access = "fold" if path is None else str(path)
-        filters = " and ".join(map(shown, self.predicates))
-        order = ", ".join(
-            f"{column}{'' if up else ' desc'}" for column, up in self.ordering
+    def describe(self) -> str:
+        return super().describe() + "".join(
+            f", {name} of each" for name in self.data_names
         )
-        text = f"{self.table}: {access}"
-        text += f", filter {filters}" if filters else ""
-        text += "".join(f", {name} of each" for name in self.data_names)
-        return text + (f", order by {order}" if order else "")
 
-    @safe_call
-    def explain(self) -> str:
-        """Return `describe()` with its requests, and with `analyze` the keys found."""
-        path = self.access_path()
-        if path is None:
-            return f"{self.describe()} (all rows, {PAGE} to a request)"
-        if isinstance(path, KeyLookup):
-            return f"{self.describe()} ({len(path.keys)} gets)"
-        cost = f"{len(path.queries)} index queries by pages of {PAGE}"
-        if self.analyze:
-            found = sum(1 for _ in self.objects.keys(path))
-            cost += f": {found} keys, as many gets"
-        return f"{self.describe(path)} ({cost})"
 
-    def first_candidate(self) -> AccessPath | None:
-        """Return an access path without asking Riak which one is the best."""
-        candidates = self.candidates()
-        if isinstance(candidates, KeyLookup):
-            return candidates
-        return candidates[0] if candidates else None
+def bounded(query: BackendQuery, rows: Iterable[Any], why: str) -> list[Any]:
+    """Return all the rows; raise NotSupportedError for more than `local_rows`."""
+    most = query.connection.local_rows
+    found = list(islice(rows, most + 1) if most else rows)
+    if most and len(found) > most:
+        raise too_many(query, why)
+    return found
+
+
+def too_many(query: BackendQuery, why: str) -> NotSupportedError:
+    names = set(columns_of_all(query.predicates))
+    names |= {getattr(by, "name", by) for by, _ in query.ordering}
+    table = query.objects.table
+    searched = {index.columns[0] for index in table.indexes if not index.building}
+    unindexed = ", ".join(sorted(names - searched)) or "more"
+    return NotSupportedError(
+        f"More than {query.connection.local_rows} rows of {query.table} {why}, which "
+        'is the limit of OPTIONS["local_rows"]. Add an index (db_index=True on '
+        f"{unindexed}), or filter more."
+    )
 
 
 def document_change(steps: list) -> Callable[[Any], Any]:
@@ -350,22 +220,8 @@ def document_change(steps: list) -> Callable[[Any], Any]:
 
 
 def columns_of_all(
-    predicates: list[Predicate | CompoundPredicate],
+    predicates: Iterable[Predicate | CompoundPredicate],
 ) -> Iterator[str]:
     """Yield the names of the columns that the predicates read."""
     for predicate in predicates:
-        if isinstance(predicate, CompoundPredicate):
-            yield from columns_of_all(predicate.children)
-        else:
-            yield predicate.column
-
-
-def shown(predicate: Predicate | CompoundPredicate) -> str:
-    if isinstance(predicate, CompoundPredicate):
-        connector = f" {predicate.connector.lower()} "
-        return f"({connector.join(map(shown, predicate.children))})"
-    negation = "not " if predicate.negated else ""
-    value = predicate.value
-    text = f"{len(value)} values" if isinstance(value, list) else repr(value)
-    column = Column(predicate.column, predicate.db_type, predicate.path)
-    return f"{negation}{column} {predicate.lookup_type} {text}"
+        yield from columns(predicate)

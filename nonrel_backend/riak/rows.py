@@ -15,7 +15,7 @@ from .changing import ATTEMPTS, put_changed, replies_to
 from .client import AlreadyThere, Conflict, Refused
 from .client.client import delete_request, put_request
 from .objects import Found, Objects, pages
-from .table import Row
+from .tables import Row
 from .versions import give_way
 
 # Locks of the threads of this process, by bucket and stripe of its keys. 64 stripes:
@@ -39,7 +39,7 @@ def insert(objects: Objects, rows: list[Row]) -> list[int]:
     requests = [
         put_request(
             table.bucket,
-            table.key_of(row),
+            table.row_key(row),
             table.content(row),
             if_none_match=True,
             **objects.options,

@@ -7,26 +7,22 @@ from typing import Any
 from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 
-from ..catalog.indexes import named, path_of_part
-from ..catalog.schema import CatalogSchemaEditor
+from ..catalog.indexes import named
 from ..catalog.tables import table_model
+from ..catalog.unique import UniqueIndexes
+from ..kv.encoding import EVERYTHING
+from ..kv.schema import ConditionEditor
 from ..progress import told
 from ..query import translated_errors
 from . import datatypes
 from . import rows as writing
-from .catalog import (
-    CACHED_SECONDS,
-    columns_indexed,
-    path_parts,
-    paths_indexed,
-    transforms_indexed,
-)
+from .access import RiakAccess
+from .catalog import CACHED_SECONDS
 from .objects import Found, Objects, pages
-from .table import Row
-from .transforms import transforms_in
+from .tables import ENTRIES, Row
 
 
-class DatabaseSchemaEditor(CatalogSchemaEditor):
+class DatabaseSchemaEditor(ConditionEditor):
     """Rewrites rows in an order that other processes may read and write meanwhile."""
 
     def execute(self, sql: Any, params: Any = ()) -> Any:
@@ -45,6 +41,9 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         super().make_table(model)
         self.connection.check_unique_type()
         self.connection.set_properties(model._meta.db_table)
+
+    def table_entry(self, model: Any) -> dict[str, Any]:
+        return {**super().table_entry(model), "entries": ENTRIES}
 
     # --- Riak counters and sets ---
 
@@ -117,15 +116,10 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         for index in entry["indexes"]:
             if index["unique"] and column in index["columns"]:
                 self.release_markers(table, index["name"])
-        for kind in ("indexes", "checks"):
+        for kind in ("indexes", "building", "checks"):
             entry[kind] = [
-                each for each in entry[kind] if column not in each["columns"]
+                each for each in entry.get(kind, ()) if column not in each["columns"]
             ]
-        entry["indexed"] = [each for each in entry.get("indexed", ()) if each != column]
-        entry["transformed"] = [
-            each for each in entry.get("transformed", ()) if each[0] != column
-        ]
-        entry["paths"] = path_parts(entry)
         self.catalog.save(table, entry)
 
     def store_check(self, table: str, check: dict[str, Any]) -> None:
@@ -147,27 +141,21 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         columns.update(*(sql["columns"] for _, _, sql in parts if sql))
         self.refuse_data(table, columns, "no index can be on it")
         entry = self.catalog.copy(table)
-        new = {column for column, _, _ in parts if column} - columns_indexed(entry)
-        index = {
-            "parts": [column or sql for column, _, sql in parts],
-            "descending": [descending for _, descending, _ in parts],
-        }
-        transforms = transforms_in(index) - transforms_indexed(entry)
-        known_paths = paths_indexed(entry)
-        paths = [
-            part
-            for _, _, part in parts
-            if (path := path_of_part(part)) and path not in known_paths
-        ]
-        if new or transforms or paths:
-            # All rows get the entries before any query uses the index.
-            entry["indexed"] = sorted(new.union(entry.get("indexed", ())))
-            known = map(tuple, entry.get("transformed", ()))
-            entry["transformed"] = sorted(transforms.union(known))
-            entry["paths"] = [*entry.get("paths", ()), *paths]
-            self.catalog.save(table, entry)
-            self.write_entries(table, f"index {name}")
-        super().make_index(model, name, parts, unique, condition)
+        index = self.index_entry(model, entry, name, parts, unique, condition)
+        if unique:
+            uniques = UniqueIndexes(self.connection, table_model(table, entry), [index])
+            found = uniques.rows.find()
+            uniques.validate(found, [uniques.rows.key(row) for row in found])
+        # All rows get the entries before any query uses the index. If it is here, a
+        # migration was interrupted, and goes on.
+        others = [each for each in entry.get("building", ()) if each["name"] != name]
+        entry["building"] = [*others, index]
+        self.catalog.save(table, entry)
+        self.write_entries(table, f"index {name}")
+        entry = self.catalog.copy(table)
+        entry["building"] = others
+        entry["indexes"].append(index)
+        self.catalog.save(table, entry)
         if unique:
             self.claim_markers(table)
 
@@ -192,10 +180,6 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
                         [key for key, index in markers.items() if index.name == name]
                     )
 
-    def retype_paths(self, entry: dict[str, Any], field: Any) -> None:
-        super().retype_paths(entry, field)
-        entry["paths"] = path_parts(entry)
-
     def change_column(
         self, model: Any, old_field: Any, new_field: Any, value: Any
     ) -> None:
@@ -208,19 +192,8 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
             )
         super().change_column(model, old_field, new_field, value)
         table = model._meta.db_table
-        entry = self.catalog.copy(table)
-        known = {column["name"] for column in entry["columns"]}
-        indexed = known.intersection(entry.get("indexed", ()))
-        if new_field.column in columns_indexed(entry):
-            indexed.add(new_field.column)
-        entry["indexed"] = sorted(indexed)
-        entry["transformed"] = sorted(transforms_indexed(entry))
-        self.catalog.save(table, entry)
-        touched = indexed.union(
-            [column for column, _ in entry["transformed"]],
-            [path.name for path in paths_indexed(entry)],
-        )
-        if new_field.column in touched or old_field.primary_key:
+        reads = set().union(*(each.reads for each in self.objects(table).table.indexes))
+        if new_field.column in reads or old_field.primary_key:
             self.write_entries(table, f"column {new_field.column}")
 
     # --- rewriting all rows of a table ---
@@ -237,7 +210,8 @@ class DatabaseSchemaEditor(CatalogSchemaEditor):
         """
         entry = self.catalog.copy(table)
         objects = self.objects(table)
-        total = objects.count()
+        access = RiakAccess(self.connection)
+        total = access.count(objects.table, objects.table.primary, [EVERYTHING])
         if total:
             # Until then other processes may write rows by the old catalog.
             time.sleep(self.connection.option("schema_wait", CACHED_SECONDS))

@@ -20,7 +20,7 @@ class Sequence:
     def __init__(self, objects: Objects, table: str, cached: dict[str, Found]) -> None:
         self.objects = objects
         self.table = table
-        self.key = objects.table.object_key(table)
+        self.key = objects.table.key_of((table,))
         # {table: the row of its last key}, as the process has read or written it.
         self.cached = cached
 

@@ -1,0 +1,169 @@
+"""The Access of Riak: gets, folds and queries of secondary indexes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..kv.access import Access, Change
+from ..kv.encoding import EVERYTHING, KeyRange
+from ..kv.tables import Index
+from .client import Refused
+from .objects import PAGE, Found, Objects, pages
+from .tables import KEY_INDEX, RiakTable, index_name
+
+# Ranges of one scan of which each is counted. Of more, as for an IN, each is taken to
+# hold one entry.
+FEW = 8
+
+
+class RiakAccess(Access):
+    """What one statement reads of a database. Rows are written by rows.py."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+
+    def table(self, name: str) -> RiakTable:
+        found: RiakTable = self.store.catalog.table(name)
+        return found
+
+    def objects(self, table: RiakTable) -> Objects:
+        found: Objects = self.store.objects_of(table)
+        return found
+
+    # --- rows ---
+
+    def get(self, table: Any, keys: Sequence[bytes]) -> list[Found]:
+        return list(self.objects(table).by_keys(keys))
+
+    def scan(
+        self,
+        table: Any,
+        ranges: Sequence[KeyRange],
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[list[Found]]:
+        return pages(self.objects(table).all())
+
+    def keys(self, table: Any, records: list[Found]) -> list[bytes]:
+        return [each.key for each in records]
+
+    def rows(self, table: Any, records: list[Found]) -> list[Any]:
+        versions = self.store.versions
+        if versions is not None:
+            for each in records:
+                versions[table.name, each.key] = each.vclock
+        return [each.row for each in records]
+
+    # --- entries ---
+
+    def entries(
+        self,
+        table: Any,
+        index: Index,
+        ranges: Sequence[KeyRange],
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[list[bytes]]:
+        if len(ranges) > 2:
+            return self.at_once(table, index, ranges)
+        return self.in_pages(table, index, ranges, min(limit or PAGE, PAGE))
+
+    def in_pages(
+        self, table: Any, index: Index, ranges: Sequence[KeyRange], size: int
+    ) -> Iterator[list[bytes]]:
+        """Yield the keys of each range, page by page."""
+        objects = self.objects(table)
+        for options in self.queries(table, ranges):
+            yield from objects.key_pages(index_name(index.name), size, options)
+
+    def at_once(
+        self, table: Any, index: Index, ranges: Sequence[KeyRange]
+    ) -> Iterator[list[bytes]]:
+        """Yield all keys of each range, with PAGE queries in a pipeline."""
+        objects = self.objects(table)
+        for page in pages(self.queries(table, ranges)):
+            requests = [
+                objects.index_request(
+                    index_name(index.name), options, pagination_sort=True
+                )
+                for options in page
+            ]
+            for reply in answers(objects.client.ask_many(requests)):
+                yield reply.keys
+
+    def queries(
+        self, table: RiakTable, ranges: Iterable[KeyRange]
+    ) -> Iterator[dict[str, bytes]]:
+        """Yield the fields of an RpbIndexReq for each range that is not empty.
+
+        Riak's ranges include both ends: the rows are checked again.
+        """
+        for low, high in ranges:
+            if low < high:
+                yield {"range_min": table.term(low), "range_max": table.term(high)}
+
+    def count(
+        self,
+        table: Any,
+        index: Index,
+        ranges: Sequence[KeyRange],
+        limit: int | None = None,
+    ) -> int:
+        # Unlike the fold, the index of the key has no tombstones.
+        if index is table.primary and table.is_ready:
+            index = table.key_index
+        return super().count(table, index, ranges, limit)
+
+    def counts(
+        self,
+        table: Any,
+        scans: Sequence[tuple[Index, Sequence[KeyRange]]],
+        limit: int,
+    ) -> list[int]:
+        objects = self.objects(table)
+        requests = [
+            objects.index_request(index_name(index.name), options, max_results=limit)
+            for index, ranges in scans
+            if len(ranges) <= FEW and index is not table.primary
+            for options in self.queries(table, ranges)
+        ]
+        replies = iter(answers(objects.client.ask_many(requests)) if requests else [])
+        found = []
+        for index, ranges in scans:
+            if len(ranges) > FEW or index is table.primary:
+                found.append(min(limit, len(ranges)))
+                continue
+            asked = list(self.queries(table, ranges))
+            found.append(min(limit, sum(len(next(replies).keys) for _ in asked)))
+        return found
+
+    def empty(self, names: list[str]) -> set[str]:
+        """Return which of these tables are known to have no row, in one pipeline."""
+        tables = [
+            each for each in map(self.table, names) if not each.key_index.building
+        ]
+        requests = [
+            self.objects(each).index_request(
+                index_name(KEY_INDEX), query, max_results=1
+            )
+            for each in tables
+            for query in self.queries(each, [EVERYTHING])
+        ]
+        replies = self.store.db_connection.ask_many(requests)
+        return {
+            table.name
+            for table, reply in zip(tables, replies, strict=True)
+            if not isinstance(reply, Refused) and not reply.keys
+        }
+
+    # --- writing ---
+
+    def apply(self, table: Any, changes: Iterable[Change]) -> list[Any]:
+        raise NotImplementedError("Rows are written by riak/rows.py.")
+
+
+def answers(replies: list[Any]) -> list[Any]:
+    """Return the replies; raise the first error among them."""
+    for reply in replies:
+        if isinstance(reply, Refused):
+            raise reply
+    return replies
