@@ -177,7 +177,7 @@ class Scan:
             yield rows
 
     def sorted_within(self, ordering: Ordering, high: int | None) -> Iterator[Any]:
-        """Yield rows that come in the order of its first columns, in the whole order."""
+        """Yield rows that come in the order of the first columns, in all its order."""
         prefix = self.choice.prefix
         first = self.sort_key([column for column, _ in ordering[:prefix]])
         rows = chain.from_iterable(self.chunks(high))

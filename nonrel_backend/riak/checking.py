@@ -21,7 +21,14 @@ def problems(store: Any, fix: bool) -> Iterator[str]:
     tables = {}
     for name in store.catalog.names():
         model = table_model(name, store.catalog.entry(name))
-        tables[name] = objects = store.objects(model._meta)
+        objects = store.objects(model._meta)
+        if not objects.table.is_ready:
+            yield f"{name}: the index entries are of an older version, and of no use"
+            if fix:
+                with store.schema_editor() as editor:
+                    editor.renew_entries(name)
+                objects = store.objects(model._meta)
+        tables[name] = objects
         for each in store.db_connection.fold(
             objects.table.bucket, PAGE, **objects.options
         ):
@@ -52,7 +59,7 @@ def object_problems(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
         yield f"{where} is damaged: {error}"
         return
     found = {(pair.key, pair.value) for pair in content.indexes}
-    if found != expected:
+    if found != expected and table.is_ready:
         names = {name.decode() for name, _ in found ^ expected}
         yield f"{where} does not have the index entries of its values: {sorted(names)}"
         if fix:

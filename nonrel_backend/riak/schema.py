@@ -202,6 +202,13 @@ class DatabaseSchemaEditor(ConditionEditor):
         """Put all rows unchanged, with the index entries of the catalog."""
         self.put_all(table, what, lambda row: row)
 
+    def renew_entries(self, table: str) -> None:
+        """Write the entries of rows whose entries are of an older version."""
+        self.write_entries(table, "index entries")
+        entry = self.catalog.copy(table)
+        entry["entries"] = ENTRIES
+        self.catalog.save(table, entry)
+
     def put_all(self, table: str, what: str, change: Callable[[Row], Row]) -> None:
         """Put all rows after `change(row)`, in the order of their keys.
 
