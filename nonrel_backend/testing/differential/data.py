@@ -157,20 +157,36 @@ class Data:
             found[model._meta.db_table] = list(rows.values_list(*columns))
         return found
 
-    def is_valid(self, contents: dict[str, list[tuple[Any, ...]]]) -> bool:
-        """Return whether contents have no NULL and no value twice that must not be."""
+    def has_moved(self, contents: dict[str, list[tuple[Any, ...]]]) -> bool:
+        """Return whether a unique value belongs to another row than in the rows stored.
+
+        Return False if a value is there twice, or a NULL that must not be.
+        """
+        before, after = self.owners(self.stored), self.owners(contents)
+        return before is not None is not after and any(
+            before[each] != after[each] for each in before.keys() & after.keys()
+        )
+
+    def owners(
+        self, contents: dict[str, list[tuple[Any, ...]]]
+    ) -> dict[tuple[str, Any], Any] | None:
+        """Return {(unique column, value): key of its row}; None for invalid rows."""
+        found: dict[tuple[str, Any], Any] = {}
         for model, _ in self.rows:
-            fields = model._meta.local_concrete_fields
             if model._meta.auto_created:
                 continue
-            columns = zip(*contents[model._meta.db_table], strict=True)
-            for field, values in zip(fields, columns, strict=False):
-                found = [value for value in values if value is not None]
-                if not field.null and len(found) < len(values):
-                    return False
-                if field.unique and len(set(found)) < len(found):
-                    return False
-        return True
+            fields = model._meta.local_concrete_fields
+            for row in contents[model._meta.db_table]:
+                values = dict(zip(fields, row, strict=False))
+                for field, value in values.items():
+                    if value is None and not field.null:
+                        return None
+                    name = f"{model.__name__}.{field.name}"
+                    if field.unique and value is not None:
+                        if (name, value) in found:
+                            return None
+                        found[name, value] = values.get(model._meta.pk)
+        return found
 
 
 def empty(alias: str, tables: list[str]) -> None:
