@@ -23,7 +23,7 @@ from .changing import try_put
 from .client.client import delete_request
 from .objects import PAGE, Found, Objects, absent
 from .resolving import last_write_wins
-from .tables import RiakTable, Row
+from .tables import NO_COLUMNS, RiakTable, Row
 
 BUCKET = "nonrel_unique"
 # Characters of a key; a longer one has a hash of the values. Riak takes keys of 65,536
@@ -38,8 +38,7 @@ PAUSE = 0.02
 
 def marks(store: Any) -> Objects:
     """Return the markers of a database, as rows."""
-    entry: dict[str, Any] = {"columns": [], "key": [], "indexes": []}
-    table = RiakTable(BUCKET, entry, store.bucket(BUCKET))
+    table = RiakTable(BUCKET, NO_COLUMNS, store.bucket(BUCKET))
     type = store.unique_type.encode()
     return Objects(store.db_connection, table, last_write_wins, type)
 

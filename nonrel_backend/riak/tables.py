@@ -51,6 +51,10 @@ def index_name(name: str) -> bytes:
     return escaped(lower.encode()) + b"_bin"
 
 
+# The entry of a bucket without columns and indexes: the keys of its objects are given.
+NO_COLUMNS: dict[str, Any] = {"columns": [], "key": [], "indexes": []}
+
+
 class RiakTable(Table):
     """A table whose rows are objects of a bucket."""
 
@@ -60,6 +64,9 @@ class RiakTable(Table):
     # One page of keys takes 2.4 milliseconds, 100 keys 0.3, their gets 25 (measured):
     # more counting would cost more than it saves.
     probes = (100, 1_000)
+    # Pipelines of gets do some 4,000 requests a second (measured on one node of Riak KV
+    # 3.2.3); at that rate these take half a second, as long as a fold over 10,000 rows.
+    most_ranges = 2_000
     key_size = payload_size = LONGEST
 
     def __init__(

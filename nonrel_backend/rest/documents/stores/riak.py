@@ -12,7 +12,7 @@ from ....riak.client import AlreadyThere, Client, RiakError
 from ....riak.errors import translate
 from ....riak.objects import Objects
 from ....riak.resolving import last_write_wins
-from ....riak.table import Table
+from ....riak.tables import NO_COLUMNS, RiakTable
 from ....riak.versions import give_way
 from ...exceptions import BadRequest
 from .base import Document, ScannedStore, encoded_key
@@ -29,11 +29,11 @@ def translated_errors() -> Iterator[None]:
         raise translate(error) or error from error
 
 
-class Documents(Table):
+class Documents(RiakTable):
     """The bucket as a table without indexes. A row is None while it is deleted."""
 
     def __init__(self, bucket: str) -> None:
-        super().__init__(bucket, bucket.encode(), [], {}, set(), set())
+        super().__init__(bucket, NO_COLUMNS, bucket.encode())
 
     def row(self, found: Any) -> Any:
         return json.loads(found.value)
