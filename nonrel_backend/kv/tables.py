@@ -193,9 +193,10 @@ class Table:
     # The most entries of a scan that are counted to compare it with others, round by
     # round: see choice.py.
     probes: tuple[int, ...] = (16, 256, 2048, 16384)
-    # The most ranges of one scan. If several columns have an IN, the scan has a range for
-    # each combination of their values. In LMDB looking up 10,000 takes 5 milliseconds, at
-    # 0.5 microseconds each (measured); making their keys takes about as long.
+    # The most ranges of one scan. If several columns have an IN, the scan has a range
+    # for each combination of their values. In LMDB looking up 10,000 takes 5
+    # milliseconds, at 0.5 microseconds each (measured); making their keys takes about
+    # as long.
     most_ranges = 10_000
     # Whether the entries are written with their rows: none is early, late or left over.
     # If not, each row that is found by an entry is checked again.
