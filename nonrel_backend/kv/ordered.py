@@ -1,4 +1,4 @@
-"""OrderedWrapper: the backend of an ordered store of bytes, of which six methods know.
+"""OrderedWrapper: the backend of an ordered store of bytes, in six methods.
 
     class DatabaseWrapper(OrderedWrapper):
         vendor = display_name = "mystore"
@@ -204,6 +204,13 @@ class OrderedWrapper(KeyValueWrapper):
             if isinstance(error, kind):
                 return translated(str(error))
         return None
+
+    def is_usable(self) -> bool:
+        try:
+            self.value(b"")
+        except tuple(self.errors):
+            return False
+        return True
 
     @contextmanager
     def reading(self) -> Iterator[OrderedAccess]:

@@ -8,6 +8,8 @@ from django.db import IntegrityError, OperationalError, connections, models, tra
 from django.db.models import F, JSONField, Q, Value
 from django.test.utils import isolate_apps
 
+from tests.kv.sorted_bytes.base import StoreError
+
 ALIAS = "sorted_bytes"
 
 
@@ -185,3 +187,14 @@ def test_check_store_repairs_the_entries(connection, fruit):
 def test_all_tables_can_be_dropped(connection, fruit):
     connection.creation.drop_tables(connection.settings_dict["NAME"])
     assert connections[ALIAS].introspection.table_names() == []
+
+
+def test_a_connection_is_usable_while_its_store_answers(connection, monkeypatch):
+    connection.ensure_connection()
+    assert connection.is_usable()
+
+    def lost(key):
+        raise StoreError("lost")
+
+    monkeypatch.setattr(connection, "value", lost)
+    assert not connection.is_usable()
