@@ -59,7 +59,7 @@ class NonrelDatabaseCreation(BaseDatabaseCreation):
         connection.settings_dict["NAME"] = name
         try:
             with connection.schema_editor() as editor:
-                for table in connection.catalog.names():
+                for table in connection.introspection.catalog.names():
                     editor.drop_table(table)
         finally:
             connection.close()

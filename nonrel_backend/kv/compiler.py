@@ -13,7 +13,7 @@ from ..compiler import NonrelCompiler, NonrelInsertCompiler
 from ..query import MISSING, safe_call
 from . import writing
 from .access import Access, Record
-from .forms import Forms, checked
+from .forms import JSON_NULL, Forms, checked
 from .query import KeyValueQuery
 from .tables import Index, Table
 
@@ -22,10 +22,11 @@ class SQLCompiler(NonrelCompiler):
     query_class = KeyValueQuery
 
     def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
-        return self.store.forms.to_stored(db_type, value)
+        return self.for_db_converter(db_type)(value)
 
     def for_db_converter(self, db_type: str | None) -> Callable[[Any], Any]:
-        return partial(self.store.forms.to_stored, db_type)
+        convert = partial(self.store.forms.to_stored, db_type)
+        return convert if db_type != "json" else partial(not_null, convert)
 
     def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
         convert = self.from_db_converter(db_type)
@@ -36,6 +37,12 @@ class SQLCompiler(NonrelCompiler):
         if db_type == "datetime" and settings.USE_TZ:
             return aware_reader(forms.from_stored["datetime"], self.store.timezone)
         return forms.readers.get(db_type or "")
+
+
+def not_null(convert: Callable[[Any], Any], value: Any) -> Any:
+    """Return a stored JSON value, with JSON's null told from SQL's NULL."""
+    stored = convert(value)
+    return JSON_NULL if stored is None else stored
 
 
 @lru_cache(maxsize=16)
@@ -85,13 +92,17 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         )
         for column in unknown:
             value = self.default(table.columns[column])
+            if value is MISSING:
+                continue
             for row in rows:
                 row.setdefault(column, value)
 
     def default(self, column: dict[str, Any]) -> Any:
-        """Return the stored value of a column's database default."""
+        """Return the stored value of a column's database default, MISSING for NULL."""
         engine = self.store.local_engine
         _, ((value,),) = engine.select(f"SELECT {column['default']}", ())
+        if value is None:
+            return MISSING
         field = getattr(models, column["internal_type"])()
         value = field.get_db_prep_save(engine.from_local(field, value), self.store)
         return self.store.forms.to_stored(column["db_type"], value)

@@ -25,7 +25,7 @@ from django.utils.duration import duration_microseconds
 from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
 from ..values.wrappers import Json
 from .encoding import ENCODERS, encode_bytes, encode_double, encode_text
-from .forms import Forms
+from .forms import JSON_NULL, Forms
 
 decoder = json.JSONDecoder()
 
@@ -79,6 +79,7 @@ FROM_STORED: dict[str, Callable[[Any], Any]] = {
     "decimal": Decimal,
     "uuid": UUID,
     "binary": base64.b64decode,
+    "json": lambda value: None if value is JSON_NULL else value,
 }
 
 

@@ -41,7 +41,11 @@ class DictLayout:
 
     def new(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the row of {column: stored value}, without unknown columns."""
-        return {name: each for name, each in values.items() if name in self.columns}
+        row = {name: each for name, each in values.items() if name in self.columns}
+        for name in self.json_columns:
+            if row.get(name) is JSON_NULL:
+                row[name] = None
+        return row
 
     def as_dict(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return a row as {column: stored value}, without the columns that are NULL.

@@ -51,7 +51,7 @@ class TableCache:
         tables = self.cached.get(token)
         if tables is None:
             if len(self.cached) >= CATALOGS_CACHED:
-                self.cached.pop(next(iter(self.cached)), None)
+                self.cached.pop(list(self.cached)[0], None)  # another thread may add
             tables = self.cached[token] = {}
         return tables
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 from ..kv.base import KeyValueWrapper
+from ..kv.operations import TreesOperations
 from ..query import translated_errors
 from .access import LMDBWriter
 from .creation import DatabaseCreation
@@ -22,7 +23,6 @@ from .environment import (
 )
 from .errors import translate
 from .features import DatabaseFeatures
-from .operations import DatabaseOperations
 from .transactions import Reading, Transaction
 from .values import FORMS
 
@@ -66,7 +66,7 @@ class DatabaseWrapper(KeyValueWrapper):
     display_name = "LMDB"
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
-    ops_class = DatabaseOperations
+    ops_class = TreesOperations
     forms = FORMS
     connection: Transaction | None
 

@@ -1,4 +1,4 @@
-"""Key components sort like the values."""
+"""Key components sort like the values, in LMDB's stored forms and in JSON's."""
 
 import math
 from datetime import date, datetime, time, timedelta
@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nonrel_backend.kv.encoding import (
-    ENCODERS,
     NULL,
     PRESENT,
     component,
@@ -18,7 +17,8 @@ from nonrel_backend.kv.encoding import (
     shortened,
     text_prefix,
 )
-from nonrel_backend.lmdb.values import to_stored
+from nonrel_backend.kv.json_values import dumped, json_forms, loaded
+from nonrel_backend.lmdb.values import FORMS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 VALUES = {
@@ -35,16 +35,23 @@ VALUES = {
     "uuid": st.uuids(),
 }
 NAMES = st.sampled_from(sorted(VALUES))
+JSON_FORMS = json_forms("x")
 
 
-def key(db_type, value, descending=False):
-    return component(ENCODERS[db_type], descending)(
-        None if value is None else to_stored(db_type, value)
-    )
+@pytest.fixture(params=[FORMS, JSON_FORMS], ids=["LMDB", "JSON"], scope="module")
+def key(request):
+    """Return the function from a value of a type to its component."""
+    forms = request.param
+
+    def key(db_type, value, descending=False):
+        stored = None if value is None else forms.to_stored(db_type, value)
+        return component(forms.encoders[db_type], descending)(stored)
+
+    return key
 
 
 @given(st.data(), NAMES)
-def test_keys_sort_like_values(data, db_type):
+def test_keys_sort_like_values(key, data, db_type):
     one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
     first, second = key(db_type, one), key(db_type, other)
     assert (first < second) == (one < other)
@@ -52,7 +59,7 @@ def test_keys_sort_like_values(data, db_type):
 
 
 @given(st.data(), NAMES)
-def test_descending_keys_sort_in_reverse(data, db_type):
+def test_descending_keys_sort_in_reverse(key, data, db_type):
     one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
     first, second = key(db_type, one, True), key(db_type, other, True)
     assert (first > second) == (one < other)
@@ -60,14 +67,14 @@ def test_descending_keys_sort_in_reverse(data, db_type):
 
 
 @given(st.data(), NAMES)
-def test_null_comes_first_and_last_when_descending(data, db_type):
+def test_null_comes_first_and_last_when_descending(key, data, db_type):
     value = data.draw(VALUES[db_type])
     assert key(db_type, None) == NULL < PRESENT <= key(db_type, value)
     assert key(db_type, None, True) > key(db_type, value, True)
 
 
 @given(st.data(), NAMES)
-def test_no_key_is_a_prefix_of_another(data, db_type):
+def test_no_key_is_a_prefix_of_another(key, data, db_type):
     one, other = data.draw(VALUES[db_type]), data.draw(VALUES[db_type])
     assert one == other or not key(db_type, other).startswith(key(db_type, one))
 
@@ -86,7 +93,7 @@ class Backwards:
 
 
 @given(st.data(), st.lists(st.tuples(NAMES, st.booleans()), min_size=1, max_size=4))
-def test_compound_keys_sort_like_tuples(data, columns):
+def test_compound_keys_sort_like_tuples(key, data, columns):
     def draw():
         row = [data.draw(VALUES[db_type] | st.none()) for db_type, _ in columns]
         encoded = b"".join(
@@ -105,7 +112,7 @@ def test_compound_keys_sort_like_tuples(data, columns):
 
 
 @given(TEXTS, TEXTS)
-def test_texts_with_a_prefix_are_one_range(text, prefix):
+def test_texts_with_a_prefix_are_one_range(key, text, prefix):
     start = text_prefix(prefix)
     assert (start <= key("string", text) < following(start)) == text.startswith(prefix)
 
@@ -116,14 +123,14 @@ def test_following_is_after_all_keys_with_the_prefix(start, more):
     assert following(start)[:-1] == start[: len(following(start)) - 1]
 
 
-def test_equal_numbers_have_equal_keys():
+def test_equal_numbers_have_equal_keys(key):
     assert key("decimal", Decimal("2.50")) == key("decimal", Decimal("2.5"))
     assert key("decimal", Decimal("1E+3")) == key("decimal", Decimal("1000"))
     assert key("decimal", Decimal("-0")) == key("decimal", Decimal("0.00"))
     assert key("double", -0.0) == key("double", 0.0)
 
 
-def test_nan_is_encoded_as_null():
+def test_nan_is_encoded_as_null(key):
     assert key("double", math.nan) == NULL == key("decimal", Decimal("NaN"))
 
 
@@ -138,8 +145,8 @@ def test_long_keys_are_shortened_and_remain_different():
     ("transform", "value", "same_as"),
     [("fold", "STRASSE É", "strasse é"), ("reverse", "abc", "cba")],
 )
-def test_expression_keys_hold_the_transformed_text(transform, value, same_as):
-    encode = component(ENCODERS["string"], False, transform)
+def test_expression_keys_hold_the_transformed_text(key, transform, value, same_as):
+    encode = component(FORMS.encoders["string"], False, transform)
     assert encode(value) == key("string", same_as)
 
 
@@ -153,6 +160,14 @@ def test_expression_keys_hold_the_transformed_text(transform, value, same_as):
         ("decimal", [Decimal("-Infinity"), Decimal("-1E+9"), 0, Decimal("Infinity")]),
     ],
 )
-def test_extremes_sort(db_type, values):
+def test_extremes_sort(key, db_type, values):
     keys = [key(db_type, value) for value in values]
     assert keys == sorted(keys)
+
+
+@given(st.data(), NAMES)
+def test_json_rows_hold_the_values(data, db_type):
+    value = data.draw(VALUES[db_type])
+    row = {"x": JSON_FORMS.to_stored(db_type, value)}
+    assert loaded(dumped(row), "a test") == row
+    assert JSON_FORMS.to_python(db_type, row["x"]) == value

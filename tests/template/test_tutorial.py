@@ -14,12 +14,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "writing-a-backend.md").read_text()
+PARTS = re.split(r"^(?=## Part two)", DOCUMENT, flags=re.M)
 BLOCK = re.compile(r"([^\n]+(?:\n[^\n]+)*)?\n\n```(python|console)\n(.*?)```", re.S)
 
 
-def steps() -> list[tuple[str, str, str]]:
+def steps(part: str) -> list[tuple[str, str, str]]:
     """Return (the text before a block, its kind, the block), in order."""
-    found = BLOCK.finditer(DOCUMENT)
+    found = BLOCK.finditer(part)
     return [(match[1], match[2], match[3]) for match in found]
 
 
@@ -62,6 +63,7 @@ def edit(folder: Path, text: str, block: str, last: Path | None) -> Path:
     sentence = " ".join(text.split())
     if written := re.search(r"[Ww]rite `([^`]+)`:$", sentence):
         path = folder / written[1]
+        path.parent.mkdir(exist_ok=True)
         path.write_text(block)
     elif added := re.search(r"[Aa]dd to `(\w+)` in `([^`]+)`:$", sentence):
         path = folder / added[2]
@@ -97,12 +99,17 @@ def run(folder: Path, command: str) -> str:
     return done.stdout
 
 
-def test_the_commands_of_the_tutorial_print_what_it_shows(tmp_path: Path) -> None:
-    found = steps()
-    assert DOCUMENT.count("```python") == sum(kind == "python" for _, kind, _ in found)
-    assert DOCUMENT.count("```console") == sum(
-        kind == "console" for _, kind, _ in found
-    )
+def test_the_tutorial_has_two_parts() -> None:
+    assert len(PARTS) == 2
+
+
+@pytest.mark.parametrize("part", PARTS, ids=["one", "two"])
+def test_the_commands_of_the_tutorial_print_what_it_shows(
+    part: str, tmp_path: Path
+) -> None:
+    found = steps(part)
+    assert part.count("```python") == sum(kind == "python" for _, kind, _ in found)
+    assert part.count("```console") == sum(kind == "console" for _, kind, _ in found)
     last: Path | None = None
     for text, kind, block in found:
         if kind == "python":

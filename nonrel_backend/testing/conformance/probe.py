@@ -17,7 +17,7 @@ METHODS = ("count", "delete", "update", "group", "compute", "lock")
 
 
 def probe(connection: Any, models: Any, report: Report) -> None:
-    """Add to the report which lookups, orderings and whole queries are native."""
+    """Add to the report which lookups, orders, limits and whole queries are native."""
     model = models.Specimen
     kinds: dict[str, Any] = {}
     for name in VALUES:
@@ -37,6 +37,10 @@ def probe(connection: Any, models: Any, report: Report) -> None:
     field = kinds["CharField"]
     either = Node("OR", tuple(leaves(column_of(field, connection), "exact", "a")))
     report.probed("conditions", "OR", takes(connection, model, field, either))
+    # The limits of an ordered query are the store's if the order is.
+    report.probed("rows", "limits", orders(connection, model, model._meta.pk))
+    # Without a catalog of the toolkit's, the store keeps them unique itself.
+    report.probed("rows", "unique values", connection.catalog is None)
     query = connection.ops.compiler("SQLCompiler").query_class
     for method in METHODS:
         own = getattr(query, method) is not getattr(NonrelQuery, method)

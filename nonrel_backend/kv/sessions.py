@@ -1,0 +1,186 @@
+"""The transaction of a connection to an ordered store, and the log of its writes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from django.db import OperationalError
+
+
+class RolledBack(Exception):
+    """What a store's transaction sees when it is to be rolled back."""
+
+
+class Session:
+    """The open transaction of a connection, with its savepoints.
+
+    Until the first write, each statement reads the latest committed state. From the
+    first write or select_for_update() on, the transaction is the only writer, and reads
+    its own changes. Statements and savepoints are undone by a log of the old values.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        # Begins a transaction of the store: its argument is whether it writes.
+        self.begin: Callable[[bool], AbstractContextManager[Any]] = store.transaction
+        # Whether the store undoes the writes of a transaction that fails.
+        self.rolls_back: bool = store.features.supports_transactions
+        self.autocommit = True
+        self.closed = False
+        # The store's transaction, and whether it writes.
+        self.transaction: AbstractContextManager[Any] | None = None
+        self.writes = False
+        # How many statements that read have begun and not ended.
+        self.readers = 0
+        # How many statements that write are running, one inside the other.
+        self.statements = 0
+        # (key, value before it was written, None for none), and whether to keep it.
+        self.log: list[tuple[bytes, bytes | None]] = []
+        self.logs = False
+        # (name, length of the log when it was set), the oldest first.
+        self.savepoints: list[tuple[str, int]] = []
+
+    # --- the store's transaction ---
+
+    def enter(self, write: bool) -> None:
+        if self.closed:
+            raise OperationalError("The connection of these rows has been closed.")
+        transaction = self.begin(write)
+        transaction.__enter__()
+        self.transaction, self.writes = transaction, write
+
+    def leave(self, roll_back: bool = False) -> None:
+        """End the store's transaction, if there is one; what it raises ends it, too."""
+        transaction, self.transaction = self.transaction, None
+        self.writes = False
+        self.log.clear()
+        if transaction is None:
+            return
+        if not roll_back:
+            transaction.__exit__(None, None, None)
+            return
+        error = RolledBack()
+        try:
+            transaction.__exit__(RolledBack, error, None)
+        except RolledBack:
+            pass
+
+    # --- reading ---
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Run one statement that reads, perhaps in batches while others run."""
+        if not self.writes:
+            self.leave()  # an older statement's, which has an older state
+        self.readers += 1
+        try:
+            yield
+        finally:
+            self.readers -= 1
+            if not (self.readers or self.writes):
+                self.leave()
+
+    def read(self) -> None:
+        """Begin a transaction for reading, if none is open.
+
+        A statement whose rows come in batches reads each batch in one state: another
+        statement may have ended the transaction of the batch before.
+        """
+        if self.transaction is None:
+            self.enter(False)
+
+    # --- writing ---
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Run one statement that writes; undo it if it fails."""
+        is_whole = self.autocommit and not self.statements
+        self.begin_writing()
+        start, logs_outside = len(self.log), self.logs
+        self.logs = not (is_whole and self.rolls_back)
+        self.statements += 1
+        try:
+            yield
+        except BaseException:
+            try:
+                if self.logs:
+                    self.undo(start)
+            finally:
+                if is_whole:
+                    self.leave(roll_back=True)
+            raise
+        finally:
+            self.statements -= 1
+            self.logs = logs_outside
+        if is_whole:
+            self.leave()
+        self.forget()
+
+    def begin_writing(self) -> None:
+        """Become the only writer, if this is not yet the case."""
+        if not self.writes:
+            self.leave()
+            self.enter(True)
+
+    def lock(self) -> None:
+        """Become the only writer until the open transaction, if any, ends."""
+        if self.statements or not self.autocommit:
+            self.begin_writing()
+
+    def logged(self, key: bytes) -> None:
+        """Keep the value of a key that will be written."""
+        if self.logs:
+            self.log.append((key, self.store.value(key)))
+
+    def undo(self, start: int) -> None:
+        """Put back the old values in the log, down to position `start`."""
+        while len(self.log) > start:
+            key, value = self.log.pop()
+            if value is None:
+                self.store.remove(key)
+            else:
+                self.store.put(key, value)
+
+    def forget(self) -> None:
+        """Empty the log if nothing can be undone that it holds."""
+        if not (self.savepoints or self.statements):
+            self.log.clear()
+
+    # --- transactions ---
+
+    def set_autocommit(self, autocommit: bool) -> None:
+        if autocommit:
+            self.commit()
+        self.autocommit = autocommit
+
+    def commit(self) -> None:
+        self.savepoints.clear()
+        self.leave()
+
+    def rollback(self) -> None:
+        self.savepoints.clear()
+        self.leave(roll_back=True)
+
+    def close(self) -> None:
+        self.closed = True
+        self.rollback()
+
+    # --- savepoints ---
+
+    def savepoint(self, name: str) -> None:
+        self.savepoints.append((name, len(self.log)))
+
+    def rollback_to(self, name: str) -> None:
+        at = self.position(name)
+        self.undo(self.savepoints[at][1])
+        del self.savepoints[at + 1 :]
+
+    def release(self, name: str) -> None:
+        del self.savepoints[self.position(name) :]
+        self.forget()
+
+    def position(self, name: str) -> int:
+        for at in reversed(range(len(self.savepoints))):
+            if self.savepoints[at][0] == name:
+                return at
+        raise OperationalError(f"no such savepoint: {name}")

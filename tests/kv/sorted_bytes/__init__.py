@@ -1,0 +1,1 @@
+"""A backend on a sorted list of keys in memory, for the tests of OrderedWrapper."""
