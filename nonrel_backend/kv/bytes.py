@@ -165,8 +165,9 @@ class BytesAccess(Access):
     def find(
         self, table: Table, index: Index, payloads: Sequence[bytes]
     ) -> list[bytes]:
-        prefix = index.prefix
-        return [row for _, row in self.values([prefix + each for each in payloads])]
+        size = table.payload_size
+        keys = [index.prefix + shortened(payload, size) for payload in payloads]
+        return [row for _, row in self.values(keys)]
 
     def count(
         self,

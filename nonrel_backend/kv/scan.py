@@ -60,7 +60,7 @@ class Scan:
         If no more than `limit` rows are needed, those skipped among them, the first
         batch is not larger.
         """
-        if self.matches is None:
+        if self.matches is None and self.table.entries_follow_rows:
             return map(self.unpacked, self.records(limit, skip))
         return self.filtered(limit if self.choice.exact else None, skip)
 
@@ -68,7 +68,8 @@ class Scan:
         """Yield lists of the rows for which the residual predicates are true."""
         for records in self.records(limit):
             rows = self.unpacked(records)
-            rows = list(compress(rows, self.matching(rows)))
+            if self.matches is not None:
+                rows = list(compress(rows, self.matching(rows)))
             skip, rows = max(0, skip - len(rows)), rows[skip:]
             if rows:
                 yield rows

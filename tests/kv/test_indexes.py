@@ -14,6 +14,7 @@ from nonrel_backend.conditions import Column, Leaf, Node
 from nonrel_backend.kv import checking, predicates, writing
 from nonrel_backend.kv.access_paths import IndexScan, IndexUnion
 from nonrel_backend.kv.choice import choose
+from nonrel_backend.kv.compiler import existing
 from nonrel_backend.kv.predicates import bind
 from nonrel_backend.kv.scan import Scan
 from nonrel_backend.kv.trees import TOKEN_KEY, TableCache, table_key
@@ -441,3 +442,14 @@ def test_a_refused_condition_names_its_column_and_lookup(leaf, reason):
     with pytest.raises(NotSupportedError) as refused:
         prepare(leaf)
     assert str(refused.value) == reason
+
+
+def test_a_long_unique_value_is_found_by_its_shortened_payload(store):
+    with store(write=True) as access:
+        table = make_table(access, [(["name"], None, True, None)])
+        row = [1, "x" * 1000, 1, None, None, None]
+        insert(access, table, row)
+        (index,) = table.indexes
+        found = existing(access, table, index, [2, "x" * 1000, 2, None, None, None])
+        assert found is not None and found[1] == row
+        assert existing(access, table, index, [2, "x" * 999, 2, *row[3:]]) is None
