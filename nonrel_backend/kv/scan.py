@@ -126,7 +126,8 @@ class Scan:
         access, table, reverse = self.access, self.table, self.choice.reverse
         if scan.index is table.primary:
             return access.scan(table, scan.ranges, reverse, limit)
-        return access.entries(table, scan.index, scan.ranges, reverse, limit)
+        found = access.entries(table, scan.index, scan.ranges, reverse, limit)
+        return found if table.entries_follow_rows else each_once(found)
 
     def fetched(self, keys: list[bytes]) -> list[Record]:
         """Return the records of entries; raise DatabaseError if one is missing."""
@@ -263,3 +264,15 @@ class Scan:
             if limit is not None and total >= limit:
                 return limit
         return total
+
+
+def each_once(batches: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    """Yield keys in batches, without those that came before.
+
+    A row whose entries do not fit it may have several in one scan.
+    """
+    seen: set[bytes] = set()
+    for batch in batches:
+        new = [key for key in dict.fromkeys(batch) if key not in seen]
+        seen.update(new)
+        yield new

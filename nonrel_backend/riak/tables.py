@@ -15,7 +15,7 @@ from typing import Any
 from django.db import DataError
 
 from ..kv.json_values import dumped, loaded
-from ..kv.tables import Index, Table
+from ..kv.tables import Table
 from .client.client import content
 from .values import FORMS, object_key
 from .versions import NAME, Writes
@@ -125,11 +125,8 @@ class RiakTable(Table):
         return [
             (index_name(index.name), self.term(payload + key))
             for index in self.indexes
-            for payload, _ in self.payloads(index, row)
+            for payload, _ in index.payloads(row)
         ]
-
-    def payloads(self, index: Index, row: Row) -> list[tuple[bytes, bool]]:
-        return [(b"", False)] if index is self.key_index else index.payloads(row)
 
     # --- objects ---
 

@@ -69,6 +69,7 @@ def test_a_row_is_a_json_object_with_its_index_entries(store):
     }
     entries = {pair.key.decode(): pair.value.decode() for pair in found.indexes}
     key = entries["primary-key_bin"]
+    key = key[: len(key) // 2]
     (email,) = (entries[each] for each in entries if "email" in each)
     assert email == f"!Bz@example.org!@!A{key}"
     (mentor,) = (entries[each] for each in entries if "mentor" in each)
@@ -713,6 +714,18 @@ def test_entries_of_an_older_version_are_not_used_until_they_are_renewed(store):
     assert len(store.check_store(fix=True)) == 1 and store.check_store() == []
     assert "index library_book_pages" in manager.filter(pages=7).explain()
     assert manager.filter(pages=7).count() == 1
+
+
+def test_a_row_with_several_entries_in_a_range_is_found_once(store):
+    manager = books(20)
+    bucket, key = store.bucket("library_book"), str(manager.get(pages=7).pk)
+    found = store.db_connection.get(bucket, key)
+    more = [each for each in found.content[0].indexes if b"pages" in each.key][0]
+    found.content[0].indexes.add(key=more.key, value=more.value + b"x")
+    store.db_connection.put(bucket, key, found.content[0], vclock=found.vclock)
+    assert len(manager.filter(pages__gte=5, pages__lt=9)) == 4
+    assert manager.filter(pages__in=[6, 7, 8]).count() == 3
+    assert [row.pages for row in manager.order_by("pages")[6:9]] == [6, 7, 8]
 
 
 def test_a_composite_index_and_its_order_are_one_index_query(server, store):
