@@ -35,7 +35,7 @@ class Change:
     same_row: bool = False
 
 
-class Access(ABC):
+class ReadAccess(ABC):
     """The rows and entries of a store's tables, as one statement sees them."""
 
     # --- tables ---
@@ -141,7 +141,9 @@ class Access(ABC):
         """Return count() of each of several scans."""
         return [self.count(table, index, ranges, limit) for index, ranges in scans]
 
-    # --- writing ---
+
+class Access(ReadAccess):
+    """A ReadAccess that also writes rows, each with its entries."""
 
     @abstractmethod
     def apply(self, table: Table, changes: Iterable[Change]) -> list[Record]:

@@ -11,7 +11,7 @@ microseconds.
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from .access import Access
+from .access import ReadAccess
 from .access_paths import (
     AccessPath,
     Choice,
@@ -42,7 +42,7 @@ SORTED_CHEAPLY = 512
 
 
 def choose(
-    access: Access,
+    access: ReadAccess,
     table: Table,
     predicates: Predicates,
     ordering: Ordering,
@@ -104,7 +104,7 @@ def usable_indexes(table: Table, predicates: Predicates) -> list[Index]:
 
 
 def probed(
-    access: Access,
+    access: ReadAccess,
     table: Table,
     candidates: Sequence[Candidate],
     limits: Sequence[int],
@@ -148,7 +148,7 @@ def intersected(
 
 
 def index_unions(
-    access: Access, table: Table, predicates: Predicates
+    access: ReadAccess, table: Table, predicates: Predicates
 ) -> Iterator[IndexUnion]:
     """Yield an IndexUnion for every OR whose branches all have an index scan."""
     for predicate in predicates:
@@ -161,7 +161,7 @@ def index_unions(
 
 
 def branch_scan(
-    access: Access, table: Table, branch: Predicate | CompoundPredicate
+    access: ReadAccess, table: Table, branch: Predicate | CompoundPredicate
 ) -> IndexScan | None:
     """Return the index scan with the fewest entries for one branch of an OR."""
     predicates: Predicates = [branch]

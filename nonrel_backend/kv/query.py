@@ -12,7 +12,7 @@ from ..documents.changing import changed as changed_document
 from ..query import MISSING, NonrelQuery, safe_call
 from ..values.storing import to_int
 from . import writing
-from .access import Access, Record
+from .access import Access, ReadAccess, Record
 from .access_paths import Ordering
 from .choice import choose
 from .layouts import Changes
@@ -63,7 +63,9 @@ class KeyValueQuery(NonrelQuery):
 
     # --- reading ---
 
-    def scan(self, access: Access, limit: int | None) -> tuple[Table, Scan, Ordering]:
+    def scan(
+        self, access: ReadAccess, limit: int | None
+    ) -> tuple[Table, Scan, Ordering]:
         """Choose the access path for the first `limit` rows."""
         table = access.table(self.table)
         ordering = [(column_of(table, by), up) for by, up in self.ordering]

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 
 from ..conditions import Column
 from ..documents.functions import at_path
-from .access import Access, Record
+from .access import ReadAccess, Record
 from .access_paths import (
     Choice,
     IndexIntersection,
@@ -28,7 +28,7 @@ BATCH = 4096
 class Scan:
     """One run of a query over a table."""
 
-    def __init__(self, access: Access, table: Table, choice: Choice):
+    def __init__(self, access: ReadAccess, table: Table, choice: Choice):
         self.access = access
         self.table = table
         self.choice = choice

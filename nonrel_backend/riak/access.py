@@ -1,9 +1,9 @@
-"""The Access of Riak: gets, folds and queries of secondary indexes."""
+"""What a statement reads of Riak: gets, folds and queries of secondary indexes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..kv.access import Access, Change
+from ..kv.access import ReadAccess
 from ..kv.encoding import EVERYTHING, KeyRange
 from ..kv.tables import Index
 from .client import Refused
@@ -15,8 +15,8 @@ from .tables import KEY_INDEX, RiakTable, index_name
 FEW = 8
 
 
-class RiakAccess(Access):
-    """What one statement reads of a database. Rows are written by rows.py."""
+class RiakAccess(ReadAccess):
+    """The rows and entries of a database. Rows are written by rows.py."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
@@ -154,11 +154,6 @@ class RiakAccess(Access):
             for table, reply in zip(tables, replies, strict=True)
             if not isinstance(reply, Refused) and not reply.keys
         }
-
-    # --- writing ---
-
-    def apply(self, table: Any, changes: Iterable[Change]) -> list[Any]:
-        raise NotImplementedError("Rows are written by riak/rows.py.")
 
 
 def answers(replies: list[Any]) -> list[Any]:
