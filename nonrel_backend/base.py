@@ -257,3 +257,18 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         tables = None if table_names is None else set(table_names)
         for message in dangling_keys(self, tables):
             raise IntegrityError(message)
+
+
+class TransactionSavepoints:
+    """The savepoints of a wrapper whose `transaction` keeps them."""
+
+    transaction: Any
+
+    def set_savepoint(self, sid: str) -> None:
+        self.transaction.savepoint(sid)
+
+    def undo_savepoint(self, sid: str) -> None:
+        self.transaction.rollback_to(sid)
+
+    def release_savepoint(self, sid: str) -> None:
+        self.transaction.release(sid)

@@ -6,9 +6,8 @@ from typing import Any
 
 from django.db import DataError
 
+from ..values.storing import INT64
 from .matching import equal
-
-INT64 = range(-(2**63), 2**63)
 
 
 def changed(document: Any, changes: Iterable[tuple[str, Any, Any]]) -> Any:

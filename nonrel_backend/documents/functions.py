@@ -10,12 +10,12 @@ from django.db import NotSupportedError
 from django.db.models.expressions import Func, OrderBy, Ref
 
 from ..conditions import Step
+from ..values.storing import INT64
 from .changing import REMOVED, changed
 from .codec import dumped, loaded
 from .matching import DOCUMENT_LOOKUPS, raw_matches
 
 NOTHING: Any = object()
-INT64 = range(-(2**63), 2**63)
 
 
 # --- paths as text ---

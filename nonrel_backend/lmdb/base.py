@@ -9,6 +9,7 @@ import lmdb
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
+from ..base import TransactionSavepoints
 from ..kv.base import KeyValueWrapper
 from ..kv.operations import TreesOperations
 from ..query import translated_errors
@@ -48,7 +49,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=disconnect_after_fork)
 
 
-class DatabaseWrapper(KeyValueWrapper):
+class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
     """A connection to a store. NAME is a folder, or ":memory:" for a temporary store
     that is deleted when the process ends.
 
@@ -193,15 +194,6 @@ class DatabaseWrapper(KeyValueWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
         with translated_errors(self):
             self.transaction.set_autocommit(autocommit)
-
-    def set_savepoint(self, sid: str) -> None:
-        self.transaction.savepoint(sid)
-
-    def undo_savepoint(self, sid: str) -> None:
-        self.transaction.rollback_to(sid)
-
-    def release_savepoint(self, sid: str) -> None:
-        self.transaction.release(sid)
 
     def _close(self) -> None:
         # The environment stays open: the threads of the process share it.

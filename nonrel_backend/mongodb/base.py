@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, PyMongoError
 
-from ..base import NonrelDatabaseWrapper
+from ..base import NonrelDatabaseWrapper, TransactionSavepoints
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .errors import translate
@@ -61,7 +61,7 @@ def shared_client(key: tuple, arguments: dict[str, Any]) -> MongoClient:
         return _clients[key]
 
 
-class DatabaseWrapper(NonrelDatabaseWrapper):
+class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     """A connection to a MongoDB database.
 
     HOST is a mongodb:// URI or a host name (with PORT, USER, PASSWORD); NAME is the
@@ -249,15 +249,6 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         if self.connection is not None:
             with debug_transaction(self, "ROLLBACK"):
                 self.transaction.rollback()
-
-    def set_savepoint(self, sid: str) -> None:
-        self.transaction.savepoint(sid)
-
-    def undo_savepoint(self, sid: str) -> None:
-        self.transaction.rollback_to(sid)
-
-    def release_savepoint(self, sid: str) -> None:
-        self.transaction.release(sid)
 
     def _close(self) -> None:
         # Other threads of the process share the client: it stays open.

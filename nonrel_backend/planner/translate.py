@@ -27,11 +27,11 @@ from ..conditions import (
     disjunction,
 )
 from ..values.columns import of_one_kind, stored_field
+from ..values.storing import INT64
 from ..values.wrappers import Json
 from .expressions import expression_text
 from .refusal import Refused
 
-INT64 = range(-(2**63), 2**63)
 # XOR as AND and OR: the tree doubles with each condition.
 MAX_XOR = 4
 
