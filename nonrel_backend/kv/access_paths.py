@@ -157,6 +157,13 @@ def match_index(
         break
     if not satisfied:
         return None
+    if index.conditions:
+        satisfied += [
+            each
+            for found in predicates.values()
+            for each in found
+            if each.leaf in index.conditions and each not in satisfied
+        ]
     if last is None:
         ranges = [(start, following(start)) for start in starts]
     else:

@@ -324,7 +324,7 @@ def test_a_partial_index_serves_only_queries_with_its_condition(store):
             insert(access, table, [key, None, key, None, None, key % 2 == 0])
     assert chosen(store, [Leaf(NUMBER, "exact", 3)]).access_path.index.name == "PRIMARY"
     choice = chosen(store, [Leaf(NUMBER, "exact", 3), only])
-    assert choice.access_path.index.name == "index_2"
+    assert choice.access_path.index.name == "index_2" and choice.residual == []
 
 
 def test_an_or_is_an_index_union_if_every_branch_has_an_index(store):
