@@ -24,6 +24,7 @@ from django.conf import settings
 
 from benchmarks import data
 from benchmarks.report import as_table, shown
+from nonrel_backend.kv.encoding import encode_int, following
 from nonrel_backend.riak.client import Client, Pool
 from nonrel_backend.riak.client.client import (
     content,
@@ -32,6 +33,7 @@ from nonrel_backend.riak.client.client import (
     put_request,
 )
 from nonrel_backend.riak.client.connection import frame
+from nonrel_backend.riak.tables import escaped
 from nonrel_backend.testing.riak.server import StandInRiak, named, riak_host
 
 AUTHORS, BOOKS, MANY = 100, 2_000, 500
@@ -67,6 +69,13 @@ def books_of(author: int) -> range:
     return range(author - 1 or AUTHORS, BOOKS + 1, AUTHORS)
 
 
+def books_range(author: int) -> dict[str, bytes]:
+    """Return the fields of an index query for the books of an author."""
+    payload = encode_int(author)
+    ends = payload, following(payload)
+    return dict(zip(("range_min", "range_max"), map(escaped, ends), strict=True))
+
+
 class Bare:
     """The methods of the client, which return JSON as bytes."""
 
@@ -76,6 +85,8 @@ class Bare:
         self.many = [str(number).encode() for number in range(1, MANY + 1)]
         reply = client.get(bucket, b"1")
         (self.sample,) = reply.content
+        names = [pair.key for pair in self.sample.indexes]
+        (self.index,) = (name for name in names if b"author_id" in name)
 
     def get(self, turn: int) -> Any:
         return self.client.get(self.bucket, str(book_number(turn)).encode())
@@ -96,9 +107,7 @@ class Bare:
 
     def filter_20(self, turn: int) -> Any:
         author = author_of(book_number(turn))
-        page = self.client.index_page(
-            self.bucket, b"author_id_int", key=str(author).encode()
-        )
+        page = self.client.index_page(self.bucket, self.index, **books_range(author))
         return self.client.get_many(self.bucket, page.keys)
 
 
@@ -123,7 +132,7 @@ class Socket:
         }
         self.filters = {
             author: (
-                frame(index_request(bucket, "author_id_int", key=b"%d" % author)),
+                frame(index_request(bucket, bare.index, **books_range(author))),
                 b"".join(self.gets[number] for number in books_of(author)),
             )
             for author in range(1, AUTHORS + 1)
