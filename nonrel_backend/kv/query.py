@@ -28,7 +28,7 @@ class KeyValueQuery(NonrelQuery):
     """One scan of one table, by the index that has the fewest candidates."""
 
     changes_documents = True
-    scan_class = Scan
+    scan_class: type[Scan] = Scan
 
     def __init__(self, compiler: Any, fields: list[Any]) -> None:
         super().__init__(compiler, fields)

@@ -20,13 +20,17 @@ class RiakAccess(ReadAccess):
 
     def __init__(self, store: Any) -> None:
         self.store = store
+        # {table: its objects}
+        self.known: dict[str, Objects] = {}
 
     def table(self, name: str) -> RiakTable:
         found: RiakTable = self.store.catalog.table(name)
         return found
 
     def objects(self, table: RiakTable) -> Objects:
-        found: Objects = self.store.objects_of(table)
+        found = self.known.get(table.name)
+        if found is None:
+            found = self.known[table.name] = self.store.objects_of(table)
         return found
 
     # --- rows ---

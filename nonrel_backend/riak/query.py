@@ -1,6 +1,6 @@
 """BackendQuery: one scan of one table of Riak."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cached_property
 from itertools import islice
@@ -48,20 +48,28 @@ class BoundedScan(Scan):
 class BackendQuery(KeyValueQuery):
     """One scan of one table: by keys, by an index, or by a fold over all objects."""
 
-    def scan(self, access: Any, limit: int | None) -> tuple[Any, Scan, Ordering]:
+    scan_class = BoundedScan
+
+    def scan(self, access: Any, limit: int | None) -> tuple[Any, Any, Ordering]:
         table, scan, ordering = super().scan(access, limit)
-        bounded = BoundedScan(access, table, scan.choice)
-        bounded.query = self
-        return table, bounded, ordering
+        assert isinstance(scan, BoundedScan)
+        scan.query = self
+        return table, scan, ordering
 
     @cached_property
     def objects(self) -> Objects:
         return self.connection.objects(self.meta)
 
     @cached_property
+    def data(self) -> Mapping[str, Any]:
+        """The columns that are objects of their own, counters and sets, by name."""
+        data: Mapping[str, Any] = self.connection.catalog.table(self.table).data
+        return data
+
+    @cached_property
     def data_names(self) -> list[str]:
-        """The columns to fetch that are objects of their own: counters and sets."""
-        data = self.objects.table.data
+        """The columns to fetch that are objects of their own."""
+        data = self.data
         return [field.column for field in self.fields if field.column in data]
 
     # --- filters and ordering ---
@@ -69,7 +77,7 @@ class BackendQuery(KeyValueQuery):
     def add_filters(self, condition: Condition) -> None:
         before = len(self.predicates)
         super().add_filters(condition)
-        data = self.objects.table.data
+        data = self.data
         for name in columns_of_all(self.predicates[before:]) if data else ():
             if name in data:
                 del self.predicates[before:]
@@ -78,17 +86,21 @@ class BackendQuery(KeyValueQuery):
                 )
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
-        types = self.objects.table.db_type
-        self.order_by_columns([(Column(c, types(c)), up) for c, up in ordering])
+        for name, _ in ordering:
+            self.refuse_order(name)
+        super().order_by(ordering)
 
     def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
-        data = self.objects.table.data
         for column, _ in ordering:
-            if column.name in data:
-                raise NotSupportedError(
-                    f"Riak does not sort by {column}, a {data[column.name].label}"
-                )
+            self.refuse_order(column.name)
         super().order_by_columns(ordering)
+
+    def refuse_order(self, name: str) -> None:
+        """Raise NotSupportedError for an order by a counter or a set."""
+        if name in self.data:
+            raise NotSupportedError(
+                f"Riak does not sort by {name}, a {self.data[name].label}"
+            )
 
     def lock(self) -> None:
         """There are no locks: rows that have changed are noticed when they are put."""

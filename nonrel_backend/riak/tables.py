@@ -9,6 +9,7 @@ to "!" becomes "!" and a character from "@" on, one from "~" on "~" and two digi
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -43,6 +44,8 @@ def escaped(data: bytes) -> bytes:
     return data
 
 
+# As many as the indexes of a large project.
+@lru_cache(maxsize=4096)
 def index_name(name: str) -> bytes:
     """Return the name of the secondary index of an index; Riak ignores its case."""
     lower = name.lower()
