@@ -77,7 +77,9 @@ class Select:
     @cached_property
     def local(self) -> "LocalStatement":
         """The statement for the local engine, with the tables that it reads."""
-        # The compilation completes the aliases: it comes first.
+        # The aliases are complete then: as_sql() forgets those of select_related() that
+        # it makes itself.
+        _ = self.setup
         sql, params = self.compiler.local_sql()
         refs, edges = table_refs_of(self.store, self.query)
         return LocalStatement(sql, params, refs, edges)

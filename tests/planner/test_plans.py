@@ -36,6 +36,18 @@ def test_an_ordered_slice_is_the_stores(books):
     assert plan.startswith("native") and "locally" not in plan
 
 
+def test_a_local_plan_that_takes_anothers_place_reads_the_related_rows(library):
+    authors = library.Author.objects
+    first = authors.create(name="first")
+    second = authors.create(name="second", mentor=first)
+    authors.create(name="a", mentor=second, born="2000-01-01")
+    authors.create(name="b", mentor=second, born="2000-01-01")
+    # The join repeats a row, which only its keys show.
+    found = authors.filter(author__born="2000-01-01").select_related("mentor")
+    assert [each.mentor for each in found] == [first, first]
+    assert found.order_by("pk")[0].mentor == first
+
+
 def test_a_relation_is_one_query_for_the_orm(books):
     with CaptureQueriesContext(
         connection,
