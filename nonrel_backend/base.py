@@ -1,5 +1,6 @@
 """NonrelDatabaseWrapper: a Django connection to a store that is not an SQL database."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
@@ -103,7 +104,9 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         self.data_types = self.creation.data_types
         self.shapes: dict[Any, Shape] = {}
         # A field's db_type(), from a cache.
-        self.type_of = IdentityCache(lambda field: field.db_type(self), CACHED_TYPES)
+        # A proxy: to hold the connection would be a reference cycle.
+        own = weakref.proxy(self)
+        self.type_of = IdentityCache(lambda field: field.db_type(own), CACHED_TYPES)
         # How many statements are running as a sequence of smaller ones.
         self.statements = 0
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cached_property
 from typing import Any
 
 from ..base import NonrelDatabaseWrapper
@@ -55,8 +54,9 @@ class KeyValueWrapper(NonrelDatabaseWrapper):
     ops_class = KeyValueOperations
     SchemaEditorClass = KeyValueSchemaEditor
 
-    @cached_property
+    @property
     def tables(self) -> Tables:
+        """The catalog; not kept, which would be a reference cycle."""
         return Tables(self)
 
     def stored_checks(self, table: str) -> list[dict[str, Any]]:
