@@ -1,6 +1,6 @@
 """Riak's compilers: conversion of values, INSERT, and UPDATE of counters and sets."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,15 @@ from . import rows as writing
 from .objects import Objects
 from .query import BackendQuery
 from .tables import Row
+from .values import FORMS
 
 
 class SQLCompiler(KeyValueCompiler):
     query_class = BackendQuery
+
+    def for_db_converter(self, db_type: str | None) -> Callable[[Any], Any]:
+        # Rows that are written have None for JSON's null, and MISSING for NULL.
+        return partial(FORMS.to_stored, db_type)
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
