@@ -188,8 +188,10 @@ class BytesAccess(Access):
 
     def apply(self, table: Table, changes: Iterable[Change]) -> list[Any]:
         more = 0
+        is_changed = False
         waiting = []
         for each in changes:
+            is_changed = True
             if each.old_key is None:
                 self.put_row(table, each, True)
                 more += 1
@@ -205,7 +207,8 @@ class BytesAccess(Access):
             is_new = each.old_key != each.key
             self.put_row(table, each, is_new)
             more += is_new
-        self.wrote(table, more)
+        if is_changed:
+            self.wrote(table, more)
         return []
 
     def put_row(self, table: Table, change: Change, is_new: bool) -> None:

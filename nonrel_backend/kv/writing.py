@@ -60,8 +60,7 @@ def replace(access: Access, table: Table, found: list[tuple[Record, Any, Any]]) 
         for key, (record, old, new) in zip(keys, found, strict=True)
         if (each := change(table, record, key, old, new)) is not None
     ]
-    if changes:
-        access.apply(table, changes)
+    access.apply(table, changes)
     return len(found)
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Avg, Count, F, OuterRef, Subquery
 
 from nonrel_backend.local.table_cache import CACHED_ROWS_PER_READ
+from nonrel_backend.planner.scans import new_query
 
 
 def counters():
@@ -131,3 +132,13 @@ def test_random_changes_and_joins_agree_with_what_is_stored(filled):
         assert average() == expected()
         found = counters().annotate(found=Subquery(largest[:1]))
         assert all(each.found == each.pk for each in found)
+
+
+def test_a_write_that_finds_no_row_leaves_the_version(filled):
+    rows = counters().filter(name="of no row")
+    scan = new_query(filled, rows.model, [rows.model._meta.pk])
+    before = scan.version()
+    assert rows._raw_delete("own") == 0 and rows.update(value=1) == 0
+    assert scan.version() == before
+    counters().update(value=1)
+    assert scan.version() != before
