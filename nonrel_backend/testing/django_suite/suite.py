@@ -126,10 +126,11 @@ def fetch_suite(cache: Path) -> Path:
             with tarfile.open(archive) as source:
                 source.extractall(folder, filter="data")
             (unpacked,) = (path for path in Path(folder).iterdir() if path.is_dir())
-            with suppress(OSError):  # another process was faster
+            try:
                 unpacked.rename(target)
-            if not target.is_dir():
-                raise OSError(f"{target} cannot be made.")
+            except OSError:
+                if not target.is_dir():  # no other process was faster
+                    raise
     return target / "tests"
 
 
