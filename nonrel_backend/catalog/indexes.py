@@ -39,25 +39,6 @@ class CatalogIndexes(NonrelSchemaEditor):
     ) -> None:
         table = model._meta.db_table
         entry = self.catalog.copy(table)
-        index = self.index_entry(model, entry, name, parts, unique, condition)
-        if unique:
-            uniques = UniqueIndexes(self.connection, table_model(table, entry), [index])
-            uniques.rows.lock()
-            found = uniques.rows.find()
-            uniques.validate(found, [uniques.rows.key(row) for row in found])
-        entry["indexes"].append(index)
-        self.catalog.save(table, entry)
-
-    def index_entry(
-        self,
-        model: Any,
-        entry: dict[str, Any],
-        name: str,
-        parts: list[Part],
-        unique: bool,
-        condition: Any,
-    ) -> dict[str, Any]:
-        """Return a new index as the entry of its table holds it."""
         if any(index["name"] == name for index in entry["indexes"]):
             raise ProgrammingError(f"index {name} already exists")
         index: dict[str, Any] = {
@@ -69,11 +50,30 @@ class CatalogIndexes(NonrelSchemaEditor):
         }
         if condition is not None:
             index["condition"] = self.index_condition(model, condition)
-        columns = [part for part in index["parts"] if isinstance(part, str)]
-        for part in (*index["parts"], index["condition"]):
-            columns += part["columns"] if isinstance(part, dict) else []
-        index["columns"] = list(dict.fromkeys(columns))
-        return index
+        index["columns"] = columns_of(index)
+        self.build_index(table, entry, index)
+
+    def build_index(
+        self, table: str, entry: dict[str, Any], index: dict[str, Any]
+    ) -> None:
+        """Add an index to the entry of its table, and save that.
+
+        Raise IntegrityError if it is unique and the rows are not.
+        """
+        self.validate_unique(table, entry, index)
+        entry["indexes"].append(index)
+        self.catalog.save(table, entry)
+
+    def validate_unique(
+        self, table: str, entry: dict[str, Any], index: dict[str, Any]
+    ) -> None:
+        """Raise IntegrityError if rows repeat a value of a unique index."""
+        if not index["unique"]:
+            return
+        uniques = UniqueIndexes(self.connection, table_model(table, entry), [index])
+        uniques.rows.lock()
+        found = uniques.rows.find()
+        uniques.validate(found, [uniques.rows.key(row) for row in found])
 
     def index_condition(self, model: Any, condition: Any) -> dict[str, Any]:
         """Return the condition of a partial index, a Q, as the catalog stores it."""
@@ -166,6 +166,17 @@ class CatalogIndexes(NonrelSchemaEditor):
         entry = self.catalog.copy(table)
         entry["checks"].remove(named(entry["checks"], name))
         self.catalog.save(table, entry)
+
+
+def columns_of(index: dict[str, Any]) -> list[str]:
+    """Return the names of the columns that an index of the catalog reads."""
+    columns: list[str] = []
+    for part in (*index["parts"], index["condition"]):
+        if isinstance(part, dict):
+            columns += part["columns"]
+        elif part is not None:
+            columns.append(part)
+    return list(dict.fromkeys(columns))
 
 
 def path_part(column: Column) -> dict[str, Any]:

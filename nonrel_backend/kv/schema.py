@@ -83,19 +83,10 @@ class KeyValueSchemaEditor(ConditionEditor):
 
     # --- indexes ---
 
-    def make_index(
-        self,
-        model: Any,
-        name: str,
-        parts: list[Part],
-        unique: bool = False,
-        condition: Any = None,
+    def build_index(
+        self, table: str, entry: dict[str, Any], index: dict[str, Any]
     ) -> None:
-        table = model._meta.db_table
-        entry = self.catalog.copy(table)
-        entry["indexes"].append(
-            self.index_entry(model, entry, name, parts, unique, condition)
-        )
+        entry["indexes"].append(index)
 
         def work(access: Any) -> None:
             access.save_entry(table, entry)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
+from ..catalog.indexes import columns_of
 from ..catalog.schema import REMOVED_KEY
 from ..kv.forms import JSON_NULL
 from ..kv.layouts import Changes, differs
@@ -219,14 +220,3 @@ def columns_in(tree: list[Any]) -> set[str]:
         return set().union(*map(columns_in, rest[0]))
     (name, _), _, value, _ = rest
     return {name, value["column"][0]} if isinstance(value, dict) else {name}
-
-
-def columns_of(index: dict[str, Any]) -> list[str]:
-    """Return the columns that an index of the present format reads."""
-    found: list[str] = []
-    for part in (*index["parts"], index["condition"]):
-        if isinstance(part, dict):
-            found += part["columns"]
-        elif part is not None:
-            found.append(part)
-    return list(dict.fromkeys(found))

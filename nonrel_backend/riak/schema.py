@@ -9,7 +9,6 @@ from django.db.transaction import TransactionManagementError
 
 from ..catalog.indexes import named
 from ..catalog.tables import table_model
-from ..catalog.unique import UniqueIndexes
 from ..kv.encoding import EVERYTHING
 from ..kv.schema import ConditionEditor
 from ..progress import told
@@ -128,24 +127,12 @@ class DatabaseSchemaEditor(ConditionEditor):
 
     # --- indexes ---
 
-    def make_index(
-        self,
-        model: Any,
-        name: str,
-        parts: list[tuple[str | None, bool, Any]],
-        unique: bool = False,
-        condition: Any = None,
+    def build_index(
+        self, table: str, entry: dict[str, Any], index: dict[str, Any]
     ) -> None:
-        table = model._meta.db_table
-        columns = {column for column, _, _ in parts if column}
-        columns.update(*(sql["columns"] for _, _, sql in parts if sql))
-        self.refuse_data(table, columns, "no index can be on it")
-        entry = self.catalog.copy(table)
-        index = self.index_entry(model, entry, name, parts, unique, condition)
-        if unique:
-            uniques = UniqueIndexes(self.connection, table_model(table, entry), [index])
-            found = uniques.rows.find()
-            uniques.validate(found, [uniques.rows.key(row) for row in found])
+        name = index["name"]
+        self.refuse_data(table, index["columns"], "no index can be on it")
+        self.validate_unique(table, entry, index)
         # All rows get the entries before any query uses the index. If it is here, a
         # migration was interrupted, and goes on.
         others = [each for each in entry.get("building", ()) if each["name"] != name]
@@ -156,7 +143,7 @@ class DatabaseSchemaEditor(ConditionEditor):
         entry["building"] = others
         entry["indexes"].append(index)
         self.catalog.save(table, entry)
-        if unique:
+        if index["unique"]:
             self.claim_markers(table)
 
     def claim_markers(self, table: str) -> None:
