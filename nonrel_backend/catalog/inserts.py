@@ -22,7 +22,8 @@ def insert(compiler: Any, rows: list[Row]) -> list:
     uniques = UniqueIndexes(compiler.store, meta.model)
     uniques.rows.lock()
     give_keys(compiler.store, meta, rows)
-    give_defaults(compiler.store, meta, rows)
+    columns = compiler.store.catalog.entry(meta.db_table)["columns"]
+    give_defaults(compiler.store, meta, columns, rows)
     uniques.validate(rows)
     keys = []
     for row in rows:
@@ -50,20 +51,27 @@ def give_keys(store: Any, meta: Any, rows: list[Row]) -> None:
             row[auto.column] = key
 
 
-def give_defaults(store: Any, meta: Any, rows: list[Row]) -> None:
-    """Give rows the database defaults of columns that the model does not have."""
+def give_defaults(
+    store: Any, meta: Any, columns: list[dict[str, Any]], rows: list[Row]
+) -> None:
+    """Give rows the database defaults of columns that the model does not have.
+
+    `columns` are those of the table's entry in the catalog.
+    """
     known = {field.column for field in meta.local_concrete_fields}
-    for column in store.catalog.entry(meta.db_table)["columns"]:
+    for column in columns:
         if column.get("default") and column["name"] not in known:
             value = default_of(store, column)
-            for row in rows:
+            for row in rows if value is not MISSING else ():
                 row.setdefault(column["name"], value)
 
 
 def default_of(store: Any, column: dict[str, Any]) -> Any:
-    """Return the stored value of a column's database default."""
+    """Return the stored value of a column's database default, MISSING for NULL."""
     engine = store.local_engine
     _, ((value,),) = engine.select(f"SELECT {column['default']}", ())
+    if value is None:
+        return MISSING
     field = getattr(models, column["internal_type"])()
     value = field.get_db_prep_save(engine.from_local(field, value), store)
     compiler = store.ops.compiler("SQLInsertCompiler")(Query(None), store, None)

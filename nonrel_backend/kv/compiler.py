@@ -6,9 +6,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, models
+from django.db import IntegrityError, OperationalError
 from django.db.models.constants import OnConflict
 
+from ..catalog.inserts import give_defaults, without_missing
 from ..compiler import NonrelCompiler, NonrelInsertCompiler
 from ..query import MISSING, safe_call
 from . import writing
@@ -73,8 +74,10 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
         Return the keys of a table with an AutoField, an empty list for others.
         """
-        auto = self.query.get_meta().concrete_model._meta.auto_field
-        self.give_defaults(table, rows)
+        meta = self.query.get_meta()
+        auto = meta.concrete_model._meta.auto_field
+        if table.with_defaults:
+            give_defaults(self.store, meta, table.entry["columns"], rows)
         keys: list[Any] = []
         if auto is not None:
             keys = access.next_keys(table, [row.get(auto.column) for row in rows])
@@ -82,30 +85,6 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
                 row[auto.column] = key
         writing.insert(access, table, map(table.layout.new, rows))
         return keys
-
-    def give_defaults(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Give rows the database defaults of columns that the model does not have."""
-        if not table.with_defaults:
-            return
-        unknown = table.with_defaults.difference(
-            field.column for field in self.query.get_meta().local_concrete_fields
-        )
-        for column in unknown:
-            value = self.default(table.columns[column])
-            if value is MISSING:
-                continue
-            for row in rows:
-                row.setdefault(column, value)
-
-    def default(self, column: dict[str, Any]) -> Any:
-        """Return the stored value of a column's database default, MISSING for NULL."""
-        engine = self.store.local_engine
-        _, ((value,),) = engine.select(f"SELECT {column['default']}", ())
-        if value is None:
-            return MISSING
-        field = getattr(models, column["internal_type"])()
-        value = field.get_db_prep_save(engine.from_local(field, value), self.store)
-        return self.store.forms.to_stored(column["db_type"], value)
 
     @safe_call
     def insert_on_conflict(
@@ -158,10 +137,6 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         merged = without_missing({**merged, **generated})
         writing.replace(access, table, [(record, old, layout.new(merged))])
         return merged
-
-
-def without_missing(row: dict[str, Any]) -> dict[str, Any]:
-    return {column: value for column, value in row.items() if value is not MISSING}
 
 
 def conflict_index(table: Table, columns: list[str]) -> Index:

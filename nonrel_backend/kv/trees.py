@@ -15,13 +15,13 @@ from typing import Any
 
 from django.db import DatabaseError, ProgrammingError
 
+from ..catalog.inserts import without_missing
 from ..catalog.schema import RowChange
 from ..progress import Progress
-from ..query import MISSING
 from . import writing
 from .access import Change
 from .bytes import LARGEST_BATCH, BytesAccess, tree
-from .encoding import following
+from .encoding import EVERYTHING, following
 from .tables import Index, Table
 
 RESERVED = tree(0)
@@ -107,7 +107,7 @@ class TreesAccess(BytesAccess):
 
     def names(self) -> list[str]:
         """Return the names of all tables."""
-        found = self.batches(TABLE_KEY, [(b"", b"\xff")], False, LARGEST_BATCH)
+        found = self.batches(TABLE_KEY, [EVERYTHING], False, LARGEST_BATCH)
         return [key[len(TABLE_KEY) :].decode() for batch in found for key, _ in batch]
 
     def has_table(self, name: str) -> bool:
@@ -203,8 +203,8 @@ class TreesAccess(BytesAccess):
         progress = Progress(count, f"{before.name}: all rows")
         for found in writing.all_rows(self, before):
             new = [
-                after.layout.new(changed(before.layout.as_dict(row), change))
-                for _, _, row in found
+                after.layout.new(without_missing({**row, **change.of(row)}))
+                for row in (before.layout.as_dict(row) for _, _, row in found)
             ]
             if anew:
                 writing.insert(self, after, new)
@@ -285,9 +285,3 @@ def table_key(name: str) -> bytes:
     if len(key) > NAME_SIZE:
         raise ProgrammingError(f"The table name {name[:40]!r}... is too long.")
     return TABLE_KEY + key
-
-
-def changed(row: dict[str, Any], change: RowChange) -> dict[str, Any]:
-    """Return {column: stored value} of a row after a change."""
-    new = {**row, **change.of(row)}
-    return {name: value for name, value in new.items() if value is not MISSING}

@@ -48,7 +48,8 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             if auto is not None and auto.column not in row
         ]
         inserts.give_keys(self.store, meta, rows)
-        inserts.give_defaults(self.store, meta, rows)
+        columns = self.store.catalog.entry(meta.db_table)["columns"]
+        inserts.give_defaults(self.store, meta, columns, rows)
         markers = self.store.objects(meta).markers
         if markers is not None:
             # Rows that other clients have written have no markers.
@@ -108,7 +109,7 @@ class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc
             self.restrict(meta, keys)
             super().update_by(self.native_query(self.query), rest)
         table = objects.table
-        object_keys = [table.key_of(table.key_values(key)) for key in keys]
+        object_keys = list(map(table.stored_key, keys))
         with translated_errors(self.store):
             for column, change in changes.items():
                 if change is not None:
