@@ -190,8 +190,7 @@ class KeyValueQuery(NonrelQuery):
         def work(access: Access) -> int:
             table = access.table(self.table)
             changes = {
-                table.key_of(table.key_values(key)): self.changes(values)
-                for key, values in rows
+                table.stored_key(key): self.changes(values) for key, values in rows
             }
             records = access.get(table, list(changes))
             found = zip(
@@ -213,8 +212,8 @@ class KeyValueQuery(NonrelQuery):
     def delete_rows(self, keys: list[Any]) -> int:
         def work(access: Access) -> int:
             table = access.table(self.table)
-            row_keys = [table.key_of(table.key_values(key)) for key in keys]
-            records = access.get(table, list(dict.fromkeys(row_keys)))
+            row_keys = dict.fromkeys(map(table.stored_key, keys))
+            records = access.get(table, list(row_keys))
             rows = access.rows(table, records)
             return writing.delete(access, table, list(zip(records, rows, strict=True)))
 

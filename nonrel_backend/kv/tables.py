@@ -293,9 +293,12 @@ class Table:
             b"".join([encode(value) for (_, encode), value in found]), self.key_size
         )
 
-    def key_values(self, key: Any) -> tuple[Any, ...]:
-        """Return a stored primary key as the tuple of its columns' values."""
-        return key if isinstance(key, tuple) else (key,)
+    def stored_key(self, key: Any) -> bytes:
+        """Return the key of the row with this stored primary key.
+
+        It is a tuple of the values of a composite one.
+        """
+        return self.key_of(key if isinstance(key, tuple) else (key,))
 
     # --- errors ---
 

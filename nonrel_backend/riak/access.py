@@ -7,7 +7,7 @@ from ..kv.access import ReadAccess
 from ..kv.encoding import EVERYTHING, KeyRange
 from ..kv.tables import Index
 from .client import Refused
-from .objects import PAGE, Found, Objects, pages
+from .objects import PAGE, Found, Objects, answers, pages
 from .tables import KEY_INDEX, RiakTable, index_name
 
 # Ranges of one scan of which each is counted. Of more, as for an IN, each is taken to
@@ -158,11 +158,3 @@ class RiakAccess(ReadAccess):
             for table, reply in zip(tables, replies, strict=True)
             if not isinstance(reply, Refused) and not reply.keys
         }
-
-
-def answers(replies: list[Any]) -> list[Any]:
-    """Return the replies; raise the first error among them."""
-    for reply in replies:
-        if isinstance(reply, Refused):
-            raise reply
-    return replies

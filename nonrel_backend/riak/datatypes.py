@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from django.db import NotSupportedError
 from django.db.models.expressions import Col, Value
 
-from .client import Refused, messages
+from .client import messages
 from .client.client import Text, delete_request
-from .objects import PAGE, Objects, pages
+from .objects import PAGE, Objects, answers, pages
 from .tables import Row
 
 SIGNS = {"+": 1, "-": -1}
@@ -213,14 +213,6 @@ def filled(objects: Objects, found: Iterable[Any], names: list[str]) -> Iterator
 
 def fetched(objects: Objects, column: DataColumn, keys: list[bytes]) -> list[Any]:
     return answers(objects.client.ask_many(list(map(column.fetch_request, keys))))
-
-
-def answers(replies: list[Any]) -> list[Any]:
-    """Return the replies; raise the first error among them."""
-    for reply in replies:
-        if isinstance(reply, Refused):
-            raise reply
-    return replies
 
 
 def begin(objects: Objects, rows: list[Row]) -> None:

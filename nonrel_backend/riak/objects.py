@@ -48,6 +48,14 @@ class Found:
             self.row, self.vclock, self.writes = row, reply.vclock, writes
 
 
+def answers(replies: list[Any]) -> list[Any]:
+    """Return the replies; raise the first error among them."""
+    for reply in replies:
+        if isinstance(reply, Refused):
+            raise reply
+    return replies
+
+
 def pages(items: Iterable[Any], first: int = PAGE) -> Iterator[list]:
     """Yield the items in lists of PAGE; the first may be shorter, and the next grow."""
     waiting, size = iter(items), first

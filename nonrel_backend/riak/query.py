@@ -142,7 +142,7 @@ class BackendQuery(KeyValueQuery):
     @safe_call
     def delete_rows(self, keys: list[Any]) -> int:
         table = self.objects.table
-        wanted = [table.key_of(table.key_values(key)) for key in keys]
+        wanted = map(table.stored_key, keys)
         return writing.delete(self.objects, self.objects.by_keys(wanted))
 
     @safe_call
@@ -174,7 +174,7 @@ class BackendQuery(KeyValueQuery):
                 "statement cannot write. Use update() with F(), AddToSet() or Pull()."
             )
         rows = [(key, self.with_changes(values)) for key, values in rows]
-        keys = {table.key_of(table.key_values(key)): key for key, _ in rows}
+        keys = {table.stored_key(key): key for key, _ in rows}
         changes = dict(zip(keys, (values for _, values in rows), strict=True))
         versions = self.connection.versions
         if versions is None:
