@@ -20,9 +20,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, DataError
-from django.utils.duration import duration_microseconds
 
-from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
+from ..values import storing
+from ..values.storing import moment, time_of_day
 from ..values.wrappers import Json
 from .encoding import ENCODERS, encode_bytes, encode_double, encode_text
 from .forms import JSON_NULL, Forms
@@ -54,20 +54,14 @@ def to_json(value: Any) -> Any:
 
 
 TO_STORED: dict[str, Callable[[Any], Any]] = {
-    "int": to_int,
-    "long": to_int,
+    **storing.TO_STORED,
     "double": to_double,
-    "bool": bool,
-    "string": to_string,
     "date": to_date,
     "datetime": to_datetime,
     "time": to_time,
-    "duration": lambda value: to_int(duration_microseconds(value)),
-    "decimal": to_decimal,
     "uuid": lambda value: str(value if isinstance(value, UUID) else UUID(str(value))),
     "binary": lambda value: base64.b64encode(bytes(value)).decode(),
     "json": to_json,
-    "document": lambda value: value.stored(),
 }
 # A type without an entry is stored as Django has it.
 FROM_STORED: dict[str, Callable[[Any], Any]] = {

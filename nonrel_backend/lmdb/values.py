@@ -14,7 +14,8 @@ from django.utils.duration import duration_microseconds
 
 from ..kv.encoding import ENCODERS
 from ..kv.forms import BAD_VALUE, JSON_NULL, Forms, JsonNull
-from ..values.storing import moment, time_of_day, to_decimal, to_int, to_string
+from ..values import storing
+from ..values.storing import moment, time_of_day
 from ..values.wrappers import Json
 
 EPOCH = datetime(1970, 1, 1)
@@ -96,20 +97,14 @@ def from_json(value: Any) -> Any:
 
 
 TO_STORED: dict[str, Callable[[Any], Any]] = {
-    "int": to_int,
-    "long": to_int,
+    **storing.TO_STORED,
     "double": float,
-    "bool": bool,
-    "string": to_string,
     "date": to_date,
     "datetime": to_datetime,
     "time": to_time,
-    "duration": lambda value: to_int(duration_microseconds(value)),
-    "decimal": to_decimal,
     "uuid": to_uuid,
     "binary": bytes,
     "json": to_json,
-    "document": lambda value: value.stored(),
 }
 # A type without an entry is stored as Django has it.
 FROM_STORED: dict[str, Callable[[Any], Any]] = {

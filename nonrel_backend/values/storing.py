@@ -1,11 +1,13 @@
 """Conversions to stored values that several stores share."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db import DataError
+from django.utils.duration import duration_microseconds
 
 INT64 = range(-(2**63), 2**63)
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -50,3 +52,15 @@ def moment(value: Any) -> datetime:
 def time_of_day(value: Any) -> time:
     """Return a time, or the time of an ISO 8601 text."""
     return value if isinstance(value, time) else time.fromisoformat(str(value))
+
+
+# By db_type; each store adds the types that it has forms of its own for.
+TO_STORED: dict[str, Callable[[Any], Any]] = {
+    "int": to_int,
+    "long": to_int,
+    "bool": bool,
+    "string": to_string,
+    "duration": lambda value: to_int(duration_microseconds(value)),
+    "decimal": to_decimal,
+    "document": lambda value: value.stored(),
+}
