@@ -3,8 +3,6 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
 
 logger = logging.getLogger("nonrel_backend")
 # The time between two reports: seldom enough for a log, often enough for a person.
@@ -36,11 +34,3 @@ class Progress:
         if sys.stderr.isatty():
             total = "" if self.total is None else f" of {self.total:,}"
             print(f"{self.what}: {self.done:,}{total} rows", file=sys.stderr)
-
-
-def told(items: Iterable[Any], total: int | None, what: str) -> Iterator[Any]:
-    """Yield the items, of which there are `total`; report how many were yielded."""
-    progress = Progress(total, what)
-    for item in items:
-        yield item
-        progress.add(1)

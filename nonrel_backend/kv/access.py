@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
-from .encoding import KeyRange, following
+from .encoding import EVERYTHING, KeyRange, following
 from .tables import Index, Table
 
 # A row as the store returned it: its key, its data and perhaps its version. Opaque to
@@ -23,7 +23,8 @@ Entry: TypeAlias = tuple[Index, bytes, bool]
 class Change:
     """A row that is inserted, replaced or deleted, with its changes of entries."""
 
-    # The record that is replaced or deleted, with its key; None for a new row.
+    # The record that is replaced or deleted, with its key; None for a new row. Of a
+    # deletion without a record, whatever is there is deleted.
     record: Record
     old_key: bytes | None
     # The row that is put, under its key; None for a deletion.
@@ -57,6 +58,10 @@ class ReadAccess(ABC):
 
     # --- rows ---
 
+    # During an UPDATE that is computed from rows read before: the versions of these
+    # rows by (table, key). See retrying.py.
+    seen: dict[tuple[str, bytes], Any] | None = None
+
     @abstractmethod
     def get(self, table: Table, keys: Sequence[bytes]) -> list[Record]:
         """Return the records with these keys that exist, in the order of the keys."""
@@ -75,6 +80,15 @@ class ReadAccess(ABC):
         expects to need.
         """
 
+    def all_rows(self, table: Table) -> Iterator[list[tuple[Record, bytes, Any]]]:
+        """Yield (record, key, row) of all rows in lists.
+
+        Rows may be written meanwhile.
+        """
+        for records in self.scan(table, [EVERYTHING]):
+            keys, rows = self.keys(table, records), self.rows(table, records)
+            yield list(zip(records, keys, rows, strict=True))
+
     def keys(self, table: Table, records: list[Record]) -> list[bytes]:
         """Return the keys of records; the default takes them for (key, row)."""
         return [key for key, _ in records]
@@ -82,6 +96,13 @@ class ReadAccess(ABC):
     def rows(self, table: Table, records: list[Record]) -> list[Any]:
         """Return the rows of records, in the table's layout."""
         return [row for _, row in records]
+
+    def record_version(self, record: Record) -> Any:
+        """Return what each change of a row changes.
+
+        It is None where statements are atomic.
+        """
+        return None
 
     def read(self, count: int) -> None:  # noqa: B027 (most have nothing to do)
         """Note that `count` rows were read, to give memory back, for instance."""
@@ -146,17 +167,22 @@ class Access(ReadAccess):
     """A ReadAccess that also writes rows, each with its entries."""
 
     @abstractmethod
-    def apply(self, table: Table, changes: Iterable[Change]) -> list[Record]:
-        """Write changes, as atomically as the store can.
+    def apply(self, table: Table, changes: Iterable[Change]) -> list[Change]:
+        """Write changes, as atomically as the store can; return those not written.
 
         They are new rows, or else replaced and deleted ones. Of these remove all that
         goes before anything new is put, so that rows may swap keys and unique values.
-        Raise IntegrityError, before anything is written of this change, if a key or a
-        unique entry is another row's.
 
-        Return the records, as they are now, of the rows that were not written because
-        others have changed them since they were read; none where statements are atomic.
+        A store with atomic statements writes all, or raises IntegrityError, before
+        anything is written of this change, if a key or a unique entry is another row's.
+        Another store puts each row on a condition. It does not write a new row whose
+        key is taken, nor one that others have changed since it was read; its change's
+        `record` is then the row as it is now, None if there is none.
         """
+
+    def claims(self) -> Table:
+        """Return the table of claims, where `Table.claims_uniques`: see claims.py."""
+        raise NotImplementedError
 
     def next_keys(self, table: Table, given: list[Any]) -> list[Any]:
         """Return the keys of new rows of a table with an AutoField.

@@ -8,7 +8,6 @@ from django.db import DatabaseError
 from .access import Change, Entry
 from .encoding import EVERYTHING
 from .tables import Index, Table
-from .writing import entries_of
 
 DAMAGED = (DatabaseError, TypeError, ValueError, AttributeError)
 
@@ -36,7 +35,7 @@ def row_problems(access: Any, table: Table, fix: bool) -> Iterator[str]:
                 (row,) = access.rows(table, [record])
                 if table.row_key(row) != row_key:
                     raise DatabaseError("its key is not that of its values")
-                expected = entries_of(table, row)
+                expected = table.entries_of(row)
             except DAMAGED as error:
                 yield f"{table.name}: the row {row_key!r} is damaged: {error}"
                 continue

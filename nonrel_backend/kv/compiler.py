@@ -10,12 +10,17 @@ from django.db import IntegrityError, OperationalError
 from django.db.models.constants import OnConflict
 
 from ..catalog.inserts import give_defaults, without_missing
-from ..compiler import NonrelCompiler, NonrelInsertCompiler
+from ..compiler import (
+    NonrelCompiler,
+    NonrelInsertCompiler,
+    NonrelUpdateCompiler,
+)
 from ..query import MISSING, safe_call
 from . import writing
 from .access import Access, Record
 from .forms import JSON_NULL, Forms, checked
 from .query import KeyValueQuery
+from .retrying import attempts, give_way
 from .tables import Index, Table
 
 
@@ -54,7 +59,8 @@ def aware_reader(convert: Callable[[Any], Any], zone: Any) -> Callable[[Any], An
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
     def insert(self, data: dict[str, Any], return_id: bool = False) -> Any:
-        return self.insert_many([data], return_id)[0]
+        keys = self.insert_many([data], return_id)
+        return keys[0] if keys else None
 
     @safe_call
     def insert_many(self, rows: list[dict[str, Any]], return_ids: bool) -> list[Any]:
@@ -72,7 +78,8 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
     ) -> list[Any]:
         """Store new rows; give keys and the database's defaults to those without.
 
-        Return the keys of a table with an AutoField, an empty list for others.
+        If a key that was made is taken, make another one; if a given key is, store no
+        row. Return the keys of a table with an AutoField, an empty list for others.
         """
         meta = self.query.get_meta()
         auto = meta.concrete_model._meta.auto_field
@@ -80,10 +87,24 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             give_defaults(self.store, meta, table.entry["columns"], rows)
         keys: list[Any] = []
         if auto is not None:
-            keys = access.next_keys(table, [row.get(auto.column) for row in rows])
+            given = [row.get(auto.column) for row in rows]
+            keys = access.next_keys(table, given)
             for row, key in zip(rows, keys, strict=True):
                 row[auto.column] = key
-        writing.insert(access, table, map(table.layout.new, rows))
+        new = list(map(table.layout.new, rows))
+        lost = writing.insert(access, table, new)
+        while lost:
+            taken = {id(change.row) for change in lost}
+            again = [number for number, row in enumerate(new) if id(row) in taken]
+            if auto is None or any(given[number] is not None for number in again):
+                stored = [table.row_key(row) for row in new if id(row) not in taken]
+                writing.delete_keys(access, table, stored)
+                raise table.duplicate(table.primary)
+            made = access.next_keys(table, [None] * len(again))
+            for number, key in zip(again, made, strict=True):
+                rows[number][auto.column] = keys[number] = key
+                new[number] = table.layout.new(rows[number])
+            lost = writing.insert(access, table, [new[number] for number in again])
         return keys
 
     @safe_call
@@ -135,8 +156,50 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         merged |= {column: values.get(column, MISSING) for column in columns}
         (generated,) = self.completed(meta, [without_missing(merged)])
         merged = without_missing({**merged, **generated})
-        writing.replace(access, table, [(record, old, layout.new(merged))])
+        writing.update(access, table, [(record, old)], lambda *_: layout.new(merged))
         return merged
+
+
+class RetriedUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+    """UPDATE for stores whose statements are not atomic.
+
+    Where values are computed from rows read before, the versions of these rows are
+    noted; for rows that have changed when they are written, it is done again.
+    """
+
+    def update_computed(
+        self, meta: Any, validator: Any, values: dict[Any, Any], uniques: Any
+    ) -> int:
+        store, count = self.store, 0
+        for attempt in attempts(meta.db_table):
+            store.seen, store.changed_by_others = {}, []
+            try:
+                count += super().update_computed(meta, validator, values, uniques)
+            finally:
+                lost = store.changed_by_others
+                store.seen = None
+            if not lost:
+                break
+            count -= len(lost)
+            self.restrict(meta, lost)
+            give_way(attempt)
+        return count
+
+    def restrict(self, meta: Any, keys: list[Any]) -> None:
+        """Restrict the query to the rows with these stored keys."""
+        self.query = self.query.chain()
+        readers = [
+            partial(self.convert_value_from_db, self.store.type_of(field))
+            for field in meta.pk_fields
+        ]
+        if len(readers) == 1:
+            wanted = [readers[0](key) for key in keys]
+        else:
+            wanted = [
+                tuple(read(part) for read, part in zip(readers, key, strict=True))
+                for key in keys
+            ]
+        self.query.add_filter("pk__in", wanted)
 
 
 def conflict_index(table: Table, columns: list[str]) -> Index:

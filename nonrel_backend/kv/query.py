@@ -15,6 +15,7 @@ from . import writing
 from .access import Access, ReadAccess, Record
 from .access_paths import Ordering
 from .choice import choose
+from .forms import JSON_NULL
 from .layouts import Changes
 from .predicates import COMPARED, CompoundPredicate, Predicate, prepare
 from .scan import Scan
@@ -119,10 +120,10 @@ class KeyValueQuery(NonrelQuery):
 
     # --- writing ---
 
-    def found(self, access: Access) -> tuple[Table, list[tuple[Record, Any]]]:
-        """Return (record, row) of all rows wanted, read before any is written."""
+    def found(self, access: Access) -> tuple[Table, Iterator[tuple[Record, Any]]]:
+        """Return (record, row) of all rows wanted."""
         table, scan, _ = self.scan(access, None)
-        return table, list(scan.found())
+        return table, scan.found()
 
     @safe_call
     def delete(self) -> int:
@@ -138,13 +139,24 @@ class KeyValueQuery(NonrelQuery):
         def work(access: Access) -> int:
             table, found = self.found(access)
             changed = table.layout.changed
-            return writing.replace(
+            # All rows are read before any is written: none may be found again.
+            return writing.update(
                 access,
                 table,
-                [(each, row, changed(row, changes)) for each, row in found],
+                self.bounded(found),
+                lambda key, row: changed(row, changes),
+                self.predicates,
             )
 
         return self.connection.write(work)
+
+    def bounded(self, found: Iterator[tuple[Record, Any]]) -> list[Any]:
+        """Return the rows to update.
+
+        Raise NotSupportedError if they are too many to be held in memory: the planner
+        then finds their keys.
+        """
+        return list(found)
 
     def changes(self, values: dict[str, Any]) -> Changes:
         """Return the changes of columns that the values of an UPDATE are."""
@@ -157,6 +169,8 @@ class KeyValueQuery(NonrelQuery):
         expression that is neither a change of a document nor an increment.
         """
         if not hasattr(value, "as_sql"):
+            if value is None:  # JSON's null
+                value = JSON_NULL
             stored = None if value is MISSING else value
             return lambda old: stored
         if getattr(value, "is_constant", False):
@@ -189,22 +203,23 @@ class KeyValueQuery(NonrelQuery):
     def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
         def work(access: Access) -> int:
             table = access.table(self.table)
+            keys = {table.stored_key(key): key for key, _ in rows}
             changes = {
-                table.stored_key(key): self.changes(values) for key, values in rows
+                key: self.changes(values)
+                for key, (_, values) in zip(keys, rows, strict=True)
             }
             records = access.get(table, list(changes))
-            found = zip(
-                access.keys(table, records),
-                records,
-                access.rows(table, records),
-                strict=True,
-            )
+            found = list(zip(records, access.rows(table, records), strict=True))
             changed = table.layout.changed
-            return writing.replace(
-                access,
-                table,
-                [(each, row, changed(row, changes[key])) for key, each, row in found],
-            )
+
+            def new(key: bytes, row: Any) -> Any:
+                return changed(row, changes[key])
+
+            if access.seen is None:
+                return writing.update(access, table, found, new)
+            lost = writing.replace_unchanged(access, table, found, new)
+            self.connection.changed_by_others += [keys[key] for key in lost]
+            return len(rows) - len(lost)
 
         return self.connection.write(work)
 
@@ -212,10 +227,7 @@ class KeyValueQuery(NonrelQuery):
     def delete_rows(self, keys: list[Any]) -> int:
         def work(access: Access) -> int:
             table = access.table(self.table)
-            row_keys = dict.fromkeys(map(table.stored_key, keys))
-            records = access.get(table, list(row_keys))
-            rows = access.rows(table, records)
-            return writing.delete(access, table, list(zip(records, rows, strict=True)))
+            return writing.delete_keys(access, table, map(table.stored_key, keys))
 
         return self.connection.write(work)
 

@@ -76,7 +76,11 @@ class Scan:
 
     def unpacked(self, records: list[Record]) -> list[Any]:
         self.rows_read += len(records)
-        return self.access.rows(self.table, records)
+        access, table = self.access, self.table
+        if access.seen is not None:
+            for key, record in zip(access.keys(table, records), records, strict=True):
+                access.seen[table.name, key] = access.record_version(record)
+        return access.rows(table, records)
 
     def matching(self, rows: list[Any]) -> list[bool]:
         """Return for each row whether the residual predicates are true."""

@@ -56,7 +56,7 @@ class KeyValueSchemaEditor(ConditionEditor):
 
     def has_rows(self, table: str) -> bool:
         return self.connection.read(
-            lambda access: any(map(bool, writing.all_rows(access, access.table(table))))
+            lambda access: any(map(bool, access.all_rows(access.table(table))))
         )
 
     # --- rows ---
@@ -74,7 +74,7 @@ class KeyValueSchemaEditor(ConditionEditor):
                 access.rewrite(before, entry, change, rekeyed)
                 return
             if change.validates:
-                for found in writing.all_rows(access, before):
+                for found in access.all_rows(before):
                     for _, _, row in found:
                         change.of(before.layout.as_dict(row))
             access.save_entry(table, entry)

@@ -201,6 +201,11 @@ class Table:
     # Whether the entries are written with their rows: none is early, late or left over.
     # If not, each row that is found by an entry is checked again.
     entries_follow_rows = True
+    # Whether unique values are claimed before rows are written, because changes of
+    # several rows and entries are not atomic: see claims.py.
+    claims_uniques = False
+    # How many rows are written at a time where statements are not atomic.
+    page = 500
     # Of the keys of its rows and of its counters, in a space of bytes: see trees.py.
     prefix = counters_key = b""
     # Bytes of a row's key, and of an entry's payload: longer ones end with a hash.
@@ -299,6 +304,16 @@ class Table:
         It is a tuple of the values of a composite one.
         """
         return self.key_of(key if isinstance(key, tuple) else (key,))
+
+    # --- entries ---
+
+    def entries_of(self, row: Any) -> list[tuple[Index, bytes, bool]]:
+        """Return (index, payload, whether it is unique) of all entries of a row."""
+        return [
+            (index, payload, unique)
+            for index in self.indexes
+            for payload, unique in index.payloads(row)
+        ]
 
     # --- errors ---
 

@@ -201,7 +201,7 @@ class TreesAccess(BytesAccess):
         after = self.table_of(before.name, entry)
         sequence, count = self.counters(before)
         progress = Progress(count, f"{before.name}: all rows")
-        for found in writing.all_rows(self, before):
+        for found in self.all_rows(before):
             new = [
                 after.layout.new(without_missing({**row, **change.of(row)}))
                 for row in (before.layout.as_dict(row) for _, _, row in found)

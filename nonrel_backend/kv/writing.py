@@ -1,67 +1,171 @@
 """Writing of rows, each together with its index entries."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
+from ..batching import batches
 from ..progress import Progress
 from .access import Access, Change, Entry, Record
-from .encoding import EVERYTHING
+from .claims import write_claimed
+from .forms import Matches
+from .predicates import CompoundPredicate, Predicate, all_of, bind
+from .retrying import attempts, give_way
 from .tables import Index, Table
 
 # (record, row)
-Found = tuple[Record, Any]
+Found: TypeAlias = tuple[Record, Any]
+# Returns the new row for a key and the old row.
+Changed: TypeAlias = Callable[[bytes, Any], Any]
 
 
-def entries_of(table: Table, row: Any) -> list[Entry]:
-    """Return the entries of a row in all indexes."""
-    return [
-        (index, payload, unique)
-        for index in table.indexes
-        for payload, unique in index.payloads(row)
-    ]
+def write(access: Access, table: Table, changes: Iterable[Change]) -> list[Change]:
+    """Write changes; return those that were not written: see Access.apply()."""
+    if not table.claims_uniques:
+        return access.apply(table, changes)
+    return write_claimed(access, table, list(changes))
 
 
-def insert(access: Access, table: Table, rows: Iterable[Any]) -> None:
-    """Put new rows.
+def insert(access: Access, table: Table, rows: Iterable[Any]) -> list[Change]:
+    """Put new rows; return the changes of those whose key is taken.
 
-    Raise IntegrityError if a key or another unique value is taken; of one row nothing
-    is written then.
+    Where statements are atomic, raise IntegrityError if a key or another unique value
+    is taken; of one row nothing is written then.
     """
-    access.apply(
+    return write(
+        access,
         table,
         (
-            Change(None, None, row, table.row_key(row), [], entries_of(table, row))
+            Change(None, None, row, table.row_key(row), [], table.entries_of(row))
             for row in rows
         ),
     )
 
 
-def delete(access: Access, table: Table, found: Sequence[Found]) -> int:
-    """Delete rows; return how many there were."""
-    keys = access.keys(table, [record for record, _ in found])
-    access.apply(
-        table,
-        (
-            Change(record, key, None, None, entries_of(table, row), [])
-            for key, (record, row) in zip(keys, found, strict=True)
-        ),
-    )
-    return len(found)
+def delete(access: Access, table: Table, found: Iterable[Found]) -> int:
+    """Delete rows, a page at a time; return how many there were."""
+    count = 0
+    for page in batches(found, table.page):
+        keys = access.keys(table, [record for record, _ in page])
+        write(
+            access,
+            table,
+            (
+                Change(record, key, None, None, table.entries_of(row), [])
+                for key, (record, row) in zip(keys, page, strict=True)
+            ),
+        )
+        count += len(page)
+    return count
 
 
-def replace(access: Access, table: Table, found: list[tuple[Record, Any, Any]]) -> int:
-    """Replace rows by [(record, old row, new row)]; return their number.
+def delete_keys(access: Access, table: Table, keys: Iterable[bytes]) -> int:
+    """Delete the rows with these keys; return how many there were."""
+    count = 0
+    for page in batches(dict.fromkeys(keys), table.page):
+        records = access.get(table, page)
+        rows = access.rows(table, records)
+        count += delete(access, table, zip(records, rows, strict=True))
+    return count
 
-    Raise IntegrityError if a unique value is taken.
+
+def update(
+    access: Access,
+    table: Table,
+    found: list[Found],
+    changed: Changed,
+    predicates: Sequence[Predicate | CompoundPredicate] = (),
+) -> int:
+    """Replace rows by `changed(key, row)`; return their number.
+
+    Rows that others have changed since they were read are changed again, if they still
+    satisfy the predicates. Raise IntegrityError if a unique value is taken.
     """
-    keys = access.keys(table, [record for record, _, _ in found])
+    if table.entries_follow_rows:
+        replace(access, table, found, changed)
+        return len(found)
+    wanted = all_of([bind(each, table.getter) for each in predicates])
+    return sum(
+        update_page(access, table, page, changed, wanted)
+        for page in batches(found, table.page)
+    )
+
+
+def update_page(
+    access: Access,
+    table: Table,
+    found: list[Found],
+    changed: Changed,
+    wanted: Matches,
+) -> int:
+    count = 0
+    for attempt in attempts(table.name):
+        lost = replace(access, table, found, changed)
+        count += len(found) - len(lost)
+        records = [each.record for each in lost if each.record is not None]
+        rows = access.rows(table, records)
+        pairs = zip(records, rows, strict=True)
+        found = [(record, row) for record, row in pairs if wanted(row)]
+        if not found:
+            break
+        give_way(attempt)
+    return count
+
+
+def replace(
+    access: Access, table: Table, found: list[Found], changed: Changed
+) -> list[Change]:
+    """Replace rows by `changed(key, row)`; return the changes that were not written."""
+    keys = access.keys(table, [record for record, _ in found])
     changes = [
         each
-        for key, (record, old, new) in zip(keys, found, strict=True)
-        if (each := change(table, record, key, old, new)) is not None
+        for key, (record, row) in zip(keys, found, strict=True)
+        if (each := change(table, record, key, row, changed(key, row))) is not None
     ]
-    access.apply(table, changes)
-    return len(found)
+    return write(access, table, changes)
+
+
+def rewrite(
+    access: Access, table: Table, found: list[Found], change: Callable[[Any], Any]
+) -> None:
+    """Put rows after `change(row)`, also unchanged ones, with all their entries."""
+    for attempt in attempts(table.name):
+        keys = access.keys(table, [record for record, _ in found])
+        lost = access.apply(
+            table,
+            [
+                Change(record, key, change(row), key, [], [])
+                for key, (record, row) in zip(keys, found, strict=True)
+            ],
+        )
+        records = [each.record for each in lost if each.record is not None]
+        found = list(zip(records, access.rows(table, records), strict=True))
+        if not found:
+            break
+        give_way(attempt)
+
+
+def replace_unchanged(
+    access: Access, table: Table, found: list[Found], changed: Changed
+) -> list[bytes]:
+    """Replace rows, except those that have changed since they were seen.
+
+    Return the keys of the rows not replaced. See retrying.py.
+    """
+    assert access.seen is not None
+    lost: list[bytes] = []
+    for page in batches(found, table.page):
+        keys = access.keys(table, [record for record, _ in page])
+        same = []
+        for key, each in zip(keys, page, strict=True):
+            seen = access.seen.get((table.name, key))
+            if seen in (None, access.record_version(each[0])):
+                same.append(each)
+            else:
+                lost.append(key)
+        for change in replace(access, table, same, changed):
+            assert change.old_key is not None
+            lost.append(change.old_key)
+    return lost
 
 
 def change(
@@ -92,17 +196,10 @@ def change(
     return Change(record, key, new, new_key, removed, added)
 
 
-def all_rows(access: Access, table: Table) -> Iterator[list[tuple[Record, bytes, Any]]]:
-    """Yield (record, key, row) of every row in lists. Rows may be written meanwhile."""
-    for records in access.scan(table, [EVERYTHING]):
-        keys, rows = access.keys(table, records), access.rows(table, records)
-        yield list(zip(records, keys, rows, strict=True))
-
-
 def build_index(access: Access, table: Table, index: Index) -> None:
     """Put the entries of all rows; raise IntegrityError for a duplicate."""
     progress = Progress(access.total(table), f"{table.name}: {index.name}")
-    for found in all_rows(access, table):
+    for found in access.all_rows(table):
         changes = []
         for record, key, row in found:
             added = [(index, *each) for each in index.payloads(row)]

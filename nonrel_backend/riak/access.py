@@ -1,13 +1,16 @@
-"""What a statement reads of Riak: gets, folds and queries of secondary indexes."""
+"""What a statement reads of Riak and writes: objects, folds and secondary indexes."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
-from ..kv.access import ReadAccess
+from ..kv.access import Access, Change
 from ..kv.encoding import EVERYTHING, KeyRange
 from ..kv.tables import Index
+from . import datatypes
+from .changing import delete, put_new, put_unchanged, turns
 from .client import Refused
-from .objects import PAGE, Found, Objects, answers, pages
+from .objects import PAGE, Found, Objects, absent, answers, pages
 from .tables import KEY_INDEX, RiakTable, index_name
 
 # Ranges of one scan of which each is counted. Of more, as for an IN, each is taken to
@@ -15,11 +18,16 @@ from .tables import KEY_INDEX, RiakTable, index_name
 FEW = 8
 
 
-class RiakAccess(ReadAccess):
-    """The rows and entries of a database. Rows are written by rows.py."""
+# The table of claims, of the bucket type OPTIONS["unique_type"].
+CLAIMS = "nonrel_unique"
+
+
+class RiakAccess(Access):
+    """The rows and entries of a database. A row is an object with its entries."""
 
     def __init__(self, store: Any) -> None:
         self.store = store
+        self.seen = store.seen
         # {table: its objects}
         self.known: dict[str, Objects] = {}
 
@@ -45,17 +53,16 @@ class RiakAccess(ReadAccess):
         reverse: bool = False,
         limit: int | None = None,
     ) -> Iterator[list[Found]]:
-        return pages(self.objects(table).all())
+        return pages(self.objects(table).all(ranges[0][0]))
 
     def keys(self, table: Any, records: list[Found]) -> list[bytes]:
         return [each.key for each in records]
 
     def rows(self, table: Any, records: list[Found]) -> list[Any]:
-        versions = self.store.versions
-        if versions is not None:
-            for each in records:
-                versions[table.name, each.key] = each.vclock
         return [each.row for each in records]
+
+    def record_version(self, record: Found) -> bytes:
+        return record.vclock
 
     # --- entries ---
 
@@ -139,6 +146,62 @@ class RiakAccess(ReadAccess):
             asked = list(self.queries(table, ranges))
             found.append(min(limit, sum(len(next(replies).keys) for _ in asked)))
         return found
+
+    # --- writing ---
+
+    def apply(self, table: Any, changes: Iterable[Change]) -> list[Change]:
+        objects = self.objects(table)
+        lost = (self.apply_page(objects, page) for page in pages(changes))
+        return list(chain.from_iterable(lost))
+
+    def apply_page(self, objects: Objects, page: list[Change]) -> list[Change]:
+        put = [(each.key, each) for each in page if each.key is not None]
+        if put and objects.table.key and put[0][1].old_key is None:
+            return self.insert(objects, put)
+        lost = []
+        if put:
+            # A new claim, too: writers who put it at the same moment must agree.
+            found = [each.record or absent(key) for key, each in put]
+            with turns(objects.table.bucket, [key for key, _ in put]):
+                now = put_unchanged(objects, found, [each.row for _, each in put])
+            for key, each in put:
+                if key in now:
+                    each.record = now[key]
+                    lost.append(each)
+        gone = [
+            (each.old_key, each.record and each.record.vclock)
+            for each in page
+            if each.key is None and each.old_key is not None
+        ]
+        if gone:
+            delete(objects, gone)
+            datatypes.remove(objects, [key for key, _ in gone])
+        return lost
+
+    def insert(self, objects: Objects, new: list[tuple[bytes, Change]]) -> list[Change]:
+        table = objects.table
+        taken = put_new(
+            objects,
+            [(key, table.content(e.row, entries=e.added)) for key, e in new],
+        )
+        if table.data:
+            written = [e.row for n, (_, e) in enumerate(new) if n not in taken]
+            datatypes.begin(objects, written)
+        return [new[number][1] for number in taken]
+
+    def next_keys(self, table: Any, given: list[Any]) -> list[Any]:
+        catalog = self.store.catalog
+        numbers = [key for key in given if type(key) is int]
+        if numbers:
+            catalog.advance(table.name, max(numbers))
+        wanted = given.count(None)
+        made = iter(catalog.next_keys(table.name, wanted) if wanted else ())
+        return [next(made) if key is None else key for key in given]
+
+    def claims(self) -> RiakTable:
+        if CLAIMS not in self.known:
+            self.known[CLAIMS] = self.store.claims()
+        return self.known[CLAIMS].table
 
     def empty(self, names: list[str]) -> set[str]:
         """Return which of these tables are known to have no row, in one pipeline."""

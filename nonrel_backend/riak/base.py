@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -10,25 +10,23 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 
 from ..base import NonrelDatabaseWrapper
-from ..catalog.unique import UniqueIndexes
 from ..query import translated_errors
 from . import (
     checking,
     checks,  # noqa: F401 (registers them)
 )
-from .access import RiakAccess
+from .access import CLAIMS, RiakAccess
 from .catalog import CatalogCache, RiakCatalog
 from .client import Client, Pool
 from .creation import DatabaseCreation
 from .datatypes import KINDS, DataColumn
 from .errors import translate
 from .features import DatabaseFeatures
-from .markers import Markers
 from .objects import Objects
 from .operations import DatabaseOperations
-from .resolving import resolver
+from .resolving import last_write_wins, resolver
 from .schema import DatabaseSchemaEditor
-from .tables import RiakTable
+from .tables import NO_COLUMNS, RiakTable
 from .values import FORMS
 
 POOL_OPTIONS = {"timeout", "connect_timeout", "pool_size", "tls"}
@@ -79,7 +77,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     * `props`: bucket properties of new tables.
     * `keys`: "time" (default; see keys.py) or "sequence" (see sequences.py).
     * `unique`: "markers" (default), "strong" or "off"; `unique_type`: the bucket type
-      of the markers (see markers.py).
+      of the claims of unique values (see docs/riak.md).
     * `resolvers`: see resolving.py.
     * `transactions`: "none" (default): atomic() does nothing; "refuse": it raises.
     * `timeout`, `connect_timeout`: seconds; `pool_size`: idle connections per node.
@@ -100,10 +98,9 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     connection: Session | None
     # Set when there is a connection.
     catalog_cache: CatalogCache
-    # During an UPDATE that is computed from rows read before: the causal contexts of
-    # these rows by (table, key of the object), and the keys of those changed by others
-    # since.
-    versions: dict[tuple[str, bytes], bytes] | None = None
+    # During an UPDATE that is computed from rows read before: see kv/access.py. The
+    # keys of the rows that others have changed since.
+    seen: dict[tuple[str, bytes], Any] | None = None
     changed_by_others: list[Any]
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -171,16 +168,13 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         """Give the access of a statement that reads."""
         yield RiakAccess(self)
 
-    def objects(self, meta: Any) -> Objects:
-        """Return the objects of a model's table, to be written, too."""
-        table = self.catalog.table(meta.db_table)
-        objects = self.objects_of(table)
-        if table.has_unique and self.unique != "off":
-            objects.make_markers = partial(self.markers, meta)
-        return objects
+    def write(self, work: Callable[[RiakAccess], Any], nested: bool = True) -> Any:
+        """Return `work(access)`."""
+        with translated_errors(self):
+            return work(RiakAccess(self))
 
     def objects_of(self, table: RiakTable) -> Objects:
-        """Return the objects of a table, to be read."""
+        """Return the objects of a table."""
         return Objects(
             self.db_connection,
             table,
@@ -188,11 +182,11 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             self.bucket_type.encode(),
         )
 
-    def markers(self, meta: Any, objects: Objects) -> Markers:
-        uniques = UniqueIndexes(self, meta.model)
-        # The primary key needs no marker: it is the key of the object.
-        uniques.indexes = uniques.indexes[1:]
-        return Markers(self, objects, uniques)
+    def claims(self) -> Objects:
+        """Return the claims of unique values: see kv/claims.py."""
+        table = RiakTable(CLAIMS, NO_COLUMNS, self.bucket(CLAIMS))
+        type = self.unique_type.encode()
+        return Objects(self.db_connection, table, last_write_wins, type)
 
     def data_column(self, table: str, name: str, kind: str) -> DataColumn:
         """Return a column that is a Riak counter or set.
@@ -241,7 +235,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     @property
     def unique(self) -> str:
-        """How unique values are enforced; see markers.py."""
+        """How unique values are enforced; see docs/riak.md."""
         return self.option("unique", "markers")
 
     @property
@@ -254,7 +248,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return self.option("keys", "time")
 
     def check_store(self, fix: bool = False) -> list[str]:
-        """Return a sentence for each problem with rows, index entries and markers.
+        """Return a sentence for each problem with rows, index entries and claims.
 
         With `fix`, repair them. Others may write meanwhile.
         """

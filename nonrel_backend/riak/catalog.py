@@ -5,7 +5,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
-from ..catalog.tables import OWN_TABLES, Catalog, own_models, table_model
+from ..catalog.tables import OWN_TABLES, SEQUENCES, Catalog, own_models, table_model
 from .datatypes import DataColumn
 from .keys import make_keys
 from .objects import Found
@@ -76,7 +76,7 @@ class RiakCatalog(Catalog):
     def sequence(self, table: str) -> Sequence | None:
         if self.store.keys != "sequence":
             return None
-        objects = self.store.objects(own_models()[1]._meta)
+        objects = self.store.objects_of(self.table(SEQUENCES))
         return Sequence(objects, table, self.cache.sequences)
 
     def next_keys(self, table: str, count: int) -> Any:
@@ -113,7 +113,11 @@ class RiakCatalog(Catalog):
 
     def made_table(self, name: str, entry: dict[str, Any]) -> RiakTable:
         bucket = self.store.bucket(name)
-        return RiakTable(name, entry, bucket, self.data_columns(name, entry))
+        table = RiakTable(name, entry, bucket, self.data_columns(name, entry))
+        table.claims_uniques = self.store.unique != "off" and any(
+            index.unique for index in table.indexes
+        )
+        return table
 
     def data_columns(self, table: str, entry: dict[str, Any]) -> dict[str, DataColumn]:
         """Return the columns that are Riak counters and sets."""

@@ -1,15 +1,14 @@
-"""Verify that rows, index entries, markers, counters and sets agree; repair them."""
+"""Verify that rows, index entries, claims, counters and sets agree; repair them."""
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 
-from ..catalog.tables import table_model
+from ..kv.claims import GRACE, Claims, holder_of, parts_of
 from . import datatypes
-from . import markers as marking
+from .access import RiakAccess
 from .changing import put_changed
 from .datatypes import DataColumn
 from .objects import PAGE, Found, Objects, pages
@@ -20,26 +19,27 @@ def problems(store: Any, fix: bool) -> Iterator[str]:
     """Yield a sentence for each problem; with `fix`, repair it."""
     tables = {}
     for name in store.catalog.names():
-        model = table_model(name, store.catalog.entry(name))
-        objects = store.objects(model._meta)
-        if not objects.table.is_ready:
+        table = store.catalog.table(name)
+        if not table.is_ready:
             yield f"{name}: the index entries are of an older version, and of no use"
             if fix:
                 with store.schema_editor() as editor:
                     editor.renew_entries(name)
-                objects = store.objects(model._meta)
-        tables[name] = objects
-        for each in store.db_connection.fold(
-            objects.table.bucket, PAGE, **objects.options
-        ):
-            yield from object_problems(objects, each, fix)
-        for column in objects.table.data.values():
+                table = store.catalog.table(name)
+        access = RiakAccess(store)
+        objects = access.objects(table)
+        tables[name] = claimed = Claims(access, table)
+        for each in store.db_connection.fold(table.bucket, PAGE, **objects.options):
+            yield from object_problems(objects, claimed, each, fix)
+        for column in table.data.values():
             yield from data_problems(objects, column, fix)
-    yield from marker_problems(store, tables, fix)
+    yield from claim_problems(store, tables, fix)
 
 
-def object_problems(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
-    """Yield siblings, a damaged row, wrong index entries and missing markers."""
+def object_problems(
+    objects: Objects, claimed: Claims, each: Any, fix: bool
+) -> Iterator[str]:
+    """Yield siblings, a damaged row, wrong index entries and missing claims."""
     table = objects.table
     where = f"{table.name}: the row {each.key.decode(errors='replace')}"
     versions = Versions(each.object.content)
@@ -54,19 +54,22 @@ def object_problems(objects: Objects, each: Any, fix: bool) -> Iterator[str]:
         row = table.row(content)
         if table.row_key(row) != each.key:
             raise DatabaseError("its key is not that of its values")
-        expected = set(table.entries(row))
+        expected = set(table.terms(row, table.entries_of(row)))
     except (DatabaseError, KeyError, TypeError, ValueError) as error:
         yield f"{where} is damaged: {error}"
         return
+    read = Found(each.key, row, each.object.vclock, writes)
     found = {(pair.key, pair.value) for pair in content.indexes}
     if found != expected and table.is_ready:
         names = {name.decode() for name, _ in found ^ expected}
         yield f"{where} does not have the index entries of its values: {sorted(names)}"
         if fix:
-            read = Found(each.key, row, each.object.vclock, writes)
-            put_changed(objects, [read], [row])
-    if objects.markers is not None:
-        yield from row_marker_problems(objects, row, where, fix)
+            put_changed(
+                objects, [Found(each.key, row, each.object.vclock, writes)], [row]
+            )
+    if table.claims_uniques and table.is_ready:
+        read = Found(each.key, row, each.object.vclock, writes)
+        yield from missing_claims(claimed, read, where, fix)
 
 
 def data_problems(objects: Objects, column: DataColumn, fix: bool) -> Iterator[str]:
@@ -81,48 +84,51 @@ def data_problems(objects: Objects, column: DataColumn, fix: bool) -> Iterator[s
                     objects.client.tell(column.delete_request(key))
 
 
-def row_marker_problems(
-    objects: Objects, row: dict, where: str, fix: bool
+def missing_claims(
+    claimed: Claims, read: Found, where: str, fix: bool
 ) -> Iterator[str]:
-    markers = objects.markers
-    for key, index in markers.of([row])[0].items():
-        if marking.holder(markers.store, key) == objects.table.row_key(row):
+    wanted = claimed.of(read.row)
+    holders = claimed.holders(list(wanted)) if wanted else {}
+    for key, (index, _, _) in wanted.items():
+        if holders.get(key) == read.key:
             continue
-        yield f"{where} does not have the marker of its unique value in {index.name}"
+        yield f"{where} does not have the claim of its unique value in {index.name}"
         if fix:
             try:
-                markers.claim({key: (index, objects.table.row_key(row))})
+                claimed.claim_again([(read, read.row)])
             except IntegrityError as error:
                 yield f"{where} repeats a unique value: {error}"
 
 
-def marker_problems(store: Any, tables: dict[str, Objects], fix: bool) -> Iterator[str]:
-    """Yield markers that belong to no row, also after GRACE seconds."""
-    left = list(unused_markers(store, tables))
+def claim_problems(store: Any, tables: dict[str, Claims], fix: bool) -> Iterator[str]:
+    """Yield claims that belong to no row, also after GRACE seconds."""
+    access = RiakAccess(store)
+    left = [key for key in all_claims(store) if not is_used(access, tables, key)]
     if left:
-        time.sleep(marking.GRACE)
+        time.sleep(GRACE)
     for key in left:
-        if not is_used(store, tables, key):
-            yield f"The marker {key} belongs to no row"
+        if not is_used(access, tables, key):
+            yield f"The claim {key.decode()} belongs to no row"
             if fix:
-                marking.release(store, [key])
+                Claims(access, access.claims()).release([key])
 
 
-def unused_markers(store: Any, tables: dict[str, Objects]) -> Iterator[str]:
-    for key in marking.keys(store):
-        if not is_used(store, tables, key):
-            yield key
+def all_claims(store: Any) -> Iterator[bytes]:
+    """Yield the keys of all claims of a database."""
+    objects = store.claims()
+    bucket, options = objects.table.bucket, objects.options
+    if store.unique == "strong":  # a strongly consistent bucket has no fold
+        yield from store.db_connection.keys(bucket, **options)
+    else:
+        for each in store.db_connection.fold(bucket, PAGE, **options):
+            yield each.key
 
 
-def is_used(store: Any, tables: dict[str, Objects], key: str) -> bool:
-    """Return whether the row of a marker has its value; True for a deleted marker."""
-    holder = marking.holder(store, key)
-    if holder is None:
+def is_used(access: RiakAccess, tables: dict[str, Claims], key: bytes) -> bool:
+    """Return whether the row of a claim has its value; True for a deleted claim."""
+    claims = access.claims()
+    rows = access.rows(claims, access.get(claims, [key]))
+    if not rows:
         return True
-    table, name, *_ = json.loads(key)
-    objects = tables.get(table)
-    if objects is None or objects.markers is None:
-        return False
-    markers = objects.markers
-    index = next((each for each in markers.uniques.indexes if each.name == name), None)
-    return index is not None and markers.holds(holder, key, index)
+    claimed = tables.get(parts_of(key)[0])
+    return claimed is not None and claimed.holds(holder_of(rows[0]), key)

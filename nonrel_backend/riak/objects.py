@@ -1,17 +1,16 @@
 """Reading of rows from a table's bucket: by key, by index, by fold, with siblings."""
 
-from collections.abc import Callable, Iterable, Iterator
-from copy import copy
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from ..kv.retrying import give_way
 from .client import Client, Refused, RiakError
 from .client.client import content, delete_request, index_request, put_request
 from .resolving import Resolver
 from .tables import RiakTable, Row
-from .versions import NAME, Versions, Writes, give_way, writes_of
+from .versions import NAME, Versions, Writes, writes_of
 
 # Keys of a page of an index, objects of a page of a fold, gets of a pipeline. On one
 # node of Riak KV 3.2.3 a page of keys takes 1.4 milliseconds, one of a fold 25, a
@@ -74,15 +73,6 @@ class Objects:
         self.table = table
         self.resolve = resolve
         self.options = {"type": type} if type else {}
-        # Returns the Markers of a table with unique values, which read these objects.
-        self.make_markers: Callable[[Objects], Any] | None = None
-
-    @cached_property
-    def markers(self) -> Any:
-        """The table's Markers, None if it has no unique values."""
-        # They get a copy: an object that they refer to, and that keeps them, would be a
-        # reference cycle.
-        return self.make_markers(copy(self)) if self.make_markers else None
 
     # --- by key ---
 

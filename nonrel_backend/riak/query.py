@@ -1,7 +1,6 @@
 """BackendQuery: one scan of one table of Riak."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -9,18 +8,13 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..conditions import Column, Condition
-from ..documents.changing import changed
-from ..kv.access import Record
 from ..kv.access_paths import Ordering
-from ..kv.predicates import CompoundPredicate, Predicate, all_of, bind, columns
+from ..kv.predicates import CompoundPredicate, Predicate, columns
 from ..kv.query import KeyValueQuery
 from ..kv.scan import Scan
-from ..query import CHUNK, MISSING, safe_call
+from ..query import CHUNK, safe_call
 from . import datatypes
-from . import rows as writing
-from .access import RiakAccess
-from .expressions import Expressions
-from .objects import Found, Objects
+from .objects import Found
 from .tables import Row
 from .versions import Writes
 
@@ -55,10 +49,6 @@ class BackendQuery(KeyValueQuery):
         assert isinstance(scan, BoundedScan)
         scan.query = self
         return table, scan, ordering
-
-    @cached_property
-    def objects(self) -> Objects:
-        return self.connection.objects(self.meta)
 
     @cached_property
     def data(self) -> Mapping[str, Any]:
@@ -107,11 +97,6 @@ class BackendQuery(KeyValueQuery):
 
     # --- reading ---
 
-    def all_found(self) -> Iterator[tuple[Record, Any]]:
-        """Return (record, row) of all rows wanted."""
-        _, scan, _ = self.scan(RiakAccess(self.connection), None)
-        return scan.found()
-
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[Row]:
         found = super().fetch(low_mark, high_mark)
@@ -128,70 +113,25 @@ class BackendQuery(KeyValueQuery):
 
     def filled(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield rows with the values of their counters and sets."""
-        key = self.objects.table.row_key
+        objects = self.connection.objects_of(self.connection.catalog.table(self.table))
+        key = objects.table.row_key
         found = (Found(key(row), row, b"", Writes()) for row in rows)
-        for each in datatypes.filled(self.objects, found, self.data_names):
+        for each in datatypes.filled(objects, found, self.data_names):
             yield each.row
 
     # --- writing ---
 
-    @safe_call
-    def delete(self) -> int:
-        return writing.delete(self.objects, (each for each, _ in self.all_found()))
+    def bounded(self, found: Iterator[Any]) -> list[Any]:
+        return bounded(self, found, "must be updated")
 
-    @safe_call
-    def delete_rows(self, keys: list[Any]) -> int:
-        table = self.objects.table
-        wanted = map(table.stored_key, keys)
-        return writing.delete(self.objects, self.objects.by_keys(wanted))
-
-    @safe_call
-    def update(self, values: dict[str, Any]) -> int:
-        values = self.with_changes(values)
-        expressions = Expressions(self.compiler, values)
-        plain = {c: v for c, v in values.items() if c not in expressions.names}
-
-        def change(found: list[Found]) -> list[Row]:
-            rows = [each.row for each in found]
-            return [
-                writing.merged(row, {**plain, **computed})
-                for row, computed in zip(rows, expressions.of(rows), strict=True)
-            ]
-
-        table = self.objects.table
-        wanted = all_of([bind(each, table.getter) for each in self.predicates])
-        # Read all rows before the first write: a changed row must not be found again.
-        # More rows are left to the planner, which keeps only their keys in memory.
-        found = bounded(self, (each for each, _ in self.all_found()), "must be updated")
-        return writing.update(self.objects, found, change, wanted)
-
-    @safe_call
     def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
-        table = self.objects.table
-        for name in {name for _, row in rows for name in row if name in table.data}:
+        data = self.data
+        for name in {name for _, row in rows for name in row if name in data}:
             raise NotSupportedError(
-                f"{table.data[name]} is a {table.data[name].label}, which this "
-                "statement cannot write. Use update() with F(), AddToSet() or Pull()."
+                f"{data[name]} is a {data[name].label}, which this statement cannot "
+                "write. Use update() with F(), AddToSet() or Pull()."
             )
-        rows = [(key, self.with_changes(values)) for key, values in rows]
-        keys = {table.stored_key(key): key for key, _ in rows}
-        changes = dict(zip(keys, (values for _, values in rows), strict=True))
-        versions = self.connection.versions
-        if versions is None:
-            return writing.update_by_key(self.objects, changes)
-        read = {key: versions.get((self.table, key)) for key in changes}
-        lost = writing.update_versions(self.objects, changes, read)
-        self.connection.changed_by_others += [keys[key] for key in lost]
-        return len(rows) - len(lost)
-
-    def with_changes(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the values of an UPDATE, with changes of documents as functions."""
-        return {
-            column: document_change(value.stored(self.connection))
-            if getattr(value, "is_constant", False)
-            else value
-            for column, value in values.items()
-        }
+        return super().update_rows(rows)
 
     def describe(self) -> str:
         return super().describe() + "".join(
@@ -211,7 +151,7 @@ def bounded(query: BackendQuery, rows: Iterable[Any], why: str) -> list[Any]:
 def too_many(query: BackendQuery, why: str) -> NotSupportedError:
     names = set(columns_of_all(query.predicates))
     names |= {getattr(by, "name", by) for by, _ in query.ordering}
-    table = query.objects.table
+    table = query.connection.catalog.table(query.table)
     searched = {index.columns[0] for index in table.indexes if not index.building}
     unindexed = ", ".join(sorted(names - searched)) or "more"
     return NotSupportedError(
@@ -219,16 +159,6 @@ def too_many(query: BackendQuery, why: str) -> NotSupportedError:
         'is the limit of OPTIONS["local_rows"]. Add an index (db_index=True on '
         f"{unindexed}), or filter more."
     )
-
-
-def document_change(steps: list) -> Callable[[Any], Any]:
-    """Return the function from the old document to the new one."""
-
-    def change(document: Any) -> Any:
-        found = changed(deepcopy(document), deepcopy(steps))
-        return MISSING if found is None else found
-
-    return change
 
 
 def columns_of_all(

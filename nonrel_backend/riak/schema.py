@@ -1,27 +1,21 @@
-"""Schema changes: the toolkit's, plus the index entries and markers of all rows."""
+"""Schema changes: the core's, and those of columns that are counters and sets."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 
 from ..catalog.indexes import named
-from ..catalog.tables import table_model
-from ..kv.encoding import EVERYTHING
-from ..kv.schema import ConditionEditor
-from ..progress import told
+from ..kv.online import OnlineSchemaEditor
 from ..query import translated_errors
 from . import datatypes
-from . import rows as writing
-from .access import RiakAccess
 from .catalog import CACHED_SECONDS
-from .objects import Found, Objects, pages
+from .objects import Objects
 from .tables import ENTRIES, Row
 
 
-class DatabaseSchemaEditor(ConditionEditor):
+class DatabaseSchemaEditor(OnlineSchemaEditor):
     """Rewrites rows in an order that other processes may read and write meanwhile."""
 
     def execute(self, sql: Any, params: Any = ()) -> Any:
@@ -91,7 +85,7 @@ class DatabaseSchemaEditor(ConditionEditor):
         self, table: str, entry: dict[str, Any], name: str, stored: Any
     ) -> None:
         # Values that an interrupted migration has written stay, even different ones.
-        self.put_all(table, f"with {name}", lambda row: {name: stored, **row})
+        self.change_all(table, f"with {name}", lambda row: {name: stored, **row})
         self.catalog.save(table, entry)
 
     def drop_column(self, model: Any, field: Any) -> None:
@@ -104,7 +98,7 @@ class DatabaseSchemaEditor(ConditionEditor):
         if name in objects.table.data:
             datatypes.clear(objects, objects.table.data[name])
         else:
-            self.put_all(table, f"without {name}", lambda row: without(row, name))
+            self.change_all(table, f"without {name}", lambda row: without(row, name))
         entry = self.catalog.copy(table)
         entry["columns"].remove(named(entry["columns"], name))
         self.catalog.save(table, entry)
@@ -114,7 +108,7 @@ class DatabaseSchemaEditor(ConditionEditor):
         entry = self.catalog.copy(table)
         for index in entry["indexes"]:
             if index["unique"] and column in index["columns"]:
-                self.release_markers(table, index["name"])
+                self.release_claims(table, index["name"])
         for kind in ("indexes", "building", "checks"):
             entry[kind] = [
                 each for each in entry.get(kind, ()) if column not in each["columns"]
@@ -130,42 +124,8 @@ class DatabaseSchemaEditor(ConditionEditor):
     def build_index(
         self, table: str, entry: dict[str, Any], index: dict[str, Any]
     ) -> None:
-        name = index["name"]
         self.refuse_data(table, index["columns"], "no index can be on it")
-        self.validate_unique(table, entry, index)
-        # All rows get the entries before any query uses the index. If it is here, a
-        # migration was interrupted, and goes on.
-        others = [each for each in entry.get("building", ()) if each["name"] != name]
-        entry["building"] = [*others, index]
-        self.catalog.save(table, entry)
-        self.write_entries(table, f"index {name}")
-        entry = self.catalog.copy(table)
-        entry["building"] = others
-        entry["indexes"].append(index)
-        self.catalog.save(table, entry)
-        if index["unique"]:
-            self.claim_markers(table)
-
-    def claim_markers(self, table: str) -> None:
-        """Claim the markers of rows that are older than their unique index."""
-        objects = self.objects(table)
-        if objects.markers is not None:
-            for page in pages(objects.all()):
-                objects.markers.claim_rows([each.row for each in page])
-
-    def drop_index(self, table: str, name: str) -> None:
-        self.release_markers(table, name)
-        super().drop_index(table, name)
-
-    def release_markers(self, table: str, name: str) -> None:
-        """Release the markers of an index that will be dropped."""
-        objects = self.objects(table)
-        if objects.markers is not None:
-            for page in pages(objects.all()):
-                for markers in objects.markers.of([each.row for each in page]):
-                    objects.markers.release(
-                        [key for key, index in markers.items() if index.name == name]
-                    )
+        super().build_index(table, entry, index)
 
     def change_column(
         self, model: Any, old_field: Any, new_field: Any, value: Any
@@ -185,9 +145,10 @@ class DatabaseSchemaEditor(ConditionEditor):
 
     # --- rewriting all rows of a table ---
 
-    def write_entries(self, table: str, what: str) -> None:
-        """Put all rows unchanged, with the index entries of the catalog."""
-        self.put_all(table, what, lambda row: row)
+    @property
+    def schema_wait(self) -> float:  # type: ignore[override]
+        wait: float = self.connection.option("schema_wait", CACHED_SECONDS)
+        return wait
 
     def renew_entries(self, table: str) -> None:
         """Write the entries of rows whose entries are of an older version."""
@@ -196,36 +157,9 @@ class DatabaseSchemaEditor(ConditionEditor):
         entry["entries"] = ENTRIES
         self.catalog.save(table, entry)
 
-    def put_all(self, table: str, what: str, change: Callable[[Row], Row]) -> None:
-        """Put all rows after `change(row)`, in the order of their keys.
-
-        The catalog stores the progress, so that the next run continues an interrupted
-        one. `what` names the change.
-        """
-        entry = self.catalog.copy(table)
-        objects = self.objects(table)
-        access = RiakAccess(self.connection)
-        total = access.count(objects.table, objects.table.primary, [EVERYTHING])
-        if total:
-            # Until then other processes may write rows by the old catalog.
-            time.sleep(self.connection.option("schema_wait", CACHED_SECONDS))
-
-        def changed(found: list[Found]) -> list[Row]:
-            return [change(each.row) for each in found]
-
-        begun = entry.get("rewriting", {})
-        start = begun["key"].encode() if begun.get("what") == what else b""
-        for page in pages(told(objects.all(start), total, f"{table}: {what}")):
-            writing.update_page(objects, page, changed, lambda row: True)
-            entry["rewriting"] = {"what": what, "key": page[-1].key.decode()}
-            self.catalog.save(table, entry)
-        if entry.pop("rewriting", None):
-            self.catalog.save(table, entry)
-
     def objects(self, table: str) -> Objects:
-        return self.connection.objects(
-            table_model(table, self.catalog.entry(table))._meta
-        )
+        found: Objects = self.connection.objects_of(self.catalog.table(table))
+        return found
 
 
 def without(row: Row, column: str) -> Row:

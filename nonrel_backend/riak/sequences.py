@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from django.db import OperationalError
 
-from . import rows as writing
+from ..kv.retrying import ATTEMPTS, give_way
+from .changing import put_changed, put_new
 from .objects import Found, Objects
 
 
@@ -39,21 +40,22 @@ class Sequence:
 
     def change(self, change: Callable[[int], int]) -> int:
         """Change the last key by compare-and-set; return the old one."""
-        for attempt in range(writing.ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             found = self.cached.pop(self.table, None) or self.read()
             if found is None:
                 row = {"name": self.table, "last": change(0)}
-                if not writing.insert(self.objects, [row]):
+                content = self.objects.table.content(row)
+                if not put_new(self.objects, [(self.key, content)]):
                     return 0
                 continue
             last = found.row["last"]
             row = {**found.row, "last": change(last)}
-            if not writing.put_changed(self.objects, [found], [row]):
+            if not put_changed(self.objects, [found], [row]):
                 if found.row is row:
                     self.cached[self.table] = found
                 return last
-            writing.give_way(attempt)
+            give_way(attempt)
         raise OperationalError(
             f"No key for {self.table}: other processes took the next one "
-            f"{writing.ATTEMPTS} times. Retry, or use OPTIONS['keys'] = 'time'."
+            f"{ATTEMPTS} times. Retry, or use OPTIONS['keys'] = 'time'."
         )

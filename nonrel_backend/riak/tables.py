@@ -8,13 +8,14 @@ to "!" becomes "!" and a character from "@" on, one from "~" on "~" and two digi
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from django.db import DataError
 
+from ..kv.access import Entry
 from ..kv.json_values import dumped, loaded
 from ..kv.tables import Table
 from .client.client import content
@@ -64,6 +65,7 @@ class RiakTable(Table):
     ordered_keys = False
     reverses = False
     entries_follow_rows = False
+    claims_uniques = True
     # One page of keys takes 2.4 milliseconds, 100 keys 0.3, their gets 25 (measured):
     # more counting would cost more than it saves.
     probes = (100, 1_000)
@@ -84,8 +86,6 @@ class RiakTable(Table):
         self.key_types = [self.db_type(column) for column in self.key]
         # {name: DataColumn} of columns that are objects of their own; see datatypes.py.
         self.data = data
-        # Whether there are unique values besides the key.
-        self.has_unique = any(index.unique for index in self.indexes)
         for each in entry.get("building", ()):
             self.indexes.append(self.make_index({**each, "building": True}))
         self.key_index = self.make_index(
@@ -122,21 +122,33 @@ class RiakTable(Table):
             )
         return found
 
-    def entries(self, row: Row) -> list[tuple[bytes, bytes]]:
+    def terms(self, row: Row, entries: Iterable[Entry]) -> list[tuple[bytes, bytes]]:
         """Return (secondary index, term) of each entry of a row."""
         ((key, _),) = self.key_index.payloads(row)
         return [
             (index_name(index.name), self.term(payload + key))
-            for index in self.indexes
-            for payload, _ in index.payloads(row)
+            for index, payload, _ in entries
         ]
 
     # --- objects ---
 
-    def content(self, row: Row, writes: Writes | None = None) -> Any:
-        """Return the content of a row's object, with its writes (see versions.py)."""
+    def content(
+        self,
+        row: Row,
+        writes: Writes | None = None,
+        entries: Iterable[Entry] | None = None,
+    ) -> Any:
+        """Return the content of a row's object, with its writes (see versions.py).
+
+        `entries` are all entries of the row.
+        """
         own = {c: v for c, v in row.items() if c not in self.data} if self.data else row
-        found = content(dumped(own), self.entries(row) if self.key else [])
+        terms = []
+        if self.key:
+            terms = self.terms(
+                row, self.entries_of(row) if entries is None else entries
+            )
+        found = content(dumped(own), terms)
         if writes is not None and writes.count:
             found.usermeta.add(key=NAME, value=str(writes).encode())
         return found

@@ -12,7 +12,6 @@ that sees another version withdraws. After that it replaces no version that may 
 an acknowledged write which its own version lacks; see changing.py.
 """
 
-import random
 import re
 import secrets
 import time
@@ -30,10 +29,6 @@ MOMENT = 15.0
 # Seconds that concurrent writers have to agree before readers decide: one of them may
 # have crashed. Writers that run need a few requests, of milliseconds each.
 PATIENCE = 2.0
-# The longest pause before the first retry, about the time of a get and a put; it
-# doubles with each retry. At the last one, 16 writers of one row are 20 milliseconds
-# apart.
-PAUSE, LONGEST_PAUSE = 0.002, 0.3
 # How many ids a version names: those of the last MOMENT, but at least 16, so that as
 # many concurrent writers find theirs, and at most 256, which take 3 kB.
 FEWEST, MOST = 16, 256
@@ -58,11 +53,6 @@ def recent(writes: tuple[str, ...]) -> tuple[str, ...]:
     writes = writes[-MOST:]
     since = second_of(writes[-1]) - MOMENT
     return writes[sum(second_of(each) < since for each in writes[:-FEWEST]) :]
-
-
-def give_way(attempt: int) -> None:
-    """Wait for a random time, longer with each attempt."""
-    time.sleep(random.random() * min(PAUSE * 2**attempt, LONGEST_PAUSE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
-from nonrel_backend.riak import rows
+from nonrel_backend.riak import access
 from nonrel_backend.riak.client import Client, Pool
 from nonrel_backend.testing.riak.server import StandInRiak
 
@@ -106,7 +106,7 @@ def open_database(databases, server, require_type, riak, monkeypatch):
 @pytest.fixture
 def processes(monkeypatch):
     """Disable the locks of threads, so that they conflict like processes."""
-    monkeypatch.setattr(rows, "turns", lambda objects, keys: nullcontext())
+    monkeypatch.setattr(access, "turns", lambda bucket, keys: nullcontext())
 
 
 def create_tables(connection):

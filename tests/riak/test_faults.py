@@ -9,8 +9,9 @@ import pytest
 from django.db import IntegrityError, OperationalError, connections
 from django.db.models import F
 
+from nonrel_backend.kv import claims
 from nonrel_backend.rest.riakstore import RiakStore
-from nonrel_backend.riak import markers, versions
+from nonrel_backend.riak import versions
 from nonrel_backend.riak.client import Client, Pool, Refused
 from nonrel_backend.testing.conformance.threads import together
 from nonrel_backend.testing.riak.cluster import StandInCluster
@@ -378,10 +379,10 @@ def test_one_of_concurrent_get_or_create_creates_the_row(cluster, on_cluster):
     assert counters().count() == 1
 
 
-def test_a_writer_that_is_killed_between_marker_and_row(
+def test_a_writer_that_is_killed_between_claim_and_row(
     cluster, on_cluster, monkeypatch
 ):
-    monkeypatch.setattr(markers, "GRACE", 0.5)
+    monkeypatch.setattr(claims, "GRACE", 0.5)
     on_cluster()
     counter("a")
     killed = threading.Event()

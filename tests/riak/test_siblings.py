@@ -9,7 +9,8 @@ import pytest
 from django.db import OperationalError, connections, transaction
 from django.db.models import F
 
-from nonrel_backend.riak import rows
+from nonrel_backend.kv import retrying
+from nonrel_backend.riak import changing
 from nonrel_backend.riak import versions as versions_of
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.conformance.threads import together
@@ -52,7 +53,8 @@ def test_a_resolved_row_is_written_back_with_the_context_of_all(mult):
     assert json.loads(left.value)["value"] == 3
     # It has its index entries, and no other row's.
     table = mult.catalog.table("library_counter")
-    expected = table.entries({"id": row.pk, "name": "c", "value": 3})
+    resolved = {"id": row.pk, "name": "c", "value": 3}
+    expected = table.terms(resolved, table.entries_of(resolved))
     assert {(pair.key, pair.value) for pair in left.indexes} == set(expected)
     assert counters().filter(name="c").count() == 1
 
@@ -160,7 +162,8 @@ def test_an_addition_counts_even_if_both_pass_the_condition(server, mult, proces
 def test_an_update_that_always_conflicts_is_an_operational_error(
     server, mult, monkeypatch, processes
 ):
-    monkeypatch.setattr(rows, "ATTEMPTS", 5)
+    monkeypatch.setattr(retrying, "ATTEMPTS", 5)
+    monkeypatch.setattr(changing, "ATTEMPTS", 5)
     row = counter("c")
 
     def other(request):
@@ -213,7 +216,9 @@ def test_notes_of_a_deleted_row_are_cleared(mult):
     row = counter("c")
     client, bucket = mult.db_connection, mult.bucket("library_counter")
     key = str(row.pk).encode()
-    note = mult.objects(counters().model._meta).note_request(key, ["agDOmlFb3dc"])
+    note = mult.objects_of(mult.catalog.table("library_counter")).note_request(
+        key, ["agDOmlFb3dc"]
+    )
     client.tell(note)
     assert counters().get(name="c").pk == row.pk
     assert [each.pk for each in counters().all()] == [row.pk]

@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from ....riak import rows as writing
-from ....riak.changing import ATTEMPTS, put_changed
+from ....kv.retrying import attempts, give_way
+from ....riak.changing import delete, put_changed, turns
 from ....riak.client import AlreadyThere, Client, RiakError
 from ....riak.errors import translate
 from ....riak.objects import Objects
 from ....riak.resolving import last_write_wins
 from ....riak.tables import NO_COLUMNS, RiakTable
-from ....riak.versions import give_way
 from ...exceptions import BadRequest
 from .base import Document, ScannedStore, encoded_key
 
@@ -94,7 +93,8 @@ class RiakStore(ScannedStore):
         encoded = encoded_key(key, LONGEST_KEY)
         if encoded is None or not self.put_in_place(encoded, None, expected):
             return False
-        writing.delete(self.objects, self.objects.by_keys([encoded]))
+        found = self.objects.by_keys([encoded])
+        delete(self.objects, [(each.key, each.vclock) for each in found])
         return True
 
     def put_in_place(
@@ -105,8 +105,8 @@ class RiakStore(ScannedStore):
         """
         if key is None:
             return False
-        with writing.turns(self.objects, [key]):
-            for attempt in range(ATTEMPTS):
+        with turns(self.objects.table.bucket, [key]):
+            for attempt in attempts(self.objects.table.name):
                 found = next(self.objects.by_keys([key]), None)
                 if found is None or found.row is None:
                     return False
@@ -115,7 +115,7 @@ class RiakStore(ScannedStore):
                 if not put_changed(self.objects, [found], [document]):
                     return True
                 give_way(attempt)
-        raise writing.lost_race(self.objects.table.name)
+        return False
 
     def transaction(self) -> None:
         return None

@@ -1,0 +1,137 @@
+"""Unique values on Riak: each is claimed before its row is written."""
+
+import json
+
+import pytest
+from django.db import IntegrityError, models
+
+from nonrel_backend.kv.claims import parts_of
+from nonrel_backend.riak.client.client import content
+from nonrel_backend.testing.riak.server import Dropped
+
+from .conftest import sent
+from .test_backend import books, counter, counters
+
+
+def claims(store):
+    """Return {(table, index): the row named} of all claims."""
+    return {
+        parts_of(each.key): json.loads(each.object.content[0].value)["key"]
+        for each in store.db_connection.fold(store.bucket("nonrel_unique"), 10)
+        if not each.object.content[0].deleted
+    }
+
+
+def test_a_row_has_a_claim_for_each_unique_value(store):
+    row = counter("x")
+    ((key, holder),) = claims(store).items()
+    assert key[0] == "library_counter" and holder == str(row.pk)
+    row.delete()
+    assert claims(store) == {}
+
+
+def test_a_batch_with_a_taken_value_stores_nothing(store):
+    manager = counters()
+    counter("x")
+    made = [manager.model(name=name) for name in ("a", "b", "x", "c")]
+    with pytest.raises(IntegrityError, match="library_counter.name"):
+        manager.bulk_create(made)
+    assert [row.name for row in manager.all()] == ["x"]
+    manager.bulk_create([manager.model(name=name) for name in ("a", "b", "c")])
+    assert manager.count() == 4 and store.check_store() == []
+
+
+def test_a_value_without_a_claim_is_taken_too(store):
+    counter("x")
+    bucket = store.bucket("nonrel_unique")
+    for key in list(store.db_connection.keys(bucket)):
+        store.db_connection.delete(bucket, key)
+    with pytest.raises(IntegrityError):
+        counter("x")
+    assert claims(store) == {}
+
+
+def test_values_are_compared_with_rows_whose_entries_are_of_an_older_version(store):
+    row = counter("x")
+    bucket, key = store.bucket("library_counter"), str(row.pk)
+    found = store.db_connection.get(bucket, key)
+    del found.content[0].indexes[:]
+    store.db_connection.put(bucket, key, found.content[0], vclock=found.vclock)
+    claim = next(iter(store.db_connection.keys(store.bucket("nonrel_unique"))))
+    store.db_connection.delete(store.bucket("nonrel_unique"), claim)
+    entry = store.catalog.copy("library_counter")
+    del entry["entries"]
+    store.catalog.save("library_counter", entry)
+    with pytest.raises(IntegrityError):
+        counter("x")
+    other = counter("y")
+    with pytest.raises(IntegrityError):
+        counters().filter(pk=other.pk).update(name="x")
+    assert store.check_store(fix=True) != [] and store.check_store() == []
+    assert len(claims(store)) == 1 and counters().count() == 2
+    with pytest.raises(IntegrityError):
+        counter("x")
+
+
+def test_a_value_is_claimed_while_its_index_is_built(server, store):
+    from tests.library.models import Book
+
+    manager = books(600)
+    index = models.UniqueConstraint(fields=["pages"], name="each_pages")
+    refused = []
+
+    def insert(request):
+        if type(request).__name__ == "RpbPutReq" and request.bucket.endswith(b"_book"):
+            server.before = None
+            for pages in (7, 10_000):
+                try:
+                    manager.create(
+                        title="t", author=manager.first().author, pages=pages
+                    )
+                except IntegrityError:
+                    refused.append(pages)
+
+    server.before = insert
+    with store.schema_editor() as editor:
+        editor.add_constraint(Book, index)
+    assert refused == [7]
+    assert manager.count() == 601 and store.check_store() == []
+
+
+def test_a_claim_is_left_over_by_a_lost_answer_and_taken_over(
+    server, store, monkeypatch
+):
+    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 0.1)
+
+    def lose(request):
+        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
+            raise Dropped
+
+    server.before = lose
+    with pytest.raises(Exception, match="Riak"):
+        counter("x")
+    server.before = None
+    assert len(claims(store)) == 1
+    counter("x")
+    assert store.check_store() == []
+
+
+def test_an_update_of_other_columns_makes_no_request_for_claims(server, store):
+    row = counter("x")
+    requests = sent(server, lambda: counters().filter(pk=row.pk).update(value=5))
+    assert requests["RpbPutReq"] == 1 and "RpbDelReq" not in requests
+
+
+def test_a_row_that_another_client_put_under_a_claim_keeps_it(store):
+    row = counter("x")
+    bucket, key = store.bucket("library_counter"), str(row.pk)
+    found = store.db_connection.get(bucket, key)
+    changed = content(found.content[0].value.replace(b'"x"', b'"z"'))
+    store.db_connection.put(bucket, key, changed, vclock=found.vclock)
+    problems = "\n".join(store.check_store(fix=True))
+    assert "does not have the index entries" in problems
+    assert "does not have the claim" in problems
+    assert store.check_store() == []
+    with pytest.raises(IntegrityError):
+        counter("z")
+    assert counter("x").pk
