@@ -46,7 +46,7 @@ def parts_of(key: bytes) -> tuple[str, str]:
 def holder_of(row: dict[str, Any]) -> bytes:
     """Return the key of the row that a claim names."""
     holder: str = row["key"]
-    return holder.encode()
+    return holder.encode("latin-1")
 
 
 class Claims:
@@ -167,7 +167,7 @@ class Claims:
 
     def claim_all(self, wanted: dict[bytes, tuple[Entry, bytes]]) -> set[bytes]:
         made = [
-            Change(None, None, {"key": row.decode()}, key, [], [])
+            Change(None, None, {"key": row.decode("latin-1")}, key, [], [])
             for key, (_, row) in wanted.items()
         ]
         if not made:
@@ -203,7 +203,7 @@ class Claims:
             if holder is None or time.monotonic() > until:
                 (record,) = records or [None]
                 old_key = None if record is None else key
-                named = {"key": row.decode()}
+                named = {"key": row.decode("latin-1")}
                 change = Change(record, old_key, named, key, [], [])
                 if not self.access.apply(self.claims, [change]):
                     return True
