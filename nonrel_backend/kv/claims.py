@@ -117,20 +117,16 @@ class Claims:
                 wanted[key] = entry, change.key
         return wanted
 
-    def claim_again(self, found: Sequence[tuple[Any, Any]]) -> None:
-        """Claim the values of all [(record, row)] that have no claim yet.
+    def claim_again(self, rows: Sequence[tuple[bytes, Any]]) -> None:
+        """Claim the values of all [(key, row)] that have no claim yet.
 
         Raise IntegrityError if two rows have the same one.
         """
-        keys = self.access.keys(self.table, [record for record, _ in found])
-        self.claim_all(
-            self.wanted(
-                [
-                    Change(None, None, row, key, [], self.table.entries_of(row))
-                    for key, (_, row) in zip(keys, found, strict=True)
-                ]
-            )
-        )
+        changes = [
+            Change(None, None, row, key, [], self.table.entries_of(row))
+            for key, row in rows
+        ]
+        self.claim_all(self.wanted(changes))
 
     def validate(self, wanted: list[tuple[Entry, bytes]], moving: set[bytes]) -> None:
         """Raise IntegrityError if a row has one of the values, with a claim or without.

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..catalog.inserts import without_missing
+from ..catalog.schema import RowChange
 from ..progress import Progress
-from . import claims, writing
-from .access import Access
+from . import claims
+from .access import Access, Change, Record
 from .encoding import EVERYTHING
+from .retrying import attempts, give_way
 from .schema import ConditionEditor
 from .tables import Table
 
@@ -66,33 +69,51 @@ class OnlineSchemaEditor(ConditionEditor):
 
     # --- rewriting all rows of a table ---
 
+    def change_rows(
+        self,
+        table: str,
+        entry: dict[str, Any],
+        change: RowChange,
+        rekeyed: bool = False,
+    ) -> None:
+        if rekeyed or entry["key"] != self.catalog.entry(table)["key"]:
+            super().change_rows(table, entry, change, rekeyed)
+            return
+        if not change.keeps_values or change.validates:
+            # Nothing is written if a row cannot be changed.
+            self.connection.write(
+                lambda access: [
+                    change.of(row)
+                    for found in access.all_rows(access.table(table))
+                    for _, _, row in found
+                ]
+            )
+        before = self.connection.write(lambda access: access.table(table))
+        self.catalog.save(table, entry)
+        if not change.keeps_values or len(change.columns) > 1:
+            what = " ".join(["changed", *sorted(change.columns)])
+            self.put_all(
+                table,
+                what,
+                lambda row: without_missing({**row, **change.of(row)}),
+                before,
+            )
+
     def write_entries(self, table: str, what: str) -> None:
         """Put all rows unchanged, with their entries and claims."""
-
-        def rewrite(access: Access, known: Table, found: list[writing.Found]) -> None:
-            if known.claims_uniques:
-                claims.Claims(access, known).claim_again(found)
-            writing.rewrite(access, known, found, lambda row: row)
-
-        self.put_all(table, what, rewrite)
-
-    def change_all(
-        self, table: str, what: str, change: Callable[[Any], dict[str, Any]]
-    ) -> None:
-        """Put all rows after `change(row)`."""
-
-        def rewrite(access: Access, known: Table, found: list[writing.Found]) -> None:
-            writing.rewrite(access, known, found, change)
-
-        self.put_all(table, what, rewrite)
+        self.put_all(table, what, lambda row: row)
 
     def put_all(
         self,
         table: str,
         what: str,
-        rewrite: Callable[[Access, Table, list[writing.Found]], None],
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+        before: Table | None = None,
     ) -> None:
-        """Rewrite all rows, in the order of their keys. `what` names the change."""
+        """Put all rows after `change(row)`, in the order of their keys.
+
+        `what` names the change; `before` is the table before it.
+        """
 
         def work(access: Access) -> None:
             known, entry = access.table(table), self.catalog.copy(table)
@@ -107,7 +128,8 @@ class OnlineSchemaEditor(ConditionEditor):
             progress = Progress(total, f"{table}: {what}")
             for records in access.scan(known, [(low, high)]):
                 rows = access.rows(known, records)
-                rewrite(access, known, list(zip(records, rows, strict=True)))
+                found = list(zip(records, rows, strict=True))
+                rewrite(access, before or known, known, found, change)
                 key = access.keys(known, records)[-1]
                 entry["rewriting"] = {"what": what, "key": key.decode("latin-1")}
                 self.catalog.save(table, entry)
@@ -116,3 +138,40 @@ class OnlineSchemaEditor(ConditionEditor):
                 self.catalog.save(table, entry)
 
         self.connection.write(work)
+
+
+def rewrite(
+    access: Access,
+    before: Table,
+    table: Table,
+    found: list[tuple[Record, Any]],
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    """Put [(record, row)] after `change(row)`, also unchanged ones.
+
+    They get all their entries and claims, and lose the claims that they had before.
+    """
+    left: set[bytes] = set()
+    kept: set[bytes] = set()
+    for attempt in attempts(table.name):
+        keys = access.keys(table, [record for record, _ in found])
+        new = [(key, change(row)) for key, (_, row) in zip(keys, found, strict=True)]
+        if table.claims_uniques:
+            claimed = claims.Claims(access, table)
+            claimed.claim_again(new)
+            kept.update(key for _, row in new for key in claimed.of(row))
+        if before.claims_uniques:
+            claimed = claims.Claims(access, before)
+            left.update(key for _, row in found for key in claimed.of(row))
+        changes = [
+            Change(record, key, row, key, [], [])
+            for (record, _), (key, row) in zip(found, new, strict=True)
+        ]
+        lost = access.apply(table, changes)
+        records = [each.record for each in lost if each.record is not None]
+        found = list(zip(records, access.rows(table, records), strict=True))
+        if not found:
+            break
+        give_way(attempt)
+    if left - kept:
+        claims.Claims(access, before).release(left - kept)

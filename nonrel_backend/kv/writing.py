@@ -124,26 +124,6 @@ def replace(
     return write(access, table, changes)
 
 
-def rewrite(
-    access: Access, table: Table, found: list[Found], change: Callable[[Any], Any]
-) -> None:
-    """Put rows after `change(row)`, also unchanged ones, with all their entries."""
-    for attempt in attempts(table.name):
-        keys = access.keys(table, [record for record, _ in found])
-        lost = access.apply(
-            table,
-            [
-                Change(record, key, change(row), key, [], [])
-                for key, (record, row) in zip(keys, found, strict=True)
-            ],
-        )
-        records = [each.record for each in lost if each.record is not None]
-        found = list(zip(records, access.rows(table, records), strict=True))
-        if not found:
-            break
-        give_way(attempt)
-
-
 def replace_unchanged(
     access: Access, table: Table, found: list[Found], changed: Changed
 ) -> list[bytes]:

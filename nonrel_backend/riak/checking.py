@@ -95,7 +95,7 @@ def missing_claims(
         yield f"{where} does not have the claim of its unique value in {index.name}"
         if fix:
             try:
-                claimed.claim_again([(read, read.row)])
+                claimed.claim_again([(read.key, read.row)])
             except IntegrityError as error:
                 yield f"{where} repeats a unique value: {error}"
 

@@ -85,7 +85,7 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
         self, table: str, entry: dict[str, Any], name: str, stored: Any
     ) -> None:
         # Values that an interrupted migration has written stay, even different ones.
-        self.change_all(table, f"with {name}", lambda row: {name: stored, **row})
+        self.put_all(table, f"with {name}", lambda row: {name: stored, **row})
         self.catalog.save(table, entry)
 
     def drop_column(self, model: Any, field: Any) -> None:
@@ -98,7 +98,7 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
         if name in objects.table.data:
             datatypes.clear(objects, objects.table.data[name])
         else:
-            self.change_all(table, f"without {name}", lambda row: without(row, name))
+            self.put_all(table, f"without {name}", lambda row: without(row, name))
         entry = self.catalog.copy(table)
         entry["columns"].remove(named(entry["columns"], name))
         self.catalog.save(table, entry)
@@ -138,10 +138,6 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
                 "copy the values, and remove the old field."
             )
         super().change_column(model, old_field, new_field, value)
-        table = model._meta.db_table
-        reads = set().union(*(each.reads for each in self.objects(table).table.indexes))
-        if new_field.column in reads or old_field.primary_key:
-            self.write_entries(table, f"column {new_field.column}")
 
     # --- rewriting all rows of a table ---
 

@@ -214,8 +214,8 @@ def filled(store):
             insert(access, table, list(row))
         for key in chance.sample(range(80), 40):
             new = random_row(chance, key)
-            ((record, old),) = found_of(access, table, known[key])
-            writing.replace(access, table, [(record, old, new)])
+            found = found_of(access, table, known[key])
+            writing.update(access, table, found, lambda key, row, new=new: new)
             known[key] = new
         for key in chance.sample(range(80), 20):
             found = found_of(access, table, known.pop(key))
@@ -393,10 +393,9 @@ def test_unique_values_can_be_swapped(store):
         old = [[key, None, key, None, None, None] for key in (1, 2)]
         for row in old:
             insert(access, table, row)
-        new = [[1, None, 2, None, None, None], [2, None, 1, None, None, None]]
+        new = {1: [1, None, 2, None, None, None], 2: [2, None, 1, None, None, None]}
         found = found_of(access, table, *old)
-        changes = [(*each, row) for each, row in zip(found, new, strict=True)]
-        assert writing.replace(access, table, changes) == 2
+        assert writing.update(access, table, found, lambda _, row: new[row[0]]) == 2
         assert list(checking.problems(access, fix=False)) == []
 
 
