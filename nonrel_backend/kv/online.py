@@ -10,7 +10,7 @@ from typing import Any
 from ..catalog.inserts import without_missing
 from ..catalog.schema import RowChange
 from ..progress import Progress
-from . import claims
+from . import claims, writing
 from .access import Access, Change, Record
 from .encoding import EVERYTHING
 from .retrying import attempts, give_way
@@ -168,8 +168,7 @@ def rewrite(
             for (record, _), (key, row) in zip(found, new, strict=True)
         ]
         lost = access.apply(table, changes)
-        records = [each.record for each in lost if each.record is not None]
-        found = list(zip(records, access.rows(table, records), strict=True))
+        found = writing.current(access, table, lost)
         if not found:
             break
         give_way(attempt)

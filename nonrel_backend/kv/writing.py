@@ -9,7 +9,7 @@ from .access import Access, Change, Entry, Record
 from .claims import write_claimed
 from .forms import Matches
 from .predicates import CompoundPredicate, Predicate, all_of, bind
-from .retrying import attempts, give_way
+from .retrying import attempts, give_way, turns
 from .tables import Index, Table
 
 # (record, row)
@@ -98,17 +98,21 @@ def update_page(
     wanted: Matches,
 ) -> int:
     count = 0
-    for attempt in attempts(table.name):
-        lost = replace(access, table, found, changed)
-        count += len(found) - len(lost)
-        records = [each.record for each in lost if each.record is not None]
-        rows = access.rows(table, records)
-        pairs = zip(records, rows, strict=True)
-        found = [(record, row) for record, row in pairs if wanted(row)]
-        if not found:
-            break
-        give_way(attempt)
+    with turns(table.name, access.keys(table, [record for record, _ in found])):
+        for attempt in attempts(table.name):
+            lost = replace(access, table, found, changed)
+            count += len(found) - len(lost)
+            found = [each for each in current(access, table, lost) if wanted(each[1])]
+            if not found:
+                break
+            give_way(attempt)
     return count
+
+
+def current(access: Access, table: Table, lost: list[Change]) -> list[Found]:
+    """Return the rows as they are now whose changes were not written."""
+    records = [each.record for each in lost if each.record is not None]
+    return list(zip(records, access.rows(table, records), strict=True))
 
 
 def replace(
@@ -142,9 +146,9 @@ def replace_unchanged(
                 same.append(each)
             else:
                 lost.append(key)
-        for change in replace(access, table, same, changed):
-            assert change.old_key is not None
-            lost.append(change.old_key)
+        with turns(table.name, keys):
+            others = replace(access, table, same, changed)
+        lost += [each.old_key for each in others if each.old_key is not None]
     return lost
 
 

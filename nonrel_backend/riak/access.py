@@ -8,7 +8,7 @@ from ..kv.access import Access, Change
 from ..kv.encoding import EVERYTHING, KeyRange
 from ..kv.tables import Index
 from . import datatypes
-from .changing import delete, put_new, put_unchanged, turns
+from .changing import delete, put_new, put_unchanged
 from .client import Refused
 from .objects import PAGE, Found, Objects, absent, answers, pages
 from .tables import KEY_INDEX, RiakTable, index_name
@@ -162,8 +162,7 @@ class RiakAccess(Access):
         if put:
             # A new claim, too: writers who put it at the same moment must agree.
             found = [each.record or absent(key) for key, each in put]
-            with turns(objects.table.bucket, [key for key, _ in put]):
-                now = put_unchanged(objects, found, [each.row for _, each in put])
+            now = put_unchanged(objects, found, [each.row for _, each in put])
             for key, each in put:
                 if key in now:
                     each.record = now[key]

@@ -1,10 +1,6 @@
 """Writing of objects: new ones, and by compare-and-set, with writers that agree."""
 
-import os
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from threading import RLock
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import OperationalError
@@ -16,30 +12,9 @@ from .objects import Found, Objects
 from .tables import Row
 from .versions import Versions, Writes, made_id
 
-# Locks of the threads of this process, by bucket and stripe of its keys. 64 stripes:
-# two of eight threads with different rows share one with a chance of one in three, and
-# a page of 500 rows takes 64 locks at most.
-TURNS: dict[tuple[bytes, int], RLock] = defaultdict(RLock)
-STRIPES = 64
-if hasattr(os, "register_at_fork"):
-    # A child does not have the threads that hold the locks.
-    os.register_at_fork(after_in_child=TURNS.clear)
 # The pauses grow for so many attempts only, while other writers make progress: up to 32
 # milliseconds.
 QUICK = 4
-
-
-@contextmanager
-def turns(bucket: bytes, keys: Iterable[bytes]) -> Iterator[None]:
-    """Hold locks, so that no other thread of this process changes the rows.
-
-    Without siblings Riak does not detect all conflicts; with siblings, threads would
-    have to agree by requests.
-    """
-    with ExitStack() as stack:
-        for stripe in sorted({hash(key) % STRIPES for key in keys}):
-            stack.enter_context(TURNS[bucket, stripe])
-        yield
 
 
 def put_new(objects: Objects, contents: list[tuple[bytes, Any]]) -> list[int]:

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
-from nonrel_backend.riak import access
+from nonrel_backend.kv import writing
+from nonrel_backend.rest.documents.stores import riak as documents
 from nonrel_backend.riak.client import Client, Pool
 from nonrel_backend.testing.riak.server import StandInRiak
 
@@ -106,7 +107,8 @@ def open_database(databases, server, require_type, riak, monkeypatch):
 @pytest.fixture
 def processes(monkeypatch):
     """Disable the locks of threads, so that they conflict like processes."""
-    monkeypatch.setattr(access, "turns", lambda bucket, keys: nullcontext())
+    for module in (writing, documents):
+        monkeypatch.setattr(module, "turns", lambda table, keys: nullcontext())
 
 
 def create_tables(connection):

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from ....kv.retrying import attempts, give_way
-from ....riak.changing import delete, put_changed, turns
+from ....kv.retrying import attempts, give_way, turns
+from ....riak.changing import delete, put_changed
 from ....riak.client import AlreadyThere, Client, RiakError
 from ....riak.errors import translate
 from ....riak.objects import Objects
@@ -105,7 +105,7 @@ class RiakStore(ScannedStore):
         """
         if key is None:
             return False
-        with turns(self.objects.table.bucket, [key]):
+        with turns(self.objects.table.name, [key]):
             for attempt in attempts(self.objects.table.name):
                 found = next(self.objects.by_keys([key]), None)
                 if found is None or found.row is None:
