@@ -37,6 +37,16 @@ def claim_key(table: Table, entry: Entry) -> bytes:
     return json.dumps(parts, separators=(",", ":")).encode()
 
 
+def keys(table: Table, entries: Iterable[Entry]) -> dict[bytes, Entry]:
+    """Return {key of the claim: entry} of the unique ones among entries."""
+    return {claim_key(table, each): each for each in entries if each[2]}
+
+
+def removed(table: Table, changes: Sequence[Change]) -> set[bytes]:
+    """Return the keys of the claims of the values that changes remove."""
+    return {key for change in changes for key in keys(table, change.removed)}
+
+
 def parts_of(key: bytes) -> tuple[str, str]:
     """Return (table, index) of a claim's key."""
     table, index, _ = json.loads(key)
@@ -62,7 +72,7 @@ class Claims:
         return self.keys(self.table.entries_of(row))
 
     def keys(self, entries: Iterable[Entry]) -> dict[bytes, Entry]:
-        return {claim_key(self.table, each): each for each in entries if each[2]}
+        return keys(self.table, entries)
 
     def holders(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return {key of a claim: key of the row that it names}."""
@@ -94,13 +104,7 @@ class Claims:
         moving = {change.old_key for change in changes if change.old_key is not None}
         self.validate(list(wanted.values()), moving)
         # A value may move from one row to another.
-        moved = [
-            key
-            for change in changes
-            for key in self.keys(change.removed)
-            if key in wanted
-        ]
-        self.release(moved)
+        self.release(removed(self.table, changes) & wanted.keys())
         return self.claim_all(wanted)
 
     def wanted(self, changes: Sequence[Change]) -> dict[bytes, tuple[Entry, bytes]]:
@@ -117,15 +121,11 @@ class Claims:
                 wanted[key] = entry, change.key
         return wanted
 
-    def claim_again(self, rows: Sequence[tuple[bytes, Any]]) -> None:
-        """Claim the values of all [(key, row)] that have no claim yet.
+    def claim_again(self, changes: Sequence[Change]) -> None:
+        """Claim all values that changes add and that have no claim yet.
 
         Raise IntegrityError if two rows have the same one.
         """
-        changes = [
-            Change(None, None, row, key, [], self.table.entries_of(row))
-            for key, row in rows
-        ]
         self.claim_all(self.wanted(changes))
 
     def validate(self, wanted: list[tuple[Entry, bytes]], moving: set[bytes]) -> None:
@@ -225,8 +225,7 @@ def write_claimed(
     not_written = set(map(id, lost))
     written = [each for each in changes if id(each) not in not_written]
     kept = {key for each in written for key in claims.keys(each.added)}
-    left = {key for each in written for key in claims.keys(each.removed)}
     # Rows that were not written claim the values anew when they are written.
-    left |= claimed
+    left = removed(table, written) | claimed
     claims.release(left - kept)
     return lost

@@ -152,25 +152,26 @@ def rewrite(
     They get all their entries and claims, and lose the claims that they had before.
     """
     left: set[bytes] = set()
-    kept: set[bytes] = set()
     for attempt in attempts(table.name):
         keys = access.keys(table, [record for record, _ in found])
-        new = [(key, change(row)) for key, (_, row) in zip(keys, found, strict=True)]
+        changes = []
+        for key, (record, row) in zip(keys, found, strict=True):
+            new = change(row)
+            added = table.entries_of(new)
+            kept = {(index.name, payload) for index, payload, _ in added}
+            removed = [
+                each
+                for each in before.entries_of(row)
+                if (each[0].name, each[1]) not in kept
+            ]
+            changes.append(Change(record, key, new, key, removed, added))
         if table.claims_uniques:
-            claimed = claims.Claims(access, table)
-            claimed.claim_again(new)
-            kept.update(key for _, row in new for key in claimed.of(row))
+            claims.Claims(access, table).claim_again(changes)
         if before.claims_uniques:
-            claimed = claims.Claims(access, before)
-            left.update(key for _, row in found for key in claimed.of(row))
-        changes = [
-            Change(record, key, row, key, [], [])
-            for (record, _), (key, row) in zip(found, new, strict=True)
-        ]
-        lost = access.apply(table, changes)
-        found = writing.current(access, table, lost)
+            left |= claims.removed(before, changes)
+        found = writing.current(access, table, access.apply(table, changes))
         if not found:
             break
         give_way(attempt)
-    if left - kept:
-        claims.Claims(access, before).release(left - kept)
+    if left:
+        claims.Claims(access, before).release(left)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 
+from ..kv.access import Change
 from ..kv.claims import GRACE, Claims, holder_of, parts_of
 from . import datatypes
 from .access import RiakAccess
@@ -87,7 +88,9 @@ def data_problems(objects: Objects, column: DataColumn, fix: bool) -> Iterator[s
 def missing_claims(
     claimed: Claims, read: Found, where: str, fix: bool
 ) -> Iterator[str]:
-    wanted = claimed.of(read.row)
+    entries = claimed.table.entries_of(read.row)
+    wanted = claimed.keys(entries)
+    change = Change(None, None, read.row, read.key, [], entries)
     holders = claimed.holders(list(wanted)) if wanted else {}
     for key, (index, _, _) in wanted.items():
         if holders.get(key) == read.key:
@@ -95,7 +98,7 @@ def missing_claims(
         yield f"{where} does not have the claim of its unique value in {index.name}"
         if fix:
             try:
-                claimed.claim_again([(read.key, read.row)])
+                claimed.claim_again([change])
             except IntegrityError as error:
                 yield f"{where} repeats a unique value: {error}"
 
