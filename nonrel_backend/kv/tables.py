@@ -186,31 +186,40 @@ class Table:
     `entry` is the catalog's, never changed here; `forms` are the store's stored forms.
     """
 
-    # Whether the keys of rows sort like the primary key.
-    ordered_keys = True
-    # Whether an index can be read backwards.
-    reverses = True
-    # The most entries of a scan that are counted to compare it with others, round by
-    # round: see choice.py.
-    probes: tuple[int, ...] = (16, 256, 2048, 16384)
-    # The most ranges of one scan. If several columns have an IN, the scan has a range
-    # for each combination of their values. In LMDB looking up 10,000 takes 5
-    # milliseconds, at 0.5 microseconds each (measured); making their keys takes about
-    # as long.
-    most_ranges = 10_000
-    # Whether the entries are written with their rows: none is early, late or left over.
-    # If not, each row that is found by an entry is checked again.
+    # --- what the store guarantees, and its sizes ---
+
     entries_follow_rows = True
-    # Whether unique values are claimed before rows are written, because changes of
-    # several rows and entries are not atomic: see claims.py.
+    """Whether statements are atomic: entries are written with their rows, and no row
+    changes while it is being changed. If not, each row that is found by an entry is
+    checked again, and a change that others forestall is tried again.
+    """
     claims_uniques = False
-    # How many rows are written at a time where statements are not atomic.
+    """Whether unique values are claimed before rows are written, because a batch of
+    changes is not atomic. See claims.py.
+    """
+    ordered_keys = True
+    """Whether the keys of rows sort like the primary key."""
+    reverses = True
+    """Whether an index can be read backwards."""
+    key_size = 160
+    """Bytes of a row's key; longer ones end with a hash."""
+    payload_size = 340
+    """Bytes of an entry's payload; longer ones end with a hash."""
     page = 500
+    """How many rows are written at a time where statements are not atomic."""
+    probes: tuple[int, ...] = (16, 256, 2048, 16384)
+    """The most entries of a scan that are counted to compare it with others, round by
+    round. See choice.py.
+    """
+    most_ranges = 10_000
+    """The most ranges of one scan. If several columns have an IN, the scan has a range
+    for each combination of their values. In LMDB looking up 10,000 takes 5
+    milliseconds, at 0.5 microseconds each (measured); making their keys takes about as
+    long.
+    """
+
     # Of the keys of its rows and of its counters, in a space of bytes: see trees.py.
     prefix = counters_key = b""
-    # Bytes of a row's key, and of an entry's payload: longer ones end with a hash.
-    key_size = 160
-    payload_size = 340
 
     def __init__(self, name: str, entry: Entry, forms: Forms) -> None:
         self.name = name
