@@ -9,7 +9,7 @@ from .sampling import Shape
 
 INTEGERS = {"int", "long"}
 NUMBERS = INTEGERS | {"double", "decimal"}
-UUIDS = {"uuid", "legacy uuid"}
+BYTES = {"binData", "uuid", "legacy uuid"}
 # The field of values of one BSON type, and its db_type.
 FIELDS: dict[str, tuple[str, str]] = {
     "string": ("TextField", "string"),
@@ -18,10 +18,15 @@ FIELDS: dict[str, tuple[str, str]] = {
     "date out of range": ("DateTimeField", "datetime"),
     "binData": ("BinaryField", "binary"),
     "uuid": ("UUIDField", "uuid"),
-    "legacy uuid": ("UUIDField", "uuid"),
+    "legacy uuid": ("BinaryField", "binary"),
     "objectId": ("nonrel_backend.mongodb.fields.ObjectIdField", "objectId"),
 }
 ANYTHING = ("JSONField", "json")
+# What to say of some types.
+NOTES = {
+    "legacy uuid": "Legacy UUIDs, whose order of bytes depends on their driver.",
+    "date out of range": "Dates out of the years 1 to 9999, the limits of datetimes.",
+}
 AUTO_KEY = "nonrel_backend.mongodb.fields.ObjectIdAutoField"
 LIST = "nonrel_backend.fields.ListField"
 DICTIONARY = "nonrel_backend.fields.DictField"
@@ -36,7 +41,8 @@ MOST_KEYS = 50
 
 def seen(shape: Shape, among: int = 0) -> str:
     """Return what was seen of `among` values as text: "98 int, 2 null, 1 missing"."""
-    parts = [f"{count} {kind}" for kind, count in shape.kinds.most_common()]
+    kinds = sorted(shape.kinds.items(), key=lambda each: (-each[1], each[0]))
+    parts = [f"{count} {kind}" for kind, count in kinds]
     missing = among - shape.kinds.total()
     if missing > 0:
         parts.append(f"{missing} missing")
@@ -55,14 +61,14 @@ def infer(shape: Shape, among: int = 0) -> InferredField:
         options |= {"blank": True, "null": True}
     elif shape.has_empty:
         options["blank"] = True
-    notes = [found.note] if found.note else []
+    notes = [found.note, *(NOTES.get(kind, "") for kind in sorted(kinds))]
     if len(shape.kinds) > 1 or found.field_class == ANYTHING[0]:
         notes.append(f"{seen(shape, among)}.")
     return InferredField(
         found.field_class,
         found.db_type,
         options,
-        " ".join(notes),
+        " ".join(filter(None, notes)),
         found.item,
         found.fields,
     )
@@ -72,22 +78,14 @@ def of_kinds(shape: Shape, kinds: set[str]) -> InferredField:
     """Return the field for values of these BSON types."""
     if kinds and kinds <= NUMBERS:
         return of_numbers(shape, kinds)
-    if kinds and kinds <= UUIDS:
-        note = "Legacy UUIDs: set OPTIONS['uuidRepresentation'] as their writer has it."
-        return InferredField(
-            *FIELDS["uuid"], {}, note if "legacy uuid" in kinds else ""
-        )
-    if kinds and kinds <= {*UUIDS, "binData"}:
-        return InferredField(*FIELDS["binData"])
-    if kinds == {"date", "date out of range"} or kinds == {"date out of range"}:
-        note = "Some are out of the years 1 to 9999, which Python's datetimes hold."
-        return InferredField(*FIELDS["date"], {}, note)
     if kinds == {"array"}:
         return of_items(shape.items or Shape())
     if kinds == {"object"}:
         return of_keys(shape)
-    kind = kinds.pop() if len(kinds) == 1 else ""
-    return InferredField(*FIELDS.get(kind, ANYTHING))
+    found = {FIELDS.get(kind, ANYTHING) for kind in kinds}
+    if kinds <= BYTES:
+        found = {FIELDS["binData"]} if len(kinds) > 1 else found
+    return InferredField(*(found.pop() if len(found) == 1 else ANYTHING))
 
 
 def of_numbers(shape: Shape, kinds: set[str]) -> InferredField:

@@ -134,7 +134,10 @@ def places_of(number: Decimal) -> int:
 def documents(collection: Any, size: int) -> Iterator[dict[str, Any]]:
     """Yield documents of a collection, chosen at random if it has more than `size`."""
     readable = collection.with_options(codec_options=READ_ALL)
-    yield from readable.aggregate([{"$sample": {"size": size}}], allowDiskUse=True)
+    if readable.estimated_document_count() <= size:
+        yield from readable.find()
+    else:
+        yield from readable.aggregate([{"$sample": {"size": size}}], allowDiskUse=True)
 
 
 def shape_of(collection: Any, size: int) -> Shape:
