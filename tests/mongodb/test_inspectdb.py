@@ -76,8 +76,8 @@ def field_of(values, inspected):
         ([Binary(UUID(int=7).bytes, 4)], "models.UUIDField()"),
         (
             [Binary(UUID(int=7).bytes, 3)],
-            "models.BinaryField()  # Legacy UUIDs, whose order of bytes depends on their "
-            "driver.",
+            "models.BinaryField()  # Legacy UUIDs, whose order of bytes depends on "
+            "their driver.",
         ),
         (
             [Binary(UUID(int=7).bytes, 4), b"a"],
