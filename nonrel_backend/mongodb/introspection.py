@@ -99,6 +99,7 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, Any]:
         columns = self.columns(table_name)
+        is_sampled = any("inferred" in column for column in columns)
         pk = [column["name"] for column in columns if column["pk"]]
         # What a key of an index names: a column, else a path, or a text index's own.
         # An index of a column of lists is one of their items.
@@ -115,7 +116,8 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         for name, index in indexes_of(self.connection.database[table_name]).items():
             unique = bool(index.get("unique"))
             indexed = [names.get(key) for key in index["key"]]
-            if unique and is_conditional(index):
+            if unique and is_sampled and is_conditional(index):
+                # inspectdb would make a unique field of it.
                 indexed = [None for _ in indexed]
             found[name] = constraint(
                 indexed,

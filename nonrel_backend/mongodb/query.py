@@ -206,7 +206,13 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def delete(self) -> int:
-        return writes.delete_documents(self.connection, self.table, self.filter)
+        return self.delete_documents(self.filter)
+
+    def delete_documents(self, filter_: dict[str, Any]) -> int:
+        deleted = writes.delete_documents(self.connection, self.table, filter_)
+        if deleted == 0:
+            self.connection.require_table(self.table)
+        return deleted
 
     @safe_call
     def update(self, values: dict[str, Any]) -> int:
@@ -294,7 +300,7 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def delete_rows(self, keys: list[Any]) -> int:
         found = {"_id": {"$in": [self.stored_key(key) for key in keys]}}
-        return writes.delete_documents(self.connection, self.table, found)
+        return self.delete_documents(found)
 
     def stored_key(self, key: Any) -> Any:
         """Return the `_id` of a key, which is a document for a composite key."""

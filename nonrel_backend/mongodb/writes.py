@@ -419,16 +419,10 @@ def delete_documents(connection: Any, table: str, filter_: Document) -> int:
     collection = connection.database[table]
     transaction = connection.transaction
     if not transaction.is_open:
-        deleted: int = collection.delete_many(filter_).deleted_count
-    else:
-        deleted = run_undoably(
-            transaction,
-            collection,
-            filter_,
-            lambda session: (
-                collection.delete_many(filter_, session=session).deleted_count
-            ),
-        )
-    if deleted == 0:
-        connection.require_table(table)
-    return deleted
+        return collection.delete_many(filter_).deleted_count
+    return run_undoably(
+        transaction,
+        collection,
+        filter_,
+        lambda session: collection.delete_many(filter_, session=session).deleted_count,
+    )
