@@ -19,12 +19,8 @@ FieldInfo: Any = namedtuple(  # type: ignore[misc]
     "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type", "inferred")
 )
 SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
-# The fields of the toolkit that raw SQL and inspectdb know a column by. Without its
-# model a column of documents is one of JSON.
-TOOLKIT_FIELDS = {
-    "RawField": "nonrel_backend.fields.RawField",
-    "DocumentField": "nonrel_backend.fields.RawField",
-}
+# What a column of documents is to raw SQL and inspectdb, which lack its model.
+TOOLKIT_FIELDS = {"DocumentField": "nonrel_backend.fields.RawField"}
 
 
 @dataclass(frozen=True)

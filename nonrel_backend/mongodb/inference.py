@@ -216,8 +216,8 @@ def column(name: str, field: InferredField, is_key: bool) -> dict[str, Any]:
     kind = field.field_class.rpartition(".")[2]
     return {
         "name": name,
-        "db_type": "json" if field.db_type == "document" else field.db_type,
-        "internal_type": "RawField" if field.db_type == "document" else kind,
+        "db_type": field.db_type,
+        "internal_type": "DocumentField" if field.holds_documents else kind,
         "null": not is_key and field.options.get("null", False),
         "pk": is_key,
         "max_digits": field.options.get("max_digits"),

@@ -6,8 +6,11 @@ from uuid import UUID
 
 import pytest
 from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId, Regex
+from django.apps.registry import Apps
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, models
+
+from nonrel_backend.mongodb import metadata
 
 KEY = ObjectId("65f0000000000000000000a1")
 DAY = datetime(2024, 5, 17)
@@ -258,6 +261,28 @@ def test_columns_that_migrations_made_are_as_declared(documents):
     call_command("inspectdb", documents.City._meta.db_table, stdout=out)
     assert "name = models.CharField(max_length=50)" in out.getvalue()
     assert f"tags = {LIST}(item_field=models.TextField())" in out.getvalue()
+
+
+def test_a_collection_that_a_migration_changes_is_inspected_as_before(inspected):
+    class Inspected(models.Model):
+        class Meta:
+            apps = Apps()
+            app_label = "tests"
+            db_table = "inspected"
+
+    inspected({"_id": 1, "tags": ["a"], "home": {"city": "Oslo"}})
+    field = models.IntegerField(null=True)
+    field.set_attributes_from_name("size")
+    with connection.schema_editor() as editor:
+        editor.add_field(Inspected, field)
+    try:
+        lines = inspected()
+    finally:
+        metadata.forget(connection, "inspected")
+    assert f"tags = {LIST}(item_field=models.TextField())" in lines
+    home = f"home = {EMBEDDED}(embedded_model='InspectedHome')"
+    assert home in lines
+    assert "size = models.IntegerField(blank=True, null=True)" in lines
 
 
 def test_raw_sql_reads_lists_and_sub_documents_as_json(inspected):
