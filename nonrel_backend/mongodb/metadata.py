@@ -115,7 +115,7 @@ def columns_of(connection: Any, table: str) -> list[dict[str, Any]]:
     Raise ProgrammingError if there is no such collection.
     """
     found = connection.primary[COLLECTION].find_one({"_id": table})
-    if found:
+    if found and "columns" in found:
         return found["columns"]
     connection.require_table(table)
     return connection.introspection.sampled_columns(table)

@@ -8,7 +8,7 @@ import pytest
 from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId, Regex
 from django.apps.registry import Apps
 from django.core.management import CommandError, call_command
-from django.db import connection, models
+from django.db import IntegrityError, connection, models
 
 from nonrel_backend.mongodb import metadata
 
@@ -283,6 +283,27 @@ def test_a_collection_that_a_migration_changes_is_inspected_as_before(inspected)
     home = f"home = {EMBEDDED}(embedded_model='InspectedHome')"
     assert home in lines
     assert "size = models.IntegerField(blank=True, null=True)" in lines
+
+
+def test_a_collection_that_a_migration_gives_a_check_is_inspected(inspected):
+    class Inspected(models.Model):
+        n = models.IntegerField()
+
+        class Meta:
+            apps = Apps()
+            app_label = "tests"
+            db_table = "inspected"
+
+    inspected({"_id": 1, "n": 1})
+    check = models.CheckConstraint(condition=models.Q(n__gt=0), name="positive")
+    with connection.schema_editor() as editor:
+        editor.add_constraint(Inspected, check)
+    try:
+        assert "n = models.BigIntegerField()" in inspected()
+        with pytest.raises(IntegrityError):
+            Inspected.objects.create(pk=2, n=0)
+    finally:
+        metadata.forget(connection, "inspected")
 
 
 def test_raw_sql_reads_lists_and_sub_documents_as_json(inspected):
