@@ -1,4 +1,4 @@
-"""Collections that are missing, clustered, sparse, views or time series."""
+"""Collections that are clustered, sparse, views or time series."""
 
 from datetime import datetime
 
@@ -7,7 +7,6 @@ from django.apps.registry import Apps
 from django.db import (
     IntegrityError,
     NotSupportedError,
-    ProgrammingError,
     connection,
     models,
     transaction,
@@ -33,37 +32,6 @@ def database(databases):
         if name.startswith("special"):
             found[name].drop()
     connection.known_unique_indexes.clear()
-
-
-def in_atomic(work):
-    with transaction.atomic():
-        return work()
-
-
-@pytest.mark.parametrize("run", [lambda work: work(), in_atomic], ids=["", "atomic"])
-@pytest.mark.parametrize(
-    "work",
-    [
-        lambda rows, model: rows.count(),
-        lambda rows, model: rows.filter(n=1).count(),
-        lambda rows, model: rows.aggregate(Max("n")),
-        lambda rows, model: rows.exists(),
-        lambda rows, model: list(rows.all()),
-        lambda rows, model: rows.update(n=1),
-        lambda rows, model: rows.filter(n=1).update(n=2),
-        lambda rows, model: rows.bulk_update([model(pk=1, n=2)], ["n"]),
-        lambda rows, model: model(pk=1).save(),
-        lambda rows, model: model().save(),
-        lambda rows, model: rows.all().delete(),
-        lambda rows, model: rows.filter(n=1).delete(),
-        lambda rows, model: model(pk=1).delete(),
-    ],
-)
-def test_every_statement_on_a_missing_collection_says_so(database, work, run):
-    model = model_of("special_missing", n=models.IntegerField(null=True))
-    with pytest.raises(ProgrammingError, match="no such table: special_missing"):
-        run(lambda: work(model.objects, model))
-    assert "special_missing" not in database.list_collection_names()
 
 
 @pytest.mark.parametrize("index", [{}, {"name": "by key"}], ids=["", "named"])
