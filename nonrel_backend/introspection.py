@@ -20,7 +20,11 @@ FieldInfo: Any = namedtuple(  # type: ignore[misc]
 )
 SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
 # What a column of documents is to raw SQL and inspectdb, which lack its model.
-TOOLKIT_FIELDS = {"DocumentField": "nonrel_backend.fields.RawField"}
+TOOLKIT_FIELDS = {
+    "DocumentField": "nonrel_backend.fields.RawField",
+    "ListField": "nonrel_backend.fields.ListField",
+    "DictField": "nonrel_backend.fields.DictField",
+}
 
 
 @dataclass(frozen=True)

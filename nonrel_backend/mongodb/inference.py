@@ -217,7 +217,7 @@ def column(name: str, field: InferredField, is_key: bool) -> dict[str, Any]:
     return {
         "name": name,
         "db_type": field.db_type,
-        "internal_type": "DocumentField" if field.holds_documents else kind,
+        "internal_type": "DictField" if field.fields is not None else kind,
         "null": not is_key and field.options.get("null", False),
         "pk": is_key,
         "max_digits": field.options.get("max_digits"),

@@ -134,8 +134,8 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
 
 
 def is_of_documents(column: dict[str, Any]) -> bool:
-    """Return whether a migration has made the column as one of documents."""
-    return column["internal_type"] == "DocumentField"
+    """Return whether a column holds lists or sub-documents."""
+    return column["db_type"] == "document"
 
 
 def is_conditional(index: dict[str, Any]) -> bool:

@@ -313,6 +313,15 @@ def test_raw_sql_reads_lists_and_sub_documents_as_json(inspected):
         assert cursor.fetchall() == [(1, '["a"]', '{"city": "Oslo"}', 1.5)]
 
 
+def test_raw_sql_reads_nulls_in_the_place_of_documents_as_null(inspected):
+    inspected(
+        {"_id": 1, "tags": ["a"], "home": {}}, {"_id": 2, "tags": None}, {"_id": 3}
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM inspected WHERE tags IS NULL AND home IS NULL")
+        assert cursor.fetchall() == [(2,), (3,)]
+
+
 def test_raw_sql_reads_columns_of_documents_without_their_model(documents):
     documents.City.objects.create(name="Kyoto", tags=["a"])
     table = documents.City._meta.db_table
