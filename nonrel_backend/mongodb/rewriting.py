@@ -101,7 +101,7 @@ def replace_all(collection: Collection, change: Callable[[Document], Document]) 
     """
     new = collection.database[f"{collection.name}__rewritten"]
     new.drop()
-    new.database.create_collection(new.name)
+    new.database.create_collection(new.name, **collection.options())
     for batch in batches(collection.find(), BATCH_SIZE):
         new.insert_many([change(document) for document in batch])
     for name, index in indexes_of(collection).items():

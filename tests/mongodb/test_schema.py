@@ -60,6 +60,27 @@ def test_a_key_takes_a_new_type_and_the_indexes_stay(table):
     assert "rewriting__rewritten" not in connection.database.list_collection_names()
 
 
+def test_a_key_takes_a_new_type_and_the_collection_keeps_its_options(databases):
+    model = model_with(
+        table="clustered", code=models.CharField(max_length=9, primary_key=True)
+    )
+    database = connection.database
+    clustering = {"key": {"_id": 1}, "unique": True}
+    collation = {"locale": "de", "strength": 2}
+    database.create_collection(
+        "clustered", clusteredIndex=clustering, collation=collation
+    )
+    options = database["clustered"].options()
+    try:
+        database["clustered"].insert_one({"_id": "7"})
+        altered(model, "code", models.IntegerField(primary_key=True))
+        assert database["clustered"].find_one() == {"_id": 7}
+        assert database["clustered"].options() == options
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(model)
+
+
 def test_a_key_that_does_not_convert_changes_nothing(table):
     table.objects.create(code="x")
     with pytest.raises(DataError):
