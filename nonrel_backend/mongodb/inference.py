@@ -1,5 +1,6 @@
 """Inference of model fields from a sample of documents, for inspectdb and raw SQL."""
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -64,14 +65,8 @@ def infer(shape: Shape, among: int = 0) -> InferredField:
     notes = [found.note, *(NOTES.get(kind, "") for kind in sorted(kinds))]
     if len(shape.kinds) > 1 or found.field_class == ANYTHING[0]:
         notes.append(f"{seen(shape, among)}.")
-    return InferredField(
-        found.field_class,
-        found.db_type,
-        options,
-        " ".join(filter(None, notes)),
-        found.item,
-        found.fields,
-    )
+    note = " ".join(filter(None, notes))
+    return replace(found, options=options, note=note)
 
 
 def of_kinds(shape: Shape, kinds: set[str]) -> InferredField:
@@ -82,9 +77,9 @@ def of_kinds(shape: Shape, kinds: set[str]) -> InferredField:
         return of_items(shape.items or Shape())
     if kinds == {"object"}:
         return of_keys(shape)
+    if len(kinds) > 1 and kinds <= BYTES:
+        return InferredField(*FIELDS["binData"])
     found = {FIELDS.get(kind, ANYTHING) for kind in kinds}
-    if kinds <= BYTES:
-        found = {FIELDS["binData"]} if len(kinds) > 1 else found
     return InferredField(*(found.pop() if len(found) == 1 else ANYTHING))
 
 
@@ -109,18 +104,12 @@ def of_items(items: Shape) -> InferredField:
         note = f"Items: {seen(items) or 'none'}."
         return InferredField(LIST, "document", {}, note)
     # An item is NULL or it is not, whatever its field says.
-    plain = InferredField(
-        item.field_class,
-        item.db_type,
-        {
-            name: value
-            for name, value in item.options.items()
-            if name not in ("null", "blank")
-        },
-        item.note,
-        item.item,
-        item.fields,
-    )
+    options = {
+        name: value
+        for name, value in item.options.items()
+        if name not in ("null", "blank")
+    }
+    plain = replace(item, options=options)
     note = f"Items: {item.note}" if item.note and not item.item else item.note
     return InferredField(LIST, "document", {}, note, plain)
 
@@ -150,7 +139,7 @@ def is_compound(shape: Shape) -> bool:
         set(shape.kinds) == {"object"}
         and len(shape.keys) > 1
         and all(
-            is_path_key(key)
+            key.isidentifier()
             and len(inner.kinds) == 1
             and set(inner.kinds) <= {*FIELDS, *INTEGERS}
             and inner.kinds.total() == shape.kinds["object"]
@@ -173,10 +162,11 @@ def columns_of_shape(shape: Shape) -> list[dict[str, Any]]:
         # Documents may have a key "id" besides.
         found["_id" if has_id(shape) else "id"] = key_field(key, count)
     keys = list(found)
-    left_out = keys_without_column(shape)
+    left_out = {"_id", *keys_without_column(shape)}
+    taken = {name.lower() for name in keys}
     for name, inner in shape.keys.items():
-        if name != "_id" and name not in left_out:
-            found.setdefault(name, infer(inner, count))
+        if name not in left_out and name.lower() not in taken:
+            found[name] = infer(inner, count)
     return [column(name, each, name in keys) for name, each in found.items()]
 
 

@@ -236,6 +236,7 @@ def test_other_unique_indexes_are_none_that_django_validates(inspected, keys, op
         ("none", "TableNone"),
         ("売上", "Table"),
         ("fs.files", "FsFiles"),
+        ("a'\nimport os", "AImportOs"),
     ],
 )
 def test_every_name_of_a_collection_makes_a_class(inspected, name, model):

@@ -59,7 +59,11 @@ class Command(Inspection):
         # The lines of the embedded models of the table that is being inspected.
         self.embedded: list[str] = []
         with self.introspection.sampling(options["sample"]):
-            lines = list(super().handle_inspection(options))
+            # A name or an error may have several lines, a comment has one.
+            lines = [
+                " ".join(line.splitlines())
+                for line in super().handle_inspection(options)
+            ]
         for line in lines:
             yield self.with_field_names(line)
             if line == f"from {self.db_module} import models":
