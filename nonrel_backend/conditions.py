@@ -109,3 +109,8 @@ def conjuncts(condition: Condition) -> tuple[Condition, ...]:
     if isinstance(condition, Node) and condition.connector == "AND":
         return condition.children
     return (condition,)
+
+
+def is_path_key(key: str) -> bool:
+    """Return whether a path can lead to a key of a document."""
+    return bool(key) and "." not in key and not key.startswith("$")

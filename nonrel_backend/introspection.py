@@ -1,6 +1,9 @@
 """NonrelDatabaseIntrospection: the tables of a store, their columns and constraints."""
 
 from collections import namedtuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import django
@@ -13,9 +16,37 @@ from .cursor import Statement
 from .dml.constraints import POSITIVE
 
 FieldInfo: Any = namedtuple(  # type: ignore[misc]
-    "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type")
+    "FieldInfo", (*BaseFieldInfo._fields, "pk", "internal_type", "inferred")
 )
 SEQUENCED = {"AutoField", "BigAutoField", "SmallAutoField"}
+# What a column of documents is to raw SQL and inspectdb, which lack its model.
+TOOLKIT_FIELDS = {
+    "DocumentField": "nonrel_backend.fields.RawField",
+    "ListField": "nonrel_backend.fields.ListField",
+    "DictField": "nonrel_backend.fields.DictField",
+}
+
+
+@dataclass(frozen=True)
+class InferredField:
+    """A field that fits what a store without a schema holds, for inspectdb.
+
+    `field_class` is a class of Django's models or a dotted path, `note` a comment,
+    `item` the field of the items of a list or dictionary, `fields` those of the keys of
+    a sub-document.
+    """
+
+    field_class: str
+    db_type: str
+    options: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    item: "InferredField | None" = None
+    fields: "dict[str, InferredField] | None" = None
+
+    @property
+    def holds_documents(self) -> bool:
+        """Whether its values are lists or sub-documents."""
+        return self.db_type == "document"
 
 
 class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
@@ -32,6 +63,18 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
     def catalog(self) -> Any:
         """The catalog of tables."""
         return self.connection.catalog
+
+    @contextmanager
+    def sampling(self, size: int) -> Iterator[None]:
+        """Let columns be inferred of `size` rows, read once, while inspectdb runs.
+
+        Do nothing where the store knows the columns.
+        """
+        yield
+
+    def comments(self, table_name: str) -> list[str]:
+        """Return what inspectdb says of the columns of a table without a schema."""
+        return []
 
     def names(self) -> list[str]:
         """Return the names of all tables."""
@@ -91,6 +134,7 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
                     column.get("collation"),
                     column["pk"],
                     column["internal_type"],
+                    column.get("inferred"),
                 ]
             )
             for column in self.columns(table_name)
@@ -98,7 +142,7 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
 
     def get_field_type(self, data_type: str, description: Any) -> str:
         kind: str = description.internal_type
-        return self.own_fields.get(kind, kind)
+        return self.own_fields.get(kind) or TOOLKIT_FIELDS.get(kind, kind)
 
     def get_sequences(
         self, cursor: Any, table_name: str, table_fields: Any = ()

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.db import models
 
+from ..conditions import is_path_key
 from .base import DocumentField
 from .model import EmbeddedModel, NoKey
 from .registry import MODEL_KEY
@@ -84,9 +85,7 @@ def check_embedded_field(
                 "Move the field to the model that embeds this one.",
             )
         )
-    if field.name in RESERVED_NAMES or (
-        field.column and (field.column.startswith("$") or "." in field.column)
-    ):
+    if field.name in RESERVED_NAMES or (field.column and not is_path_key(field.column)):
         messages.append(
             holder.error(
                 f"The name of {where} cannot be used in a path.",

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import NotSupportedError, OperationalError, ProgrammingError, transaction
+from django.db import NotSupportedError, OperationalError, transaction
 from django.db.backends.utils import debug_transaction
 from django.utils.functional import cached_property
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.read_preferences import ReadPreference
 
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
 from .client import DatabaseClient
@@ -22,6 +23,7 @@ from .errors import translate
 from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
+from .metadata import enforced_checks
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
 from .transactions import Transaction, retry_transaction
@@ -152,6 +154,17 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
             known = self.known_database = self.connection[name]
         return known
 
+    @property
+    def primary(self) -> Database:
+        """The database for what must not be stale, whatever `readPreference` says.
+
+        Schema changes read it: they write what they have read.
+        """
+        database = self.database
+        if database.read_preference == ReadPreference.PRIMARY:
+            return database
+        return database.with_options(read_preference=ReadPreference.PRIMARY)
+
     @cached_property
     def has_transactions(self) -> bool:
         """Whether atomic() is a real transaction on this server."""
@@ -177,9 +190,19 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         return Sequences(self)
 
     @cached_property
-    def known_unique_indexes(self) -> dict[str, list | None]:
+    def known_unique_indexes(self) -> dict[str, list]:
         """The unique indexes of tables read so far: see uniques.unique_indexes()."""
         return {}
+
+    @cached_property
+    def known_checks(self) -> dict[str, list[dict[str, Any]] | None]:
+        """The check constraints of tables read so far, until DDL runs here."""
+        return {}
+
+    def stored_checks(self, table: str) -> list[dict[str, Any]] | None:
+        if table not in self.known_checks:
+            self.known_checks[table] = enforced_checks(self, table)
+        return self.known_checks[table]
 
     def translate_error(self, error: BaseException) -> Exception | None:
         return translate(error, self)
@@ -198,19 +221,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     # --- transactions ---
 
     def require_table(self, table: str) -> None:
-        """Raise ProgrammingError if there is no such collection.
-
-        MongoDB itself would answer as if it were empty, and create it at a write.
-        """
-        known = self.known_unique_indexes
-        if table not in known:
-            unique_indexes(self, table)
-        if known[table] is None:
-            del known[table]
-            raise ProgrammingError(
-                f"no such table: {table} (the database has no collection of that "
-                "name; run migrate)"
-            )
+        """Raise ProgrammingError if there is no such collection."""
+        unique_indexes(self, table)
 
     @property
     def session(self) -> Any:

@@ -18,7 +18,7 @@ from ..compiler import (
 )
 from ..query import safe_call
 from . import writes
-from .indexes import EXISTS
+from .indexes import is_presence
 from .query import BackendQuery
 from .uniques import unique_indexes
 from .values import FROM_BSON, TO_BSON, to_bson
@@ -157,9 +157,9 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         if wanted == {field.column for field in meta.pk_fields}:
             wanted = {"_id"}
         for keys, condition in unique_indexes(self.store, meta.db_table):
-            # A condition of EXISTS excludes NULLs, which are never equal anyway.
+            # NULLs, which a condition may exclude, are never equal anyway.
             if wanted == set(keys) and all(
-                part == EXISTS for part in (condition or {}).values()
+                map(is_presence, (condition or {}).values())
             ):
                 return list(keys)
         raise OperationalError(

@@ -72,7 +72,7 @@ class DatabaseCreation(NonrelDatabaseCreation):
 
 def copy_collection(source: Collection, target: Collection) -> None:
     """Copy a collection with its indexes."""
-    target.database.create_collection(target.name)
+    target.database.create_collection(target.name, **source.options())
     for name, index in indexes_of(source).items():
         keys = list(index["key"].items())
         target.create_index(keys, name=name, **options_of(index))

@@ -7,6 +7,7 @@ from django.db import (
     DatabaseError,
     DataError,
     IntegrityError,
+    NotSupportedError,
     OperationalError,
     ProgrammingError,
 )
@@ -59,6 +60,12 @@ TRANSIENT_CODES = {
     13436,  # NotPrimaryOrSecondary
 }
 AUTHENTICATION_FAILED = 18
+ON_VIEW = 166  # CommandNotSupportedOnView
+# What the server answers to the change of one document of a time-series collection.
+TIME_SERIES_CODES = {
+    72,  # InvalidOptions
+    263,  # OperationNotSupportedInTransaction
+}
 TRANSACTION_TOO_LARGE = 388  # TransactionTooLargeForCache
 
 
@@ -89,6 +96,16 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
             return DataError(str(error))
         if AUTHENTICATION_FAILED in found:
             return connection.unreachable(error)
+        if ON_VIEW in found:
+            return NotSupportedError(
+                "A view cannot be changed: change the documents of the collection that "
+                f"it is of. {error}"
+            )
+        if found & TIME_SERIES_CODES and "time-series" in str(error):
+            return NotSupportedError(
+                "MongoDB inserts documents into a time-series collection outside of "
+                f"transactions, but neither changes nor deletes them by key. {error}"
+            )
         if TRANSACTION_TOO_LARGE in found:
             return OperationalError(
                 "This transaction has more changes than the server's cache holds: do "

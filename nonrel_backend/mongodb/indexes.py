@@ -1,8 +1,11 @@
 """Indexes and constraints of MongoDB's collections, as migrations change them."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from math import inf
 from typing import Any
 
+from bson import ObjectId
 from django.db import NotSupportedError
 from django.db.models.sql.query import Query
 
@@ -19,8 +22,20 @@ from .values import to_bson
 
 # What a unique path may lead to: documents may hold nulls, which are never equal.
 NOT_NULL = {"$type": ["number", "string", "date", "bool", "binData", "objectId"]}
-# What a unique column that may be NULL holds: NULLs are missing from documents.
+# JSON's null is a value, SQL's NULL is a missing key.
 EXISTS = {"$exists": True}
+# What a column that is not NULL holds, by db_type. Other programs store nulls, which
+# are NULL too. A comparison has its value's BSON type, and the server takes an index
+# with this condition for equality, which it does not with one of `$type`.
+FROM_FIRST: dict[str, Any] = {
+    **dict.fromkeys(["int", "long", "duration", "double", "decimal"], -inf),
+    **dict.fromkeys(["string", "time"], ""),
+    **dict.fromkeys(["date", "datetime"], datetime.min),
+    **dict.fromkeys(["binary", "uuid"], b""),
+    "bool": False,
+    "objectId": ObjectId(bytes(12)),
+}
+PRESENT = {db_type: {"$gte": first} for db_type, first in FROM_FIRST.items()}
 
 
 class CollectionIndexes(NonrelSchemaEditor):
@@ -32,7 +47,7 @@ class CollectionIndexes(NonrelSchemaEditor):
         return "_id" if pk is not None and column == pk.column else column
 
     def collection(self, table: str) -> Any:
-        return self.connection.database[table]
+        return self.connection.primary[table]
 
     # --- indexes ---
 
@@ -58,7 +73,11 @@ class CollectionIndexes(NonrelSchemaEditor):
         keys = [("_id" if each.primary_key else each.column, 1) for each in fields]
         partial = self.partial_of(model, name, condition)
         if unique:
-            partial |= {each.column: EXISTS for each in fields if each.null}
+            partial |= {
+                each.column: present(each.db_type(self.connection))
+                for each in fields
+                if each.null and each.column not in partial
+            }
         self.create_index(model._meta.db_table, keys, name, unique, partial)
 
     def create_index(
@@ -148,7 +167,7 @@ class CollectionIndexes(NonrelSchemaEditor):
         self.create_index(model._meta.db_table, keys, name, True, partial)
 
     def store_check(self, table: str, check: dict[str, Any]) -> None:
-        metadata.remember_check(self.connection, table, check["name"], check["columns"])
+        metadata.remember_check(self.connection, table, check)
 
     def drop_check(self, table: str, name: str) -> None:
         metadata.forget_check(self.connection, table, name)
@@ -197,12 +216,23 @@ def path_key(key: str, column: Column) -> str:
     return dotted(key, tuple(step for step in column.path if step is not Step.EACH))
 
 
+def present(db_type: str | None) -> dict[str, Any]:
+    """Return the condition of a partial index that a column is not NULL."""
+    return PRESENT.get(db_type or "", EXISTS)
+
+
+def is_presence(condition: Any) -> bool:
+    """Return whether a partial index's condition leaves out NULLs, and no more."""
+    return condition == EXISTS or condition in PRESENT.values()
+
+
 def partial_leaf(leaf: Leaf) -> dict[str, Any] | None:
     """Return the operators for a lookup in a partial filter, None if it has none."""
     if leaf.column.path or isinstance(leaf.value, Column):
         return None
     if leaf.lookup_type == "isnull":
-        return EXISTS if leaf.value == leaf.negated else {"$eq": None}
+        is_present = leaf.value == leaf.negated
+        return present(leaf.column.db_type) if is_present else {"$eq": None}
     operator = OPERATORS_MAP.get(leaf.lookup_type)
     if operator is None or leaf.negated:
         return None

@@ -10,7 +10,7 @@ COLLECTION = "nonrel_schema"
 def remember(connection: Any, model: Any) -> None:
     """Store the columns of a model."""
     fields = [each for each in model._meta.local_concrete_fields if each.column]
-    connection.database[COLLECTION].replace_one(
+    connection.primary[COLLECTION].replace_one(
         {"_id": model._meta.db_table},
         {"columns": [describe(field, connection) for field in fields]},
         upsert=True,
@@ -18,8 +18,12 @@ def remember(connection: Any, model: Any) -> None:
 
 
 def save_columns(connection: Any, table: str, columns: list[dict[str, Any]]) -> None:
-    connection.database[COLLECTION].update_one(
-        {"_id": table}, {"$set": {"columns": columns}}, upsert=True
+    stored = [
+        {name: fact for name, fact in each.items() if name != "inferred"}
+        for each in columns
+    ]
+    connection.primary[COLLECTION].update_one(
+        {"_id": table}, {"$set": {"columns": stored}}, upsert=True
     )
 
 
@@ -33,67 +37,70 @@ def add_column(connection: Any, table: str, column: dict[str, Any]) -> None:
 def change_column(
     connection: Any, table: str, name: str, column: dict[str, Any]
 ) -> None:
-    """Replace the description of the column `name`."""
+    """Replace the description of the column `name`, and its name in the checks."""
     columns = columns_of(connection, table)
     changed = [column if each["name"] == name else each for each in columns]
     save_columns(connection, table, changed)
+    new = column["name"]
+    if new != name:
+        checks = checks_of(connection, table)
+        quote = connection.local_engine.quote
+        for check in checks:
+            if name in check["columns"]:
+                check["columns"] = [
+                    new if each == name else each for each in check["columns"]
+                ]
+                check["sql"] = check["sql"].replace(quote(name), quote(new))
+        save_checks(connection, table, checks)
 
 
 def remove_column(connection: Any, table: str, name: str) -> None:
+    """Remove a column, and the check constraints that it is in."""
     columns = columns_of(connection, table)
     save_columns(connection, table, [each for each in columns if each["name"] != name])
+    checks = checks_of(connection, table)
+    kept = [each for each in checks if name not in each["columns"]]
+    save_checks(connection, table, kept)
 
 
 def forget(connection: Any, table: str) -> None:
     """Remove what is stored of a table that was dropped."""
-    connection.database[COLLECTION].delete_one({"_id": table})
+    connection.primary[COLLECTION].delete_one({"_id": table})
 
 
 def rename(connection: Any, old: str, new: str) -> None:
-    found = connection.database[COLLECTION].find_one_and_delete({"_id": old})
+    found = connection.primary[COLLECTION].find_one_and_delete({"_id": old})
     if found:
-        connection.database[COLLECTION].replace_one(
+        connection.primary[COLLECTION].replace_one(
             {"_id": new}, {**found, "_id": new}, upsert=True
         )
 
 
-def remember_check(connection: Any, table: str, name: str, columns: list[str]) -> None:
-    """Store the name and columns of a check constraint, which the toolkit applies."""
-    connection.database[COLLECTION].update_one(
-        {"_id": table},
-        {"$push": {"checks": {"name": name, "columns": columns}}},
-        upsert=True,
-    )
+def remember_check(connection: Any, table: str, check: dict[str, Any]) -> None:
+    """Store a check constraint, {"name", "columns", "sql"}."""
+    save_checks(connection, table, [*checks_of(connection, table), check])
 
 
 def forget_check(connection: Any, table: str, name: str) -> None:
-    connection.database[COLLECTION].update_one(
-        {"_id": table}, {"$pull": {"checks": {"name": name}}}
+    checks = checks_of(connection, table)
+    save_checks(connection, table, [each for each in checks if each["name"] != name])
+
+
+def save_checks(connection: Any, table: str, checks: list[dict[str, Any]]) -> None:
+    connection.primary[COLLECTION].update_one(
+        {"_id": table}, {"$set": {"checks": checks}}, upsert=True
     )
 
 
 def checks_of(connection: Any, table: str) -> list[dict[str, Any]]:
-    """Return the "name" and "columns" of the table's check constraints."""
-    found = connection.database[COLLECTION].find_one({"_id": table}) or {}
-    return found.get("checks", [])
+    """Return the check constraints of a collection, which the toolkit applies."""
+    return enforced_checks(connection, table) or []
 
 
-# How many documents are sampled of a collection that no migration has made.
-SAMPLE_SIZE = 1_000
-# The db_type and the field of values in such documents, by their BSON type.
-SAMPLED_TYPES: dict[str, tuple[str, str]] = {
-    "int": ("int", "IntegerField"),
-    "long": ("long", "BigIntegerField"),
-    "double": ("double", "FloatField"),
-    "string": ("string", "TextField"),
-    "bool": ("bool", "BooleanField"),
-    "date": ("datetime", "DateTimeField"),
-    "decimal": ("decimal", "DecimalField"),
-    "binData": ("binary", "BinaryField"),
-    "object": ("json", "JSONField"),
-    "array": ("json", "JSONField"),
-    "objectId": ("objectId", "ObjectIdField"),
-}
+def enforced_checks(connection: Any, table: str) -> list[dict[str, Any]] | None:
+    """Return the same; None if no migration has made the collection."""
+    found = connection.primary[COLLECTION].find_one({"_id": table})
+    return None if found is None else found.get("checks", [])
 
 
 def primary_key_of(connection: Any, table: str) -> str:
@@ -107,36 +114,8 @@ def columns_of(connection: Any, table: str) -> list[dict[str, Any]]:
 
     Raise ProgrammingError if there is no such collection.
     """
-    found = connection.database[COLLECTION].find_one({"_id": table})
-    if found:
+    found = connection.primary[COLLECTION].find_one({"_id": table})
+    if found and "columns" in found:
         return found["columns"]
     connection.require_table(table)
-    return sampled_columns(connection, table)
-
-
-def sampled_columns(connection: Any, table: str) -> list[dict[str, Any]]:
-    types = connection.database[table].aggregate(
-        [
-            {"$sample": {"size": SAMPLE_SIZE}},
-            {"$project": {"pairs": {"$objectToArray": "$$ROOT"}}},
-            {"$unwind": "$pairs"},
-            {"$group": {"_id": {"name": "$pairs.k", "type": {"$type": "$pairs.v"}}}},
-            {"$sort": {"_id.name": 1}},
-        ]
-    )
-    columns: dict[str, dict[str, Any]] = {}
-    for each in types:
-        name, kind = each["_id"]["name"], each["_id"]["type"]
-        db_type, internal = SAMPLED_TYPES.get(kind, ("json", "JSONField"))
-        if name == "_id" and kind == "objectId":
-            internal = "ObjectIdAutoField"
-        if name in columns and columns[name]["db_type"] != db_type:
-            db_type, internal = "json", "JSONField"
-        columns[name] = {
-            "name": "id" if name == "_id" else name,
-            "db_type": db_type,
-            "internal_type": internal,
-            "null": name != "_id",
-            "pk": name == "_id",
-        }
-    return list(columns.values())
+    return connection.introspection.sampled_columns(table)

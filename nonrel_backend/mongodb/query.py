@@ -1,12 +1,13 @@
 """BackendQuery: one scan of one MongoDB collection."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from bson import MinKey
 from django.db import NotSupportedError
 from django.db.models.expressions import Col, CombinedExpression, Value
+from pymongo.errors import OperationFailure
 
 from ..conditions import Column, Condition
 from ..planner.expressions import expression_text
@@ -156,17 +157,33 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def count(self, limit: int | None = None) -> int:
         if not self.filters and limit is None and self.connection.session is None:
-            # The server's estimate is instant, but counts others' open transactions.
-            # A count of the whole _id index does not.
-            return self.connection.database.command(
-                "count", self.table, query={"_id": {"$gte": MinKey()}}, hint="_id_"
-            )["n"]
-        options = {} if limit is None else {"limit": limit}
+            count = self.count_all()
+        else:
+            count = self.count_documents({} if limit is None else {"limit": limit})
+        if count == 0:
+            self.connection.require_table(self.table)
+        return count
+
+    def count_documents(self, options: dict[str, Any]) -> int:
         return self.connection.statement(
             lambda session: self.collection.count_documents(
                 self.filter, session=session, **options
             )
         )
+
+    def count_all(self) -> int:
+        """Return the number of all documents, outside of a transaction.
+
+        The server's estimate is instant, but counts others' open transactions. A count
+        of the whole index of `_id` does not.
+        """
+        command = {"query": {"_id": {"$gte": MinKey()}}, "hint": {"_id": 1}}
+        try:
+            found = self.connection.database.command("count", self.table, **command)
+        except OperationFailure:  # a time-series collection has no such index
+            return self.count_documents({})
+        # A clustered collection has none either: the server finds nothing in it.
+        return found["n"] or self.count_documents({})
 
     # --- grouping ---
 
@@ -180,13 +197,22 @@ class BackendQuery(NonrelQuery):
         documents = self.connection.statement(
             lambda session: self.collection.aggregate(stages, session=session)
         )
-        yield from self.pipeline.rows(documents)
+        first = list(islice(documents, 1))
+        if not first:
+            self.connection.require_table(self.table)
+        yield from self.pipeline.rows(chain(first, documents))
 
     # --- writing ---
 
     @safe_call
     def delete(self) -> int:
-        return writes.delete_documents(self.connection, self.table, self.filter)
+        return self.delete_documents(self.filter)
+
+    def delete_documents(self, filter_: dict[str, Any]) -> int:
+        deleted = writes.delete_documents(self.connection, self.table, filter_)
+        if deleted == 0:
+            self.connection.require_table(self.table)
+        return deleted
 
     @safe_call
     def update(self, values: dict[str, Any]) -> int:
@@ -274,7 +300,7 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def delete_rows(self, keys: list[Any]) -> int:
         found = {"_id": {"$in": [self.stored_key(key) for key in keys]}}
-        return writes.delete_documents(self.connection, self.table, found)
+        return self.delete_documents(found)
 
     def stored_key(self, key: Any) -> Any:
         """Return the `_id` of a key, which is a document for a composite key."""

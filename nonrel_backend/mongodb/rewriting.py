@@ -5,8 +5,10 @@ from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
 from ..batching import batches
+from .errors import ON_VIEW
 
 Document = dict[str, Any]
 # Documents in one insert or bulk write: some 1 MB of ordinary documents, of the 48 MB
@@ -14,12 +16,22 @@ Document = dict[str, Any]
 BATCH_SIZE = 1_000
 
 
+def list_indexes(collection: Collection) -> list[dict[str, Any]]:
+    """Return the specifications of all indexes. A view has none."""
+    try:
+        return list(map(dict, collection.list_indexes()))
+    except OperationFailure as error:
+        if error.code == ON_VIEW:
+            return []
+        raise
+
+
 def indexes_of(collection: Collection) -> dict[str, dict[str, Any]]:
     """Return {name: specification} of the indexes, without that of `_id`."""
     return {
-        index["name"]: dict(index)
-        for index in collection.list_indexes()
-        if index["name"] != "_id_"
+        index["name"]: index
+        for index in list_indexes(collection)
+        if list(index["key"]) != ["_id"]  # a clustered one may have any name
     }
 
 
@@ -89,7 +101,7 @@ def replace_all(collection: Collection, change: Callable[[Document], Document]) 
     """
     new = collection.database[f"{collection.name}__rewritten"]
     new.drop()
-    new.database.create_collection(new.name)
+    new.database.create_collection(new.name, **collection.options())
     for batch in batches(collection.find(), BATCH_SIZE):
         new.insert_many([change(document) for document in batch])
     for name, index in indexes_of(collection).items():

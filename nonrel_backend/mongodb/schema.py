@@ -48,6 +48,7 @@ class DatabaseSchemaEditor(CollectionIndexes):
         """Run the work of a command outside of the transaction."""
         self.connection.before_ddl()
         self.connection.known_unique_indexes.clear()
+        self.connection.known_checks.clear()
         with translated_errors(self.connection):
             return work()
 
@@ -69,10 +70,10 @@ class DatabaseSchemaEditor(CollectionIndexes):
     # --- tables ---
 
     def table_exists(self, table: str) -> bool:
-        return table in self.connection.database.list_collection_names()
+        return table in self.connection.primary.list_collection_names()
 
     def make_table(self, model: Any) -> None:
-        self.connection.database.create_collection(model._meta.db_table)
+        self.connection.primary.create_collection(model._meta.db_table)
         metadata.remember(self.connection, model)
 
     def drop_table(self, table: str) -> None:

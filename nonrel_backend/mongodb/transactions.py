@@ -9,6 +9,7 @@ from typing import Any
 from django.db import OperationalError, transaction
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from .errors import DUPLICATE_CODES, codes
@@ -70,6 +71,9 @@ class Transaction:
             self.client_session.start_transaction(
                 read_concern=ReadConcern("snapshot"),
                 write_concern=WriteConcern("majority"),
+                # The server has transactions on the primary only, whatever the
+                # connection's own preference.
+                read_preference=ReadPreference.PRIMARY,
             )
             self.statements = 0
             self.wrote = False

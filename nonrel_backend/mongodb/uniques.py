@@ -5,9 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from bson import Binary, Decimal128
-from django.db import IntegrityError
+from django.db import IntegrityError, ProgrammingError
 
 from ..batching import batches
+from .rewriting import list_indexes
 
 Document = dict[str, Any]
 Keys = tuple[str, ...] | list[str]
@@ -37,7 +38,7 @@ class Uniques:
             if set(keys) != set(but)
         ]
         self.owners: list[dict[Any, Any]] = [{} for _ in self.indexes]
-        collection = connection.database[table]
+        collection = connection.primary[table]
         columns = unique_columns(connection, table)
         for batch in batches(rows, LOOKUP_BATCH):
             filters = self.filters(batch)
@@ -102,18 +103,38 @@ def unique_indexes(connection: Any, table: str) -> list[tuple[tuple[str, ...], A
     """Return the unique indexes, [(document keys, partial filter or None)].
 
     The first is that of `_id`. They are cached on the connection until DDL runs there.
+    Raise ProgrammingError if there is no such collection: MongoDB itself would answer
+    as if it were empty, and create it at a write.
     """
     known = connection.known_unique_indexes
-    if table not in known or known[table] is None:
-        indexes = list(connection.database[table].list_indexes())
-        found: list = [(("_id",), None)]
-        for index in indexes:
-            if index.get("unique"):
-                found.append(
-                    (tuple(index["key"]), index.get("partialFilterExpression"))
-                )
-        known[table] = found if indexes else None
+    if table not in known:
+        database = connection.primary
+        indexes = list_indexes(database[table])
+        if not indexes and not database.list_collection_names(filter={"name": table}):
+            raise ProgrammingError(
+                f"no such table: {table} (the database has no collection of that "
+                "name; run migrate)"
+            )
+        known[table] = [
+            (("_id",), None),
+            *(
+                (tuple(index["key"]), condition_of(index))
+                for index in indexes
+                if index.get("unique")
+                and list(index["key"]) != ["_id"]
+                # A sparse index holds the rows with any of its keys: no condition
+                # says so. The server finds duplicates in one of several keys.
+                and not (index.get("sparse") and len(index["key"]) > 1)
+            ),
+        ]
     return known[table]
+
+
+def condition_of(index: Document) -> Document | None:
+    """Return the filter for the documents that an index holds, None for all."""
+    if index.get("sparse"):
+        return dict.fromkeys(index["key"], {"$exists": True})
+    return index.get("partialFilterExpression")
 
 
 def unique_columns(connection: Any, table: str) -> dict[str, int]:

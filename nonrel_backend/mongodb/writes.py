@@ -10,6 +10,7 @@ from typing import Any
 from django.db import NotSupportedError
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.read_preferences import ReadPreference
 
 from ..batching import batches
 from ..query import MISSING
@@ -68,7 +69,7 @@ def insert_documents(connection: Any, table: str, documents: list[Document]) -> 
 def in_own_transaction(connection: Any, work: Callable[[Any], Any]) -> Any:
     """Return `work(session)`, run in a transaction of its own."""
     with connection.connection.start_session() as session:
-        return session.with_transaction(work)
+        return session.with_transaction(work, read_preference=ReadPreference.PRIMARY)
 
 
 def refuse_duplicates(
@@ -388,6 +389,7 @@ def remember_undo(
 
 def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> int:
     """Update documents by `_id`, [(key, update)]; return how many matched."""
+    connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
     requests = [UpdateOne({"_id": {"$eq": key}}, update) for key, update in updates]

@@ -71,7 +71,6 @@ def model_from_store(store: Any, table: str) -> Any:
     introspection = store.introspection
     if table not in [info.name for info in introspection.get_table_list(None)]:
         return None
-    keys = introspection.get_primary_key_columns(None, table)
     columns = []
     for row in introspection.get_table_description(None, table):
         kind = introspection.get_field_type(row.type_code, row)
@@ -79,19 +78,23 @@ def model_from_store(store: Any, table: str) -> Any:
         if kind == "DecimalField":
             options["max_digits"] = row.precision
             options["decimal_places"] = row.scale
-        columns.append((row.name, kind, options, keys == [row.name]))
+        columns.append((row.name, kind, options, row.pk))
     return stored_model(table, columns)
 
 
 def stored_model(
     table: str, columns: list[tuple[str, str, dict[str, Any], bool]]
 ) -> Any:
-    """Return an unregistered model of (column, field class, options, is the key)."""
+    """Return an unregistered model of (column, field class, options, is in the key)."""
     attributes: dict[str, Any] = {"__module__": __name__}
-    for name, kind, options, is_key in columns:
-        options = {"primary_key": True} if is_key else options
+    keys = [f"column_{number}" for number, each in enumerate(columns) if each[3]]
+    for number, (name, kind, options, is_key) in enumerate(columns):
+        if is_key and len(keys) == 1:
+            options = {**options, "null": False, "primary_key": True}
         field = import_string(kind) if "." in kind else getattr(models, kind)
-        attributes[f"column_{len(attributes)}"] = field(db_column=name, **options)
+        attributes[f"column_{number}"] = field(db_column=name, **options)
+    if len(keys) > 1:
+        attributes["pk"] = models.CompositePrimaryKey(*keys)
     attributes["Meta"] = type(
         "Meta", (), {"apps": Apps(), "app_label": "nonrel_backend", "db_table": table}
     )

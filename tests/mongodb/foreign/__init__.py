@@ -1,0 +1,1 @@
+"""A database that other programs wrote, as an app called "foreign"."""
