@@ -50,7 +50,8 @@ def change_column(
                 check["columns"] = [
                     new if each == name else each for each in check["columns"]
                 ]
-                check["sql"] = check["sql"].replace(quote(name), quote(new))
+                if "sql" in check:  # an older version has stored none
+                    check["sql"] = check["sql"].replace(quote(name), quote(new))
         save_checks(connection, table, checks)
 
 
@@ -94,13 +95,22 @@ def save_checks(connection: Any, table: str, checks: list[dict[str, Any]]) -> No
 
 def checks_of(connection: Any, table: str) -> list[dict[str, Any]]:
     """Return the check constraints of a collection, which the toolkit applies."""
-    return enforced_checks(connection, table) or []
+    found = connection.primary[COLLECTION].find_one({"_id": table}) or {}
+    checks: list[dict[str, Any]] = found.get("checks", [])
+    return checks
 
 
 def enforced_checks(connection: Any, table: str) -> list[dict[str, Any]] | None:
-    """Return the same; None if no migration has made the collection."""
+    """Return the same; None if the model's are to be applied.
+
+    That is so for a collection that no migration has made, and where an older version
+    has stored the checks, without their SQL.
+    """
     found = connection.primary[COLLECTION].find_one({"_id": table})
-    return None if found is None else found.get("checks", [])
+    if found is None or not all("sql" in each for each in found.get("checks", ())):
+        return None
+    checks: list[dict[str, Any]] = found.get("checks", [])
+    return checks
 
 
 def primary_key_of(connection: Any, table: str) -> str:

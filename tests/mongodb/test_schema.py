@@ -162,3 +162,21 @@ def test_stored_nulls_are_outside_of_a_constraint_on_what_is_not_null(nulls):
     nulls.objects.create(pk=3, n=1, s="x")
     with pytest.raises(IntegrityError):
         nulls.objects.create(pk=4, n=1, s="y")
+
+
+def test_checks_that_an_older_version_has_stored_without_sql_are_the_models(databases):
+    at_most_nine = models.CheckConstraint(condition=models.Q(n__lt=9), name="below")
+    model = model_with(table="checked_before", n=models.IntegerField())
+    model._meta.constraints = [at_most_nine]
+    with connection.schema_editor() as editor:
+        editor.create_model(model)
+    try:
+        schema = connection.database["nonrel_schema"]
+        schema.update_one({"_id": "checked_before"}, {"$unset": {"checks.0.sql": ""}})
+        connection.known_checks.clear()
+        with pytest.raises(IntegrityError, match="below"):
+            model.objects.create(n=10)
+        assert model.objects.create(n=1).n == 1
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(model)
