@@ -6,15 +6,18 @@ from typing import Any
 
 from django.core import exceptions
 from django.core.checks import CheckMessage
-from django.db import models
+from django.db import DataError, models
 from django.utils.functional import cached_property
 
-from ..documents.codec import Codec, Convert, optional
+from ..documents.altering import FieldValues
+from ..documents.codec import Codec, Convert, given_source, optional
+from ..documents.sources import Keys
 from ..forms import fields as forms
 from .base import DocumentField, Target
-from .checks import check_embedded, embedded_fields
+from .checks import check_embedded
 from .model import EmbeddedModel, EmbeddedModelBase
 from .registry import MODEL_KEY, EmbeddedApps, embedded_models
+from .walking import embedded_fields, schema_of
 
 
 class EmbeddedModelField(DocumentField):
@@ -184,30 +187,53 @@ class EmbeddedModelField(DocumentField):
             )
         return value
 
-    def from_dict(self, values: dict[str, Any]) -> EmbeddedModel:
+    def from_dict(self, values: dict[Any, Any]) -> EmbeddedModel:
         """Return the model of {field name, attname or column: value}.
 
-        Missing fields get their defaults. Raise one ValidationError for all fields that
-        are not valid.
+        Missing fields get their defaults. JSON values of other names are kept. Raise
+        one ValidationError for all values that are not valid.
         """
         model = self.model_for(values)
         found = {}
         errors = {}
+        columns = {MODEL_KEY: MODEL_KEY} if self.is_polymorphic else {}
+        old = values if isinstance(values, FieldValues) else None
+        source = None if old is None else old.source
         for field in model._meta.concrete_fields:
             names = (field.attname, field.name, field.column)
+            columns.update(dict.fromkeys(names, field.column))
             key = next((each for each in names if each in values), None)
-            if key is None:
-                found[field.attname] = field.get_default()
-                continue
             try:
-                value = values[key]
-                found[field.attname] = None if value is None else field.to_python(value)
+                if old is not None and field.column in old.others:
+                    value = old.other(field)
+                elif key is None:
+                    value = field.get_default()
+                else:
+                    value = values[key]
+                    value = None if value is None else field.to_python(value)
+                found[field.attname] = value
             except exceptions.ValidationError as error:
                 errors[field.name] = error.messages
+        if old is None and not values.keys() <= columns.keys():
+            try:
+                source = given_source(values, columns)
+            except DataError as error:
+                errors[exceptions.NON_FIELD_ERRORS] = [str(error)]
         if errors:
             raise exceptions.ValidationError(labelled_messages(errors))
         instance: EmbeddedModel = model(**found)
+        instance._source = source
         return instance
+
+    def keys(self, codec: Codec) -> dict[Any, Keys]:
+        """Return the keys of the documents of each model."""
+        first = [MODEL_KEY] if self.is_polymorphic else []
+        return {
+            model: codec.keys(
+                [*first, *(f.column for f in model._meta.concrete_fields if f.column)]
+            )
+            for model in self.allowed.values()
+        }
 
     def document_writer(self, codec: Codec) -> Convert:
         writers = {
@@ -228,7 +254,9 @@ class EmbeddedModelField(DocumentField):
                 value = getattr(instance, attname)
                 if value is not None:
                     document[column] = convert(value)
-            return document
+            if instance._source is None:
+                return document
+            return codec.with_source(document, instance._source)
 
         return write
 
@@ -240,12 +268,18 @@ class EmbeddedModelField(DocumentField):
             ]
             for model in self.allowed.values()
         }
+        keys = self.keys(codec)
+        form = codec.form
 
         def read(document: dict[str, Any]) -> Any:
             model = self.model_for(document)
-            return model(
+            instance = model(
                 *[convert(document.get(column)) for column, convert in readers[model]]
             )
+            source = keys[model].source(document, form)
+            if source is not None:
+                instance._source = source
+            return instance
 
         return read
 
@@ -349,26 +383,3 @@ def labelled_messages(errors: dict[str, list[str]]) -> list[str]:
         for name, messages in errors.items()
         for message in messages
     ]
-
-
-def schema_of(field: EmbeddedModelField) -> dict[str, list[tuple[str, Any]]]:
-    """Return {label: [(name, field), ...]} of all models that a field leads to."""
-    schema: dict[str, list[tuple[str, Any]]] = {}
-    waiting = [field]
-    while waiting:
-        try:
-            reached = waiting.pop().embedded_models()
-        except LookupError:
-            continue
-        for model in reached:
-            if model._meta.label in schema:
-                continue
-            fields = []
-            for original in model._meta.concrete_fields:
-                copied = original.clone()
-                for inner in embedded_fields(copied):
-                    inner.in_schema = True
-                    waiting.append(inner)
-                fields.append((original.name, copied))
-            schema[model._meta.label] = fields
-    return dict(sorted(schema.items()))

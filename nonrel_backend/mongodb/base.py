@@ -18,6 +18,7 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
 from .client import DatabaseClient
 from .creation import DatabaseCreation
+from .documents import BsonForm
 from .errors import translate
 from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
@@ -81,6 +82,7 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
     catalog_class = None
+    document_form = BsonForm
     validation_class = DatabaseValidation
     known_database: Database | None = None
 
