@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "tests.docs",
     "tests.documents.apps.DocumentsConfig",
     "tests.library.apps.LibraryConfig",
+    "tests.orders",
     "nonrel_backend.rest",
     "tests.rest",
 ]

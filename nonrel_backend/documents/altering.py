@@ -19,6 +19,7 @@ from .codec import (
     stores_documents,
     text_codec_of,
 )
+from .sources import SourcedDict
 
 
 def structure(value: Any) -> Any:
@@ -59,17 +60,18 @@ def conversion(
     return (lambda text: dumped(convert(json.loads(text)))) if as_text else convert
 
 
-class FieldValues(dict[str, Any]):
+class FieldValues(SourcedDict):
     """The values of all fields of an embedded model, and what else its document has."""
 
     def __init__(self, instance: Any, codec: Codec) -> None:
         fields = instance._meta.concrete_fields
-        self.source, self.codec = instance._source, codec
+        source, self.codec = instance._source, codec
         known = {field.column for field in fields}
-        others = {} if self.source is None else self.source.others
+        others = {} if source is None else source.others
         # What becomes the value of a field that the instance's model does not have.
         self.others = {key: each for key, each in others.items() if key not in known}
-        super().__init__(codec.form.to_json(self.others), _model=instance._meta.label)
+        super().__init__(codec.form.to_json(self.others), source)
+        self["_model"] = instance._meta.label
         for field in fields:
             self[field.attname] = plain(getattr(instance, field.attname), codec)
 

@@ -1,7 +1,7 @@
 """Sources: the keys of an embedded model's document that the model does not know."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,14 @@ def unpacked(text: str, form: type[Form]) -> Source:
     """Return the source of a packed text."""
     found = form.unpack(text)
     return Source(tuple(found["order"]), found["others"], form)
+
+
+class SourcedDict(dict[str, Any]):
+    """The values of an embedded model's fields, with the source of the instance."""
+
+    def __init__(self, values: Mapping[str, Any], source: Source | None) -> None:
+        super().__init__(values)
+        self.source = source
 
 
 class Keys:

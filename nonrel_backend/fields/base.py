@@ -57,6 +57,12 @@ class DocumentField(models.Field):
         """Return the fields of the values inside this one's value."""
         return []
 
+    # Whether values inside may change when the row is saved.
+    saves_inside = False
+
+    def save_inside(self, value: Any) -> None:
+        """Call `pre_save()` of the fields of the embedded models in a value."""
+
     # --- the column ---
 
     def get_internal_type(self) -> str:
@@ -85,8 +91,16 @@ class DocumentField(models.Field):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = super().pre_save(model_instance, add)
-        # A Change, of updates.py, which is built on this module.
-        return value.for_field(self) if hasattr(value, "for_field") else value
+        if hasattr(value, "for_field"):
+            # A Change, of updates.py, which is built on this module.
+            return value.for_field(self)
+        if not self.saves_inside or hasattr(value, "resolve_expression"):
+            return value
+        value = self.to_python(value)
+        if value is not None:
+            self.save_inside(value)
+        setattr(model_instance, self.attname, value)
+        return value
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)

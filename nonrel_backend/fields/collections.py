@@ -11,8 +11,8 @@ from ..conditions import Step
 from ..documents.codec import Codec, Convert, optional
 from ..forms import fields as forms
 from .base import DocumentField, Target, item_errors
-from .embedded import set_owner
 from .raw import RawField
+from .walking import set_owner
 
 
 class ItemsField(DocumentField):
@@ -54,6 +54,15 @@ class ItemsField(DocumentField):
 
     def item_fields(self) -> list[models.Field]:
         return [self.item_field]
+
+    @property
+    def saves_inside(self) -> bool:  # type: ignore[override]
+        return getattr(self.item_field, "saves_inside", False)
+
+    def save_inside(self, value: Any) -> None:
+        for _, item in self.labelled_items(value):
+            if item is not None:
+                self.item_field.save_inside(item)
 
     # --- values ---
 

@@ -11,13 +11,13 @@ from django.utils.functional import cached_property
 
 from ..documents.altering import FieldValues
 from ..documents.codec import Codec, Convert, given_source, optional
-from ..documents.sources import Keys
+from ..documents.sources import Keys, SourcedDict
 from ..forms import fields as forms
 from .base import DocumentField, Target
 from .checks import check_embedded
 from .model import EmbeddedModel, EmbeddedModelBase
 from .registry import MODEL_KEY, EmbeddedApps, embedded_models
-from .walking import embedded_fields, schema_of
+from .walking import embedded_fields, fields_to_save, schema_of, set_owner
 
 
 class EmbeddedModelField(DocumentField):
@@ -117,6 +117,28 @@ class EmbeddedModelField(DocumentField):
         super().contribute_to_class(cls, name, private_only)
         set_owner(self, cls)
 
+    @cached_property
+    def to_save(self) -> dict[Any, list[Any]]:
+        """The fields of each model whose values a save may change."""
+        found = {model: fields_to_save(model) for model in self.allowed.values()}
+        return {model: fields for model, fields in found.items() if fields}
+
+    @property
+    def saves_inside(self) -> bool:  # type: ignore[override]
+        return bool(self.to_save)
+
+    def save_inside(self, value: Any) -> None:
+        """Call `pre_save()` of the model's fields.
+
+        An instance is added if it was not read. What is filled by that, as by
+        auto_now_add, is left alone where it has a value.
+        """
+        added = value._state.adding
+        for field in self.to_save.get(type(value), ()):
+            empty = getattr(value, field.attname) is None
+            setattr(value, field.attname, field.pre_save(value, added and empty))
+        value._state.adding = False
+
     # --- migrations ---
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
@@ -151,7 +173,7 @@ class EmbeddedModelField(DocumentField):
         Field.clone() would deconstruct the field, which writes down the schema.
         """
         copied = copy.copy(self)
-        for name in ("allowed", "historical", "model"):
+        for name in ("allowed", "historical", "model", "to_save"):
             copied.__dict__.pop(name, None)
         copied.creation_counter = models.Field.creation_counter
         models.Field.creation_counter += 1
@@ -198,7 +220,7 @@ class EmbeddedModelField(DocumentField):
         errors = {}
         columns = {MODEL_KEY: MODEL_KEY} if self.is_polymorphic else {}
         old = values if isinstance(values, FieldValues) else None
-        source = None if old is None else old.source
+        source = values.source if isinstance(values, SourcedDict) else None
         for field in model._meta.concrete_fields:
             names = (field.attname, field.name, field.column)
             columns.update(dict.fromkeys(names, field.column))
@@ -214,7 +236,8 @@ class EmbeddedModelField(DocumentField):
                 found[field.attname] = value
             except exceptions.ValidationError as error:
                 errors[field.name] = error.messages
-        if old is None and not values.keys() <= columns.keys():
+        is_sourced = isinstance(values, SourcedDict)
+        if not (is_sourced or values.keys() <= columns.keys()):
             try:
                 source = given_source(values, columns)
             except DataError as error:
@@ -269,7 +292,7 @@ class EmbeddedModelField(DocumentField):
             for model in self.allowed.values()
         }
         keys = self.keys(codec)
-        form = codec.form
+        form, to_save = codec.form, self.to_save
 
         def read(document: dict[str, Any]) -> Any:
             model = self.model_for(document)
@@ -279,6 +302,8 @@ class EmbeddedModelField(DocumentField):
             source = keys[model].source(document, form)
             if source is not None:
                 instance._source = source
+            if model in to_save:
+                instance._state.adding = False
             return instance
 
         return read
@@ -363,17 +388,6 @@ class EmbeddedModelField(DocumentField):
             "within": within,
         }
         return self.base_formfield(**{**defaults, **kwargs})
-
-
-def set_owner(field: models.Field, owner: type[models.Model]) -> None:
-    """Record in the embedded fields that `field` is or holds which model has them."""
-    if isinstance(field, EmbeddedModelField):
-        field.owner_label = owner._meta.app_label
-        if issubclass(owner, EmbeddedModel):
-            field.own_registry = owner._meta.apps
-    elif isinstance(field, DocumentField):
-        for inner in field.item_fields():
-            set_owner(inner, owner)
 
 
 def labelled_messages(errors: dict[str, list[str]]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 
 from .base import DocumentField
+from .model import EmbeddedModel
 
 
 def embedded_fields(field: models.Field) -> Iterator[Any]:
@@ -38,3 +39,46 @@ def schema_of(field: Any) -> dict[str, list[tuple[str, Any]]]:
                 fields.append((original.name, copied))
             schema[model._meta.label] = fields
     return dict(sorted(schema.items()))
+
+
+def models_within(field: models.Field) -> set[Any]:
+    """Return all embedded models that a field leads to, at any depth."""
+    found: set[Any] = set()
+    waiting = [field]
+    while waiting:
+        for inner in embedded_fields(waiting.pop()):
+            new = set(inner.embedded_models()) - found
+            found |= new
+            waiting += [each for model in new for each in model._meta.concrete_fields]
+    return found
+
+
+def changes_when_saved(field: Any) -> bool:
+    """Return whether the `pre_save()` of a field itself may change the value."""
+    if isinstance(field, DocumentField):
+        return getattr(field, "ordering", None) is not None
+    if hasattr(field, "auto_now"):
+        return bool(field.auto_now or field.auto_now_add)
+    return type(field).pre_save is not models.Field.pre_save
+
+
+def fields_to_save(model: Any) -> list[Any]:
+    """Return the fields of an embedded model inside which a save may change values."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if changes_when_saved(field)
+        or any(
+            changes_when_saved(inner)
+            for each in models_within(field)
+            for inner in each._meta.concrete_fields
+        )
+    ]
+
+
+def set_owner(field: models.Field, owner: type[models.Model]) -> None:
+    """Record in the embedded fields that `field` is or holds which model has them."""
+    for inner in embedded_fields(field):
+        inner.owner_label = owner._meta.app_label
+        if issubclass(owner, EmbeddedModel):
+            inner.own_registry = owner._meta.apps
