@@ -1,10 +1,20 @@
 """Widgets: rows of values, rows of keys and values, a form inside a form."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+
+class Rows:
+    """The rows that a browser sent, by their keys, in order."""
+
+    def __init__(self, rows: dict[str, Any]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows.values())
 
 
 class RowsWidget(forms.Widget):
@@ -39,10 +49,10 @@ class RowsWidget(forms.Widget):
         # The script replaces the placeholder by a new row's key. A list inside a row
         # needs a different one.
         placeholder = f"__row{name.count('__row')}__"
-        rows = [
-            self.row(name, str(number), each)
-            for number, each in enumerate(self.row_values(value))
-        ]
+        if not isinstance(value, Rows):
+            numbered = enumerate(self.row_values(value))
+            value = Rows({str(number): row for number, row in numbered})
+        rows = [self.row(name, key, each) for key, each in value.rows.items()]
         context["widget"] |= {
             "rows": rows,
             "blank": self.row(name, placeholder, self.blank()),
@@ -86,10 +96,12 @@ class RowsWidget(forms.Widget):
     ) -> Any:
         if self.value_omitted_from_data(data, files, name):
             return None
-        return [
-            self.row_value(data, files, f"{name}-{key}")
-            for key in self.row_keys(data, name)
-        ]
+        return Rows(
+            {
+                key: self.row_value(data, files, f"{name}-{key}")
+                for key in self.row_keys(data, name)
+            }
+        )
 
     def row_value(
         self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
