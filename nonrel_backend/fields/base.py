@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 from django.core import checks, exceptions
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.lookups import IsNull, Transform
+from django.db.models.lookups import IsNull
 
 from ..conditions import Step
 from ..documents import codec
@@ -37,7 +37,7 @@ class DocumentField(models.Field):
     lookup_names = frozenset({"exact", "isnull", "in"})
     # The transform for a path through the field. Paths are built on the fields, so
     # paths.py sets it.
-    path_class: ClassVar[type[Transform]]
+    path_class: ClassVar[Any]
 
     # --- for subclasses ---
 

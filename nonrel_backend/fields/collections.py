@@ -14,6 +14,20 @@ from .base import DocumentField, Target, item_errors
 from .raw import RawField
 from .walking import set_owner
 
+# `contains`, `exact` and `in` are not among them: they are about the whole collection.
+ITEM_LOOKUPS = frozenset(
+    {
+        "iexact",
+        "icontains",
+        "startswith",
+        "istartswith",
+        "endswith",
+        "iendswith",
+        "regex",
+        "iregex",
+    }
+)
+
 
 class ItemsField(DocumentField):
     """The base of lists, sets and dictionaries: a field with an item field."""
@@ -21,6 +35,8 @@ class ItemsField(DocumentField):
     # Migrations import the fields from the package.
     module_path = "nonrel_backend.fields.collections."
     form_class: type[forms.ItemsField] = forms.ListField
+    # The lookups that any item may satisfy.
+    item_lookup_names: frozenset[str] = frozenset()
 
     def __init__(self, item_field: Any = None, **kwargs: Any) -> None:
         if isinstance(item_field, type) and issubclass(item_field, models.Field):
@@ -54,6 +70,11 @@ class ItemsField(DocumentField):
 
     def item_fields(self) -> list[models.Field]:
         return [self.item_field]
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        if lookup_name in self.item_lookup_names:
+            return self.path_class.item_lookup(self.item_field, lookup_name)
+        return super().get_lookup(lookup_name)
 
     @property
     def saves_inside(self) -> bool:  # type: ignore[override]
@@ -142,6 +163,7 @@ class ListField(ItemsField):
 
     description = "List"
     empty = list
+    item_lookup_names = ITEM_LOOKUPS
     lookup_names = DocumentField.lookup_names | {
         "contains",
         "contained_by",
@@ -193,6 +215,7 @@ class SetField(ItemsField):
     empty_values = [*models.Field.empty_values, set(), frozenset()]
     form_class = forms.SetField
     lookup_names = ListField.lookup_names
+    item_lookup_names = ITEM_LOOKUPS
 
     def document_writer(self, codec: Codec) -> Convert:
         write = optional(codec.writer(self.item_field))
