@@ -11,6 +11,7 @@ from nonrel_backend.fields import (
     EmbeddedModelField,
     ListField,
 )
+from nonrel_backend.mongodb.fields import ObjectIdAutoField, ObjectIdField
 
 
 class Location(EmbeddedModel):
@@ -51,3 +52,16 @@ class Order(models.Model):
                 condition=models.Q(total__gte=0), name="orders_order_total_chk"
             )
         ]
+
+
+class Box(models.Model):
+    """A model whose key is an ObjectId, on every store."""
+
+    id = ObjectIdAutoField(primary_key=True)
+    name = models.CharField(max_length=20)
+
+
+class Thing(models.Model):
+    id = ObjectIdAutoField(primary_key=True)
+    box = models.ForeignKey(Box, models.CASCADE, null=True, related_name="things")
+    other = ObjectIdField(null=True, db_index=True)
