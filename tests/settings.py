@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "tests.documents.apps.DocumentsConfig",
     "tests.library.apps.LibraryConfig",
     "tests.orders",
+    "rest_framework",
     "nonrel_backend.rest",
     "tests.rest",
 ]

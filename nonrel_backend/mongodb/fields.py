@@ -87,6 +87,8 @@ class ObjectIdAutoField(ObjectIdField, models.AutoField):
     MongoDB's backend and SQLite do it; for the other stores the field does.
     """
 
+    # Django REST framework serializes it as this class, not as an AutoField's integer.
+    _proxy_class = ObjectIdField
     referring_type = "ObjectIdField"  # what inspectdb shows for foreign keys to it
 
     def get_internal_type(self) -> str:

@@ -72,6 +72,11 @@ class RelatedKeyField(serializers.PrimaryKeyRelatedField):
             raise serializers.ValidationError(error.messages) from error
 
 
+def register() -> None:
+    """Show relations in the framework's own ModelSerializer by RelatedKeyField."""
+    serializers.ModelSerializer.serializer_related_field = RelatedKeyField
+
+
 class NonrelModelSerializer(serializers.ModelSerializer):
     """A ModelSerializer that knows this package's model fields."""
 
