@@ -1,7 +1,7 @@
 """Form fields for collections, embedded models and bytes."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from django.forms.utils import ErrorList
 from django.utils.translation import gettext_lazy as _
 
 from ..documents.codec import portable
-from .widgets import EmbeddedWidget, PairsWidget, Rows, RowsWidget
+from .widgets import EmbeddedWidget, PairsWidget, Rows, RowsWidget, token_of
 
 
 class NestedField(forms.Field):
@@ -75,6 +75,8 @@ class ItemsField(NestedField):
         old = {
             str(number): row for number, row in enumerate(self.initial_rows(initial))
         }
+        if isinstance(self.item_field, EmbeddedModelField):
+            old = by_tokens(data.tokens, old)
         return Rows(
             {key: self.bound_row(row, old.get(key)) for key, row in data.rows.items()}
         )
@@ -128,6 +130,22 @@ class ItemsField(NestedField):
 
     def empty_as_none(self, value: Any) -> Any:
         return value or self.from_rows([])
+
+
+def by_tokens(tokens: Mapping[str, str], old: dict[str, Any]) -> dict[str, Any]:
+    """Return initial rows by the keys that they had in the page.
+
+    Another request may have changed the list since. An item that is gone has no row.
+    """
+    left = dict(old)
+    found: dict[str, Any] = {}
+    for in_place in (True, False):
+        for key, token in tokens.items():
+            keys = [key] if in_place else list(left)
+            same = [each for each in keys if token_of(left.get(each)) == token]
+            if same and key not in found:
+                found[key] = left.pop(same[0])
+    return {**{key: row for key, row in left.items() if key not in tokens}, **found}
 
 
 def is_empty(field: forms.Field, value: Any) -> bool:

@@ -102,6 +102,21 @@ def test_rows_keep_their_keys_when_they_are_shown_again(OrderForm, order):
     assert [hidden(line) for line in lines] == [before[2], before[1]]
 
 
+def test_hidden_values_follow_items_that_another_request_has_moved(
+    orders, OrderForm, order
+):
+    a, b, c = order.lines
+    data = sent(OrderForm(instance=order))
+    data["lines-1-name"] = "B"
+    order.lines = [orders.Line(name="new", serial="SN"), c, b]
+    order.save()
+    lines = saved(OrderForm, data, orders.Order.objects.get()).lines
+    assert [line.name for line in lines] == ["a", "B", ""]
+    assert hidden(lines[1])[1:] == hidden(b)[1:]
+    assert hidden(lines[2]) == hidden(c)
+    assert lines[0].serial == "none"  # the item is gone
+
+
 def test_a_cleared_form_is_none(OrderForm, order):
     data = sent(OrderForm(instance=order))
     data["first-name"] = data["first-amount"] = ""
