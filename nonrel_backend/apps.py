@@ -1,6 +1,6 @@
 """The app "nonrel_backend": commands, form templates, and fields on SQL databases."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.backends.signals import connection_created
 
 
@@ -12,3 +12,7 @@ class NonrelBackendConfig(AppConfig):
         from .documents.databases import prepare
 
         connection_created.connect(prepare)
+        if apps.is_installed("rest_framework"):
+            from .rest.contrib.drf import register
+
+            register()

@@ -17,6 +17,7 @@ from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement, result_of
 from .dml.foreign_keys import dangling_keys
+from .documents.sources import Form
 from .features import NonrelDatabaseFeatures
 from .introspection import NonrelDatabaseIntrospection
 from .local.engine import LocalEngine
@@ -92,6 +93,8 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     features_class = NonrelDatabaseFeatures
     introspection_class = NonrelDatabaseIntrospection
     ops_class = NonrelDatabaseOperations
+    # How the store's documents hold values.
+    document_form = Form
     # Names of OPTIONS that are for the toolkit, not for the store's driver.
     own_options = frozenset({"local_rows", "kept_rows"})
     # Django's SQL never reaches the store: the local engine writes its own.
@@ -107,6 +110,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         # A proxy: to hold the connection would be a reference cycle.
         own = weakref.proxy(self)
         self.type_of = IdentityCache(lambda field: field.db_type(own), CACHED_TYPES)
+        # The form of what no model knows in the local engine's documents, where it is
+        # packed; None if documents are text in the store, too.
+        stores = "DocumentField" in self.data_types
+        self.packed_form = self.document_form if stores else None
         # How many statements are running as a sequence of smaller ones.
         self.statements = 0
 

@@ -136,3 +136,16 @@ def documents(databases: Any) -> Any:
         [f'DELETE FROM "{table}"' for table in tables]
     )
     return models
+
+
+@pytest.fixture
+def orders(databases: Any) -> Any:
+    """Return the models of tests.orders, without rows in any database."""
+    from tests.orders import models
+
+    tables = [models.Order._meta.db_table, models.Customer._meta.db_table]
+    databases["default"].ops.flush(tables, reset_sequences=True)
+    databases["oracle"].ops.execute_sql_flush(
+        [f'DELETE FROM "{table}"' for table in tables]
+    )
+    return models

@@ -22,6 +22,8 @@ INSTALLED_APPS = [
     "tests.docs",
     "tests.documents.apps.DocumentsConfig",
     "tests.library.apps.LibraryConfig",
+    "tests.orders",
+    "rest_framework",
     "nonrel_backend.rest",
     "tests.rest",
 ]

@@ -28,7 +28,10 @@ ALLOWED_BELOW: dict[str, dict[str, str]] = {
         "nonrel_backend.testing.conformance.command": LIGHT,
     },
     "cursor": {"nonrel_backend.dml.raw_sql": LIGHT},
-    "apps": {"nonrel_backend.documents.databases": LIGHT},
+    "apps": {
+        "nonrel_backend.documents.databases": LIGHT,
+        "nonrel_backend.rest.contrib.drf": OPTIONAL,
+    },
     "lmdb.base": {"lmdb.verify": LIGHT},
     "lmdb.environment": {"lmdb": OPTIONAL},
     "rest.authentication": {

@@ -72,6 +72,8 @@ class InsertMixin(WriteMixin):
         """
         self.compute_expressions(columns)
         auto = meta.auto_field
+        if auto is not None and auto not in columns and hasattr(auto, "new_keys"):
+            columns |= auto.new_keys(self.store, count)
         for field in meta.local_concrete_fields:
             if field not in columns and not field.generated and field is not auto:
                 columns[field] = [None] * count

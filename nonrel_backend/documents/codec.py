@@ -7,7 +7,7 @@ field holds, so that SQLite compares leaves as it compares columns.
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import lru_cache
@@ -26,6 +26,7 @@ from ..caching import IdentityCache
 from ..values.columns import stored_field
 from ..values.local import PARSERS, to_local
 from ..values.wrappers import Json
+from .sources import SOURCE_KEY, Form, Keys, Source
 
 Convert = Callable[[Any], Any]
 MakeConvert = Callable[[Any], Convert]
@@ -38,10 +39,20 @@ class Codec:
     """The functions that convert the values of fields.
 
     `write_leaf(field)` and `read_leaf(field)` return those for fields that are not
-    document fields; document fields make their own.
+    document fields; document fields make their own. `form` is that of the documents.
+    If `packs` is set, they hold what no model knows under one key. If `sorts` is set,
+    their keys are sorted by name.
     """
 
-    def __init__(self, write_leaf: MakeConvert, read_leaf: MakeConvert) -> None:
+    def __init__(
+        self,
+        write_leaf: MakeConvert,
+        read_leaf: MakeConvert,
+        form: type[Form] = Form,
+        packs: bool = False,
+        sorts: bool = False,
+    ) -> None:
+        self.form, self.packs, self.sorts = form, packs, sorts
         # The function from a field's value, not None, to a document, by the field.
         self.writer = IdentityCache(
             lambda field: self.built(field, "document_writer", write_leaf), CACHE_SIZE
@@ -67,6 +78,16 @@ class Codec:
             finally:
                 del self.building[key]
             return built[0]
+
+    def keys(self, names: Iterable[str]) -> Keys:
+        """Return the keys of a model's documents."""
+        return Keys(sorted(names) if self.sorts else list(names))
+
+    def with_source(self, document: dict[str, Any], source: Source) -> dict[str, Any]:
+        """Return a document of fields with what the model does not know."""
+        if self.packs:
+            return {**document, SOURCE_KEY: source.packed(self.form)}
+        return source.restored(document, self.form)
 
 
 def optional(convert: Convert) -> Convert:
@@ -101,6 +122,17 @@ def validated_json(value: Any) -> Any:
         f"{value!r} is not a JSON value. Give the field an item field for "
         f"{type(value).__name__}."
     )
+
+
+def given_source(values: dict[str, Any], columns: dict[str, str]) -> Source:
+    """Return the source of values that were given as a dictionary.
+
+    `columns` are the columns of the names that the model knows. Raise DataError for
+    other values that are not JSON.
+    """
+    others = {key: value for key, value in values.items() if key not in columns}
+    order = tuple(columns.get(key, key) for key in values)
+    return Source(order, validated_json(others), Form)
 
 
 def custom_reader(field: Any) -> Callable[..., Any] | None:
@@ -160,7 +192,7 @@ def store_codec(connection: BaseDatabaseWrapper) -> Codec:
             return lambda value: own(value, None, connection)
         return lambda value: own(convert(value), None, connection)
 
-    return Codec(write_leaf, read_leaf)
+    return Codec(write_leaf, read_leaf, connection.document_form)
 
 
 def text_codec(connection: BaseDatabaseWrapper) -> Codec:
@@ -195,7 +227,10 @@ def text_codec(connection: BaseDatabaseWrapper) -> Codec:
             return lambda value: own(value, None, connection)
         return lambda value: own(parse(value), None, connection)
 
-    return Codec(write_leaf, read_leaf)
+    form = getattr(connection, "packed_form", None)  # SQL databases have none
+    return Codec(
+        write_leaf, read_leaf, form or Form, packs=form is not None, sorts=True
+    )
 
 
 def datetime_parser(zone: tzinfo | None) -> Convert:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..values.folding import fold
+from .sources import SOURCE_KEY
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "gt": operator.gt,
@@ -51,10 +52,17 @@ def equal(left: Any, right: Any) -> bool:
     if type(left) is list:
         return len(left) == len(right) and all(map(equal, left, right))
     if type(left) is dict:
+        if SOURCE_KEY in left or SOURCE_KEY in right:
+            left, right = without_source(left), without_source(right)
         return left.keys() == right.keys() and all(
             equal(value, right[key]) for key, value in left.items()
         )
     return bool(left == right)
+
+
+def without_source(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of a model's fields."""
+    return {key: value for key, value in document.items() if key != SOURCE_KEY}
 
 
 def raw_matches(lookup_name: str, value: Any, wanted: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 from django.core import checks, exceptions
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.lookups import IsNull, Transform
+from django.db.models.lookups import IsNull
 
 from ..conditions import Step
 from ..documents import codec
@@ -37,7 +37,7 @@ class DocumentField(models.Field):
     lookup_names = frozenset({"exact", "isnull", "in"})
     # The transform for a path through the field. Paths are built on the fields, so
     # paths.py sets it.
-    path_class: ClassVar[type[Transform]]
+    path_class: ClassVar[Any]
 
     # --- for subclasses ---
 
@@ -56,6 +56,12 @@ class DocumentField(models.Field):
     def item_fields(self) -> list[models.Field]:
         """Return the fields of the values inside this one's value."""
         return []
+
+    # Whether values inside may change when the row is saved.
+    saves_inside = False
+
+    def save_inside(self, value: Any) -> None:
+        """Call `pre_save()` of the fields of the embedded models in a value."""
 
     # --- the column ---
 
@@ -85,8 +91,16 @@ class DocumentField(models.Field):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = super().pre_save(model_instance, add)
-        # A Change, of updates.py, which is built on this module.
-        return value.for_field(self) if hasattr(value, "for_field") else value
+        if hasattr(value, "for_field"):
+            # A Change, of updates.py, which is built on this module.
+            return value.for_field(self)
+        if not self.saves_inside or hasattr(value, "resolve_expression"):
+            return value
+        value = self.to_python(value)
+        if value is not None:
+            self.save_inside(value)
+        setattr(model_instance, self.attname, value)
+        return value
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)

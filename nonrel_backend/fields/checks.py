@@ -1,6 +1,5 @@
 """System checks of embedded models."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage
@@ -10,18 +9,10 @@ from ..conditions import is_path_key
 from .base import DocumentField
 from .model import EmbeddedModel, NoKey
 from .registry import MODEL_KEY
+from .walking import embedded_fields
 
 # The names that a path reads as a lookup or as the model's name, never as a field.
 RESERVED_NAMES = {"exact", "isnull", "in", MODEL_KEY}
-
-
-def embedded_fields(field: models.Field) -> Iterator[Any]:
-    """Yield the EmbeddedModelFields that a field is or holds."""
-    if hasattr(field, "embedded_models"):
-        yield field
-    elif isinstance(field, DocumentField):
-        for inner in field.item_fields():
-            yield from embedded_fields(inner)
 
 
 def check_embedded(

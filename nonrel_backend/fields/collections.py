@@ -11,8 +11,22 @@ from ..conditions import Step
 from ..documents.codec import Codec, Convert, optional
 from ..forms import fields as forms
 from .base import DocumentField, Target, item_errors
-from .embedded import set_owner
 from .raw import RawField
+from .walking import set_owner
+
+# `contains`, `exact` and `in` are not among them: they are about the whole collection.
+ITEM_LOOKUPS = frozenset(
+    {
+        "iexact",
+        "icontains",
+        "startswith",
+        "istartswith",
+        "endswith",
+        "iendswith",
+        "regex",
+        "iregex",
+    }
+)
 
 
 class ItemsField(DocumentField):
@@ -21,6 +35,8 @@ class ItemsField(DocumentField):
     # Migrations import the fields from the package.
     module_path = "nonrel_backend.fields.collections."
     form_class: type[forms.ItemsField] = forms.ListField
+    # The lookups that any item may satisfy.
+    item_lookup_names: frozenset[str] = frozenset()
 
     def __init__(self, item_field: Any = None, **kwargs: Any) -> None:
         if isinstance(item_field, type) and issubclass(item_field, models.Field):
@@ -54,6 +70,20 @@ class ItemsField(DocumentField):
 
     def item_fields(self) -> list[models.Field]:
         return [self.item_field]
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        if lookup_name in self.item_lookup_names:
+            return self.path_class.item_lookup(self.item_field, lookup_name)
+        return super().get_lookup(lookup_name)
+
+    @property
+    def saves_inside(self) -> bool:  # type: ignore[override]
+        return getattr(self.item_field, "saves_inside", False)
+
+    def save_inside(self, value: Any) -> None:
+        for _, item in self.labelled_items(value):
+            if item is not None:
+                self.item_field.save_inside(item)
 
     # --- values ---
 
@@ -133,6 +163,7 @@ class ListField(ItemsField):
 
     description = "List"
     empty = list
+    item_lookup_names = ITEM_LOOKUPS
     lookup_names = DocumentField.lookup_names | {
         "contains",
         "contained_by",
@@ -184,6 +215,7 @@ class SetField(ItemsField):
     empty_values = [*models.Field.empty_values, set(), frozenset()]
     form_class = forms.SetField
     lookup_names = ListField.lookup_names
+    item_lookup_names = ITEM_LOOKUPS
 
     def document_writer(self, codec: Codec) -> Convert:
         write = optional(codec.writer(self.item_field))

@@ -6,15 +6,18 @@ from typing import Any
 
 from django.core import exceptions
 from django.core.checks import CheckMessage
-from django.db import models
+from django.db import DataError, models
 from django.utils.functional import cached_property
 
-from ..documents.codec import Codec, Convert, optional
+from ..documents.altering import FieldValues
+from ..documents.codec import Codec, Convert, given_source, optional
+from ..documents.sources import Keys, SourcedDict
 from ..forms import fields as forms
 from .base import DocumentField, Target
-from .checks import check_embedded, embedded_fields
+from .checks import check_embedded
 from .model import EmbeddedModel, EmbeddedModelBase
 from .registry import MODEL_KEY, EmbeddedApps, embedded_models
+from .walking import embedded_fields, fields_to_save, schema_of, set_owner
 
 
 class EmbeddedModelField(DocumentField):
@@ -114,6 +117,28 @@ class EmbeddedModelField(DocumentField):
         super().contribute_to_class(cls, name, private_only)
         set_owner(self, cls)
 
+    @cached_property
+    def to_save(self) -> dict[Any, list[Any]]:
+        """The fields of each model whose values a save may change."""
+        found = {model: fields_to_save(model) for model in self.allowed.values()}
+        return {model: fields for model, fields in found.items() if fields}
+
+    @property
+    def saves_inside(self) -> bool:  # type: ignore[override]
+        return bool(self.to_save)
+
+    def save_inside(self, value: Any) -> None:
+        """Call `pre_save()` of the model's fields.
+
+        An instance is added if it was not read. What is filled by that, as by
+        auto_now_add, is left alone where it has a value.
+        """
+        added = value._state.adding
+        for field in self.to_save.get(type(value), ()):
+            empty = getattr(value, field.attname) is None
+            setattr(value, field.attname, field.pre_save(value, added and empty))
+        value._state.adding = False
+
     # --- migrations ---
 
     def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
@@ -148,7 +173,7 @@ class EmbeddedModelField(DocumentField):
         Field.clone() would deconstruct the field, which writes down the schema.
         """
         copied = copy.copy(self)
-        for name in ("allowed", "historical", "model"):
+        for name in ("allowed", "historical", "model", "to_save"):
             copied.__dict__.pop(name, None)
         copied.creation_counter = models.Field.creation_counter
         models.Field.creation_counter += 1
@@ -184,30 +209,54 @@ class EmbeddedModelField(DocumentField):
             )
         return value
 
-    def from_dict(self, values: dict[str, Any]) -> EmbeddedModel:
+    def from_dict(self, values: dict[Any, Any]) -> EmbeddedModel:
         """Return the model of {field name, attname or column: value}.
 
-        Missing fields get their defaults. Raise one ValidationError for all fields that
-        are not valid.
+        Missing fields get their defaults. JSON values of other names are kept. Raise
+        one ValidationError for all values that are not valid.
         """
         model = self.model_for(values)
         found = {}
         errors = {}
+        columns = {MODEL_KEY: MODEL_KEY} if self.is_polymorphic else {}
+        old = values if isinstance(values, FieldValues) else None
+        source = values.source if isinstance(values, SourcedDict) else None
         for field in model._meta.concrete_fields:
             names = (field.attname, field.name, field.column)
+            columns.update(dict.fromkeys(names, field.column))
             key = next((each for each in names if each in values), None)
-            if key is None:
-                found[field.attname] = field.get_default()
-                continue
             try:
-                value = values[key]
-                found[field.attname] = None if value is None else field.to_python(value)
+                if old is not None and field.column in old.others:
+                    value = old.other(field)
+                elif key is None:
+                    value = field.get_default()
+                else:
+                    value = values[key]
+                    value = None if value is None else field.to_python(value)
+                found[field.attname] = value
             except exceptions.ValidationError as error:
                 errors[field.name] = error.messages
+        is_sourced = isinstance(values, SourcedDict)
+        if not (is_sourced or values.keys() <= columns.keys()):
+            try:
+                source = given_source(values, columns)
+            except DataError as error:
+                errors[exceptions.NON_FIELD_ERRORS] = [str(error)]
         if errors:
             raise exceptions.ValidationError(labelled_messages(errors))
         instance: EmbeddedModel = model(**found)
+        instance._source = source
         return instance
+
+    def keys(self, codec: Codec) -> dict[Any, Keys]:
+        """Return the keys of the documents of each model."""
+        first = [MODEL_KEY] if self.is_polymorphic else []
+        return {
+            model: codec.keys(
+                [*first, *(f.column for f in model._meta.concrete_fields if f.column)]
+            )
+            for model in self.allowed.values()
+        }
 
     def document_writer(self, codec: Codec) -> Convert:
         writers = {
@@ -228,7 +277,9 @@ class EmbeddedModelField(DocumentField):
                 value = getattr(instance, attname)
                 if value is not None:
                     document[column] = convert(value)
-            return document
+            if instance._source is None:
+                return document
+            return codec.with_source(document, instance._source)
 
         return write
 
@@ -240,12 +291,20 @@ class EmbeddedModelField(DocumentField):
             ]
             for model in self.allowed.values()
         }
+        keys = self.keys(codec)
+        form, to_save = codec.form, self.to_save
 
         def read(document: dict[str, Any]) -> Any:
             model = self.model_for(document)
-            return model(
+            instance = model(
                 *[convert(document.get(column)) for column, convert in readers[model]]
             )
+            source = keys[model].source(document, form)
+            if source is not None:
+                instance._source = source
+            if model in to_save:
+                instance._state.adding = False
+            return instance
 
         return read
 
@@ -331,17 +390,6 @@ class EmbeddedModelField(DocumentField):
         return self.base_formfield(**{**defaults, **kwargs})
 
 
-def set_owner(field: models.Field, owner: type[models.Model]) -> None:
-    """Record in the embedded fields that `field` is or holds which model has them."""
-    if isinstance(field, EmbeddedModelField):
-        field.owner_label = owner._meta.app_label
-        if issubclass(owner, EmbeddedModel):
-            field.own_registry = owner._meta.apps
-    elif isinstance(field, DocumentField):
-        for inner in field.item_fields():
-            set_owner(inner, owner)
-
-
 def labelled_messages(errors: dict[str, list[str]]) -> list[str]:
     """Return the messages of all fields, each beginning with its field's name."""
     return [
@@ -349,26 +397,3 @@ def labelled_messages(errors: dict[str, list[str]]) -> list[str]:
         for name, messages in errors.items()
         for message in messages
     ]
-
-
-def schema_of(field: EmbeddedModelField) -> dict[str, list[tuple[str, Any]]]:
-    """Return {label: [(name, field), ...]} of all models that a field leads to."""
-    schema: dict[str, list[tuple[str, Any]]] = {}
-    waiting = [field]
-    while waiting:
-        try:
-            reached = waiting.pop().embedded_models()
-        except LookupError:
-            continue
-        for model in reached:
-            if model._meta.label in schema:
-                continue
-            fields = []
-            for original in model._meta.concrete_fields:
-                copied = original.clone()
-                for inner in embedded_fields(copied):
-                    inner.in_schema = True
-                    waiting.append(inner)
-                fields.append((original.name, copied))
-            schema[model._meta.label] = fields
-    return dict(sorted(schema.items()))

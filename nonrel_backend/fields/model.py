@@ -7,6 +7,7 @@ from django.core.checks import CheckMessage
 from django.db import NotSupportedError, models
 from django.db.models.base import ModelBase
 
+from ..documents.sources import Source
 from .registry import embedded_models
 
 
@@ -79,6 +80,8 @@ class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
 
     no_key = NoKey()
     objects = NoTable()
+    # What the document that it was read from holds beside its fields.
+    _source: Source | None = None
 
     class Meta:
         abstract = True

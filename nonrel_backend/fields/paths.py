@@ -214,7 +214,25 @@ class Path(Transform):
         if codec.is_raw(field):
             return RawLookup.named(name) if name in RAW_LOOKUPS else None
         base = field.get_lookup(name)
-        return None if base is None else lambda path, rhs: PathLookup(path, rhs, base)
+        if not isinstance(base, type):  # None, or what item_lookup() has made
+            return base
+        return lambda path, rhs: PathLookup(path, rhs, base)
+
+    @staticmethod
+    def item_lookup(item: models.Field, name: str) -> Any:
+        """Return the lookup on any item of a list, or None if `item` has none."""
+        raw = codec.is_raw(item)
+        if isinstance(item, DocumentField) or not (
+            name in RAW_LOOKUPS if raw else item.get_lookup(name)
+        ):
+            return None
+
+        def make(lhs: Expression, rhs: Any) -> Lookup:
+            root, steps = (lhs.root, lhs.steps) if type(lhs) is Path else (lhs, ())
+            path = Path(root, (*steps, Step.EACH), item)
+            return path.get_lookup(name)(path, rhs)
+
+        return make
 
     # --- for the planner ---
 

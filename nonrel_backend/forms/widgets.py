@@ -1,10 +1,52 @@
 """Widgets: rows of values, rows of keys and values, a form inside a form."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+
+from ..documents.codec import optional, portable
+
+
+class Rows:
+    """The rows that a browser sent, by their keys, in order.
+
+    `tokens` say which hidden values the page's rows had.
+    """
+
+    def __init__(
+        self, rows: dict[str, Any], tokens: Mapping[str, str] | None = None
+    ) -> None:
+        self.rows, self.tokens = rows, tokens or {}
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows.values())
+
+
+def hidden_values(value: Any) -> Any:
+    """Return what the form of an embedded model does not show of it, at any depth."""
+    if isinstance(value, (list, tuple)):
+        return [found for each in value if (found := hidden_values(each))]
+    if not hasattr(value, "_source"):
+        return None
+    fields = value._meta.concrete_fields
+    found = [
+        hidden_values(getattr(value, field.attname))
+        if field.editable
+        else optional(portable.writer(field))(getattr(value, field.attname))
+        for field in fields
+        if field.column and not getattr(field, "auto_now", False)
+    ]
+    found.append(None if value._source is None else repr(value._source.others))
+    return found if any(found) else None
+
+
+def token_of(value: Any) -> str:
+    """Return a text that tells items with different hidden values apart, or ""."""
+    found = hidden_values(value)
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:16] if found else ""
 
 
 class RowsWidget(forms.Widget):
@@ -39,10 +81,10 @@ class RowsWidget(forms.Widget):
         # The script replaces the placeholder by a new row's key. A list inside a row
         # needs a different one.
         placeholder = f"__row{name.count('__row')}__"
-        rows = [
-            self.row(name, str(number), each)
-            for number, each in enumerate(self.row_values(value))
-        ]
+        if not isinstance(value, Rows):
+            numbered = enumerate(self.row_values(value))
+            value = Rows({str(number): row for number, row in numbered})
+        rows = [self.row(name, key, each) for key, each in value.rows.items()]
         context["widget"] |= {
             "rows": rows,
             "blank": self.row(name, placeholder, self.blank()),
@@ -65,7 +107,14 @@ class RowsWidget(forms.Widget):
 
     def row(self, name: str, key: str, value: Any) -> dict[str, Any]:
         """Return the template's variables for a row."""
-        return {"key": key, "html": self.item(f"{name}-{key}", value)}
+        html = self.item(f"{name}-{key}", value)
+        return {"key": key, "token": self.token(value), "html": html}
+
+    def token(self, value: Any) -> str:
+        """Return the token of an item, which the data may have as its bound form."""
+        if not isinstance(value, forms.ModelForm):
+            return token_of(value)
+        return token_of(value.instance) if value.is_initial else ""
 
     def item(self, name: str, value: Any) -> str:
         """Return the HTML of a row's value."""
@@ -86,10 +135,11 @@ class RowsWidget(forms.Widget):
     ) -> Any:
         if self.value_omitted_from_data(data, files, name):
             return None
-        return [
-            self.row_value(data, files, f"{name}-{key}")
-            for key in self.row_keys(data, name)
-        ]
+        keys = self.row_keys(data, name)
+        return Rows(
+            {key: self.row_value(data, files, f"{name}-{key}") for key in keys},
+            {key: token for key in keys if (token := data.get(f"{name}-{key}"))},
+        )
 
     def row_value(
         self, data: Mapping[str, Any], files: Mapping[str, Any], name: str
@@ -125,7 +175,8 @@ class PairsWidget(RowsWidget):
         found = forms.TextInput(attrs={"aria-label": _("Key")}).render(
             f"{name}-key", label, {"id": f"id_{name}-key"}
         )
-        return {"key": key, "label": found, "html": self.item(f"{name}-value", item)}
+        html = self.item(f"{name}-value", item)
+        return {"key": key, "token": self.token(item), "label": found, "html": html}
 
     def row_value(
         self, data: Mapping[str, Any], files: Mapping[str, Any], name: str

@@ -84,6 +84,7 @@ class LocalEngine:
             "CONN_HEALTH_CHECKS": False,
         }
         wrapper = LocalWrapper(settings, self.store.alias)
+        wrapper.packed_form = self.store.packed_form
         wrapper.inc_thread_sharing()
         return wrapper
 

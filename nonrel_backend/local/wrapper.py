@@ -7,6 +7,7 @@ from typing import Any
 from django.db.backends.sqlite3 import base as sqlite3_base
 
 from ..documents.functions import check_paths, register
+from ..documents.sources import Form
 from ..values.folding import fold
 from ..values.local import EXACT_DIGITS
 
@@ -57,6 +58,8 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
 
     # Tells documents/ that the collation nonrel_decimal is there.
     exact_decimals = True
+    # As in NonrelDatabaseWrapper; the engine sets it.
+    packed_form: type[Form] | None = None
     ops_class = LocalOperations
     features_class = LocalFeatures
     operators = {

@@ -19,6 +19,7 @@ from pymongo.read_preferences import ReadPreference
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
 from .client import DatabaseClient
 from .creation import DatabaseCreation
+from .documents import BsonForm
 from .errors import translate
 from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
@@ -83,6 +84,7 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
     catalog_class = None
+    document_form = BsonForm
     validation_class = DatabaseValidation
     known_database: Database | None = None
 

@@ -34,7 +34,9 @@ class ObjectIdField(models.Field):
         return self.get_internal_type() in connection.data_types
 
     def db_type(self, connection: Any) -> str:
-        return connection.data_types.get(self.get_internal_type(), "char(24)")
+        types = connection.data_types
+        as_text = "string" if types["CharField"] == "string" else "char(24)"
+        return types.get(self.get_internal_type(), as_text)
 
     def rel_db_type(self, connection: Any) -> str:
         return self.db_type(connection)
@@ -80,12 +82,23 @@ class ObjectIdField(models.Field):
 
 
 class ObjectIdAutoField(ObjectIdField, models.AutoField):
-    """A primary key that the database generates when it inserts the row."""
+    """A primary key that is generated when the row is inserted.
 
+    MongoDB's backend and SQLite do it; for the other stores the field does.
+    """
+
+    # Django REST framework serializes it as this class, not as an AutoField's integer.
+    _proxy_class = ObjectIdField
     referring_type = "ObjectIdField"  # what inspectdb shows for foreign keys to it
 
     def get_internal_type(self) -> str:
         return "ObjectIdAutoField"
+
+    def new_keys(self, store: Any, count: int) -> dict[Any, list[str]]:
+        """Return this column for new rows of a store that cannot generate it."""
+        if self.is_native(store):
+            return {}
+        return {self: [str(ObjectId()) for _ in range(count)]}
 
     def db_type_suffix(self, connection: Any) -> str | None:
         return KEY_DEFAULTS.get(connection.vendor)

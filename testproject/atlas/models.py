@@ -102,7 +102,9 @@ class Visit(models.Model):
                 fields=["traveller", "arrived"], name="atlas_one_place_at_a_time"
             ),
             models.CheckConstraint(
-                condition=models.Q(nights__gte=1), name="atlas_at_least_one_night"
+                condition=models.Q(nights__gte=1),
+                name="atlas_at_least_one_night",
+                violation_error_message="A visit is at least one night long.",
             ),
         ]
 

@@ -29,7 +29,7 @@ def examples(databases):
 @pytest.mark.native_documents("the examples use operators of documents")
 def test_the_examples_work(examples):
     others, scope = examples
-    assert len(others) == 5
+    assert len(others) == 6
     assert scope["Shop"].check() == []
     for example in others:
         exec(example, scope)

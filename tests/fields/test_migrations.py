@@ -167,6 +167,20 @@ def test_a_field_removed_from_an_embedded_model_is_gone(fields, houses):
     assert table.rows.get().at.street == "a"
 
 
+def test_keys_that_no_model_knew_are_kept_or_become_a_new_fields(fields, houses):
+    known = {"zip": models.IntegerField(null=True)}
+    table = houses(address=address(fields, **known))
+    table.rows.create(address={"street": "a", "zip": 1, "geo": [1], "built": "1"})
+    built = models.IntegerField(default=5)
+    table.alter("address", address(fields, built=built))
+    house = table.rows.get()
+    assert house.address.built == 1
+    house.save()
+    table.alter("address", fields.DictField())
+    wanted = {"street": "a", "geo": [1], "built": 1}
+    assert table.rows.get().address == {**wanted, "_model": "documents.OldAddress"}
+
+
 def test_a_field_renamed_with_its_old_column_keeps_its_values(fields, houses):
     table = houses(at=address(fields, city=models.CharField(max_length=9)))
     table.rows.create(at={"street": "a", "city": "Nara"})

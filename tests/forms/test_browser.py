@@ -220,3 +220,104 @@ def test_a_new_city_is_added(documents, page, server):
     save(page)
     city = documents.City.objects.get()
     assert (city.name, city.tags, city.address) == ("New", [], None)
+
+
+# --- inlines, and models with fields that are not shown ---
+
+
+@pytest.fixture
+def orders(databases, browser):
+    """Return the models, without rows in the store."""
+    from tests.orders import models
+
+    models.Order.objects.all().delete()
+    models.Customer.objects.all().delete()
+    return models
+
+
+@pytest.fixture
+def customer(orders):
+    line = orders.Line(name="a", amount=1234567, serial="S9")
+    customer = orders.Customer.objects.create(name="x")
+    orders.Order.objects.create(
+        customer=customer, tags=["old"], first=line, lines=[line]
+    )
+    return customer
+
+
+def opened_customer(page, server, customer):
+    page.goto(f"{server}/admin/orders/customer/{customer.pk}/change/")
+    return page
+
+
+def test_lists_in_inlines_that_were_added_in_the_page(orders, page, server, customer):
+    opened_customer(page, server, customer)
+    for number in (1, 2):
+        page.locator(".add-row a").click()
+        inline = page.locator(f"#order_set-{number}")
+        tags = inline.locator(".field-tags > div .nonrel-rows").first
+        for tag in ("first", "second"):
+            tags.locator("> [data-nonrel=add]").click()
+            page.keyboard.type(f"{tag} of {number}")
+        lines = inline.locator(".field-lines > div .nonrel-rows").first
+        lines.locator("> [data-nonrel=add]").click()
+        page.keyboard.type(f"line of {number}")
+    page.locator("#order_set-1 .inline-deletelink").click()
+    save(page)
+    picture(page, "inline")
+    orders_found = list(orders.Order.objects.order_by("pk"))
+    assert [order.tags for order in orders_found] == [
+        ["old"],
+        ["first of 2", "second of 2"],
+    ]
+    assert orders_found[1].lines[0].name == "line of 2"
+
+
+def test_an_unchanged_page_changes_nothing(orders, page, server, customer):
+    before = orders.Order.objects.get()
+    opened_customer(page, server, customer)
+    picture(page, "orders")
+    page.locator("[name=order_set-0-lines-0-name]").fill("b")
+    save(page)
+    after = orders.Order.objects.get()
+    assert after.lines[0].name == "b"
+    for old, new in ((before.first, after.first), (before.lines[0], after.lines[0])):
+        assert (new.serial, new.key, new.created) == ("S9", old.key, old.created)
+
+
+def test_numbers_are_shown_whole(page, server, customer):
+    opened_customer(page, server, customer)
+    for name in ("order_set-0-first-amount", "order_set-0-lines-0-amount"):
+        width = page.locator(f"[name={name}]").evaluate(
+            """input => {
+              const canvas = document.createElement("canvas").getContext("2d");
+              canvas.font = getComputedStyle(input).font;
+              const digits = canvas.measureText("-9223372036854775808").width;
+              return input.clientWidth - digits;
+            }"""
+        )
+        assert width > 20  # the buttons of a number's input
+
+
+def test_an_error_is_shown_once(page, server, customer):
+    opened_customer(page, server, customer)
+    page.locator("[name=location-lat]").fill("1.5")
+    save(page)
+    picture(page, "location")
+    shown = page.locator(".field-location").inner_text()
+    assert shown.count("Give both, or none.") == 1
+
+
+def test_rows_added_after_an_error_have_keys_of_their_own(
+    orders, page, server, customer
+):
+    opened_customer(page, server, customer)
+    page.locator("[name=location-lat]").fill("1.5")
+    for tag in ("one", "two"):
+        rows = page.locator("#order_set-0 .field-tags > div .nonrel-rows").first
+        rows.locator("> [data-nonrel=add]").click()
+        page.keyboard.type(tag)
+        save(page)
+    page.locator("[name=location-lng]").fill("1.5")
+    save(page)
+    assert orders.Order.objects.get().tags == ["old", "one", "two"]

@@ -1,5 +1,7 @@
 """Collections and embedded models over HTTP: types, round trips, paths, errors."""
 
+import json
+
 import pytest
 
 from nonrel_backend.rest.authorization import Authorization
@@ -157,3 +159,82 @@ def test_errors_in_nested_data_have_a_path(cities, http, name, value, place):
     assert response.status_code == 400, response.content
     assert place in response.json()["error"] and name in response.json()["city"]
     assert not cities.exists()
+
+
+# --- what the models do not know ---
+
+
+def documents_of(city):
+    """Return the stored documents, as fixtures have them."""
+    names = ("address", "comments", "shapes", "shape")
+    fields = [type(city)._meta.get_field(name) for name in names]
+    return [json.loads(field.value_to_string(city)) for field in fields]
+
+
+@pytest.fixture
+def foreign(cities):
+    """Return a city whose documents have keys that the models do not know."""
+    return cities.create(
+        name="x",
+        address={"city": "a", "geo": [1, 2], "place": {"lat": 1.0, "alt": 5}},
+        comments=[{"author": "ann", "ip": 1}, {"author": "bob", "ip": 2}],
+        shapes=[
+            {"_model": "documents.Circle", "name": "c", "radius": 1.0, "colour": 1}
+        ],
+        shape={"_model": "documents.Square", "name": "s", "side": 1.0, "colour": 2},
+    )
+
+
+def test_what_get_returns_can_be_put_back(cities, foreign, http):
+    before = documents_of(foreign)
+    uri = f"{URI}{foreign.pk}/"
+    data = http.get(uri).json()
+    assert "geo" not in data["address"]
+    for send in (http.put, http.patch):
+        response = send(uri, data)
+        assert response.status_code < 300, response.content
+        assert documents_of(cities.get()) == before
+
+
+def test_changes_leave_the_keys_that_the_models_do_not_know(cities, foreign, http):
+    uri = f"{URI}{foreign.pk}/"
+    http.patch(uri, {"address": {"city": "b", "place": {"lat": 2.0}}})
+    http.patch(uri, {"comments": [{"author": "cid"}, {"author": "ann"}]})
+    address, comments, *_ = documents_of(cities.get())
+    assert (address["city"], address["geo"]) == ("b", [1, 2])
+    assert address["place"] == {"lat": 2.0, "alt": 5}
+    assert [(each["author"], each.get("ip")) for each in comments] == [
+        ("cid", None),
+        ("ann", 1),
+    ]
+
+
+def test_a_new_model_and_a_shorter_list_have_only_what_was_sent(cities, foreign, http):
+    uri = f"{URI}{foreign.pk}/"
+    circle = {"_model": "documents.Circle", "name": "s", "radius": 1.0}
+    http.patch(uri, {"shape": circle, "comments": [{"author": "cid"}]})
+    _, comments, _, shape = documents_of(cities.get())
+    assert shape == circle
+    assert "ip" not in comments[0]
+
+
+def test_computed_fields_are_put_back(orders, serve, http):
+    class OrderResource(ModelResource):
+        class Meta:
+            queryset = orders.Order.objects.all()
+            authorization = Authorization()
+            excludes = ["customer"]
+
+    serve(OrderResource)
+    orders.Order.objects.create(first={"name": "a"}, lines=[{"name": "b"}])
+    before = orders.Order.objects.get()
+    uri = f"/api/v1/order/{before.pk}/"
+    data = http.get(uri).json()
+    assert http.put(uri, data).status_code == 204
+    after = orders.Order.objects.get()
+    for old, new in ((before.first, after.first), (before.lines[0], after.lines[0])):
+        assert (new.key, new.serial, new.created) == (old.key, old.serial, old.created)
+        assert new.changed > old.changed
+    data["first"] |= {"created": None, "changed": None}
+    assert http.put(uri, data).status_code == 204
+    assert orders.Order.objects.get().first.created > before.first.created

@@ -13,6 +13,7 @@ from django.db import models
 from rest_framework import serializers
 
 from ..exceptions import ApiFieldError
+from ..fields.kept import with_sources
 from ..modelfields import api_field
 from ..serializers import Serializer
 
@@ -28,7 +29,9 @@ class DocumentField(serializers.Field):
 
     def to_internal_value(self, data: Any) -> Any:
         try:
-            return self.model_field.clean(self.field.clean(data), None)
+            old = getattr(self.parent.instance, self.source or "", None)
+            value = with_sources(self.field.clean(data), old)
+            return self.model_field.clean(value, None)
         except ApiFieldError as error:
             raise serializers.ValidationError(str(error)) from error
         except ValidationError as error:
@@ -67,6 +70,11 @@ class RelatedKeyField(serializers.PrimaryKeyRelatedField):
             return super().to_internal_value(data)
         except ValidationError as error:
             raise serializers.ValidationError(error.messages) from error
+
+
+def register() -> None:
+    """Show relations in the framework's own ModelSerializer by RelatedKeyField."""
+    serializers.ModelSerializer.serializer_related_field = RelatedKeyField
 
 
 class NonrelModelSerializer(serializers.ModelSerializer):

@@ -9,11 +9,9 @@ from django.utils.functional import cached_property
 from ... import fields as model_fields
 from ..exceptions import WrongValue
 from .base import ApiField
+from .kept import MODEL_KEY
 from .models import options_of, register_field, registered_field
 from .nested import DictField, EmbeddedField, ListField, NestedField, SetField
-
-# The key that names the model if several are allowed.
-MODEL_KEY = "_model"
 
 
 class EmbeddedModelField(EmbeddedField):
@@ -48,6 +46,17 @@ class EmbeddedModelField(EmbeddedField):
             found[field.name] = part_field(field, field.attname, way)
             found[field.name].instance_name = field.name
         return found
+
+    def clean(self, value: Any) -> Any:
+        """Convert data as EmbeddedField does, with null for a value to be computed."""
+        if isinstance(value, dict):
+            computed = {name for name, each in self.fields.items() if each.readonly}
+            value = {
+                name: each
+                for name, each in value.items()
+                if each is not None or name not in computed
+            }
+        return super().clean(value)
 
     @property
     def is_within_itself(self) -> bool:

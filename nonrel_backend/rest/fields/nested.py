@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ..bundle import Bundle
 from ..exceptions import WrongValue
 from .base import MISSING, ApiField, step
+from .kept import with_sources
 
 
 class NestedField(ApiField):
@@ -15,6 +17,10 @@ class NestedField(ApiField):
     def part(self, name: str) -> ApiField | None:
         """Return the field of the part `name` of the data, or None."""
         return None
+
+    def read(self, value: Any, bundle: Bundle) -> Any:
+        old = step(bundle.obj, self.steps[0]) if len(self.steps) == 1 else None
+        return with_sources(self.clean(value), old)
 
     def part_error(self, name: Any, field: ApiField, error: WrongValue) -> WrongValue:
         """Return the error of a part with the path from this field."""

@@ -2,13 +2,31 @@
    the page is the order of the values, so nothing is renumbered. */
 (function () {
   "use strict";
-  let added = 0;
+  // The names in a template are those of the page as it was made. Django's inlines rename
+  // the inputs outside of templates.
+  function nameOf(rows) {
+    return rows.querySelector(":scope > input").name.replace(/-rows$/, "");
+  }
+
+  function newKey(rows) {
+    const keys = new Set(
+      Array.from(
+        rows.querySelectorAll(":scope > .nonrel-items > .nonrel-row > input"),
+        (input) => input.value
+      )
+    );
+    let number = 1;
+    while (keys.has("new" + number)) {
+      number += 1;
+    }
+    return "new" + number;
+  }
 
   function add(rows) {
-    added += 1;
     const html = rows
       .querySelector(":scope > template")
-      .innerHTML.replaceAll(rows.dataset.placeholder, "new" + added);
+      .innerHTML.replaceAll(rows.dataset.name, nameOf(rows))
+      .replaceAll(rows.dataset.placeholder, newKey(rows));
     const fresh = document.createElement("template");
     fresh.innerHTML = html.trim();
     const row = fresh.content.firstElementChild;

@@ -91,6 +91,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='visit',
-            constraint=models.CheckConstraint(condition=models.Q(('nights__gte', 1)), name='atlas_at_least_one_night'),
+            constraint=models.CheckConstraint(condition=models.Q(('nights__gte', 1)), name='atlas_at_least_one_night', violation_error_message='A visit is at least one night long.'),
         ),
     ]

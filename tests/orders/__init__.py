@@ -1,0 +1,1 @@
+"""Customers and their orders, whose lines are embedded, and their admin."""
