@@ -30,7 +30,7 @@ CACHED_TYPES = 10_000
 
 def binary(value: Any) -> bytes:
     """Return the bytes of a bytes-like object; raise TypeError for a number or text."""
-    return bytes(memoryview(value))
+    return value if isinstance(value, bytes) else bytes(memoryview(value))
 
 
 class Database:

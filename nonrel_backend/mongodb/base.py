@@ -103,6 +103,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
             # down.
             "serverSelectionTimeoutMS": 10_000,
             "appname": "nonrel_backend",
+            # Dates of years past 9999 come as DatetimeMS, which names their document.
+            "datetime_conversion": "DATETIME_AUTO",
             **super().get_connection_params(),
         }
         if settings["PORT"]:

@@ -109,6 +109,8 @@ def any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     db_type = leaf.column.db_type
+    if db_type == "bool" and leaf.lookup_type in ("exact", "in"):
+        return truth(leaf, key)
     if leaf.value is None:
         return NOTHING  # comparing with NULL is never true
     if leaf.lookup_type == "in":
@@ -131,6 +133,16 @@ def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     if db_type in ("double", "decimal"):  # of NaN, NOT (a < b) is not a >= b
         return {key: {"$not": {OPERATORS_MAP[leaf.lookup_type]: value}, "$ne": None}}
     return {key: {INVERSES[OPERATORS_MAP[leaf.lookup_type]]: value}}
+
+
+def truth(leaf: Leaf, key: str) -> dict[str, Any]:
+    """Return the filter for booleans, as which 1 and 0 are read too."""
+    values = [leaf.value] if leaf.lookup_type == "exact" else leaf.value
+    wanted = {bool(value) for value in values if value is not None}
+    found = [form for value in sorted(wanted) for form in (value, int(value))]
+    if leaf.negated:
+        return {key: {"$nin": [*found, None]}} if leaf.value is not None else NOTHING
+    return {key: {"$in": found}}
 
 
 def require_ordered(column: Column) -> None:

@@ -1,7 +1,8 @@
 """BackendQuery: one scan of one MongoDB collection."""
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 from bson import MinKey
@@ -10,13 +11,15 @@ from django.db.models.expressions import Col, CombinedExpression, Value
 
 from ..conditions import Column, Condition
 from ..planner.expressions import expression_text
-from ..query import MISSING, Grouping, NonrelQuery, safe_call
+from ..query import CHUNK, MISSING, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions
 from .filters import require_ordered, to_filter
+from .keeping import keeping, kept, kept_null
 from .naming import column_name
 from .paths import change_of, dotted, with_additions
+from .reading import READERS, Reader, other_forms
 
 # Documents in a batch of a whole scan. The server's default first batch of 101 makes
 # one more round trip for every scan that is longer.
@@ -121,6 +124,27 @@ class BackendQuery(NonrelQuery):
             document[pk_column] = document["_id"]
             yield document
 
+    def fetch_lists(
+        self,
+        columns: list[str],
+        absent: list[Any],
+        low_mark: int,
+        high_mark: int | None,
+    ) -> Iterator[list[list[Any]]]:
+        reader = Reader(self, columns)
+        documents = self.fetch(low_mark, high_mark)
+        while chunk := list(islice(documents, CHUNK)):
+            rows = [[*map(each.get, columns, absent)] for each in chunk]
+            reader.read(rows, chunk)
+            yield rows
+
+    def converter(self, field: Any) -> Callable[[Any], Any] | None:
+        make = READERS.get(self.connection.type_of(field))
+        if make is None:
+            return super().converter(field)
+        forms = other_forms(self.connection, self.table)
+        return make(field, partial(forms.add, self.key(field.column)))
+
     def projection(self) -> dict[str, Any] | None:
         """Return what to fetch of each document, None for all of it."""
         if (
@@ -216,14 +240,24 @@ class BackendQuery(NonrelQuery):
                     update.setdefault(operator, {}).update(parts)
             elif hasattr(value, "as_sql"):
                 by = self.increment(column, value)
-                if by is None:
+                if by is None or self.changes_forms(values):
                     return self.update_pipeline(values)
                 update.setdefault("$inc", {})[key] = by
             elif value is MISSING:
                 update.setdefault("$unset", {})[key] = ""
             else:
                 update.setdefault("$set", {})[key] = value
-        return with_additions(update, added) if added else update
+        if added:
+            return with_additions(update, added)
+        if self.changes_forms(values):
+            types = {self.key(name): self.db_type(name) for name in values}
+            return keeping(update, other_forms(self.connection, self.table), types)
+        return update
+
+    def changes_forms(self, values: dict[str, Any]) -> bool:
+        """Return whether other forms have been read of the columns to be changed."""
+        forms = other_forms(self.connection, self.table)
+        return bool(forms) and not forms.isdisjoint(map(self.key, values))
 
     def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Return one stage that sets all columns from the values before the update."""
@@ -232,9 +266,9 @@ class BackendQuery(NonrelQuery):
         for column, value in values.items():
             key = self.key(column)
             if value is MISSING:
-                changes[key] = "$$REMOVE"
+                changes[key] = kept_null(key)
             elif not hasattr(value, "as_sql"):
-                changes[key] = {"$literal": value}
+                changes[key] = kept(self.db_type(column), key, value)
             else:
                 found, db_type = translate(value), self.db_type(column)
                 if found.db_type != db_type and not (

@@ -284,6 +284,7 @@ def refuse_duplicate_update(
     collection = connection.database[table]
     columns = unique_columns(connection, table)
     before = list(collection.find(filter_, columns, session=session))
+    update = getattr(update, "plain", update)
     if isinstance(update, list):
         stages = [{"$match": filter_}, *update, {"$project": columns}]
         made = collection.aggregate(stages, session=session)
@@ -303,6 +304,7 @@ def refuse_duplicate_changes(
     found = connection.database[table].find(filter_, columns, session=session)
     rows = {identity(row): row for row in found}
     steps = []
+    updates = [(key, getattr(update, "plain", update)) for key, update in updates]
     if any(isinstance(update, list) for _, update in updates):
         raise NotSupportedError(
             f"MongoDB would compute unique values of {table}, which must be looked up "
