@@ -84,7 +84,21 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
                 f"{column_name(condition.value)}, which lies inside a document"
             )
         return compare_columns(condition, key_of)
-    return leaf_filter(condition, key_of(condition.column))
+    key = key_of(condition.column)
+    found = leaf_filter(condition, key)
+    if isinstance(key, MemberKey) and condition.lookup_type != "isnull":
+        # The backend's own documents hold the column beside the `_id` as well, where
+        # an index can serve.
+        name = key.removeprefix("_id.")
+        beside = leaf_filter(condition, name)
+        return {"$or": [beside, {"$and": [{name: None}, found]}]}
+    return found
+
+
+class MemberKey(str):
+    """The path of a column of a composite key, which is in the `_id`."""
+
+    __slots__ = ()
 
 
 def leaf_filter(condition: Leaf, key: str) -> dict[str, Any]:

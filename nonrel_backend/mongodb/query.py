@@ -15,8 +15,9 @@ from ..query import CHUNK, MISSING, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions
-from .filters import require_ordered, to_filter
+from .filters import MemberKey, require_ordered, to_filter
 from .keeping import keeping, kept, kept_null
+from .key_forms import compound_forms, key_columns, with_all_forms
 from .naming import column_name
 from .paths import change_of, dotted, with_additions
 from .reading import READERS, Reader, other_forms
@@ -40,6 +41,9 @@ class BackendQuery(NonrelQuery):
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
         self.computed: dict[str, Expression] = {}
+        fields = self.meta.pk_fields
+        # The columns of a composite key, which foreign documents hold in the `_id`.
+        self.members = {each.column for each in fields} if len(fields) > 1 else ()
 
     @property
     def collection(self) -> Any:
@@ -48,6 +52,8 @@ class BackendQuery(NonrelQuery):
 
     def key(self, column: str) -> str:
         """Return the key under which documents hold a column."""
+        if column in self.members:
+            return MemberKey(f"_id.{column}")
         return "_id" if column == self.pk_column else column
 
     def key_of(self, column: Column) -> str:
@@ -64,6 +70,9 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def add_filters(self, condition: Condition) -> None:
+        columns = key_columns(self.connection, self.meta)
+        if columns:
+            condition = with_all_forms(condition, columns)
         self.filters.append(to_filter(condition, self.key_of))
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
@@ -116,6 +125,8 @@ class BackendQuery(NonrelQuery):
         documents: Iterator[dict[str, Any]] = chain([first], cursor)
         if self.computed:
             documents = map(self.with_computed, documents)
+        if self.members:
+            documents = map(self.with_members, documents)
         pk_column = self.pk_column
         if pk_column is None or "_id" not in first:
             yield from documents
@@ -152,7 +163,10 @@ class BackendQuery(NonrelQuery):
             and not self.computed
         ):
             return None
-        wanted: dict[str, Any] = {self.key(field.column): 1 for field in self.fields}
+        wanted: dict[str, Any] = {
+            "_id" if field.column in self.members else self.key(field.column): 1
+            for field in self.fields
+        }
         wanted.setdefault("_id", 0)
         wanted |= {name: found.value for name, found in self.computed.items()}
         return wanted
@@ -167,6 +181,13 @@ class BackendQuery(NonrelQuery):
                     f"{expression_text(expressions[name])}"
                 )
         self.computed = computed
+
+    def with_members(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Give a document the columns of its compound key, in place."""
+        key = document.get("_id")
+        if isinstance(key, dict):
+            document |= {name: key[name] for name in self.members if name in key}
+        return document
 
     def with_computed(self, document: dict[str, Any]) -> dict[str, Any]:
         """Make the computed values of a document Python values, in place."""
@@ -307,7 +328,8 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def delete_rows(self, keys: list[Any]) -> int:
-        found = {"_id": {"$in": [self.stored_key(key) for key in keys]}}
+        forms = [form for key in keys for form in compound_forms(self.stored_key(key))]
+        found = {"_id": {"$in": forms}}
         return writes.delete_documents(self.connection, self.table, found)
 
     def stored_key(self, key: Any) -> Any:

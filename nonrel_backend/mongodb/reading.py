@@ -15,6 +15,7 @@ from django.db import DataError
 from ..caching import IdentityCache
 from ..values.columns import stored_field
 from .foreign import CHECKED, NATIVE, NOTHING, own, refusal
+from .key_forms import text_forms
 from .values import decimal_reader, is_short, json_reader
 
 Document = dict[str, Any]
@@ -56,7 +57,13 @@ class Columns:
             field is not None and (field.primary_key or bool(field.remote_field))
             for field in self.fields
         ]
-        self.looked_at = [{Int64, CHECKED.get(db_type or "")} for db_type in self.types]
+        # Text keys may be those of other types too: they say which they are.
+        self.looked_at = [
+            {Int64, str}
+            if field is not None and field.primary_key and db_type == "string"
+            else {Int64, CHECKED.get(db_type or "")}
+            for field, db_type in zip(self.fields, self.types, strict=True)
+        ]
         # Types of a row that need no look, and whether there is None among them.
         self.known: dict[tuple[type, ...], bool] = {}
 
@@ -160,6 +167,7 @@ class Reader:
         native, is_key = columns.native[position], columns.is_key[position]
         assert field is not None and native is not None
         noted = False
+        is_own_text = db_type == "string" and field.primary_key
         for row, document in zip(rows, documents, strict=True):
             value = row[position]
             kind = type(value)
@@ -174,6 +182,8 @@ class Reader:
                 if db_type == "document" and kind not in native:
                     raise ValueError
                 row[position] = own(db_type, value, is_key)
+                if is_own_text and kind is str:
+                    row[position] = text_forms(value)[0]
             except ValueError as error:
                 raise self.refusal(field, value, document, error) from error
         if noted:

@@ -62,8 +62,13 @@ class StoredUUID(UUID):
         super().__init__(hex)
         object.__setattr__(self, "stored", stored)
 
+    @property
+    def hex(self) -> StoredText:
+        """The digits, which a UUIDField saves and filters by."""
+        return StoredText(super().hex, self.stored)
+
     def __reduce__(self) -> tuple:
-        return type(self), (self.hex, self.stored)
+        return type(self), (str(self), self.stored)
 
 
 class RoundedDecimal(Decimal):

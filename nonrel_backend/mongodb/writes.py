@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from ..batching import batches
 from ..query import MISSING
 from .errors import DUPLICATE_CODES
+from .key_forms import compound_forms
 from .transactions import is_duplicate
 from .uniques import (
     LOOKUP_BATCH,
@@ -392,7 +393,10 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
     """Update documents by `_id`, [(key, update)]; return how many matched."""
     collection = connection.database[table]
     transaction = connection.transaction
-    requests = [UpdateOne({"_id": {"$eq": key}}, update) for key, update in updates]
+    requests = [
+        UpdateOne({"_id": {"$in": [*compound_forms(key)]}}, update)
+        for key, update in updates
+    ]
     if not transaction.is_open:
         if len(requests) > 1 and connection.has_transactions:
             return in_own_transaction(
@@ -410,7 +414,7 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
             refuse_duplicate_changes(connection, table, updates, session)
         return collection.bulk_write(requests, session=session).matched_count
 
-    keys = [key for key, _ in updates]
+    keys = [form for key, _ in updates for form in compound_forms(key)]
     return run_undoably(transaction, collection, {"_id": {"$in": keys}}, write)
 
 
