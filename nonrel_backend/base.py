@@ -153,6 +153,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def init_connection_state(self) -> None:
         pass
 
+    def key_of_value(self, table: str, column: str, value: Any) -> Any:
+        """Return the key of a row with a stored value, for errors; None if unknown."""
+        return None
+
     # --- transactions, for stores whose features set `supports_transactions` ---
 
     def _set_autocommit(self, autocommit: bool) -> None:

@@ -186,6 +186,14 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     def translate_error(self, error: BaseException) -> Exception | None:
         return translate(error, self)
 
+    def key_of_value(self, table: str, column: str, value: Any) -> Any:
+        found = self.statement(
+            lambda session: self.database[table].find_one(
+                {column: {"$eq": value}}, {"_id": 1}, session=session
+            )
+        )
+        return found and found["_id"]
+
     def get_database_version(self) -> tuple[int, ...]:
         self.ensure_connection()
         return tuple(self.connection.server_info()["versionArray"][:3])

@@ -12,6 +12,7 @@ from bson import ObjectId
 from django.db import NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
+from .keeping import other_json
 from .naming import column_name, lookup_name
 from .paths import COMPARISONS, INVERSES, document_filter, path_filter
 from .values import to_bson
@@ -331,7 +332,10 @@ def json_filter(leaf: Leaf, key_of: KeyOf) -> dict[str, Any]:
             f"MongoDB does not answer {negation}{lookup_name(leaf)} on JSON as SQLite "
             "does"
         )
-    return {"$and": [{path: {"$eq": value, "$not": {"$type": "array"}}}, *plain]}
+    other = other_json(value)
+    # An ObjectId or a date is read as its text.
+    equal = {"$eq": value} if other is value else {"$in": [value, other]}
+    return {"$and": [{path: {**equal, "$not": {"$type": "array"}}}, *plain]}
 
 
 def simple_json(value: Any) -> bool:

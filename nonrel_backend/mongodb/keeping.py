@@ -120,6 +120,7 @@ def texts_of(value: str) -> list[str]:
 FORMS: dict[str, Callable[[Any], list[Any]]] = {
     "time": texts_of,
     "json": json_of,
+    "document": json_of,
     "binary": binaries_of,
 }
 

@@ -20,7 +20,7 @@ from .keeping import keeping, kept, kept_null
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .naming import column_name
 from .paths import change_of, dotted, with_additions
-from .reading import READERS, Reader, other_forms
+from .reading import DOCUMENTS, READERS, Reader, other_forms
 
 # Documents in a batch of a whole scan. The server's default first batch of 101 makes
 # one more round trip for every scan that is longer.
@@ -272,13 +272,25 @@ class BackendQuery(NonrelQuery):
             return with_additions(update, added)
         if self.changes_forms(values):
             types = {self.key(name): self.db_type(name) for name in values}
-            return keeping(update, other_forms(self.connection, self.table), types)
+            return keeping(update, self.forms_of_columns(), types)
         return update
 
     def changes_forms(self, values: dict[str, Any]) -> bool:
         """Return whether other forms have been read of the columns to be changed."""
-        forms = other_forms(self.connection, self.table)
+        forms = self.forms_of_columns()
         return bool(forms) and not forms.isdisjoint(map(self.key, values))
+
+    def forms_of_columns(self) -> set[str]:
+        """Return the keys of which other forms have been read, in documents as well."""
+        forms = other_forms(self.connection, self.table)
+        if not other_forms(self.connection, DOCUMENTS):
+            return forms
+        type_of = self.connection.type_of
+        return forms | {
+            field.column
+            for field in self.meta.local_concrete_fields
+            if type_of(field) == "document"
+        }
 
     def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Return one stage that sets all columns from the values before the update."""

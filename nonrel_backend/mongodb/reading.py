@@ -14,7 +14,7 @@ from django.db import DataError
 
 from ..caching import IdentityCache
 from ..values.columns import stored_field
-from .foreign import CHECKED, NATIVE, NOTHING, own, refusal
+from .foreign import CHECKED, NAMES, NATIVE, NOTHING, own, refusal
 from .key_forms import text_forms
 from .values import decimal_reader, is_short, json_reader
 
@@ -32,6 +32,10 @@ CONTAINERS: dict[Any, frozenset[type]] = {
 # The columns of each collection of which this process has read other forms, by the
 # names of database and collection.
 _other_forms: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+
+
+# What the forms of values inside documents are noted under: no collection's name.
+DOCUMENTS = ""
 
 
 def other_forms(connection: Any, table: str) -> set[str]:
@@ -133,6 +137,45 @@ READERS: dict[str, Callable[[Any, Note], Callable[[Any], Any]]] = {
 }
 
 
+def leaf_reader(
+    connection: Any, db_type: str | None, convert: Callable[[Any], Any] | None
+) -> Callable[[Any], Any] | None:
+    """Return the function from values inside documents to Python values.
+
+    It raises ValueError for a value that means nothing there. Other forms are noted for
+    all documents of the database.
+    """
+    noted = other_forms(connection, DOCUMENTS)
+
+    def note() -> None:
+        noted.add("document")
+
+    if db_type == "json":
+        return json_reader(note)
+    if db_type == "decimal":
+        note()  # of how many places its numbers are is not known here
+    native = NATIVE.get(db_type or "")
+    if native is None:
+        return convert
+    checked = CHECKED.get(db_type or "")
+
+    def read(value: Any) -> Any:
+        kind = type(value)
+        if kind not in native or kind is checked or kind is Int64:
+            if kind is not checked:
+                note()
+            try:
+                value = own(db_type, value)
+            except ValueError as error:
+                name = NAMES.get(kind, (kind.__name__, ""))[0]
+                raise ValueError(
+                    f"{name}, {value!r}, is no {db_type} {error}"
+                ) from error
+        return value if convert is None else convert(value)
+
+    return read
+
+
 class Reader:
     """Makes rows of a scan hold values of their columns' own types, in place."""
 
@@ -199,10 +242,6 @@ class Reader:
         query = self.query
         key = document.get("_id")
         if "_id" not in document:
-            found = query.collection.find_one(
-                {query.key(field.column): {"$eq": value}},
-                {"_id": 1},
-                session=query.connection.session,
-            )
-            key = found and found["_id"]
+            column = query.key(field.column)
+            key = query.connection.key_of_value(query.table, column, value)
         return refusal(query.table, key, field, value, reason)

@@ -1,5 +1,6 @@
 """Documents that other programs wrote: read as fields mean, kept, or a DataError."""
 
+import json
 import uuid
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -7,8 +8,10 @@ from decimal import Decimal
 import pytest
 from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId, Regex, encode
 from django.apps.registry import Apps
+from django.core import serializers
 from django.db import DataError, connection, models, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When, Window
+from django.db.models.functions import RowNumber
 
 MOMENT = datetime(2020, 1, 2, 10, 30, 0, 123000)
 
@@ -247,3 +250,106 @@ def test_uuids_of_the_standard_subtype_are_read(record):
         {"_id": 1, "label": "a", "token": Binary.from_uuid(token)}
     )
     assert record.objects.get(token=token).token == token
+
+
+@pytest.fixture
+def listed(library):
+    """Return a model with columns of documents, and its empty collection."""
+    from nonrel_backend.fields import DictField, ListField
+    from nonrel_backend.mongodb.fields import ObjectIdField
+
+    class Listed(models.Model):
+        refs = ListField(ObjectIdField(), null=True)
+        numbers = ListField(models.IntegerField(), null=True)
+        prices = DictField(
+            models.DecimalField(max_digits=9, decimal_places=4), null=True
+        )
+        raw = ListField(null=True)
+        data = models.JSONField(null=True)
+
+        class Meta:
+            app_label = "library"
+            apps = Apps()
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Listed)
+    Listed.collection = connection.database[Listed._meta.db_table]
+    yield Listed
+    with connection.schema_editor() as editor:
+        editor.delete_model(Listed)
+
+
+def numbered(queryset):
+    """Return the rows with a window, which the local engine computes."""
+    return queryset.annotate(row=Window(RowNumber(), order_by="id"))
+
+
+def test_lists_of_object_ids_are_filtered_and_finished_locally(listed):
+    ref = ObjectId()
+    listed.objects.create(refs=[ref])
+    listed.objects.create(refs=[])
+    every = listed.objects
+    assert every.filter(refs=[ref]).count() == 1
+    assert every.filter(refs__in=[[ref]]).count() == 1
+    assert every.filter(refs__contains=ref).count() == 1
+    assert every.filter(Exists(every.filter(refs=OuterRef("refs")))).count() == 2
+    assert [each.refs for each in numbered(every)] == [[ref], []]
+    values = every.values_list("refs")
+    assert len(values.distinct()) == len(values.union(values)) == 2
+    rows = json.loads(serializers.serialize("json", every.all()))
+    read = listed._meta.get_field("refs").to_python
+    assert [read(row["fields"]["refs"]) for row in rows] == [[ref], []]
+
+
+def test_saving_documents_that_were_read_changes_nothing(listed):
+    ref = ObjectId()
+    listed.collection.insert_one(
+        {
+            "_id": 1,
+            "numbers": [1.0, Int64(2), 3],
+            "prices": {"a": Decimal128("1.2")},
+            "raw": [ref, 1.0, {"a": [ref, MOMENT]}],
+            "data": {"r": ref},
+        }
+    )
+    before = stored(listed)
+    for each in [*listed.objects.all(), *numbered(listed.objects)]:
+        assert [type(number) for number in each.numbers] == [int, int, int]
+        each.save()
+    assert stored(listed) == before
+
+
+def test_an_object_id_in_json_is_found_by_its_text(listed):
+    ref = ObjectId()
+    listed.collection.insert_one({"_id": 1, "data": {"r": ref}})
+    found = listed.objects.get()
+    for value in (str(ref), found.data["r"]):
+        assert listed.objects.filter(data__r=value).count() == 1
+        assert numbered(listed.objects.filter(data__r=value)).count() == 1
+    assert listed.objects.filter(data=found.data).count() == 1
+    assert json.loads(serializers.serialize("json", [found]))[0]["fields"]["data"] == {
+        "r": str(ref)
+    }
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("numbers", ["a"]),
+        ("numbers", [1.5]),
+        ("numbers", "[1]"),
+        ("numbers", {"a": 1}),
+        ("prices", [1]),
+        ("prices", {"a": "x"}),
+        ("refs", ["zz"]),
+    ],
+)
+def test_documents_that_a_field_cannot_read_are_refused(listed, name, value):
+    listed.collection.insert_one({"_id": 9, name: value})
+    for found in (listed.objects.all(), numbered(listed.objects)):
+        with pytest.raises(DataError) as raised:
+            list(found)
+        text = str(raised.value)
+        assert f"{listed._meta.db_table}, _id 9: " in text
+        assert repr(name) in text
+        assert "declare" in text
