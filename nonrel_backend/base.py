@@ -31,7 +31,7 @@ CACHED_TYPES = 10_000
 
 def binary(value: Any) -> bytes:
     """Return the bytes of a bytes-like object; raise TypeError for a number or text."""
-    return bytes(memoryview(value))
+    return value if isinstance(value, bytes) else bytes(memoryview(value))
 
 
 class Database:
@@ -159,6 +159,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
 
     def init_connection_state(self) -> None:
         pass
+
+    def key_of_value(self, table: str, column: str, value: Any) -> Any:
+        """Return the key of a row with a stored value, for errors; None if unknown."""
+        return None
 
     # --- transactions, for stores whose features set `supports_transactions` ---
 

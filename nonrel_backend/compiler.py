@@ -104,6 +104,12 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         zone = self.store.timezone
         return lambda value: convert(value).replace(tzinfo=zone)
 
+    def leaf_from_db_converter(
+        self, db_type: str | None
+    ) -> Callable[[Any], Any] | None:
+        """Return what from_db_converter() does, for values inside documents."""
+        return self.from_db_converter(db_type)
+
     # --- planning ---
 
     def plan(self) -> Planned:

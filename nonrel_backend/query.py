@@ -171,6 +171,16 @@ class NonrelQuery:
             return [self.compiler.convert_value_for_db(db_type, each) for each in value]
         return self.compiler.convert_value_for_db(db_type, value)
 
+    def converter(self, field: Any) -> Callable[[Any], Any] | None:
+        """Return the function that makes the field's stored values Python values.
+
+        None means that they are the same.
+        """
+        convert: Callable[[Any], Any] | None = self.compiler.from_db_converter(
+            self.connection.type_of(field)
+        )
+        return convert
+
     # --- filters and order ---
 
     def add_filter(

@@ -135,14 +135,17 @@ def given_source(values: dict[str, Any], columns: dict[str, str]) -> Source:
     return Source(order, validated_json(others), Form)
 
 
-def custom_reader(field: Any) -> Callable[..., Any] | None:
-    """Return the field's own `from_db_value`, or None.
+def custom_reader(
+    field: Any, connection: BaseDatabaseWrapper
+) -> Callable[..., Any] | None:
+    """Return the field's own converter from stored values, or None.
 
     JSONField's does not count, because it reads text.
     """
     if is_raw(field):
         return None
-    return getattr(stored_field(field), "from_db_value", None)
+    found = stored_field(field).get_db_converters(connection)
+    return found[0] if found else None
 
 
 def quantized(field: Any) -> Convert:
@@ -184,8 +187,8 @@ def store_codec(connection: BaseDatabaseWrapper) -> Codec:
 
     def read_leaf(field: Any) -> Convert:
         db_type = "json" if is_raw(field) else connection.type_of(field)
-        convert = compiler.from_db_converter(db_type)
-        own = custom_reader(field)
+        convert = compiler.leaf_from_db_converter(db_type)
+        own = custom_reader(field, connection)
         if own is None:
             return convert or (lambda value: value)
         if convert is None:
@@ -220,7 +223,7 @@ def text_codec(connection: BaseDatabaseWrapper) -> Codec:
             parse = datetime_parser(zone)
         elif kind == "FloatField":
             parse = float
-        own = custom_reader(field)
+        own = custom_reader(field, connection)
         if own is None:
             return parse or (lambda value: value)
         if parse is None:
@@ -303,6 +306,18 @@ def cached_codec(
     if cached is None or cached[0] != zone:
         cached = vars(connection)[name] = (zone, make(connection))
     return cached[1]
+
+
+def unreadable(field: Any, value: Any, connection: Any, reason: object) -> DataError:
+    """Return the error for a stored document that the field cannot read."""
+    table = field.model._meta.db_table
+    key = connection.key_of_value(table, field.column, value)
+    named = "" if key is None else f", _id {key!r}"
+    return DataError(
+        f"{table}{named}: the field {field.name!r} is a {type(field).__name__}, which "
+        f"cannot read a value in {str(value)[:80]} ({str(reason).strip()}). Store "
+        "another value there, or declare its type: a JSONField takes any."
+    )
 
 
 # --- text ---

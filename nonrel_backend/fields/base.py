@@ -134,7 +134,10 @@ class DocumentField(models.Field):
             return None
         if isinstance(value, str):  # from SQL: no store has a string for a document
             return codec.from_text(self, value, connection)
-        return codec.codec_of(connection).reader(self)(value)
+        try:
+            return codec.codec_of(connection).reader(self)(value)
+        except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
+            raise codec.unreadable(self, value, connection, error) from error
 
     def value_to_string(self, obj: models.Model) -> str | None:
         value = self.value_from_object(obj)

@@ -107,6 +107,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
             # down.
             "serverSelectionTimeoutMS": 10_000,
             "appname": "nonrel_backend",
+            # Dates of years past 9999 come as DatetimeMS, which names their document.
+            "datetime_conversion": "DATETIME_AUTO",
             **super().get_connection_params(),
         }
         if settings["PORT"]:
@@ -208,6 +210,14 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
 
     def translate_error(self, error: BaseException) -> Exception | None:
         return translate(error, self)
+
+    def key_of_value(self, table: str, column: str, value: Any) -> Any:
+        found = self.statement(
+            lambda session: self.database[table].find_one(
+                {column: {"$eq": value}}, {"_id": 1}, session=session
+            )
+        )
+        return found and found["_id"]
 
     def get_database_version(self) -> tuple[int, ...]:
         self.ensure_connection()

@@ -20,6 +20,7 @@ from ..query import safe_call
 from . import writes
 from .indexes import is_presence
 from .query import BackendQuery
+from .reading import leaf_reader
 from .uniques import unique_indexes
 from .values import FROM_BSON, TO_BSON, to_bson
 
@@ -49,6 +50,11 @@ class SQLCompiler(NonrelCompiler):
             zone = self.store.timezone
             return lambda value: value.replace(tzinfo=zone)
         return FROM_BSON.get(db_type or "")
+
+    def leaf_from_db_converter(
+        self, db_type: str | None
+    ) -> Callable[[Any], Any] | None:
+        return leaf_reader(self.store, db_type, self.from_db_converter(db_type))
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]

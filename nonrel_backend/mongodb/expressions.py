@@ -100,7 +100,8 @@ class Expressions:
             raise NotSupportedError(
                 f"MongoDB does not know the collation of {field.name}"
             )
-        return Expression(f"${self.key(field.column)}", db_type, not field.null)
+        value = read_as(db_type, f"${self.key(field.column)}")
+        return Expression(value, db_type, not field.null)
 
     def path(self, expression: Any) -> Expression:
         """Translate a path into a column of documents."""
@@ -238,12 +239,19 @@ class Expressions:
             raise NotSupportedError(
                 f"MongoDB's expressions have no {lookup_name(condition)} as SQLite's do"
             )
-        path = f"${self.key(column.name)}"
+        path = read_as(column.db_type, f"${self.key(column.name)}")
         present = {"$gt": [path, None]}
         if test is None:
             return present if value == condition.negated else {"$lte": [path, None]}
         found = test(path, condition)
         return {"$and": [present, {"$not": [found]} if condition.negated else found]}
+
+
+def read_as(db_type: str, path: str) -> Any:
+    """Return the expression for a column: numbers among booleans are read as those."""
+    if db_type != "bool":
+        return path
+    return {"$cond": [{"$isNumber": path}, {"$toBool": path}, path]}
 
 
 def refused(expression: Any) -> NotSupportedError:
@@ -259,17 +267,17 @@ def conversion_refused(expression: Any) -> NotSupportedError:
     )
 
 
-def compared(path: str, leaf: Leaf) -> Any:
+def compared(path: Any, leaf: Leaf) -> Any:
     stored = to_bson(leaf.column.db_type, leaf.value)
     return {COMPARISONS[leaf.lookup_type]: [path, {"$literal": stored}]}
 
 
-def among(path: str, leaf: Leaf) -> Any:
+def among(path: Any, leaf: Leaf) -> Any:
     stored = [to_bson(leaf.column.db_type, each) for each in leaf.value]
     return {"$in": [path, {"$literal": stored}]}
 
 
-def between(path: str, leaf: Leaf) -> Any:
+def between(path: Any, leaf: Leaf) -> Any:
     low, high = ({"$literal": to_bson(leaf.column.db_type, e)} for e in leaf.value)
     return {"$and": [{"$gte": [path, low]}, {"$lte": [path, high]}]}
 
@@ -291,7 +299,7 @@ def plain_number(value: Any) -> Any:
 
 
 # Lookups, but for `isnull`, as expressions of a column's path and the leaf.
-TESTS: dict[str, Callable[[str, Leaf], Any]] = {
+TESTS: dict[str, Callable[[Any, Leaf], Any]] = {
     **dict.fromkeys(COMPARISONS, compared),
     "in": among,
     "range": between,

@@ -9,10 +9,16 @@ from django.core import exceptions
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..documents.codec import PORTABLE
+from ..values.local import ADAPTERS, PARSERS
 from . import forms
 
 # The local engine and Django's SQLite hold its 24 digits, which sort the same.
 sqlite3.register_adapter(ObjectId, str)
+# The same as JSON text, in the local engine and in fixtures.
+ADAPTERS[ObjectId] = lambda value, zone: str(value)
+PORTABLE[ObjectId] = str
+PARSERS["ObjectIdField"] = PARSERS["ObjectIdAutoField"] = ObjectId
 # How databases that know no ObjectId generate keys, as by AUTOINCREMENT.
 KEY_DEFAULTS = {"sqlite": "DEFAULT (lower(hex(randomblob(12))))"}
 

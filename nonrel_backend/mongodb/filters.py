@@ -12,6 +12,7 @@ from bson import ObjectId
 from django.db import NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
+from .keeping import other_json
 from .naming import column_name, lookup_name
 from .paths import COMPARISONS, INVERSES, document_filter, path_filter
 from .values import to_bson
@@ -84,7 +85,21 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
                 f"{column_name(condition.value)}, which lies inside a document"
             )
         return compare_columns(condition, key_of)
-    return leaf_filter(condition, key_of(condition.column))
+    key = key_of(condition.column)
+    found = leaf_filter(condition, key)
+    if isinstance(key, MemberKey) and condition.lookup_type != "isnull":
+        # The backend's own documents hold the column beside the `_id` as well, where
+        # an index can serve.
+        name = key.removeprefix("_id.")
+        beside = leaf_filter(condition, name)
+        return {"$or": [beside, {"$and": [{name: None}, found]}]}
+    return found
+
+
+class MemberKey(str):
+    """The path of a column of a composite key, which is in the `_id`."""
+
+    __slots__ = ()
 
 
 def leaf_filter(condition: Leaf, key: str) -> dict[str, Any]:
@@ -109,6 +124,8 @@ def any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     db_type = leaf.column.db_type
+    if db_type == "bool" and leaf.lookup_type in ("exact", "in"):
+        return truth(leaf, key)
     if leaf.value is None:
         return NOTHING  # comparing with NULL is never true
     if leaf.lookup_type == "in":
@@ -131,6 +148,16 @@ def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     if db_type in ("double", "decimal"):  # of NaN, NOT (a < b) is not a >= b
         return {key: {"$not": {OPERATORS_MAP[leaf.lookup_type]: value}, "$ne": None}}
     return {key: {INVERSES[OPERATORS_MAP[leaf.lookup_type]]: value}}
+
+
+def truth(leaf: Leaf, key: str) -> dict[str, Any]:
+    """Return the filter for booleans, as which 1 and 0 are read too."""
+    values = [leaf.value] if leaf.lookup_type == "exact" else leaf.value
+    wanted = {bool(value) for value in values if value is not None}
+    found = [form for value in sorted(wanted) for form in (value, int(value))]
+    if leaf.negated:
+        return {key: {"$nin": [*found, None]}} if leaf.value is not None else NOTHING
+    return {key: {"$in": found}}
 
 
 def require_ordered(column: Column) -> None:
@@ -305,7 +332,10 @@ def json_filter(leaf: Leaf, key_of: KeyOf) -> dict[str, Any]:
             f"MongoDB does not answer {negation}{lookup_name(leaf)} on JSON as SQLite "
             "does"
         )
-    return {"$and": [{path: {"$eq": value, "$not": {"$type": "array"}}}, *plain]}
+    other = other_json(value)
+    # An ObjectId or a date is read as its text.
+    equal = {"$eq": value} if other is value else {"$in": [value, other]}
+    return {"$and": [{path: {**equal, "$not": {"$type": "array"}}}, *plain]}
 
 
 def simple_json(value: Any) -> bool:

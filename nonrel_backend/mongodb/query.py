@@ -1,6 +1,7 @@
 """BackendQuery: one scan of one MongoDB collection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -11,13 +12,16 @@ from pymongo.errors import OperationFailure
 
 from ..conditions import Column, Condition
 from ..planner.expressions import expression_text
-from ..query import MISSING, Grouping, NonrelQuery, safe_call
+from ..query import CHUNK, MISSING, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions
-from .filters import require_ordered, to_filter
+from .filters import MemberKey, require_ordered, to_filter
+from .keeping import keeping, kept, kept_null
+from .key_forms import compound_forms, key_columns, with_all_forms
 from .naming import column_name
 from .paths import change_of, dotted, with_additions
+from .reading import DOCUMENTS, READERS, Reader, other_forms
 
 # Documents in a batch of a whole scan. The server's default first batch of 101 makes
 # one more round trip for every scan that is longer.
@@ -38,6 +42,9 @@ class BackendQuery(NonrelQuery):
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
         self.computed: dict[str, Expression] = {}
+        fields = self.meta.pk_fields
+        # The columns of a composite key, which foreign documents hold in the `_id`.
+        self.members = {each.column for each in fields} if len(fields) > 1 else ()
 
     @property
     def collection(self) -> Any:
@@ -46,6 +53,8 @@ class BackendQuery(NonrelQuery):
 
     def key(self, column: str) -> str:
         """Return the key under which documents hold a column."""
+        if column in self.members:
+            return MemberKey(f"_id.{column}")
         return "_id" if column == self.pk_column else column
 
     def key_of(self, column: Column) -> str:
@@ -62,6 +71,9 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def add_filters(self, condition: Condition) -> None:
+        columns = key_columns(self.connection, self.meta)
+        if columns:
+            condition = with_all_forms(condition, columns)
         self.filters.append(to_filter(condition, self.key_of))
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
@@ -114,6 +126,8 @@ class BackendQuery(NonrelQuery):
         documents: Iterator[dict[str, Any]] = chain([first], cursor)
         if self.computed:
             documents = map(self.with_computed, documents)
+        if self.members:
+            documents = map(self.with_members, documents)
         pk_column = self.pk_column
         if pk_column is None or "_id" not in first:
             yield from documents
@@ -122,6 +136,27 @@ class BackendQuery(NonrelQuery):
             document[pk_column] = document["_id"]
             yield document
 
+    def fetch_lists(
+        self,
+        columns: list[str],
+        absent: list[Any],
+        low_mark: int,
+        high_mark: int | None,
+    ) -> Iterator[list[list[Any]]]:
+        reader = Reader(self, columns)
+        documents = self.fetch(low_mark, high_mark)
+        while chunk := list(islice(documents, CHUNK)):
+            rows = [[*map(each.get, columns, absent)] for each in chunk]
+            reader.read(rows, chunk)
+            yield rows
+
+    def converter(self, field: Any) -> Callable[[Any], Any] | None:
+        make = READERS.get(self.connection.type_of(field))
+        if make is None:
+            return super().converter(field)
+        forms = other_forms(self.connection, self.table)
+        return make(field, partial(forms.add, self.key(field.column)))
+
     def projection(self) -> dict[str, Any] | None:
         """Return what to fetch of each document, None for all of it."""
         if (
@@ -129,7 +164,10 @@ class BackendQuery(NonrelQuery):
             and not self.computed
         ):
             return None
-        wanted: dict[str, Any] = {self.key(field.column): 1 for field in self.fields}
+        wanted: dict[str, Any] = {
+            "_id" if field.column in self.members else self.key(field.column): 1
+            for field in self.fields
+        }
         wanted.setdefault("_id", 0)
         wanted |= {name: found.value for name, found in self.computed.items()}
         return wanted
@@ -144,6 +182,13 @@ class BackendQuery(NonrelQuery):
                     f"{expression_text(expressions[name])}"
                 )
         self.computed = computed
+
+    def with_members(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Give a document the columns of its compound key, in place."""
+        key = document.get("_id")
+        if isinstance(key, dict):
+            document |= {name: key[name] for name in self.members if name in key}
+        return document
 
     def with_computed(self, document: dict[str, Any]) -> dict[str, Any]:
         """Make the computed values of a document Python values, in place."""
@@ -242,14 +287,36 @@ class BackendQuery(NonrelQuery):
                     update.setdefault(operator, {}).update(parts)
             elif hasattr(value, "as_sql"):
                 by = self.increment(column, value)
-                if by is None:
+                if by is None or self.changes_forms(values):
                     return self.update_pipeline(values)
                 update.setdefault("$inc", {})[key] = by
             elif value is MISSING:
                 update.setdefault("$unset", {})[key] = ""
             else:
                 update.setdefault("$set", {})[key] = value
-        return with_additions(update, added) if added else update
+        if added:
+            return with_additions(update, added)
+        if self.changes_forms(values):
+            types = {self.key(name): self.db_type(name) for name in values}
+            return keeping(update, self.forms_of_columns(), types)
+        return update
+
+    def changes_forms(self, values: dict[str, Any]) -> bool:
+        """Return whether other forms have been read of the columns to be changed."""
+        forms = self.forms_of_columns()
+        return bool(forms) and not forms.isdisjoint(map(self.key, values))
+
+    def forms_of_columns(self) -> set[str]:
+        """Return the keys of which other forms have been read, in documents as well."""
+        forms = other_forms(self.connection, self.table)
+        if not other_forms(self.connection, DOCUMENTS):
+            return forms
+        type_of = self.connection.type_of
+        return forms | {
+            field.column
+            for field in self.meta.local_concrete_fields
+            if type_of(field) == "document"
+        }
 
     def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Return one stage that sets all columns from the values before the update."""
@@ -258,9 +325,9 @@ class BackendQuery(NonrelQuery):
         for column, value in values.items():
             key = self.key(column)
             if value is MISSING:
-                changes[key] = "$$REMOVE"
+                changes[key] = kept_null(key)
             elif not hasattr(value, "as_sql"):
-                changes[key] = {"$literal": value}
+                changes[key] = kept(self.db_type(column), key, value)
             else:
                 found, db_type = translate(value), self.db_type(column)
                 if found.db_type != db_type and not (
@@ -299,7 +366,8 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def delete_rows(self, keys: list[Any]) -> int:
-        found = {"_id": {"$in": [self.stored_key(key) for key in keys]}}
+        forms = [form for key in keys for form in compound_forms(self.stored_key(key))]
+        found = {"_id": {"$in": forms}}
         return self.delete_documents(found)
 
     def stored_key(self, key: Any) -> Any:

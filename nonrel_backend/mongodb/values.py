@@ -1,5 +1,6 @@
 """Values in Python and in BSON: tables by db_type."""
 
+import base64
 import struct
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,13 +9,22 @@ from operator import pos
 from typing import Any
 from uuid import UUID
 
-from bson import Binary, DBRef, Decimal128, ObjectId
+from bson import Binary, DBRef, Decimal128, Int64, ObjectId
 from bson.decimal128 import create_decimal128_context
 from django.db import DataError
 from django.utils.duration import duration_microseconds
 
 from ..values.storing import to_int, to_string
 from ..values.wrappers import Json
+from .foreign import own
+from .stored import (
+    RoundedDecimal,
+    RoundedDecimal128,
+    StoredBytes,
+    StoredFloat,
+    StoredText,
+    StoredUUID,
+)
 
 DECIMAL_CONTEXT = create_decimal128_context()
 
@@ -28,6 +38,10 @@ def to_decimal(value: Any) -> Decimal128:
         raise DataError(f"{value!r} cannot be stored as a Decimal128.") from error
     if number.is_finite() and stored.to_decimal() != number:
         raise DataError(f"{value} has more than the 34 digits of a Decimal128.")
+    if type(value) is RoundedDecimal:
+        rounded = RoundedDecimal128.from_bid(stored.bid)
+        rounded.given = to_decimal(value.given)  # type: ignore[attr-defined]
+        return rounded
     return stored
 
 
@@ -47,7 +61,20 @@ def to_date(value: date) -> datetime:
     return datetime(value.year, value.month, value.day)
 
 
+def to_text(value: Any) -> Any:
+    """Return a string, or the key of another type that a text stands for."""
+    return value.stored if type(value) is StoredText else to_string(value)
+
+
+def to_uuid(value: Any) -> Any:
+    if type(value) is StoredUUID or type(value) is StoredText:
+        return value.stored
+    return Binary.from_uuid(value if isinstance(value, UUID) else UUID(str(value)))
+
+
 def to_binary(value: Any) -> bytes:
+    if type(value) is StoredBytes:
+        return value.stored
     return bytes(memoryview(value))
 
 
@@ -69,6 +96,8 @@ def json_value(value: Any) -> Any:
     kind = type(value)
     if kind in JSON_PLAIN:
         return value
+    if kind is StoredText or kind is StoredFloat:
+        return value.stored
     if isinstance(value, str):
         return to_string(value)
     if isinstance(value, int):
@@ -99,18 +128,55 @@ def json_key(key: Any) -> str:
     return text
 
 
-def from_json(value: Any) -> Any:
-    """Return a BSON value as `json.loads` would."""
-    kind = type(value)
-    if kind is dict:
-        return {key: from_json(item) for key, item in value.items()}
-    if kind is list:
-        return [from_json(item) for item in value]
-    if kind is DBRef:
-        return {key: from_json(item) for key, item in value.as_doc().items()}
-    if kind is Decimal128:
-        return float(value.to_decimal())
-    return int(value) if isinstance(value, int) and kind is not bool else value
+def is_short(value: int) -> bool:
+    """Return whether pymongo stores an integer in 32 bits; others may take 64."""
+    return -(2**31) <= value < 2**31
+
+
+def json_reader(note: Callable[[], None]) -> Callable[[Any], Any]:
+    """Return the function from BSON values to what `json.loads` would return.
+
+    What JSON has no type for is text, or a float, that carries the BSON value: saved
+    again, it is what it was. Call `note` for values in other forms than the backend's.
+    """
+
+    def read(value: Any) -> Any:
+        kind = type(value)
+        if kind is dict:
+            return {key: read(item) for key, item in value.items()}
+        if kind is list:
+            return [read(item) for item in value]
+        if kind in JSON_SAME:
+            return value
+        if kind is Int64:
+            if is_short(value):
+                note()
+            return int(value)
+        note()
+        if isinstance(value, int):
+            return int(value)
+        if kind is DBRef:
+            return {key: read(item) for key, item in value.as_doc().items()}
+        if kind is Decimal128:
+            return StoredFloat(value.to_decimal(), value)
+        return StoredText(JSON_TEXTS.get(kind, str)(value), value)
+
+    return read
+
+
+def binary_text(value: Any) -> str:
+    if isinstance(value, Binary) and value.subtype == 4:
+        return str(value.as_uuid())
+    return base64.b64encode(value).decode("ascii")
+
+
+JSON_SAME = {str, int, float, bool, type(None), StoredText, StoredFloat}
+# The texts of what JSON has no type for, where it is not str().
+JSON_TEXTS: dict[type, Callable[[Any], str]] = {
+    datetime: lambda value: f"{value.isoformat(timespec='milliseconds')}Z",
+    bytes: binary_text,
+    Binary: binary_text,
+}
 
 
 def from_date(value: datetime) -> date:
@@ -125,16 +191,39 @@ BID_BIAS, BID_SHIFT, BID_LIMIT = 6176, 49, 0x6000000000000000
 BID_REST = (1 << BID_SHIFT) - 1
 
 
-def from_decimal(value: Any) -> Decimal:
-    """Return the Decimal of a Decimal128.
+def decimal_reader(
+    places: int | None, note: Callable[[], None]
+) -> Callable[[Any], Decimal]:
+    """Return the function from Decimal128 to Decimal.
 
-    Decimal128.to_decimal() takes five times as long for up to 18 digits.
+    Call `note` for numbers with other than these decimal places. Up to 18 digits are
+    read here: Decimal128.to_decimal() takes five times as long.
     """
-    if type(value) is Decimal128:
+    own_exponent = None if places is None else -places
+
+    def read(value: Any) -> Decimal:
+        if type(value) is not Decimal128:
+            return Decimal(str(value))
         low, high = BID(value.bid)
         if low < 10**18 and high < BID_LIMIT and not high & BID_REST:
-            return Decimal(low).scaleb((high >> BID_SHIFT) - BID_BIAS, DECIMAL_CONTEXT)
-    return value.to_decimal() if isinstance(value, Decimal128) else Decimal(str(value))
+            exponent: Any = (high >> BID_SHIFT) - BID_BIAS
+            found = Decimal(low).scaleb(exponent, DECIMAL_CONTEXT)
+        else:
+            found = value.to_decimal()
+            exponent = found.as_tuple().exponent
+        if exponent != own_exponent and own_exponent is not None:
+            note()
+        return found
+
+    return read
+
+
+def nothing_to_note() -> None:
+    """Do nothing: nobody asks in which form values were."""
+
+
+from_json = json_reader(nothing_to_note)
+from_decimal = decimal_reader(None, nothing_to_note)
 
 
 TO_BSON: dict[str, Callable[[Any], Any]] = {
@@ -142,15 +231,13 @@ TO_BSON: dict[str, Callable[[Any], Any]] = {
     "long": to_int,
     "double": float,
     "bool": bool,
-    "string": to_string,
+    "string": to_text,
     "date": to_date,
     "datetime": to_datetime,
     "time": lambda value: value.isoformat() if isinstance(value, time) else str(value),
     "duration": lambda value: to_int(duration_microseconds(value)),
     "decimal": to_decimal,
-    "uuid": lambda value: Binary.from_uuid(
-        value if isinstance(value, UUID) else UUID(str(value))
-    ),
+    "uuid": to_uuid,
     "binary": to_binary,
     "objectId": to_object_id,
     "json": to_json,
@@ -167,7 +254,7 @@ FROM_BSON: dict[str, Callable[[Any], Any]] = {
     "duration": lambda value: timedelta(microseconds=value),
     "decimal": from_decimal,
     "uuid": lambda value: value if isinstance(value, UUID) else value.as_uuid(),
-    "binary": bytes,
+    "binary": lambda value: value if type(value) is StoredBytes else bytes(value),
     "json": from_json,
 }
 
@@ -184,6 +271,13 @@ def to_bson(db_type: str | None, value: Any) -> Any:
 
 
 def from_bson(db_type: str | None, value: Any) -> Any:
-    """Return a stored value, which is not None, as a Python value."""
+    """Return a stored value, which is not None, as a Python value.
+
+    Raise DataError if it means nothing in a column of this type.
+    """
+    try:
+        value = own(db_type, value)
+    except ValueError as error:
+        raise DataError(f"{value!r} is no value of this column. {error}") from error
     convert = FROM_BSON.get(db_type or "")
     return value if convert is None else convert(value)

@@ -15,6 +15,7 @@ from pymongo.read_preferences import ReadPreference
 from ..batching import batches
 from ..query import MISSING
 from .errors import DUPLICATE_CODES
+from .key_forms import compound_forms
 from .transactions import is_duplicate
 from .uniques import (
     LOOKUP_BATCH,
@@ -285,6 +286,7 @@ def refuse_duplicate_update(
     collection = connection.database[table]
     columns = unique_columns(connection, table)
     before = list(collection.find(filter_, columns, session=session))
+    update = getattr(update, "plain", update)
     if isinstance(update, list):
         stages = [{"$match": filter_}, *update, {"$project": columns}]
         made = collection.aggregate(stages, session=session)
@@ -304,6 +306,7 @@ def refuse_duplicate_changes(
     found = connection.database[table].find(filter_, columns, session=session)
     rows = {identity(row): row for row in found}
     steps = []
+    updates = [(key, getattr(update, "plain", update)) for key, update in updates]
     if any(isinstance(update, list) for _, update in updates):
         raise NotSupportedError(
             f"MongoDB would compute unique values of {table}, which must be looked up "
@@ -392,7 +395,10 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
     connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
-    requests = [UpdateOne({"_id": {"$eq": key}}, update) for key, update in updates]
+    requests = [
+        UpdateOne({"_id": {"$in": [*compound_forms(key)]}}, update)
+        for key, update in updates
+    ]
     if not transaction.is_open:
         if len(requests) > 1 and connection.has_transactions:
             return in_own_transaction(
@@ -410,7 +416,7 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
             refuse_duplicate_changes(connection, table, updates, session)
         return collection.bulk_write(requests, session=session).matched_count
 
-    keys = [key for key, _ in updates]
+    keys = [form for key, _ in updates for form in compound_forms(key)]
     return run_undoably(transaction, collection, {"_id": {"$in": keys}}, write)
 
 

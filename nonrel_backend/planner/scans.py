@@ -71,11 +71,7 @@ def converters(
     query: NonrelQuery, fields: Iterable[Any]
 ) -> list[Callable[[Any], Any] | None]:
     """Return, for each field, what makes a stored value a Python value, or None."""
-    from_db_converter, type_of = (
-        query.compiler.from_db_converter,
-        query.connection.type_of,
-    )
-    return [from_db_converter(type_of(field)) for field in fields]
+    return [query.converter(field) for field in fields]
 
 
 def python_rows(

@@ -1,0 +1,247 @@
+"""Rows of documents, with values of other types read or refused; what saving keeps.
+
+A column's stored form is what the backend itself would store for its value. Where other
+forms were read, updates leave a value alone that would only change its form.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, datetime, time
+from typing import Any
+
+from bson import Int64
+from django.db import DataError
+
+from ..caching import IdentityCache
+from ..values.columns import stored_field
+from .foreign import CHECKED, NAMES, NATIVE, NOTHING, own, refusal
+from .key_forms import text_forms
+from .values import decimal_reader, is_short, json_reader
+
+Document = dict[str, Any]
+MIDNIGHT = time()
+CACHED_MODELS = 1_000
+Note = Callable[[], None]
+# What the items of a document field stand in, by what the field makes of none.
+CONTAINERS: dict[Any, frozenset[type]] = {
+    list: frozenset({list}),
+    set: frozenset({list}),
+    dict: frozenset({dict}),
+}
+
+# The columns of each collection of which this process has read other forms, by the
+# names of database and collection.
+_other_forms: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+
+
+# What the forms of values inside documents are noted under: no collection's name.
+DOCUMENTS = ""
+
+
+def other_forms(connection: Any, table: str) -> set[str]:
+    """Return the keys of a collection of which other forms have been read."""
+    return _other_forms[connection.settings_dict["NAME"], table]
+
+
+class Columns:
+    """The types of chosen columns of a table, and those known to be its own."""
+
+    def __init__(self, connection: Any, meta: Any, names: tuple[str, ...]) -> None:
+        by_name = {field.column: field for field in meta.local_concrete_fields}
+        self.fields = [by_name.get(name) for name in names]
+        self.types = [
+            None if field is None else connection.type_of(field)
+            for field in self.fields
+        ]
+        self.native = [
+            None if field is None else native_types(field, db_type)
+            for field, db_type in zip(self.fields, self.types, strict=True)
+        ]
+        self.is_key = [
+            field is not None and (field.primary_key or bool(field.remote_field))
+            for field in self.fields
+        ]
+        # Text keys may be those of other types too: they say which they are.
+        self.looked_at = [
+            {Int64, str}
+            if field is not None and field.primary_key and db_type == "string"
+            else {Int64, CHECKED.get(db_type or "")}
+            for field, db_type in zip(self.fields, self.types, strict=True)
+        ]
+        # Types of a row that need no look, and whether there is None among them.
+        self.known: dict[tuple[type, ...], bool] = {}
+
+    def strange(self, kinds: set[tuple[type, ...]]) -> set[int]:
+        """Return the positions where types of rows are to be looked at."""
+        found = set()
+        for kind in kinds:
+            other = {
+                position
+                for position, (one, native) in enumerate(
+                    zip(kind, self.native, strict=True)
+                )
+                if native is not None
+                and one is not NOTHING
+                and (one not in native or one in self.looked_at[position])
+            }
+            if not other:
+                self.known[kind] = NOTHING in kind
+            found |= other
+        return found
+
+
+def native_types(field: Any, db_type: str | None) -> frozenset[type] | None:
+    """Return the types in which pymongo returns a field's own values, None for any."""
+    if db_type == "document":
+        if getattr(field, "embeds", False):
+            return CONTAINERS[dict]
+        return CONTAINERS.get(getattr(field, "empty", None), NATIVE["document"])
+    return NATIVE.get(db_type or "")
+
+
+# Columns by the names, by the model's options.
+columns_of: IdentityCache = IdentityCache(lambda meta: {}, CACHED_MODELS)
+
+
+def date_reader(field: Any, note: Note) -> Callable[[Any], Any]:
+    """Return the function from datetimes to dates; a time of day is another form."""
+
+    def read(value: datetime) -> date:
+        if value.time() != MIDNIGHT:
+            note()
+        return value.date()
+
+    return read
+
+
+def time_reader(field: Any, note: Note) -> Callable[[Any], Any]:
+    """Return the function from texts to times; only isoformat() is their own form."""
+
+    def read(value: str) -> time:
+        found = time.fromisoformat(value)
+        if found.isoformat() != value:
+            note()
+        return found
+
+    return read
+
+
+# By db_type, the function from a field and what notes another form to the converter.
+READERS: dict[str, Callable[[Any, Note], Callable[[Any], Any]]] = {
+    "json": lambda field, note: json_reader(note),
+    "decimal": lambda field, note: decimal_reader(
+        stored_field(field).decimal_places, note
+    ),
+    "date": date_reader,
+    "time": time_reader,
+}
+
+
+def leaf_reader(
+    connection: Any, db_type: str | None, convert: Callable[[Any], Any] | None
+) -> Callable[[Any], Any] | None:
+    """Return the function from values inside documents to Python values.
+
+    It raises ValueError for a value that means nothing there. Other forms are noted for
+    all documents of the database.
+    """
+    noted = other_forms(connection, DOCUMENTS)
+
+    def note() -> None:
+        noted.add("document")
+
+    if db_type == "json":
+        return json_reader(note)
+    if db_type == "decimal":
+        note()  # of how many places its numbers are is not known here
+    native = NATIVE.get(db_type or "")
+    if native is None:
+        return convert
+    checked = CHECKED.get(db_type or "")
+
+    def read(value: Any) -> Any:
+        kind = type(value)
+        if kind not in native or kind is checked or kind is Int64:
+            if kind is not checked:
+                note()
+            try:
+                value = own(db_type, value)
+            except ValueError as error:
+                name = NAMES.get(kind, (kind.__name__, ""))[0]
+                raise ValueError(
+                    f"{name}, {value!r}, is no {db_type} {error}"
+                ) from error
+        return value if convert is None else convert(value)
+
+    return read
+
+
+class Reader:
+    """Makes rows of a scan hold values of their columns' own types, in place."""
+
+    def __init__(self, query: Any, names: list[str]) -> None:
+        self.query = query
+        known = columns_of(query.meta)
+        key = tuple(names)
+        if key not in known:
+            known[key] = Columns(query.connection, query.meta, key)
+        self.columns: Columns = known[key]
+
+    def read(self, rows: list[list[Any]], documents: list[Document]) -> None:
+        """Read the rows, which are made of the documents."""
+        columns = self.columns
+        known = columns.known
+        kinds = {tuple(map(type, row)) for row in rows}
+        strange = kinds - known.keys()
+        if strange:
+            for position in columns.strange(strange):
+                self.look(position, rows, documents)
+        if any(NOTHING in kind for kind in strange) or any(map(known.get, kinds)):
+            for document in documents:
+                if None in document.values():
+                    self.note(key for key, value in document.items() if value is None)
+
+    def look(
+        self, position: int, rows: list[list[Any]], documents: list[Document]
+    ) -> None:
+        """Read the values of one column that are of other types."""
+        columns = self.columns
+        field, db_type = columns.fields[position], columns.types[position]
+        native, is_key = columns.native[position], columns.is_key[position]
+        assert field is not None and native is not None
+        noted = False
+        is_own_text = db_type == "string" and field.primary_key
+        for row, document in zip(rows, documents, strict=True):
+            value = row[position]
+            kind = type(value)
+            if kind is NOTHING:
+                continue
+            if kind in native:
+                if kind is Int64:
+                    noted = noted or is_short(value)
+            else:
+                noted = True
+            try:
+                if db_type == "document" and kind not in native:
+                    raise ValueError
+                row[position] = own(db_type, value, is_key)
+                if is_own_text and kind is str:
+                    row[position] = text_forms(value)[0]
+            except ValueError as error:
+                raise self.refusal(field, value, document, error) from error
+        if noted:
+            self.note([self.query.key(field.column)])
+
+    def note(self, keys: Any) -> None:
+        """Note that there are other forms under these keys."""
+        other_forms(self.query.connection, self.query.table).update(keys)
+
+    def refusal(
+        self, field: Any, value: Any, document: Document, reason: object
+    ) -> DataError:
+        query = self.query
+        key = document.get("_id")
+        if "_id" not in document:
+            column = query.key(field.column)
+            key = query.connection.key_of_value(query.table, column, value)
+        return refusal(query.table, key, field, value, reason)
