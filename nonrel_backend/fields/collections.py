@@ -14,19 +14,9 @@ from .base import DocumentField, Target, item_errors
 from .raw import RawField
 from .walking import set_owner
 
-# `contains`, `exact` and `in` are not among them: they are about the whole collection.
-ITEM_LOOKUPS = frozenset(
-    {
-        "iexact",
-        "icontains",
-        "startswith",
-        "istartswith",
-        "endswith",
-        "iendswith",
-        "regex",
-        "iregex",
-    }
-)
+# Those that the admin's `search_fields` ask for. Other lookups of text are not among
+# them, as `contains`, their companion, is about the whole collection.
+ITEM_LOOKUPS = frozenset({"icontains", "iexact", "istartswith"})
 
 
 class ItemsField(DocumentField):
