@@ -135,17 +135,14 @@ def given_source(values: dict[str, Any], columns: dict[str, str]) -> Source:
     return Source(order, validated_json(others), Form)
 
 
-def custom_reader(
-    field: Any, connection: BaseDatabaseWrapper
-) -> Callable[..., Any] | None:
-    """Return the field's own converter from stored values, or None.
+def custom_reader(field: Any) -> Callable[..., Any] | None:
+    """Return the field's own `from_db_value`, or None.
 
     JSONField's does not count, because it reads text.
     """
     if is_raw(field):
         return None
-    found = stored_field(field).get_db_converters(connection)
-    return found[0] if found else None
+    return getattr(stored_field(field), "from_db_value", None)
 
 
 def quantized(field: Any) -> Convert:
@@ -188,7 +185,7 @@ def store_codec(connection: BaseDatabaseWrapper) -> Codec:
     def read_leaf(field: Any) -> Convert:
         db_type = "json" if is_raw(field) else connection.type_of(field)
         convert = compiler.leaf_from_db_converter(db_type)
-        own = custom_reader(field, connection)
+        own = custom_reader(field)
         if own is None:
             return convert or (lambda value: value)
         if convert is None:
@@ -223,7 +220,7 @@ def text_codec(connection: BaseDatabaseWrapper) -> Codec:
             parse = datetime_parser(zone)
         elif kind == "FloatField":
             parse = float
-        own = custom_reader(field, connection)
+        own = custom_reader(field)
         if own is None:
             return parse or (lambda value: value)
         if parse is None:

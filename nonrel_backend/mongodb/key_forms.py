@@ -41,7 +41,7 @@ def uuid_forms(value: Any) -> list[Any]:
     if type(value) is StoredUUID or type(value) is StoredText:
         return [value]
     found = value if isinstance(value, UUID) else UUID(str(value))
-    return [found, *(StoredUUID(each, each) for each in (str(found), found.hex))]
+    return [found, *(StoredText(each, each) for each in (found.hex, str(found)))]
 
 
 FORMS = {"string": text_forms, "uuid": uuid_forms}

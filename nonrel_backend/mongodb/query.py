@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from typing import Any
 
 from bson import MinKey
@@ -20,6 +20,7 @@ from .filters import MemberKey, require_ordered, to_filter
 from .keeping import keeping, kept, kept_null
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .naming import column_name
+from .odd_names import is_odd, set_field
 from .paths import change_of, dotted, with_additions
 from .reading import DOCUMENTS, READERS, Reader, other_forms
 
@@ -53,6 +54,10 @@ class BackendQuery(NonrelQuery):
 
     def key(self, column: str) -> str:
         """Return the key under which documents hold a column."""
+        if is_odd(column):
+            raise NotSupportedError(
+                f"MongoDB reads the column {column!r} as a path or an operator"
+            )
         if column in self.members:
             return MemberKey(f"_id.{column}")
         return "_id" if column == self.pk_column else column
@@ -155,7 +160,9 @@ class BackendQuery(NonrelQuery):
         if make is None:
             return super().converter(field)
         forms = other_forms(self.connection, self.table)
-        return make(field, partial(forms.add, self.key(field.column)))
+        column = field.column
+        key = column if is_odd(column) else self.key(column)
+        return make(field, partial(forms.add, key))
 
     def projection(self) -> dict[str, Any] | None:
         """Return what to fetch of each document, None for all of it."""
@@ -163,6 +170,8 @@ class BackendQuery(NonrelQuery):
             len(self.fields) == len(self.meta.local_concrete_fields)
             and not self.computed
         ):
+            return None
+        if any(is_odd(field.column) for field in self.fields):
             return None
         wanted: dict[str, Any] = {
             "_id" if field.column in self.members else self.key(field.column): 1
@@ -276,6 +285,10 @@ class BackendQuery(NonrelQuery):
                 "MongoDB's _id never changes: insert a row with the new primary key, "
                 "and delete the old one."
             )
+        odd = {column: values[column] for column in values if is_odd(column)}
+        if odd:
+            others = {name: values[name] for name in values if name not in odd}
+            return self.update_fields(others, odd)
         update: dict[str, dict[str, Any]] = {}
         added: dict[str, Any] = {}
         for column, value in values.items():
@@ -300,6 +313,15 @@ class BackendQuery(NonrelQuery):
             types = {self.key(name): self.db_type(name) for name in values}
             return keeping(update, self.forms_of_columns(), types)
         return update
+
+    def update_fields(self, values: dict[str, Any], odd: dict[str, Any]) -> Any:
+        """Return the pipeline that sets columns whose names no path can hold, too."""
+        if any(hasattr(value, "as_sql") for value in (*values.values(), *odd.values())):
+            raise NotSupportedError(
+                f"MongoDB is not asked for expressions beside the columns {list(odd)}"
+            )
+        stages = self.update_pipeline(values) if values else []
+        return [*stages, *starmap(set_field, odd.items())]
 
     def changes_forms(self, values: dict[str, Any]) -> bool:
         """Return whether other forms have been read of the columns to be changed."""

@@ -230,7 +230,8 @@ class Reader:
             except ValueError as error:
                 raise self.refusal(field, value, document, error) from error
         if noted:
-            self.note([self.query.key(field.column)])
+            is_pk = field.column == self.query.pk_column
+            self.note(["_id" if is_pk else field.column])
 
     def note(self, keys: Any) -> None:
         """Note that there are other forms under these keys."""
@@ -242,6 +243,6 @@ class Reader:
         query = self.query
         key = document.get("_id")
         if "_id" not in document:
-            column = query.key(field.column)
+            column = field.column
             key = query.connection.key_of_value(query.table, column, value)
         return refusal(query.table, key, field, value, reason)

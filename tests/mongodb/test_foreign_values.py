@@ -353,3 +353,33 @@ def test_documents_that_a_field_cannot_read_are_refused(listed, name, value):
         assert f"{listed._meta.db_table}, _id 9: " in text
         assert repr(name) in text
         assert "declare" in text
+
+
+@pytest.mark.parametrize("column", ["a.b", "$x"])
+def test_columns_whose_names_are_paths_or_operators_are_plain_keys(library, column):
+    class Odd(models.Model):
+        number = models.IntegerField(null=True, db_column=column)
+        label = models.CharField(max_length=9, default="x")
+
+        class Meta:
+            app_label = "library"
+            apps = Apps()
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Odd)
+    try:
+        collection = connection.database[Odd._meta.db_table]
+        collection.insert_one({"_id": 1, column: 3.0, "label": "a"})
+        before = collection.find_one()
+        found = Odd.objects.get(number=3)
+        found.save()
+        assert encode(collection.find_one()) == encode(before)
+        assert list(Odd.objects.order_by("number").values_list("number")) == [(3,)]
+        assert Odd.objects.filter(number__gt=2).update(number=5, label="b") == 1
+        assert collection.find_one() == {"_id": 1, column: 5, "label": "b"}
+        Odd.objects.update(number=None)
+        assert Odd.objects.get(number=None).label == "b"
+        assert column not in collection.find_one()
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Odd)
