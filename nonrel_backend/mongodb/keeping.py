@@ -31,12 +31,15 @@ class KeepingUpdate(list):
 
 
 def keeping(
-    update: Document, keys: Collection[str], types: dict[str, str | None]
+    update: Document,
+    keys: Collection[str],
+    types: dict[str, str | None],
+    json_has_null: bool,
 ) -> Any:
     """Return the update, which leaves values under `keys` alone that are equal.
 
-    `types` are the db_types of keys. An update that also changes parts of documents
-    stays as it is.
+    `types` are the db_types of keys; `json_has_null` says whether null in JSON is a
+    value, not NULL. An update that also changes parts of documents stays as it is.
     """
     if update.keys() - PLAIN:
         return update
@@ -44,7 +47,8 @@ def keeping(
         key: kept(types.get(key), key, value) if key in keys else {"$literal": value}
         for key, value in update.get("$set", {}).items()
     }
-    changes |= {key: kept_null(key) for key in update.get("$unset", ())}
+    for key in update.get("$unset", ()):
+        changes[key] = kept_null(key, json_has_null and types.get(key) == "json")
     return KeepingUpdate([{"$set": changes}], update)
 
 
@@ -54,8 +58,13 @@ def kept(db_type: str | None, key: str, value: Any) -> Document:
     return {"$cond": [same, f"${key}", {"$literal": value}]}
 
 
-def kept_null(key: str) -> Document:
-    """Return the expression for NULL: a null that is stored stays."""
+def kept_null(key: str, is_value: bool) -> Any:
+    """Return the expression for NULL: a null that is stored stays.
+
+    Not if it `is_value`, JSON's null.
+    """
+    if is_value:
+        return "$$REMOVE"
     return {"$cond": [{"$eq": [f"${key}", None]}, f"${key}", "$$REMOVE"]}
 
 

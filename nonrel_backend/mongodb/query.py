@@ -311,7 +311,7 @@ class BackendQuery(NonrelQuery):
             return with_additions(update, added)
         if self.changes_forms(values):
             types = {self.key(name): self.db_type(name) for name in values}
-            return keeping(update, self.forms_of_columns(), types)
+            return keeping(update, self.forms_of_columns(), types, self.json_has_null)
         return update
 
     def update_fields(self, values: dict[str, Any], odd: dict[str, Any]) -> Any:
@@ -340,6 +340,11 @@ class BackendQuery(NonrelQuery):
             if type_of(field) == "document"
         }
 
+    @property
+    def json_has_null(self) -> bool:
+        """Whether null in JSON is not NULL, as in tables that a migration made."""
+        return self.connection.stored_checks(self.table) is not None
+
     def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Return one stage that sets all columns from the values before the update."""
         translate = Expressions(self)
@@ -347,7 +352,8 @@ class BackendQuery(NonrelQuery):
         for column, value in values.items():
             key = self.key(column)
             if value is MISSING:
-                changes[key] = kept_null(key)
+                is_json = self.db_type(column) == "json"
+                changes[key] = kept_null(key, is_json and self.json_has_null)
             elif not hasattr(value, "as_sql"):
                 changes[key] = kept(self.db_type(column), key, value)
             else:
