@@ -18,9 +18,19 @@ sqlite3.register_adapter(ObjectId, str)
 # The same as JSON text, in the local engine and in fixtures.
 ADAPTERS[ObjectId] = lambda value, zone: str(value)
 PORTABLE[ObjectId] = str
-PARSERS["ObjectIdField"] = PARSERS["ObjectIdAutoField"] = ObjectId
 # How databases that know no ObjectId generate keys, as by AUTOINCREMENT.
 KEY_DEFAULTS = {"sqlite": "DEFAULT (lower(hex(randomblob(12))))"}
+
+
+def object_id(text: str) -> ObjectId:
+    """Return the ObjectId of 24 digits; raise ValueError for other text."""
+    try:
+        return ObjectId(text)
+    except InvalidId as error:
+        raise ValueError(str(error)) from error
+
+
+PARSERS["ObjectIdField"] = PARSERS["ObjectIdAutoField"] = object_id
 
 
 class ObjectIdField(models.Field):

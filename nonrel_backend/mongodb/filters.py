@@ -102,6 +102,12 @@ class MemberKey(str):
     __slots__ = ()
 
 
+class NumberedKey(str):
+    """The key of a column of booleans that may have numbers among them."""
+
+    __slots__ = ()
+
+
 def leaf_filter(condition: Leaf, key: str) -> dict[str, Any]:
     """Return the filter document for one lookup on one key."""
     if condition.column.db_type == "document":
@@ -124,7 +130,7 @@ def any_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     db_type = leaf.column.db_type
-    if db_type == "bool" and leaf.lookup_type in ("exact", "in"):
+    if isinstance(key, NumberedKey) and leaf.lookup_type in ("exact", "in"):
         return truth(leaf, key)
     if leaf.value is None:
         return NOTHING  # comparing with NULL is never true

@@ -16,7 +16,7 @@ from ..query import CHUNK, MISSING, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions
-from .filters import MemberKey, require_ordered, to_filter
+from .filters import MemberKey, NumberedKey, require_ordered, to_filter
 from .keeping import keeping, kept, kept_null
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .naming import column_name
@@ -63,7 +63,19 @@ class BackendQuery(NonrelQuery):
         return "_id" if column == self.pk_column else column
 
     def key_of(self, column: Column) -> str:
-        return self.key(column.name)
+        key = self.key(column.name)
+        if column.db_type == "bool" and self.may_have_numbers(key):
+            return NumberedKey(key)
+        return key
+
+    def may_have_numbers(self, key: str) -> bool:
+        """Return whether numbers are looked for among the booleans of a column.
+
+        So they are in collections of other programs, and where some have been read:
+        an index with a condition on true or false does not serve such a filter.
+        """
+        is_foreign = self.connection.stored_checks(self.table) is None
+        return is_foreign or key in other_forms(self.connection, self.table)
 
     @property
     def filter(self) -> dict[str, Any]:

@@ -208,6 +208,8 @@ def test_one_and_true_are_one_answer(record):
         {"_id": number, "label": "a", "active": value}
         for number, value in enumerate([True, 1, 1.0, False, 0, None])
     )
+    assert [each.active for each in record.objects.order_by("pk")][:3] == [True] * 3
+    # From then on numbers are known to be there.
     for condition, expected in {
         Q(active=True): [0, 1, 2],
         ~Q(active=True): [3, 4, 5],

@@ -1,6 +1,7 @@
 """Scans, restricted as far as the store can, finished in the local engine."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -239,11 +240,12 @@ class Loading:
             if id(edge.source) not in self.restricted:
                 continue  # the keys of a whole table restrict nothing
             key_field = self.engine.table(ref.meta).fields[edge.target_column.name]
-            values = [
-                self.engine.from_local(key_field, key)
-                for key in keys
-                if key is not None
-            ]
+            values = []
+            for key in keys:
+                # Text of a generic relation may be no key of this table.
+                with suppress(ValueError, ArithmeticError):
+                    if key is not None:
+                        values.append(self.engine.from_local(key_field, key))
             found.append(Leaf(edge.target_column, "in", values))
         return found
 
