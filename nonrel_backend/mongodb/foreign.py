@@ -70,8 +70,15 @@ def text_uuid(value: str) -> UUID:
 
 
 def time_text(value: str) -> str:
-    time.fromisoformat(value)
+    if time.fromisoformat(value).isoformat() != value:
+        raise ValueError("the store compares texts as time.isoformat() writes them")
     return value
+
+
+def exact_double(value: int) -> float:
+    if int(float(value)) != value:
+        raise ValueError("no double holds all its digits")
+    return float(value)
 
 
 Others = dict[type, Callable[[Any], Any]]
@@ -83,7 +90,7 @@ OTHERS: dict[str, Others] = {
     "long": WHOLE,
     "duration": WHOLE,
     "double": {
-        **dict.fromkeys(INTEGERS, float),
+        **dict.fromkeys(INTEGERS, exact_double),
         Decimal128: lambda value: float(value.to_decimal()),
     },
     "decimal": dict.fromkeys(

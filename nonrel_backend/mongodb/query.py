@@ -17,6 +17,7 @@ from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions
 from .filters import MemberKey, NumberedKey, require_ordered, to_filter
+from .foreign import refusal
 from .keeping import keeping, kept, kept_null
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .naming import column_name
@@ -174,7 +175,12 @@ class BackendQuery(NonrelQuery):
         forms = other_forms(self.connection, self.table)
         column = field.column
         key = column if is_odd(column) else self.key(column)
-        return make(field, partial(forms.add, key))
+        return make(field, partial(forms.add, key), partial(self.refuse, field))
+
+    def refuse(self, field: Any, value: Any, reason: str) -> None:
+        """Raise DataError for a stored value that the field cannot hold."""
+        key = self.connection.key_of_value(self.table, field.column, value)
+        raise refusal(self.table, key, field, value, reason)
 
     def projection(self) -> dict[str, Any] | None:
         """Return what to fetch of each document, None for all of it."""

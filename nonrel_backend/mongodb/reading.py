@@ -22,6 +22,8 @@ Document = dict[str, Any]
 MIDNIGHT = time()
 CACHED_MODELS = 1_000
 Note = Callable[[], None]
+# Raises DataError for a value, with the reason.
+Refuse = Callable[[Any, str], None]
 # What the items of a document field stand in, by what the field makes of none.
 CONTAINERS: dict[Any, frozenset[type]] = {
     list: frozenset({list}),
@@ -103,37 +105,39 @@ def native_types(field: Any, db_type: str | None) -> frozenset[type] | None:
 columns_of: IdentityCache = IdentityCache(lambda meta: {}, CACHED_MODELS)
 
 
-def date_reader(field: Any, note: Note) -> Callable[[Any], Any]:
-    """Return the function from datetimes to dates; a time of day is another form."""
+def date_reader(field: Any, note: Note, refuse: Refuse) -> Callable[[Any], Any]:
+    """Return the function from datetimes to dates; refuse those with a time of day.
+
+    The store compares them as datetimes, and the day depends on a time zone.
+    """
 
     def read(value: datetime) -> date:
         if value.time() != MIDNIGHT:
-            note()
+            refuse(value, "it has a time of day")
         return value.date()
 
     return read
 
 
-def time_reader(field: Any, note: Note) -> Callable[[Any], Any]:
-    """Return the function from texts to times; only isoformat() is their own form."""
+def finite_reader(field: Any, note: Note, refuse: Refuse) -> Callable[[Any], Any]:
+    """Return the function from Decimal128 to Decimal; refuse NaN and infinity."""
+    read = decimal_reader(stored_field(field).decimal_places, note)
 
-    def read(value: str) -> time:
-        found = time.fromisoformat(value)
-        if found.isoformat() != value:
-            note()
+    def read_finite(value: Any) -> Any:
+        found = read(value)
+        if not found.is_finite():
+            refuse(value, "it is not finite")
         return found
 
-    return read
+    return read_finite
 
 
-# By db_type, the function from a field and what notes another form to the converter.
-READERS: dict[str, Callable[[Any, Note], Callable[[Any], Any]]] = {
-    "json": lambda field, note: json_reader(note),
-    "decimal": lambda field, note: decimal_reader(
-        stored_field(field).decimal_places, note
-    ),
+# By db_type, the function from a field, what notes another form and what refuses a
+# value to the converter.
+READERS: dict[str, Callable[[Any, Note, Refuse], Callable[[Any], Any]]] = {
+    "json": lambda field, note, refuse: json_reader(note),
+    "decimal": finite_reader,
     "date": date_reader,
-    "time": time_reader,
 }
 
 
