@@ -145,6 +145,16 @@ def custom_reader(field: Any) -> Callable[..., Any] | None:
     return getattr(stored_field(field), "from_db_value", None)
 
 
+def stored_reader(
+    field: Any, connection: BaseDatabaseWrapper
+) -> Callable[..., Any] | None:
+    """Return the converter that a field has for this store, or None."""
+    if is_raw(field):
+        return None
+    converters = stored_field(field).get_db_converters(connection)
+    return converters[0] if converters else None
+
+
 def quantized(field: Any) -> Convert:
     """Return the function that gives decimals the field's places.
 
@@ -185,7 +195,7 @@ def store_codec(connection: BaseDatabaseWrapper) -> Codec:
     def read_leaf(field: Any) -> Convert:
         db_type = "json" if is_raw(field) else connection.type_of(field)
         convert = compiler.leaf_from_db_converter(db_type)
-        own = custom_reader(field)
+        own = custom_reader(field) or stored_reader(field, connection)
         if own is None:
             return convert or (lambda value: value)
         if convert is None:

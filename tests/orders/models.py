@@ -65,3 +65,4 @@ class Thing(models.Model):
     id = ObjectIdAutoField(primary_key=True)
     box = models.ForeignKey(Box, models.CASCADE, null=True, related_name="things")
     other = ObjectIdField(null=True, db_index=True)
+    boxes = ListField(ObjectIdField(), blank=True)

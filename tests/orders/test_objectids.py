@@ -70,3 +70,19 @@ def test_fixtures_and_pickles(boxes):
     text = serializers.serialize("json", boxes.all())
     assert json.loads(text)[0]["pk"] == str(box.pk)
     assert pickle.loads(pickle.dumps(box)).pk == box.pk
+
+
+def test_lists_of_them_are_read_filtered_and_finished_locally(things):
+    key, other = ObjectId(), ObjectId()
+    things.create(boxes=[key, other])
+    things.create(boxes=[])
+    locally = things.order_by(Case(default=Value(1)))
+    for rows in (things.all(), locally):
+        assert sorted(row.boxes for row in rows) == [[], [key, other]]
+    assert things.filter(boxes__contains=[key]).count() == 1
+    assert things.filter(boxes=[key, other]).count() == 1
+    assert locally.filter(boxes__contains=[str(other)]).get().boxes[1] == other
+    assert list(things.filter(boxes__0=key).values_list("boxes__1")) == [(other,)]
+    text = serializers.serialize("json", things.all())
+    (first, _) = serializers.deserialize("json", text)
+    assert first.object.boxes in ([key, other], [])
