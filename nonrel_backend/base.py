@@ -95,6 +95,9 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     ops_class = NonrelDatabaseOperations
     # How the store's documents hold values.
     document_form = Form
+    # Whether the store's datetimes are cut to milliseconds. The local engine then cuts
+    # those that they are compared with, too.
+    whole_milliseconds = False
     # Names of OPTIONS that are for the toolkit, not for the store's driver.
     own_options = frozenset({"local_rows", "kept_rows"})
     # Django's SQL never reaches the store: the local engine writes its own.

@@ -1,6 +1,7 @@
 """The local engine's connection: Django's SQLite wrapper, private to this package."""
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +33,11 @@ class LocalOperations(sqlite3_base.DatabaseOperations):
     def prep_for_iexact_query(self, x: Any) -> str:
         return str(x)
 
+    def adapt_datetimefield_value(self, value: Any) -> Any:
+        if isinstance(value, datetime) and self.connection.whole_milliseconds:
+            value = value.replace(microsecond=value.microsecond // 1000 * 1000)
+        return super().adapt_datetimefield_value(value)
+
     def get_decimalfield_converter(self, expression: Any) -> Callable[..., Any]:
         convert = super().get_decimalfield_converter(expression)
 
@@ -58,8 +64,9 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
 
     # Tells documents/ that the collation nonrel_decimal is there.
     exact_decimals = True
-    # As in NonrelDatabaseWrapper; the engine sets it.
+    # As in NonrelDatabaseWrapper; the engine sets them.
     packed_form: type[Form] | None = None
+    whole_milliseconds = False
     ops_class = LocalOperations
     features_class = LocalFeatures
     operators = {

@@ -85,6 +85,7 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     SchemaEditorClass = DatabaseSchemaEditor
     catalog_class = None
     document_form = BsonForm
+    whole_milliseconds = True
     validation_class = DatabaseValidation
     known_database: Database | None = None
 
