@@ -24,7 +24,7 @@ from .errors import translate
 from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
-from .metadata import enforced_checks
+from .metadata import enforced_checks, entry_of, is_foreign
 from .operations import DatabaseOperations
 from .schema import DatabaseSchemaEditor
 from .transactions import Transaction, retry_transaction
@@ -200,14 +200,21 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         return {}
 
     @cached_property
-    def known_checks(self) -> dict[str, list[dict[str, Any]] | None]:
-        """The check constraints of tables read so far, until DDL runs here."""
+    def known_entries(self) -> dict[str, dict[str, Any] | None]:
+        """What metadata.py stores of tables read so far, until DDL runs here."""
         return {}
 
+    def known_entry(self, table: str) -> dict[str, Any] | None:
+        if table not in self.known_entries:
+            self.known_entries[table] = entry_of(self, table)
+        return self.known_entries[table]
+
     def stored_checks(self, table: str) -> list[dict[str, Any]] | None:
-        if table not in self.known_checks:
-            self.known_checks[table] = enforced_checks(self, table)
-        return self.known_checks[table]
+        return enforced_checks(self.known_entry(table))
+
+    def is_foreign(self, table: str) -> bool:
+        """Return whether documents may hold keys and values as no migration does."""
+        return is_foreign(self.known_entry(table))
 
     def translate_error(self, error: BaseException) -> Exception | None:
         return translate(error, self)

@@ -22,8 +22,15 @@ def save_columns(connection: Any, table: str, columns: list[dict[str, Any]]) -> 
         {name: fact for name, fact in each.items() if name != "inferred"}
         for each in columns
     ]
+    save(connection, table, {"columns": stored})
+
+
+def save(connection: Any, table: str, values: dict[str, Any]) -> None:
+    """Store values of a table; note it if no migration has made the collection."""
     connection.primary[COLLECTION].update_one(
-        {"_id": table}, {"$set": {"columns": stored}}, upsert=True
+        {"_id": table},
+        {"$set": values, "$setOnInsert": {"adopted": True}},
+        upsert=True,
     )
 
 
@@ -88,9 +95,7 @@ def forget_check(connection: Any, table: str, name: str) -> None:
 
 
 def save_checks(connection: Any, table: str, checks: list[dict[str, Any]]) -> None:
-    connection.primary[COLLECTION].update_one(
-        {"_id": table}, {"$set": {"checks": checks}}, upsert=True
-    )
+    save(connection, table, {"checks": checks})
 
 
 def checks_of(connection: Any, table: str) -> list[dict[str, Any]]:
@@ -100,17 +105,29 @@ def checks_of(connection: Any, table: str) -> list[dict[str, Any]]:
     return checks
 
 
-def enforced_checks(connection: Any, table: str) -> list[dict[str, Any]] | None:
-    """Return the same; None if the model's are to be applied.
+def entry_of(connection: Any, table: str) -> dict[str, Any] | None:
+    """Return all that is stored of a collection, None for nothing."""
+    found: dict[str, Any] | None = connection.primary[COLLECTION].find_one(
+        {"_id": table}
+    )
+    return found
 
-    That is so for a collection that no migration has made, and where an older version
+
+def enforced_checks(entry: dict[str, Any] | None) -> list[dict[str, Any]] | None:
+    """Return the check constraints of an entry; None if the model's are to be applied.
+
+    That is so for a collection of which nothing is stored, and where an older version
     has stored the checks, without their SQL.
     """
-    found = connection.primary[COLLECTION].find_one({"_id": table})
-    if found is None or not all("sql" in each for each in found.get("checks", ())):
+    if entry is None or not all("sql" in each for each in entry.get("checks", ())):
         return None
-    checks: list[dict[str, Any]] = found.get("checks", [])
+    checks: list[dict[str, Any]] = entry.get("checks", [])
     return checks
+
+
+def is_foreign(entry: dict[str, Any] | None) -> bool:
+    """Return whether other programs have made a collection, or may have."""
+    return entry is None or entry.get("adopted", False)
 
 
 def primary_key_of(connection: Any, table: str) -> str:

@@ -44,9 +44,10 @@ class BackendQuery(NonrelQuery):
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
         self.computed: dict[str, Expression] = {}
-        fields = self.meta.pk_fields
         # The columns of a composite key, which foreign documents hold in the `_id`.
-        self.members = {each.column for each in fields} if len(fields) > 1 else ()
+        self.members: set[str] = set()
+        if len(self.meta.pk_fields) > 1 and self.connection.is_foreign(self.table):
+            self.members = {each.column for each in self.meta.pk_fields}
 
     @property
     def collection(self) -> Any:
@@ -75,8 +76,9 @@ class BackendQuery(NonrelQuery):
         So they are in collections of other programs, and where some have been read:
         an index with a condition on true or false does not serve such a filter.
         """
-        is_foreign = self.connection.stored_checks(self.table) is None
-        return is_foreign or key in other_forms(self.connection, self.table)
+        if self.connection.is_foreign(self.table):
+            return True
+        return key in other_forms(self.connection, self.table)
 
     @property
     def filter(self) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def add_filters(self, condition: Condition) -> None:
         columns = key_columns(self.connection, self.meta)
-        if columns:
+        if columns and self.connection.is_foreign(self.table):
             condition = with_all_forms(condition, columns)
         self.filters.append(to_filter(condition, self.key_of))
 
@@ -361,7 +363,7 @@ class BackendQuery(NonrelQuery):
     @property
     def json_has_null(self) -> bool:
         """Whether null in JSON is not NULL, as in tables that a migration made."""
-        return self.connection.stored_checks(self.table) is not None
+        return not self.connection.is_foreign(self.table)
 
     def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Return one stage that sets all columns from the values before the update."""

@@ -48,7 +48,9 @@ def other_forms(connection: Any, table: str) -> set[str]:
 class Columns:
     """The types of chosen columns of a table, and those known to be its own."""
 
-    def __init__(self, connection: Any, meta: Any, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, connection: Any, meta: Any, names: list[str], is_foreign: bool
+    ) -> None:
         by_name = {field.column: field for field in meta.local_concrete_fields}
         self.fields = [by_name.get(name) for name in names]
         self.types = [
@@ -66,7 +68,10 @@ class Columns:
         # Text keys may be those of other types too: they say which they are.
         self.looked_at = [
             {Int64, str}
-            if field is not None and field.primary_key and db_type == "string"
+            if is_foreign
+            and field is not None
+            and field.primary_key
+            and db_type == "string"
             else {Int64, CHECKED.get(db_type or "")}
             for field, db_type in zip(self.fields, self.types, strict=True)
         ]
@@ -186,9 +191,10 @@ class Reader:
     def __init__(self, query: Any, names: list[str]) -> None:
         self.query = query
         known = columns_of(query.meta)
-        key = tuple(names)
+        is_foreign = query.connection.is_foreign(query.table)
+        key = is_foreign, *names
         if key not in known:
-            known[key] = Columns(query.connection, query.meta, key)
+            known[key] = Columns(query.connection, query.meta, names, is_foreign)
         self.columns: Columns = known[key]
 
     def read(self, rows: list[list[Any]], documents: list[Document]) -> None:

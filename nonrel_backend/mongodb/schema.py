@@ -48,7 +48,7 @@ class DatabaseSchemaEditor(CollectionIndexes):
         """Run the work of a command outside of the transaction."""
         self.connection.before_ddl()
         self.connection.known_unique_indexes.clear()
-        self.connection.known_checks.clear()
+        self.connection.known_entries.clear()
         with translated_errors(self.connection):
             return work()
 

@@ -9,6 +9,8 @@ from django.apps.registry import Apps
 from django.db import connection, models
 from django.db.models import Case, Value, When
 
+from tests.adopted import made_by_others
+
 OBJECT_ID, TOKEN = ObjectId(), uuid.uuid4()
 
 
@@ -17,6 +19,7 @@ def created(*made):
         for model in made:
             editor.create_model(model)
             model.collection = connection.database[model._meta.db_table]
+            made_by_others(model)
     yield made[0] if len(made) == 1 else made
     with connection.schema_editor() as editor:
         for model in reversed(made):

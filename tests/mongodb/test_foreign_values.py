@@ -13,6 +13,8 @@ from django.db import DataError, connection, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When, Window
 from django.db.models.functions import RowNumber
 
+from tests.adopted import made_by_others
+
 MOMENT = datetime(2020, 1, 2, 10, 30, 0, 123000)
 
 
@@ -42,6 +44,7 @@ def record(library):
     with connection.schema_editor() as editor:
         editor.create_model(Record)
     Record.collection = connection.database[Record._meta.db_table]
+    made_by_others(Record)
     yield Record
     with connection.schema_editor() as editor:
         editor.delete_model(Record)

@@ -173,7 +173,7 @@ def test_checks_that_an_older_version_has_stored_without_sql_are_the_models(data
     try:
         schema = connection.database["nonrel_schema"]
         schema.update_one({"_id": "checked_before"}, {"$unset": {"checks.0.sql": ""}})
-        connection.known_checks.clear()
+        connection.known_entries.clear()
         with pytest.raises(IntegrityError, match="below"):
             model.objects.create(n=10)
         assert model.objects.create(n=1).n == 1

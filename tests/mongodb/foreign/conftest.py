@@ -35,7 +35,7 @@ class Router:
     db_for_write = db_for_read
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(databases: Any) -> Iterator[Any]:
     """Return the pymongo database of the alias "foreign"."""
     default = databases["default"].settings_dict
@@ -50,7 +50,7 @@ def database(databases: Any) -> Iterator[Any]:
     del databases.settings[ALIAS]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def source(database: Any) -> str:
     """Return what inspectdb writes for the database."""
     out = StringIO()
@@ -58,7 +58,7 @@ def source(database: Any) -> str:
     return out.getvalue()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def foreign(source: str) -> Iterator[dict[str, Any]]:
     """Return {collection: model}, of an app with an admin and an API."""
     installed = [*settings.INSTALLED_APPS, APP]
