@@ -15,6 +15,7 @@ def remember(connection: Any, model: Any) -> None:
         {"columns": [describe(field, connection) for field in fields]},
         upsert=True,
     )
+    connection.known_entries.pop(model._meta.db_table, None)
 
 
 def save_columns(connection: Any, table: str, columns: list[dict[str, Any]]) -> None:
@@ -32,6 +33,7 @@ def save(connection: Any, table: str, values: dict[str, Any]) -> None:
         {"$set": values, "$setOnInsert": {"adopted": True}},
         upsert=True,
     )
+    connection.known_entries.pop(table, None)
 
 
 def add_column(connection: Any, table: str, column: dict[str, Any]) -> None:
@@ -74,6 +76,7 @@ def remove_column(connection: Any, table: str, name: str) -> None:
 def forget(connection: Any, table: str) -> None:
     """Remove what is stored of a table that was dropped."""
     connection.primary[COLLECTION].delete_one({"_id": table})
+    connection.known_entries.pop(table, None)
 
 
 def rename(connection: Any, old: str, new: str) -> None:
@@ -82,6 +85,7 @@ def rename(connection: Any, old: str, new: str) -> None:
         connection.primary[COLLECTION].replace_one(
             {"_id": new}, {**found, "_id": new}, upsert=True
         )
+    connection.known_entries.clear()
 
 
 def remember_check(connection: Any, table: str, check: dict[str, Any]) -> None:
