@@ -5,9 +5,12 @@ from typing import Any
 from ..query import MISSING
 
 
-def is_odd(column: str) -> bool:
-    """Return whether MongoDB would not read a column's name as that of one key."""
-    return "." in column or column.startswith("$")
+def is_odd(column: str | None) -> bool:
+    """Return whether MongoDB would not read a column's name as that of one key.
+
+    A composite key has no name.
+    """
+    return column is not None and ("." in column or column.startswith("$"))
 
 
 def set_field(column: str, value: Any) -> dict[str, Any]:

@@ -191,7 +191,7 @@ class BackendQuery(NonrelQuery):
             and not self.computed
         ):
             return None
-        if any(field.column and is_odd(field.column) for field in self.fields):
+        if any(is_odd(field.column) for field in self.fields):
             return None
         wanted: dict[str, Any] = {
             "_id" if field.column in self.members else self.key(field.column): 1

@@ -215,3 +215,24 @@ def test_compound_keys_are_updated_and_deleted(totals):
     totals.objects.get(country="DE").delete()
     assert totals.objects.filter(day="1").delete()[0] == 1
     assert [each["total"] for each in rows(totals)] == [13]
+
+
+def test_the_log_describes_an_update_by_a_composite_key(library):
+    class Pair(models.Model):
+        pk = models.CompositePrimaryKey("a", "b")
+        a = models.IntegerField()
+        b = models.IntegerField()
+        name = models.CharField(max_length=9)
+
+        class Meta:
+            app_label = "library"
+            apps = Apps()
+
+    for _ in created(Pair):
+        connection.force_debug_cursor = True
+        try:
+            pair = Pair.objects.create(a=1, b=2, name="x")
+            pair.save()
+            assert "_id" in connection.queries[-1]["sql"]
+        finally:
+            connection.force_debug_cursor = False
