@@ -14,7 +14,7 @@ from . import claims, writing
 from .access import Access, Change, Record
 from .encoding import EVERYTHING
 from .retrying import attempts, give_way
-from .schema import ConditionEditor
+from .schema import ConditionEditor, try_change
 from .tables import Table
 
 
@@ -79,16 +79,14 @@ class OnlineSchemaEditor(ConditionEditor):
         if rekeyed or entry["key"] != self.catalog.entry(table)["key"]:
             super().change_rows(table, entry, change, rekeyed)
             return
-        if not change.keeps_values or change.validates:
-            # Nothing is written if a row cannot be changed.
-            self.connection.write(
-                lambda access: [
-                    change.of(row)
-                    for found in access.all_rows(access.table(table))
-                    for _, _, row in found
-                ]
-            )
-        before = self.connection.write(lambda access: access.table(table))
+
+        def work(access: Access) -> Table:
+            before = access.table(table)
+            if not change.keeps_values or change.validates:
+                try_change(access, before, change)
+            return before
+
+        before = self.connection.write(work)
         self.catalog.save(table, entry)
         if not change.keeps_values or len(change.columns) > 1:
             what = " ".join(["changed", *sorted(change.columns)])

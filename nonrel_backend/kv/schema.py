@@ -15,7 +15,9 @@ from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..schema import Part
 from . import predicates, writing
+from .access import ReadAccess
 from .expressions import COLLATIONS
+from .tables import Table
 
 
 class ConditionEditor(CatalogSchemaEditor):
@@ -74,9 +76,7 @@ class KeyValueSchemaEditor(ConditionEditor):
                 access.rewrite(before, entry, change, rekeyed)
                 return
             if change.validates:
-                for found in access.all_rows(before):
-                    for _, _, row in found:
-                        change.of(before.layout.as_dict(row))
+                try_change(access, before, change)
             access.save_entry(table, entry)
 
         self.connection.write(work)
@@ -130,6 +130,13 @@ class KeyValueSchemaEditor(ConditionEditor):
 
         text = f'ALTER INDEX "{old_index.name}" RENAME TO "{new_index.name}"'
         self.do(text, work)
+
+
+def try_change(access: ReadAccess, table: Table, change: RowChange) -> None:
+    """Raise the error of a row that cannot be changed; write nothing."""
+    for found in access.all_rows(table):
+        for _, _, row in found:
+            change.of(table.layout.as_dict(row))
 
 
 def collation_of(
