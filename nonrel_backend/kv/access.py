@@ -59,7 +59,7 @@ class ReadAccess(ABC):
     # --- rows ---
 
     # During an UPDATE that is computed from rows read before: the versions of these
-    # rows by (table, key). See retrying.py.
+    # rows by (table, key). See RetriedUpdateCompiler.
     seen: dict[tuple[str, bytes], Any] | None = None
 
     @abstractmethod

@@ -133,7 +133,7 @@ def replace_unchanged(
 ) -> list[bytes]:
     """Replace rows, except those that have changed since they were seen.
 
-    Return the keys of the rows not replaced. See retrying.py.
+    Return the keys of the rows not replaced. See RetriedUpdateCompiler.
     """
     assert access.seen is not None
     lost: list[bytes] = []

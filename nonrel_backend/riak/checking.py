@@ -65,11 +65,8 @@ def object_problems(
         names = {name.decode() for name, _ in found ^ expected}
         yield f"{where} does not have the index entries of its values: {sorted(names)}"
         if fix:
-            put_changed(
-                objects, [Found(each.key, row, each.object.vclock, writes)], [row]
-            )
+            put_changed(objects, [read], [row])
     if table.claims_uniques and table.is_ready:
-        read = Found(each.key, row, each.object.vclock, writes)
         yield from missing_claims(claimed, read, where, fix)
 
 
