@@ -173,6 +173,10 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         with translated_errors(self):
             return work(RiakAccess(self))
 
+    def objects(self, name: str) -> Objects:
+        """Return the objects of the table with this name."""
+        return self.objects_of(self.catalog.table(name))
+
     def objects_of(self, table: RiakTable) -> Objects:
         """Return the objects of a table."""
         return Objects(

@@ -76,7 +76,7 @@ class RiakCatalog(Catalog):
     def sequence(self, table: str) -> Sequence | None:
         if self.store.keys != "sequence":
             return None
-        objects = self.store.objects_of(self.table(SEQUENCES))
+        objects = self.store.objects(SEQUENCES)
         return Sequence(objects, table, self.cache.sequences)
 
     def next_keys(self, table: str, count: int) -> Any:

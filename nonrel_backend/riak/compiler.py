@@ -31,7 +31,7 @@ class SQLUpdateCompiler(RetriedUpdateCompiler, SQLCompiler):  # type: ignore[mis
     def update_by(self, scan: Any, values: dict[Any, Any]) -> int:
         """Change Riak counters and sets, and leave other columns to the toolkit."""
         meta = self.query.get_meta()
-        objects = self.store.objects_of(self.store.catalog.table(meta.db_table))
+        objects = self.store.objects(meta.db_table)
         data = {field: objects.table.data.get(field.column) for field in values}
         if not any(data.values()):
             return super().update_by(scan, values)

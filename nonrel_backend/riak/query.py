@@ -113,7 +113,7 @@ class BackendQuery(KeyValueQuery):
 
     def filled(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield rows with the values of their counters and sets."""
-        objects = self.connection.objects_of(self.connection.catalog.table(self.table))
+        objects = self.connection.objects(self.table)
         key = objects.table.row_key
         found = (Found(key(row), row, b"", Writes()) for row in rows)
         for each in datatypes.filled(objects, found, self.data_names):

@@ -11,7 +11,6 @@ from ..kv.online import OnlineSchemaEditor
 from ..query import translated_errors
 from . import datatypes
 from .catalog import CACHED_SECONDS
-from .objects import Objects
 from .tables import ENTRIES, Row
 
 
@@ -74,7 +73,7 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
             raise ProgrammingError(f"duplicate column name: {field.column}")
         entry["columns"].append(self.described(field))
         self.catalog.save(table, entry)
-        objects = self.objects(table)
+        objects = self.connection.objects(table)
         column, stored = objects.table.data[field.column], self.stored(field, value)
         if stored:
             change = datatypes.Change(column.to(stored))
@@ -90,7 +89,7 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
 
     def drop_column(self, model: Any, field: Any) -> None:
         table = model._meta.db_table
-        name, objects = field.column, self.objects(table)
+        name, objects = field.column, self.connection.objects(table)
         if name in self.catalog.entry(table)["key"]:
             super().drop_column(model, field)
             return
@@ -152,10 +151,6 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
         entry = self.catalog.copy(table)
         entry["entries"] = ENTRIES
         self.catalog.save(table, entry)
-
-    def objects(self, table: str) -> Objects:
-        found: Objects = self.connection.objects_of(self.catalog.table(table))
-        return found
 
 
 def without(row: Row, column: str) -> Row:

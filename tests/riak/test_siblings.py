@@ -216,9 +216,7 @@ def test_notes_of_a_deleted_row_are_cleared(mult):
     row = counter("c")
     client, bucket = mult.db_connection, mult.bucket("library_counter")
     key = str(row.pk).encode()
-    note = mult.objects_of(mult.catalog.table("library_counter")).note_request(
-        key, ["agDOmlFb3dc"]
-    )
+    note = mult.objects("library_counter").note_request(key, ["agDOmlFb3dc"])
     client.tell(note)
     assert counters().get(name="c").pk == row.pk
     assert [each.pk for each in counters().all()] == [row.pk]
