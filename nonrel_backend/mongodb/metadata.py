@@ -104,8 +104,7 @@ def save_checks(connection: Any, table: str, checks: list[dict[str, Any]]) -> No
 
 def checks_of(connection: Any, table: str) -> list[dict[str, Any]]:
     """Return the check constraints of a collection, which the toolkit applies."""
-    found = connection.primary[COLLECTION].find_one({"_id": table}) or {}
-    checks: list[dict[str, Any]] = found.get("checks", [])
+    checks: list[dict[str, Any]] = (entry_of(connection, table) or {}).get("checks", [])
     return checks
 
 
@@ -145,8 +144,9 @@ def columns_of(connection: Any, table: str) -> list[dict[str, Any]]:
 
     Raise ProgrammingError if there is no such collection.
     """
-    found = connection.primary[COLLECTION].find_one({"_id": table})
+    found = entry_of(connection, table)
     if found and "columns" in found:
-        return found["columns"]
+        columns: list[dict[str, Any]] = found["columns"]
+        return columns
     connection.require_table(table)
     return connection.introspection.sampled_columns(table)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..conditions import is_path_key
 from ..query import MISSING
 
 
@@ -10,7 +11,7 @@ def is_odd(column: str | None) -> bool:
 
     A composite key has no name.
     """
-    return column is not None and ("." in column or column.startswith("$"))
+    return column is not None and not is_path_key(column)
 
 
 def set_field(column: str, value: Any) -> dict[str, Any]:

@@ -91,8 +91,8 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def add_filters(self, condition: Condition) -> None:
-        columns = key_columns(self.connection, self.meta)
-        if columns and self.connection.is_foreign(self.table):
+        if self.connection.is_foreign(self.table):
+            columns = key_columns(self.connection, self.meta)
             condition = with_all_forms(condition, columns)
         self.filters.append(to_filter(condition, self.key_of))
 
