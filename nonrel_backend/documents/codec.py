@@ -195,7 +195,7 @@ def store_codec(connection: BaseDatabaseWrapper) -> Codec:
     def read_leaf(field: Any) -> Convert:
         db_type = "json" if is_raw(field) else connection.type_of(field)
         convert = compiler.leaf_from_db_converter(db_type)
-        own = custom_reader(field) or stored_reader(field, connection)
+        own = stored_reader(field, connection)
         if own is None:
             return convert or (lambda value: value)
         if convert is None:
