@@ -2,25 +2,16 @@
 
 import pytest
 from django.db import IntegrityError, connection, migrations, models
-from django.db.migrations.state import ProjectState
 
 APP = "checked"
 
 
 @pytest.fixture
-def migrate(databases):
+def migrate(run_operations):
     """Run operations one after the other; return the model they lead to."""
-    states = [ProjectState()]
 
     def run(*operations):
-        for operation in operations:
-            before = states[-1]
-            after = before.clone()
-            operation.state_forwards(APP, after)
-            with connection.schema_editor() as editor:
-                operation.database_forwards(APP, editor, before, after)
-            states.append(after)
-        return states[-1].apps.get_models()[0]
+        return run_operations(APP, *operations).get_models()[0]
 
     run(
         migrations.CreateModel(
@@ -40,9 +31,7 @@ def migrate(databases):
             },
         )
     )
-    yield run
-    with connection.schema_editor() as editor:
-        editor.delete_model(states[-1].apps.get_model(APP, "Account"))
+    return run
 
 
 def test_a_check_follows_a_renamed_column(migrate):

@@ -1,11 +1,11 @@
 """A key that takes another type takes the columns that refer to it along."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection, migrations, models
-from django.db.migrations.state import ProjectState
 
 APP = "referencing"
 NUMBER = models.IntegerField(primary_key=True)
@@ -13,22 +13,9 @@ TEXT = models.CharField(max_length=20, primary_key=True)
 
 
 @pytest.fixture
-def migrate(databases) -> Iterator[Callable[..., Any]]:
+def migrate(run_operations) -> Callable[..., Any]:
     """Run operations one after the other; return the models they lead to."""
-    states = [ProjectState()]
-
-    def run(*operations):
-        for operation in operations:
-            before = states[-1]
-            after = before.clone()
-            operation.state_forwards(APP, after)
-            with connection.schema_editor() as editor:
-                operation.database_forwards(APP, editor, before, after)
-            states.append(after)
-        return states[-1].apps
-
-    yield run
-    run(*(migrations.DeleteModel(name) for _, name in reversed(states[-1].models)))
+    return partial(run_operations, APP)
 
 
 def create(
