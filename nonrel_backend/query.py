@@ -171,15 +171,13 @@ class NonrelQuery:
             return [self.compiler.convert_value_for_db(db_type, each) for each in value]
         return self.compiler.convert_value_for_db(db_type, value)
 
-    def converter(self, field: Any) -> Callable[[Any], Any] | None:
-        """Return the function that makes the field's stored values Python values.
+    def converters(self, fields: Sequence[Any]) -> list[Callable[[Any], Any] | None]:
+        """Return, for each field, the function that makes stored values Python values.
 
         None means that they are the same.
         """
-        convert: Callable[[Any], Any] | None = self.compiler.from_db_converter(
-            self.connection.type_of(field)
-        )
-        return convert
+        from_db, type_of = self.compiler.from_db_converter, self.connection.type_of
+        return [from_db(type_of(field)) for field in fields]
 
     # --- filters and order ---
 

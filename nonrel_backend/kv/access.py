@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from .encoding import EVERYTHING, KeyRange, following
 from .tables import Index, Table
@@ -37,7 +37,17 @@ class Change:
 
 
 class ReadAccess(ABC):
-    """The rows and entries of a store's tables, as one statement sees them."""
+    """The rows and entries of a store's tables, as one statement sees them.
+
+    It is a context manager: that of a statement that reads, for a store that has
+    nothing to open or to close for it.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:  # noqa: B027 (most have nothing to do)
+        """Close what was opened for a statement that reads."""
 
     # --- tables ---
 

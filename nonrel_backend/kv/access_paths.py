@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import prod
 from typing import Any, Literal, TypeAlias
 
 from ..conditions import Column, Step
@@ -83,6 +82,8 @@ class Choice:
     residual: list[Predicate | CompoundPredicate]
     # Whether they are true for nearly all rows: they are only checked again.
     exact: bool
+    # Whether every row found is in the ranges: no entry may be of an older one.
+    certain: bool
     # Whether the rows come in the order asked for.
     ordered: bool = True
     # If so, of how many of its columns; the rest is sorted within equal values.
@@ -183,14 +184,15 @@ def match_keys(
 
     Return None if the predicates do not name all values of the key.
     """
-    satisfied, lists = [], []
+    satisfied, lists, number = [], [], 1
     for name in table.key:
         predicate, values = fewest_points(predicates.get(name, ()), None)
         if predicate is None or None in values:
             return None
         satisfied.append(predicate)
         lists.append(values)
-    if prod(map(len, lists)) > table.most_ranges:
+        number *= len(values)
+    if number > table.most_ranges:
         return None
     keys = dict.fromkeys(table.key_of(values) for values in product(*lists))
     ranges = [(key, key) for key in keys]

@@ -51,12 +51,12 @@ def choose(
     """Return the access path to the rows for which all predicates are true."""
     columns = by_column(predicates)
     candidates: list[Candidate] = []
-    for index in (table.primary, *usable_indexes(table, predicates)):
+    for index in searched(table, predicates):
         scan = match_index(table, index, columns)
         if scan is None:
             continue
-        if scan.unique and len(scan.ranges) == 1:
-            return chosen(table, scan, predicates, ordering)
+        if scan.unique and len(scan.ranges) == 1:  # at most one row: it is in order
+            return made(table, scan, predicates, "forwards")
         candidates.append(scan)
     candidates += index_unions(access, table, predicates)
     in_order = None
@@ -87,10 +87,13 @@ def choose(
     return chosen(table, access_path, predicates, ordering)
 
 
-def usable_indexes(table: Table, predicates: Predicates) -> list[Index]:
-    """Return the indexes that hold all rows wanted, partial ones among them."""
+def searched(table: Table, predicates: Predicates) -> Iterator[Index]:
+    """Yield the primary key and the indexes that hold all rows wanted.
+
+    Partial ones are among them.
+    """
+    yield table.primary
     leaves = None
-    found = []
     for index in table.indexes:
         if index.building:
             continue
@@ -99,8 +102,7 @@ def usable_indexes(table: Table, predicates: Predicates) -> list[Index]:
                 leaves = [each.leaf for each in predicates if type(each) is Predicate]
             if not all(each in leaves for each in index.conditions):
                 continue
-        found.append(index)
-    return found
+        yield index
 
 
 def probed(
@@ -172,7 +174,7 @@ def branch_scan(
     columns = by_column(predicates)
     found = [
         scan
-        for index in (table.primary, *usable_indexes(table, predicates))
+        for index in searched(table, predicates)
         if (scan := match_index(table, index, columns)) is not None
     ]
     if len(found) < 2:
@@ -209,7 +211,7 @@ def ordered_choice(
     scans = [each for each in candidates if type(each) is IndexScan]
     matched = {each.index for each in scans}
     scans.sort(key=lambda scan: -scan.equalities)
-    for index in (table.primary, *usable_indexes(table, predicates)):
+    for index in searched(table, predicates):
         if index not in matched:
             scans.append(whole_index(index))
     shortest = len(ordering) if limit is None else 1
@@ -232,11 +234,7 @@ def chosen(
 ) -> Choice:
     """Return the Choice of this access path."""
     direction: Direction | None = "forwards"
-    if ordering and not (
-        type(access_path) is IndexScan
-        and access_path.unique
-        and len(access_path.ranges) == 1
-    ):
+    if ordering:
         direction = None
         if type(access_path) is IndexScan:
             constant = constant_columns(predicates)
@@ -256,11 +254,12 @@ def made(
     Where entries may not fit their rows, all predicates are evaluated again.
     """
     left = unsatisfied(predicates, access_path)
-    again = not (table.entries_follow_rows or by_key(table, access_path))
+    certain = table.entries_follow_rows or by_key(table, access_path)
     return Choice(
         access_path,
-        list(predicates) if again else left,
+        left if certain else list(predicates),
         exact=not left,
+        certain=certain,
         ordered=direction is not None,
         prefix=prefix,
         reverse=direction == "backwards",

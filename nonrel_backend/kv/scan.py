@@ -60,7 +60,7 @@ class Scan:
         If no more than `limit` rows are needed, those skipped among them, the first
         batch is not larger.
         """
-        if self.matches is None and self.table.entries_follow_rows:
+        if self.matches is None and self.choice.certain:
             return map(self.unpacked, self.records(limit, skip))
         return self.filtered(limit if self.choice.exact else None, skip)
 
@@ -70,7 +70,8 @@ class Scan:
             rows = self.unpacked(records)
             if self.matches is not None:
                 rows = list(compress(rows, self.matching(rows)))
-            skip, rows = max(0, skip - len(rows)), rows[skip:]
+            if skip:
+                skip, rows = max(0, skip - len(rows)), rows[skip:]
             if rows:
                 yield rows
 

@@ -10,7 +10,7 @@ from django.db import NotSupportedError, models
 
 from ..conditions import Condition
 from ..planner.raw_where import simple_where
-from ..planner.scans import converters, new_query, push
+from ..planner.scans import new_query, push
 from ..query import MISSING, NonrelQuery
 from ..values.columns import stored_field
 from ..values.local import ADAPTERS, to_local
@@ -35,7 +35,7 @@ def local_rows(
 ) -> Iterator[list[list[Any]]]:
     """Yield chunks of rows of SQLite values, one for each field."""
     columns = [field.column for field in fields]
-    converts = converters(query, fields)
+    converts = query.converters(fields)
     types = [query.connection.type_of(field) for field in fields]
     absent = [MISSING if db_type == "json" else None for db_type in types]
     converting: list[tuple[int, Convert]] = []

@@ -170,14 +170,17 @@ class BackendQuery(NonrelQuery):
             reader.read(rows, chunk)
             yield rows
 
-    def converter(self, field: Any) -> Callable[[Any], Any] | None:
-        make = READERS.get(self.connection.type_of(field))
-        if make is None:
-            return super().converter(field)
+    def converters(self, fields: Sequence[Any]) -> list[Callable[[Any], Any] | None]:
+        found = super().converters(fields)
         forms = other_forms(self.connection, self.table)
-        column = field.column
-        key = column if is_odd(column) else self.key(column)
-        return make(field, partial(forms.add, key), partial(self.refuse, field))
+        for index, field in enumerate(fields):
+            make = READERS.get(self.connection.type_of(field))
+            if make is not None:
+                column = field.column
+                key = column if is_odd(column) else self.key(column)
+                add, refuse = partial(forms.add, key), partial(self.refuse, field)
+                found[index] = make(field, add, refuse)
+        return found
 
     def refuse(self, field: Any, value: Any, reason: str) -> None:
         """Raise DataError for a stored value that the field cannot hold."""

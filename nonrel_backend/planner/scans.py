@@ -1,6 +1,6 @@
 """Scans: one table read through the author's interface, as rows of Python values."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..conditions import Condition, Leaf
@@ -67,13 +67,6 @@ def refusal(query: NonrelQuery, condition: Condition) -> str | None:
     return answer.reason
 
 
-def converters(
-    query: NonrelQuery, fields: Iterable[Any]
-) -> list[Callable[[Any], Any] | None]:
-    """Return, for each field, what makes a stored value a Python value, or None."""
-    return [query.converter(field) for field in fields]
-
-
 def python_rows(
     query: NonrelQuery,
     fields: list[Any],
@@ -84,7 +77,7 @@ def python_rows(
     """Yield chunks of rows of Python values: one for each field, then for each name."""
     converting = [
         (index, convert)
-        for index, convert in enumerate(converters(query, fields))
+        for index, convert in enumerate(query.converters(fields))
         if convert is not None
     ]
     keys = [*[field.column for field in fields], *names]

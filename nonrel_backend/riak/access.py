@@ -30,6 +30,8 @@ class RiakAccess(Access):
         self.seen = store.seen
         # {table: its objects}
         self.known: dict[str, Objects] = {}
+        # {(index, ranges): the rows' keys}, of the ranges that counts() has read whole.
+        self.counted: dict[tuple[str, tuple[KeyRange, ...]], list[bytes]] = {}
 
     def table(self, name: str) -> RiakTable:
         found: RiakTable = self.store.catalog.table(name)
@@ -74,6 +76,10 @@ class RiakAccess(Access):
         reverse: bool = False,
         limit: int | None = None,
     ) -> Iterator[list[bytes]]:
+        if self.counted:
+            known = self.counted.get((index.name, tuple(ranges)))
+            if known is not None:
+                return iter([known])
         if len(ranges) > 2:
             return self.at_once(table, index, ranges)
         return self.in_pages(table, index, ranges, min(limit or PAGE, PAGE))
@@ -143,8 +149,11 @@ class RiakAccess(Access):
             if len(ranges) > FEW or index is table.primary:
                 found.append(min(limit, len(ranges)))
                 continue
-            asked = list(self.queries(table, ranges))
-            found.append(min(limit, sum(len(next(replies).keys) for _ in asked)))
+            asked = self.queries(table, ranges)
+            keys = [key for _ in asked for key in next(replies).keys]
+            found.append(min(limit, len(keys)))
+            if len(keys) < limit:
+                self.counted[index.name, tuple(ranges)] = keys
         return found
 
     # --- writing ---

@@ -1,7 +1,6 @@
 """The DatabaseWrapper for Riak: HOST names nodes, NAME is a prefix of bucket names."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -163,10 +162,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         name = self.settings_dict["NAME"]
         return (f"{name}.{table}" if name else table).encode()
 
-    @contextmanager
-    def reading(self) -> Iterator[RiakAccess]:
-        """Give the access of a statement that reads."""
-        yield RiakAccess(self)
+    def reading(self) -> RiakAccess:
+        return RiakAccess(self)
 
     def write(self, work: Callable[[RiakAccess], Any], nested: bool = True) -> Any:
         """Return `work(access)`."""

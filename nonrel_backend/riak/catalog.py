@@ -2,6 +2,7 @@
 
 import time
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,25 +18,34 @@ from .tables import ENTRIES, RiakTable
 CACHED_SECONDS = 2.0
 
 
+@dataclass(slots=True, eq=False)
+class Cached:
+    """A table's entry, with what was made of it."""
+
+    valid_until: float
+    entry: dict[str, Any]
+    table: RiakTable | None = None
+    model: Any = None
+
+
 class CatalogCache:
     """Cached entries of one database's catalog, for all threads of the process."""
 
     def __init__(self) -> None:
-        # {table: (valid until, entry)}
-        self.entries: dict[str, tuple[float, dict[str, Any] | None]] = {}
-        # {table: (entry, model)}
-        self.models: dict[str, tuple[dict[str, Any], Any]] = {}
-        # {table: (entry, Table)}
-        self.tables: dict[str, tuple[dict[str, Any], RiakTable]] = {}
+        self.entries: dict[str, Cached] = {}
         # {table: the row of its last key}
         self.sequences: dict[str, Found] = {}
 
-    def get(self, table: str) -> dict[str, Any] | None:
-        until, entry = self.entries.get(table, (0.0, None))
-        return entry if until > time.monotonic() else None
+    def get(self, table: str) -> Cached | None:
+        found = self.entries.get(table)
+        if found is None or found.valid_until < time.monotonic():
+            return None
+        return found
 
-    def put(self, table: str, entry: dict[str, Any]) -> None:
-        self.entries[table] = time.monotonic() + CACHED_SECONDS, entry
+    def put(self, table: str, entry: dict[str, Any]) -> Cached:
+        found = Cached(time.monotonic() + CACHED_SECONDS, entry)
+        self.entries[table] = found
+        return found
 
     def forget(self, table: str) -> None:
         self.entries.pop(table, None)
@@ -54,12 +64,22 @@ class RiakCatalog(Catalog):
             self.store.ensure_connection()
         return self.store.catalog_cache
 
+    def cached(self, table: str) -> Cached:
+        """Return a table's entry; raise ProgrammingError if there is none."""
+        found = self.cache.get(table)
+        if found is None:
+            own = table in OWN_TABLES
+            entry = own_entry(table) if own else self.entry(table)
+            found = self.cache.get(table) or self.cache.put(table, entry)
+        return found
+
     def find(self, table: str) -> dict[str, Any] | None:
-        entry = self.cache.get(table)
-        if entry is None:
-            entry = super().find(table)
-            if entry is not None:
-                self.cache.put(table, entry)
+        found = self.cache.get(table)
+        if found is not None:
+            return found.entry
+        entry = super().find(table)
+        if entry is not None:
+            self.cache.put(table, entry)
         return entry
 
     def save(self, table: str, entry: dict[str, Any]) -> None:
@@ -97,19 +117,17 @@ class RiakCatalog(Catalog):
 
     def model(self, table: str) -> Any:
         """Return a model of a table, made from its entry."""
-        entry = self.entry(table)
-        known = self.cache.models.get(table)
-        if known is None or known[0] is not entry:
-            known = self.cache.models[table] = entry, table_model(table, entry)
-        return known[1]
+        found = self.cached(table)
+        if found.model is None:
+            found.model = table_model(table, found.entry)
+        return found.model
 
     def table(self, name: str) -> RiakTable:
         """Return a table; raise ProgrammingError if there is none."""
-        entry = own_entry(name) if name in OWN_TABLES else self.entry(name)
-        known = self.cache.tables.get(name)
-        if known is None or known[0] is not entry:
-            known = self.cache.tables[name] = entry, self.made_table(name, entry)
-        return known[1]
+        found = self.cached(name)
+        if found.table is None:
+            found.table = self.made_table(name, found.entry)
+        return found.table
 
     def made_table(self, name: str, entry: dict[str, Any]) -> RiakTable:
         bucket = self.store.bucket(name)

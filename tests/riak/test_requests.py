@@ -66,3 +66,13 @@ def test_select_related_of_100_rows_is_two_batches(store, server, waits):
     found = sent(server, lambda: [book.author.name for book in related])
     assert found == {"RpbGetReq": 200}
     assert len(waits) == 2
+
+
+def test_keys_that_were_counted_are_not_asked_for_again(store, server, waits):
+    manager = books(20)
+    book = manager.first()
+    both = manager.filter(author=book.author_id, pages=book.pages)
+    waits.clear()
+    found = sent(server, lambda: [each.pk for each in both])
+    assert found == {"RpbIndexReq": 2, "RpbGetReq": 1}
+    assert len(waits) == 2
