@@ -245,7 +245,10 @@ class Loading:
                 # Text of a generic relation may be no key of this table.
                 with suppress(ValueError, ArithmeticError):
                     if key is not None:
-                        values.append(self.engine.from_local(key_field, key))
+                        key = self.engine.from_local(key_field, key)
+                        values.append(
+                            key_field.get_db_prep_value(key, self.store, prepared=True)
+                        )
             found.append(Leaf(edge.target_column, "in", values))
         return found
 
