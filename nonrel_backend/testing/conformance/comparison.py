@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, wraps
 from typing import Any, NoReturn
+from unittest import mock
 
 from django.db import NotSupportedError, connections
 
 from ..differential.answers import difference, read
-from ..differential.data import Data
+from ..differential.data import VALUES, Data, in_unit
 from .databases import ALIASES, OURS, create_tables, databases, set_up_django
 from .probe import probe
 from .report import Report, Section
@@ -53,6 +54,8 @@ class Comparison(unittest.TestCase):
 
     DATABASES: dict[str, dict[str, Any]] = {}
     SEED = 1
+    # The precision of the store's datetimes, in microseconds.
+    DATETIME_UNIT = 1
     __test__ = False
 
     report: Report
@@ -70,6 +73,11 @@ class Comparison(unittest.TestCase):
         super().setUpClass()
         set_up_django()
         (entry,) = cls.DATABASES.values()
+        values = {
+            kind: in_unit(VALUES[kind], cls.DATETIME_UNIT)
+            for kind in ("datetime", "delta")
+        }
+        cls.enterClassContext(mock.patch.dict(VALUES, values))
         cls.report = Report(entry["ENGINE"])
         cls.addClassCleanup(lambda: print(f"\n{cls.report}"))
         tables = cls.report.section("tables")

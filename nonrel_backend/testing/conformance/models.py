@@ -75,6 +75,7 @@ class Copy(models.Model):
     opened = models.TimeField(null=True)
     lent_for = models.DurationField(null=True)
     worth = models.BigIntegerField(null=True, db_index=True)
+    seen = models.DateTimeField(null=True, unique=True)
     cover = models.BinaryField(null=True)
 
 

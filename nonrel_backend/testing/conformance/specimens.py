@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from ..differential.data import in_unit
+
 TEXTS = ["", "a", "A", "ab", "Abc", "b%c", "d_e", "x.y", "it's", "\\", "a\nb", " a "]
 TEXTS += ["Zoë", "日本", "😀", "$ne", "0", "null", "a" * 100]
 INT64 = 2**63
@@ -25,6 +27,7 @@ VALUES: dict[str, list[Any]] = {
         datetime(2019, 12, 31, 23, 59, 59, 999000, tzinfo=UTC),
         datetime(2020, 1, 1, tzinfo=UTC),
         datetime(2020, 2, 29, 12, 30, 15, 123456, tzinfo=UTC),
+        datetime(2020, 2, 29, 12, 30, 15, 123457, tzinfo=UTC),
         datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
     ],
     "decimal": list(
@@ -171,11 +174,7 @@ FOLDED_VALUES = ["a", "AB", "abc", "x.Y", "B%", "_", ""]
 
 def values_in(unit: int) -> dict[str, list[Any]]:
     """Return VALUES with datetimes rounded down to `unit` microseconds."""
-    datetimes = [
-        each.replace(microsecond=each.microsecond // unit * unit)
-        for each in VALUES["datetime"]
-    ]
-    return {**VALUES, "datetime": datetimes}
+    return {**VALUES, "datetime": in_unit(VALUES["datetime"], unit)}
 
 
 def records(found: dict[str, list[Any]]) -> list[dict[str, Any]]:

@@ -38,8 +38,6 @@ class BackendConformance(Comparison):
     # The number of random queries, and of random queries of documents. There are a
     # quarter as many random writes. All are drawn from SEED.
     RANDOM = 200
-    # The precision of the store's datetimes, in microseconds.
-    DATETIME_UNIT = 1
 
     def break_connection(self, connection: Any) -> None:
         """Make the store unreachable through `connection`, which is open.

@@ -36,6 +36,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "opened": "time",
         "lent_for": "duration",
         "worth": "long",
+        "seen": "datetime",
         "cover": "binary",
         "book": "key",
     },

@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from .columns import COLUMNS, MODELS, NUMBERS, SORTED, one_of, path, value, values_in
+from .columns import (
+    COLUMNS,
+    MODELS,
+    NUMBERS,
+    SORTED,
+    one_of,
+    path,
+    value,
+    values_in,
+)
 
 COMPARISONS = ["", "__gt", "__gte", "__lt", "__lte"]
 # Text without letters of two cases: SQLite's LIKE folds ASCII letters, Django's
@@ -13,6 +22,8 @@ CASELESS = ["", "$", "日", "%", "_", ".", "\\", "'", "😀", "\n", "0", " "]
 PARTS = ["year", "month", "day", "week_day", "iso_week_day", "quarter", "week"]
 PARTS += ["iso_year"]
 CLOCK = ["hour", "minute", "second"]
+# {model: its column of datetimes}
+DATED = {"Book": "published", "Copy": "seen"}
 
 
 @st.composite
@@ -32,9 +43,9 @@ def leaf(draw: st.DrawFn, model: str, depth: int = 1) -> str:
         choices += ["day", "clock"]
     if kind == "json":
         choices = ["isnull", "exact", "json", "json", "json"]
-    if kind in ("int", "text", "key", "float", "decimal"):
+    if kind in ("int", "text", "key", "float", "decimal", "datetime"):
         choices += ["column"]
-    if depth and kind in ("key", "int", "text"):
+    if depth and kind in ("key", "int", "text", "datetime"):
         choices += ["subquery"]
     if depth:
         choices += ["exists"]
@@ -72,17 +83,24 @@ def json_lookup(draw: st.DrawFn, model: str, name: str, kind: str) -> str:
 @st.composite
 def column_lookup(draw: st.DrawFn, model: str, name: str, kind: str) -> str:
     """Draw a comparison with another column."""
-    kinds = {"text"} if kind == "text" else NUMBERS | {"key"}
-    other, _ = draw(path(model, kinds))
-    plus = draw(one_of(["", "", " + 1"])) if kind != "text" else ""
+    kinds = {kind} if kind in ("text", "datetime") else NUMBERS | {"key"}
+    other, found = draw(path(model, kinds))
+    if kind == "datetime":
+        other = other if found == kind else name
+        plus = draw(one_of(["", f" + {draw(value('delta'))}"]))
+    else:
+        plus = draw(one_of(["", "", " + 1"])) if kind != "text" else ""
     return f"{draw(one_of(COMPARISONS))}=F({other!r}){plus}"
 
 
 @st.composite
 def subquery_lookup(draw: st.DrawFn, model: str, name: str, kind: str) -> str:
     """Draw an `__in` with a subquery."""
-    inner = draw(one_of(MODELS))
-    column, _ = draw(path(inner, {kind}, many=False))
+    inner = draw(one_of(sorted(DATED) if kind == "datetime" else MODELS))
+    if kind == "datetime":
+        column = DATED[inner]
+    else:
+        column, _ = draw(path(inner, {kind}, many=False))
     rows = f"{inner}.objects.filter({draw(condition(inner, 1, 0))})"
     return f"__in={rows}.values({column!r})"
 
@@ -138,8 +156,11 @@ LOOKUPS: dict[str, Callable[[str, str, str], st.SearchStrategy[str]]] = {
 def exists(draw: st.DrawFn, model: str) -> str:
     """Draw an EXISTS or NOT EXISTS that refers to a column of the model."""
     inner = draw(one_of(MODELS))
-    theirs, kind = draw(path(inner, {"key", "int", "text"}, many=False))
-    ours, _ = draw(path(model, {kind}, many=False))
+    if model in DATED and inner in DATED and draw(st.booleans()):
+        theirs, ours = DATED[inner], DATED[model]
+    else:
+        theirs, kind = draw(path(inner, {"key", "int", "text"}, many=False))
+        ours, _ = draw(path(model, {kind}, many=False))
     rows = f"{inner}.objects.filter({theirs}=OuterRef({ours!r}))"
     if draw(st.booleans()):
         rows += f".filter({draw(condition(inner, 1, 0))})"

@@ -10,8 +10,9 @@ from uuid import UUID
 from django.core.management.color import no_style
 from django.db import connections, transaction
 
-# Values at the boundaries of their kinds. Datetimes hold whole milliseconds, as
-# MongoDB's do; texts that differ only in case are ASCII.
+# Values at the boundaries of their kinds. Of the datetimes several are in one
+# millisecond, which is all that some stores hold of one; texts that differ only in case
+# are ASCII.
 VALUES: dict[str, list[Any]] = {
     "text": ["", "a", "ab", "Abc", "b%c", "d_e", "x.y", "$ne", "Zoë", "日本", "it's"]
     + ["\\", "a\nb", " a ", "0", "😀", "a" * 50],
@@ -23,11 +24,19 @@ VALUES: dict[str, list[Any]] = {
     + [date(2020, 2, 29), date(2024, 12, 30), date(1, 1, 1), date(9999, 12, 31)],
     "datetime": [
         datetime(2020, 1, 1, tzinfo=UTC),
+        datetime(2020, 1, 1, microsecond=1, tzinfo=UTC),
+        datetime(2020, 1, 1, microsecond=999, tzinfo=UTC),
         datetime(2019, 12, 31, 23, 59, 59, 999000, tzinfo=UTC),
+        datetime(2019, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         datetime(2020, 2, 29, 12, 30, tzinfo=UTC),
         datetime(1969, 7, 20, 20, 17, 40, 1000, tzinfo=UTC),
+        datetime(1969, 7, 20, 20, 17, 40, 1001, tzinfo=UTC),
+        datetime(1969, 7, 20, 20, 17, 40, 1999, tzinfo=UTC),
         datetime(2024, 12, 30, 5, tzinfo=UTC),
     ],
+    # What is added to datetimes.
+    "delta": [timedelta(days=31), timedelta(milliseconds=1)]
+    + [timedelta(microseconds=1), timedelta(microseconds=-999)],
     "time": [time(0), time(12, 30), time(12, 30, 0, 1), time(23, 59, 59, 999999)],
     "duration": [timedelta(0), timedelta(days=1), timedelta(microseconds=-1)]
     + [timedelta(days=-400, seconds=3), timedelta(days=30000)],
@@ -40,6 +49,17 @@ VALUES: dict[str, list[Any]] = {
 }
 AUTHORS, BOOKS, COPIES, GENRES = 8, 24, 12, 4
 TAGS = ["", "A", "a", "b", "日本"]
+
+
+def in_unit(values: list[Any], unit: int) -> list[Any]:
+    """Return datetimes or timedeltas rounded down to `unit` microseconds, each once."""
+
+    def rest(value: Any) -> timedelta:
+        is_delta = isinstance(value, timedelta)
+        part = value.microseconds if is_delta else value.microsecond
+        return timedelta(microseconds=part % unit)
+
+    return list(dict.fromkeys(each - rest(each) for each in values))
 
 
 class Data:
@@ -117,7 +137,7 @@ class Data:
 
     def copy(self, number: int) -> Any:
         """Return a random copy of one of the first books, or of none."""
-        known = VALUES["uuid"]
+        known, seen = VALUES["uuid"], VALUES["datetime"]
         return self.models.Copy(
             token=known[number] if number < len(known) else UUID(int=number << 100),
             book_id=self.chance.choice([None, *range(1, 7)]),
@@ -126,6 +146,7 @@ class Data:
             opened=self.value("time", 0.3),
             lent_for=self.value("duration", 0.3),
             worth=self.value("long", 0.3),
+            seen=seen[number] if number <= len(seen) // 2 else None,
             cover=self.value("binary", 0.3),
         )
 

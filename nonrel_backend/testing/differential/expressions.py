@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from .columns import COLUMNS, GROUPED, NUMBERS, SORTED, one_of, path
+from .columns import COLUMNS, GROUPED, NUMBERS, SORTED, one_of, path, value
 from .conditions import condition, exists, own_condition
 from .data import VALUES
 
@@ -121,21 +121,28 @@ def expression(draw: st.DrawFn, model: str, many: bool = False) -> str:
         return f"ExpressionWrapper({found}, output_field=BooleanField())"
     name, kind = draw(path(model, {"datetime", "date"}, many))
     if kind == "datetime":
-        part = draw(one_of(["year", "month", "day", "hour", "week", "quarter"]))
-        return draw(
-            one_of(
-                [f"Trunc({name!r}, {part!r})", f"TruncDate({name!r})"]
-                + [f"Extract({name!r}, {part!r})"]
-                + [
-                    f"ExpressionWrapper(F({name!r}) + datetime.timedelta(days=31), "
-                    "output_field=DateTimeField())"
-                ]
-            )
-        )
+        return draw(moment(name))
     if kind == "date":
         part = draw(one_of(["year", "month", "week", "quarter"]))
         return draw(one_of([f"Trunc({name!r}, {part!r})", f"Extract({name!r}, 'day')"]))
     return draw(number(model, 1, many))
+
+
+@st.composite
+def moment(draw: st.DrawFn, name: str) -> str:
+    """Draw an expression of a datetime."""
+    parts = ["year", "month", "day", "hour", "week", "quarter", "minute", "second"]
+    part, other = draw(one_of(parts)), f"Value({draw(value('datetime'))})"
+    plus = f"F({name!r}) {draw(one_of('+-'))} {draw(value('delta'))}"
+    return draw(
+        one_of(
+            [f"Trunc({name!r}, {part!r})", f"TruncDate({name!r})"]
+            + [f"Extract({name!r}, {part!r})", f"TruncTime({name!r})"]
+            + [f"ExpressionWrapper({plus}, output_field=DateTimeField())"]
+            + [f"ExpressionWrapper(F({name!r}) - {other}, DurationField())"]
+            + [f"{each}({name!r}, {other})" for each in ("Coalesce", "Greatest")]
+        )
+    )
 
 
 @st.composite

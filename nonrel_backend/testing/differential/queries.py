@@ -23,7 +23,7 @@ from .columns import (
     writable,
 )
 from .conditions import LOOKUPS, condition
-from .expressions import aggregate, expression, number
+from .expressions import aggregate, expression, moment, number
 
 
 @st.composite
@@ -84,12 +84,13 @@ def ordering(draw: st.DrawFn, model: str) -> str:
     """Draw the arguments of order_by(). The key is the last, so that no two rows are
     equal.
     """
-    name, _ = draw(path(model, SORTED | {"bool", "key"}, many=False))
+    name, kind = draw(path(model, SORTED | {"bool", "key"}, many=False))
     choice = draw(one_of(["", "-", "nulls_first", "nulls_last", "expression"]))
     if choice in ("", "-"):
         first = repr(choice + name)
     elif choice == "expression":
-        first = f"{draw(number(model, 1))}.{draw(one_of(['asc', 'desc']))}()"
+        found = draw(moment(name) if kind == "datetime" else number(model, 1))
+        first = f"{found}.{draw(one_of(['asc', 'desc']))}()"
     else:
         direction = draw(one_of(["asc", "desc"]))
         first = f"F({name!r}).{direction}({choice}=True)"
@@ -279,7 +280,8 @@ def partial(draw: st.DrawFn, model: str) -> str:
 def moments(draw: st.DrawFn, model: str) -> str:
     """Draw a dates() or datetimes()."""
     name, kind = draw(path(model, {"date", "datetime"}, many=False))
-    part = draw(one_of(["year", "month", "day", "week"]))
+    parts = ["year", "month", "day", "week"]
+    part = draw(one_of(parts + ["second"] * (kind == "datetime")))
     method = {"date": "dates", "datetime": "datetimes"}.get(kind)
     if method is None:
         return draw(scalar(model))

@@ -47,6 +47,8 @@ def written_value(draw: st.DrawFn, model: str, name: str, kind: str) -> str:
         choices += ["expression"]
     if kind in NUMBERS:
         choices += ["sum"]
+    if kind == "datetime":
+        choices += ["shift", "trunc"]
     if kind in OUTPUT:
         choices += ["case"]
     choice = draw(one_of(choices))
@@ -54,6 +56,12 @@ def written_value(draw: st.DrawFn, model: str, name: str, kind: str) -> str:
         return f"F({name!r})"
     if choice == "expression":
         return draw(number(model, 1) if kind == "int" else text(model, 1))
+    if choice == "shift":
+        return f"F({name!r}) {draw(one_of('+-'))} {draw(value('delta'))}"
+    if choice == "trunc":
+        # In another time zone SQLite stores the local time.
+        part = draw(one_of(["second", "month"]))
+        return f"Trunc({name!r}, {part!r}, tzinfo=datetime.UTC)"
     if choice == "sum":
         return f"F({name!r}) + 1"
     if choice == "case":
@@ -99,6 +107,8 @@ def instance(draw: st.DrawFn, model: str, key: str) -> str:
             parts.append(f"{name}_id={draw(st.integers(1, 6))}")
         elif name == "email":
             parts.append(f"email={draw(one_of(['None', *EMAILS]))}")
+        elif name == "seen":
+            parts.append(f"seen={draw(st.one_of(st.just('None'), value('datetime')))}")
         elif model == "Genre":
             parts.append(f"name={draw(one_of(GENRE_NAMES))}")
         else:
@@ -124,7 +134,11 @@ def bulk_create(draw: st.DrawFn) -> str:
     elif choice == "update":
         names = sorted(writable(model))
         chosen = draw(st.lists(one_of(names), min_size=1, max_size=3, unique=True))
-        unique = {"Author": ["pk", "email"], "Genre": ["pk", "name"]}.get(model, ["pk"])
+        unique = {
+            "Author": ["pk", "email"],
+            "Copy": ["pk", "seen"],
+            "Genre": ["pk", "name"],
+        }.get(model, ["pk"])
         options = (
             f", update_conflicts=True, update_fields={chosen}, "
             f"unique_fields=[{draw(one_of(unique))!r}]"
@@ -148,7 +162,7 @@ def bulk_update(draw: st.DrawFn) -> str:
 def get_or_create(draw: st.DrawFn) -> str:
     """Draw a get_or_create() or update_or_create()."""
     method = draw(one_of(["get_or_create", "update_or_create"]))
-    kind = draw(one_of(["email", "pk", "title", "genre"]))
+    kind = draw(one_of(["email", "pk", "title", "genre", "seen"]))
     if kind == "email":
         email = draw(one_of([*EMAILS, "None"]))
         defaults = (
@@ -157,6 +171,12 @@ def get_or_create(draw: st.DrawFn) -> str:
         if method == "update_or_create":
             defaults = defaults.replace("pk=60, ", "") + ", create_defaults=" + defaults
         return f"Author.objects.using(db).{method}(email={email}, defaults={defaults})"
+    if kind == "seen":
+        seen = draw(value("datetime"))
+        return (
+            f"Copy.objects.using(db).get_or_create(seen={seen}, "
+            "defaults=dict(pk=UUID(int=77)))"
+        )
     if kind == "genre":
         name = draw(one_of(GENRE_NAMES))
         return (

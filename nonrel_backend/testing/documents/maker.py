@@ -18,7 +18,10 @@ NUMBERS = [-1, 0, 1, 2, 3, 2**40]
 DAYS = [date(2020, 1, 1), date(2020, 12, 31), date(2021, 6, 1)]
 MOMENTS = [
     datetime(2020, 1, 1, 0, 0, tzinfo=UTC),
+    # Three of one millisecond.
     datetime(2020, 12, 31, 23, 59, 59, 123000, tzinfo=UTC),
+    datetime(2020, 12, 31, 23, 59, 59, 123456, tzinfo=UTC),
+    datetime(2020, 12, 31, 23, 59, 59, 123457, tzinfo=UTC),
     datetime(2021, 6, 1, 12, tzinfo=UTC),
 ]
 RAW = [*WORDS[:5], *NUMBERS, 1.5, True, False, None, [1, "a"], {"a": 1}, ["a"]]

@@ -14,8 +14,8 @@ EXTREMES: dict[str, list[Any]] = {
     "date": [date.min, date.max, date(1969, 12, 31)],
     "datetime": [
         datetime(1, 1, 2, tzinfo=UTC),
-        datetime(9999, 12, 30, 23, 59, 59, 999000, tzinfo=UTC),
-        datetime(1969, 12, 31, 23, 59, 59, 1000, tzinfo=UTC),
+        datetime(9999, 12, 30, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 1, tzinfo=UTC),
     ],
     "duration": [timedelta(microseconds=1), timedelta(days=-(10**5), microseconds=7)],
     "float": [0.0, -0.1, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf")],

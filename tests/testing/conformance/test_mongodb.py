@@ -17,7 +17,6 @@ class MongoDBTests(BackendConformance):
             "NAME": f"conformance_{os.getpid()}",
         }
     }
-    DATETIME_UNIT = 1000
 
     @classmethod
     def setUpClass(cls) -> None:
