@@ -95,9 +95,6 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     ops_class = NonrelDatabaseOperations
     # How the store's documents hold values.
     document_form = Form
-    # Whether the store's datetimes are cut to milliseconds. The local engine then cuts
-    # those that they are compared with, too.
-    whole_milliseconds = False
     # Names of OPTIONS that are for the toolkit, not for the store's driver.
     own_options = frozenset({"local_rows", "kept_rows"})
     # Django's SQL never reaches the store: the local engine writes its own.
@@ -134,6 +131,13 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         """What get_new_connection() returned; connects if needed."""
         self.ensure_connection()
         return self.connection
+
+    def keeps_microseconds(self, table: str) -> bool:
+        """Return whether datetimes in a table come back with their microseconds.
+
+        Where they do not, datetimes that they are compared with are cut, too.
+        """
+        return True
 
     @property
     def local_rows(self) -> int:

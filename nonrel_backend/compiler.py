@@ -165,13 +165,26 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         explain, self.query.explain_info = self.query.explain_info, None
         locking, self.query.select_for_update = self.query.select_for_update, False
         try:
-            sql, params = self.as_sql(with_limits=with_limits)
+            sql, params = self.local_text(
+                self.query.get_meta(), with_limits=with_limits
+            )
         finally:
             self.query.explain_info = explain
             self.query.select_for_update = locking
         if not sql:
             raise EmptyResultSet
         return sql, tuple(params)
+
+    def local_text(self, meta: Any, **options: Any) -> Any:
+        """Return as_sql(), with datetimes as precise as those of the model's table."""
+        wrapper = self.connection
+        wrapper.whole_milliseconds = not (
+            meta is None or self.store.keeps_microseconds(meta.db_table)
+        )
+        try:
+            return self.as_sql(**options)
+        finally:
+            wrapper.whole_milliseconds = False
 
     def locks(self) -> bool:
         """Return whether the rows are to be locked; raise what Django raises."""
@@ -382,7 +395,7 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
         return plan, partial(converters_of, plan)
 
     def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
-        sql, params = self.as_sql()
+        sql, params = self.local_text(self.query.inner_query.get_meta())
         return sql, tuple(params)
 
     def locks(self) -> bool:

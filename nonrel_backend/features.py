@@ -149,8 +149,6 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     has_native_duration_field = True
     supports_timezones = False
     uses_savepoints = False
-    # Whether the store keeps the microseconds of datetimes.
-    keeps_microseconds = True
     supports_transactions = False
     supported_explain_formats = {"TEXT"}
     test_collations = {

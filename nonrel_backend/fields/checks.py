@@ -6,6 +6,7 @@ from django.core.checks import CheckMessage
 from django.db import models
 
 from ..conditions import is_path_key
+from ..microseconds import hidden
 from .base import DocumentField
 from .model import EmbeddedModel, NoKey
 from .registry import MODEL_KEY
@@ -76,13 +77,17 @@ def check_embedded_field(
                 "Move the field to the model that embeds this one.",
             )
         )
-    if field.name in RESERVED_NAMES or (field.column and not is_path_key(field.column)):
+    if (
+        field.name in RESERVED_NAMES
+        or (field.column and not is_path_key(field.column))
+        or is_hidden_key(field)
+    ):
         messages.append(
             holder.error(
                 f"The name of {where} cannot be used in a path.",
                 "nonrel_backend.E015",
                 "Rename the field. Names of lookups are reserved; a column has no "
-                "'.' and does not begin with '$'.",
+                "'.', does not begin with '$', and is not a datetime's with '__us'.",
             )
         )
     if isinstance(field, (models.AutoField, models.FileField)):
@@ -94,3 +99,13 @@ def check_embedded_field(
             )
         )
     return messages
+
+
+def is_hidden_key(field: models.Field) -> bool:
+    """Return whether a column is where the microseconds of another may be hidden."""
+    return any(
+        other.column
+        and hidden(other.column) == field.column
+        and other.get_internal_type() in ("DateTimeField", "DocumentField")
+        for other in field.model._meta.concrete_fields
+    )

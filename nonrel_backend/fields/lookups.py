@@ -12,6 +12,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from ..conditions import Column, Condition, Leaf, Step, conjunction
 from ..documents import codec
 from ..documents.functions import path_text
+from ..documents.moments import hides, moments_of
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..values.columns import stored_field
@@ -221,7 +222,20 @@ class Length(Transform):
 
     def as_column(self, translator: Translator) -> Column:
         column = translator.column(self.lhs)
+        if self.counts_hidden(translator.store):
+            raise Refused(f"the store holds microseconds beside the items of {column}")
         return Column(column.name, "int", (*column.path, Step.LENGTH))
+
+    def counts_hidden(self, store: Any) -> bool:
+        """Return whether the store holds other keys among those of the dictionary."""
+        lhs: Any = self.lhs
+        field = lhs.output_field
+        table = getattr(lhs, "root", lhs).target.model._meta.db_table
+        return (
+            isinstance(field, DictField)
+            and hides(store, table)
+            and moments_of(store).is_moment(field.item_field)
+        )
 
 
 DocumentField.register_lookup(DocumentExact)

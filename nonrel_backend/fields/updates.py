@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db import models
+from django.db import NotSupportedError, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
@@ -16,6 +16,8 @@ from ..documents import codec
 from ..documents.changing import REMOVED
 from ..documents.codec import Codec
 from ..documents.functions import path_text
+from ..documents.moments import moments_of, refuse_hidden
+from ..microseconds import hidden, split
 from .base import DocumentField
 from .collections import ListField, SetField
 from .paths import key_of, next_step, require_sql_functions, sql_kind
@@ -201,6 +203,33 @@ class Change(Expression):
         return [
             (each.name, each.steps, each.converted(writers)) for each in self.operations
         ]
+
+    def split(
+        self, connection: BaseDatabaseWrapper
+    ) -> list[tuple[str, tuple[Any, ...], Any]]:
+        """Return stored() for a store that hides microseconds: see microseconds.py.
+
+        Raise NotSupportedError for a change of the items of a list of datetimes.
+        """
+        moments = moments_of(connection)
+        steps: list[tuple[str, tuple[Any, ...], Any]] = []
+        for each, (name, path, value) in zip(
+            self.operations, self.stored(connection), strict=True
+        ):
+            if not moments.is_moment(each.leaf):
+                steps.append((name, path, moments.split(each.leaf, value)))
+                continue
+            if name != "set" or isinstance(path[-1], int):
+                raise NotSupportedError(
+                    f"{connection.display_name} holds the microseconds of datetimes "
+                    "beside their list, whose items change"
+                )
+            *parents, key = path
+            if not each.in_model:
+                refuse_hidden(str(key))
+            found = {hidden(key): REMOVED} | split(key, value)
+            steps += [(name, (*parents, key), new) for key, new in found.items()]
+        return steps
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper

@@ -85,7 +85,6 @@ class LocalEngine:
         }
         wrapper = LocalWrapper(settings, self.store.alias)
         wrapper.packed_form = self.store.packed_form
-        wrapper.whole_milliseconds = self.store.whole_milliseconds
         wrapper.inc_thread_sharing()
         return wrapper
 

@@ -9,6 +9,7 @@ from django.db.backends.sqlite3 import base as sqlite3_base
 
 from ..documents.functions import check_paths, register
 from ..documents.sources import Form
+from ..microseconds import cut
 from ..values.folding import fold
 from ..values.local import EXACT_DIGITS
 
@@ -35,7 +36,7 @@ class LocalOperations(sqlite3_base.DatabaseOperations):
 
     def adapt_datetimefield_value(self, value: Any) -> Any:
         if isinstance(value, datetime) and self.connection.whole_milliseconds:
-            value = value.replace(microsecond=value.microsecond // 1000 * 1000)
+            value = cut(value)
         return super().adapt_datetimefield_value(value)
 
     def get_decimalfield_converter(self, expression: Any) -> Callable[..., Any]:
@@ -64,8 +65,9 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
 
     # Tells documents/ that the collation nonrel_decimal is there.
     exact_decimals = True
-    # As in NonrelDatabaseWrapper; the engine sets them.
+    # As in NonrelDatabaseWrapper; the engine sets it.
     packed_form: type[Form] | None = None
+    # Whether the statement that is written cuts its datetimes to milliseconds.
     whole_milliseconds = False
     ops_class = LocalOperations
     features_class = LocalFeatures

@@ -16,7 +16,13 @@ from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..query import Grouping
-from .expressions import NUMBERS, Expression, Expressions, plain_number
+from .expressions import (
+    NUMBERS,
+    Expression,
+    Expressions,
+    plain_number,
+    result_converter,
+)
 from .filters import to_filter
 from .values import to_bson
 
@@ -85,11 +91,16 @@ class Pipeline:
             )
         item = Item(
             f"_id.k{len(self.keys)}",
-            found.db_type,
-            self.query.compiler.from_db_converter(found.db_type),
+            self.stored_type(found),
+            result_converter(self.query.compiler, found.db_type),
         )
         self.items.append((expression, item))
         self.keys.append(found.value)
+
+    def stored_type(self, found: Expression) -> str:
+        """Return the db_type of an expression's values in the documents of groups."""
+        is_moment = found.db_type == "datetime"
+        return self.expressions.moment_type if is_moment else found.db_type
 
     def item(self, expression: Any) -> Item | Value:
         """Return where a group's document has a selected expression, or a constant.
@@ -290,9 +301,9 @@ def extreme(operator: str) -> Callable[..., Item]:
         pipeline: Pipeline, name: str, found: Expression, expression: Any
     ) -> Item:
         require(found, ORDERED, expression)
-        convert = pipeline.query.compiler.from_db_converter(found.db_type)
+        convert = result_converter(pipeline.query.compiler, found.db_type)
         pipeline.accumulators[name] = {operator: found.value}
-        return Item(name, found.db_type, convert or plain_number)
+        return Item(name, pipeline.stored_type(found), convert or plain_number)
 
     return translate
 

@@ -5,6 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +18,7 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
+from ..caching import IdentityCache
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .documents import BsonForm
@@ -24,14 +26,16 @@ from .errors import translate
 from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
-from .metadata import enforced_checks, entry_of, is_foreign
+from .metadata import enforced_checks, entry_of, is_foreign, keeps_microseconds
 from .operations import DatabaseOperations
+from .precision import Precision, precision_of
 from .schema import DatabaseSchemaEditor
 from .transactions import Transaction, retry_transaction
 from .uniques import unique_indexes
 from .validation import NO_TRANSACTIONS, DatabaseValidation
 
 TRANSACTION_CHOICES = ("auto", "required", "off")
+CACHED_MODELS = 1_000
 logger = logging.getLogger("nonrel_backend.mongodb")
 _clients: dict[tuple, MongoClient] = {}
 _clients_lock = threading.Lock()
@@ -85,7 +89,6 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     SchemaEditorClass = DatabaseSchemaEditor
     catalog_class = None
     document_form = BsonForm
-    whole_milliseconds = True
     validation_class = DatabaseValidation
     known_database: Database | None = None
 
@@ -215,6 +218,29 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     def is_foreign(self, table: str) -> bool:
         """Return whether documents may hold keys and values as no migration does."""
         return is_foreign(self.known_entry(table))
+
+    def keeps_microseconds(self, table: str) -> bool:
+        return keeps_microseconds(self.known_entry(table))
+
+    def precision(self, meta: Any) -> Precision:
+        """Return what the columns of a model's table do with microseconds."""
+        keeps = self.keeps_microseconds(meta.db_table)
+        found: Precision = self.known_precision[keeps](meta)
+        return found
+
+    def moments(self, meta: Any) -> frozenset[str]:
+        """Return the columns of datetimes that have hidden ones."""
+        return self.precision(meta).moments
+
+    @cached_property
+    def known_precision(self) -> tuple[IdentityCache, IdentityCache]:
+        """By whether a table keeps microseconds, the Precision of a model's options."""
+        own = weakref.proxy(self)
+        cut, kept = (
+            IdentityCache(partial(precision_of, own, keeps=keeps), CACHED_MODELS)
+            for keeps in (False, True)
+        )
+        return cut, kept
 
     def translate_error(self, error: BaseException) -> Exception | None:
         return translate(error, self)

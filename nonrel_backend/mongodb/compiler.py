@@ -1,6 +1,7 @@
 """The five compilers for MongoDB: values, inserts and their keys."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from bson import ObjectId
@@ -16,6 +17,7 @@ from ..compiler import (
     NonrelInsertCompiler,
     NonrelUpdateCompiler,
 )
+from ..microseconds import hidden, shown
 from ..query import safe_call
 from . import writes
 from .indexes import is_presence
@@ -131,19 +133,33 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             return []
         pk = meta.pk.column
         unique = self.conflict_target(meta, unique_columns)
+        precision = self.store.precision(meta)
+        changed = [
+            *update_columns,
+            *(hidden(name) for name in update_columns if name in precision.columns),
+        ]
 
         def complete(documents: list[Row]) -> list[Row]:
-            return self.completed(
-                meta, [{**each, pk: each["_id"]} for each in documents]
-            )
+            rows = self.whole([{**each, pk: each["_id"]} for each in documents])
+            return list(map(precision.changes, self.completed(meta, rows)))
 
         _, stored = self.with_keys(
             rows,
             lambda documents: writes.upsert_documents(
-                self.store, meta.db_table, documents, unique, update_columns, complete
+                self.store, meta.db_table, documents, unique, changed, complete
             ),
         )
-        return [{**each, pk: each["_id"]} for each in stored]
+        return self.whole([{**each, pk: each["_id"]} for each in stored])
+
+    def whole(self, rows: list[Row]) -> list[Row]:
+        """Return copies of stored rows whose datetimes are whole."""
+        precision = self.store.precision(self.query.get_meta().concrete_model._meta)
+        names = precision.columns
+        if names:
+            rows = deepcopy(rows) if precision.documents else list(map(dict, rows))
+            for row in rows:
+                precision.join(row, names)
+        return rows
 
     def insert_ignoring(self, meta: Any, rows: list[Row]) -> None:
         """Insert the rows that break no unique index."""
@@ -164,7 +180,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             wanted = {"_id"}
         for keys, condition in unique_indexes(self.store, meta.db_table):
             # NULLs, which a condition may exclude, are never equal anyway.
-            if wanted == set(keys) and all(
+            if wanted == set(shown(keys)) and all(
                 map(is_presence, (condition or {}).values())
             ):
                 return list(keys)
@@ -180,6 +196,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         keys to return for a composite key, which a row always has.
         """
         meta = self.query.get_meta().concrete_model._meta
+        rows = list(map(self.store.precision(meta).split, rows))
         fields = meta.pk_fields
         column = meta.pk.column
         if len(fields) > 1:

@@ -13,6 +13,8 @@ from django.db import (
 )
 from pymongo import errors
 
+from ..microseconds import hidden, shown, whole
+
 # The names are of the server's src/mongo/base/error_codes.yml, which has none for some.
 DUPLICATE_CODES = {
     11000,  # DuplicateKey
@@ -78,6 +80,19 @@ def codes(error: errors.OperationFailure) -> set[int]:
     return found
 
 
+def duplicate(error: errors.OperationFailure) -> str:
+    """Return what is a duplicate, in the server's words, without hidden columns."""
+    details = error.details or {}
+    for each in (details, *details.get("writeErrors", ())):
+        if each.get("code") in DUPLICATE_CODES and "keyValue" in each:
+            found = each["keyValue"]
+            values = {
+                key: whole(found[key], found.get(hidden(key))) for key in shown(found)
+            }
+            return f"{each['errmsg'].partition(' dup key: ')[0]} dup key: {values}"
+    return str(error)
+
+
 def translate(error: BaseException, connection: Any) -> Exception | None:
     """Return Django's error for one of pymongo's or bson's, None for any other."""
     if isinstance(error, OverflowError) and "8-byte ints" in str(error):
@@ -91,7 +106,7 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
     if isinstance(error, errors.OperationFailure):
         found = codes(error)
         if found & DUPLICATE_CODES:
-            return IntegrityError(f"Duplicate key: {error}")
+            return IntegrityError(f"Duplicate key: {duplicate(error)}")
         if found & TOO_LARGE_CODES:
             return DataError(str(error))
         if AUTHENTICATION_FAILED in found:

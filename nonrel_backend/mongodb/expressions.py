@@ -4,7 +4,7 @@ What MongoDB would compute otherwise raises NotSupportedError, whose text says w
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bson import Decimal128
@@ -21,12 +21,14 @@ from django.db.models.expressions import (
 )
 
 from ..conditions import Column, Condition, Leaf, Node
+from ..microseconds import from_microseconds
 from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import PART_EXTRACTS, Translator, collated
 from .filters import DATE_PARTS
 from .naming import lookup_name
-from .paths import COMPARISONS, path_expression
+from .paths import COMPARISONS, moment_key, path_expression
+from .precision import date_of, microseconds_at
 from .values import to_bson
 
 # The db_type of a constant NULL, which fits any other.
@@ -53,6 +55,9 @@ class Expression:
     db_type: str
     # Whether it is never NULL.
     always: bool = False
+    # Of a datetime, whose value is microseconds since 1970: the BSON date, if there is
+    # an expression for it.
+    date: Any = None
 
     @property
     def present(self) -> Any:
@@ -100,8 +105,27 @@ class Expressions:
             raise NotSupportedError(
                 f"MongoDB does not know the collation of {field.name}"
             )
-        value = read_as(db_type, f"${self.key(field.column)}")
-        return Expression(value, db_type, not field.null)
+        key = self.key(field.column)
+        if db_type == "datetime":
+            return self.moment_at(field.column, not field.null)
+        self.require_nothing_hidden(field, field.column)
+        return Expression(read_as(db_type, f"${key}"), db_type, not field.null)
+
+    def moment_at(self, column: str, always: bool = False) -> Expression:
+        """Translate a column of datetimes."""
+        key = self.key(column)
+        value = microseconds_at(key, column in self.query.precision.moments)
+        return Expression(value, "datetime", always, f"${key}")
+
+    @property
+    def moment_type(self) -> str:
+        """The db_type of microseconds as the table's datetimes are compared with."""
+        keeps = self.store.keeps_microseconds(self.query.table)
+        return "moment" if keeps else "cut moment"
+
+    def stored(self, db_type: str, value: Any) -> Any:
+        """Return a constant of an expression as BSON."""
+        return to_bson(self.moment_type if db_type == "datetime" else db_type, value)
 
     def path(self, expression: Any) -> Expression:
         """Translate a path into a column of documents."""
@@ -110,7 +134,22 @@ class Expressions:
             column = Translator(self.store, alias).column(expression)
         except Refused as error:
             raise NotSupportedError(error.reason) from error
-        return Expression(*path_expression(column, self.key(column.name)))
+        key = self.key(column.name)
+        if column.db_type == "datetime":
+            path = moment_key(column, key)
+            value = microseconds_at(path, column.name in self.query.precision.columns)
+            return Expression(value, "datetime", date=f"${path}")
+        if column.db_type == "document":
+            self.require_nothing_hidden(expression.leaf, column.name)
+        return Expression(*path_expression(column, key))
+
+    def require_nothing_hidden(self, field: Any, column: str) -> None:
+        """Raise NotSupportedError for a document or list of datetimes."""
+        precision = self.query.precision
+        if column in precision.documents and precision.inside.holds(field):
+            raise NotSupportedError(
+                f"MongoDB holds the microseconds of datetimes in {column} beside them"
+            )
 
     def constant(self, expression: Value) -> Expression:
         if expression.value is None:
@@ -120,7 +159,7 @@ class Expressions:
             raise NotSupportedError(
                 "MongoDB compares a constant document by the order of its keys"
             )
-        stored = to_bson(db_type, expression.value)
+        stored = self.stored(db_type, expression.value)
         return Expression({"$literal": stored}, db_type, True)
 
     def wrapped(self, expression: ExpressionWrapper) -> Expression:
@@ -177,9 +216,9 @@ class Expressions:
         of = self.moment(expression)
         part = PART_EXTRACTS.get(type(expression), "year")
         if part == "quarter":
-            value: Any = {"$toInt": {"$ceil": {"$divide": [{"$month": of.value}, 3]}}}
+            value: Any = {"$toInt": {"$ceil": {"$divide": [{"$month": of.date}, 3]}}}
         else:
-            value = {DATE_PARTS.get(part, "$year"): of.value}
+            value = {DATE_PARTS.get(part, "$year"): of.date}
         return Expression(value, "int", of.always)
 
     def truncation(self, expression: Any) -> Expression:
@@ -188,14 +227,17 @@ class Expressions:
             raise conversion_refused(expression)
         unit = TRUNCATIONS[type(expression)]
         options = {"startOfWeek": "monday"} if unit == "week" else {}
-        return Expression(
-            {"$dateTrunc": {"date": of.value, "unit": unit, **options}},
-            of.db_type,
-            of.always,
-        )
+        date = {"$dateTrunc": {"date": of.date, "unit": unit, **options}}
+        value: Any = date
+        if of.db_type == "datetime":
+            value = {"$multiply": [{"$toLong": date}, 1000]}
+        return Expression(value, of.db_type, of.always, date)
 
     def moment(self, expression: Any) -> Expression:
-        """Translate the date or datetime in UTC that an expression takes a part of."""
+        """Translate the date or datetime in UTC that an expression takes a part of.
+
+        It has its BSON date.
+        """
         of = self(expression.lhs)
         if of.db_type not in ("date", "datetime"):
             raise refused(expression)
@@ -205,7 +247,10 @@ class Expressions:
                 f"MongoDB is not asked for {expression_text(expression)} in the time "
                 f"zone {expression.get_tzname()}, whose rules it may know otherwise"
             )
-        return of
+        if of.date is not None:
+            return of
+        date = date_of(of.value) if of.db_type == "datetime" else of.value
+        return replace(of, date=date)
 
     # --- conditions ---
 
@@ -240,6 +285,11 @@ class Expressions:
                 f"MongoDB's expressions have no {lookup_name(condition)} as SQLite's do"
             )
         path = read_as(column.db_type, f"${self.key(column.name)}")
+        if column.db_type == "datetime":
+            path = self.moment_at(column.name).value
+            condition = replace(
+                condition, column=replace(column, db_type=self.moment_type)
+            )
         present = {"$gt": [path, None]}
         if test is None:
             return present if value == condition.negated else {"$lte": [path, None]}
@@ -252,6 +302,20 @@ def read_as(db_type: str, path: str) -> Any:
     if db_type != "bool":
         return path
     return {"$cond": [{"$isNumber": path}, {"$toBool": path}, path]}
+
+
+def result_converter(compiler: Any, db_type: str) -> Callable[[Any], Any] | None:
+    """Return the function from an expression's values to Python values, or None."""
+    convert: Callable[[Any], Any] | None = compiler.from_db_converter(db_type)
+    if db_type != "datetime":
+        return convert
+
+    def read(value: Any) -> Any:
+        if isinstance(value, int):
+            value = from_microseconds(value)
+        return value if convert is None else convert(value)
+
+    return read
 
 
 def refused(expression: Any) -> NotSupportedError:

@@ -16,7 +16,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     # MongoDB has one index of the same keys.
     allows_multiple_constraints_on_same_fields = False
     allows_auto_pk_0 = True
-    keeps_microseconds = False
     supports_select_for_update_with_limit = True
     # Texts may hold a NUL; a regular expression and a JSON key may not.
     prohibits_null_characters_in_text_exception = None
@@ -106,139 +105,9 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "schema.tests.SchemaTests."
                 "test_remove_ignored_unique_constraint_not_create_fk_index",
             },
-            "MongoDB's dates hold milliseconds, these tests microseconds.": {
-                "basic.tests.ModelRefreshTests.test_refresh_unsaved",
-                "basic.tests.ModelRefreshTests.test_refresh_with_related",
-                "basic.tests.ModelTest.test_microsecond_precision",
+            "Primary keys of MongoDB hold milliseconds, these tests' microseconds.": {
                 "composite_pk.test_get.CompositePKGetTests.test_get_previous_by_field",
-                "db_functions.comparison.test_cast.CastTests."
-                "test_cast_from_db_datetime_to_time",
-                "db_functions.comparison.test_greatest.GreatestTests.test_basic",
-                "db_functions.comparison.test_greatest.GreatestTests."
-                "test_coalesce_workaround",
-                "db_functions.comparison.test_least.LeastTests.test_basic",
-                "db_functions.comparison.test_least.LeastTests."
-                "test_coalesce_workaround",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_day_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_hour_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_iso_weekday_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_iso_year_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_minute_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_month_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_quarter_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_second_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_week_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_weekday_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_extract_year_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_date_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_day_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_hour_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_minute_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_month_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_quarter_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_second_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_time_comparison",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_time_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_week",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_week_before_1000",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_week_func",
-                "db_functions.datetime.test_extract_trunc.DateFunctionTests."
-                "test_trunc_year_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_day_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_hour_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_iso_weekday_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_iso_year_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_minute_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_month_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_quarter_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_second_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_week_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_weekday_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_extract_year_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_date_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_day_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_func_with_timezone",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_hour_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_minute_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_month_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_quarter_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_second_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_time_comparison",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_time_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_timezone_applied_before_truncation",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_week",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_week_before_1000",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_week_func",
-                "db_functions.datetime.test_extract_trunc."
-                "DateFunctionWithTimeZoneTests.test_trunc_year_func",
-                "expressions.tests.FTimeDeltaTests."
-                "test_datetime_subtraction_microseconds",
-                "expressions.tests.FTimeDeltaTests.test_negative_timedelta_update",
-                "field_defaults.tests.DefaultTests."
-                "test_bulk_create_all_db_defaults_one_field",
                 "queries.tests.Queries4Tests.test_filter_reverse_non_integer_pk",
-                "queryset_pickle.tests.PickleabilityTestCase.test_annotation_values",
-                "timezones.tests.LegacyDatabaseTests."
-                "test_naive_datetime_with_microsecond",
-                "timezones.tests.NewDatabaseTests."
-                "test_aware_datetime_in_local_timezone_with_microsecond",
-                "timezones.tests.NewDatabaseTests.test_naive_datetime_with_microsecond",
             },
             "SQL does not write to the tables of models.": {
                 "introspection.tests.IntrospectionTests.test_django_table_names",
@@ -277,10 +146,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
         "Mocks DDL as SQL, then counts on nothing having been created.": {
             "migrations.test_commands.MigrateTests."
             "test_migrate_syncdb_installed_truncated_db_model",
-        },
-        "MongoDB's dates hold milliseconds, these tests microseconds.": {
-            "timezones.tests.AdminTests.test_change_readonly",
-            "timezones.tests.AdminTests.test_change_readonly_in_other_timezone",
         },
     }
     if django.VERSION >= (6, 1):

@@ -15,6 +15,7 @@ from ..conditions import Column, Condition, Leaf, Node
 from .keeping import other_json
 from .naming import column_name, lookup_name
 from .paths import COMPARISONS, INVERSES, document_filter, path_filter
+from .precision import microseconds_at
 from .values import to_bson
 
 KeyOf = Callable[[Column], str]
@@ -98,6 +99,12 @@ def to_filter(condition: Condition, key_of: KeyOf) -> dict[str, Any]:
 
 class MemberKey(str):
     """The path of a column of a composite key, which is in the `_id`."""
+
+    __slots__ = ()
+
+
+class MomentKey(str):
+    """The key of a column of datetimes that has a hidden one."""
 
     __slots__ = ()
 
@@ -288,13 +295,21 @@ def compare_columns(leaf: Leaf, key_of: KeyOf) -> dict[str, Any]:
         operator = INVERSES[operator]
     if leaf.lookup_type != "exact":
         require_ordered(leaf.column)
+    sides = [value_at(leaf.column, left), value_at(leaf.value, right)]
     return {
         "$and": [
             {left: {"$ne": None}},
             {right: {"$ne": None}},
-            {"$expr": {operator: [f"${left}", f"${right}"]}},
+            {"$expr": {operator: sides}},
         ]
     }
+
+
+def value_at(column: Column, key: str) -> Any:
+    """Return the expression for a column that is compared with another."""
+    if column.db_type == "datetime":
+        return microseconds_at(key, isinstance(key, MomentKey))
+    return f"${key}"
 
 
 NUMBERS = {"int", "long", "double", "decimal"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from math import inf
+from types import SimpleNamespace
 from typing import Any
 
 from bson import ObjectId
@@ -11,13 +12,15 @@ from django.db.models.sql.query import Query
 
 from ..conditions import Column, Leaf, Node, Step
 from ..documents.indexes import check_unique, indexed_path
+from ..microseconds import exact, hidden, ordered_by, shown
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..schema import NonrelSchemaEditor
 from . import metadata
 from .filters import OPERATORS_MAP
 from .paths import dotted
-from .rewriting import indexes_of
+from .precision import Precision, precision_of
+from .rewriting import PARTIAL, Document, indexes_of, with_parts
 from .values import to_bson
 
 # What a unique path may lead to: documents may hold nulls, which are never equal.
@@ -54,7 +57,7 @@ class CollectionIndexes(NonrelSchemaEditor):
     def known_indexes(self, table: str) -> dict[str, tuple[list[str | None], bool]]:
         found: dict[str, tuple[list[str | None], bool]] = {}
         for name, index in indexes_of(self.collection(table)).items():
-            columns = list(index["key"])
+            columns: list[str | None] = [*shown(index["key"])]
             if "_id" in columns:
                 pk = metadata.primary_key_of(self.connection, table)
                 columns = [pk if key == "_id" else key for key in columns]
@@ -70,7 +73,7 @@ class CollectionIndexes(NonrelSchemaEditor):
         condition: Any = None,
     ) -> None:
         fields = list(fields)
-        keys = [("_id" if each.primary_key else each.column, 1) for each in fields]
+        keys = [key for each in fields for key in self.keys_of(model, each)]
         partial = self.partial_of(model, name, condition)
         if unique:
             partial |= {
@@ -79,6 +82,21 @@ class CollectionIndexes(NonrelSchemaEditor):
                 if each.null and each.column not in partial
             }
         self.create_index(model._meta.db_table, keys, name, unique, partial)
+
+    def keys_of(self, model: Any, field: Any, way: int = 1) -> list[tuple[str, int]]:
+        """Return the key of a field's column in an index, and its hidden one's."""
+        key = "_id" if field.primary_key else field.column
+        is_moment = self.precision(model, field).moments
+        return [(name, way) for name in ([key, hidden(key)] if is_moment else [key])]
+
+    def precision(self, model: Any, field: Any) -> Precision:
+        """Return what a column of the model's table does with microseconds.
+
+        The field may be one that the model gets, or has had.
+        """
+        alone = SimpleNamespace(local_concrete_fields=[field])
+        keeps = self.connection.keeps_microseconds(model._meta.db_table)
+        return precision_of(self.connection, alone, keeps)
 
     def create_index(
         self,
@@ -94,17 +112,18 @@ class CollectionIndexes(NonrelSchemaEditor):
         """
         options: dict[str, Any] = {"unique": True} if unique else {}
         if partial:
-            options["partialFilterExpression"] = partial
+            options[PARTIAL] = partial
         if not self.collect_sql:
             for known in indexes_of(self.collection(table)).values():
                 if (
                     list(known["key"].items()) == keys
                     and bool(known.get("unique")) == unique
-                    and known.get("partialFilterExpression") == (partial or None)
+                    and known.get(PARTIAL) == (partial or None)
                 ):
                     return
+        visible = {key: dict(keys)[key] for key in shown(dict(keys))}
         self.do(
-            f'db["{table}"].createIndex({dict(keys)}, {{name: "{name}"}})',
+            f'db["{table}"].createIndex({visible}, {{name: "{name}"}})',
             self.collection(table).create_index,
             keys,
             name=name,
@@ -131,8 +150,11 @@ class CollectionIndexes(NonrelSchemaEditor):
             if partial is None:
                 return  # an index is no constraint: queries are right without it
         keys = [
-            (self.key(model, model._meta.get_field(name).column), -1 if order else 1)
+            key
             for name, order in index.fields_orders
+            for key in self.keys_of(
+                model, model._meta.get_field(name), -1 if order else 1
+            )
         ]
         self.create_index(table, keys, index.name, partial=partial)
 
@@ -145,9 +167,10 @@ class CollectionIndexes(NonrelSchemaEditor):
         of_columns = not any(column.path for column, _ in found)
         if len(found) < len(paths) or (of_columns and index.contains_expressions):
             return []
+        names = self.connection.precision(model._meta).columns
         return [
             (path_key(self.key(model, column.name), column), -1 if descending else 1)
-            for column, descending in found
+            for column, descending in ordered_by(found, names)
         ]
 
     # --- constraints ---
@@ -163,7 +186,7 @@ class CollectionIndexes(NonrelSchemaEditor):
             self.index_fields(model, name, fields, True, condition)
             return
         partial = self.partial_of(model, name, condition)
-        partial |= {key: NOT_NULL for key, _ in keys if key != "_id"}
+        partial |= {key: NOT_NULL for key in shown(dict(keys)) if key != "_id"}
         self.create_index(model._meta.db_table, keys, name, True, partial)
 
     def store_check(self, table: str, check: dict[str, Any]) -> None:
@@ -185,7 +208,8 @@ class CollectionIndexes(NonrelSchemaEditor):
         if partial is None:
             raise NotSupportedError(
                 f"MongoDB cannot enforce {name}: its condition has more than "
-                "comparisons of columns with constants."
+                "comparisons of columns with constants. Of datetimes it can hold only "
+                "gte and lt, with whole milliseconds."
             )
         return partial
 
@@ -195,9 +219,10 @@ class CollectionIndexes(NonrelSchemaEditor):
         where = query.build_where(condition)
         alias = query.get_initial_alias()
         try:
-            found = Translator(self.connection, alias).condition(where)
+            condition = Translator(self.connection, alias).condition(where)
         except Refused:
             return None
+        found = exact(condition, self.connection.precision(model._meta).columns)
         if isinstance(found, Node) and found.connector != "AND":
             return None
         partial: dict[str, Any] = {}
@@ -207,13 +232,40 @@ class CollectionIndexes(NonrelSchemaEditor):
             part = partial_leaf(leaf)
             if part is None:
                 return None
-            partial.setdefault(self.key(model, leaf.column.name), {}).update(part)
+            key = self.key(model, leaf.column.name)
+            known = partial.get(key, {})
+            if is_presence(part):
+                partial[key] = part | known
+            elif is_presence(known) or not known.keys() & part.keys():
+                partial[key] = known | part
+            else:
+                return None
         return partial
 
 
 def path_key(key: str, column: Column) -> str:
     """Return a path as the key of an index, which holds every item of its arrays."""
     return dotted(key, tuple(step for step in column.path if step is not Step.EACH))
+
+
+def retyped(
+    index: Document, key: str, db_type: str | None, was_moment: bool, is_moment: bool
+) -> Document:
+    """Return an index's specification for another type of the column under `key`.
+
+    The last two arguments say whether the column had a hidden one, and has one now.
+    """
+    keys: Document = {}
+    for name, way in index["key"].items():
+        if not (was_moment and name == hidden(key)):
+            keys[name] = way
+        if is_moment and name == key:
+            keys[hidden(key)] = way
+    partial = {
+        name: present(db_type) if name == key and is_presence(part) else part
+        for name, part in index.get(PARTIAL, {}).items()
+    }
+    return with_parts(index, keys, partial)
 
 
 def present(db_type: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.db.models import Index
 
 from ..cursor import Statement
 from ..introspection import NonrelDatabaseIntrospection, constraint
+from ..microseconds import shown
 from .indexes import is_presence
 from .inference import columns_of_shape, keys_without_column
 from .keys import COLLECTION as SEQUENCES
@@ -115,7 +116,8 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
             found["_id_"] = constraint(pk, primary_key=True, unique=True)
         for name, index in indexes_of(self.connection.database[table_name]).items():
             unique = bool(index.get("unique"))
-            indexed = [names.get(key) for key in index["key"]]
+            keys = shown(index["key"])
+            indexed = [names.get(key) for key in keys]
             if unique and is_sampled and is_conditional(index):
                 # inspectdb would make a unique field of it.
                 indexed = [None for _ in indexed]
@@ -123,9 +125,7 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
                 indexed,
                 unique=unique,
                 index=True,
-                orders=[
-                    "DESC" if way == -1 else "ASC" for way in index["key"].values()
-                ],
+                orders=["DESC" if index["key"][key] == -1 else "ASC" for key in keys],
                 type=Index.suffix,
             )
         for check in checks_of(self.connection, table_name):

@@ -1,7 +1,7 @@
 """Updates that leave alone the values whose form alone they would change."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, time
 from typing import Any
 
@@ -35,16 +35,20 @@ def keeping(
     keys: Collection[str],
     types: dict[str, str | None],
     json_has_null: bool,
+    same: dict[str, list[Any]],
 ) -> Any:
     """Return the update, which leaves values under `keys` alone that are equal.
 
     `types` are the db_types of keys; `json_has_null` says whether null in JSON is a
-    value, not NULL. An update that also changes parts of documents stays as it is.
+    value, not NULL. `same` are more values that mean the same as the new ones. An
+    update that also changes parts of documents stays as it is.
     """
     if update.keys() - PLAIN:
         return update
     changes = {
-        key: kept(types.get(key), key, value) if key in keys else {"$literal": value}
+        key: kept(types.get(key), key, value, same.get(key, ()))
+        if key in keys
+        else {"$literal": value}
         for key, value in update.get("$set", {}).items()
     }
     for key in update.get("$unset", ()):
@@ -52,9 +56,14 @@ def keeping(
     return KeepingUpdate([{"$set": changes}], update)
 
 
-def kept(db_type: str | None, key: str, value: Any) -> Document:
-    """Return the expression for `value`, or what is stored if it means the same."""
-    same = same_value(db_type, f"${key}", value)
+def kept(
+    db_type: str | None, key: str, value: Any, others: Iterable[Any] = ()
+) -> Document:
+    """Return the expression for `value`, or what is stored if it means the same.
+
+    So do the `others`.
+    """
+    same = same_value(db_type, f"${key}", value, others)
     return {"$cond": [same, f"${key}", {"$literal": value}]}
 
 
@@ -68,13 +77,15 @@ def kept_null(key: str, is_value: bool) -> Any:
     return {"$cond": [{"$eq": [f"${key}", None]}, f"${key}", "$$REMOVE"]}
 
 
-def same_value(db_type: str | None, path: str, value: Any) -> Document:
+def same_value(
+    db_type: str | None, path: str, value: Any, others: Iterable[Any]
+) -> Document:
     """Return the expression for whether the stored value means the same as `value`."""
     read = READ_AS.get(db_type or "")
     if read is not None:
         test, convert = read
         path = {"$cond": [test(path), convert(path), path]}  # type: ignore[assignment]
-    forms = FORMS.get(db_type or "", decimals_of)(value)
+    forms = [*FORMS.get(db_type or "", decimals_of)(value), *others]
     return {"$in": [path, {"$literal": forms}]}
 
 

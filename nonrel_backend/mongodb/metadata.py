@@ -8,11 +8,14 @@ COLLECTION = "nonrel_schema"
 
 
 def remember(connection: Any, model: Any) -> None:
-    """Store the columns of a model."""
+    """Store the columns of a model whose collection a migration has made."""
     fields = [each for each in model._meta.local_concrete_fields if each.column]
     connection.primary[COLLECTION].replace_one(
         {"_id": model._meta.db_table},
-        {"columns": [describe(field, connection) for field in fields]},
+        {
+            "columns": [describe(field, connection) for field in fields],
+            "microseconds": True,
+        },
         upsert=True,
     )
     connection.known_entries.pop(model._meta.db_table, None)
@@ -131,6 +134,14 @@ def enforced_checks(entry: dict[str, Any] | None) -> list[dict[str, Any]] | None
 def is_foreign(entry: dict[str, Any] | None) -> bool:
     """Return whether other programs have made a collection, or may have."""
     return entry is None or entry.get("adopted", False)
+
+
+def keeps_microseconds(entry: dict[str, Any] | None) -> bool:
+    """Return whether hidden columns keep what BSON's dates do not hold.
+
+    An older version has made collections without them.
+    """
+    return entry is not None and bool(entry.get("microseconds"))
 
 
 def primary_key_of(connection: Any, table: str) -> str:

@@ -6,12 +6,15 @@ answer otherwise raises NotSupportedError, whose text says why.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.db import NotSupportedError
 
-from ..conditions import Column, Leaf, Step
+from ..conditions import Column, Condition, Leaf, Node, Step, combine
 from ..documents.changing import REMOVED
+from ..microseconds import cut
+from ..values.storing import moment
 from .naming import column_name, lookup_name
 from .values import json_value, to_bson
 
@@ -178,6 +181,77 @@ def one_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
     return translate(Leaf(column, leaf.lookup_type, leaf.value), key)
 
 
+# --- datetimes with hidden microseconds, in lists ---
+
+# For a lookup, that on milliseconds which finds all that it finds.
+LOOSE = {"gt": "gte", "lt": "lte"}
+# Lookups on milliseconds that are exact if the value has no more than those.
+EXACT_IN_MILLISECONDS = {"gte", "lt"}
+INVERSE_LOOKUPS = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
+
+
+def superset(condition: Condition) -> Condition:
+    """Return a condition without microseconds of the items of lists of datetimes.
+
+    It is the same object if that is exact; otherwise it finds more rows. Raise
+    NotSupportedError if there is none.
+    """
+    if isinstance(condition, Node):
+        children = [superset(each) for each in condition.children]
+        pairs = zip(children, condition.children, strict=True)
+        if all(new is old for new, old in pairs):
+            return condition
+        return combine(condition.connector, children)
+    column, value = condition.column, condition.value
+    loosen = LOOSENINGS.get(condition.lookup_type)
+    if loosen is None or column.db_type != "datetime" or not is_item(column):
+        return condition
+    if value is None or isinstance(value, Column):
+        return condition
+    return loosen(condition)
+
+
+def is_item(column: Column) -> bool:
+    """Return whether a path leads to items of a list."""
+    return column.is_many or (bool(column.path) and isinstance(column.path[-1], int))
+
+
+def loosened_comparison(leaf: Leaf) -> Condition:
+    lookup_type, value = leaf.lookup_type, moment(leaf.value)
+    whole = cut(value)
+    if whole == value and lookup_type in EXACT_IN_MILLISECONDS:
+        return leaf
+    if leaf.negated:
+        lookup_type = INVERSE_LOOKUPS.get(lookup_type, "")
+    return loosened(leaf, LOOSE.get(lookup_type, lookup_type), whole)
+
+
+def loosened_values(leaf: Leaf) -> Condition:
+    values = [each if each is None else cut(moment(each)) for each in leaf.value]
+    lookup_type = "" if leaf.negated else leaf.lookup_type
+    return loosened(leaf, lookup_type, values)
+
+
+def loosened(leaf: Leaf, lookup_type: str, value: Any) -> Condition:
+    """Return the lookup on milliseconds; "" is one that needs more, as inequality."""
+    if not leaf.negated:
+        return replace(leaf, lookup_type=lookup_type, value=value)
+    if leaf.column.is_many:
+        raise NotSupportedError(
+            f"MongoDB holds the microseconds of {column_name(leaf.column)} beside the "
+            f"list, where NOT {lookup_name(leaf)} cannot look at them"
+        )
+    if not lookup_type:
+        return Leaf(leaf.column, "isnull", False)
+    return Leaf(leaf.column, lookup_type, value)
+
+
+LOOSENINGS: dict[str, Callable[[Leaf], Condition]] = {
+    **dict.fromkeys(("exact", "gt", "gte", "lt", "lte"), loosened_comparison),
+    **dict.fromkeys(("in", "range", "contained_by"), loosened_values),
+}
+
+
 def length_filter(leaf: Leaf, key: str) -> dict[str, Any]:
     """Return the filter for a lookup on how many items there are at a path."""
     path = dotted(key, leaf.column.path[:-1])
@@ -261,6 +335,19 @@ def path_expression(column: Column, key: str) -> tuple[Any, str]:
         value = "$" + dotted(key, path[:-1])
         return {"$arrayElemAt": [value, last]}, column.db_type
     return "$" + dotted(key, path), column.db_type
+
+
+def moment_key(column: Column, key: str) -> str:
+    """Return the dotted path of a datetime, beside whose last key is the hidden one.
+
+    Raise NotSupportedError for an item of a list.
+    """
+    if is_item(column):
+        raise NotSupportedError(
+            f"MongoDB's expressions take no datetime in a list, as "
+            f"{column_name(column)} does"
+        )
+    return dotted(key, column.path)
 
 
 # --- changes ---

@@ -1,34 +1,34 @@
 """BackendQuery: one scan of one MongoDB collection."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import chain, islice, starmap
+from datetime import datetime
+from functools import cached_property, partial
+from itertools import chain, islice
 from typing import Any
 
 from bson import MinKey
 from django.db import NotSupportedError
-from django.db.models.expressions import Col, CombinedExpression, Value
 from pymongo.errors import OperationFailure
 
 from ..conditions import Column, Condition
+from ..microseconds import cut, exact, hidden, ordered_by
 from ..planner.expressions import expression_text
-from ..query import CHUNK, MISSING, Grouping, NonrelQuery, safe_call
+from ..query import CHUNK, PREFILTER, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
-from .expressions import Expression, Expressions
-from .filters import MemberKey, NumberedKey, require_ordered, to_filter
+from .expressions import Expression, Expressions, result_converter
+from .filters import MemberKey, MomentKey, NumberedKey, require_ordered, to_filter
 from .foreign import refusal
-from .keeping import keeping, kept, kept_null
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .naming import column_name
-from .odd_names import is_odd, set_field
-from .paths import change_of, dotted, with_additions
-from .reading import DOCUMENTS, READERS, Reader, other_forms
+from .odd_names import is_odd
+from .paths import dotted, superset
+from .reading import READERS, Reader, other_forms
+from .updating import update_document
 
 # Documents in a batch of a whole scan. The server's default first batch of 101 makes
 # one more round trip for every scan that is longer.
 BATCH_SIZE = 5_000
-INTEGERS = {"int", "long"}
 
 
 class BackendQuery(NonrelQuery):
@@ -44,6 +44,7 @@ class BackendQuery(NonrelQuery):
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
         self.computed: dict[str, Expression] = {}
+        self.precision = self.connection.precision(self.meta)
         # The columns of a composite key, which foreign documents hold in the `_id`.
         self.members: set[str] = set()
         if len(self.meta.pk_fields) > 1 and self.connection.is_foreign(self.table):
@@ -68,6 +69,8 @@ class BackendQuery(NonrelQuery):
         key = self.key(column.name)
         if column.db_type == "bool" and self.may_have_numbers(key):
             return NumberedKey(key)
+        if column.name in self.precision.moments:
+            return MomentKey(key)
         return key
 
     def may_have_numbers(self, key: str) -> bool:
@@ -90,20 +93,26 @@ class BackendQuery(NonrelQuery):
     # --- reading ---
 
     @safe_call
-    def add_filters(self, condition: Condition) -> None:
+    def add_filters(self, condition: Condition) -> object | None:
         if self.connection.is_foreign(self.table):
             columns = key_columns(self.connection, self.meta)
             condition = with_all_forms(condition, columns)
+        answer = None
+        if self.precision.columns:
+            wider = superset(condition)
+            answer = None if wider is condition else PREFILTER
+            condition = exact(wider, self.precision.columns)
         self.filters.append(to_filter(condition, self.key_of))
+        return answer
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
-        for name, _ in ordering:
-            require_ordered(Column(name, self.db_type(name) or ""))
-        self.sort = [(self.key(name), 1 if up else -1) for name, up in ordering]
+        self.order_by_columns(
+            [(Column(name, self.db_type(name) or ""), up) for name, up in ordering]
+        )
 
     def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
         keys = []
-        for column, ascending in ordering:
+        for column, ascending in ordered_by(ordering, self.precision.columns):
             require_ordered(column)
             if column.is_many or any(type(step) is not str for step in column.path):
                 raise NotSupportedError(
@@ -148,6 +157,8 @@ class BackendQuery(NonrelQuery):
             documents = map(self.with_computed, documents)
         if self.members:
             documents = map(self.with_members, documents)
+        if self.precise:
+            documents = map(self.whole, documents)
         pk_column = self.pk_column
         if pk_column is None or "_id" not in first:
             yield from documents
@@ -155,6 +166,17 @@ class BackendQuery(NonrelQuery):
         for document in documents:
             document[pk_column] = document["_id"]
             yield document
+
+    @cached_property
+    def precise(self) -> list[str]:
+        """The columns to fetch that have hidden ones."""
+        columns = self.precision.columns
+        return [each.column for each in self.fields if each.column in columns]
+
+    def whole(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Make the datetimes of a document whole, in place."""
+        self.precision.join(document, self.precise)
+        return document
 
     def fetch_lists(
         self,
@@ -200,6 +222,7 @@ class BackendQuery(NonrelQuery):
             "_id" if field.column in self.members else self.key(field.column): 1
             for field in self.fields
         }
+        wanted |= {hidden(name): 1 for name in self.precise}
         wanted.setdefault("_id", 0)
         wanted |= {name: found.value for name, found in self.computed.items()}
         return wanted
@@ -226,7 +249,7 @@ class BackendQuery(NonrelQuery):
         """Make the computed values of a document Python values, in place."""
         for name, found in self.computed.items():
             value = document.get(name)
-            convert = self.compiler.from_db_converter(found.db_type)
+            convert = result_converter(self.compiler, found.db_type)
             if value is not None and convert is not None:
                 document[name] = convert(value)
         return document
@@ -293,126 +316,17 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def update(self, values: dict[str, Any]) -> int:
-        return writes.update_documents(
-            self.connection, self.table, self.filter, self.update_document(values)
-        )
-
-    def update_document(self, values: dict[str, Any]) -> Any:
-        """Return the update document, or a pipeline if expressions need one.
-
-        Raise NotSupportedError for a change of the primary key, and for expressions
-        that MongoDB does not compute as SQLite does.
-        """
-        if any(field.column in values for field in self.meta.pk_fields):
-            raise NotSupportedError(
-                "MongoDB's _id never changes: insert a row with the new primary key, "
-                "and delete the old one."
-            )
-        odd = {column: values[column] for column in values if is_odd(column)}
-        if odd:
-            others = {name: values[name] for name in values if name not in odd}
-            return self.update_fields(others, odd)
-        update: dict[str, dict[str, Any]] = {}
-        added: dict[str, Any] = {}
-        for column, value in values.items():
-            key = self.key(column)
-            if getattr(value, "is_constant", False):
-                changes = change_of(key, value.stored(self.connection))
-                added |= changes.pop("$inc", {})
-                for operator, parts in changes.items():
-                    update.setdefault(operator, {}).update(parts)
-            elif hasattr(value, "as_sql"):
-                by = self.increment(column, value)
-                if by is None or self.changes_forms(values):
-                    return self.update_pipeline(values)
-                update.setdefault("$inc", {})[key] = by
-            elif value is MISSING:
-                update.setdefault("$unset", {})[key] = ""
-            else:
-                update.setdefault("$set", {})[key] = value
-        if added:
-            return with_additions(update, added)
-        if self.changes_forms(values):
-            types = {self.key(name): self.db_type(name) for name in values}
-            return keeping(update, self.forms_of_columns(), types, self.json_has_null)
-        return update
-
-    def update_fields(self, values: dict[str, Any], odd: dict[str, Any]) -> Any:
-        """Return the pipeline that sets columns whose names no path can hold, too."""
-        if any(hasattr(value, "as_sql") for value in (*values.values(), *odd.values())):
-            raise NotSupportedError(
-                f"MongoDB is not asked for expressions beside the columns {list(odd)}"
-            )
-        stages = self.update_pipeline(values) if values else []
-        return [*stages, *starmap(set_field, odd.items())]
-
-    def changes_forms(self, values: dict[str, Any]) -> bool:
-        """Return whether other forms have been read of the columns to be changed."""
-        forms = self.forms_of_columns()
-        return bool(forms) and not forms.isdisjoint(map(self.key, values))
-
-    def forms_of_columns(self) -> set[str]:
-        """Return the keys of which other forms have been read, in documents as well."""
-        forms = other_forms(self.connection, self.table)
-        if not other_forms(self.connection, DOCUMENTS):
-            return forms
-        type_of = self.connection.type_of
-        return forms | {
-            field.column
-            for field in self.meta.local_concrete_fields
-            if type_of(field) == "document"
-        }
-
-    @property
-    def json_has_null(self) -> bool:
-        """Whether null in JSON is not NULL, as in tables that a migration made."""
-        return not self.connection.is_foreign(self.table)
-
-    def update_pipeline(self, values: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return one stage that sets all columns from the values before the update."""
-        translate = Expressions(self)
-        changes: dict[str, Any] = {}
-        for column, value in values.items():
-            key = self.key(column)
-            if value is MISSING:
-                is_json = self.db_type(column) == "json"
-                changes[key] = kept_null(key, is_json and self.json_has_null)
-            elif not hasattr(value, "as_sql"):
-                changes[key] = kept(self.db_type(column), key, value)
-            else:
-                found, db_type = translate(value), self.db_type(column)
-                if found.db_type != db_type and not (
-                    {found.db_type, db_type} <= INTEGERS
-                ):
-                    raise NotSupportedError(
-                        f"MongoDB does not convert {expression_text(value)} to the "
-                        f"type of {column}, as SQLite does"
-                    )
-                stored = found.value
-                if db_type in INTEGERS:
-                    # $toLong fails where a sum has left 64 bits and become a double.
-                    stored = {"$toLong": stored}
-                changes[key] = {"$ifNull": [stored, "$$REMOVE"]}
-        return [{"$set": changes}]
-
-    def increment(self, column: str, value: Any) -> int | None:
-        """Return n if `value` is `F(column) + n`, None if it is anything else."""
-        if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
-            return None
-        left, right = value.lhs, value.rhs
-        if type(left) is not Col or left.target.column != column:
-            return None
-        if type(right) is not Value or type(right.value) is not int:
-            return None
-        if left.target.null or self.db_type(column) not in INTEGERS:
-            return None  # $inc makes a number of NULL, SQL leaves it NULL
-        return right.value if value.connector == "+" else -right.value
+        filter_ = self.filter
+        update = update_document(self, filter_, values)
+        return writes.update_documents(self.connection, self.table, filter_, update)
 
     @safe_call
     def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
-        updates = [
-            (self.stored_key(key), self.update_document(values)) for key, values in rows
-        ]
+        updates = []
+        for key, values in rows:
+            stored = self.stored_key(key)
+            by_key = {"_id": {"$in": [*compound_forms(stored)]}}
+            updates.append((stored, update_document(self, by_key, values)))
         return writes.update_keys(self.connection, self.table, updates)
 
     @safe_call
@@ -425,8 +339,11 @@ class BackendQuery(NonrelQuery):
         """Return the `_id` of a key, which is a document for a composite key."""
         fields = self.meta.pk_fields
         if len(fields) == 1:
-            return key
-        return {field.column: value for field, value in zip(fields, key, strict=True)}
+            return cut(key) if isinstance(key, datetime) else key
+        return {
+            field.column: cut(value) if isinstance(value, datetime) else value
+            for field, value in zip(fields, key, strict=True)
+        }
 
     @safe_call
     def lock(self) -> None:

@@ -1,6 +1,7 @@
 """Changes of all documents of a collection: keys renamed, values converted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pymongo import UpdateOne
@@ -8,12 +9,16 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from ..batching import batches
+from ..microseconds import hidden
 from .errors import ON_VIEW
+from .precision import Precision
 
 Document = dict[str, Any]
+NONE = Precision()
 # Documents in one insert or bulk write: some 1 MB of ordinary documents, of the 48 MB
 # that the server takes in one message.
 BATCH_SIZE = 1_000
+PARTIAL = "partialFilterExpression"
 
 
 def list_indexes(collection: Collection) -> list[dict[str, Any]]:
@@ -46,49 +51,87 @@ def is_within(column: str, key: str) -> bool:
     return key == column or key.startswith(f"{column}.")
 
 
-def drop_indexes_on(collection: Collection, key: str) -> dict[str, dict[str, Any]]:
-    """Drop the indexes that hold a key or a path in it; return their specifications."""
-    dropped = {
-        name: index
-        for name, index in indexes_of(collection).items()
-        if any(is_within(key, each) for each in index["key"])
-    }
-    for name in dropped:
+def drop_indexes_on(collection: Collection, key: str) -> None:
+    """Drop the indexes that hold a key or a path in it."""
+    for name, index in indexes_of(collection).items():
+        if any(is_within(key, each) for each in index["key"]):
+            collection.drop_index(name)
+
+
+def create_like(collection: Collection, index: Document) -> None:
+    """Create an index of this specification."""
+    keys = list(index["key"].items())
+    collection.create_index(keys, name=index["name"], **options_of(index))
+
+
+@contextmanager
+def reindexing(
+    collection: Collection, change: Callable[[Document], Document | None]
+) -> Iterator[None]:
+    """Replace indexes by those of other specifications, around a change of documents.
+
+    `change` returns the new specification of each index, or None to drop it. If the
+    block raises an error, the indexes are as before.
+    """
+    old = indexes_of(collection)
+    changed: dict[str, Any] = {name: change(index) for name, index in old.items()}
+    names = [name for name, index in old.items() if changed[name] != index]
+    for name in names:
         collection.drop_index(name)
-    return dropped
+    made = old
+    try:
+        yield
+        made = changed
+    finally:
+        for name in names:
+            if made[name] is not None:
+                create_like(collection, made[name])
 
 
-def rename_key(collection: Collection, old: str, new: str) -> None:
-    """Rename a key, with the indexes that hold it; copy an old `_id` instead."""
-    dropped = drop_indexes_on(collection, old)
-    if old == "_id":
-        collection.update_many({}, [{"$set": {new: "$_id"}}])
-    elif new == "_id":
-        replace_keys(collection, old)
-    else:
-        collection.update_many({}, {"$rename": {old: new}})
-    if new == "_id":  # which has an index of its own
-        return
-    for name, index in dropped.items():
-        keys = [(renamed(key, old, new), way) for key, way in index["key"].items()]
-        options = options_of(index)
-        partial = options.get("partialFilterExpression")
-        if partial:
-            options["partialFilterExpression"] = {
-                renamed(key, old, new): value for key, value in partial.items()
-            }
-        collection.create_index(keys, name=name, **options)
+def with_parts(index: Document, keys: Document, partial: Document) -> Document:
+    """Return an index's specification with other keys and another partial filter."""
+    found = {**index, "key": keys}
+    return {**found, PARTIAL: partial} if PARTIAL in index else found
 
 
-def renamed(key: str, old: str, new: str) -> str:
-    return new + key.removeprefix(old) if is_within(old, key) else key
+def rename_key(
+    collection: Collection, old: str, new: str, has_hidden: bool = False
+) -> None:
+    """Rename a key, with the indexes that hold it; copy an old `_id` instead.
+
+    `has_hidden` says whether there is a hidden key beside it. An `_id` has none.
+    """
+    names = {old: new} | ({hidden(old): hidden(new)} if has_hidden else {})
+
+    def name_of(key: str) -> str:
+        within = new + key.removeprefix(old) if is_within(old, key) else key
+        return names.get(key, within)
+
+    def renamed(parts: Document) -> Document:
+        return {name_of(key): value for key, value in parts.items()}
+
+    def change(index: Document) -> Document | None:
+        keys = renamed(index["key"])
+        if new == "_id" and keys != index["key"]:
+            return None  # it has an index of its own
+        return with_parts(index, keys, renamed(index.get(PARTIAL, {})))
+
+    with reindexing(collection, change):
+        if old == "_id":
+            collection.update_many({}, [{"$set": {new: "$_id"}}])
+        elif new == "_id":
+            replace_keys(collection, old, has_hidden)
+        else:
+            collection.update_many({}, {"$rename": names})
 
 
-def replace_keys(collection: Collection, key: str) -> None:
-    """Make the value under `key` the `_id` of each document."""
+def replace_keys(collection: Collection, key: str, has_hidden: bool = False) -> None:
+    """Make the value under `key` the `_id` of each document: it has no hidden key."""
 
     def change(document: Document) -> Document:
         value = document.pop(key)
+        if has_hidden:
+            document.pop(hidden(key), None)
         return {**document, "_id": value}
 
     replace_all(collection, change)
@@ -104,32 +147,60 @@ def replace_all(collection: Collection, change: Callable[[Document], Document]) 
     new.database.create_collection(new.name, **collection.options())
     for batch in batches(collection.find(), BATCH_SIZE):
         new.insert_many([change(document) for document in batch])
-    for name, index in indexes_of(collection).items():
-        new.create_index(list(index["key"].items()), name=name, **options_of(index))
+    for index in indexes_of(collection).values():
+        create_like(new, index)
     new.rename(collection.name, dropTarget=True)
 
 
+def setting(
+    key: str, value: Any, old: Precision = NONE, new: Precision = NONE
+) -> Document:
+    """Return the update that sets a key, and the hidden one beside it.
+
+    The column's precision changes from `old` to `new`.
+    """
+    values = new.of_key(key).split({key: value})
+    update = {"$set": values}
+    if old.columns and hidden(key) not in values:
+        update["$unset"] = {hidden(key): ""}
+    return update
+
+
 def change_values(
-    collection: Collection, key: str, wanted: Any, change: Callable[[Any], Any]
+    collection: Collection,
+    key: str,
+    wanted: Any,
+    change: Callable[[Any], Any],
+    old: Precision = NONE,
+    new: Precision = NONE,
 ) -> None:
     """Replace the values under `key` that satisfy `wanted` by `change(value)`.
 
-    An error that `change` raises leaves all documents as they were.
+    The column's precision changes from `old` to `new`. An error that `change` raises
+    leaves all documents as they were.
     """
     found = {key: wanted}
-    for document in collection.find(found, {key: 1}):
-        change(document[key])
+    columns = {key: 1} | ({hidden(key): 1} if old.columns else {})
+
+    def changed(document: Document) -> Any:
+        parts = {name: document[name] for name in columns if name in document}
+        if old.columns:
+            old.of_key(key).join(parts, [key])
+        return change(parts[key])
+
+    for document in collection.find(found, columns):
+        changed(document)
     if key == "_id":
         replace_all(
             collection, lambda document: {**document, "_id": change(document["_id"])}
         )
         return
-    for batch in batches(collection.find(found, {key: 1}), BATCH_SIZE):
+    for batch in batches(collection.find(found, columns), BATCH_SIZE):
         collection.bulk_write(
             [
                 UpdateOne(
                     {"_id": {"$eq": document["_id"]}},
-                    {"$set": {key: change(document[key])}},
+                    setting(key, changed(document), old, new),
                 )
                 for document in batch
             ]

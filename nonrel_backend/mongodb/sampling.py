@@ -25,6 +25,8 @@ from bson import (
 from bson.binary import OLD_UUID_SUBTYPE, UUID_SUBTYPE
 from bson.codec_options import DatetimeConversion
 
+from ..microseconds import SUFFIX, is_hidden
+
 # With these every document can be read: dates past 9999, text that is no UTF-8.
 READ_ALL: CodecOptions = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
@@ -93,7 +95,8 @@ class Shape:
         self.kinds[kind] += 1
         if kind == "object":
             for key, inner in value.items():
-                self.keys.setdefault(key, Shape()).add(inner)
+                if not is_beside(value, key):
+                    self.keys.setdefault(key, Shape()).add(inner)
         elif kind == "array":
             self.items = self.items or Shape()
             for inner in value:
@@ -123,6 +126,22 @@ class Shape:
             self.is_whole and other.is_whole,
             max(self.places, other.places),
         )
+
+
+def is_beside(document: dict[str, Any], key: str) -> bool:
+    """Return whether a key holds the microseconds of the datetimes under another."""
+    if not is_hidden(key):
+        return False
+    value, rests = document.get(key.removesuffix(SUFFIX)), document[key]
+    if isinstance(value, list):
+        return isinstance(rests, list) and all(map(is_rest, rests))
+    return isinstance(value, datetime) and is_rest(rests)
+
+
+def is_rest(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(is_rest, value))
+    return value is None or isinstance(value, int)
 
 
 def places_of(number: Decimal) -> int:

@@ -10,18 +10,23 @@ from django.db.transaction import TransactionManagementError
 
 from ..catalog.columns import column_field
 from ..documents.altering import conversion
+from ..microseconds import hidden
 from ..query import translated_errors
 from ..schema import DROP_TABLE, Command
 from ..values.converting import converter
 from . import metadata
-from .indexes import CollectionIndexes
+from .indexes import CollectionIndexes, retyped
 from .paths import NOT_NULL_DOCUMENT
+from .precision import Precision
 from .rewriting import (
+    Document,
     change_values,
     drop_indexes_on,
+    reindexing,
     rename_key,
     replace_all,
     replace_keys,
+    setting,
 )
 from .values import from_bson, to_bson
 
@@ -91,9 +96,11 @@ class DatabaseSchemaEditor(CollectionIndexes):
     def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, column = model._meta.db_table, field.column
         if value is not None:
+            stored = to_bson(field.db_type(self.connection), value)
+            precision = self.precision(model, field)
             self.collection(table).update_many(
                 {column: {"$exists": False}},
-                {"$set": {column: to_bson(field.db_type(self.connection), value)}},
+                setting(column, stored, precision, precision),
             )
         metadata.add_column(self.connection, table, self.described(field))
 
@@ -101,7 +108,10 @@ class DatabaseSchemaEditor(CollectionIndexes):
         table, column = model._meta.db_table, field.column
         collection = self.collection(table)
         drop_indexes_on(collection, column)
-        collection.update_many({}, {"$unset": {column: ""}})
+        removed = {column: ""}
+        if self.precision(model, field).columns:
+            removed[hidden(column)] = ""
+        collection.update_many({}, {"$unset": removed})
         metadata.remove_column(self.connection, table, column)
 
     def change_column(
@@ -116,17 +126,19 @@ class DatabaseSchemaEditor(CollectionIndexes):
         is_composite = len(model._meta.pk_fields) > 1
         if old_field.primary_key != new_field.primary_key and not is_composite:
             new_key = "_id" if new_field.primary_key else new_field.column
-        if old_key != new_key:
-            rename_key(self.collection(table), old_key, new_key)
-        of_documents = conversion(self.connection, old_field, new_field)
-        if of_documents is not None:
-            change_values(
-                self.collection(table), new_key, NOT_NULL_DOCUMENT, of_documents
-            )
-        else:
-            self.convert(table, new_key, old_field, new_field)
+        collection = self.collection(table)
+        old, new = self.precision(model, old_field), self.precision(model, new_field)
+        move = partial(rename_key, collection, old_key, new_key, bool(old.columns))
+        # What becomes an `_id`, which has no hidden key, is converted before that.
+        becomes_id = new_key == "_id" != old_key
+        if old_key != new_key and not becomes_id:
+            move()
+        key = old_key if becomes_id else new_key
+        self.convert(model, key, old_field, new_field, old, new)
+        if becomes_id:
+            move()
         if old_field.null and not new_field.null:
-            self.fill_nulls(table, new_key, new_field, value)
+            self.fill_nulls(model, new_key, new_field, value)
         metadata.change_column(
             self.connection, table, old_field.column, self.described(new_field)
         )
@@ -139,33 +151,62 @@ class DatabaseSchemaEditor(CollectionIndexes):
             if facts == ([field.column], True) and name not in named:
                 self.drop_index(table, name)
 
-    def convert(self, table: str, key: str, old_field: Any, new_field: Any) -> None:
-        """Convert a column's values to the type of `new_field`.
+    def convert(
+        self,
+        model: Any,
+        key: str,
+        old_field: Any,
+        new_field: Any,
+        old: Precision,
+        new: Precision,
+    ) -> None:
+        """Convert a column's values to the type of `new_field`, and its indexes.
 
-        Raise DataError for a value that does not convert; all stay as they were then.
+        Its precision changes from `old` to `new`. Raise DataError for a value that does
+        not convert; all stay as they were then.
         """
+        collection = self.collection(model._meta.db_table)
+        db_type = new_field.db_type(self.connection)
+        change, wanted = self.conversion(model, key, old_field, new_field)
+
+        def changed(index: Document) -> Document:
+            return retyped(index, key, db_type, bool(old.moments), bool(new.moments))
+
+        with reindexing(collection, changed):
+            if change is not None:
+                change_values(collection, key, wanted, change, old, new)
+            elif old.columns and not new.columns:
+                collection.update_many({}, {"$unset": {hidden(key): ""}})
+
+    def conversion(
+        self, model: Any, key: str, old_field: Any, new_field: Any
+    ) -> tuple[Callable[[Any], Any] | None, dict[str, Any]]:
+        """Return the conversion of stored values, and the operators for which ones."""
+        change = conversion(self.connection, old_field, new_field)
+        if change is not None:
+            return change, NOT_NULL_DOCUMENT
         old_type = old_field.db_type(self.connection)
         new_type = new_field.db_type(self.connection)
         change = converter(
             self.connection,
-            f"{table}.{key}",
+            f"{model._meta.db_table}.{key}",
             old_type,
             new_type,
             new_field,
             partial(from_bson, old_type),
             partial(to_bson, new_type),
         )
-        if change is not None:
-            wanted = {"$exists": True, "$ne": None}
-            change_values(self.collection(table), key, wanted, change)
+        return change, {"$exists": True, "$ne": None}
 
-    def fill_nulls(self, table: str, key: str, field: Any, value: Any) -> None:
+    def fill_nulls(self, model: Any, key: str, field: Any, value: Any) -> None:
         """Put `value` in the place of NULLs; raise IntegrityError if it is None."""
+        table = model._meta.db_table
         db_type = field.db_type(self.connection)
         null = {key: {"$not": NOT_NULL_DOCUMENT} if db_type == "document" else None}
         if value is not None:
+            stored, precision = to_bson(db_type, value), self.precision(model, field)
             self.collection(table).update_many(
-                null, {"$set": {key: to_bson(db_type, value)}}
+                null, setting(key, stored, precision, precision)
             )
         elif self.collection(table).find_one(null):
             raise IntegrityError(f"NOT NULL constraint failed: {table}.{field.column}")
@@ -174,7 +215,9 @@ class DatabaseSchemaEditor(CollectionIndexes):
         self, model: Any, column: str, old_field: Any, new_field: Any
     ) -> None:
         table = model._meta.db_table
-        self.convert(table, self.key(model, column), old_field, new_field)
+        none = Precision()  # a foreign key's
+        key = self.key(model, column)
+        self.convert(model, key, old_field, new_field, none, none)
         field = column_field(model, column)
         metadata.change_column(self.connection, table, column, self.described(field))
 

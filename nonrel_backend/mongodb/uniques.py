@@ -8,6 +8,7 @@ from bson import Binary, Decimal128
 from django.db import IntegrityError, ProgrammingError
 
 from ..batching import batches
+from ..microseconds import hidden, shown, whole
 from .rewriting import list_indexes
 
 Document = dict[str, Any]
@@ -53,12 +54,15 @@ class Uniques:
                         owners[mark] = identity(document)
 
     def filters(self, rows: list[Document]) -> list[Document]:
-        """Return filters for the documents with the same unique values as the rows."""
+        """Return filters for the documents with the same unique values as the rows.
+
+        They find datetimes of the same millisecond, too.
+        """
         found = []
         for keys, condition in self.indexes:
             held = [row for row in rows if applies(condition, row)]
             if held:
-                filter_ = same_keys(held, keys)
+                filter_ = same_keys(held, shown(keys))
                 found.append({"$and": [filter_, condition]} if condition else filter_)
         return found
 
@@ -92,8 +96,11 @@ class Uniques:
         """Call put(); raise IntegrityError if an index does not allow the row."""
         keys = self.put(old, row)
         if keys is not None:
-            columns = ", ".join(f"{self.table}.{key}" for key in keys)
-            values = tuple(lookup(row, key) for key in keys)
+            names = shown(keys)
+            columns = ", ".join(f"{self.table}.{name}" for name in names)
+            values = tuple(
+                whole(lookup(row, name), lookup(row, hidden(name))) for name in names
+            )
             raise IntegrityError(
                 f"UNIQUE constraint failed: {columns} (duplicate {values!r})"
             )
@@ -111,6 +118,7 @@ def unique_indexes(connection: Any, table: str) -> list[tuple[tuple[str, ...], A
         database = connection.primary
         indexes = list_indexes(database[table])
         if not indexes and not database.list_collection_names(filter={"name": table}):
+            connection.known_entries.pop(table, None)  # another process may make it
             raise ProgrammingError(
                 f"no such table: {table} (the database has no collection of that "
                 "name; run migrate)"

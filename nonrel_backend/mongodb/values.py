@@ -3,7 +3,7 @@
 import base64
 import struct
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from operator import pos
 from typing import Any
@@ -14,7 +14,8 @@ from bson.decimal128 import create_decimal128_context
 from django.db import DataError
 from django.utils.duration import duration_microseconds
 
-from ..values.storing import to_int, to_string
+from ..microseconds import cut, to_microseconds
+from ..values.storing import moment, to_int, to_string
 from ..values.wrappers import Json
 from .foreign import own
 from .stored import (
@@ -43,22 +44,6 @@ def to_decimal(value: Any) -> Decimal128:
         rounded.given = to_decimal(value.given)  # type: ignore[attr-defined]
         return rounded
     return stored
-
-
-def to_datetime(value: Any) -> datetime:
-    """Return the datetime in UTC, without zone, in whole milliseconds as BSON's."""
-    if not isinstance(value, datetime):
-        return to_date(value)
-    if value.tzinfo is not None:
-        value = value.astimezone(UTC)
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)
-
-
-def to_date(value: date) -> datetime:
-    """Return the midnight of a date: BSON has no dates."""
-    if isinstance(value, datetime):
-        return to_datetime(value)
-    return datetime(value.year, value.month, value.day)
 
 
 def to_text(value: Any) -> Any:
@@ -232,8 +217,11 @@ TO_BSON: dict[str, Callable[[Any], Any]] = {
     "double": float,
     "bool": bool,
     "string": to_text,
-    "date": to_date,
-    "datetime": to_datetime,
+    "date": moment,  # a midnight: BSON has no dates
+    "datetime": moment,
+    # A datetime in an expression, of a table that keeps microseconds or not.
+    "moment": lambda value: to_microseconds(moment(value)),
+    "cut moment": lambda value: to_microseconds(cut(moment(value))),
     "time": lambda value: value.isoformat() if isinstance(value, time) else str(value),
     "duration": lambda value: to_int(duration_microseconds(value)),
     "decimal": to_decimal,

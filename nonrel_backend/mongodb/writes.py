@@ -13,6 +13,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_preferences import ReadPreference
 
 from ..batching import batches
+from ..microseconds import shown
 from ..query import MISSING
 from .errors import DUPLICATE_CODES
 from .key_forms import compound_forms
@@ -209,7 +210,7 @@ def same_rows(
 
 
 def has_null(document: Document, keys: Keys) -> bool:
-    return any(lookup(document, key) is None for key in keys)
+    return any(lookup(document, key) is None for key in shown(keys))
 
 
 def merged(old: Document, document: Document, columns: list[str]) -> Document:

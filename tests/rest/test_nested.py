@@ -27,7 +27,8 @@ ROME = {
     },
     "comments": [
         {
-            "author": "ann", "stars": 3, "at": "2020-01-02T03:04:05Z", "labels": ["x"],
+            "author": "ann", "stars": 3,
+            "at": "2020-01-02T03:04:05.123456Z", "labels": ["x"],
             "replies": [
                 {"author": "bob", "stars": None, "at": None, "labels": [],
                  "replies": []}

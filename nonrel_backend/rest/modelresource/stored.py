@@ -44,15 +44,23 @@ def is_exact(value: Any) -> bool:
     return value is None
 
 
+def rounds(model: Any, database: str) -> bool:
+    """Return whether the store may round datetimes of a model."""
+    keeps = getattr(connections[database], "keeps_microseconds", None)
+    if keeps is None or not keeps(model._meta.db_table):
+        return keeps is not None
+    return any(isinstance(each, models.DateTimeField) for each in model._meta.pk_fields)
+
+
 def as_stored(obj: Any, database: str) -> Any:
     """Return the object as stored. It is read again if the store may have rounded or
     computed a value.
     """
     model: Any = type(obj)
     columns = columns_of(model)
-    rounds = not getattr(connections[database].features, "keeps_microseconds", True)
     if columns.generated or (
-        rounds and not all(is_exact(getattr(obj, name)) for name in columns.times)
+        rounds(model, database)
+        and not all(is_exact(getattr(obj, name)) for name in columns.times)
     ):
         return model._base_manager.using(database).get(pk=obj.pk)
     for field, places in columns.decimals:

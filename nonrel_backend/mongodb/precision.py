@@ -1,0 +1,156 @@
+"""The columns of a table whose datetimes are more precise than BSON's: rows of them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from ..catalog.columns import in_composite_key
+from ..documents.moments import moments_of
+from ..microseconds import cut, hidden
+from ..query import MISSING
+from .odd_names import is_odd
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a table's columns do with microseconds.
+
+    `moments`, the datetimes, and `documents` hide them, the others are `cut`. `fields`
+    are those of the first two, by column.
+    """
+
+    moments: frozenset[str] = frozenset()
+    documents: frozenset[str] = frozenset()
+    cut: frozenset[str] = frozenset()
+    fields: dict[str, Any] = field(default_factory=dict)
+    inside: Any = None  # the connection's Moments
+
+    @property
+    def columns(self) -> Collection[str]:
+        """The columns that hide microseconds, beside them or inside documents."""
+        return self.fields
+
+    def split(self, row: Document) -> Document:
+        """Return a row for the store: datetimes cut, with hidden ones beside them.
+
+        Raise DataError for a key of datetimes in a document that is a hidden one's.
+        """
+        for name in self.cut:
+            value = row.get(name)
+            if isinstance(value, datetime):
+                row[name] = cut(value)
+        fields = self.fields
+        if fields.keys().isdisjoint(row):
+            return row
+        new: Document = {}
+        for name, value in row.items():
+            if name in fields:
+                new |= self.inside.split_under(fields[name], name, value)
+            else:
+                new[name] = value
+        return new
+
+    def changes(self, values: Document) -> Document:
+        """Return the changes of an UPDATE as split() does, with what they remove."""
+        names = [
+            name
+            for name, value in values.items()
+            if name in self.fields
+            and self.inside.is_moment(self.fields[name])
+            and not hasattr(value, "as_sql")
+            and not getattr(value, "is_constant", False)
+        ]
+        return {**{hidden(name): MISSING for name in names}, **self.split(values)}
+
+    def join(self, row: Document, names: Iterable[str]) -> None:
+        """Make the datetimes of these columns of a stored row whole, in place."""
+        for name in names:
+            self.inside.join_under(self.fields[name], name, row)
+
+    def of_key(self, key: str) -> "Precision":
+        """Return that of a single column with the column under another key."""
+        fields = dict(zip([key], self.fields.values(), strict=False))
+        return replace(self, fields=fields)
+
+
+def precision_of(connection: Any, meta: Any, keeps: bool) -> Precision:
+    """Return what the columns of a model's table do with microseconds.
+
+    `keeps` says whether the table keeps them.
+    """
+    fields = [each for each in meta.local_concrete_fields if each.column]
+    columns = {each.column for each in fields}
+    datetimes = {
+        each.column for each in fields if connection.type_of(each) == "datetime"
+    }
+    free = {
+        each.column
+        for each in fields
+        if keeps
+        and not (is_key(each) or is_odd(each.column) or hidden(each.column) in columns)
+    }
+    inside = moments_of(connection)
+    precise = {
+        each.column: each
+        for each in fields
+        if each.column in free and inside.holds(each)
+    }
+    return Precision(
+        frozenset(precise.keys() & datetimes),
+        frozenset(precise.keys() - datetimes),
+        frozenset(datetimes - precise.keys()),
+        precise,
+        inside,
+    )
+
+
+def is_key(field: Any) -> bool:
+    """Return whether a column is in the `_id`, or refers to one that is.
+
+    The `_id` can have nothing beside it.
+    """
+    while field.remote_field:
+        field = field.target_field
+    return bool(field.primary_key) or in_composite_key(field)
+
+
+# --- expressions: a datetime is the number of its microseconds since 1970 ---
+
+
+def microseconds_at(key: str, has_hidden: bool) -> Document:
+    """Return the expression for the microseconds of the date under a key.
+
+    It is NULL for NULL, and what is no date stays as it is.
+    """
+    date = f"${key}"
+    start = {"$multiply": [{"$toLong": date}, 1000]}
+    found: Any = start
+    if has_hidden:
+        rest = f"${hidden(key)}"
+        agrees = {
+            "$and": [{"$gt": [rest, "$$at"]}, {"$lt": [rest, {"$add": ["$$at", 1000]}]}]
+        }
+        inner = {"$cond": [agrees, rest, "$$at"]}
+        found = {"$let": {"vars": {"at": start}, "in": inner}}
+    return {"$cond": [{"$eq": [{"$type": date}, "date"]}, found, date]}
+
+
+def date_of(microseconds: Any) -> Document:
+    """Return the expression for the BSON date of a number of microseconds."""
+    start = {"$subtract": [microseconds, rest_of(microseconds)]}
+    # A number of so many digits is no double, but a thousandth of it is near one.
+    milliseconds = {"$round": [{"$divide": [start, 1000]}, 0]}
+    return {"$toDate": {"$toLong": milliseconds}}
+
+
+def rest_of(microseconds: Any) -> Document:
+    """Return the expression for the microseconds past a whole millisecond."""
+    return {"$mod": [{"$add": [{"$mod": [microseconds, 1000]}, 1000]}, 1000]}
+
+
+def hidden_number(microseconds: Any) -> Document:
+    """Return the expression for what the hidden column holds, to be set."""
+    return {"$cond": [{"$gt": [rest_of(microseconds), 0]}, microseconds, "$$REMOVE"]}

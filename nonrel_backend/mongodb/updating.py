@@ -1,0 +1,185 @@
+"""The updates of documents that the values of an UPDATE are."""
+
+import json
+from itertools import starmap
+from typing import Any
+
+from django.db import NotSupportedError
+from django.db.models.expressions import Col, CombinedExpression, Value
+
+from ..microseconds import hidden
+from ..planner.expressions import expression_text
+from ..query import MISSING
+from .expressions import Expressions
+from .keeping import keeping, kept, kept_null
+from .odd_names import is_odd, set_field
+from .paths import change_of, with_additions
+from .precision import date_of, hidden_number
+from .reading import DOCUMENTS, other_forms
+from .values import from_json
+
+INTEGERS = {"int", "long"}
+# Of so many documents, when they are updated, JSON is compared as it is read.
+LOOKED_AT = 100
+
+
+def update_document(query: Any, filter_: dict[str, Any], values: dict[str, Any]) -> Any:
+    """Return the update document, or a pipeline if expressions need one.
+
+    `filter_` is what the documents to be updated satisfy. Raise NotSupportedError for a
+    change of the primary key, and for expressions that MongoDB does not compute as
+    SQLite does.
+    """
+    if any(field.column in values for field in query.meta.pk_fields):
+        raise NotSupportedError(
+            "MongoDB's _id never changes: insert a row with the new primary key, "
+            "and delete the old one."
+        )
+    values = query.precision.changes(values)
+    odd = {column: values[column] for column in values if is_odd(column)}
+    if odd:
+        others = {name: values[name] for name in values if name not in odd}
+        return update_fields(query, others, odd)
+    update: dict[str, dict[str, Any]] = {}
+    added: dict[str, Any] = {}
+    for column, value in values.items():
+        key = query.key(column)
+        if getattr(value, "is_constant", False):
+            hides = column in query.precision.columns
+            stored = value.split if hides else value.stored
+            changes = change_of(key, stored(query.connection))
+            added |= changes.pop("$inc", {})
+            for operator, parts in changes.items():
+                update.setdefault(operator, {}).update(parts)
+        elif hasattr(value, "as_sql"):
+            by = increment(query, column, value)
+            if by is None or changes_forms(query, values):
+                return update_pipeline(query, values)
+            update.setdefault("$inc", {})[key] = by
+        elif value is MISSING:
+            update.setdefault("$unset", {})[key] = ""
+        else:
+            update.setdefault("$set", {})[key] = value
+    if added:
+        return with_additions(update, added)
+    if changes_forms(query, values):
+        types = {query.key(name): query.db_type(name) for name in values}
+        forms = forms_of_columns(query)
+        new = {
+            key: value
+            for key, value in update.get("$set", {}).items()
+            if key in forms and types[key] == "json"
+        }
+        same = same_json(query, filter_, new)
+        return keeping(update, forms, types, json_has_null(query), same)
+    return update
+
+
+def same_json(
+    query: Any, filter_: dict[str, Any], values: dict[str, Any]
+) -> dict[str, list[Any]]:
+    """Return, by key, the stored JSON that reads as the `values` which are to be set.
+
+    The local engine has read it as JSON has it, without bytes, patterns and more digits
+    than a float's. Only documents that are updated by their key are looked at.
+    """
+    if not values or list(filter_) != ["_id"]:
+        return {}
+    found = query.connection.statement(
+        lambda session: list(
+            query.collection.find(
+                filter_, dict.fromkeys(values, 1), session=session
+            ).limit(LOOKED_AT)
+        )
+    )
+    return {
+        key: [
+            document[key]
+            for document in found
+            if key in document and json_text(document[key]) == json_text(value)
+        ]
+        for key, value in values.items()
+    }
+
+
+def json_text(stored: Any) -> str:
+    """Return the JSON that a stored value is read as."""
+    return json.dumps(from_json(stored), sort_keys=True)
+
+
+def update_fields(query: Any, values: dict[str, Any], odd: dict[str, Any]) -> Any:
+    """Return the pipeline that sets columns whose names no path can hold, too."""
+    if any(hasattr(value, "as_sql") for value in (*values.values(), *odd.values())):
+        raise NotSupportedError(
+            f"MongoDB is not asked for expressions beside the columns {list(odd)}"
+        )
+    stages = update_pipeline(query, values) if values else []
+    return [*stages, *starmap(set_field, odd.items())]
+
+
+def changes_forms(query: Any, values: dict[str, Any]) -> bool:
+    """Return whether other forms have been read of the columns to be changed."""
+    forms = forms_of_columns(query)
+    return bool(forms) and not forms.isdisjoint(map(query.key, values))
+
+
+def forms_of_columns(query: Any) -> set[str]:
+    """Return the keys of which other forms have been read, in documents as well."""
+    forms = other_forms(query.connection, query.table)
+    if not other_forms(query.connection, DOCUMENTS):
+        return forms
+    type_of = query.connection.type_of
+    return forms | {
+        field.column
+        for field in query.meta.local_concrete_fields
+        if type_of(field) == "document"
+    }
+
+
+def json_has_null(query: Any) -> bool:
+    """Whether null in JSON is not NULL, as in tables that a migration made."""
+    return not query.connection.is_foreign(query.table)
+
+
+def update_pipeline(query: Any, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one stage that sets all columns from the values before the update."""
+    translate = Expressions(query)
+    changes: dict[str, Any] = {}
+    for column, value in values.items():
+        key = query.key(column)
+        if value is MISSING:
+            is_json = query.db_type(column) == "json"
+            changes[key] = kept_null(key, is_json and json_has_null(query))
+        elif not hasattr(value, "as_sql"):
+            changes[key] = kept(query.db_type(column), key, value)
+        else:
+            found, db_type = translate(value), query.db_type(column)
+            if found.db_type != db_type and not ({found.db_type, db_type} <= INTEGERS):
+                raise NotSupportedError(
+                    f"MongoDB does not convert {expression_text(value)} to the "
+                    f"type of {column}, as SQLite does"
+                )
+            stored = found.value
+            if db_type == "datetime":
+                if column in query.precision.moments:
+                    changes[hidden(key)] = hidden_number(stored)
+                stored = date_of(stored)
+            if db_type in INTEGERS:
+                # $toLong fails where a sum has left 64 bits and become a double.
+                stored = {"$toLong": stored}
+            changes[key] = {"$ifNull": [stored, "$$REMOVE"]}
+    return [{"$set": changes}]
+
+
+def increment(query: Any, column: str, value: Any) -> int | None:
+    """Return n if `value` is `F(column) + n`, None if it is anything else."""
+    if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
+        return None
+    left, right = value.lhs, value.rhs
+    if type(left) is not Col or left.target.column != column:
+        return None
+    if type(right) is not Value or type(right.value) is not int:
+        return None
+    if left.target.null or query.db_type(column) not in INTEGERS:
+        return None  # $inc makes a number of NULL, SQL leaves it NULL
+    return right.value if value.connector == "+" else -right.value
