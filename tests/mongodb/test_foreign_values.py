@@ -74,6 +74,11 @@ KEPT = {
     "unknown_key": {"extra": [1, {"a": Regex("x")}]},
     "json_numbers": {"data": {"z": Int64(1), "a": [2.0, Decimal128("1.50")]}},
     "json_object_id_and_date": {"data": {"ref": ObjectId(), "at": [MOMENT]}},
+    "json_bytes": {"data": b"\0\1"},
+    "json_uuid": {"data": [Binary(bytes(range(16)), 4)]},
+    "json_pattern": {"data": {"a": Regex("^a", 2)}},
+    "json_decimal": {"data": Decimal128("1.2345678901234567890123456789")},
+    "json_deep": {"data": {"a": [b"\0", {"b": Decimal128("1.50")}], "c": Int64(1)}},
 }
 
 
@@ -91,13 +96,15 @@ def test_saving_what_was_read_changes_nothing(record, shape, in_block, locally):
 
 
 @pytest.mark.parametrize("shape", KEPT)
-def test_bulk_update_of_what_was_read_changes_nothing(record, shape):
+@pytest.mark.parametrize("locally", [False, True])
+def test_bulk_update_of_what_was_read_changes_nothing(record, shape, locally):
     record.collection.insert_one({"_id": 1, "label": "a", **KEPT[shape]})
     before = stored(record)
     names = [each.name for each in record._meta.fields if not each.primary_key]
-    record.objects.bulk_update(list(record.objects.all()), names)
+    rows = record.objects.order_by(LOCALLY) if locally else record.objects.all()
+    record.objects.bulk_update(list(rows), names)
     with transaction.atomic():
-        record.objects.bulk_update(list(record.objects.all()), names)
+        record.objects.bulk_update(list(rows), names)
     assert stored(record) == before
 
 
