@@ -20,12 +20,12 @@ from .conditions import (
     conjunction,
     disjunction,
 )
+from .values.comparisons import INVERSES
 from .values.storing import moment
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
 SUFFIX = "__us"
-INVERSES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt", "exact": "not"}
 
 
 def hidden(name: str) -> str:

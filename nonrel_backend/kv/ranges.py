@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..values.comparisons import INVERSES
 from .encoding import (
     PAST_PRESENT,
     PRESENT,
@@ -14,7 +15,6 @@ from .encoding import (
 from .predicates import Predicate
 
 NOT_NULL: KeyRange = (PRESENT, PAST_PRESENT)
-NEGATIONS = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
 
 
 def points(predicate: Predicate, transform: str | None) -> list[Any] | None:
@@ -63,13 +63,13 @@ def interval(
     if lookup_type == "isnull":
         return NOT_NULL if predicate.value == predicate.negated else None
     if predicate.negated:
-        lookup_type = NEGATIONS.get(lookup_type, "")
+        lookup_type = INVERSES.get(lookup_type, "")
     if lookup_type == "range":
         low, high = predicate.value
         return encode(low), following(encode(high))
     if lookup_type == "startswith":
         return prefix_range(predicate.value)
-    if lookup_type not in NEGATIONS:
+    if lookup_type not in INVERSES:
         return None
     key = encode(predicate.value)
     return {

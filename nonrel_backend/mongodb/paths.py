@@ -14,6 +14,7 @@ from django.db import NotSupportedError
 from ..conditions import Column, Condition, Leaf, Node, Step, combine
 from ..documents.changing import REMOVED
 from ..microseconds import cut
+from ..values import comparisons
 from ..values.storing import moment
 from .naming import column_name, lookup_name
 from .values import json_value, to_bson
@@ -187,7 +188,6 @@ def one_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
 LOOSE = {"gt": "gte", "lt": "lte"}
 # Lookups on milliseconds that are exact if the value has no more than those.
 EXACT_IN_MILLISECONDS = {"gte", "lt"}
-INVERSE_LOOKUPS = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
 
 
 def superset(condition: Condition) -> Condition:
@@ -222,7 +222,7 @@ def loosened_comparison(leaf: Leaf) -> Condition:
     if whole == value and lookup_type in EXACT_IN_MILLISECONDS:
         return leaf
     if leaf.negated:
-        lookup_type = INVERSE_LOOKUPS.get(lookup_type, "")
+        lookup_type = comparisons.INVERSES.get(lookup_type, "")
     return loosened(leaf, LOOSE.get(lookup_type, lookup_type), whole)
 
 

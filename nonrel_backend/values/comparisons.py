@@ -11,6 +11,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "lte": operator.le,
 }
+# What a comparison is under NOT.
+INVERSES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
 TEXT: dict[str, Callable[[str, str], bool]] = {
     "contains": operator.contains,
     "startswith": str.startswith,
