@@ -1,7 +1,7 @@
 """Updates that leave alone the values whose form alone they would change."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime, time
 from typing import Any
 
@@ -35,36 +35,29 @@ def keeping(
     keys: Collection[str],
     types: dict[str, str | None],
     json_has_null: bool,
-    same: dict[str, list[Any]],
 ) -> Any:
     """Return the update, which leaves values under `keys` alone that are equal.
 
     `types` are the db_types of keys; `json_has_null` says whether null in JSON is a
-    value, not NULL. `same` are more values that mean the same as the new ones. An
-    update that also changes parts of documents stays as it is.
+    value, not NULL. An update that also changes parts of documents stays as it is.
     """
-    if update.keys() - PLAIN:
+    if update.keys() - PLAIN or any("." in key for key in update.get("$set", ())):
         return update
     changes = {
-        key: kept(types.get(key), key, value, same.get(key, ()))
-        if key in keys
-        else {"$literal": value}
+        key: kept(types.get(key), key, value) if key in keys else {"$literal": value}
         for key, value in update.get("$set", {}).items()
     }
     for key in update.get("$unset", ()):
         changes[key] = kept_null(key, json_has_null and types.get(key) == "json")
-    return KeepingUpdate([{"$set": changes}], update)
+    # A pipeline sets something.
+    return KeepingUpdate([{"$set": changes}], update) if changes else {"$set": {}}
 
 
-def kept(
-    db_type: str | None, key: str, value: Any, others: Iterable[Any] = ()
-) -> Document:
-    """Return the expression for `value`, or what is stored if it means the same.
-
-    So do the `others`.
-    """
-    same = same_value(db_type, f"${key}", value, others)
-    return {"$cond": [same, f"${key}", {"$literal": value}]}
+def kept(db_type: str | None, key: str, value: Any) -> Document:
+    """Return the expression for `value`, or what is stored if it means the same."""
+    same = same_value(db_type, f"${key}", value)
+    chosen = {"$cond": [same, f"${key}", "$$new"]}
+    return {"$let": {"vars": {"new": {"$literal": value}}, "in": chosen}}
 
 
 def kept_null(key: str, is_value: bool) -> Any:
@@ -77,30 +70,29 @@ def kept_null(key: str, is_value: bool) -> Any:
     return {"$cond": [{"$eq": [f"${key}", None]}, f"${key}", "$$REMOVE"]}
 
 
-def same_value(
-    db_type: str | None, path: str, value: Any, others: Iterable[Any]
-) -> Document:
-    """Return the expression for whether the stored value means the same as `value`."""
+def same_value(db_type: str | None, path: str, value: Any) -> Document:
+    """Return the expression for whether the stored value means the same as $$new."""
     read = READ_AS.get(db_type or "")
     if read is not None:
         test, convert = read
         path = {"$cond": [test(path), convert(path), path]}  # type: ignore[assignment]
-    forms = [*FORMS.get(db_type or "", decimals_of)(value), *others]
-    return {"$in": [path, {"$literal": forms}]}
+    same: Document = {"$eq": [path, "$$new"]}
+    others = FORMS.get(db_type or "", decimals_of)(value)
+    return {"$or": [same, {"$in": [path, {"$literal": others}]}]} if others else same
 
 
 def decimals_of(value: Any) -> list[Any]:
-    """Return the value, and the number which was given if its field has rounded it."""
-    is_rounded = type(value) is RoundedDecimal128
-    return [value, value.given] if is_rounded else [value]
+    """Return the number which was given, if its field has rounded it."""
+    return [value.given] if type(value) is RoundedDecimal128 else []
 
 
 def json_of(value: Any) -> list[Any]:
-    """Return a JSON value, and the same with what its texts may stand for.
+    """Return a JSON value with what its texts may stand for, if it has such.
 
     They do so where forms and the local engine have had the JSON in their hands.
     """
-    return [value, other_json(value)]
+    other = other_json(value)
+    return [] if other == value else [other]
 
 
 def other_json(value: Any) -> Any:
@@ -125,8 +117,8 @@ def date_of(text: str) -> Any:
 
 
 def binaries_of(value: bytes) -> list[bytes]:
-    """Return the bytes in all subtypes."""
-    return [value, *(Binary(value, subtype) for subtype in SUBTYPES)]
+    """Return the bytes in the other subtypes."""
+    return [Binary(value, subtype) for subtype in SUBTYPES]
 
 
 def texts_of(value: str) -> list[str]:

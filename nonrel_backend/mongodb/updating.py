@@ -19,7 +19,9 @@ from .reading import DOCUMENTS, other_forms
 from .values import from_json
 
 INTEGERS = {"int", "long"}
-# Of so many documents, when they are updated, JSON is compared as it is read.
+# What is compared as it is read, where documents are updated by their keys; and of how
+# many documents at a time.
+READ_FIRST = {"json", "binary"}
 LOOKED_AT = 100
 
 
@@ -65,46 +67,87 @@ def update_document(query: Any, filter_: dict[str, Any], values: dict[str, Any])
     if changes_forms(query, values):
         types = {query.key(name): query.db_type(name) for name in values}
         forms = forms_of_columns(query)
-        new = {
-            key: value
-            for key, value in update.get("$set", {}).items()
-            if key in forms and types[key] == "json"
-        }
-        same = same_json(query, filter_, new)
-        return keeping(update, forms, types, json_has_null(query), same)
+        if list(filter_) == ["_id"]:
+            read = {key for key in forms if types.get(key) in READ_FIRST}
+            update = without_same(query, filter_, update, types, read)
+            forms -= read
+        return keeping(update, forms, types, json_has_null(query))
     return update
 
 
-def same_json(
-    query: Any, filter_: dict[str, Any], values: dict[str, Any]
-) -> dict[str, list[Any]]:
-    """Return, by key, the stored JSON that reads as the `values` which are to be set.
+def without_same(
+    query: Any,
+    filter_: dict[str, Any],
+    update: dict[str, Any],
+    types: dict[str, str | None],
+    keys: set[str],
+) -> dict[str, Any]:
+    """Return the update without what some keys hold already, in whichever form.
 
-    The local engine has read it as JSON has it, without bytes, patterns and more digits
-    than a float's. Only documents that are updated by their key are looked at.
+    The documents are read: the server does not compare JSON and bytes as fields do, and
+    the local engine has read JSON without patterns, or more digits than a float's.
     """
-    if not values or list(filter_) != ["_id"]:
-        return {}
+    new = {
+        key: means(types[key], value)
+        for key, value in update.get("$set", {}).items()
+        if key in keys
+    }
+    if not new:
+        return update
     found = query.connection.statement(
         lambda session: list(
             query.collection.find(
-                filter_, dict.fromkeys(values, 1), session=session
-            ).limit(LOOKED_AT)
+                filter_, dict.fromkeys(new, 1), session=session
+            ).limit(LOOKED_AT + 1)
         )
     )
-    return {
-        key: [
-            document[key]
-            for document in found
-            if key in document and json_text(document[key]) == json_text(value)
-        ]
-        for key, value in values.items()
+    if not found or len(found) > LOOKED_AT:
+        return update
+    same = {
+        key
+        for key, value in new.items()
+        if all(key in each and means(types[key], each[key]) == value for each in found)
     }
+    values = {key: each for key, each in update["$set"].items() if key not in same}
+    return {**update, "$set": values}
 
 
-def json_text(stored: Any) -> str:
-    """Return the JSON that a stored value is read as."""
-    return json.dumps(from_json(stored), sort_keys=True)
+def means(db_type: str | None, stored: Any) -> Any:
+    """Return what a stored value is read as, JSON as text; or the value itself."""
+    if db_type == "json":
+        return json.dumps(from_json(stored), sort_keys=True)
+    return bytes(stored) if isinstance(stored, bytes) else stored
+
+
+def changes_forms(query: Any, values: dict[str, Any]) -> bool:
+    """Return whether columns are set that may hold other forms."""
+    plain = {
+        query.key(name)
+        for name, value in values.items()
+        if not hasattr(value, "as_sql")
+    }
+    return bool(plain) and not plain.isdisjoint(forms_of_columns(query))
+
+
+def forms_of_columns(query: Any) -> set[str]:
+    """Return the keys that may hold other forms.
+
+    In collections of other programs they are all; elsewhere those of which this process
+    has read some, in documents as well.
+    """
+    fields = [each for each in query.meta.local_concrete_fields if each.column]
+    if query.connection.is_foreign(query.table):
+        return {each.column for each in fields if not is_odd(each.column)}
+    forms = set(other_forms(query.connection, query.table))
+    if not other_forms(query.connection, DOCUMENTS):
+        return forms
+    type_of = query.connection.type_of
+    return forms | {each.column for each in fields if type_of(each) == "document"}
+
+
+def json_has_null(query: Any) -> bool:
+    """Whether null in JSON is not NULL, as in tables that a migration made."""
+    return not query.connection.is_foreign(query.table)
 
 
 def update_fields(query: Any, values: dict[str, Any], odd: dict[str, Any]) -> Any:
@@ -115,30 +158,6 @@ def update_fields(query: Any, values: dict[str, Any], odd: dict[str, Any]) -> An
         )
     stages = update_pipeline(query, values) if values else []
     return [*stages, *starmap(set_field, odd.items())]
-
-
-def changes_forms(query: Any, values: dict[str, Any]) -> bool:
-    """Return whether other forms have been read of the columns to be changed."""
-    forms = forms_of_columns(query)
-    return bool(forms) and not forms.isdisjoint(map(query.key, values))
-
-
-def forms_of_columns(query: Any) -> set[str]:
-    """Return the keys of which other forms have been read, in documents as well."""
-    forms = other_forms(query.connection, query.table)
-    if not other_forms(query.connection, DOCUMENTS):
-        return forms
-    type_of = query.connection.type_of
-    return forms | {
-        field.column
-        for field in query.meta.local_concrete_fields
-        if type_of(field) == "document"
-    }
-
-
-def json_has_null(query: Any) -> bool:
-    """Whether null in JSON is not NULL, as in tables that a migration made."""
-    return not query.connection.is_foreign(query.table)
 
 
 def update_pipeline(query: Any, values: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Documents that other programs wrote: read as fields mean, kept, or a DataError."""
 
 import json
+import pickle
 import uuid
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -13,6 +15,7 @@ from django.db import DataError, connection, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When, Window
 from django.db.models.functions import RowNumber
 
+from nonrel_backend.mongodb import reading
 from tests.adopted import made_by_others
 
 MOMENT = datetime(2020, 1, 2, 10, 30, 0, 123000)
@@ -97,6 +100,19 @@ def test_saving_what_was_read_changes_nothing(record, shape, in_block, locally):
 
 @pytest.mark.parametrize("shape", KEPT)
 @pytest.mark.parametrize("locally", [False, True])
+def test_what_another_process_has_read_is_kept(record, shape, locally, monkeypatch):
+    record.collection.insert_one({"_id": 1, "label": "a", **KEPT[shape]})
+    before = stored(record)
+    found = record.objects.order_by(LOCALLY) if locally else record.objects.all()
+    names = [each.attname for each in record._meta.concrete_fields]
+    pickled = pickle.dumps([getattr(found[0], name) for name in names])
+    monkeypatch.setattr(reading, "_other_forms", defaultdict(set))
+    record.from_db("default", names, pickle.loads(pickled)).save()
+    assert stored(record) == before
+
+
+@pytest.mark.parametrize("shape", KEPT)
+@pytest.mark.parametrize("locally", [False, True])
 def test_bulk_update_of_what_was_read_changes_nothing(record, shape, locally):
     record.collection.insert_one({"_id": 1, "label": "a", **KEPT[shape]})
     before = stored(record)
@@ -105,6 +121,19 @@ def test_bulk_update_of_what_was_read_changes_nothing(record, shape, locally):
     record.objects.bulk_update(list(rows), names)
     with transaction.atomic():
         record.objects.bulk_update(list(rows), names)
+    assert stored(record) == before
+
+
+@pytest.mark.parametrize("column", ["data", "blob"])
+def test_one_column_that_was_not_changed_is_saved(record, column):
+    others = {"data": [b"x", Regex("y")], "blob": Binary(b"abc", 5)}
+    record.collection.insert_one({"_id": 1, "label": "a", **others})
+    before = stored(record)
+    record.objects.get().save(update_fields=[column])
+    record.objects.order_by(LOCALLY)[0].save(update_fields=[column])
+    assert stored(record) == before
+    with transaction.atomic():
+        record.objects.get().save(update_fields=[column])
     assert stored(record) == before
 
 
