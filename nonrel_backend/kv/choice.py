@@ -57,6 +57,8 @@ def choose(
             continue
         if scan.unique and len(scan.ranges) == 1:  # at most one row: it is in order
             return made(table, scan, predicates, "forwards")
+        if scan.unique and not ordering and len(scan.satisfied) == len(predicates):
+            return made(table, scan, predicates, "forwards")
         candidates.append(scan)
     candidates += index_unions(access, table, predicates)
     in_order = None
