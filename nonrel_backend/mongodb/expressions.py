@@ -9,8 +9,13 @@ from typing import Any
 
 from bson import Decimal128
 from django.conf import settings
-from django.core.exceptions import EmptyResultSet, FieldError, FullResultSet
-from django.db import NotSupportedError
+from django.core.exceptions import (
+    EmptyResultSet,
+    FieldError,
+    FullResultSet,
+    ValidationError,
+)
+from django.db import DataError, NotSupportedError
 from django.db.models import functions
 from django.db.models.expressions import (
     Case,
@@ -159,7 +164,15 @@ class Expressions:
             raise NotSupportedError(
                 "MongoDB compares a constant document by the order of its keys"
             )
-        stored = self.stored(db_type, expression.value)
+        field = expression.output_field
+        prepare = (
+            field.get_db_prep_save if expression.for_save else field.get_db_prep_value
+        )
+        try:
+            value = prepare(expression.value, connection=self.store)
+        except ValidationError as error:
+            raise DataError(error.messages[0]) from error
+        stored = self.stored(db_type, value)
         return Expression({"$literal": stored}, db_type, True)
 
     def wrapped(self, expression: ExpressionWrapper) -> Expression:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.core.exceptions import EmptyResultSet, FullResultSet, ValidationError
 from django.db.models import fields, lookups
 from django.db.models.expressions import Col, ColPairs, Value
 from django.db.models.fields import json as json_fields
@@ -245,7 +245,7 @@ class Translator:
         if isinstance(rhs, Query):
             return self.values_of(lookup, lookup_type)
         if type(rhs) is Value and rhs.value is not None:
-            rhs = rhs.value
+            rhs = self.constant(lookup, rhs)
         if hasattr(rhs, "as_sql") or hasattr(rhs, "resolve_expression"):
             other = self.column(rhs)
             if other.path or column.path:
@@ -267,6 +267,22 @@ class Translator:
         if column.db_type == "json":
             return rhs
         return self.prepared(lookup, [rhs])[0]
+
+    def constant(self, lookup: Any, given: Value) -> Any:
+        """Return the value of a constant, as the lookup's own values are.
+
+        Raise Refused for one that SQL compares in another form.
+        """
+        value, own = given.value, vars(given).get("output_field")
+        try:
+            if own is not None:
+                value = own.get_prep_value(value)
+            prepared = lookup.lhs.output_field.get_prep_value(value)
+        except (TypeError, ValueError, ArithmeticError, ValidationError) as error:
+            raise Refused(f"SQL compares the constant {value!r}") from error
+        if type(prepared) is not type(value) or prepared != value:
+            raise Refused(f"SQL compares the constant {value!r} in its own form")
+        return prepared
 
     def is_not_text(self, lookup: Any) -> bool:
         """Return whether a lookup's column holds anything but text."""
