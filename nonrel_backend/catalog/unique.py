@@ -5,13 +5,13 @@ from typing import Any
 
 from django.db import IntegrityError
 
+from ..batching import batches
 from ..conditions import Column, Condition, Leaf
 from ..dml.constraints import RowValidator
 from ..values.wrappers import Json
 from .rows import Row, Rows
 
-# With more new values than one IN takes, the whole table is scanned (see
-# planner.scans.IN_BATCH).
+# How many new values one IN takes: see planner.scans.IN_BATCH.
 MOST_VALUES = 5_000
 PRIMARY = "PRIMARY"
 
@@ -129,15 +129,20 @@ class UniqueIndexes:
     def present(
         self, index: UniqueIndex, rows: list[Row]
     ) -> Iterator[tuple[tuple | None, Any, Row]]:
-        """Yield (values in the index, key, row) of stored rows that may collide."""
-        found = self.rows.find(self.conditions(index, rows))
-        for value, row in zip(self.values(index, found), found, strict=True):
-            yield value, self.rows.key(row), row
+        """Yield (values in the index, key, row) of stored rows that may collide.
+
+        They are looked for by the values of some new rows at a time.
+        """
+        compared = any(
+            self.rows.fields[name].db_type(self.store) != "json" for name in index.plain
+        )
+        for batch in batches(rows, MOST_VALUES) if compared else [rows]:
+            found = self.rows.find(self.conditions(index, batch))
+            for value, row in zip(self.values(index, found), found, strict=True):
+                yield value, self.rows.key(row), row
 
     def conditions(self, index: UniqueIndex, rows: list[Row]) -> list[Condition]:
         """Return conditions that every stored row which may collide satisfies."""
-        if len(rows) > MOST_VALUES:
-            return []
         conditions: list[Condition] = []
         for name in index.plain:
             db_type = self.rows.fields[name].db_type(self.store)
