@@ -209,6 +209,9 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
 
     def known_entry(self, table: str) -> dict[str, Any] | None:
         if table not in self.known_entries:
+            if self.connection is None:
+                # Through a cursor, so that SimpleTestCase can forbid it.
+                self.cursor().close()
             self.known_entries[table] = entry_of(self, table)
         return self.known_entries[table]
 
