@@ -30,8 +30,9 @@ class RiakAccess(Access):
         self.seen = store.seen
         # {table: its objects}
         self.known: dict[str, Objects] = {}
-        # {(index, ranges): the rows' keys}, of the ranges that counts() has read whole.
-        self.counted: dict[tuple[str, tuple[KeyRange, ...]], list[bytes]] = {}
+        # {(table, index, ranges): the rows' keys}, of the ranges that counts() has read
+        # whole. They are used once: rows may be written after that.
+        self.counted: dict[tuple[str, str, tuple[KeyRange, ...]], list[bytes]] = {}
 
     def table(self, name: str) -> RiakTable:
         found: RiakTable = self.store.catalog.table(name)
@@ -77,7 +78,7 @@ class RiakAccess(Access):
         limit: int | None = None,
     ) -> Iterator[list[bytes]]:
         if self.counted:
-            known = self.counted.get((index.name, tuple(ranges)))
+            known = self.counted.pop((table.name, index.name, tuple(ranges)), None)
             if known is not None:
                 return iter([known])
         if len(ranges) > 2:
@@ -153,7 +154,7 @@ class RiakAccess(Access):
             keys = [key for _ in asked for key in next(replies).keys]
             found.append(min(limit, len(keys)))
             if len(keys) < limit:
-                self.counted[index.name, tuple(ranges)] = keys
+                self.counted[table.name, index.name, tuple(ranges)] = keys
         return found
 
     # --- writing ---
