@@ -55,9 +55,10 @@ def choose(
         scan = match_index(table, index, columns)
         if scan is None:
             continue
-        if scan.unique and len(scan.ranges) == 1:  # at most one row: it is in order
-            return made(table, scan, predicates, "forwards")
-        if scan.unique and not ordering and len(scan.satisfied) == len(predicates):
+        if scan.unique and (
+            len(scan.ranges) == 1  # at most one row: it is in order
+            or (not ordering and len(scan.satisfied) == len(predicates))
+        ):
             return made(table, scan, predicates, "forwards")
         candidates.append(scan)
     candidates += index_unions(access, table, predicates)
