@@ -42,6 +42,12 @@ def update_document(query: Any, filter_: dict[str, Any], values: dict[str, Any])
     if odd:
         others = {name: values[name] for name in values if name not in odd}
         return update_fields(query, others, odd)
+    forms = forms_of_columns(query)
+    changes_forms = bool(forms) and not forms.isdisjoint(
+        query.key(name)
+        for name, value in values.items()
+        if not hasattr(value, "as_sql")
+    )
     update: dict[str, dict[str, Any]] = {}
     added: dict[str, Any] = {}
     for column, value in values.items():
@@ -55,7 +61,7 @@ def update_document(query: Any, filter_: dict[str, Any], values: dict[str, Any])
                 update.setdefault(operator, {}).update(parts)
         elif hasattr(value, "as_sql"):
             by = increment(query, column, value)
-            if by is None or changes_forms(query, values):
+            if by is None or changes_forms:
                 return update_pipeline(query, values)
             update.setdefault("$inc", {})[key] = by
         elif value is MISSING:
@@ -64,13 +70,12 @@ def update_document(query: Any, filter_: dict[str, Any], values: dict[str, Any])
             update.setdefault("$set", {})[key] = value
     if added:
         return with_additions(update, added)
-    if changes_forms(query, values):
+    if changes_forms:
         types = {query.key(name): query.db_type(name) for name in values}
-        forms = forms_of_columns(query)
         if list(filter_) == ["_id"]:
             read = {key for key in forms if types.get(key) in READ_FIRST}
             update = without_same(query, filter_, update, types, read)
-            forms -= read
+            forms = forms - read
         return keeping(update, forms, types, json_has_null(query))
     return update
 
@@ -119,30 +124,24 @@ def means(db_type: str | None, stored: Any) -> Any:
     return bytes(stored) if isinstance(stored, bytes) else stored
 
 
-def changes_forms(query: Any, values: dict[str, Any]) -> bool:
-    """Return whether columns are set that may hold other forms."""
-    plain = {
-        query.key(name)
-        for name, value in values.items()
-        if not hasattr(value, "as_sql")
-    }
-    return bool(plain) and not plain.isdisjoint(forms_of_columns(query))
-
-
 def forms_of_columns(query: Any) -> set[str]:
     """Return the keys that may hold other forms.
 
     In collections of other programs they are all; elsewhere those of which this process
     has read some, in documents as well.
     """
-    fields = [each for each in query.meta.local_concrete_fields if each.column]
     if query.connection.is_foreign(query.table):
-        return {each.column for each in fields if not is_odd(each.column)}
-    forms = set(other_forms(query.connection, query.table))
+        columns = (each.column for each in query.meta.local_concrete_fields)
+        return {each for each in columns if each and not is_odd(each)}
+    forms = other_forms(query.connection, query.table)
     if not other_forms(query.connection, DOCUMENTS):
         return forms
     type_of = query.connection.type_of
-    return forms | {each.column for each in fields if type_of(each) == "document"}
+    return forms | {
+        each.column
+        for each in query.meta.local_concrete_fields
+        if type_of(each) == "document"
+    }
 
 
 def json_has_null(query: Any) -> bool:
