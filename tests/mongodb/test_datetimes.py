@@ -20,6 +20,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, RowNumber, TruncSecond
 
+from nonrel_backend.values.comparisons import COMPARISONS
+
 MOMENT = datetime(2020, 1, 2, 10, 30, 0, 123456, UTC)
 MICROSECOND = timedelta(microseconds=1)
 # Some are of one millisecond, and of one moment. None is of a whole one.
@@ -65,15 +67,6 @@ def moments(model):
     return manager
 
 
-TESTS = {
-    "exact": lambda at, bound: at == bound,
-    "gt": lambda at, bound: at > bound,
-    "gte": lambda at, bound: at >= bound,
-    "lt": lambda at, bound: at < bound,
-    "lte": lambda at, bound: at <= bound,
-}
-
-
 def answers(moments, condition):
     """Yield the rows of a condition as the store and the local engine find them."""
     locally = Case(When(condition, then=Value(1)), default=Value(0))
@@ -88,12 +81,14 @@ def answers(moments, condition):
     yield moments.annotate(kept=locally, n=Count("pk")).filter(kept=1)
 
 
-@pytest.mark.parametrize("lookup", TESTS)
+@pytest.mark.parametrize("lookup", COMPARISONS)
 @pytest.mark.parametrize("negated", [False, True])
 def test_every_comparison_is_exact(moments, lookup, negated):
     for bound in BOUNDS:
         condition = Q(**{f"at__{lookup}": bound})
-        wanted = sorted(at for at in MOMENTS if TESTS[lookup](at, bound) is not negated)
+        wanted = sorted(
+            at for at in MOMENTS if COMPARISONS[lookup](at, bound) is not negated
+        )
         for found in answers(moments, ~condition if negated else condition):
             assert sorted(each.at for each in found) == wanted, found.query
 
@@ -115,7 +110,7 @@ def test_lists_and_ranges_are_exact(moments):
 
 def test_columns_are_compared_with_each_other(moments):
     rows = list(moments.all())
-    for lookup, test in TESTS.items():
+    for lookup, test in COMPARISONS.items():
         wanted = [e.pk for e in rows if e.other and test(e.at, e.other)]
         found = moments.filter(**{f"at__{lookup}": F("other")})
         assert sorted(found.values_list("pk", flat=True)) == wanted
@@ -216,7 +211,7 @@ def test_other_programs_read_a_date_and_may_set_it_alone(moments, model):
         documents(model).update_one({}, {"$set": {"at": other}})
         aware = other.replace(tzinfo=UTC)
         assert moments.get().at == aware
-        for lookup, test in TESTS.items():
+        for lookup, test in COMPARISONS.items():
             for bound in (*BOUNDS, aware, aware + MICROSECOND, aware - MICROSECOND):
                 for found in answers(moments, Q(**{f"at__{lookup}": bound})):
                     assert bool(found) is test(aware, bound), (lookup, bound)

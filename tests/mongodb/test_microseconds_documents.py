@@ -2,7 +2,6 @@
 
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 from bson import Int64
@@ -16,6 +15,7 @@ from nonrel_backend.conditions import Column, Leaf, Step, conjunction
 from nonrel_backend.documents.moments import moments_of
 from nonrel_backend.microseconds import cut, to_microseconds
 from nonrel_backend.mongodb.paths import superset
+from nonrel_backend.values.comparisons import COMPARISONS
 
 WHOLE = datetime(2020, 1, 2, 10, 30, 0, 123000, UTC)
 AT, LATER = WHOLE.replace(microsecond=123456), WHOLE.replace(microsecond=123789)
@@ -281,11 +281,7 @@ def test_an_embedded_column_where_microseconds_would_be_hidden_is_an_error(datab
 # --- filters ---
 
 LOOKUPS = {
-    "exact": lambda value, wanted: value == wanted,
-    "gt": lambda value, wanted: value > wanted,
-    "gte": lambda value, wanted: value >= wanted,
-    "lt": lambda value, wanted: value < wanted,
-    "lte": lambda value, wanted: value <= wanted,
+    **COMPARISONS,
     "in": lambda value, wanted: value in wanted,
     "range": lambda value, wanted: wanted[0] <= value <= wanted[1],
     "isnull": lambda value, wanted: not wanted,
@@ -579,7 +575,11 @@ def test_a_superset_finds_all_that_the_condition_finds(column, name, negated):
     def matches(leaf, items):
         if leaf.lookup_type == "isnull":
             return bool(items) != leaf.value
-        test = partial(LOOKUPS[leaf.lookup_type], wanted=leaf.value)
+        compare = LOOKUPS[leaf.lookup_type]
+
+        def test(value):
+            return compare(value, leaf.value)
+
         if leaf.column.is_many:
             return any(map(test, items)) != leaf.negated
         return bool(items) and test(items[0]) != leaf.negated
