@@ -139,6 +139,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         """
         return True
 
+    def hides_microseconds(self, table: str) -> bool:
+        """Return whether they are in hidden columns: see microseconds.py."""
+        return False
+
     @property
     def local_rows(self) -> int:
         """How many rows one query may load into the local engine; 0 means no limit."""

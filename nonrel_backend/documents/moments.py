@@ -169,11 +169,6 @@ def moments_of(store: Any) -> Moments:
     return found
 
 
-def hides(store: Any, table: str) -> bool:
-    """Return whether a table has hidden datetimes."""
-    return hasattr(store, "moments") and bool(store.keeps_microseconds(table))
-
-
 def refuse_hidden(key: str) -> None:
     """Raise DataError for a key of datetimes that is a hidden one's."""
     if is_hidden(key):

@@ -12,7 +12,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from ..conditions import Column, Condition, Leaf, Step, conjunction
 from ..documents import codec
 from ..documents.functions import path_text
-from ..documents.moments import hides, moments_of
+from ..documents.moments import moments_of
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..values.columns import stored_field
@@ -233,7 +233,7 @@ class Length(Transform):
         table = getattr(lhs, "root", lhs).target.model._meta.db_table
         return (
             isinstance(field, DictField)
-            and hides(store, table)
+            and store.hides_microseconds(table)
             and moments_of(store).is_moment(field.item_field)
         )
 

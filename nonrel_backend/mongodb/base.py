@@ -225,15 +225,13 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     def keeps_microseconds(self, table: str) -> bool:
         return keeps_microseconds(self.known_entry(table))
 
+    hides_microseconds = keeps_microseconds
+
     def precision(self, meta: Any) -> Precision:
         """Return what the columns of a model's table do with microseconds."""
         keeps = self.keeps_microseconds(meta.db_table)
         found: Precision = self.known_precision[keeps](meta)
         return found
-
-    def moments(self, meta: Any) -> frozenset[str]:
-        """Return the columns of datetimes that have hidden ones."""
-        return self.precision(meta).moments
 
     @cached_property
     def known_precision(self) -> tuple[IdentityCache, IdentityCache]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..catalog.columns import in_composite_key
 from ..documents.moments import moments_of
 from ..microseconds import cut, hidden
 from ..query import MISSING
@@ -38,17 +37,14 @@ class Precision:
 
         Raise DataError for a key of datetimes in a document that is a hidden one's.
         """
-        for name in self.cut:
-            value = row.get(name)
-            if isinstance(value, datetime):
-                row[name] = cut(value)
-        fields = self.fields
-        if fields.keys().isdisjoint(row):
+        if not self.fields and not self.cut:
             return row
         new: Document = {}
         for name, value in row.items():
-            if name in fields:
-                new |= self.inside.split_under(fields[name], name, value)
+            if name in self.fields:
+                new |= self.inside.split_under(self.fields[name], name, value)
+            elif name in self.cut and isinstance(value, datetime):
+                new[name] = cut(value)
             else:
                 new[name] = value
         return new
@@ -61,7 +57,6 @@ class Precision:
             if name in self.fields
             and self.inside.is_moment(self.fields[name])
             and not hasattr(value, "as_sql")
-            and not getattr(value, "is_constant", False)
         ]
         return {**{hidden(name): MISSING for name in names}, **self.split(values)}
 
@@ -79,7 +74,8 @@ class Precision:
 def precision_of(connection: Any, meta: Any, keeps: bool) -> Precision:
     """Return what the columns of a model's table do with microseconds.
 
-    `keeps` says whether the table keeps them.
+    `keeps` says whether the table keeps them. Keys hold milliseconds: the `_id` can
+    have nothing beside it.
     """
     fields = [each for each in meta.local_concrete_fields if each.column]
     columns = {each.column for each in fields}
@@ -89,8 +85,7 @@ def precision_of(connection: Any, meta: Any, keeps: bool) -> Precision:
     free = {
         each.column
         for each in fields
-        if keeps
-        and not (is_key(each) or is_odd(each.column) or hidden(each.column) in columns)
+        if keeps and not (is_odd(each.column) or hidden(each.column) in columns)
     }
     inside = moments_of(connection)
     precise = {
@@ -105,16 +100,6 @@ def precision_of(connection: Any, meta: Any, keeps: bool) -> Precision:
         precise,
         inside,
     )
-
-
-def is_key(field: Any) -> bool:
-    """Return whether a column is in the `_id`, or refers to one that is.
-
-    The `_id` can have nothing beside it.
-    """
-    while field.remote_field:
-        field = field.target_field
-    return bool(field.primary_key) or in_composite_key(field)
 
 
 # --- expressions: a datetime is the number of its microseconds since 1970 ---
