@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import debug_transaction
 from django.db.utils import IntegrityError
@@ -195,7 +195,12 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         self.logged(f"SAVEPOINT {sid}", self.set_savepoint, sid)
 
     def _savepoint_rollback(self, sid: str) -> None:
-        self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.undo_savepoint, sid)
+        try:
+            self.logged(f"ROLLBACK TO SAVEPOINT {sid}", self.undo_savepoint, sid)
+        except Error as error:
+            # Django lets the block run no more statements, and tells this as the cause.
+            self.rollback_exc = error
+            raise
 
     def _savepoint_commit(self, sid: str) -> None:
         self.logged(f"RELEASE SAVEPOINT {sid}", self.release_savepoint, sid)

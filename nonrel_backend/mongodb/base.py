@@ -19,10 +19,11 @@ from pymongo.read_preferences import ReadPreference
 
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
 from ..caching import IdentityCache
+from ..transactions import retry_transaction
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .documents import BsonForm
-from .errors import translate
+from .errors import operational, translate
 from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
@@ -30,7 +31,7 @@ from .metadata import enforced_checks, entry_of, is_foreign, keeps_microseconds
 from .operations import DatabaseOperations
 from .precision import Precision, precision_of
 from .schema import DatabaseSchemaEditor
-from .transactions import Transaction, retry_transaction
+from .transactions import Transaction
 from .uniques import unique_indexes
 from .validation import NO_TRANSACTIONS, DatabaseValidation
 
@@ -319,4 +320,4 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         host = self.settings_dict["HOST"] or "localhost"
         if "@" in host:
             host = host.rpartition("@")[2]
-        return OperationalError(f"MongoDB at {host} cannot be reached: {error}")
+        return operational(error)(f"MongoDB at {host} cannot be reached: {error}")

@@ -14,6 +14,7 @@ from django.db import (
 from pymongo import errors
 
 from ..microseconds import hidden, shown, whole
+from ..transactions import TransactionConflict
 
 # The names are of the server's src/mongo/base/error_codes.yml, which has none for some.
 DUPLICATE_CODES = {
@@ -93,6 +94,15 @@ def duplicate(error: errors.OperationFailure) -> str:
     return str(error)
 
 
+def operational(error: BaseException) -> type[OperationalError]:
+    """Return the class for an error that may not come again."""
+    if isinstance(error, errors.PyMongoError) and error.has_error_label(
+        "TransientTransactionError"
+    ):
+        return TransactionConflict
+    return OperationalError
+
+
 def translate(error: BaseException, connection: Any) -> Exception | None:
     """Return Django's error for one of pymongo's or bson's, None for any other."""
     if isinstance(error, OverflowError) and "8-byte ints" in str(error):
@@ -130,7 +140,7 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
         if found & TRANSIENT_CODES or error.has_error_label(
             "TransientTransactionError"
         ):
-            return OperationalError(str(error))
+            return operational(error)(str(error))
         if isinstance(error, errors.BulkWriteError | errors.WriteError):
             return DatabaseError(str(error))
         if isinstance(error, errors.ExecutionTimeout):

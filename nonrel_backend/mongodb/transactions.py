@@ -1,26 +1,20 @@
 """MongoDB's transactions, with savepoints by an undo log."""
 
-import functools
-import random
 import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from ..transactions import RETRY_SECONDS, pauses, retry_transaction
 from .errors import DUPLICATE_CODES, codes
 
-# How long to retry a transaction's first statement after a conflict, or a commit
-# whose result is unknown. Web servers give up a request after 30 s or more.
-RETRY_SECONDS = 10.0
-# The pauses between retries double from the first to the longest, and are multiplied
-# by a random number, so that transactions which met do not meet again.
-FIRST_PAUSE = 0.001
-LONGEST_PAUSE = 0.1
+__all__ = ["Transaction", "is_duplicate", "retry_transaction"]
+
 COMMIT_PAUSE = 0.01
 
 
@@ -87,8 +81,7 @@ class Transaction:
         """
         if not self.is_open:
             return work(None)
-        until = time.monotonic() + RETRY_SECONDS
-        pause = FIRST_PAUSE
+        waits = pauses(time.monotonic() + RETRY_SECONDS)
         needs_rollback = self.connection.needs_rollback
         while True:
             session = self.session()
@@ -100,16 +93,14 @@ class Transaction:
                 if first and is_duplicate(error):
                     self.start_over(needs_rollback)
                     raise
-                if not (
-                    first
-                    and error.has_error_label("TransientTransactionError")
-                    and time.monotonic() < until
-                ):
+                pause = None
+                if first and error.has_error_label("TransientTransactionError"):
+                    pause = next(waits, None)
+                if pause is None:
                     self.failed(error)
                     raise
                 self.start_over(needs_rollback)
-                time.sleep(pause * random.random())
-                pause = min(pause * 2, LONGEST_PAUSE)
+                time.sleep(pause)
                 continue
             self.wrote = self.wrote or writes
             return result
@@ -128,6 +119,7 @@ class Transaction:
         """Note that the server has aborted the transaction: it can only roll back."""
         if isinstance(error, OperationFailure | ConnectionFailure):
             self.connection.needs_rollback = self.connection.in_atomic_block
+            self.connection.rollback_exc = self.connection.translate_error(error)
             self.aborted = True
 
     # --- the ends of a transaction ---
@@ -208,6 +200,7 @@ class Transaction:
                 while len(self.undo) > mark:
                     self.undo.pop()(session)
             except PyMongoError as error:
+                self.failed(error)
                 raise self.connection.translate_error(error) from error
         self.marks = {
             name: position for name, position in self.marks.items() if position <= mark
@@ -242,48 +235,3 @@ class Transaction:
 
 def is_duplicate(error: PyMongoError) -> bool:
     return isinstance(error, OperationFailure) and bool(codes(error) & DUPLICATE_CODES)
-
-
-def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS) -> Any:
-    """Run the decorated function in `atomic(using)`, and retry it after conflicts.
-
-    After a conflict with another transaction (OperationalError), it is run again for
-    at most `seconds`. Within an outer `atomic()` it runs once: a conflict rolls back
-    the outer block as well, which only its own caller can repeat.
-
-        @retry_transaction
-        def pay(account, amount): ...
-
-        @retry_transaction(using="ledger", seconds=30)
-        def pay(account, amount): ...
-    """
-    if callable(using):
-        return retry_transaction()(using)
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            nested = transaction.get_connection(using).in_atomic_block
-            until = time.monotonic() + seconds
-            pause = FIRST_PAUSE
-            while True:
-                try:
-                    with transaction.atomic(using=using):
-                        return function(*args, **kwargs)
-                except OperationalError as error:
-                    if nested or not is_conflict(error) or time.monotonic() > until:
-                        raise
-                time.sleep(pause * random.random())
-                pause = min(pause * 2, LONGEST_PAUSE)
-
-        return run
-
-    return decorate
-
-
-def is_conflict(error: OperationalError) -> bool:
-    """Return whether the transaction may succeed when it is repeated."""
-    cause = error.__cause__
-    return isinstance(cause, PyMongoError) and cause.has_error_label(
-        "TransientTransactionError"
-    )

@@ -2,13 +2,14 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from django.db import OperationalError, connections, transaction
 from django.db.models import F, Sum
 
-from nonrel_backend.mongodb.transactions import retry_transaction
 from nonrel_backend.testing.services.mongodb import MongoReplicaSet, MongoServer
+from nonrel_backend.transactions import retry_transaction
 
 ALIAS = "faulty"
 
@@ -157,6 +158,26 @@ def test_an_error_caught_in_the_block_does_not_save_the_block(server, counters):
                 counters.update(value=2)
             counters.update(value=3)
     assert counters.get().value == 0
+
+
+def test_a_cut_in_a_savepoints_rollback_is_a_conflict_that_is_retried(server, counters):
+    counters.create(name="a")
+    runs = []
+
+    @retry_transaction(using=ALIAS)
+    def work():
+        runs.append(1)
+        counters.update(value=F("value") + 1)
+        with suppress(ZeroDivisionError), transaction.atomic(using=ALIAS):
+            counters.update(value=100)
+            if len(runs) == 1:
+                cut_connections(server, "update", 1)
+            raise ZeroDivisionError
+        counters.update(value=F("value") + 1)
+
+    work()
+    assert len(runs) == 2
+    assert counters.get().value == 2
 
 
 def test_a_resigning_primary_loses_and_halves_nothing(replica_set, counters):

@@ -1,6 +1,7 @@
 """Transactions: conflicts, savepoints, duplicates, and what is never committed."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -8,7 +9,7 @@ from django.db.models import F
 from pymongo.errors import OperationFailure
 
 from nonrel_backend.mongodb.errors import translate
-from nonrel_backend.mongodb.transactions import retry_transaction
+from nonrel_backend.transactions import TransactionConflict, retry_transaction
 
 
 def elsewhere(work):
@@ -66,7 +67,7 @@ def test_a_transaction_begins_at_its_first_statement(counters):
 
 
 def test_a_later_conflict_is_an_operational_error_and_undoes_the_block(counters):
-    with pytest.raises(OperationalError), transaction.atomic():
+    with pytest.raises(TransactionConflict), transaction.atomic():
         counters.create(name="mine")
         elsewhere(lambda: counters.filter(name="c").update(value=5))
         counters.filter(name="c").update(value=F("value") + 1)
@@ -91,6 +92,64 @@ def test_the_decorator_runs_a_conflicting_block_again(counters):
     assert len(runs) == 2
     assert counters.get(name="c").value == 6
     assert counters.count() == 2
+
+
+def test_the_decorator_retries_once_however_long_the_first_run_took(counters):
+    runs = []
+
+    @retry_transaction(seconds=0)
+    def add():
+        runs.append(1)
+        if len(runs) == 1:
+            raise TransactionConflict
+
+    add()
+    assert len(runs) == 2
+
+
+def test_the_decorator_stops_when_its_time_is_over(counters):
+    runs = []
+
+    @retry_transaction(seconds=0.2)
+    def add():
+        runs.append(1)
+        raise TransactionConflict
+
+    with pytest.raises(TransactionConflict):
+        add()
+    assert len(runs) > 2
+
+
+@pytest.mark.parametrize("kind", [OperationalError, IntegrityError])
+def test_the_decorator_retries_nothing_but_conflicts(counters, kind):
+    runs = []
+
+    @retry_transaction
+    def add():
+        runs.append(1)
+        raise kind
+
+    with pytest.raises(kind):
+        add()
+    assert len(runs) == 1
+
+
+def test_a_block_broken_by_a_conflict_that_was_caught_is_run_again(counters):
+    runs = []
+
+    @retry_transaction
+    def add():
+        runs.append(1)
+        counters.create(name="mine")
+        if len(runs) == 1:
+            elsewhere(lambda: counters.filter(name="c").update(value=5))
+        with suppress(OperationalError):
+            counters.filter(name="c").update(value=F("value") + 1)
+        counters.create(name="yours")
+
+    add()
+    assert len(runs) == 2
+    assert counters.get(name="c").value == 6
 
 
 def test_the_decorator_leaves_an_outer_block_to_its_owner(counters):
