@@ -12,6 +12,7 @@ from django.db import connections
 from nonrel_backend.kv import writing
 from nonrel_backend.rest.documents.stores import riak as documents
 from nonrel_backend.riak.client import Client, Pool
+from nonrel_backend.testing.riak.properties import DEFAULTS, TYPES
 from nonrel_backend.testing.riak.server import StandInRiak
 
 from .relay import Relay, real_host
@@ -54,11 +55,23 @@ def bucket(riak):
 
 @pytest.fixture
 def require_type(server):
-    """Return a function that skips the test if Riak lacks a bucket type."""
+    """Return a function that skips the test if Riak lacks a bucket type.
+
+    It fails if the type has other properties than the tests are written for.
+    """
 
     def require(name):
-        if isinstance(server.answers, Relay) and not server.answers.has_type(name):
+        if not isinstance(server.answers, Relay):
+            return
+        found = server.answers.type_properties(name)
+        if found is None:
             pytest.skip(f"The Riak at RIAK_HOST has no bucket type {name}.")
+        wanted = {**DEFAULTS, **TYPES[name.encode()]}
+        for each in ("allow_mult", "n_val", "last_write_wins"):
+            assert getattr(found, each) == wanted[each], (
+                f"The bucket type {name} of the Riak at RIAK_HOST must have {each} = "
+                f"{wanted[each]}: see docs/riak.md."
+            )
 
     return require
 

@@ -30,10 +30,9 @@ class Relay:
         except Unavailable as error:
             raise Dropped from error
 
-    def has_type(self, name: str) -> bool:
-        """Return whether the real server has a bucket type."""
+    def type_properties(self, name: str) -> Any:
+        """Return the properties of a bucket type, None if the server has none."""
         try:
-            self.client.type_properties(name)
+            return self.client.type_properties(name)
         except Refused:
-            return False
-        return True
+            return None

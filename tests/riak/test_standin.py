@@ -3,6 +3,7 @@
 With RIAK_HOST the Riak there is tested. All exchanges run in their order.
 """
 
+import json
 import random
 import re
 import socket
@@ -10,6 +11,7 @@ import string
 import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ import pytest
 from nonrel_backend.riak.client.connection import frame
 from nonrel_backend.riak.client.messages import BY_CODE, CLASSES
 from nonrel_backend.testing.riak.answers import Answers
-from nonrel_backend.testing.riak.properties import TYPES
+from nonrel_backend.testing.riak.properties import DEFAULTS, TYPES
 from nonrel_backend.testing.riak.server import StandInRiak
 
 from .recording import exchanges, fields, payload, plain
@@ -92,7 +94,7 @@ def played(riak: str | None) -> Played:
         relay = Relay(riak)
         (node, *_) = relay.client.pool.nodes
         wire = Wire(node.host, node.port, timeout=5)
-        return play(wire, time.sleep, relay.has_type)
+        return play(wire, time.sleep, relay.type_properties)
     answers = Answers("riak@127.0.0.1", tombstone_seconds=1e9)
     with StandInRiak(answers=answers) as server:
         wire = Wire("127.0.0.1", server.port, timeout=1)
@@ -217,3 +219,18 @@ def test_it_answers_as_riak_did(played: Played, name: str) -> None:
     if "unordered" in exchange:
         found, expected = in_any_order(found), in_any_order(expected)
     assert found == expected
+
+
+def test_bucket_types_of_the_guide_are_those_of_the_stand_in():
+    """A real Riak gives a new type siblings, unless it says allow_mult: false."""
+    guide = (Path(__file__).parents[2] / "docs" / "riak.md").read_text()
+    made = re.findall(r"bucket-type create (\w+) '{\"props\":(.*)}'", guide)
+    made += re.findall(r"^\| `(\w+)` \| `({.*})` \|$", guide, re.MULTILINE)
+    found = {name: {"allow_mult": True, **json.loads(props)} for name, props in made}
+    assert {name.encode() for name in found} == TYPES.keys() - {b"default"}
+    for name, props in found.items():
+        known = {**DEFAULTS, **TYPES[name.encode()]}
+        known["datatype"] = known.get("datatype", b"").decode()
+        for each in ("allow_mult", "n_val", "last_write_wins", "datatype"):
+            wanted = {"n_val": 3, "last_write_wins": False, "datatype": ""} | props
+            assert known[each] == wanted[each], (name, each)

@@ -12,7 +12,7 @@ QUORUM = 4294967293
 RING_SIZE = 8
 DEFAULTS: dict[str, Any] = {
     "n_val": 3,
-    "allow_mult": False,
+    "allow_mult": True,
     "last_write_wins": False,
     "has_precommit": True,
     "has_postcommit": True,
@@ -31,13 +31,14 @@ DEFAULTS: dict[str, Any] = {
     "basic_quorum": False,
     "notfound_ok": True,
 }
-# The type "default", which Riak always has, and types that tests need.
+# The type "default", which Riak always has, and types that tests need. As in Riak, a
+# type that is made has siblings unless it says otherwise.
 TYPES: dict[bytes, dict[str, Any]] = {
-    b"default": {"repl": 3, "write_once": False},
+    b"default": {"allow_mult": False, "repl": 3, "write_once": False},
     b"mult": {"allow_mult": True},
     b"mult1": {"allow_mult": True, "n_val": 1},
-    b"n1": {"n_val": 1},
-    b"lww": {"last_write_wins": True},
+    b"n1": {"allow_mult": False, "n_val": 1},
+    b"lww": {"allow_mult": False, "last_write_wins": True},
     b"cnt": {"allow_mult": True, "datatype": b"counter"},
     b"cnt1": {"allow_mult": True, "datatype": b"counter", "n_val": 1},
     b"sets": {"allow_mult": True, "datatype": b"set"},
