@@ -17,6 +17,10 @@ from .versions import NAME, Versions, Writes, writes_of
 # pipeline 130 (measured): the request itself hardly counts, and larger pages only take
 # more memory.
 PAGE = 500
+# The quorums of a get that every replica answers, none of them by a node that stands in
+# for another.
+ALL = 4294967292
+EVERY_REPLICA = {"r": ALL, "pr": ALL}
 # How often a row is read until its concurrent writers have agreed. The pauses add up to
 # 1.3 seconds on average; writers need less, unless one of them has crashed.
 LOOKS = 15
@@ -73,6 +77,8 @@ class Objects:
         self.table = table
         self.resolve = resolve
         self.options = {"type": type} if type else {}
+        # The quorums of gets, if they are not the bucket's.
+        self.quorums: dict[str, int] = {}
 
     # --- by key ---
 
@@ -87,11 +93,12 @@ class Objects:
         self, keys: Iterable[bytes], first: int = PAGE
     ) -> Iterator[tuple[bytes, Any]]:
         """Yield (key, RpbGetResp) for each key."""
+        options: dict[str, Any] = {**self.options, **self.quorums}
         for page in pages(keys, first):
             if len(page) == 1:
-                replies = [self.client.get(self.table.bucket, *page, **self.options)]
+                replies = [self.client.get(self.table.bucket, *page, **options)]
             else:
-                replies = self.client.get_many(self.table.bucket, page, **self.options)
+                replies = self.client.get_many(self.table.bucket, page, **options)
             for key, reply in zip(page, replies, strict=True):
                 if isinstance(reply, Refused):
                     raise reply

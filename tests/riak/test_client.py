@@ -1,10 +1,12 @@
 """The client with a server: pipelines, pages, dead nodes, forks, threads."""
 
 import os
+import resource
 import ssl
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -113,6 +115,26 @@ def test_a_read_is_repeated_on_a_new_connection(server, client, bucket):
     client.put(bucket, "k", content(b"1"))
     server.cut()
     assert client.get(bucket, "k").content[0].value == b"1"
+
+
+def test_a_write_takes_no_connection_that_the_server_has_closed(server, client, bucket):
+    client.put(bucket, "k", content(b"1"))
+    server.cut()
+    time.sleep(0.05)
+    client.put(bucket, "k", content(b"2"))
+    assert client.get(bucket, "k").content[0].value == b"2"
+
+
+def test_a_connection_may_be_one_of_more_than_a_thousand_files(client, bucket):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2_048, limits[1]), limits[1]))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        for _ in range(1_100):
+            stack.enter_context(open(os.devnull))
+        client.put(bucket, "k", content(b"1"))
+        time.sleep(1.1)
+        assert client.get(bucket, "k").content[0].value == b"1"
 
 
 def test_a_write_is_not_repeated_if_its_answer_is_lost(server, client, bucket):

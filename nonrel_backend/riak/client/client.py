@@ -4,11 +4,12 @@ Options are the fields of the request's message: `type` (the bucket type), quoru
 as `r` and `w`, `timeout` in milliseconds, and so on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import messages
 from .connection import Connection, framed
+from .errors import NotReady, Refused, Transient
 from .pool import Pool
 
 Text = str | bytes
@@ -33,7 +34,7 @@ class Client:
         return self.pool.repeat(Connection.request, message)
 
     def tell(self, message: Any) -> Any:
-        """Return the reply to a request that must not be repeated."""
+        """Return the reply to a request that must not be carried out twice."""
         return self.pool.once(Connection.request, message)
 
     def ask_many(self, requests: list[Any]) -> list[Any]:
@@ -41,11 +42,30 @@ class Client:
 
         A refused request has a Refused among the replies.
         """
-        return self.pool.repeat(Connection.pipeline, requests)
+        return self.many(self.pool.repeat, Transient, list(requests))
 
     def tell_many(self, requests: Iterable[Any]) -> list[Any]:
-        """Return the same for requests that must not be repeated."""
-        return self.pool.once(Connection.pipeline, requests)
+        """Return the same for requests that must not be carried out twice."""
+        return self.many(self.pool.once, NotReady, list(requests))
+
+    def many(
+        self,
+        send: Callable[..., Any],
+        passing: type[Refused],
+        requests: list[Any],
+    ) -> list[Any]:
+        """Return the replies; send those again that are refused with `passing`."""
+        if not requests:
+            return []
+        replies: list[Any] = send(Connection.pipeline, requests)
+        for _ in range(1, self.pool.attempts):
+            again = [n for n, reply in enumerate(replies) if isinstance(reply, passing)]
+            if not again:
+                break
+            late = send(Connection.pipeline, [requests[number] for number in again])
+            for number, reply in zip(again, late, strict=True):
+                replies[number] = reply
+        return replies
 
     def stream(self, message: Any) -> Iterator[Any]:
         """Yield the replies to one request, as they arrive."""

@@ -37,12 +37,29 @@ class TooLarge(Refused):
     """The object or its key is too large for Riak."""
 
 
-class QuorumNotMet(Refused):
-    """Too few replicas answered. A retry may succeed."""
+class Transient(Refused):
+    """Riak could not finish the request, but may later, or another node may.
+
+    Whether a write was carried out is unknown.
+    """
 
 
-# Errors have no code of their own: the beginnings of their texts.
-TEXTS = [
+class NotReady(Transient):
+    """The node is starting or stopping. It has carried out nothing."""
+
+
+class NotSecured(Refused):
+    """Riak's security does not let the client in."""
+
+
+class BadObject(Refused):
+    """A precommit hook, or the check of index entries, refuses the object."""
+
+
+# Errors have no code of their own: the beginnings of their texts, and the class of all
+# other texts last. They are those of the sources of riak_kv and riak_api 3.0, and of
+# the exchanges in tests/riak/recorded.
+TEXTS: list[tuple[str, type[Refused]]] = [
     ("modified", Conflict),
     ("failed", Conflict),
     ("notfound", Conflict),
@@ -53,20 +70,43 @@ TEXTS = [
     ("Invalid bucket type", NoSuchType),
     ("{too_large", TooLarge),
     ("key_too_large", TooLarge),
-    ("timeout", QuorumNotMet),
-    ("overload", QuorumNotMet),
-    ("insufficient_vnodes", QuorumNotMet),
-    ("{pr_val_unsatisfied", QuorumNotMet),
-    ("{pw_val_unsatisfied", QuorumNotMet),
-    ("{dw_val_unsatisfied", QuorumNotMet),
-    ("{r_val_unsatisfied", QuorumNotMet),
-    ("{w_val_unsatisfied", QuorumNotMet),
+    ("precommit_fail", BadObject),
+    ("{precommit_fail", BadObject),
+    # The client sends no code that Riak does not know, except to log in where its
+    # security is off.
+    ("Unknown message code: 253", NotSecured),
+    ("Unknown message code", NotReady),
+    # Its replicas are counted before anything is written.
+    ("{insufficient_vnodes", NotReady),
+    ("insufficient_vnodes", NotReady),
+    ("{insufficient_nodes", Transient),
+    ("timeout", Transient),
+    ("{timeout", Transient),
+    ("req_timeout", Transient),
+    ("overload", Transient),
+    ("mailbox_overload", Transient),
+    ("vnode_overload", Transient),
+    ("unavailable", Transient),
+    ("all_nodes_down", Transient),
+    ("too_many_fails", Transient),
+    ("{coord_handoff_failed", Transient),
+    ("{nodedown", Transient),
+    ("{pr_val_unsatisfied", Transient),
+    ("{pw_val_unsatisfied", Transient),
+    ("{dw_val_unsatisfied", Transient),
+    ("{r_val_unsatisfied", Transient),
+    ("{w_val_unsatisfied", Transient),
+    ("{node_confirms_val_unsatisfied", Transient),
+    # A process of the node is not there yet, has stopped or does not answer.
+    ("Error processing incoming message: exit:", Transient),
+    ("Error processing stream message: exit:", Transient),
+    ("Security is enabled", NotSecured),
+    ("Authentication failed", NotSecured),
+    ("", Refused),
 ]
 
 
 def refused(text: str) -> Refused:
     """Return the exception for the text of an RpbErrorResp."""
-    for beginning, kind in TEXTS:
-        if text.startswith(beginning):
-            return kind(text)
-    return Refused(text)
+    kind = next(kind for beginning, kind in TEXTS if text.startswith(beginning))
+    return kind(text)

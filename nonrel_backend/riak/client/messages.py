@@ -97,6 +97,12 @@ def classes() -> dict[str, Any]:
 
 CLASSES = classes()
 BY_CODE = {code: CLASSES[name] for name, code in CODES.items()}
+# The code of the reply to each request.
+ANSWERS = {code: code + 1 for code in BY_CODE} | {
+    CODES["RpbGetBucketTypeReq"]: CODES["RpbGetBucketResp"],
+    CODES["RpbSetBucketTypeReq"]: CODES["RpbSetBucketResp"],
+    CODES["RpbStartTls"]: CODES["RpbStartTls"],
+}
 CODE_OF = {BY_CODE[code]: code for code in CODES.values()}
 globals().update(CLASSES)
 

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from .connection import Connection
-from .errors import ConnectionLost, QuorumNotMet, Refused, TimedOut, Unavailable
+from .errors import (
+    ConnectionLost,
+    NotReady,
+    Refused,
+    TimedOut,
+    Transient,
+    Unavailable,
+)
 
 PORT = 8087
 # Seconds for which a failed node is tried last: doubled with each failure in a row. The
@@ -18,7 +25,7 @@ PORT = 8087
 FIRST_REST = 0.5
 LONGEST_REST = 30.0
 # How often a request that may be repeated is sent in all: so that two nodes of three
-# may fail.
+# may fail. Of more nodes each is asked once.
 ATTEMPTS = 3
 
 
@@ -65,6 +72,7 @@ class Pool:
             for before, _, last in addresses
         ]
         self.pool_size = pool_size
+        self.attempts = max(ATTEMPTS, len(self.nodes))
         self.options: dict[str, Any] = {
             "timeout": timeout,
             "connect_timeout": connect_timeout,
@@ -112,16 +120,29 @@ class Pool:
 
         The requests must be safe to repeat.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self.attempts + 1):
             try:
-                return self.once(work, requests)
-            except (ConnectionLost, QuorumNotMet) as error:
+                return self.send(work, requests)
+            except (ConnectionLost, Transient) as error:
                 hopeless = isinstance(error, TimedOut) and len(self.nodes) == 1
-                if attempt == ATTEMPTS or hopeless:
+                if attempt == self.attempts or hopeless:
                     raise
         return None
 
     def once(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
+        """Return the same for requests that must not be carried out twice.
+
+        They are sent again only if a node says that it has carried out nothing.
+        """
+        for attempt in range(1, self.attempts + 1):
+            try:
+                return self.send(work, requests)
+            except NotReady:
+                if attempt == self.attempts:
+                    raise
+        return None
+
+    def send(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
         node, connection = self.take()
         try:
             found = work(connection, requests)
@@ -159,7 +180,6 @@ class Pool:
                 node.failed()
                 failure = error
             else:
-                node.works()
                 return node, connection
         raise failure or Unavailable("HOST names no node of Riak.")
 
@@ -174,10 +194,15 @@ class Pool:
         return sorted(nodes, key=lambda node: node.down_until > now)
 
     def give_back(self, node: Node, connection: Connection) -> None:
+        """Keep a connection, and what its last replies say of its node."""
+        if not connection.is_ready:
+            connection.is_ready = True
+            node.failed()
+        elif node.rest:
+            node.works()
         if connection.closed:
             return
         if self.process == os.getpid() and len(node.idle) < self.pool_size:
-            connection.used = time.monotonic()
             node.idle.append(connection)
         else:
             connection.close()

@@ -1,9 +1,10 @@
 """Stand-ins for the nodes of one Riak cluster, any of which may die or be cut off.
 
-Each node has a copy of all objects and answers from it, whatever quorum a request asks
-for. A write is sent to the other nodes within reach at once. With a lag it is sent
-later, and two nodes answer a get or a put, as with n_val=3 and default quorums. Bucket
-types, properties, counters and sets are shared by all nodes.
+Each node has a copy of all objects and answers from it, unless a get asks for all
+replicas (r or pr): that merges those within reach, and repairs the node's copy. A write
+is sent to the other nodes within reach at once. With a lag it is sent later, and two
+nodes answer a get or a put, as with n_val=3 and default quorums. Bucket types,
+properties, counters and sets are shared by all nodes.
 """
 
 import random
@@ -11,11 +12,13 @@ import threading
 import time
 from typing import Any
 
-from nonrel_backend.riak.client import messages
+from nonrel_backend.riak.client import Refused, messages
+from nonrel_backend.riak.objects import ALL
 
 from .answers import Answers
 from .objects import Stored
 from .server import STAND_IN, StandInRiak
+from .starting import StartUp
 
 
 class Replica(Answers):
@@ -30,6 +33,8 @@ class Replica(Answers):
         if self.cluster.lag and name in ("RpbGetReq", "RpbPutReq"):
             return self.with_another(request)
         with self.lock:
+            if name == "RpbGetReq" and ALL in (request.r, request.pr):
+                self.repair(request)
             replies = super().__call__(request)
             if name in ("RpbPutReq", "RpbDelReq", "DtUpdateReq"):
                 for other in self.cluster.within_reach(self):
@@ -43,6 +48,15 @@ class Replica(Answers):
             target = other.objects.bucket(request.type, request.bucket)
             with self.lock:
                 other.objects.merge(target, request.key, stored, siblings)
+
+    def repair(self, request: Any) -> None:
+        """Merge the copies of an object into this node's; raise Refused for `pr`."""
+        others = self.cluster.within_reach(self)
+        count, all_of_them = len(others) + 1, len(self.cluster.replicas)
+        if request.pr == ALL and count < all_of_them:
+            raise Refused(f"{{pr_val_unsatisfied,{all_of_them},{count}}}")
+        for other in others:
+            other.send(self, request, other.found(request))
 
     def with_another(self, request: Any) -> list[Any]:
         """Return the replies that this node and another one agree on."""
@@ -107,6 +121,14 @@ class StandInCluster:
     def host(self) -> str:
         """Return the addresses of the nodes, as HOST in DATABASES."""
         return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+
+    def restart(self, number: int, start_up: StartUp) -> None:
+        """Stop a node, and start it with its data on the same port."""
+        port = self.nodes[number].port
+        self.nodes[number].close()
+        self.nodes[number] = StandInRiak(
+            port, answers=self.replicas[number], start_up=start_up
+        )
 
     def within_reach(self, replica: Replica) -> list[Replica]:
         """Return the other nodes that a node can reach."""

@@ -11,11 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
+from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.errors import Refused
 
 from . import http_datatypes, http_objects, http_queries
 from .answers import Answers
 from .http_replies import JSON, NOT_FOUND, Call, Failed, Reply, page, text
+from .starting import StartUp
 
 # {the part of a path after the bucket: (what answers it, its methods)}
 Handler = Callable[[Call], Reply]
@@ -29,6 +31,10 @@ HANDLERS: dict[str, tuple[Handler, set[str]]] = {
     "datatypes": (http_datatypes.datatype, {"GET", "POST"}),
     "counters": (http_datatypes.old_counter, {"GET", "POST"}),
 }
+# The codes of the requests of protocol buffers that are as theirs.
+GET, INDEX, FETCH = (
+    messages.CODES[name] for name in ("RpbGetReq", "RpbIndexReq", "DtFetchReq")
+)
 # For these an unknown bucket type has a message of its own.
 UNKNOWN_TYPE = {
     "keys": "Unknown bucket type: {}",
@@ -37,14 +43,31 @@ UNKNOWN_TYPE = {
 
 
 class HttpSide:
-    """An HTTP server on `port` (0 for any free port) until the block ends."""
+    """An HTTP server on `port` (0 for any free port) until the block ends.
 
-    def __init__(self, answers: Answers, port: int = 0) -> None:
-        requests = type("Requests", (HttpRequests,), {"answers": answers})
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), requests)
+    With `start_up` it answers as a node does that starts.
+    """
+
+    def __init__(
+        self, answers: Answers, port: int = 0, start_up: StartUp | None = None
+    ) -> None:
+        shared = {"answers": answers, "start_up": start_up}
+        requests = type("Requests", (HttpRequests,), shared)
+        self.server = ThreadingHTTPServer(
+            ("127.0.0.1", port), requests, bind_and_activate=False
+        )
         self.server.daemon_threads = True
+        self.server.server_bind()
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        if start_up is None:
+            self.server.server_activate()
+        threading.Thread(target=self.serve, args=[start_up], daemon=True).start()
+
+    def serve(self, start_up: StartUp | None) -> None:
+        if start_up is not None:
+            start_up.wait()
+            self.server.server_activate()
+        self.server.serve_forever()
 
     def __enter__(self) -> "HttpSide":
         return self
@@ -58,6 +81,7 @@ class HttpRequests(BaseHTTPRequestHandler):
     """The requests of one connection."""
 
     answers: Answers
+    start_up: StartUp | None
     protocol_version = "HTTP/1.1"
     server_version = "StandInForRiak"
 
@@ -73,12 +97,23 @@ class HttpRequests(BaseHTTPRequestHandler):
         )
         try:
             with self.answers.lock:
-                reply = routed(call)
+                reply = self.starting(call) or routed(call)
         except Failed as failure:
             reply = failure.reply
         except (Refused, UnicodeDecodeError) as error:
             reply = page(500, f"The server encountered an error:<br><pre>{error}</pre>")
         self.send(reply)
+
+    def starting(self, call: Call) -> Reply | None:
+        """Return the reply to a call while the node starts, None after that."""
+        if self.start_up is None:
+            return None
+        if not self.start_up.knows():
+            return NOT_FOUND
+        kinds = {b"keys": GET, b"datatypes": FETCH, b"index": INDEX, b"counters": GET}
+        found = [kinds[each] for each in call.parts if each in kinds]
+        refusal = self.start_up.refusal(found[0]) if found else None
+        return text(500, f"Error:\n{refusal}\n") if refusal else None
 
     def send(self, reply: Reply) -> None:
         """Send a reply; a list of bodies in chunks."""

@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -28,6 +28,7 @@ from nonrel_backend.riak.client.errors import Refused
 from .answers import STAND_IN, Answers
 from .http import HttpSide
 from .properties import NeverAnswered
+from .starting import StartUp
 
 LENGTH = struct.Struct("!I")
 START_TLS = 255
@@ -42,7 +43,8 @@ class StandInRiak:
 
     Tests set `before` and `after` to make faults. They are called with each request
     before and after it is carried out. They may sleep, or raise Refused (an error of
-    the server) or Dropped.
+    the server: after() with "timeout" is a request that is carried out all the same) or
+    Dropped. With `start_up` the server answers as a node does that starts.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class StandInRiak:
         answers: Callable[[Any], list[Any]] | None = None,
         tls: ssl.SSLContext | None = None,
         users: dict[str, str] | None = None,
+        start_up: StartUp | None = None,
     ) -> None:
         self.answers = answers or Answers()
         self.tls = tls
@@ -61,8 +64,14 @@ class StandInRiak:
         # The number of requests, by the name of their class.
         self.requests: Counter[str] = Counter()
         self.clients: set[socket.socket] = set()
-        self.listener = socket.create_server(("127.0.0.1", port))
+        self.start_up = start_up
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
+        # A socket that is bound and does not listen refuses connections.
+        if start_up is None:
+            self.listener.listen()
         threading.Thread(target=self.listen, daemon=True).start()
 
     def __enter__(self) -> "StandInRiak":
@@ -88,6 +97,10 @@ class StandInRiak:
 
     def listen(self) -> None:
         """Accept connections until the listener is closed."""
+        if self.start_up is not None:
+            self.start_up.wait()
+            with suppress(OSError):  # It was closed meanwhile.
+                self.listener.listen()
         while True:
             try:
                 client, _ = self.listener.accept()
@@ -170,6 +183,9 @@ class StandInRiak:
             return [refusal(text)], False
         if kind is None or (kind is messages.RpbAuthReq and not self.users):
             return [refusal(f"Unknown message code: {code}")], False
+        starting = self.start_up and self.start_up.refusal(code)
+        if starting:
+            return [refusal(starting)], False
         try:
             request = kind.FromString(payload)
         except DecodeError:
@@ -266,11 +282,18 @@ def main() -> None:
     parser.add_argument(
         "--http-port", type=int, help="the port for HTTP, default: no HTTP"
     )
+    parser.add_argument(
+        "--start-up",
+        metavar="R,U,I",
+        help="seconds for which it refuses connections, then answers that messages are "
+        "unknown, then that it has no partitions, as Riak does while it starts",
+    )
     options = parser.parse_args()
     answers = Answers()
-    server = StandInRiak(options.port, answers=answers)
+    start_up = options.start_up and StartUp(*map(float, options.start_up.split(",")))
+    server = StandInRiak(options.port, answers=answers, start_up=start_up)
     if options.http_port is not None:
-        side = HttpSide(answers, options.http_port)
+        side = HttpSide(answers, options.http_port, start_up=start_up)
         print(f"It answers HTTP on port {side.port}")
     print(f"A stand-in for Riak answers on port {server.port}", flush=True)
     threading.Event().wait()
