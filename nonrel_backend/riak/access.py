@@ -25,8 +25,10 @@ CLAIMS = "nonrel_unique"
 class RiakAccess(Access):
     """The rows and entries of a database. A row is an object with its entries."""
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: Any, quorums: dict[str, int] | None = None) -> None:
         self.store = store
+        # The quorums of gets, if they are not the buckets'.
+        self.quorums = quorums or {}
         self.seen = store.seen
         # {table: its objects}
         self.known: dict[str, Objects] = {}
@@ -42,6 +44,7 @@ class RiakAccess(Access):
         found = self.known.get(table.name)
         if found is None:
             found = self.known[table.name] = self.store.objects_of(table)
+            found.quorums = self.quorums
         return found
 
     # --- rows ---
@@ -210,6 +213,7 @@ class RiakAccess(Access):
     def claims(self) -> RiakTable:
         if CLAIMS not in self.known:
             self.known[CLAIMS] = self.store.claims()
+            self.known[CLAIMS].quorums = self.quorums
         return self.known[CLAIMS].table
 
     def empty(self, names: list[str]) -> set[str]:

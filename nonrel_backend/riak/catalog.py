@@ -1,16 +1,25 @@
 """The catalog of tables, cached by the process, and the keys of AutoField."""
 
 import time
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..catalog.tables import OWN_TABLES, SEQUENCES, Catalog, own_models, table_model
+from ..catalog.tables import (
+    OWN_TABLES,
+    SEQUENCES,
+    TABLES,
+    Catalog,
+    own_models,
+    parsed,
+    table_model,
+)
 from .datatypes import DataColumn
 from .keys import make_keys
 from .objects import Found
-from .sequences import Sequence
+from .sequences import LARGEST, LARGEST_INT, Sequence
 from .tables import ENTRIES, RiakTable
 
 # How long an entry is cached: for so long a process may not see that another one has
@@ -91,13 +100,32 @@ class RiakCatalog(Catalog):
         self.cache.forget(table)
         self.cache.sequences.pop(table, None)
 
+    def existing(self, names: Iterable[str]) -> list[str]:
+        """Return those of the tables that there are.
+
+        Entries that are not cached are read in one pipeline.
+        """
+        names = list(names)
+        missing = [name for name in names if self.cache.get(name) is None]
+        objects = self.store.objects(TABLES)
+        found = {name for name in names if name not in missing}
+        for each in objects.by_keys(objects.table.key_of((name,)) for name in missing):
+            found.add(each.row["name"])
+            self.cache.put(each.row["name"], parsed(each.row["entry"]))
+        return [name for name in names if name in found]
+
     # --- keys: see keys.py and sequences.py ---
 
     def sequence(self, table: str) -> Sequence | None:
         if self.store.keys != "sequence":
             return None
         objects = self.store.objects(SEQUENCES)
-        return Sequence(objects, table, self.cache.sequences)
+        known = self.table(table)
+        is_int = known.key_types == ["int"]
+        largest = LARGEST_INT if is_int else LARGEST
+        return Sequence(
+            objects, table, self.cache.sequences, ", ".join(known.key), largest
+        )
 
     def next_keys(self, table: str, count: int) -> Any:
         sequence = self.sequence(table)
@@ -109,7 +137,7 @@ class RiakCatalog(Catalog):
             sequence.reach(key)
 
     def reset(self, table: str) -> None:
-        if self.sequence(table):
+        if self.store.keys == "sequence":
             self.cache.sequences.pop(table, None)
             super().reset(table)
 

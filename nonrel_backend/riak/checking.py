@@ -1,18 +1,20 @@
 """Verify that rows, index entries, claims, counters and sets agree; repair them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 
+from ..kv import claims
 from ..kv.access import Change
-from ..kv.claims import GRACE, Claims, holder_of, parts_of
+from ..kv.claims import Claims, holder_of, parts_of
 from . import datatypes
 from .access import RiakAccess
 from .changing import put_changed
+from .client.errors import Transient
 from .datatypes import DataColumn
-from .objects import PAGE, Found, Objects, pages
+from .objects import EVERY_REPLICA, PAGE, Found, Objects, pages
 from .versions import Versions
 
 
@@ -32,8 +34,9 @@ def problems(store: Any, fix: bool) -> Iterator[str]:
         tables[name] = claimed = Claims(access, table)
         for each in store.db_connection.fold(table.bucket, PAGE, **objects.options):
             yield from object_problems(objects, claimed, each, fix)
+        yield from key_problems(store, objects, fix)
         for column in table.data.values():
-            yield from data_problems(objects, column, fix)
+            yield from data_problems(store, column, fix)
     yield from claim_problems(store, tables, fix)
 
 
@@ -70,16 +73,64 @@ def object_problems(
         yield from missing_claims(claimed, read, where, fix)
 
 
-def data_problems(objects: Objects, column: DataColumn, fix: bool) -> Iterator[str]:
+def key_problems(store: Any, objects: Objects, fix: bool) -> Iterator[str]:
+    """Yield that no key is left, if no row has the largest any more."""
+    name = objects.table.name
+    sequence = store.catalog.sequence(name)
+    if sequence is None or not sequence.is_used_up():
+        return
+    (column,) = objects.table.key
+    highest = max((found.row[column] for found in objects.all()), default=0)
+    if highest < sequence.largest:
+        yield f"{name}: no key is left, but the largest {column} of a row is {highest}"
+        if fix:
+            sequence.change(lambda last: highest)
+
+
+def data_problems(store: Any, column: DataColumn, fix: bool) -> Iterator[str]:
     """Yield values of counters and sets that belong to no row."""
+    objects = store.objects(column.table)
+    every = RiakAccess(store, EVERY_REPLICA)
+    left: list[bytes] = []
     for page in pages(datatypes.stored_keys(objects, column)):
         there = {each.key for each in objects.by_keys(page)}
-        for key in page:
-            if key not in there:
-                text = key.decode(errors="replace")
-                yield f"{column} has a value that belongs to no row: {text}"
-                if fix:
-                    objects.client.tell(column.delete_request(key))
+        left += [key for key in page if key not in there]
+    for key, unknown in unused(left, lambda key: bool(every.get(objects.table, [key]))):
+        text = key.decode(errors="replace")
+        if unknown:
+            yield f"{column} has a value of the row {text}: {unknown}"
+            continue
+        yield f"{column} has a value that belongs to no row: {text}"
+        if fix:
+            objects.client.tell(column.delete_request(key))
+
+
+def unused(
+    keys: list[bytes], is_used: Callable[[bytes], bool]
+) -> Iterator[tuple[bytes, str]]:
+    """Yield (key, "") of the keys that are not used, also after GRACE seconds.
+
+    `is_used` asks every replica: after a crash some of them may lack a row that others
+    have, and reading it repairs it. If one does not answer, yield (key, what to do).
+    """
+    for seconds in (0.0, claims.GRACE):
+        if keys:
+            time.sleep(seconds)
+        waiting, keys = keys, []
+        for key in waiting:
+            try:
+                if not is_used(key):
+                    keys.append(key)
+            except Transient as error:
+                yield (
+                    key,
+                    (
+                        "it is unknown whether there is such a row, since a replica "
+                        f"does not answer ({error}). Try again when all nodes are up"
+                    ),
+                )
+    for key in keys:
+        yield key, ""
 
 
 def missing_claims(
@@ -101,16 +152,17 @@ def missing_claims(
 
 
 def claim_problems(store: Any, tables: dict[str, Claims], fix: bool) -> Iterator[str]:
-    """Yield claims that belong to no row, also after GRACE seconds."""
-    access = RiakAccess(store)
+    """Yield claims that belong to no row."""
+    access, every = RiakAccess(store), RiakAccess(store, EVERY_REPLICA)
     left = [key for key in all_claims(store) if not is_used(access, tables, key)]
-    if left:
-        time.sleep(GRACE)
-    for key in left:
-        if not is_used(access, tables, key):
-            yield f"The claim {key.decode()} belongs to no row"
-            if fix:
-                Claims(access, access.claims()).release([key])
+    surely = {name: Claims(every, each.table) for name, each in tables.items()}
+    for key, unknown in unused(left, lambda key: is_used(every, surely, key)):
+        if unknown:
+            yield f"The claim {key.decode()}: {unknown}"
+            continue
+        yield f"The claim {key.decode()} belongs to no row"
+        if fix:
+            Claims(access, access.claims()).release([key])
 
 
 def all_claims(store: Any) -> Iterator[bytes]:

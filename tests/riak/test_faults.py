@@ -262,6 +262,89 @@ def test_both_sides_of_a_partition_make_different_keys(
     assert Author.objects.using("own").count() == 20
 
 
+# --- rows that only some replicas have, after a crash ---
+
+
+def leave_on_one_node(cluster, bucket, key, type=b""):
+    """Remove an object from all nodes but the last, as a crash may leave it."""
+    for replica in cluster.replicas[:-1]:
+        replica.objects.remove(replica.objects.bucket(type, bucket), key)
+
+
+def test_nonrel_check_keeps_the_claim_of_a_row_on_one_replica(
+    cluster, on_cluster, open_database, monkeypatch
+):
+    monkeypatch.setattr(claims, "GRACE", 0.1)
+    on_cluster()
+    row = counter("x")
+    store = on_node(cluster, open_database, 0)
+    leave_on_one_node(cluster, store.bucket("library_counter"), str(row.pk).encode())
+    assert counters().count() == 0 and not counters().filter(name="x").exists()
+    assert store.check_store(fix=True) == []
+    # Looking for it on all replicas has repaired the row.
+    assert counters().get(pk=row.pk).name == "x"
+    with pytest.raises(IntegrityError):
+        counter("x")
+
+
+def test_nonrel_check_releases_no_claim_while_a_replica_is_away(
+    cluster, on_cluster, open_database, monkeypatch
+):
+    monkeypatch.setattr(claims, "GRACE", 0.1)
+    on_cluster()
+    row = counter("x")
+    store = on_node(cluster, open_database, 0)
+    leave_on_one_node(cluster, store.bucket("library_counter"), str(row.pk).encode())
+    cluster.cut_off(2)
+    (problem,) = store.check_store(fix=True)
+    assert "a replica does not answer" in problem and "all nodes are up" in problem
+    cluster.heal()
+    assert store.check_store(fix=True) == [] and counters().count() == 1
+
+
+def test_nonrel_check_looks_twice_for_the_row_of_a_claim(
+    cluster, on_cluster, open_database, monkeypatch
+):
+    monkeypatch.setattr(claims, "GRACE", 0.5)
+    on_cluster()
+    row = counter("x")
+    store = on_node(cluster, open_database, 0)
+    bucket, key = store.bucket("library_counter"), str(row.pk).encode()
+    kept = cluster.replicas[2].objects.bucket(b"", bucket).objects[key]
+    for replica in cluster.replicas:
+        replica.objects.remove(replica.objects.bucket(b"", bucket), key)
+
+    def late():
+        with cluster.lock:
+            for replica in cluster.replicas:
+                replica.objects.merge(
+                    replica.objects.bucket(b"", bucket), key, kept, False
+                )
+
+    timer = threading.Timer(0.25, late)
+    timer.start()
+    assert store.check_store(fix=True) == []
+    timer.join()
+    assert counters().get(name="x").pk == row.pk
+
+
+def test_nonrel_check_keeps_the_counter_of_a_row_on_one_replica(
+    cluster, open_database, monkeypatch
+):
+    from .models import Page
+
+    monkeypatch.setattr(claims, "GRACE", 0.1)
+    options = {"counter_type": "cnt", "set_type": "sets"}
+    store = open_database(host=cluster.host, **options)
+    with store.schema_editor() as editor:
+        editor.create_model(Page)
+    page = Page.objects.using("own").create(name="a", visits=3)
+    store = on_node(cluster, open_database, 0, **options)
+    leave_on_one_node(cluster, store.bucket("riak_page"), str(page.pk).encode())
+    assert store.check_store(fix=True) == []
+    assert Page.objects.using("own").get(pk=page.pk).visits == 3
+
+
 # --- writers ---
 
 
