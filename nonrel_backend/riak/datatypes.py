@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.db import NotSupportedError
+from django.db import DataError, NotSupportedError
 from django.db.models.expressions import Col, Value
 
-from .client import messages
+from .client import TooLarge, messages
 from .client.client import Text, delete_request
 from .objects import PAGE, Objects, answers, pages
 from .tables import Row
 
 SIGNS = {"+": 1, "-": -1}
+# The largest number that is added to a counter at once, or read of one.
+LARGEST = 2**63 - 1
 # Returns the DtOp that changes a value, given the current one; None for no change.
 Operation = Callable[[Any], Any]
 
@@ -88,7 +90,7 @@ class Counter(DataColumn):
         return reply.value.counter_value
 
     def to(self, stored: Any) -> Operation:
-        return lambda now: added((stored or 0) - now)
+        return lambda now: added(self, (stored or 0) - now)
 
     def change(self, value: Any, connection: Any) -> Any:
         amount = self.amount(value)
@@ -97,7 +99,7 @@ class Counter(DataColumn):
                 f"{self} is a Riak counter, which cannot be set. Add to it: "
                 f'update({self.name}=F("{self.name}") + 1).'
             )
-        return Change(lambda now: added(amount), reads=False) if amount else None
+        return Change(lambda now: added(self, amount), reads=False) if amount else None
 
     def amount(self, value: Any) -> int | None:
         """Return the number added, None if it is not an addition to the column."""
@@ -115,9 +117,14 @@ class Counter(DataColumn):
         return before + sign * number.value
 
 
-def added(amount: int) -> Any:
+def added(column: DataColumn, amount: int) -> Any:
     if not amount:
         return None
+    if not -LARGEST - 1 <= amount <= LARGEST:
+        raise DataError(
+            f"{column}: {amount} cannot be added to a Riak counter at once, since it "
+            "does not fit into 64 bits."
+        )
     return messages.DtOp(counter_op=messages.CounterOp(increment=amount))
 
 
@@ -135,7 +142,14 @@ class Texts(DataColumn):
         return member.decode()
 
     def value(self, reply: Any) -> Any:
-        return list(map(self.decode, reply.value.set_value))
+        members = reply.value.set_value
+        try:
+            return list(map(self.decode, members))
+        except ValueError as error:
+            raise DataError(
+                f"{self} has a member that cannot be read, which another client has "
+                f"stored: {error}. The members are {list(members)}."
+            ) from error
 
     def members(self, items: Iterable[Any]) -> set[bytes]:
         return set(map(self.encode, items))
@@ -212,7 +226,16 @@ def filled(objects: Objects, found: Iterable[Any], names: list[str]) -> Iterator
 
 
 def fetched(objects: Objects, column: DataColumn, keys: list[bytes]) -> list[Any]:
-    return answers(objects.client.ask_many(list(map(column.fetch_request, keys))))
+    replies = objects.client.ask_many(list(map(column.fetch_request, keys)))
+    for key, reply in zip(keys, replies, strict=True):
+        if isinstance(reply, TooLarge):
+            raise DataError(
+                f"The value of {column} in the row {key.decode(errors='replace')} "
+                "cannot be read: it passed 64 bits. Riak's counters have no limit. "
+                "Subtract from it by update() with F(), or read the row with "
+                f'defer("{column.name}").'
+            )
+    return answers(replies)
 
 
 def begin(objects: Objects, rows: list[Row]) -> None:

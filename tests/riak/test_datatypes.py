@@ -2,10 +2,18 @@
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import NotSupportedError, OperationalError, connections, models
+from django.db import (
+    DataError,
+    NotSupportedError,
+    OperationalError,
+    connections,
+    models,
+)
 from django.db.models import F, Sum
 
+from nonrel_backend.riak.client import messages
 from nonrel_backend.riak.client.client import content
+from nonrel_backend.riak.client.connection import framed
 from nonrel_backend.testing.conformance.threads import together
 from nonrel_backend.testing.riak.server import Dropped
 
@@ -299,3 +307,38 @@ def test_on_other_databases_they_are_plain_columns(databases, alias):
     finally:
         with databases[alias].schema_editor() as editor:
             editor.delete_model(Page)
+
+
+def test_a_number_past_64_bits_is_not_added_to_a_counter(pages):
+    page = pages.create(name="a", visits=2)
+    for amount in (2**63, -(2**63) - 1, 10**30):
+        with pytest.raises(DataError, match="riak_page.visits.*64 bits"):
+            pages.filter(pk=page.pk).update(visits=F("visits") + amount)
+    assert pages.get().visits == 2
+
+
+def test_a_counter_past_64_bits_is_an_error_that_names_it(server, pages):
+    page = pages.create(name="a")
+    # As Riak sends it: a varint of more than 64 bits.
+    varint = bytes([8, *[255] * 9, 3])
+    value = bytes([0x10, 1, 0x1A, len(varint)]) + varint
+    answers = server.answers
+
+    def beyond(request):
+        is_visits = request.bucket.endswith(b"visits")
+        if not isinstance(request, messages.DtFetchReq) or not is_visits:
+            return answers(request)
+        return [framed(messages.CODES["DtFetchResp"], value)]
+
+    server.answers = beyond
+    with pytest.raises(DataError, match=f"riak_page.visits in the row {page.pk}"):
+        pages.get()
+    assert pages.defer("visits").get().name == "a"
+
+
+def test_a_member_that_is_no_text_is_an_error_that_names_the_set(pages):
+    page = pages.create(name="a", tags=["x"])
+    client = connections["own"].db_connection
+    client.change_set(bucket("riak_page.tags"), str(page.pk), "sets", adds=[b"\xff"])
+    with pytest.raises(DataError, match="riak_page.tags has a member"):
+        pages.get()
