@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 
 from .access import Access, Change, Entry
 from .tables import Index, Table
@@ -47,6 +47,11 @@ def removed(table: Table, changes: Sequence[Change]) -> set[bytes]:
     return {key for change in changes for key in keys(table, change.removed)}
 
 
+def beginning(table: str) -> bytes:
+    """Return what the keys of all claims of a table begin with, and no others."""
+    return (json.dumps([table])[:-1] + ",").encode()
+
+
 def parts_of(key: bytes) -> tuple[str, str]:
     """Return (table, index) of a claim's key."""
     table, index, _ = json.loads(key)
@@ -54,9 +59,14 @@ def parts_of(key: bytes) -> tuple[str, str]:
 
 
 def holder_of(row: dict[str, Any]) -> bytes:
-    """Return the key of the row that a claim names."""
-    holder: str = row["key"]
-    return holder.encode("latin-1")
+    """Return the key of the row that a claim names; raise DatabaseError for none."""
+    try:
+        holder: bytes = row["key"].encode("latin-1")
+    except (AttributeError, KeyError, ValueError) as error:
+        raise DatabaseError(
+            f"A claim of a unique value is damaged: {row!r} names no row."
+        ) from error
+    return holder
 
 
 class Claims:
