@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from django.db import IntegrityError, models
+from django.db import IntegrityError, OperationalError, connections, models
 
 from nonrel_backend.kv.claims import parts_of
+from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.riak.server import Dropped
 
-from .conftest import sent
+from .conftest import create_tables, sent
 from .test_backend import books, counter, counters
 
 
@@ -17,7 +18,9 @@ def claims(store):
     """Return {(table, index): the row named} of all claims."""
     return {
         parts_of(each.key): json.loads(each.object.content[0].value)["key"]
-        for each in store.db_connection.fold(store.bucket("nonrel_unique"), 10)
+        for each in store.db_connection.fold(
+            store.bucket("nonrel_unique"), 10, **store.claims().options
+        )
         if not each.object.content[0].deleted
     }
 
@@ -135,3 +138,101 @@ def test_a_row_that_another_client_put_under_a_claim_keeps_it(store):
     with pytest.raises(IntegrityError):
         counter("z")
     assert counter("x").pk
+
+
+# --- writes whose outcome is unknown ---
+
+
+def holders(store):
+    """Return {first letter of a counter's name: the row that its claim names}."""
+    return {
+        json.loads(each.key)[2].strip("\x00\x01\x02")[0]: int(
+            json.loads(each.object.content[0].value)["key"]
+        )
+        for each in store.db_connection.fold(
+            store.bucket("nonrel_unique"), 10, **store.claims().options
+        )
+        if not each.object.content[0].deleted
+    }
+
+
+@pytest.fixture(params=["", "mult"])
+def timing_out(request, server, open_database, monkeypatch):
+    """Return a function that runs a write which is carried out and answered "timeout".
+
+    It returns what nonrel_check says of rows that lack their claims.
+    """
+    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 0.1)
+    store = open_database(bucket_type=request.param, unique_type=request.param)
+    create_tables(store)
+
+    def run(work, kind="RpbPutReq", table=b"counter"):
+        def refuse(request):
+            if type(request).__name__ == kind and table in request.bucket:
+                raise Refused("timeout")
+
+        server.after = refuse
+        with pytest.raises(OperationalError, match="carried out is unknown"):
+            work()
+        server.after = None
+        return [each for each in store.check_store() if "does not have" in each]
+
+    return run
+
+
+def test_a_create_whose_outcome_is_unknown_keeps_its_claim(timing_out):
+    assert timing_out(lambda: counter("x")) == []
+    assert counters().get().name == "x"
+    with pytest.raises(IntegrityError):
+        counter("x")
+    assert connections["own"].check_store() == []
+
+
+def test_a_bulk_create_whose_outcome_is_unknown_keeps_its_claims(timing_out):
+    made = [counters().model(name=name) for name in "abc"]
+    assert timing_out(lambda: counters().bulk_create(made)) == []
+    assert counters().count() == 3
+    for name in "abc":
+        with pytest.raises(IntegrityError):
+            counter(name)
+
+
+@pytest.mark.parametrize("way", ["save", "update", "bulk_update", "update_or_create"])
+def test_an_update_whose_outcome_is_unknown_keeps_both_claims(timing_out, way):
+    row = counter("x")
+    row.name = "y"
+    update = {
+        "save": row.save,
+        "update": lambda: counters().filter(pk=row.pk).update(name="y"),
+        "bulk_update": lambda: counters().bulk_update([row], ["name"]),
+        "update_or_create": lambda: counters().update_or_create(
+            {"name": "y"}, pk=row.pk
+        ),
+    }[way]
+    assert timing_out(update) == []
+    assert counters().get().name == "y"
+    with pytest.raises(IntegrityError):
+        counter("y")
+    assert holders(connections["own"]) == {"x": row.pk, "y": row.pk}
+
+
+def test_a_conditional_update_whose_outcome_is_unknown_keeps_both_claims(timing_out):
+    row = counter("x", 1)
+    rows = counters().filter(pk=row.pk, value=1)
+    assert timing_out(lambda: rows.update(name="y", value=2)) == []
+    assert counters().get().name == "y"
+    assert holders(connections["own"]) == {"x": row.pk, "y": row.pk}
+
+
+def test_a_delete_whose_outcome_is_unknown_keeps_its_claim(timing_out):
+    row = counter("x")
+    assert timing_out(row.delete, "RpbDelReq") == []
+    assert counters().count() == 0 and len(claims(connections["own"])) == 1
+    counter("x")
+
+
+def test_a_claim_whose_outcome_is_unknown_stores_no_row(timing_out):
+    assert timing_out(lambda: counter("x"), table=b"nonrel_unique") == []
+    assert counters().count() == 0 and len(claims(connections["own"])) == 1
+    counter("x")
+    assert connections["own"].check_store() == []
