@@ -6,11 +6,11 @@ of another kind.
 """
 
 import operator
-import re
 from collections.abc import Callable
 from typing import Any
 
 from ..values.folding import fold
+from ..values.patterns import searcher
 from .sources import SOURCE_KEY
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -22,8 +22,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 TEXT: dict[str, Callable[[str, str], bool]] = {
     "startswith": str.startswith,
     "endswith": str.endswith,
-    "regex": lambda text, wanted: re.search(wanted, text) is not None,
-    "iregex": lambda text, wanted: re.search(wanted, text, re.IGNORECASE) is not None,
+    "regex": lambda text, wanted: searcher(wanted)(text),
+    "iregex": lambda text, wanted: searcher(wanted, ignore_case=True)(text),
 }
 FOLDED: dict[str, Callable[[Any, Any], bool]] = {
     "iexact": operator.eq,

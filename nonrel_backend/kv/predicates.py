@@ -16,6 +16,7 @@ from ..conditions import Column, Condition, Leaf, Node
 from ..documents.predicates import path_test
 from ..values.comparisons import COMPARISONS, FOLDED, TEXT
 from ..values.folding import fold
+from ..values.patterns import searcher
 from .forms import Forms, Matches, never
 
 DATE_PARTS: dict[str, Callable[[Any], int]] = {
@@ -235,15 +236,14 @@ def regex(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
     text = text_of(leaf, forms)
     if text is None:
         return None, always if leaf.negated else never
-    flags = re.IGNORECASE if leaf.lookup_type == "iregex" else 0
     try:
-        search = re.compile(text, flags).search
+        search = searcher(text, leaf.lookup_type == "iregex")
     except re.error as error:
         # The local engine raises the error that SQLite's regexp() does.
         raise NotSupportedError(
             f"the regular expression {text!r} is not valid: {error}"
         ) from error
-    return text, lambda v: search(v) is not None
+    return text, search
 
 
 def date_part(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:

@@ -137,7 +137,10 @@ class LocalEngine:
                     connection, sql, params, tables, created, writes
                 )
                 load(reads, lambda *rows: self.insert(connection, *rows))
-                with self.wrapper.wrap_database_errors:
+                with (
+                    self.wrapper.errors_of_functions(),
+                    self.wrapper.wrap_database_errors,
+                ):
                     sql, params = self.within_limits(sql, params)
                     cursor.execute(sql, params)
                     return fetch(cursor)

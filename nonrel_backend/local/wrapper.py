@@ -1,22 +1,37 @@
 """The local engine's connection: Django's SQLite wrapper, private to this package."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import DatabaseError, OperationalError
 from django.db.backends.sqlite3 import base as sqlite3_base
 
-from ..documents.functions import check_paths, register
+from ..documents.functions import FUNCTIONS, check_paths, register
 from ..documents.sources import Form
 from ..microseconds import cut
 from ..values.folding import fold
 from ..values.local import EXACT_DIGITS
+from ..values.patterns import searcher
 
 
 def _compare_decimals(left: str, right: str) -> int:
     left_number, right_number = Decimal(left), Decimal(right)
     return (left_number > right_number) - (left_number < right_number)
+
+
+def _regexp(pattern: str | None, value: Any) -> bool | None:
+    if pattern is None or value is None:
+        return None
+    try:
+        return searcher(pattern)(str(value))
+    except re.error as error:
+        raise OperationalError(
+            f"The regular expression {pattern!r} is not valid: {error}"
+        ) from error
 
 
 class LocalOperations(sqlite3_base.DatabaseOperations):
@@ -69,6 +84,8 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
     packed_form: type[Form] | None = None
     # Whether the statement that is written cuts its datetimes to milliseconds.
     whole_milliseconds = False
+    # The error that one of our SQL functions has raised, which SQLite hides.
+    failure: DatabaseError | None = None
     ops_class = LocalOperations
     features_class = LocalFeatures
     operators = {
@@ -97,10 +114,40 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
             connection.create_function(name, 1, function, deterministic=True)
         connection.create_collation("nonrel_decimal", _compare_decimals)
         register(connection)
+        # The functions that search by regular expressions may take too long.
+        for name, (search, arguments) in {
+            "REGEXP": (_regexp, 2),
+            "NONREL_MATCH": FUNCTIONS["NONREL_MATCH"],
+        }.items():
+            noted = self.noting(search)
+            connection.create_function(name, arguments, noted, deterministic=True)
         # Create the json_each table now: that is a write, which an authorizer refuses.
         connection.execute("SELECT 1 FROM json_each('[]')").fetchall()
         connection.isolation_level = None
         return connection
+
+    def noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, whose error `errors_of_functions()` raises."""
+
+        def noted(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except DatabaseError as error:
+                self.failure = error
+                raise
+
+        return noted
+
+    @contextmanager
+    def errors_of_functions(self) -> Iterator[None]:
+        """Raise what a function of ours has raised instead of SQLite's word for it."""
+        self.failure = None
+        try:
+            yield
+        except OperationalError:
+            if self.failure is not None:
+                raise self.failure from None
+            raise
 
     def _set_autocommit(self, autocommit: bool) -> None:
         pass

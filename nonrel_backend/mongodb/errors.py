@@ -69,6 +69,7 @@ TIME_SERIES_CODES = {
     72,  # InvalidOptions
     263,  # OperationNotSupportedInTransaction
 }
+SEARCH_GIVEN_UP = 51156  # of a regular expression
 TRANSACTION_TOO_LARGE = 388  # TransactionTooLargeForCache
 
 
@@ -130,6 +131,12 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
             return NotSupportedError(
                 "MongoDB inserts documents into a time-series collection outside of "
                 f"transactions, but neither changes nor deletes them by key. {error}"
+            )
+        if SEARCH_GIVEN_UP in found:
+            return OperationalError(
+                "The server has given up the search for a regular expression in a long "
+                "text: leave such texts out by another filter, or write the expression "
+                f"so that a repetition has a bound, as x{{1,50}}. {error}"
             )
         if TRANSACTION_TOO_LARGE in found:
             return OperationalError(

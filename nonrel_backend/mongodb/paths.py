@@ -76,11 +76,6 @@ def path_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
         return raw_filter(leaf, key)
     if column.db_type == "document":
         return document_filter(leaf, dotted(key, column.path))
-    if leaf.lookup_type in DATE_PART_LOOKUPS and isinstance(column.path[-1], int):
-        raise NotSupportedError(
-            f"MongoDB's expressions take no position of a list, as {lookup_name(leaf)} "
-            "does"
-        )
     if isinstance(column.path[-1], int):
         return position_filter(leaf, dotted(key, column.path), translate)
     return translate(leaf, dotted(key, column.path))
@@ -109,21 +104,18 @@ def position_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any
     if leaf.lookup_type == "isnull":
         return {"$nor": [present]} if leaf.value != leaf.negated else present
     found = translate(Leaf(leaf.column, leaf.lookup_type, leaf.value), key)
+    found = without_expression(leaf, found)
     return {"$and": [present, {"$nor": [found]}]} if leaf.negated else found
 
 
-# Lookups that are written with $expr, for which there is no place in an $elemMatch.
-DATE_PART_LOOKUPS = {
-    "month",
-    "day",
-    "week_day",
-    "iso_week_day",
-    "hour",
-    "minute",
-    "second",
-    "quarter",
-    "week",
-}
+def without_expression(leaf: Leaf, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a filter of items of a list, of which no $expr can speak."""
+    if "$expr" in found:
+        raise NotSupportedError(
+            f"MongoDB's expressions do not look at items of lists, as "
+            f"{lookup_name(leaf)} does"
+        )
+    return found
 
 
 def any_filter(
@@ -170,16 +162,13 @@ def one_filter(leaf: Leaf, key: str, translate: Translate) -> dict[str, Any]:
         if leaf.column.db_type == "document":
             return {key: NOT_NULL_DOCUMENT}
         return {key: {"$exists": True, "$ne": None}} if key else {"": {"$ne": None}}
-    if leaf.lookup_type in DATE_PART_LOOKUPS:
-        raise NotSupportedError(
-            f"MongoDB takes no part of a date in a list, as {lookup_name(leaf)} does"
-        )
     if leaf.lookup_type == "contained_by" or leaf.column.db_type == "document":
         raise NotSupportedError(
             f"MongoDB does not answer {lookup_name(leaf)} on the items of a list"
         )
     column = Column(leaf.column.name, leaf.column.db_type)
-    return translate(Leaf(column, leaf.lookup_type, leaf.value), key)
+    found = translate(Leaf(column, leaf.lookup_type, leaf.value), key)
+    return without_expression(leaf, found)
 
 
 # --- datetimes with hidden microseconds, in lists ---

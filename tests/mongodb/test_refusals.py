@@ -66,7 +66,8 @@ def resolved(library, expression):
         ),
         (
             Leaf(Column("items", "date", (Step.EACH,)), "month", 1),
-            "MongoDB takes no part of a date in a list, as items__each__month does",
+            "MongoDB's expressions do not look at items of lists, as "
+            "items__each__month does",
         ),
     ],
 )
