@@ -4,10 +4,11 @@ from django.db import IntegrityError, OperationalError
 
 from nonrel_backend.base import NonrelDatabaseWrapper
 from nonrel_backend.features import NonrelDatabaseFeatures
+from nonrel_backend.transactions import TransactionConflict
 
 from .creation import DatabaseCreation
+from .store import Conflict, DuplicateKey
 from .store import Connection as connect
-from .store import DuplicateKey
 
 
 class DatabaseFeatures(NonrelDatabaseFeatures):
@@ -29,6 +30,8 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         # TODO: return Django's error for each of your driver's, None for any other.
         if isinstance(error, DuplicateKey):
             return IntegrityError(str(error))
+        if isinstance(error, Conflict):  # retry_transaction() runs the block again
+            return TransactionConflict(str(error))
         return OperationalError(str(error)) if isinstance(error, OSError) else None
 
     # TODO: remove these if there are no savepoints. For transactions, the connection

@@ -21,12 +21,21 @@ class DuplicateKey(Exception):
     """The table already has a document with this key."""
 
 
+class Conflict(Exception):
+    """What a transaction has read has changed before its first write."""
+
+
 class Connection:
-    """A connection reads what is committed, after its first write its own copy."""
+    """A connection reads what is committed, after its first write its own copy.
+
+    In a transaction, all reads before the first write see what the first one saw.
+    """
 
     def __init__(self, *address):
         self.tables, self.writer = DATABASES.setdefault(address, ({}, Lock()))
         self.copy, self.savepoints = None, {}
+        # The tables as the transaction's first read saw them, and which it has read.
+        self.snapshot, self.seen = None, set()
         self.autocommit, self.closed = True, False
 
     def close(self):
@@ -36,7 +45,7 @@ class Connection:
         """Return [(key, document)] for {"key", "filters", "ordering"}."""
         if self.closed:
             raise ConnectionError("The connection is closed.")
-        found = (self.tables if self.copy is None else self.copy).get(table, {})
+        found = self.state(table).get(table, {})
         if "key" in query:
             found = {k: found[k] for k in [query["key"]] if k in found}
         for name, op, value in query["filters"]:
@@ -46,10 +55,22 @@ class Connection:
             rows.sort(key=lambda r: (name in r[1], r[1].get(name)), reverse=not up)
         return rows
 
+    def state(self, table):
+        """Return the tables to read one of them from."""
+        if self.copy is not None or self.autocommit:
+            return self.tables if self.copy is None else self.copy
+        self.snapshot = self.snapshot or self.tables.copy()
+        self.seen.add(table)
+        return self.snapshot
+
     def lock(self):
         if self.copy is None:
             if not self.writer.acquire(timeout=5):
                 raise TimeoutError("Another connection has been writing for 5 seconds.")
+            for table in self.seen:
+                if self.tables.get(table) is not self.snapshot.get(table):
+                    self.writer.release()
+                    raise Conflict(f"{table} has changed since it was read: try again.")
             self.copy = self.tables.copy()
 
     @contextmanager
@@ -68,6 +89,7 @@ class Connection:
         self.rollback()
 
     def rollback(self):
+        self.snapshot, self.seen = None, set()
         if self.copy is not None:
             self.copy = None
             self.writer.release()

@@ -71,6 +71,14 @@ class KeyValueWrapper(NonrelDatabaseWrapper):
         """Return the context manager of a statement that reads; it gives an Access."""
         raise NotImplementedError
 
+    def peeking(self) -> AbstractContextManager[Access]:
+        """Return reading(), for what will be read again under the writer's lock.
+
+        In a transaction that has read nothing it begins no snapshot, so that the lock
+        is not in conflict with it.
+        """
+        return self.reading()
+
     def write(self, work: Callable[[Any], Any], nested: bool = True) -> Any:
         """Return `work(access)`, run as one statement; roll it back if it fails.
 

@@ -31,6 +31,7 @@ from .bytes import Item
 from .json_values import decoded, dumped, json_forms, loaded
 from .operations import TreesOperations
 from .sessions import Session
+from .snapshots import NotedReads
 from .tables import Table
 from .trees import TableCache, TreesAccess
 
@@ -134,6 +135,8 @@ class OrderedWrapper(KeyValueWrapper):
     # Of all connections to stores of a class: its tables, and the lock of its writers
     # where the store has no transactions.
     table_cache: TableCache
+    # `access_class` for a block that may yet write.
+    noting_class: type[OrderedAccess]
     writers: AbstractContextManager[Any]
     session: Session
 
@@ -141,6 +144,8 @@ class OrderedWrapper(KeyValueWrapper):
         super().__init_subclass__(**options)
         cls.table_cache = TableCache()
         cls.writers = RLock()
+        bases = NotedReads, cls.access_class
+        cls.noting_class = type("NotingAccess", bases, {})
         if not hasattr(cls, "forms"):
             cls.forms = json_forms(cls.display_name)
         if cls.transaction is OrderedWrapper.transaction:
@@ -213,11 +218,19 @@ class OrderedWrapper(KeyValueWrapper):
         return True
 
     @contextmanager
-    def reading(self) -> Iterator[OrderedAccess]:
+    def reading(self, peeks: bool = False) -> Iterator[OrderedAccess]:
         self.ensure_connection()
         session = self.session
-        with session.reading():
-            yield self.access_class(self, session)
+        with session.reading(peeks):
+            if session.keeps and not session.writes:
+                access = self.noting_class(self, session)
+                access.begin_notes(session.reads)  # type: ignore[attr-defined]
+                yield access
+            else:
+                yield self.access_class(self, session)
+
+    def peeking(self) -> AbstractContextManager[OrderedAccess]:
+        return self.reading(peeks=True)
 
     def write(self, work: Callable[[Any], Any], nested: bool = True) -> Any:
         self.ensure_connection()

@@ -112,9 +112,11 @@ class KeyValueQuery(NonrelQuery):
             _, scan, _ = self.scan(access, limit)
             return scan.count(limit)
 
+    @safe_call
     def lock(self) -> None:
         # If there is no row, nothing is locked, and others may insert one.
-        self.finds_nothing = not self.count(1)
+        with self.connection.peeking() as access:
+            self.finds_nothing = not self.scan(access, 1)[1].count(1)
         if not self.finds_nothing:
             self.connection.lock()
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import OperationalError
 
+from .snapshots import Reads
+
 
 class RolledBack(Exception):
     """What a store's transaction sees when it is to be rolled back."""
@@ -14,9 +16,12 @@ class RolledBack(Exception):
 class Session:
     """The open transaction of a connection, with its savepoints.
 
-    Until the first write, each statement reads the latest committed state. From the
-    first write or select_for_update() on, the transaction is the only writer, and reads
-    its own changes. Statements and savepoints are undone by a log of the old values.
+    Outside of blocks, each statement reads the latest committed state. In a block the
+    first statement that reads begins a transaction of the store, which all others read
+    in, too. From the first write or select_for_update() on, the transaction is the only
+    writer, and reads the newest state with its own changes; it raises
+    TransactionConflict if others have meanwhile changed what it has read. Statements
+    and savepoints are undone by a log of the old values.
     """
 
     def __init__(self, store: Any) -> None:
@@ -30,6 +35,9 @@ class Session:
         # The store's transaction, and whether it writes.
         self.transaction: AbstractContextManager[Any] | None = None
         self.writes = False
+        # Whether the open block has read: it keeps its state, and notes what it reads.
+        self.keeps = False
+        self.reads = Reads()
         # How many statements that read have begun and not ended.
         self.readers = 0
         # How many statements that write are running, one inside the other.
@@ -48,15 +56,21 @@ class Session:
         transaction = self.begin(write)
         transaction.__enter__()
         self.transaction, self.writes = transaction, write
+        if self.reads.answers:
+            try:
+                self.reads.check(self.store.access_class(self.store, self))
+            except BaseException:
+                self.leave(roll_back=True)
+                raise
 
     def leave(self, roll_back: bool = False) -> None:
         """End the store's transaction, if there is one; what it raises ends it, too."""
         transaction, self.transaction = self.transaction, None
-        self.writes = False
+        wrote, self.writes = self.writes, False
         self.log.clear()
         if transaction is None:
             return
-        if not roll_back:
+        if not (roll_back and wrote):
             transaction.__exit__(None, None, None)
             return
         error = RolledBack()
@@ -68,16 +82,21 @@ class Session:
     # --- reading ---
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Run one statement that reads, perhaps in batches while others run."""
-        if not self.writes:
+    def reading(self, peeks: bool = False) -> Iterator[None]:
+        """Run one statement that reads, perhaps in batches while others run.
+
+        A statement that `peeks` does not make a block keep its state: it reads again
+        what it returns.
+        """
+        if not (self.writes or self.keeps):
             self.leave()  # an older statement's, which has an older state
+            self.keeps = self.rolls_back and not (self.autocommit or peeks)
         self.readers += 1
         try:
             yield
         finally:
             self.readers -= 1
-            if not (self.readers or self.writes):
+            if not (self.readers or self.writes or self.keeps):
                 self.leave()
 
     def read(self) -> None:
@@ -154,12 +173,17 @@ class Session:
         self.autocommit = autocommit
 
     def commit(self) -> None:
-        self.savepoints.clear()
+        self.end_block()
         self.leave()
 
     def rollback(self) -> None:
-        self.savepoints.clear()
+        self.end_block()
         self.leave(roll_back=True)
+
+    def end_block(self) -> None:
+        self.savepoints.clear()
+        self.keeps = False
+        self.reads.clear()
 
     def close(self) -> None:
         self.closed = True

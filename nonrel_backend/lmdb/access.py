@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import lmdb
 
 from ..kv.bytes import FIRST_BATCH, GROWTH, LARGEST_BATCH, Item
+from ..kv.snapshots import NotedReads, Reads
 from ..kv.tables import Table
 from ..kv.trees import TreesAccess
 from . import memory
@@ -48,15 +49,10 @@ class LMDBAccess(TreesAccess):
         self.now().delete(key)
 
     def values(self, keys: Sequence[bytes]) -> list[Item]:
-        return self.now().cursor().getmulti(keys)
-
-    def get(self, table: Table, keys: Sequence[bytes]) -> list[Item]:
-        prefix = table.prefix
         if len(keys) != 1:
-            return self.now().cursor().getmulti([prefix + key for key in keys])
-        key = prefix + keys[0]
-        data = self.now().get(key)
-        return [] if data is None else [(key, data)]
+            return self.now().cursor().getmulti(keys)
+        data = self.now().get(keys[0])
+        return [] if data is None else [(keys[0], data)]
 
     def items(self, low: bytes, high: bytes, reverse: bool, limit: int) -> list[Item]:
         if low >= high:
@@ -130,6 +126,14 @@ class LMDBAccess(TreesAccess):
     def save_entry(self, name: str, entry: dict[str, Any]) -> None:
         super().save_entry(name, entry)
         self.put(FORMAT_KEY, pack(FORMAT))
+
+
+class SnapshotAccess(NotedReads, LMDBAccess):
+    """What one statement reads of the snapshot of a transaction, and notes."""
+
+    def __init__(self, environment: "Environment", txn: Txn, reads: Reads) -> None:
+        super().__init__(environment, lambda: txn)
+        self.begin_notes(reads)
 
 
 class LMDBWriter(LMDBAccess):

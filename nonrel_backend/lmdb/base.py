@@ -140,6 +140,9 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
     def reading(self) -> Reading:
         return self.transaction.reading()
 
+    def peeking(self) -> Reading:
+        return self.transaction.reading(peeks=True)
+
     def lock(self) -> None:
         self.transaction.lock()
 

@@ -1,5 +1,6 @@
 """OrderedWrapper makes a whole backend of a store of sorted bytes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ from django.db import IntegrityError, OperationalError, connections, models, tra
 from django.db.models import F, JSONField, Q, Value
 from django.test.utils import isolate_apps
 
+from nonrel_backend.transactions import TransactionConflict
 from tests.kv.sorted_bytes.base import StoreError
 
 ALIAS = "sorted_bytes"
@@ -71,6 +73,17 @@ def fruit(connection):
         for number in range(1, 6)
     )
     return manager
+
+
+def elsewhere(work):
+    """Run `work()` in another thread, with a connection of its own."""
+
+    def run():
+        work()
+        connections[ALIAS].close()
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(run).result()
 
 
 def names(rows):
@@ -198,3 +211,43 @@ def test_a_connection_is_usable_while_its_store_answers(connection, monkeypatch)
 
     monkeypatch.setattr(connection, "value", lost)
     assert not connection.is_usable()
+
+
+@pytest.mark.parametrize("connection", [""], indirect=True)
+def test_a_block_reads_one_state_until_it_writes(fruit):
+    one, many = fruit.filter(name="f1"), fruit.filter(price__gte=4)
+    with transaction.atomic(using=ALIAS):
+        assert one.get().weight == 1
+        assert many.count() == 2
+        elsewhere(lambda: fruit.filter(name="f2").update(weight=70))
+        elsewhere(lambda: fruit.filter(name="f3").delete())
+        assert fruit.get(name="f2").weight == 2
+    with transaction.atomic(using=ALIAS):
+        assert one.get().weight == 1
+        assert many.count() == 2
+        elsewhere(lambda: fruit.filter(name="f2").update(weight=71))
+        one.update(weight=5)
+        assert fruit.get(name="f2").weight == 71
+    for read, change in [
+        (one.get, lambda: one.update(weight=7)),
+        (many.count, lambda: fruit.create(name="f6", price=6)),
+        (lambda: list(many), lambda: many.update(picked=None)),
+    ]:
+        with pytest.raises(TransactionConflict, match="Rows of kv_fruit"):
+            with transaction.atomic(using=ALIAS):
+                read()
+                elsewhere(change)
+                fruit.filter(name="f2").delete()
+        assert fruit.filter(name="f2").exists()
+
+
+@pytest.mark.parametrize("connection", [""], indirect=True)
+def test_select_for_update_reads_the_newest_state(fruit):
+    one = fruit.filter(name="f1")
+    with transaction.atomic(using=ALIAS):
+        assert one.select_for_update().get().weight == 1
+        one.update(weight=2)
+    with pytest.raises(TransactionConflict), transaction.atomic(using=ALIAS):
+        assert one.get().weight == 2
+        elsewhere(lambda: one.update(weight=3))
+        one.select_for_update().get()

@@ -21,6 +21,11 @@ class Store:
         # How many values may be put before the store fails; None for no limit.
         self.left = None
 
+    def copy(self):
+        copy = Store()
+        copy.restore(self.keys.copy(), self.values.copy())
+        return copy
+
     def restore(self, keys, values):
         self.keys, self.values = keys, values
 
@@ -35,14 +40,17 @@ class DatabaseWrapper(OrderedWrapper):
     def get_new_connection(self, conn_params):
         return STORES.setdefault(self.settings_dict["NAME"], Store())
 
+    # The state that a transaction reads which does not write.
+    snapshot = None
+
     def value(self, key):
-        return self.connection.values.get(key)
+        return (self.snapshot or self.connection).values.get(key)
 
     def items(self, low, high, reverse, limit):
-        keys = self.connection.keys
-        found = keys[bisect_left(keys, low) : bisect_left(keys, high)]
+        state = self.snapshot or self.connection
+        found = state.keys[bisect_left(state.keys, low) : bisect_left(state.keys, high)]
         found = found[::-1][:limit] if reverse else found[:limit]
-        return [(key, self.connection.values[key]) for key in found]
+        return [(key, state.values[key]) for key in found]
 
     def put(self, key, value):
         store = self.connection
@@ -62,6 +70,13 @@ class DatabaseWrapper(OrderedWrapper):
     @contextmanager
     def transaction(self, write):
         store = self.connection
+        if not write:
+            self.snapshot = store.copy()
+            try:
+                yield
+            finally:
+                self.snapshot = None
+            return
         before = store.keys.copy(), store.values.copy()
         try:
             yield
