@@ -76,8 +76,8 @@ class NotedReads(TreesAccess):
         self.reads = reads
         self.tokens = [TOKEN_KEY]
 
-    def noted(self, count: int, answer: Any, method: str, *arguments: Any) -> Any:
-        """Return the answer of a method, `count` items long; note it.
+    def noted(self, count: int, answer: Any, method: str, *arguments: Any) -> None:
+        """Note the answer of a method, for which `count` keys were read.
 
         If it is too long, note the tables of the statement as a whole.
         """
@@ -88,7 +88,6 @@ class NotedReads(TreesAccess):
         else:
             reads.left -= count
             reads.answers[method, *arguments] = hash_of(answer)
-        return answer
 
     def table(self, name: str) -> Table:
         found = super().table(name)
@@ -97,20 +96,24 @@ class NotedReads(TreesAccess):
         return found
 
     def value(self, key: bytes) -> bytes | None:
-        return self.noted(0, super().value(key), "value", key)  # type: ignore[no-any-return]
+        found = super().value(key)  # type: ignore[safe-super]
+        self.noted(0, found, "value", key)
+        return found
 
     def values(self, keys: Sequence[bytes]) -> list[Item]:
-        return self.noted(len(keys), super().values(keys), "values", tuple(keys))  # type: ignore[no-any-return]
+        found = super().values(keys)
+        self.noted(len(keys), found, "values", tuple(keys))
+        return found
 
     def get(self, table: Table, keys: Sequence[bytes]) -> list[Item]:
         return self.values([table.prefix + key for key in keys])
 
     def items(self, low: bytes, high: bytes, reverse: bool, limit: int) -> list[Item]:
-        found = super().items(low, high, reverse, limit)
-        self.noted(len(found), found, "items", low, high, reverse, limit)
+        found = super().items(low, high, reverse, limit)  # type: ignore[safe-super]
+        self.noted(len(found) + 1, found, "items", low, high, reverse, limit)
         return found
 
     def count_items(self, low: bytes, high: bytes, limit: int | None) -> int:
         count = super().count_items(low, high, limit)
-        self.noted(count, count, "count_items", low, high, limit)
+        self.noted(count + 1, count, "count_items", low, high, limit)
         return count
