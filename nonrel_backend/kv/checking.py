@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from .access import Change, Entry
 from .encoding import EVERYTHING
 from .tables import Index, Table
+from .trees import LARGEST_KEY
 
 DAMAGED = (DatabaseError, TypeError, ValueError, AttributeError)
 
@@ -44,7 +45,8 @@ def row_problems(access: Any, table: Table, fix: bool) -> Iterator[str]:
                 highest = max(highest, value if type(value) is int else 0)
             yield from missing_entries(access, table, row_key, row, expected, fix)
     sequence, counted = access.counters(table)
-    wanted = max(sequence, highest)
+    # Where no key is left, the next one follows the highest that is still there.
+    wanted = highest if sequence == LARGEST_KEY else max(sequence, highest)
     if (sequence, counted) != (wanted, count):
         yield (
             f"{table.name}: the counters do not match {count} rows and the highest key "

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Any
 
-from django.db import DatabaseError, ProgrammingError
+from django.db import DatabaseError, DataError, ProgrammingError
 
 from ..catalog.inserts import without_missing
 from ..catalog.schema import RowChange
@@ -36,6 +36,8 @@ CATALOGS_CACHED = 8
 NAME_SIZE = 400
 
 _counters = Struct(">qq12s")
+# The last key that next_keys() gives.
+LARGEST_KEY = (1 << 63) - 1
 
 
 class TableCache:
@@ -262,6 +264,12 @@ class TreesAccess(BytesAccess):
             elif type(key) is int and key > sequence:
                 sequence = key
             keys.append(key)
+        if keys and sequence > LARGEST_KEY:
+            raise DataError(
+                f"{table.name} has no key left for its column {table.key[0]}: a row "
+                f"was given the largest one, {LARGEST_KEY}, or one close to it. Delete "
+                "it or give it another key, and run nonrel_check --fix."
+            )
         self.sequences[table.prefix] = sequence
         return keys
 

@@ -5,7 +5,14 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, OperationalError, connections, models, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    connections,
+    models,
+    transaction,
+)
 from django.db.models import F, JSONField, Q, Value
 from django.test.utils import isolate_apps
 
@@ -251,3 +258,20 @@ def test_select_for_update_reads_the_newest_state(fruit):
         assert one.get().weight == 2
         elsewhere(lambda: one.update(weight=3))
         one.select_for_update().get()
+
+
+def test_a_table_whose_keys_are_exhausted_says_so_until_it_has_some_again(fruit):
+    last = fruit.create(pk=2**63 - 2)
+    assert fruit.create().pk == 2**63 - 1
+    for rows in ([fruit.model()], [fruit.model(), fruit.model()]):
+        with pytest.raises(DataError, match="kv_fruit has no key left for its column"):
+            fruit.bulk_create(rows)
+    fruit.create(pk=7)
+    assert fruit.count() == 8
+    assert connections[ALIAS].check_store() == []
+    fruit.filter(pk__gte=last.pk).delete()
+    assert len(connections[ALIAS].check_store(fix=True)) == 1
+    assert fruit.create().pk == 8
+    assert connections[ALIAS].check_store() == []
+    with pytest.raises(DataError):
+        fruit.create(pk=2**63)
