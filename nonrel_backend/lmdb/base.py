@@ -7,28 +7,29 @@ from typing import Any
 
 import lmdb
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError
 
 from ..base import TransactionSavepoints
 from ..kv.base import KeyValueWrapper
 from ..kv.operations import TreesOperations
 from ..query import translated_errors
 from .access import LMDBWriter
+from .backups import copy_whole
 from .creation import DatabaseCreation
 from .environment import (
     DURABILITY,
     MAP_SIZE,
+    MAX_READERS,
     Environment,
     environment,
     temporary_folder,
 )
-from .errors import translate
+from .errors import opening_error, translate
 from .features import DatabaseFeatures
 from .transactions import Reading, Transaction
 from .values import FORMS
 
 TEMPORARY = ":memory:"
-OPTIONS = {"durability", "timeout", "map_size"}
+OPTIONS = {"durability", "timeout", "map_size", "max_readers"}
 # Seconds that a writer waits for another: the default of Python's sqlite3, too.
 TIMEOUT = 5.0
 _connected: weakref.WeakSet["DatabaseWrapper"] = weakref.WeakSet()
@@ -61,6 +62,8 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
     * `timeout`: seconds that a writer waits for another one (default 5).
     * `map_size`: bytes of the memory map. A store that outgrows it gets a larger one
       between transactions.
+    * `max_readers`: how many iterators and transactions of all processes may read at
+      once (default 1,024).
     """
 
     vendor = "lmdb"
@@ -96,6 +99,7 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
             "path": self.folder(settings["NAME"]),
             "durability": durability,
             "map_size": int(options.get("map_size", MAP_SIZE)),
+            "max_readers": int(options.get("max_readers", MAX_READERS)),
         }
 
     def folder(self, name: Any) -> str:
@@ -112,8 +116,7 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
         try:
             found = environment(**conn_params)
         except (lmdb.Error, OSError) as error:
-            kind = type(translate(error) or OperationalError())
-            raise kind(f"The store in {path} cannot be opened: {error}") from error
+            raise opening_error(path, error) from error
         _connected.add(self)
         return Transaction(found, self.timeout)
 
@@ -185,12 +188,12 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
         return self.all_or_nothing(work)
 
     def backup(self, path: str | os.PathLike) -> None:
-        """Copy the committed store to a new or empty folder, while others use it."""
-        os.makedirs(path, exist_ok=True)
-        if os.listdir(path):
-            raise OperationalError(f"{path} is not empty. Name a new folder.")
+        """Copy the committed store to a new or empty folder, while others use it.
+
+        Raise OperationalError, and leave nothing there, if it cannot be written.
+        """
         with translated_errors(self):
-            self.environment.lmdb.copy(os.fspath(path), compact=True)
+            copy_whole(self.environment.lmdb, os.path.abspath(path))
 
     # --- transactions ---
 

@@ -1,13 +1,15 @@
 """The LMDB environment of a folder: one per process, shared by its threads."""
 
 import atexit
+import errno
 import os
 import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +30,15 @@ SMALLEST_MAP = 1 << 20
 # The file is extended by 1 MB as soon as less than 256 KB of it are free: a transaction
 # of up to 64 pages finds room, and one in some dozens pays for the extension.
 FILE_STEP, AHEAD = 1 << 20, 1 << 18
-# Threads of all processes that may read at once; LMDB's default is 126. A slot takes 64
-# bytes of the lock file.
+# Read transactions of all processes that may be open at once; LMDB's default is 126.
 MAX_READERS = 1024
+# Bytes of the lock file: for each of them, and for the rest.
+READER_SIZE, LOCK_HEADER_SIZE = 64, 128
+# Bytes of disk that a new store needs: LMDB's first pages, and the catalog's.
+LEAST_SPACE = 1 << 16
+# Seconds after which a writer looks for readers whose process has ended: until then,
+# the pages that they read are not used again.
+READER_CHECK_SECONDS = 10.0
 DURABILITY: dict[str, dict[str, bool]] = {
     "full": {},
     "no-metasync": {"metasync": False},
@@ -63,8 +71,8 @@ def forget_after_fork() -> None:
     _lock = threading.RLock()
     for each in _environments.values():
         each.inherited = True
-        os.close(each.writer.file)
-        os.close(each.data_file)
+        for file in (each.writer.file, each.data_file, each.lock_file):
+            os.close(file)
     _inherited.extend(_environments.values())
     _environments.clear()
 
@@ -122,19 +130,83 @@ def discard(path: str) -> None:
             del _temporary[name]
 
 
+def check_space(path: str, data_path: str) -> None:
+    """Raise OSError if the disk has no space for a new store.
+
+    What LMDB wrote of the first pages before the disk was full would not be a store.
+    """
+    is_new = not os.path.exists(data_path)
+    if is_new and shutil.disk_usage(path).free < LEAST_SPACE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def reserved_lock_file(path: str, max_readers: int) -> int:
+    """Return LMDB's lock file, open, with space on the disk for all of it.
+
+    LMDB writes to it through a memory map, where a full disk kills the process. Raise
+    OSError if the disk is full. It must stay open while LMDB has it open: to close a
+    file releases all locks that the process has on it.
+    """
+    name = os.path.join(path, "lock.mdb")
+    file = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        # Another process may have mapped what there is: that must not grow.
+        reserve(file, max_readers * READER_SIZE + LOCK_HEADER_SIZE)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def reserve(file: int, size: int = 0) -> None:
+    """Take the space of a file on the disk; give an empty one so many bytes.
+
+    Raise OSError if the disk is full.
+    """
+    size = os.fstat(file).st_size or size
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+
+
+def close_file(file: int) -> None:
+    with suppress(OSError):
+        os.close(file)
+
+
 class Environment:
     """LMDB's environment, with a map that grows and a file that is extended early."""
 
     def __init__(
-        self, path: str, durability: str = "full", map_size: int = MAP_SIZE
+        self,
+        path: str,
+        durability: str = "full",
+        map_size: int = MAP_SIZE,
+        max_readers: int = MAX_READERS,
     ) -> None:
         self.path = path
         self.tables = TableCache()
-        self.lmdb = self.open(path, map_size, DURABILITY[durability])
-        self.page_size = self.lmdb.stat()["psize"]
-        self.writer = WriterLock(path)
+        os.makedirs(path, exist_ok=True)
         self.data_path = os.path.join(path, "data.mdb")
-        self.data_file = os.open(self.data_path, os.O_RDWR)
+        # What close() closes, in this order.
+        self.closing = ExitStack()
+        try:
+            self.lock_file = reserved_lock_file(path, max_readers)
+            self.closing.callback(close_file, self.lock_file)
+            check_space(path, self.data_path)
+            self.lmdb = self.open(path, map_size, max_readers, DURABILITY[durability])
+            self.closing.callback(self.lmdb.close)
+            reserve(self.lock_file)
+            self.writer = WriterLock(path)
+            self.closing.callback(close_file, self.writer.file)
+            self.data_file = os.open(self.data_path, os.O_RDWR)
+            self.closing.callback(close_file, self.data_file)
+            self.lmdb.reader_check()
+        except BaseException:
+            self.close()
+            raise
+        self.page_size = self.lmdb.stat()["psize"]
+        # When to look for dead readers, by the monotonic clock.
+        self.next_check = time.monotonic() + READER_CHECK_SECONDS
         self.file_size = 0
         self.syncs = durability != "none"
         # Whether this process is a forked child and the environment is its parent's.
@@ -148,7 +220,6 @@ class Environment:
         # Whether a transaction has found the map full: the next one gets a larger map.
         self.full = False
         try:
-            self.lmdb.reader_check()
             self.check_size()
             self.check_format()
         except BaseException:
@@ -156,14 +227,13 @@ class Environment:
             raise
 
     def open(
-        self, path: str, map_size: int, flags: dict[str, bool]
+        self, path: str, map_size: int, max_readers: int, flags: dict[str, bool]
     ) -> lmdb.Environment:
-        os.makedirs(path, exist_ok=True)
         while True:
             try:
                 with opening_what_a_parent_has_open():
                     return lmdb.open(
-                        path, map_size=map_size, max_readers=MAX_READERS, **flags
+                        path, map_size=map_size, max_readers=max_readers, **flags
                     )
             except (lmdb.MemoryError, OSError, OverflowError):
                 # The process may not have so many addresses.
@@ -205,10 +275,7 @@ class Environment:
             )
 
     def close(self) -> None:
-        self.lmdb.close()
-        for each in (self.writer.file, self.data_file):
-            with suppress(OSError):
-                os.close(each)
+        self.closing.close()
 
     # --- transactions ---
 
@@ -239,6 +306,9 @@ class Environment:
         """
         self.writer.acquire(seconds)
         try:
+            if time.monotonic() > self.next_check:
+                self.next_check = time.monotonic() + READER_CHECK_SECONDS
+                self.lmdb.reader_check()
             info = self.lmdb.info()
             size = info["map_size"]
             used = (info["last_pgno"] + 1) * self.page_size
@@ -277,6 +347,15 @@ class Environment:
     def begin(self, **options: Any) -> Txn:
         try:
             return self.lmdb.begin(**options)
+        except lmdb.ReadersFullError as error:
+            if self.lmdb.reader_check():  # so many were of processes that have ended
+                return self.lmdb.begin(**options)
+            readers = self.lmdb.info()["max_readers"]
+            raise OperationalError(
+                f"{readers} iterators and transactions are reading {self.path}, and "
+                'no more may. End some, or set a higher OPTIONS["max_readers"]; it '
+                "takes effect when no process has the store open."
+            ) from error
         except lmdb.MapResizedError:
             # Another process has enlarged the map.
             with self.state:

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 
 
 class Command(BaseCommand):
@@ -21,5 +21,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The backend of {database!r} has no backups. Use those of its store."
             )
-        backup(path)
+        try:
+            backup(path)
+        except DatabaseError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"Copied {database} to {path}.")
