@@ -16,6 +16,7 @@ from typing import Any
 from django.db import DatabaseError, OperationalError, connections, transaction
 from django.db.models import F
 
+from ...transactions import retry_transaction
 from ..differential.answers import written
 from ..differential.data import empty
 from .comparison import Comparison, outcome, section
@@ -244,6 +245,30 @@ class BackendConformance(Comparison):
         connections[OURS].close()
         names = [counter.name for counter in counters.all()]
         self.expect("the committed rows, after close()", names, ["committed"])
+        self.overtaken(counters)
+
+    def overtaken(self, counters: Any) -> None:
+        """Change a row that a block has read, before the block writes.
+
+        The block may not go on by itself with what is no longer so.
+        """
+        counters.update(value=0)
+        reads: list[tuple[int, int]] = []
+        errors: list[Exception] = []
+
+        def read_and_write() -> None:
+            first = counters.get().value
+            if not reads:
+                change = partial(counters.update, value=7)
+                errors.extend(together(change, 1, OURS))
+            reads.append((first, counters.get().value))
+            counters.update(value=first + 1)
+
+        retry_transaction(OURS)(read_and_write)()
+        values = [(0, 0), (7, 7)][: len(reads)]
+        self.expect("two reads of a row in a block", reads, values)
+        wanted = 1 if errors else 8
+        self.expect("a write after such reads", counters.get().value, wanted)
 
     @section("threads")
     def test_14_threads(self) -> None:
