@@ -146,9 +146,9 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return translate(error)
 
     def get_database_version(self) -> tuple[int, ...]:
-        version = self.db_connection.server_info().server_version.decode(
-            errors="replace"
-        )
+        with translated_errors(self):
+            info = self.db_connection.server_info()
+        version = info.server_version.decode(errors="replace")
         return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
     # --- buckets ---

@@ -152,7 +152,12 @@ class Texts(DataColumn):
             ) from error
 
     def members(self, items: Iterable[Any]) -> set[bytes]:
-        return set(map(self.encode, items))
+        try:
+            return set(map(self.encode, items))
+        except ValueError as error:
+            raise DataError(
+                f"{self} cannot hold one of its members: {error}"
+            ) from error
 
     def to(self, stored: Any) -> Operation:
         wanted = self.members(stored or ())

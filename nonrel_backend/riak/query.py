@@ -111,6 +111,7 @@ class BackendQuery(KeyValueQuery):
         lists = ([*map(row.get, columns, absent)] for row in rows)
         return iter(lambda: list(islice(lists, CHUNK)), [])
 
+    @safe_call
     def filled(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield rows with the values of their counters and sets."""
         objects = self.connection.objects(self.table)

@@ -43,7 +43,8 @@ def object_key(db_types: list[str], values: list[Any]) -> bytes:
     else:
         (text,) = texts
         text = f"~{text}" if not text or text.startswith("~") else text
-    key = text.encode()
+    # Text that is no Unicode is refused when the row is made JSON, with a clear error.
+    key = text.encode(errors="surrogatepass")
     if len(key) > LARGEST_KEY:
         raise DataError(
             f"The key has {len(key)} bytes; Riak takes {LARGEST_KEY} at most."
