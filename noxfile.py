@@ -1,4 +1,4 @@
-"""Run the tests with the newest Django: `nox -s django61 -p 3.13`."""
+"""Runs before a release: the newest Django (`nox -s django61 -p 3.13`), and faults."""
 
 import nox
 
@@ -26,3 +26,12 @@ def django61(session: nox.Session) -> None:
     session.run("make", "--jobs=2", f"BIN={session.bin}", *own, env=few, external=True)
     for backend in ("lmdb", "mongodb"):
         session.run("python", "runtests.py", "django", "--backend", backend, *apps)
+
+
+@nox.session(venv_backend="venv")
+def faults(session: nox.Session) -> None:
+    """Run five minutes of faults on each backend; arguments are those of the runs."""
+    session.install("-e", ".[test]")
+    for backend in ("lmdb", "mongodb", "riak"):
+        command = ["-m", "nonrel_backend.testing.faults", "--backend", backend]
+        session.run("python", *command, "--seconds", "300", *session.posargs)

@@ -54,6 +54,8 @@ ALLOWED_BELOW: dict[str, dict[str, str]] = {
         "nonrel_backend.testing.documents.samples": MODELS,
         "nonrel_backend.testing.documents.trials": MODELS,
     },
+    "testing.faults.database": {"nonrel_backend.testing.faults.models": MODELS},
+    "testing.faults.worker": {"nonrel_backend.testing.faults.operations": MODELS},
     "testing.services.addresses": {
         "nonrel_backend.testing.riak.server": OPTIONAL,
         "nonrel_backend.testing.services.mongodb": OPTIONAL,
