@@ -1,8 +1,7 @@
 """Flushing of tables: deletion of rows and claims, on several connections."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from ..kv import claims
@@ -28,54 +27,50 @@ class DatabaseOperations(NonrelDatabaseOperations):
             if store.unique == "strong":  # strongly consistent buckets have no fold
                 super().flush(written, False)
             else:
-                clear(store, written)
-                clear_claims(store, known)
+                delete(store.db_connection, deletes_of_rows(store, written))
+                delete(store.db_connection, deletes_of_claims(store, known))
         if reset_sequences:
             for table in tables:
                 store.catalog.reset(table)
 
 
-def clear(store: Any, tables: Iterable[str]) -> None:
-    """Delete all rows of tables, with their counters and sets."""
-    buckets: list[tuple[bytes, dict[str, bytes]]] = []
+def delete(client: Client, requests: Iterable[Any]) -> None:
+    """Send deletes, page by page, each page on several connections at a time."""
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        for page in pages(requests):
+            parts = [page[first::CONNECTIONS] for first in range(CONNECTIONS)]
+            for replies in threads.map(client.tell_many, parts):
+                answers(replies)
+
+
+def deletes_of_rows(store: Any, tables: Iterable[str]) -> Iterator[Any]:
+    """Yield the deletes of all rows of tables, with their counters and sets."""
     for objects in map(store.objects, tables):
-        buckets.append((objects.table.bucket, objects.options))
-        for column in objects.table.data.values():
-            buckets.append((column.bucket, {"type": column.type}))
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
-        list(threads.map(partial(clear_bucket, store.db_connection), buckets))
+        client, table = objects.client, objects.table
+        yield from deletes(client, table.bucket, b"", objects.options)
+        for column in table.data.values():
+            yield from deletes(client, column.bucket, b"", {"type": column.type})
 
 
-def clear_bucket(client: Client, place: tuple[bytes, dict[str, bytes]]) -> None:
-    """Delete all objects of (bucket, options that name its type)."""
-    bucket, options = place
-    for page in pages(client.fold(bucket, PAGE, **options)):
-        delete(client, place, page)
-
-
-def delete(client: Client, place: tuple[bytes, dict[str, bytes]], found: list) -> None:
-    """Delete objects that a fold has returned."""
-    bucket, options = place
-    requests = [
-        delete_request(bucket, each.key, vclock=each.object.vclock, **options)
-        for each in found
-        if not all(content.deleted for content in each.object.content)
-    ]
-    answers(client.tell_many(requests))
-
-
-def clear_claims(store: Any, tables: Iterable[str]) -> None:
-    """Delete the claims of tables, also those that belong to no row."""
+def deletes_of_claims(store: Any, tables: Iterable[str]) -> Iterator[Any]:
+    """Yield the deletes of all claims of tables, also of those that have no row."""
     objects = store.claims()
-    place = objects.table.bucket, objects.options
-    client = store.db_connection
     beginnings = tuple(map(claims.beginning, tables))
-    found = [
-        each
-        for each in client.fold(place[0], PAGE, **place[1])
-        if each.key.startswith(beginnings)
-    ]
-    size = max(1, -(-len(found) // CONNECTIONS))
-    parts = [found[at : at + size] for at in range(0, len(found), size)]
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
-        list(threads.map(partial(delete, client, place), parts))
+    return deletes(objects.client, objects.table.bucket, beginnings, objects.options)
+
+
+def deletes(
+    client: Client,
+    bucket: bytes,
+    beginnings: bytes | tuple[bytes, ...],
+    options: dict[str, bytes],
+) -> Iterator[Any]:
+    """Yield the deletes of the objects of a bucket whose keys begin with one of these.
+
+    `options` name the bucket's type.
+    """
+    for each in client.fold(bucket, PAGE, **options):
+        is_there = not all(content.deleted for content in each.object.content)
+        if is_there and each.key.startswith(beginnings):
+            vclock = each.object.vclock
+            yield delete_request(bucket, each.key, vclock=vclock, **options)

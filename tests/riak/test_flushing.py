@@ -25,14 +25,14 @@ def test_a_flush_waits_once_for_each_page_and_bucket(store, server, waits):  # n
     waits.clear()
     requests = sent(server, lambda: flush(store))
     # The catalog's entries; which tables have rows; a fold of each of these and of the
-    # claims; a pipeline of deletions for each, that of the claims on four connections.
+    # claims; a page of deletes for each 500, on four connections at a time.
     assert requests == {
         "RpbGetReq": 4,
         "RpbIndexReq": 4,
         "RpbCSBucketReq": 4,
         "RpbDelReq": 300 + 1 + 200 + 200,
     }
-    assert len(waits) <= 2 + 4 + 3 + 4
+    assert len(waits) <= 2 + 4 + 4 * 3
     assert counters().count() == 0 and store.check_store() == []
 
 
