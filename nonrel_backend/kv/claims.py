@@ -113,9 +113,13 @@ class Claims:
             return set()
         moving = {change.old_key for change in changes if change.old_key is not None}
         self.validate(list(wanted.values()), moving)
-        # A value may move from one row to another.
-        self.release(removed(self.table, changes) & wanted.keys())
-        return self.claim_all(wanted)
+        # A value may move from one row to another. Its claim does so last: if another
+        # row has one of the other values, nothing moves.
+        moving_keys = removed(self.table, changes) & wanted.keys()
+        new = {key: wanted[key] for key in wanted if key not in moving_keys}
+        claimed = self.claim_all(new)
+        self.release(moving_keys)
+        return claimed | self.claim_all({key: wanted[key] for key in moving_keys})
 
     def wanted(self, changes: Sequence[Change]) -> dict[bytes, tuple[Entry, bytes]]:
         """Return {key of a claim: (entry, key of the row)} of the values added.

@@ -140,6 +140,22 @@ def test_a_row_that_another_client_put_under_a_claim_keeps_it(store):
     assert counter("x").pk
 
 
+def test_rows_keep_their_claims_if_values_cannot_move(store):
+    """One value moves from row to row; the other one only its claim says is taken."""
+    first, second, taken = counter("x"), counter("y"), counter("z")
+    bucket, key = store.bucket("library_counter"), str(taken.pk)
+    found = store.db_connection.get(bucket, key)
+    del found.content[0].indexes[:]
+    store.db_connection.put(bucket, key, found.content[0], vclock=found.vclock)
+    first.name, second.name = "y", "z"
+    with pytest.raises(IntegrityError):
+        counters().bulk_update([first, second], ["name"])
+    assert holders(store) == {"x": first.pk, "y": second.pk, "z": taken.pk}
+    first.name, second.name = "y", "x"
+    assert counters().bulk_update([first, second], ["name"]) == 2
+    assert holders(store) == {"y": first.pk, "x": second.pk, "z": taken.pk}
+
+
 # --- writes whose outcome is unknown ---
 
 
