@@ -184,30 +184,37 @@ class Claims:
             return set()
         taken = {each.key for each in self.access.apply(self.claims, made)}
         claimed = {key for key in wanted if key not in taken}
+        holders = self.holders([key for key in taken if key is not None])
+        until = time.monotonic() + GRACE
         for key in taken:
             assert key is not None
             entry, row = wanted[key]
             try:
-                if self.take_over(key, entry, row):
+                if self.take_over(key, entry, row, holders.get(key), until):
                     claimed.add(key)
             except IntegrityError:
                 self.release(claimed)
                 raise
         return claimed
 
-    def take_over(self, key: bytes, entry: Entry, row: bytes) -> bool:
-        """Claim another row's value, if that row does not get it within GRACE.
+    def take_over(
+        self, key: bytes, entry: Entry, row: bytes, other: bytes | None, until: float
+    ) -> bool:
+        """Claim the value of another row, if that does not get it until then.
+
+        If a third row claims it meanwhile, that has GRACE seconds, too.
 
         Return False if the claim belongs to this row already. Raise IntegrityError if
         the other row has the value.
         """
-        until = time.monotonic() + GRACE
         while True:
             records = self.access.get(self.claims, [key])
             rows = self.access.rows(self.claims, records)
             holder = holder_of(rows[0]) if rows else None
             if holder == row:
                 return False
+            if holder is not None and holder != other:
+                other, until = holder, time.monotonic() + GRACE
             if holder is not None and self.holds(holder, key):
                 raise self.table.duplicate(entry[0])
             if holder is None or time.monotonic() > until:

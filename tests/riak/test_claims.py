@@ -1,6 +1,7 @@
 """Unique values on Riak: each is claimed before its row is written."""
 
 import json
+import time
 
 import pytest
 from django.db import IntegrityError, OperationalError, connections, models
@@ -116,6 +117,25 @@ def test_a_claim_is_left_over_by_a_lost_answer_and_taken_over(
     server.before = None
     assert len(claims(store)) == 1
     counter("x")
+    assert store.check_store() == []
+
+
+def test_claims_that_are_left_over_are_waited_for_at_once(server, store, monkeypatch):
+    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 0.5)
+    names = ["a", "b", "c", "d"]
+
+    def lose(request):
+        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
+            raise Dropped
+
+    server.before = lose
+    with pytest.raises(OperationalError):
+        counters().bulk_create([counters().model(name=name) for name in names])
+    server.before = None
+    assert len(holders(store)) == 4
+    begun = time.monotonic()
+    counters().bulk_create([counters().model(name=name) for name in names])
+    assert time.monotonic() - begun < 1.5
     assert store.check_store() == []
 
 
