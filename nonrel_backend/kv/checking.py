@@ -15,14 +15,27 @@ DAMAGED = (DatabaseError, TypeError, ValueError, AttributeError)
 
 def problems(access: Any, fix: bool) -> Iterator[str]:
     """Yield a sentence for each problem; with `fix`, repair the entries."""
-    tables = [access.table(name) for name in access.names()]
+    tables = []
+    damaged = []
+    for name in access.names():
+        try:
+            table = access.table(name)
+        except DAMAGED as error:
+            damaged.append(f"{name}: its entry in the catalog is damaged: {error}")
+            continue
+        stored = table.entry.get("name", name)
+        if stored != name:
+            damaged.append(f"{name}: its entry in the catalog is that of {stored}")
+        tables.append(table)
+    damaged += access.catalog_problems(tables, fix)
+    yield from damaged
     for table in tables:
         yield from row_problems(access, table, fix)
         for index in table.indexes:
             yield from entry_problems(access, table, index, fix)
     for prefix in access.unknown_trees(tables):
         yield f"The keys of tree {prefix.hex()} belong to no table or index"
-        if fix:
+        if fix and not damaged:  # they may belong to a table that is damaged
             access.clear(prefix)
 
 
@@ -44,7 +57,10 @@ def row_problems(access: Any, table: Table, fix: bool) -> Iterator[str]:
                 value = table.getter(table.key[0])(row)
                 highest = max(highest, value if type(value) is int else 0)
             yield from missing_entries(access, table, row_key, row, expected, fix)
-    sequence, counted = access.counters(table)
+    try:
+        sequence, counted = access.counters(table)
+    except DatabaseError:
+        sequence = counted = -1
     # Where no key is left, the next one follows the highest that is still there.
     wanted = highest if sequence == LARGEST_KEY else max(sequence, highest)
     if (sequence, counted) != (wanted, count):
@@ -67,19 +83,32 @@ def missing_entries(
     """Yield the entries that a row does not have, or that are another row's."""
     for entry in expected:
         name = entry[0].name
-        found = access.value(access.entry_key(table, entry, row_key))
+        key = access.entry_key(table, entry, row_key)
+        found = access.value(key)
         if found == row_key:
             continue
-        if found is None:
-            yield f"{table.name}: {name} lacks the row {row_key!r}"
-            if fix:
-                change = Change(None, row_key, row, row_key, [], [entry], same_row=True)
-                access.apply(table, [change])
-        elif access.get(table, [found]):
+        if found is not None and has_entry(access, table, found, entry):
             yield (
                 f"{table.name}: {name} is unique, but the rows {found!r} and "
                 f"{row_key!r} have the same values (not repaired)"
             )
+            continue
+        yield f"{table.name}: {name} lacks the row {row_key!r}"
+        if fix:
+            access.remove(key)
+            change = Change(None, row_key, row, row_key, [], [entry], same_row=True)
+            access.apply(table, [change])
+
+
+def has_entry(access: Any, table: Table, row_key: bytes, entry: Entry) -> bool:
+    """Return whether the row with a key exists, and should have an entry."""
+    index, *payload = entry
+    records = access.get(table, [row_key])
+    try:
+        rows = access.rows(table, records)
+        return any(payload in map(list, index.payloads(row)) for row in rows)
+    except DAMAGED:
+        return True  # it may have it: row_problems() reports it
 
 
 def entry_problems(access: Any, table: Table, index: Index, fix: bool) -> Iterator[str]:

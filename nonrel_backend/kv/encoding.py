@@ -12,6 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 from typing import Any, TypeAlias
+from zlib import crc32
 
 from ..documents.functions import at_path
 from ..values.folding import fold
@@ -27,6 +28,9 @@ INVERSION = bytes(255 - byte for byte in range(256))
 # Bytes of the hash at the end of a shortened key: 128 bits, so that no two of a billion
 # keys with the same beginning are expected to collide.
 HASH_SIZE = 16
+
+# Bytes of a checksum, and the CRC of any bytes that are followed by their own.
+CRC_SIZE, WHOLE = 4, 0x2144DF1C
 
 # (first key, the key after the last one).
 KeyRange: TypeAlias = tuple[bytes, bytes]
@@ -185,6 +189,11 @@ def following(key: bytes) -> bytes:
     """Return the first key after all keys that begin with `key`."""
     key = key.rstrip(b"\xff")
     return key[:-1] + bytes([key[-1] + 1])
+
+
+def whole(data: bytes) -> bytes:
+    """Return bytes followed by their checksum: the crc32() of both is WHOLE."""
+    return data + crc32(data).to_bytes(CRC_SIZE, "little")
 
 
 def shortened(key: bytes, size: int) -> bytes:

@@ -4,14 +4,16 @@ tree 0   "token"        a random token that every change of the catalog replaces
          "tree"         the number of the next new tree
          "table:" name  a table's entry (see catalog.tables), with the trees of the
                         table ("id") and of each index ("id")
-         "count:" tree  the last key given, the number of rows, and a random token
-                        that every change of the rows replaces
+         "count:" tree  the last key given, the number of rows, a random token that
+                        every change of the rows replaces, and a checksum
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from struct import Struct
+from struct import error as StructError
 from typing import Any
+from zlib import crc32
 
 from django.db import DatabaseError, DataError, ProgrammingError
 
@@ -20,8 +22,8 @@ from ..catalog.schema import RowChange
 from ..progress import Progress
 from . import writing
 from .access import Change
-from .bytes import LARGEST_BATCH, BytesAccess, tree
-from .encoding import EVERYTHING, following
+from .bytes import LARGEST_BATCH, TREE_SIZE, BytesAccess, tree
+from .encoding import CRC_SIZE, EVERYTHING, WHOLE, following, whole
 from .tables import Index, Table
 
 RESERVED = tree(0)
@@ -35,7 +37,7 @@ CATALOGS_CACHED = 8
 # Bytes of a table's name in the key of its entry, of LMDB's 511; the rest is a reserve.
 NAME_SIZE = 400
 
-_counters = Struct(">qq12s")
+_counters = Struct(">qq8s")
 # The last key that next_keys() gives.
 LARGEST_KEY = (1 << 63) - 1
 
@@ -60,6 +62,9 @@ class TableCache:
 
 class TreesAccess(BytesAccess):
     """A BytesAccess with the catalog in the space of bytes itself."""
+
+    # Keys that a store has in the catalog besides the usual ones.
+    catalog_keys: Sequence[bytes] = ()
 
     def __init__(self, cache: TableCache) -> None:
         # Shared by all connections to one store.
@@ -110,7 +115,8 @@ class TreesAccess(BytesAccess):
     def names(self) -> list[str]:
         """Return the names of all tables."""
         found = self.batches(TABLE_KEY, [EVERYTHING], False, LARGEST_BATCH)
-        return [key[len(TABLE_KEY) :].decode() for batch in found for key, _ in batch]
+        names = [key[len(TABLE_KEY) :] for batch in found for key, _ in batch]
+        return [name.decode(errors="backslashreplace") for name in names]
 
     def has_table(self, name: str) -> bool:
         return self.value(table_key(name)) is not None
@@ -129,6 +135,7 @@ class TreesAccess(BytesAccess):
     def save_entry(self, name: str, entry: dict[str, Any]) -> None:
         """Store the entry of a table; give new tables and indexes their trees."""
         self.complete_entry(entry)
+        entry["name"] = name  # for nonrel_check: the key that it is stored under
         for each in (entry, *entry["indexes"]):
             if "id" not in each:
                 each["id"] = self.new_tree()
@@ -232,17 +239,21 @@ class TreesAccess(BytesAccess):
         data = self.value(table.counters_key)
         if data is None:
             return 0, 0
-        if len(data) != _counters.size:
-            raise DatabaseError(f"The store is damaged: the counters of {table.name}.")
-        sequence, rows, _ = _counters.unpack(data)
+        # An earlier version wrote no checksum, but a longer token.
+        is_right = crc32(data) == WHOLE or "checksums" not in table.entry
+        if len(data) != _counters.size + CRC_SIZE or not is_right:
+            raise DatabaseError(
+                f"The store is damaged: the counters of {table.name}. Run nonrel_check."
+            )
+        sequence, rows, _ = _counters.unpack(data[:-CRC_SIZE])
         return sequence, rows
 
     def set_counters(self, table: Table, sequence: int, rows: int) -> None:
         """Store the counters. Every change of rows does: it also replaces the token by
         which cached tables are validated.
         """
-        data = _counters.pack(sequence, rows, os.urandom(12))
-        self.put(table.counters_key, data)
+        data = _counters.pack(sequence, rows, os.urandom(8))
+        self.put(table.counters_key, whole(data))
 
     def wrote(self, table: Table, rows: int) -> None:
         sequence, count = self.counters(table)
@@ -274,6 +285,30 @@ class TreesAccess(BytesAccess):
         return keys
 
     # --- upkeep ---
+
+    def catalog_problems(self, tables: list[Table], fix: bool) -> Iterator[str]:
+        """Yield a sentence for each key of the catalog that should be another."""
+        counters = {table.counters_key for table in tables}
+        others = {TOKEN_KEY, NEXT_TREE_KEY, *self.catalog_keys}
+        for batch in self.batches(RESERVED, [EVERYTHING], False, None):
+            for key, _ in batch:
+                if key in others or key in counters or key.startswith(TABLE_KEY):
+                    continue
+                yield f"The key {key[TREE_SIZE:]!r} of the catalog is unknown"
+                if fix and key.startswith(COUNTERS_KEY):
+                    self.remove(key)
+        indexes = [each for table in tables for each in (table.primary, *table.indexes)]
+        trees = [index.prefix for index in indexes]
+        try:
+            following_tree = self.load(self.value(NEXT_TREE_KEY) or self.dump(1))
+            is_right = all(each < tree(following_tree) for each in trees)
+        except (DatabaseError, TypeError, StructError):
+            is_right = False
+        if not is_right:
+            yield "The number of the next tree is that of one that exists"
+            if fix:
+                highest = int.from_bytes(max(trees, default=RESERVED), "big")
+                self.put(NEXT_TREE_KEY, self.dump(highest + 1))
 
     def unknown_trees(self, tables: list[Table]) -> Iterator[bytes]:
         """Yield the trees that belong to no table or index."""

@@ -4,16 +4,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
+from zlib import crc32
 
 import lmdb
+from django.db import DatabaseError
 
 from ..kv.bytes import FIRST_BATCH, GROWTH, LARGEST_BATCH, Item
+from ..kv.encoding import CRC_SIZE, WHOLE, whole
 from ..kv.snapshots import NotedReads, Reads
 from ..kv.tables import Table
 from ..kv.trees import TreesAccess
 from . import memory
 from .tables import FORMAT, FORMAT_KEY, LMDBTable, converted, place_columns
-from .values import pack, unpack, unpack_rows
+from .values import pack, pack_row, unpack, unpack_rows
 
 if TYPE_CHECKING:
     from .environment import Environment
@@ -23,12 +26,16 @@ if TYPE_CHECKING:
     Txn: TypeAlias = lmdb.Transaction[bytes]
 else:
     Txn = lmdb.Transaction
+# The first byte of what is in the catalog with a checksum: msgpack begins nothing so.
+CHECKED = b"\xc1"
 # Returns the transaction to read from: a savepoint may begin or end between batches.
 CurrentTransaction: TypeAlias = Callable[[], Txn]
 
 
 class LMDBAccess(TreesAccess):
     """What one statement reads and writes, in the transaction that `now` returns."""
+
+    catalog_keys = (FORMAT_KEY,)
 
     def __init__(self, environment: "Environment", now: CurrentTransaction) -> None:
         super().__init__(environment.tables)
@@ -95,10 +102,11 @@ class LMDBAccess(TreesAccess):
     # --- rows ---
 
     def pack(self, table: Table, row: list[Any]) -> bytes:
-        return pack(row)
+        return pack_row(row, "checksums" in table.entry)
 
     def unpack(self, table: Table, data: list[bytes]) -> list[list[Any]]:
-        return unpack_rows(data, table.entry["width"])
+        entry = table.entry
+        return unpack_rows(data, entry["width"], "checksums" in entry)
 
     def read(self, count: int) -> None:
         self.rows_read += count
@@ -109,10 +117,14 @@ class LMDBAccess(TreesAccess):
     # --- tables ---
 
     def dump(self, value: Any) -> bytes:
-        return pack(value)
+        return whole(CHECKED + pack(value))
 
     def load(self, data: bytes) -> Any:
-        return unpack(data)
+        if data[:1] != CHECKED:  # written by an earlier version
+            return unpack(data)
+        if crc32(data) != WHOLE:
+            raise DatabaseError("The store is damaged: an entry of the catalog.")
+        return unpack(data[1:-CRC_SIZE])
 
     def make_table(self, name: str, entry: dict[str, Any]) -> LMDBTable:
         return LMDBTable(name, entry)
@@ -122,6 +134,8 @@ class LMDBAccess(TreesAccess):
 
     def complete_entry(self, entry: dict[str, Any]) -> None:
         place_columns(entry)
+        if "id" not in entry and self.environment.checksums:  # it has no rows yet
+            entry["checksums"] = "crc32"
 
     def save_entry(self, name: str, entry: dict[str, Any]) -> None:
         super().save_entry(name, entry)

@@ -14,6 +14,7 @@ from ..kv.operations import TreesOperations
 from ..query import translated_errors
 from .access import LMDBWriter
 from .backups import copy_whole
+from .checking import damage_of_file, damage_of_tree
 from .creation import DatabaseCreation
 from .environment import (
     DURABILITY,
@@ -21,6 +22,7 @@ from .environment import (
     MAX_READERS,
     Environment,
     environment,
+    locked_environment,
     temporary_folder,
 )
 from .errors import opening_error, translate
@@ -29,7 +31,7 @@ from .transactions import Reading, Transaction
 from .values import FORMS
 
 TEMPORARY = ":memory:"
-OPTIONS = {"durability", "timeout", "map_size", "max_readers"}
+OPTIONS = {"durability", "timeout", "map_size", "max_readers", "checksums"}
 # Seconds that a writer waits for another: the default of Python's sqlite3, too.
 TIMEOUT = 5.0
 _connected: weakref.WeakSet["DatabaseWrapper"] = weakref.WeakSet()
@@ -64,6 +66,8 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
       between transactions.
     * `max_readers`: how many iterators and transactions of all processes may read at
       once (default 1,024).
+    * `checksums`: whether new tables store a checksum with each row, which is verified
+      when the row is read (default True).
     """
 
     vendor = "lmdb"
@@ -100,6 +104,7 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
             "durability": durability,
             "map_size": int(options.get("map_size", MAP_SIZE)),
             "max_readers": int(options.get("max_readers", MAX_READERS)),
+            "checksums": bool(options.get("checksums", True)),
         }
 
     def folder(self, name: Any) -> str:
@@ -176,16 +181,28 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
         If the file is damaged, only that is reported. Otherwise the sentences tell
         where rows and indexes disagree, which `fix` repairs.
         """
-        # Needed by this command only.
-        from lmdb.verify import verify
+        # First, since to read a damaged page could crash the process.
+        path = self.get_connection_params()["path"]
+        is_writer = self.connection is not None and self.connection.current is not None
+        try:
+            if is_writer or not os.path.isdir(path):
+                damage = damage_of_file(path)
+            else:
+                with locked_environment(path, self.timeout):
+                    damage = damage_of_file(path)
+        except OSError as error:
+            raise opening_error(path, error) from error
+        if damage:
+            return damage
 
-        def work() -> list[str]:
-            damage = verify(self.environment.data_path)
-            if damage:  # to read a damaged page could crash the process
-                return [f"The file is damaged: {each}" for each in damage]
-            return super(DatabaseWrapper, self).check_store(fix)
+        def work(access: LMDBWriter) -> list[str]:
+            # Tables are read anew, and so checked, too.
+            self.environment.tables.cached.clear()
+            damage = list(damage_of_tree(access.now()))
+            return damage or super(DatabaseWrapper, self).check_store(fix)
 
-        return self.all_or_nothing(work)
+        found: list[str] = self.write(work)
+        return found
 
     def backup(self, path: str | os.PathLike) -> None:
         """Copy the committed store to a new or empty folder, while others use it.

@@ -65,6 +65,28 @@ def environment(path: str, **options: Any) -> "Environment":
         return _environments[path]
 
 
+@contextmanager
+def locked_environment(path: str, seconds: float) -> Iterator[None]:
+    """Keep all writers from the store in a folder, which need not be open.
+
+    Raise OperationalError if others write for so many seconds.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_lock)
+        known = _environments.get(os.path.realpath(path))
+        if known is not None:
+            stack.close()
+            lock = known.writer
+        else:
+            # Nobody may open it meanwhile: to close the file releases the locks that
+            # the process has on it.
+            lock = WriterLock(path)
+            stack.callback(os.close, lock.file)
+        lock.acquire(seconds)
+        stack.callback(lock.release)
+        yield
+
+
 def forget_after_fork() -> None:
     """Have a forked child open its own environments, with its own locks."""
     global _lock
@@ -182,8 +204,11 @@ class Environment:
         durability: str = "full",
         map_size: int = MAP_SIZE,
         max_readers: int = MAX_READERS,
+        checksums: bool = True,
     ) -> None:
         self.path = path
+        # Whether the rows of new tables get checksums.
+        self.checksums = checksums
         self.tables = TableCache()
         os.makedirs(path, exist_ok=True)
         self.data_path = os.path.join(path, "data.mdb")

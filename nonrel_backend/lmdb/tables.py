@@ -13,8 +13,9 @@ from ..kv.trees import RESERVED
 from .values import FORMS
 
 # The version of the format of catalog, rows and index entries. Entries of the catalog
-# in format 1 name columns by their positions; the rest is the same.
-FORMAT = 2
+# in format 1 name columns by their positions. Up to format 2 there are no checksums;
+# in format 3, those tables have them whose entries say so.
+FORMAT = 3
 FORMAT_KEY = RESERVED + b"format"
 # LMDB's keys have at most 511 bytes (MDB_MAXKEYSIZE): the number of the tree, values of
 # columns, the key of the row. Longer values and keys end with a hash, and are not in

@@ -7,6 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import msgpack
 from django.db import DatabaseError, DataError
@@ -217,18 +218,64 @@ def unpack(data: bytes) -> Any:
         raise DatabaseError(f"The store is damaged: {error or 'no value'}") from error
 
 
+# After the row comes its checksum, as a number of 32 bits for msgpack. It is the CRC of
+# all bytes before it, computed from 0, which makes that of both 0. So that of several
+# rows, one after the other, is 0, too: one call checks a batch. zlib inverts all bits.
+ZERO = 0xFFFFFFFF
+NUMBER = b"\xce"
+# Batches of more bytes are read in halves: they are copied twice.
+LARGE_BATCH = 1 << 24
+LARGEST_BUFFER = 1 << 33
+
+
+def pack_row(row: list[Any], checksum: bool) -> bytes:
+    """Return a row as bytes, followed by a checksum if that is asked for."""
+    if not checksum:
+        return pack(row)
+    data = pack(row) + NUMBER
+    return data + (crc32(data, ZERO) ^ ZERO).to_bytes(4, "little")
+
+
 def unpack_row(data: bytes, width: int) -> list:
     """Return a row as its values by position; columns added later are NULL."""
     return unpack_rows([data], width)[0]
 
 
-def unpack_rows(data: list[bytes], width: int) -> list[list]:
-    """Return rows as their values by position; columns added later are NULL."""
+def unpack_rows(data: list[bytes], width: int, checksums: bool = False) -> list[list]:
+    """Return rows as their values by position; columns added later are NULL.
+
+    Raise DatabaseError if they are damaged, or do not have their `checksums`.
+    """
     try:
-        rows = list(map(unpacked, data))
+        rows = unpack_checked(data) if checksums else list(map(unpacked, data))
         if not all(map(width.__eq__, map(list.__len__, rows))):
             for row in rows:
                 row += [None] * (width - len(row))
     except NOT_PACKED as error:
         raise DatabaseError(f"The store is damaged: {error or 'no row'}") from error
     return rows
+
+
+def unpack_checked(data: list[bytes]) -> list[list]:
+    """Return rows that are followed by their checksums.
+
+    Raise ValueError if one is not as it was written.
+    """
+    joined = b"".join(data)
+    if len(joined) > LARGE_BATCH and len(data) > 1:
+        half = len(data) // 2
+        return unpack_checked(data[:half]) + unpack_checked(data[half:])
+    unpacker = msgpack.Unpacker(
+        strict_map_key=False,
+        ext_hook=restored,
+        unicode_errors="surrogatepass",
+        max_buffer_size=LARGEST_BUFFER,
+    )
+    if crc32(joined, ZERO) == ZERO:
+        unpacker.feed(joined)
+        found = list(unpacker)
+        if len(found) == 2 * len(data):
+            return found[::2]
+    raise ValueError(
+        "a row is not as it was written. Run nonrel_check, or restore a backup."
+    )

@@ -1,7 +1,8 @@
 """A store that an older version has written opens, and works.
 
 `format1.json` holds the keys and values of a store of format 1, written by the version
-before 2026-11-28 with the two models below.
+before 2026-11-28 with the two models below; `format2.json` those of the version after
+it, whose rows have no checksums.
 """
 
 import json
@@ -15,7 +16,7 @@ from django.db import IntegrityError, connections, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Reverse
 
-OLD = json.loads((Path(__file__).parent / "format1.json").read_text())
+HERE = Path(__file__).parent
 
 
 def make_models():
@@ -63,11 +64,12 @@ def make_models():
     return Shelf, Thing
 
 
-@pytest.fixture
-def things(open_store, tmp_path):
+@pytest.fixture(params=[1, 2])
+def things(open_store, tmp_path, request):
+    old = json.loads((HERE / f"format{request.param}.json").read_text())
     with lmdb.open(str(tmp_path / "store")) as environment:
         with environment.begin(write=True) as txn:
-            for key, value in OLD:
+            for key, value in old:
                 txn.put(bytes.fromhex(key), bytes.fromhex(value))
     open_store()
     _, thing = make_models()
@@ -132,3 +134,20 @@ def test_an_old_stores_tables_are_altered(things):
     constraints = connections["own"].introspection.get_constraints(None, "old_thing")
     assert "by_seen" not in constraints and "by_double" not in constraints
     assert connections["own"].check_store() == []
+
+
+def test_an_old_stores_tables_stay_as_they_are_and_new_ones_have_checksums(things):
+    from tests.library.models import Genre
+
+    connection = connections["own"]
+    with connection.schema_editor() as editor:
+        editor.create_model(Genre)
+    Genre.objects.using("own").create(name="new")
+    things.filter(code="c9").update(price=F("price") + 1)
+    entries = {
+        name: connection.tables.entry(name) for name in connection.tables.names()
+    }
+    assert {name for name in entries if "checksums" in entries[name]} == {
+        "library_genre"
+    }
+    assert connection.check_store() == []

@@ -160,7 +160,7 @@ def test_an_or_is_an_index_union(books, by_pages, by_title):
 def test_counting_by_an_index_decodes_no_row(books, monkeypatch):
     from nonrel_backend.lmdb import access
 
-    def refuse(data, width):
+    def refuse(data, width, checksums):
         raise AssertionError("A row was decoded.")
 
     with monkeypatch.context() as patched:
