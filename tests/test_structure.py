@@ -32,7 +32,7 @@ ALLOWED_BELOW: dict[str, dict[str, str]] = {
         "nonrel_backend.documents.databases": LIGHT,
         "nonrel_backend.rest.contrib.drf": OPTIONAL,
     },
-    "lmdb.base": {"lmdb.verify": LIGHT},
+    "lmdb.checking": {"lmdb.verify": LIGHT},
     "lmdb.environment": {"lmdb": OPTIONAL},
     "rest.authentication": {
         "django.contrib.auth.models": MODELS,

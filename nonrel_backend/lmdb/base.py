@@ -3,12 +3,14 @@
 import os
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import lmdb
 from django.core.exceptions import ImproperlyConfigured
 
 from ..base import TransactionSavepoints
+from ..catalog.schema import RowChange
 from ..kv.base import KeyValueWrapper
 from ..kv.operations import TreesOperations
 from ..query import translated_errors
@@ -203,6 +205,26 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
 
         found: list[str] = self.write(work)
         return found
+
+    def add_checksums(self) -> list[str]:
+        """Give checksums to the rows of tables without; return the tables' names.
+
+        Each table is rewritten in a transaction of its own, and blocks other writers.
+        """
+        names = [
+            name
+            for name in self.tables.names()
+            if "checksums" not in self.tables.entry(name)
+        ]
+        same = RowChange(set(), lambda row: {})
+
+        def rewrite(name: str, access: LMDBWriter) -> None:
+            entry = access.entry_of(name)
+            access.rewrite(access.table(name), entry, same, rekeyed=True)
+
+        for name in names:
+            self.write(partial(rewrite, name))
+        return names
 
     def backup(self, path: str | os.PathLike) -> None:
         """Copy the committed store to a new or empty folder, while others use it.

@@ -17,7 +17,12 @@ from nonrel_backend.kv.choice import choose
 from nonrel_backend.kv.compiler import existing
 from nonrel_backend.kv.predicates import bind
 from nonrel_backend.kv.scan import Scan
-from nonrel_backend.kv.trees import TOKEN_KEY, TableCache, table_key
+from nonrel_backend.kv.trees import (
+    NEXT_TREE_KEY,
+    TOKEN_KEY,
+    TableCache,
+    table_key,
+)
 from nonrel_backend.lmdb.access import LMDBAccess
 from nonrel_backend.lmdb.values import FORMS, pack
 
@@ -106,6 +111,7 @@ def make_table(access, indexes=INDEXES):
             index["condition"] = dumped(index["condition"])
     access.put(table_key("things"), pack(made))
     access.put(TOKEN_KEY, b"new")
+    access.put(NEXT_TREE_KEY, pack(100))
     return access.table("things")
 
 

@@ -7,11 +7,13 @@ it, whose rows have no checksums.
 
 import json
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 import lmdb
 import pytest
 from django.apps.registry import Apps
+from django.core.management import call_command
 from django.db import IntegrityError, connections, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Reverse
@@ -151,3 +153,25 @@ def test_an_old_stores_tables_stay_as_they_are_and_new_ones_have_checksums(thing
         "library_genre"
     }
     assert connection.check_store() == []
+
+
+def test_nonrel_check_gives_an_old_stores_rows_checksums(things):
+    before = list(things.order_by("pk").values_list())
+    connection = connections["own"]
+    output = StringIO()
+    call_command(
+        "nonrel_check", database="own", add_checksums=True, stdout=output, verbosity=0
+    )
+    assert output.getvalue().splitlines() == [
+        "old_shelf: its rows have checksums now",
+        "old_thing: its rows have checksums now",
+        "no problems",
+    ]
+    assert all(
+        "checksums" in connection.tables.entry(name)
+        for name in connection.tables.names()
+    )
+    assert list(things.order_by("pk").values_list()) == before
+    assert [each.code for each in things.filter(code__iexact="c6")] == ["c6"]
+    assert things.create(shelf_id=1, title="new", code="new", price=3).pk == 13
+    assert connection.check_store() == connection.add_checksums() == []

@@ -1,4 +1,4 @@
-"""`manage.py nonrel_check [--fix]`: compare the rows of a store with its indexes."""
+"""`manage.py nonrel_check`: compare the rows of a store with its indexes."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -16,8 +16,26 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fix", action="store_true", help="Repair the indexes from the rows."
         )
+        parser.add_argument(
+            "--add-checksums",
+            action="store_true",
+            help="Before, give checksums to the rows of tables that have none (LMDB).",
+        )
 
-    def handle(self, *args: Any, database: str, fix: bool, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        database: str,
+        fix: bool,
+        add_checksums: bool,
+        **options: Any,
+    ) -> None:
+        if add_checksums:
+            add = getattr(connections[database], "add_checksums", None)
+            if add is None:
+                raise CommandError(f"The backend of {database!r} has no checksums.")
+            for table in add():
+                self.stdout.write(f"{table}: its rows have checksums now")
         check = getattr(connections[database], "check_store", None)
         if check is None:
             raise CommandError(
