@@ -2,13 +2,13 @@
 
 import weakref
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import Any
 
 from django.db import Error, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import debug_transaction
 from django.db.utils import IntegrityError
+from django.utils.functional import cached_property
 
 from .caching import IdentityCache
 from .catalog.schema import CatalogSchemaEditor

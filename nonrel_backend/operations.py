@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from datetime import date, timedelta
 from decimal import Context, Decimal
-from functools import cache, cached_property
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db import DataError, NotSupportedError
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 from django.db.models.sql.query import Query
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from .catalog.rows import Rows
 from .catalog.tables import table_model

@@ -27,7 +27,7 @@ class TransactionConflict(OperationalError):
 def pauses(until: float) -> Iterator[float]:
     """Yield the seconds to wait before each retry: one retry, then others in time.
 
-    `until` is when the last one may begin, by time.monotonic().
+    `until` is when the last of the others may begin, by time.monotonic().
     """
     longest = FIRST_PAUSE
     yield longest * random.random()
@@ -43,7 +43,7 @@ def retry_transaction(using: Any = None, seconds: float = RETRY_SECONDS) -> Any:
     OperationalError), it is run again: once in any case, and then for as long as no
     more than `seconds` have passed since the first run began. Within an outer
     `atomic()` it runs once: a conflict rolls back the outer block as well, which only
-    its own caller can repeat. On a store without transactions it runs once.
+    its own caller can repeat.
 
         @retry_transaction
         def pay(account, amount): ...

@@ -1,7 +1,6 @@
 """RowValidator: generated columns and constraints of the rows that are written."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import Any
 
 from django.db import DataError, IntegrityError
@@ -9,6 +8,7 @@ from django.db.models import CheckConstraint
 from django.db.models.expressions import Case, Value
 from django.db.models.functions import Coalesce
 from django.db.models.sql.query import Query
+from django.utils.functional import cached_property
 
 from ..query import MISSING
 from ..values.local import to_local

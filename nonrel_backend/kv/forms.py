@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from django.db import DatabaseError
+from django.utils.functional import cached_property
 
 Matches = Callable[[Any], bool]
 BAD_VALUE = (TypeError, ValueError, OverflowError, ArithmeticError)

@@ -19,9 +19,11 @@ from pymongo.read_preferences import ReadPreference
 
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
 from ..caching import IdentityCache
-from ..transactions import retry_transaction
+from ..query import translated_errors
+from ..transactions import TransactionConflict
 from .client import DatabaseClient
 from .creation import DatabaseCreation
+from .deadlines import bounded, defaults, retried
 from .documents import BsonForm
 from .errors import operational, translate
 from .features import DatabaseFeatures
@@ -108,9 +110,7 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
             )
         arguments = {
             "host": settings["HOST"] or "localhost",
-            # pymongo's default of 30 s keeps a request waiting for a server that is
-            # down.
-            "serverSelectionTimeoutMS": 10_000,
+            **defaults(settings["HOST"]),
             "appname": "nonrel_backend",
             # Dates of years past 9999 come as DatetimeMS, which names their document.
             "datetime_conversion": "DATETIME_AUTO",
@@ -190,7 +190,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         """Return the server's answer to `hello`, which says what kind it is."""
         self.ensure_connection()
         try:
-            return self.connection.admin.command("hello")
+            with bounded(self.connection):
+                return self.connection.admin.command("hello")
         except PyMongoError as error:
             raise (self.translate_error(error) or error) from error
 
@@ -213,7 +214,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
             if self.connection is None:
                 # Through a cursor, so that SimpleTestCase can forbid it.
                 self.cursor().close()
-            self.known_entries[table] = entry_of(self, table)
+            with translated_errors(self):
+                self.known_entries[table] = entry_of(self, table)
         return self.known_entries[table]
 
     def stored_checks(self, table: str) -> list[dict[str, Any]] | None:
@@ -261,7 +263,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
 
     def is_usable(self) -> bool:
         try:
-            self.connection.admin.command("ping")
+            with bounded(self.connection):
+                self.connection.admin.command("ping")
         except PyMongoError:
             return False
         return True
@@ -280,17 +283,44 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         """
         return None if self.connection is None else self.transaction.session()
 
+    def require_transaction(self, snapshot: object) -> None:
+        """Raise OperationalError if rows' transaction has ended: no more can be read.
+
+        `snapshot` is what `transaction.snapshot` was when they were asked for.
+        """
+        if snapshot is not None and self.transaction.snapshot is not snapshot:
+            raise OperationalError(
+                "The atomic() block in which these rows were asked for has ended, and "
+                "its transaction with it: use iterator() up within the block, or make "
+                "a list of its rows there."
+            )
+
     def statement(self, work: Callable[[Any], Any]) -> Any:
-        """Return `work(session)`, run as one statement of the transaction, if any."""
+        """Return `work(session)`, which reads, run as one statement.
+
+        It is one of the transaction, if there is any.
+        """
         self.ensure_connection()
-        return self.transaction.run(work)
+        if self.transaction.is_open:
+            return self.transaction.run(work)
+        return retried(self.connection, partial(work, None), reads=True)
 
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
         """Return `work()`, run in a transaction. Retry it after a conflict."""
         if self.in_atomic_block:
             with transaction.atomic(using=self.alias, savepoint=False):
                 return work()
-        return retry_transaction(self.alias)(work)()
+
+        def attempt() -> Any:
+            try:
+                with transaction.atomic(using=self.alias):
+                    return work()
+            except TransactionConflict as error:
+                raise error.__cause__ or error from None
+
+        self.ensure_connection()
+        with translated_errors(self):
+            return retried(self.connection, attempt)
 
     def before_ddl(self) -> None:
         """End a transaction that has written nothing: DDL runs outside of any."""

@@ -20,6 +20,7 @@ from ..compiler import (
 from ..microseconds import hidden, shown
 from ..query import safe_call
 from . import writes
+from .deadlines import limited
 from .indexes import is_presence
 from .query import BackendQuery
 from .reading import leaf_reader
@@ -67,10 +68,11 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
     @safe_call
     def insert_many(self, rows: list[Row], return_ids: bool) -> list:
         table = self.query.get_meta().db_table
-        keys, _ = self.with_keys(
-            rows,
-            lambda documents: writes.insert_documents(self.store, table, documents),
-        )
+        with limited(self.store.connection, len(rows) == 1):
+            keys, _ = self.with_keys(
+                rows,
+                lambda documents: writes.insert_documents(self.store, table, documents),
+            )
         return keys
 
     def with_keys(

@@ -5,14 +5,9 @@ from typing import Any
 
 from pymongo import MongoClient
 from pymongo.collection import Collection
-from pymongo.errors import PyMongoError
 
 from ..creation import NonrelDatabaseCreation
 from .rewriting import indexes_of, options_of
-
-# How long the transaction of a TestCase may be open: a session in a debugger as well.
-# The server's default is a minute.
-TEST_TRANSACTION_SECONDS = 3600
 
 
 class DatabaseCreation(NonrelDatabaseCreation):
@@ -38,14 +33,6 @@ class DatabaseCreation(NonrelDatabaseCreation):
                     self.log("Tests cancelled.")
                     sys.exit(1)
             client.drop_database(name)
-        try:
-            client.admin.command(
-                "setParameter",
-                1,
-                transactionLifetimeLimitSeconds=TEST_TRANSACTION_SECONDS,
-            )
-        except PyMongoError:
-            pass  # Without the right to do so, the server's limit stands.
         return name
 
     def client(self) -> MongoClient:

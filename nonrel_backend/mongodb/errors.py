@@ -70,6 +70,25 @@ TIME_SERIES_CODES = {
     263,  # OperationNotSupportedInTransaction
 }
 SEARCH_GIVEN_UP = 51156  # of a regular expression
+LIFETIME = (
+    "The server ends a transaction that is open for longer than its "
+    "transactionLifetimeLimitSeconds (60 unless it was set): do less in one, or start "
+    "mongod with --setParameter transactionLifetimeLimitSeconds=N."
+)
+# What to do, after the server's own words.
+ADVICE = {
+    50: (
+        "It was not done before the deadline (timeoutMS; 10 seconds for one row). "
+        "Another transaction may hold the rows: if its process has died, until the "
+        "server's transactionLifetimeLimitSeconds (60 unless it was set) are over."
+    ),
+    112: (
+        "Another transaction has changed or holds these rows: run the block again, as "
+        "nonrel_backend.transactions.retry_transaction does."
+    ),
+    251: LIFETIME,
+    290: LIFETIME,
+}
 TRANSACTION_TOO_LARGE = 388  # TransactionTooLargeForCache
 
 
@@ -147,12 +166,22 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
         if found & TRANSIENT_CODES or error.has_error_label(
             "TransientTransactionError"
         ):
-            return operational(error)(str(error))
+            advice = [ADVICE[code] for code in found if code in ADVICE]
+            return operational(error)(" ".join([str(error), *advice]))
         if isinstance(error, errors.BulkWriteError | errors.WriteError):
             return DatabaseError(str(error))
         if isinstance(error, errors.ExecutionTimeout):
             return OperationalError(str(error))
         return ProgrammingError(str(error))
+    if error.has_error_label("UnknownTransactionCommitResult"):
+        return OperationalError(
+            "MongoDB has not told whether the transaction is committed: look before "
+            f"you do it again. {error}"
+        )
+    if isinstance(error, errors.NetworkTimeout):
+        return operational(error)(
+            f"MongoDB has not answered: {error}. It may be stopped. {ADVICE[50]}"
+        )
     if isinstance(error, errors.ConnectionFailure):
         return connection.unreachable(error)
     return DatabaseError(str(error))

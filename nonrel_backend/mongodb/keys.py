@@ -3,11 +3,15 @@
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from django.db import OperationalError
 from pymongo import MongoClient, ReturnDocument
+
+from .deadlines import deadline_of, until_deadline
 
 COLLECTION = "nonrel_sequences"
 # A block grows with each insert that follows soon: 1, 8, 64, 128 keys. So a process
@@ -39,9 +43,13 @@ os.register_at_fork(after_in_child=forget_after_fork)
 
 
 class Block:
-    """The keys of one table that this process may hand out."""
+    """The keys of one table that this process may hand out.
+
+    One thread at a time uses it, which may ask the server meanwhile: `lock`.
+    """
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.next = 1
         self.end = 1
         self.highest = 0
@@ -62,14 +70,33 @@ class Sequences:
     def blocks(self) -> dict[tuple[str, str], Block]:
         return _blocks.setdefault(self.connection.connection, {})
 
-    def block(self, table: str) -> Block:
+    @contextmanager
+    def block(self, table: str) -> Iterator[Block]:
+        """Hold the block of a table, until the deadline of the operation.
+
+        Raise OperationalError if other threads hold it for so long: they wait for the
+        server.
+        """
         key = (self.connection.settings_dict["NAME"], table)
-        return self.blocks.setdefault(key, Block())
+        deadline = deadline_of(self.connection.connection)
+        with _lock:
+            block = self.blocks.get(key)
+            if block is None:
+                block = self.blocks[key] = Block()
+        if not block.lock.acquire(timeout=deadline - time.monotonic()):
+            raise OperationalError(
+                f"No key for a row of {table}: another thread has been asking "
+                f"{COLLECTION} for the next ones, and MongoDB has not answered."
+            )
+        try:
+            with until_deadline(deadline):
+                yield block
+        finally:
+            block.lock.release()
 
     def next(self, table: str, count: int = 1) -> list[int]:
         """Return `count` ascending keys that nobody else gets."""
-        with _lock:
-            block = self.block(table)
+        with self.block(table) as block:
             keys = list(range(block.next, min(block.end, block.next + count)))
             block.next += len(keys)
             if len(keys) < count:
@@ -102,8 +129,7 @@ class Sequences:
 
     def advance(self, table: str, value: int) -> None:
         """Make the sequence continue after `value`, a key that a row was given."""
-        with _lock:
-            block = self.block(table)
+        with self.block(table) as block:
             if block.next <= value < block.end:
                 block.next = value + 1
             if value <= block.highest or value <= 0:
@@ -115,8 +141,8 @@ class Sequences:
 
         To be called when keys of the block have turned out to be taken.
         """
-        with _lock:
-            self.pass_by(table, self.block(table), value)
+        with self.block(table) as block:
+            self.pass_by(table, block, value)
 
     def pass_by(self, table: str, block: Block, value: int) -> None:
         self.connection.database[COLLECTION].update_one(
@@ -127,15 +153,15 @@ class Sequences:
 
     def reset(self, tables: Iterable[str]) -> None:
         """Start the sequences of these tables anew."""
-        with _lock:
-            tables = list(tables)
-            self.connection.database[COLLECTION].delete_many({"_id": {"$in": tables}})
-            self.forget(tables)
+        tables = list(tables)
+        self.connection.database[COLLECTION].delete_many({"_id": {"$in": tables}})
+        self.forget(tables)
 
     def forget(self, tables: Iterable[str]) -> None:
         """Drop the blocks of these tables."""
-        for table in tables:
-            self.blocks.pop((self.connection.settings_dict["NAME"], table), None)
+        with _lock:
+            for table in tables:
+                self.blocks.pop((self.connection.settings_dict["NAME"], table), None)
 
     def rename(self, old: str, new: str) -> None:
         collection = self.connection.database[COLLECTION]

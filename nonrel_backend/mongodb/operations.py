@@ -31,8 +31,11 @@ class DatabaseOperations(NonrelDatabaseOperations):
 
     def flush(self, tables: Iterable[str], reset_sequences: bool) -> None:
         connection = self.connection
-        connection.before_ddl()
+        connection.ensure_connection()
         for table in tables:
-            delete_documents(connection, table, {})
+            if connection.transaction.is_open:
+                delete_documents(connection, table, {})
+            else:
+                connection.database[table].delete_many({})
         if reset_sequences:
             connection.sequences.reset(tables)

@@ -2,28 +2,40 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from bson import MinKey
 from django.db import NotSupportedError
+from django.utils.functional import cached_property
 from pymongo.errors import OperationFailure
 
 from ..conditions import Column, Condition
 from ..microseconds import cut, exact, hidden, ordered_by
 from ..planner.expressions import expression_text
-from ..query import CHUNK, PREFILTER, Grouping, NonrelQuery, safe_call
+from ..query import CHUNK, MISSING, PREFILTER, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions, result_converter
 from .filters import MemberKey, MomentKey, NumberedKey, require_ordered, to_filter
 from .foreign import refusal
 from .key_forms import compound_forms, key_columns, with_all_forms
+from .long_lists import (
+    IN_SEVERAL,
+    LEAST_BYTES,
+    MOST_BYTES,
+    batches_of,
+    parts_of,
+    size_of,
+    size_of_lists,
+    too_long,
+)
 from .naming import column_name
 from .odd_names import is_odd
 from .paths import dotted, superset
 from .reading import READERS, Reader, other_forms
+from .uniques import identity
 from .updating import update_document
 
 # Documents in a batch of a whole scan. The server's default first batch of 101 makes
@@ -44,6 +56,10 @@ class BackendQuery(NonrelQuery):
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
         self.computed: dict[str, Expression] = {}
+        # The filters, besides `filter`, of several commands that find the rows: one
+        # that holds more values than a command; and the bytes of others' values.
+        self.parts: list[dict[str, Any]] = []
+        self.bytes_of_lists = 0
         self.precision = self.connection.precision(self.meta)
         # The columns of a composite key, which foreign documents hold in the `_id`.
         self.members: set[str] = set()
@@ -102,8 +118,36 @@ class BackendQuery(NonrelQuery):
             wider = superset(condition)
             answer = None if wider is condition else PREFILTER
             condition = exact(wider, self.precision.columns)
+        size = size_of_lists(condition)
+        if size and self.bytes_of_lists + size > MOST_BYTES:
+            self.filter_in_parts(condition)
+            return answer
+        self.bytes_of_lists += size
         self.filters.append(to_filter(condition, self.key_of))
         return answer
+
+    def filter_in_parts(self, condition: Condition) -> None:
+        """Filter by a condition that holds more values than one command.
+
+        Raise NotSupportedError if several commands do not give the same rows.
+        """
+        if self.parts or self.sort or self.pipeline is not None:
+            raise NotSupportedError(too_long(condition))
+        most = max(MOST_BYTES - self.bytes_of_lists, LEAST_BYTES)
+        parts = parts_of(condition, most)
+        self.parts = [to_filter(part, self.key_of) for part in parts]
+        self.bytes_of_lists = MOST_BYTES
+
+    def commands(self) -> list[dict[str, Any]]:
+        """Return the filters of the commands that find the rows."""
+        if not self.parts:
+            return [self.filter]
+        return [{"$and": [*self.filters, part]} for part in self.parts]
+
+    def require_one_command(self, task: str) -> None:
+        """Raise NotSupportedError if the rows are found by several commands."""
+        if self.parts:
+            raise NotSupportedError(f"MongoDB does not {task} {IN_SEVERAL}")
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
         self.order_by_columns(
@@ -111,6 +155,7 @@ class BackendQuery(NonrelQuery):
         )
 
     def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
+        self.require_one_command("order")
         keys = []
         for column, ascending in ordered_by(ordering, self.precision.columns):
             require_ordered(column)
@@ -132,27 +177,17 @@ class BackendQuery(NonrelQuery):
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         if high_mark is not None and high_mark <= low_mark:
             return
-        projection = self.projection()
-        limit = 0 if high_mark is None else high_mark - low_mark
-        collection = self.collection
-
-        def find(session: Any) -> tuple[Any, dict[str, Any] | None]:
-            cursor = collection.find(
-                self.filter,
-                projection,
-                skip=low_mark,
-                limit=limit,
-                sort=self.sort or None,
-                session=session,
-                batch_size=BATCH_SIZE if limit == 0 or limit > BATCH_SIZE else 0,
-            )
-            return cursor, next(cursor, None)
-
-        cursor, first = self.connection.statement(find)
+        found: Iterator[dict[str, Any]]
+        if self.parts:
+            found = islice(self.find_in_parts(), low_mark, high_mark)
+            first = next(found, None)
+        else:
+            limit = 0 if high_mark is None else high_mark - low_mark
+            found, first = self.find(self.filter, self.projection(), low_mark, limit)
         if first is None:
             self.connection.require_table(self.table)
             return
-        documents: Iterator[dict[str, Any]] = chain([first], cursor)
+        documents: Iterator[dict[str, Any]] = chain([first], found)
         if self.computed:
             documents = map(self.with_computed, documents)
         if self.members:
@@ -166,6 +201,45 @@ class BackendQuery(NonrelQuery):
         for document in documents:
             document[pk_column] = document["_id"]
             yield document
+
+    def find(
+        self,
+        filter_: dict[str, Any],
+        projection: dict[str, Any] | None,
+        skip: int = 0,
+        limit: int = 0,
+    ) -> tuple[Iterator[dict[str, Any]], dict[str, Any] | None]:
+        """Return the cursor of a find(), and its first document, which it has left."""
+        collection = self.collection
+
+        def find(session: Any) -> tuple[Any, dict[str, Any] | None]:
+            cursor = collection.find(
+                filter_,
+                projection,
+                skip=skip,
+                limit=limit,
+                sort=self.sort or None,
+                session=session,
+                batch_size=BATCH_SIZE if limit == 0 or limit > BATCH_SIZE else 0,
+            )
+            return cursor, next(cursor, None)
+
+        return self.connection.statement(find)
+
+    def find_in_parts(self) -> Iterator[dict[str, Any]]:
+        """Yield the documents of all parts, each once: a collation may make values of
+        two parts equal.
+        """
+        projection = self.projection()
+        if projection is not None:
+            projection["_id"] = 1
+        seen: set[Any] = set()
+        for part in self.commands():
+            found, first = self.find(part, projection)
+            for document in chain([first], found) if first is not None else ():
+                if (key := identity(document)) not in seen:
+                    seen.add(key)
+                    yield document
 
     @cached_property
     def precise(self) -> list[str]:
@@ -187,7 +261,15 @@ class BackendQuery(NonrelQuery):
     ) -> Iterator[list[list[Any]]]:
         reader = Reader(self, columns)
         documents = self.fetch(low_mark, high_mark)
-        while chunk := list(islice(documents, CHUNK)):
+        own: Any = MISSING
+        while True:
+            if own is not MISSING:
+                self.connection.require_transaction(own)
+            chunk = list(islice(documents, CHUNK))
+            if not chunk:
+                return
+            if own is MISSING:
+                own = self.connection.transaction.snapshot
             rows = [[*map(each.get, columns, absent)] for each in chunk]
             reader.read(rows, chunk)
             yield rows
@@ -256,6 +338,8 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def count(self, limit: int | None = None) -> int:
+        if self.parts:
+            return super().count(limit)
         if not self.filters and limit is None and self.connection.session is None:
             count = self.count_all()
         else:
@@ -288,6 +372,7 @@ class BackendQuery(NonrelQuery):
     # --- grouping ---
 
     def group(self, grouping: Grouping) -> None:
+        self.require_one_command("group")
         self.pipeline = Pipeline(grouping, self)
 
     @safe_call
@@ -306,6 +391,7 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def delete(self) -> int:
+        self.require_one_command("delete")
         return self.delete_documents(self.filter)
 
     def delete_documents(self, filter_: dict[str, Any]) -> int:
@@ -316,6 +402,7 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def update(self, values: dict[str, Any]) -> int:
+        self.require_one_command("update")
         filter_ = self.filter
         update = update_document(self, filter_, values)
         return writes.update_documents(self.connection, self.table, filter_, update)
@@ -327,13 +414,18 @@ class BackendQuery(NonrelQuery):
             stored = self.stored_key(key)
             by_key = {"_id": {"$in": [*compound_forms(stored)]}}
             updates.append((stored, update_document(self, by_key, values)))
-        return writes.update_keys(self.connection, self.table, updates)
+        parts = list(batches_of(updates, size=lambda update: size_of(update[0])))
+        if len(parts) == 1:
+            return writes.update_keys(self.connection, self.table, updates)
+        update_part = partial(writes.update_keys, self.connection, self.table)
+        return self.connection.all_or_nothing(lambda: sum(map(update_part, parts)))
 
     @safe_call
     def delete_rows(self, keys: list[Any]) -> int:
         forms = [form for key in keys for form in compound_forms(self.stored_key(key))]
-        found = {"_id": {"$in": forms}}
-        return self.delete_documents(found)
+        return sum(
+            self.delete_documents({"_id": {"$in": part}}) for part in batches_of(forms)
+        )
 
     def stored_key(self, key: Any) -> Any:
         """Return the `_id` of a key, which is a document for a composite key."""
@@ -350,8 +442,9 @@ class BackendQuery(NonrelQuery):
         """Lock the rows by a write that leaves them as they are."""
 
         def touch(session: Any) -> None:
-            for update in ({"$set": {"_lock": 1}}, {"$unset": {"_lock": ""}}):
-                self.collection.update_many(self.filter, update, session=session)
+            for filter_ in self.commands():
+                for update in ({"$set": {"_lock": 1}}, {"$unset": {"_lock": ""}}):
+                    self.collection.update_many(filter_, update, session=session)
 
         self.connection.transaction.run(touch, writes=True)
 
@@ -360,11 +453,15 @@ class BackendQuery(NonrelQuery):
     def describe(self) -> str:
         if self.pipeline is not None:
             return f"db.{self.table}.aggregate({self.pipeline.stages(self.filter)!r})"
+        if self.parts:
+            return f"db.{self.table}.find() in {len(self.parts)} commands"
         text = f"db.{self.table}.find({self.filter!r}, {self.projection()!r})"
         return f"{text}.sort({dict(self.sort)!r})" if self.sort else text
 
     @safe_call
     def explain(self) -> str:
+        if self.parts:
+            return self.describe()
         command: dict[str, Any] = {"find": self.table, "filter": self.filter}
         if self.sort:
             command["sort"] = dict(self.sort)

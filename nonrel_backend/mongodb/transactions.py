@@ -1,21 +1,22 @@
 """MongoDB's transactions, with savepoints by an undo log."""
 
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
+from django.db.transaction import TransactionManagementError
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from ..transactions import RETRY_SECONDS, pauses, retry_transaction
+from ..transactions import TransactionConflict, retry_transaction
+from . import deadlines
+from .deadlines import is_transient, retried
 from .errors import DUPLICATE_CODES, codes
 
 __all__ = ["Transaction", "is_duplicate", "retry_transaction"]
-
-COMMIT_PAUSE = 0.01
 
 
 class Transaction:
@@ -32,7 +33,9 @@ class Transaction:
         self.wrote = False
         # Whether the server has aborted the transaction after an error in it.
         self.aborted = False
+        # How many statements it has run.
         self.statements = 0
+        self.known_snapshot: object = None
         self.marks: dict[str, int] = {}
         self.undo: list[Callable[[Any], None]] = []
 
@@ -46,9 +49,17 @@ class Transaction:
     @property
     def is_fresh(self) -> bool:
         """Whether the transaction has done nothing that its abort would lose."""
+        return not self.is_begun and not self.marks_hold_writes()
+
+    @property
+    def is_begun(self) -> bool:
         session = self.client_session
-        begun = session is not None and session.in_transaction
-        return not begun and not self.marks_hold_writes()
+        return session is not None and session.in_transaction
+
+    @property
+    def snapshot(self) -> object:
+        """An object for the state that all statements read, None outside of any."""
+        return self.known_snapshot if self.is_begun else None
 
     @property
     def records(self) -> bool:
@@ -70,6 +81,7 @@ class Transaction:
                 read_preference=ReadPreference.PRIMARY,
             )
             self.statements = 0
+            self.known_snapshot = object()
             self.wrote = False
             self.aborted = False
         return self.client_session
@@ -77,39 +89,43 @@ class Transaction:
     def run(self, work: Callable[[Any], Any], writes: bool = False) -> Any:
         """Return `work(session)`, run as one statement.
 
-        Retry the first statement of a transaction after a conflict: nothing is lost.
+        Retry the first statement of a transaction after a conflict: nothing is lost,
+        and nobody has seen rows of the snapshot.
         """
         if not self.is_open:
             return work(None)
-        waits = pauses(time.monotonic() + RETRY_SECONDS)
-        needs_rollback = self.connection.needs_rollback
-        while True:
-            session = self.session()
-            first = self.statements == 0 and not self.marks_hold_writes()
-            self.statements += 1
-            try:
-                result = work(session)
-            except PyMongoError as error:
-                if first and is_duplicate(error):
-                    self.start_over(needs_rollback)
-                    raise
-                pause = None
-                if first and error.has_error_label("TransientTransactionError"):
-                    pause = next(waits, None)
-                if pause is None:
-                    self.failed(error)
-                    raise
-                self.start_over(needs_rollback)
-                time.sleep(pause)
-                continue
-            self.wrote = self.wrote or writes
-            return result
+        if self.has_handed_out() or self.marks_hold_writes():
+            return self.attempt(work, writes)
+        return retried(self.connection.connection, partial(self.first, work, writes))
 
-    def start_over(self, needs_rollback: bool) -> None:
-        """Abort after a failed first statement. The next begins a new transaction."""
-        self.abort()
-        self.undo.clear()
-        self.connection.needs_rollback = needs_rollback
+    def first(self, work: Callable[[Any], Any], writes: bool) -> Any:
+        """Run the first statement; the next is the first if it fails."""
+        needs_rollback = self.connection.needs_rollback
+        try:
+            return self.attempt(work, writes)
+        except PyMongoError as error:
+            if is_transient(error) or is_duplicate(error):
+                self.abort()
+                self.connection.needs_rollback = needs_rollback
+            raise
+
+    def attempt(self, work: Callable[[Any], Any], writes: bool) -> Any:
+        session = self.session()
+        self.statements += 1
+        try:
+            result = work(session)
+        except PyMongoError as error:
+            self.failed(error)
+            raise
+        self.wrote = self.wrote or writes
+        return result
+
+    def has_handed_out(self) -> bool:
+        """Return whether a statement has shown the transaction's snapshot.
+
+        To go on in another one would contradict what was read.
+        """
+        return self.is_begun and self.statements > 0
 
     def marks_hold_writes(self) -> bool:
         """Return whether the transaction has written anything."""
@@ -135,54 +151,48 @@ class Transaction:
         self.forget()
         if session is None or not session.in_transaction:
             return
-        if not self.wrote:
-            session.abort_transaction()
-            return
-        until = time.monotonic() + RETRY_SECONDS
-        while True:
-            try:
-                session.commit_transaction()
-                return
-            except PyMongoError as error:
-                unknown = error.has_error_label("UnknownTransactionCommitResult")
-                if not unknown or time.monotonic() > until:
-                    raise self.connection.translate_error(error) from error
-                time.sleep(COMMIT_PAUSE)
-            finally:
-                self.wrote = False
+        try:
+            if self.wrote:
+                deadlines.commit(self.connection.connection, session)
+            else:
+                deadlines.abort(session)
+        except PyMongoError as error:
+            raise self.connection.translate_error(error) from error
+        finally:
+            self.wrote = False
 
     def rollback(self) -> None:
         self.forget()
         self.abort()
 
     def abort(self) -> None:
-        session = self.client_session
         self.wrote = self.aborted = False
-        if session is not None and session.in_transaction:
-            try:
-                session.abort_transaction()
-            except PyMongoError:
-                # The server aborts the transaction when the session ends.
-                self.end()
+        if self.client_session is not None:
+            deadlines.abort(self.client_session)
 
     def end(self) -> None:
         """End the session, and with it the transaction."""
-        self.forget()
+        self.rollback()
         session, self.client_session = self.client_session, None
         if session is not None:
-            try:
-                session.end_session()
-            except PyMongoError:
-                pass
+            session.end_session()
 
     def forget(self) -> None:
         self.marks.clear()
         self.undo.clear()
 
     def before_ddl(self) -> None:
-        """Abort a transaction that has only read: its snapshot hides later DDL."""
-        if not self.marks_hold_writes() and self.client_session is not None:
-            self.abort()
+        """Raise TransactionManagementError if the transaction has begun.
+
+        MongoDB changes schemas outside of transactions: such a change would wait for
+        this one's end, and its snapshot would hide the change.
+        """
+        if self.has_handed_out() or self.marks_hold_writes():
+            raise TransactionManagementError(
+                "MongoDB changes collections and indexes outside of transactions, and "
+                "this atomic() block has read or written already: change them before "
+                "or after it."
+            )
 
     # --- savepoints ---
 
@@ -207,15 +217,21 @@ class Transaction:
         }
 
     def begin_anew(self) -> None:
-        """Begin a new transaction after the server's abort of one that only read.
+        """Begin a new transaction after the server's abort at the first statement.
 
-        Raise OperationalError if it had written.
+        Raise OperationalError if others came before it: what they wrote is lost, and
+        another snapshot may not hold what they read.
         """
-        if self.marks_hold_writes():
-            raise OperationalError(
+        if self.statements > 1 or self.marks_hold_writes():
+            cause = self.connection.rollback_exc
+            # A duplicate that only the server sees is a row stored since the snapshot.
+            is_conflict = isinstance(cause, TransactionConflict | IntegrityError)
+            kind = TransactionConflict if is_conflict else OperationalError
+            raise kind(
                 "MongoDB has rolled back the whole transaction, not only this "
-                "savepoint: leave the outermost atomic() block and begin again."
-            )
+                "savepoint: leave the outermost atomic() block and begin again, as "
+                f"nonrel_backend.transactions.retry_transaction does. {cause}"
+            ) from cause
         self.abort()
 
     def mark(self, sid: str) -> int:

@@ -1,20 +1,19 @@
 """Unique indexes: the rows of a batch that the server would refuse, and why."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
 from bson import Binary, Decimal128
 from django.db import IntegrityError, ProgrammingError
 
-from ..batching import batches
 from ..microseconds import hidden, shown, whole
+from .long_lists import batches_of, size_of
 from .rewriting import list_indexes
 
 Document = dict[str, Any]
 Keys = tuple[str, ...] | list[str]
-# How many rows one find() looks for: a filter of a few indexes of so many rows stays
-# far below the 16 MB of a command.
+# How many rows one find() looks for.
 LOOKUP_BATCH = 1_000
 
 
@@ -41,7 +40,8 @@ class Uniques:
         self.owners: list[dict[Any, Any]] = [{} for _ in self.indexes]
         collection = connection.primary[table]
         columns = unique_columns(connection, table)
-        for batch in batches(rows, LOOKUP_BATCH):
+        names = [key for keys, _ in self.indexes for key in keys]
+        for batch in lookup_batches(rows, names):
             filters = self.filters(batch)
             if filters:
                 for document in collection.find(
@@ -151,6 +151,15 @@ def unique_columns(connection: Any, table: str) -> dict[str, int]:
     for keys, condition in unique_indexes(connection, table):
         columns |= dict.fromkeys([*keys, *(condition or ())], 1)
     return columns
+
+
+def lookup_batches(rows: Iterable[Document], keys: Keys) -> Iterator[list[Document]]:
+    """Yield rows in lists that one find() takes, which looks for those keys' values."""
+    return batches_of(
+        rows,
+        length=LOOKUP_BATCH,
+        size=lambda row: sum(size_of(lookup(row, key)) for key in keys),
+    )
 
 
 def same_keys(rows: Iterable[Document], keys: Keys) -> Document:

@@ -10,13 +10,14 @@ from typing import Any
 from django.db import NotSupportedError
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
-from pymongo.read_preferences import ReadPreference
 
 from ..batching import batches
 from ..microseconds import shown
 from ..query import MISSING
+from .deadlines import bounded, in_own_transaction
 from .errors import DUPLICATE_CODES
 from .key_forms import compound_forms
+from .long_lists import batches_of
 from .transactions import is_duplicate
 from .uniques import (
     LOOKUP_BATCH,
@@ -25,6 +26,7 @@ from .uniques import (
     comparable,
     identity,
     lookup,
+    lookup_batches,
     mark_of,
     same_keys,
     unique_columns,
@@ -47,7 +49,7 @@ def insert_documents(connection: Any, table: str, documents: list[Document]) -> 
             collection.insert_one(documents[0])
         elif connection.has_transactions:
             in_own_transaction(
-                connection,
+                connection.connection,
                 lambda session: collection.insert_many(documents, session=session),
             )
         else:
@@ -66,12 +68,6 @@ def insert_documents(connection: Any, table: str, documents: list[Document]) -> 
 
     transaction.run(work, writes=True)
     remember_undo(transaction, collection, [], documents)
-
-
-def in_own_transaction(connection: Any, work: Callable[[Any], Any]) -> Any:
-    """Return `work(session)`, run in a transaction of its own."""
-    with connection.connection.start_session() as session:
-        return session.with_transaction(work, read_preference=ReadPreference.PRIMARY)
 
 
 def refuse_duplicates(
@@ -123,16 +119,14 @@ def insert_ignoring(connection: Any, table: str, documents: list[Document]) -> N
     if transaction.is_open:
         remember_undo(transaction, collection, [], run_settled(connection, work))
         return
-    try:
-        collection.bulk_write([InsertOne(each) for each in documents], ordered=False)
-    except BulkWriteError as error:
-        others = [
-            each
-            for each in error.details["writeErrors"]
-            if each["code"] not in DUPLICATE_CODES
-        ]
-        if others:
-            raise
+    for batch in batches(documents, LOOKUP_BATCH):
+        try:
+            with bounded(connection.connection):
+                collection.bulk_write(list(map(InsertOne, batch)), ordered=False)
+        except BulkWriteError as error:
+            found = {each["code"] for each in error.details["writeErrors"]}
+            if not found <= DUPLICATE_CODES:
+                raise
 
 
 def upsert_documents(
@@ -202,7 +196,7 @@ def same_rows(
     known = [document for document in documents if not has_null(document, unique)]
     return {
         mark_of(document, unique): document
-        for batch in batches(known, LOOKUP_BATCH)
+        for batch in lookup_batches(known, unique)
         for document in collection.find(
             same_keys(batch, unique), session=session, batch_size=LOOKUP_BATCH + 1
         )
@@ -235,28 +229,41 @@ def update_documents(
     """Update all documents that match; return how many matched."""
     collection = connection.database[table]
     transaction = connection.transaction
-    unique = touches_unique(connection, table, touched_keys(update))
-    if not transaction.is_open:
-        if unique and connection.has_transactions:
-            return in_own_transaction(
-                connection,
-                lambda session: (
-                    collection.update_many(
-                        filter_, update, session=session
-                    ).matched_count
-                ),
-            )
-        if list(filter_) == ["_id"] and type(filter_["_id"]) is not dict:
-            # The driver retries an update of one document after a network error.
-            return collection.update_one(filter_, update).matched_count
-        return collection.update_many(filter_, update).matched_count
 
     def write(session: Any) -> int:
-        if unique:
-            refuse_duplicate_update(connection, table, filter_, update, session)
         return collection.update_many(filter_, update, session=session).matched_count
 
-    return run_undoably(transaction, collection, filter_, write)
+    if not transaction.is_open:
+        connection.require_table(table)
+        if names_one(filter_):
+            with bounded(connection.connection):
+                return collection.update_one(filter_, update).matched_count
+        if connection.has_transactions:
+            return in_own_transaction(connection.connection, write)
+        return write(None)
+
+    unique = touches_unique(connection, table, touched_keys(update))
+
+    def write_unique(session: Any) -> int:
+        if unique:
+            refuse_duplicate_update(connection, table, filter_, update, session)
+        return write(session)
+
+    return run_undoably(transaction, collection, filter_, write_unique)
+
+
+def names_one(filter_: Document) -> bool:
+    """Return whether a filter is the `_id` of one document.
+
+    A change of one document is atomic by itself, and the driver repeats it after a
+    network error.
+    """
+    if list(filter_) != ["_id"]:
+        return False
+    key = filter_["_id"]
+    if type(key) is not dict:
+        return True
+    return list(key) == ["$eq"] or list(key) == ["$in"] and len(key["$in"]) == 1
 
 
 def touched_keys(update: Any) -> set[str]:
@@ -385,7 +392,10 @@ def remember_undo(
         requests = [ReplaceOne({"_id": {"$eq": keys[0]}}, images[0], upsert=True)]
     else:
         # Delete all before any insert: rows may have exchanged unique values.
-        requests = [DeleteMany({"_id": {"$in": keys}}), *map(InsertOne, images)]
+        requests = [
+            *(DeleteMany({"_id": {"$in": part}}) for part in batches_of(keys)),
+            *map(InsertOne, images),
+        ]
     transaction.undo.append(
         lambda session: collection.bulk_write(requests, session=session)
     )
@@ -403,12 +413,15 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
     if not transaction.is_open:
         if len(requests) > 1 and connection.has_transactions:
             return in_own_transaction(
-                connection,
+                connection.connection,
                 lambda session: (
                     collection.bulk_write(requests, session=session).matched_count
                 ),
             )
-        return collection.bulk_write(requests).matched_count
+        if len(requests) > 1:
+            return collection.bulk_write(requests).matched_count
+        with bounded(connection.connection):
+            return collection.bulk_write(requests).matched_count
     touched = {key for _, update in updates for key in touched_keys(update)}
     unique = touches_unique(connection, table, touched)
 
@@ -425,11 +438,15 @@ def delete_documents(connection: Any, table: str, filter_: Document) -> int:
     """Delete all documents that match; return how many."""
     collection = connection.database[table]
     transaction = connection.transaction
-    if not transaction.is_open:
-        return collection.delete_many(filter_).deleted_count
-    return run_undoably(
-        transaction,
-        collection,
-        filter_,
-        lambda session: collection.delete_many(filter_, session=session).deleted_count,
-    )
+
+    def delete(session: Any) -> int:
+        return collection.delete_many(filter_, session=session).deleted_count
+
+    if transaction.is_open:
+        return run_undoably(transaction, collection, filter_, delete)
+    if names_one(filter_):
+        with bounded(connection.connection):
+            return collection.delete_one(filter_).deleted_count
+    if connection.has_transactions:
+        return in_own_transaction(connection.connection, delete)
+    return delete(None)

@@ -1,11 +1,11 @@
 """BackendQuery: one scan of one table of Riak."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
 from django.db import NotSupportedError
+from django.utils.functional import cached_property
 
 from ..conditions import Column, Condition
 from ..kv.access_paths import Ordering

@@ -11,35 +11,13 @@ from django.db.models import F, Sum
 from nonrel_backend.testing.services.mongodb import MongoReplicaSet, MongoServer
 from nonrel_backend.transactions import retry_transaction
 
-ALIAS = "faulty"
-
-
-def connect(uri: str, models) -> None:
-    """Make `uri` the alias's server, with the tables that the tests need."""
-    databases = {
-        "default": {},
-        ALIAS: {
-            "ENGINE": "nonrel_backend.mongodb",
-            "HOST": uri,
-            "NAME": "faults",
-            "OPTIONS": {"serverSelectionTimeoutMS": 3000},
-        },
-    }
-    connections.settings[ALIAS] = connections.configure_settings(databases)[ALIAS]
-    with connections[ALIAS].schema_editor() as editor:
-        editor.create_model(models.Counter)
-
-
-def forget() -> None:
-    connections[ALIAS].close()
-    del connections[ALIAS]
-    del connections.settings[ALIAS]
+from .faulty import ALIAS, connect, fail_commands, forget
 
 
 @pytest.fixture
 def server(library):
     with MongoServer() as server:
-        connect(server.uri, library)
+        connect(server.uri, library, serverSelectionTimeoutMS=3000)
         yield server
         forget()
 
@@ -47,7 +25,7 @@ def server(library):
 @pytest.fixture
 def replica_set(library):
     with MongoReplicaSet() as replica_set:
-        connect(replica_set.uri, library)
+        connect(replica_set.uri, library, serverSelectionTimeoutMS=3000)
         yield replica_set
         forget()
 
@@ -59,13 +37,7 @@ def counters(library):
 
 def cut_connections(server, command: str, times: int) -> None:
     """Have the server hang up at the next `times` commands of that name."""
-    with server.client() as client:
-        client.admin.command(
-            "configureFailPoint",
-            "failCommand",
-            mode={"times": times},
-            data={"failCommands": [command], "closeConnection": True},
-        )
+    fail_commands(server, times, command, closeConnection=True)
 
 
 def test_no_acknowledged_write_is_lost_when_the_server_is_killed(server, counters):

@@ -4,7 +4,12 @@ import threading
 from contextlib import suppress
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    IntegrityError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import F
 from pymongo.errors import OperationFailure
 
@@ -201,14 +206,87 @@ def test_a_duplicate_only_the_server_sees_spoils_a_block_that_wrote(counters):
     assert list(names) == ["c", "d"]
 
 
-def test_get_or_create_in_a_block_finds_what_another_made_since(counters):
+def test_get_or_create_in_a_block_finds_what_another_made_when_it_is_repeated(counters):
+    made = []
+
+    @retry_transaction
+    def get_or_create():
+        number = counters.count()
+        if not made:
+            made.append(elsewhere(lambda: counters.create(name="d")))
+        return number, counters.get_or_create(name="d")
+
+    assert get_or_create() == (2, (made[0], False))
+
+
+def test_a_block_that_has_read_sees_no_newer_state_after_a_conflict(counters):
+    with pytest.raises(transaction.TransactionManagementError) as caught:
+        with transaction.atomic():
+            assert counters.get().value == 0
+            elsewhere(lambda: counters.update(value=7))
+            with suppress(OperationalError), transaction.atomic():
+                counters.update(value=F("value") + 1)
+            counters.get()
+    assert type(caught.value.__cause__) is TransactionConflict
+
+
+def test_what_a_block_computes_from_its_read_overwrites_no_other(counters):
+    with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
+        value = counters.get().value
+        elsewhere(lambda: counters.update(value=7))
+        with suppress(OperationalError), transaction.atomic():
+            counters.update(value=value + 1)
+        counters.update(value=value + 1)
+    assert counters.get().value == 7
+
+
+def test_a_block_that_has_read_is_repeated_as_a_whole(counters):
+    seen = []
+
+    @retry_transaction
+    def add():
+        seen.append(counters.get().value)
+        if len(seen) == 1:
+            elsewhere(lambda: counters.update(value=7))
+        counters.update(value=seen[-1] + 1)
+
+    add()
+    assert seen == [0, 7]
+    assert counters.get().value == 8
+
+
+def test_a_block_that_has_read_ends_with_a_statement_that_the_server_refuses(counters):
+    with pytest.raises(transaction.TransactionManagementError), transaction.atomic():
+        assert counters.get().value == 0
+        elsewhere(lambda: counters.update(value=7))
+        with pytest.raises(OperationFailure), transaction.atomic():
+            connection.statement(
+                lambda session: connection.database["library_counter"].find_one(
+                    {"$no_such": 1}, session=session
+                )
+            )
+        counters.get()
+
+
+def test_a_savepoint_whose_statement_was_the_first_can_be_rolled_back(counters):
     with transaction.atomic():
-        assert counters.count() == 1
-        made = elsewhere(lambda: counters.create(name="d"))
-        with pytest.raises((IntegrityError, OperationalError)):
-            with transaction.atomic():
-                counters.create(name="d")
-        assert counters.get_or_create(name="d") == (made, False)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            counters.create(name="c")
+        counters.create(name="d")
+    assert counters.count() == 2
+
+
+@pytest.mark.parametrize(
+    "step",
+    [lambda counters: counters.get(), lambda counters: counters.create(name="d")],
+    ids=["read", "wrote"],
+)
+def test_no_table_is_changed_in_a_block_that_has_begun(counters, step):
+    with pytest.raises(transaction.TransactionManagementError, match="collections"):
+        with transaction.atomic():
+            step(counters)
+            with connection.schema_editor() as editor:
+                editor.alter_db_table(counters.model, "library_counter", "other")
 
 
 def test_duplicates_in_a_block_leave_it_alive(counters):

@@ -1,10 +1,10 @@
 """DocumentResource: a resource over a store of documents."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import ImmediateHttpResponse, MalformedKey, NotFound

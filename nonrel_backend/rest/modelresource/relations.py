@@ -1,13 +1,13 @@
 """ModelRelations: what a relation asks of a ModelResource that it leads to."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
 from django.db.models import Prefetch, prefetch_related_objects
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound

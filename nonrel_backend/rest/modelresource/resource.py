@@ -1,10 +1,10 @@
 """ModelResource: a resource over the objects of a Django model."""
 
-from functools import cached_property
 from typing import Any
 
 from django.db import models, router
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..fields.base import ApiField

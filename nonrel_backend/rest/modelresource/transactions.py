@@ -1,11 +1,11 @@
 """ModelTransactions: a request's changes in one transaction, if the store has them."""
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, models, transaction
 from django.db.models.signals import post_save, pre_save
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..http import HttpNotImplemented

@@ -1,10 +1,10 @@
 """ModelUris, ModelReading and ModelWriting: the views of a ModelResource."""
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import MalformedKey, Unauthorized

@@ -1,11 +1,11 @@
 """Cycles: dehydrate, from the object to data, and hydrate, from data to the object."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.urls import get_script_prefix, get_urlconf
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, field_errors

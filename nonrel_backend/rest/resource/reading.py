@@ -1,12 +1,12 @@
 """Reading: GET of lists, details and sets."""
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, NotFound

@@ -1,6 +1,5 @@
 """Resource: serves objects of any kind at a URI."""
 
-from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +7,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import NotFound

@@ -2,7 +2,6 @@
 
 import json
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +16,7 @@ from django.urls import (
     resolve,
     reverse,
 )
+from django.utils.functional import cached_property
 
 from ..exceptions import BadRequest
 from ..utils import trailing_slash

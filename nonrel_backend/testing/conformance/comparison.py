@@ -3,11 +3,12 @@
 import unittest
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, wraps
+from functools import wraps
 from typing import Any, NoReturn
 from unittest import mock
 
 from django.db import NotSupportedError, connections
+from django.utils.functional import cached_property
 
 from ..differential.answers import difference, read
 from ..differential.data import VALUES, Data, in_unit

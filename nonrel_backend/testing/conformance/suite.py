@@ -10,11 +10,12 @@ rows of all tables and the errors must be the same. A report is printed at the e
 import os
 import unittest
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, OperationalError, connections, transaction
 from django.db.models import F
+from django.utils.functional import cached_property
 
 from ...transactions import retry_transaction
 from ..differential.answers import written

@@ -12,6 +12,7 @@ from bson.errors import BSONError
 from django.db import DataError, OperationalError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from ....mongodb.deadlines import abort, bounded, commit
 from .base import Condition, Document, Ordering
 
 
@@ -53,13 +54,18 @@ class MongoStore:
         self.current = threading.local()
 
     @property
+    def client(self) -> Any:
+        return self.collection.database.client
+
+    @property
     def session(self) -> Any:
         """The session of the current transaction, or None."""
         return getattr(self.current, "session", None)
 
     @translated_errors()
     def get(self, key: str) -> Document | None:
-        found = self.collection.find_one({"_id": key}, session=self.session)
+        with bounded(self.client):
+            found = self.collection.find_one({"_id": key}, session=self.session)
         if found is not None:
             found.pop("_id")
         return found
@@ -111,8 +117,10 @@ class MongoStore:
     @translated_errors()
     def insert(self, key: str | None, document: Document) -> str | None:
         key = uuid4().hex if key is None else key
+        row = {**document, "_id": key}
         try:
-            self.collection.insert_one({**document, "_id": key}, session=self.session)
+            with bounded(self.client):
+                self.collection.insert_one(row, session=self.session)
         except DuplicateKeyError:
             return None
         return key
@@ -127,21 +135,24 @@ class MongoStore:
 
     @translated_errors()
     def replace(self, key: str, document: Document, expected: Document | None) -> bool:
-        result = self.collection.replace_one(
-            self.condition(key, expected), document, session=self.session
-        )
+        with bounded(self.client):
+            result = self.collection.replace_one(
+                self.condition(key, expected), document, session=self.session
+            )
         return result.matched_count == 1
 
     @translated_errors()
     def delete(self, key: str, expected: Document | None = None) -> bool:
-        result = self.collection.delete_one(
-            self.condition(key, expected), session=self.session
-        )
+        with bounded(self.client):
+            result = self.collection.delete_one(
+                self.condition(key, expected), session=self.session
+            )
         return result.deleted_count == 1
 
     @translated_errors()
     def transaction(self) -> "MongoTransaction | None":
-        hello = self.collection.database.command("hello")
+        with bounded(self.client):
+            hello = self.collection.database.command("hello")
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             return None
         return MongoTransaction(self)
@@ -154,8 +165,7 @@ class MongoTransaction:
         self.store = store
 
     def __enter__(self) -> None:
-        client = self.store.collection.database.client
-        self.session = client.start_session()
+        self.session = self.store.client.start_session()
         self.session.start_transaction()
         self.store.current.session = self.session
 
@@ -167,10 +177,9 @@ class MongoTransaction:
     ) -> None:
         self.store.current.session = None
         try:
-            with translated_errors():
-                if kind is None:
-                    self.session.commit_transaction()
-                else:
-                    self.session.abort_transaction()
+            if kind is None:
+                with translated_errors():
+                    commit(self.store.client, self.session)
         finally:
+            abort(self.session)
             self.session.end_session()
