@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import NotSupportedError, models
+from django.db import DataError, NotSupportedError, models
 from django.db.models.sql.query import Query
 
 from ..conditions import FALSE, conjuncts
@@ -14,6 +14,14 @@ from ..planner.translate import Translator
 from ..query import MISSING, NonrelQuery
 from ..text import shown
 from .expressions import json_of_text
+
+
+def too_deep(store: Any, field: Any, error: RecursionError) -> DataError:
+    """Return the error for a value whose documents and lists nest too deeply."""
+    return DataError(
+        f"{field.model._meta.db_table}.{field.column} nests its documents and lists "
+        f"more deeply than {store.display_name} can store: {error}"
+    )
 
 
 class WriteMixin:
@@ -131,4 +139,7 @@ class WriteMixin:
         """Return a value from get_db_prep_save() in stored form; MISSING for NULL."""
         if value is None:
             return MISSING
-        return self.convert_value_for_db(self.store.type_of(field), value)
+        try:
+            return self.convert_value_for_db(self.store.type_of(field), value)
+        except RecursionError as error:
+            raise too_deep(self.store, field, error) from error

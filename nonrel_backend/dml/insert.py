@@ -11,7 +11,7 @@ from django.db.models.constants import OnConflict
 from ..catalog import inserts
 from ..query import MISSING
 from ..values.wrappers import Document, Json
-from .base import WriteMixin
+from .base import WriteMixin, too_deep
 from .constraints import RowValidator
 from .expressions import is_json_null, json_as_text
 
@@ -63,7 +63,10 @@ class InsertMixin(WriteMixin):
             found = super().prepare_value(field, value)  # type: ignore[misc]
             if hasattr(found, "as_sql"):
                 return found
-        return field.get_db_prep_save(value, connection=self.store)
+        try:
+            return field.get_db_prep_save(value, connection=self.store)
+        except RecursionError as error:
+            raise too_deep(self.store, field, error) from error
 
     def insert_columns(self, meta: Any, columns: dict, count: int) -> dict:
         """Compute, validate and store `count` rows.
@@ -94,9 +97,12 @@ class InsertMixin(WriteMixin):
         for field, values in columns.items():
             if field.column is not None:
                 convert = self.for_db_converter(self.store.type_of(field))
-                stored[field.column] = [
-                    MISSING if value is None else convert(value) for value in values
-                ]
+                try:
+                    stored[field.column] = [
+                        MISSING if value is None else convert(value) for value in values
+                    ]
+                except RecursionError as error:
+                    raise too_deep(self.store, field, error) from error
         rows = zip(*stored.values(), strict=True) if stored else repeat((), count)
         return [
             {

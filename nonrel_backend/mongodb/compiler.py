@@ -21,14 +21,21 @@ from ..microseconds import hidden, shown
 from ..query import safe_call
 from . import writes
 from .deadlines import limited
+from .depth import limited_depth
 from .indexes import is_presence
 from .query import BackendQuery
 from .reading import leaf_reader
 from .uniques import unique_indexes
-from .values import FROM_BSON, TO_BSON, to_bson
+from .values import FROM_BSON, TO_BSON
 
 # A row as {column: stored value}; a document has the primary key under "_id".
 Row = dict[str, Any]
+
+
+CONVERTERS = {
+    **TO_BSON,
+    **{name: limited_depth(TO_BSON[name]) for name in ("json", "document")},
+}
 
 
 def unchanged(value: Any) -> Any:
@@ -39,10 +46,12 @@ class SQLCompiler(NonrelCompiler):
     query_class = BackendQuery
 
     def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
-        return to_bson(db_type, value)
+        if value is None and db_type != "json":
+            return None
+        return self.for_db_converter(db_type)(value)
 
     def for_db_converter(self, db_type: str | None) -> Callable[[Any], Any]:
-        return TO_BSON.get(db_type or "", unchanged)
+        return CONVERTERS.get(db_type or "", unchanged)
 
     def convert_value_from_db(self, db_type: str | None, value: Any) -> Any:
         convert = self.from_db_converter(db_type)

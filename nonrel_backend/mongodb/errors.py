@@ -66,6 +66,7 @@ AUTHENTICATION_FAILED = 18
 ON_VIEW = 166  # CommandNotSupportedOnView
 # What the server answers to the change of one document of a time-series collection.
 TIME_SERIES_CODES = {
+    20,  # IllegalOperation
     72,  # InvalidOptions
     263,  # OperationNotSupportedInTransaction
 }
@@ -89,6 +90,7 @@ ADVICE = {
     251: LIFETIME,
     290: LIFETIME,
 }
+NESTING = 15  # Overflow: of the levels of a document, among others
 TRANSACTION_TOO_LARGE = 388  # TransactionTooLargeForCache
 
 
@@ -137,7 +139,7 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
         found = codes(error)
         if found & DUPLICATE_CODES:
             return IntegrityError(f"Duplicate key: {duplicate(error)}")
-        if found & TOO_LARGE_CODES:
+        if found & TOO_LARGE_CODES or NESTING in found and "nest" in str(error):
             return DataError(str(error))
         if AUTHENTICATION_FAILED in found:
             return connection.unreachable(error)

@@ -1,11 +1,13 @@
 """Concurrent writes: none is lost, and one writer succeeds with an ETag."""
 
 import threading
+import time
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from nonrel_backend.rest.authorization import Authorization
+from nonrel_backend.rest.resource import retries
 from nonrel_backend.rest.resources import ModelResource
 from tests.rest.conftest import Http
 
@@ -173,3 +175,17 @@ def test_an_object_deleted_between_reading_and_writing_is_404(models, serve, htt
     uri = f"/api/v1/page/{models.Page.objects.create(text='x').pk}/"
     assert http.patch(uri, {"text": "y"}).status_code == 404
     assert not models.Page.objects.exists()
+
+
+def test_a_store_that_is_down_is_not_asked_thirty_times(monkeypatch):
+    monkeypatch.setattr(retries, "LONGEST", 0.05)
+    calls = []
+
+    def work():
+        calls.append(1)
+        time.sleep(0.1)
+        raise OperationalError
+
+    with pytest.raises(OperationalError):
+        retries.retried(work)
+    assert len(calls) == 1
