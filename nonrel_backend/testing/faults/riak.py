@@ -75,8 +75,9 @@ class Faults(FaultyStore):
         number = self.chance.randrange(len(self.cluster.nodes))
         phases = [self.chance.uniform(0, 1) for _ in range(3)]
         with self.cluster.lock:
-            self.cluster.cut_off(number)
+            # In this order: a node that is cut off and not closed would still answer.
             self.cluster.restart(number, StartUp(*phases))
+            self.cluster.cut_off(number)
         time.sleep(sum(phases[:2]))
         self.cluster.heal()
         time.sleep(phases[2])
