@@ -91,7 +91,7 @@ class Faults(FaultyStore):
         return {
             "primary killed": lambda: self.kill(self.primary()),
             "secondary killed": lambda: self.kill(self.secondary()),
-            "all nodes killed": self.kill_all,
+            "all nodes and a worker killed": self.kill_all,
             "primary stopped": lambda: self.pause(self.primary()),
             "secondary stopped": lambda: self.pause(self.secondary()),
             "all nodes stopped": lambda: self.pause(*self.nodes.servers),
@@ -116,8 +116,10 @@ class Faults(FaultyStore):
         node.start()
 
     def kill_all(self) -> None:
+        """Kill all nodes, and a worker, so that a new one finds no node at first."""
         for node in self.nodes.servers:
             node.kill()
+        self.workers.kill()
         self.wait(0, 1)
         for node in self.nodes.servers:
             node.start()
