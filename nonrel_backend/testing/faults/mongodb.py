@@ -1,7 +1,5 @@
 """The faults of MongoDB: a replica set of three nodes behind proxies."""
 
-import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,11 +34,6 @@ class Node(MongoServer):
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.proxy.port}"
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the process."""
-        assert self.process is not None, "The node is down."
-        os.kill(self.process.pid, number)
 
     def stop(self) -> None:
         super().stop()
@@ -127,10 +120,10 @@ class Faults(FaultyStore):
 
     def pause(self, *nodes: Node) -> None:
         for node in nodes:
-            node.signal(signal.SIGSTOP)
+            node.pause()
         self.wait(0.5, DEADLINE + 3)
         for node in nodes:
-            node.signal(signal.SIGCONT)
+            node.resume()
 
     def step_down(self) -> None:
         self.nodes.step_down(self.chance.randint(1, 5))
@@ -162,5 +155,5 @@ class Faults(FaultyStore):
     def stop(self) -> None:
         for node in self.nodes.servers:
             if node.process is not None:
-                node.signal(signal.SIGCONT)
+                node.resume()
         self.nodes.stop()
