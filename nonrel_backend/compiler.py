@@ -29,6 +29,7 @@ from .planner.plans.base import Plan, Row
 from .planner.shapes import Shape, shape_of
 from .query import NonrelQuery
 from .text import shown
+from .values.saving import with_data_errors
 
 # What apply_converters() takes: {position in a row: (functions, expression)}.
 Converters = dict[int, tuple[list[Callable[..., Any]], Any]]
@@ -209,6 +210,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     # --- running ---
 
+    @with_data_errors
     def execute_sql(
         self,
         result_type: str | None = MULTI,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable
 from datetime import date, timedelta
-from decimal import Context, Decimal
+from decimal import Context, Decimal, InvalidOperation
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -107,7 +107,12 @@ class NonrelDatabaseOperations(SQLiteOperations):
     ) -> Decimal | None:
         if value is None or decimal_places is None or not value.is_finite():
             return value
-        return value.quantize(value.__class__(1).scaleb(-decimal_places), context=WIDE)
+        try:
+            return value.quantize(
+                value.__class__(1).scaleb(-decimal_places), context=WIDE
+            )
+        except InvalidOperation:
+            return value  # too large for any column: no row has it
 
     def adapt_ipaddressfield_value(self, value: str | None) -> str | None:
         return value or None

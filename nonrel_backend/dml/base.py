@@ -13,15 +13,8 @@ from ..planner.scans import refusal
 from ..planner.translate import Translator
 from ..query import MISSING, NonrelQuery
 from ..text import shown
+from ..values.saving import UNFIT, named, to_save
 from .expressions import json_of_text
-
-
-def too_deep(store: Any, field: Any, error: RecursionError) -> DataError:
-    """Return the error for a value whose documents and lists nest too deeply."""
-    return DataError(
-        f"{field.model._meta.db_table}.{field.column} nests its documents and lists "
-        f"more deeply than {store.display_name} can store: {error}"
-    )
 
 
 class WriteMixin:
@@ -132,14 +125,20 @@ class WriteMixin:
     def prepared(self, field: Any, value: Any) -> Any:
         """Return a computed value as get_db_prep_save() would."""
         if not isinstance(field, models.JSONField):
-            return field.get_db_prep_save(value, self.store)
+            return to_save(field, value, self.store)
         return json_of_text(field, value)
 
     def stored(self, field: Any, value: Any) -> Any:
         """Return a value from get_db_prep_save() in stored form; MISSING for NULL."""
-        if value is None:
-            return MISSING
+        return self.stored_values(field, [value])[0]
+
+    def stored_values(self, field: Any, values: Iterable[Any]) -> list[Any]:
+        """Return values from get_db_prep_save() in stored form; MISSING for NULL.
+
+        Raise DataError, which names the field, for one that the store cannot hold.
+        """
+        convert = self.for_db_converter(self.store.type_of(field))
         try:
-            return self.convert_value_for_db(self.store.type_of(field), value)
-        except RecursionError as error:
-            raise too_deep(self.store, field, error) from error
+            return [MISSING if value is None else convert(value) for value in values]
+        except (DataError, TypeError, ValueError, *UNFIT) as error:
+            raise named(field, error) from error

@@ -8,12 +8,14 @@ from django.db import NotSupportedError
 from django.db.models.sql.constants import ROW_COUNT
 
 from ..query import NonrelQuery
+from ..values.saving import with_data_errors
 from .base import WriteMixin
 
 
 class DeleteMixin(WriteMixin):
     """DELETE; the result is the number of deleted rows."""
 
+    @with_data_errors
     def execute_sql(self, result_type: Any = None) -> int | None:
         self.query.get_initial_alias()
         try:

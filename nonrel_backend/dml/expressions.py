@@ -37,12 +37,17 @@ def json_of_text(field: Any, value: Any) -> Any:
     if not isinstance(value, str):
         return Json(value)
     try:
-        return Json(json.loads(value))
+        return Json(json.loads(value, parse_constant=no_constant))
     except ValueError as error:
         raise IntegrityError(
             f"CHECK constraint failed: {field.column} of "
             f"{field.model._meta.db_table} would be {value!r}, which is not JSON"
         ) from error
+
+
+def no_constant(text: str) -> None:
+    """Refuse NaN and the infinities, which Python's json reads."""
+    raise ValueError(text)
 
 
 def json_as_text(expression: Any, field: Any) -> Any:

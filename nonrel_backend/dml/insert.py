@@ -10,8 +10,9 @@ from django.db.models.constants import OnConflict
 
 from ..catalog import inserts
 from ..query import MISSING
+from ..values.saving import to_save, with_data_errors
 from ..values.wrappers import Document, Json
-from .base import WriteMixin, too_deep
+from .base import WriteMixin
 from .constraints import RowValidator
 from .expressions import is_json_null, json_as_text
 
@@ -21,6 +22,7 @@ class InsertMixin(WriteMixin):
 
     returning_fields: Any = None
 
+    @with_data_errors
     def execute_sql(self, returning_fields: Any = None) -> list:
         self.returning_fields = returning_fields
         meta = self.query.get_meta().concrete_model._meta
@@ -63,10 +65,7 @@ class InsertMixin(WriteMixin):
             found = super().prepare_value(field, value)  # type: ignore[misc]
             if hasattr(found, "as_sql"):
                 return found
-        try:
-            return field.get_db_prep_save(value, connection=self.store)
-        except RecursionError as error:
-            raise too_deep(self.store, field, error) from error
+        return to_save(field, value, self.store)
 
     def insert_columns(self, meta: Any, columns: dict, count: int) -> dict:
         """Compute, validate and store `count` rows.
@@ -96,13 +95,7 @@ class InsertMixin(WriteMixin):
         stored = {}
         for field, values in columns.items():
             if field.column is not None:
-                convert = self.for_db_converter(self.store.type_of(field))
-                try:
-                    stored[field.column] = [
-                        MISSING if value is None else convert(value) for value in values
-                    ]
-                except RecursionError as error:
-                    raise too_deep(self.store, field, error) from error
+                stored[field.column] = self.stored_values(field, values)
         rows = zip(*stored.values(), strict=True) if stored else repeat((), count)
         return [
             {

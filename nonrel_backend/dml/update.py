@@ -13,6 +13,7 @@ from django.db.models.sql.where import WhereNode
 from ..catalog import inserts
 from ..catalog.unique import UniqueIndexes
 from ..query import NonrelQuery
+from ..values.saving import to_save, with_data_errors
 from ..values.wrappers import Json
 from .base import WriteMixin
 from .constraints import RowValidator
@@ -28,6 +29,7 @@ class UpdateMixin(WriteMixin):
     Values are {field: value from get_db_prep_save() or resolved expression}.
     """
 
+    @with_data_errors
     def execute_sql(self, result_type: Any) -> int:
         statement = self.update_statement()
         row_count = None if statement is None else self.store.run_statement(*statement)
@@ -78,7 +80,7 @@ class UpdateMixin(WriteMixin):
                 value = value.value
         if is_json_null(value):
             return Json(None)
-        return field.get_db_prep_save(value, connection=self.store)
+        return to_save(field, value, self.store)
 
     def update_by(self, scan: NonrelQuery | None, values: dict) -> int:
         """Update the rows of the scan natively, or else by key."""
@@ -213,7 +215,7 @@ class UpdateMixin(WriteMixin):
                 if is_json_null(constant):
                     prepared: Any = Json(None)
                 elif is_plain(constant, field, self.store):
-                    prepared = field.get_db_prep_save(constant.value, self.store)
+                    prepared = to_save(field, constant.value, self.store)
                 else:
                     return None
                 # SQL takes the first WHEN of a key.

@@ -30,6 +30,7 @@ from ..microseconds import from_microseconds
 from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import PART_EXTRACTS, Translator, collated
+from ..values.saving import UNFIT, named, to_save
 from .filters import DATE_PARTS
 from .naming import lookup_name
 from .paths import COMPARISONS, moment_key, path_expression
@@ -165,14 +166,18 @@ class Expressions:
                 "MongoDB compares a constant document by the order of its keys"
             )
         field = expression.output_field
-        prepare = (
-            field.get_db_prep_save if expression.for_save else field.get_db_prep_value
-        )
         try:
-            value = prepare(expression.value, connection=self.store)
+            if expression.for_save:
+                value = to_save(field, expression.value, self.store)
+            else:
+                value = field.get_db_prep_value(expression.value, self.store)
+            if value is None:  # of NaN
+                return Expression(None, NULL)
+            stored = self.stored(db_type, value)
         except ValidationError as error:
             raise DataError(error.messages[0]) from error
-        stored = self.stored(db_type, value)
+        except (DataError, *UNFIT) as error:
+            raise named(field, error) from error
         return Expression({"$literal": stored}, db_type, True)
 
     def wrapped(self, expression: ExpressionWrapper) -> Expression:

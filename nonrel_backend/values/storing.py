@@ -10,7 +10,17 @@ from django.db import DataError
 from django.utils.duration import duration_microseconds
 
 INT64 = range(-(2**63), 2**63)
+# Integers that an error shows as they are.
+SHOWN_WHOLE = range(-(10**40), 10**40)
 SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def short(value: Any) -> str:
+    """Return a value as an error shows it: of a huge one, how long it is."""
+    if isinstance(value, int) and value not in SHOWN_WHOLE:
+        return f"an integer of {value.bit_length():,} bits"
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:100]}… ({len(text):,} characters)"
 
 
 def to_int(value: Any) -> int:
@@ -18,7 +28,7 @@ def to_int(value: Any) -> int:
     number = value if type(value) is int else int(value)
     if number not in INT64:
         raise DataError(
-            f"{number} is too large: integer columns have 64 bits. "
+            f"{short(number)} is too large: integer columns have 64 bits. "
             "Use a DecimalField or a CharField for it."
         )
     return number
@@ -28,7 +38,9 @@ def to_string(value: Any) -> str:
     """Return a string; raise DataError if UTF-8 cannot encode it."""
     text = value if type(value) is str else str(value)
     if not text.isascii() and SURROGATES.search(text):
-        raise DataError(f"{text!r} has a lone surrogate, which UTF-8 cannot encode.")
+        raise DataError(
+            f"{short(text)} has a lone surrogate, which UTF-8 cannot encode."
+        )
     return text
 
 
@@ -37,7 +49,7 @@ def to_decimal(value: Any) -> str:
     try:
         return str(value if isinstance(value, Decimal) else Decimal(str(value)))
     except InvalidOperation as error:
-        raise DataError(f"{value!r} is not a decimal number.") from error
+        raise DataError(f"{short(value)} is not a decimal number.") from error
 
 
 def moment(value: Any) -> datetime:

@@ -97,7 +97,7 @@ def test_json_that_is_too_deep_is_a_data_error_that_names_the_field(
     library, levels, kind
 ):
     author = library.Author.objects.create(name="a")
-    with pytest.raises(DataError, match="library_book.notes"):
+    with pytest.raises(DataError, match=r"library(_book|\.Book)\.notes"):
         library.Book.objects.create(
             title="t", author=author, pages=1, notes=nested(levels, kind)
         )
@@ -110,9 +110,15 @@ def test_json_that_is_too_deep_leaves_its_block_alive(library):
     )
     with transaction.atomic():
         book.notes = nested(180)
-        with pytest.raises(DataError, match="library_book.notes"), transaction.atomic():
+        with (
+            pytest.raises(DataError, match=r"library(_book|\.Book)\.notes"),
+            transaction.atomic(),
+        ):
             book.save()
-        with pytest.raises(DataError, match="library_book.notes"), transaction.atomic():
+        with (
+            pytest.raises(DataError, match=r"library(_book|\.Book)\.notes"),
+            transaction.atomic(),
+        ):
             library.Book.objects.update(notes=nested(180))
         library.Book.objects.update(title="u")
     book.refresh_from_db()

@@ -57,13 +57,15 @@ def with_many(rows: Iterable[Any], name: str) -> list[Any]:
 
 def round_trip(rows: Any, **columns: Any) -> list[Any]:
     """Create a row and return its columns as they are read, of an object and as
-    values.
+    values. Decimals are texts: 9.9 is not 9.90.
     """
     key = rows.create(**columns).pk
     made = rows.get(pk=key)
     values = rows.filter(pk=key).values_list(*columns)
-    found: list[Any] = plain([[getattr(made, name) for name in columns], *values])
-    return found
+    return [
+        [str(each) if isinstance(each, Decimal) else each for each in plain(row)]
+        for row in ([getattr(made, name) for name in columns], *values)
+    ]
 
 
 def rounded(value: Any) -> Any:

@@ -1,0 +1,114 @@
+"""Values to be saved: prepared by their fields, refused where no column holds them."""
+
+import functools
+import json
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+from django.db import DataError
+
+from .columns import stored_field
+from .storing import short, to_int
+from .wrappers import Json
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+# What Python raises for a value that is too large, or nested too deeply, to convert.
+UNFIT = (ArithmeticError, RecursionError)
+# Of the ValueError for a text of an integer that has too many digits.
+TOO_MANY_DIGITS = "set_int_max_str_digits"
+
+
+def to_save(field: Any, value: Any, store: Any) -> Any:
+    """Return what get_db_prep_save() does; NULL for NaN, as on SQLite.
+
+    Raise DataError, which names the field, for a value that its column cannot hold.
+    """
+    try:
+        prepared = field.get_db_prep_save(value, store)
+        check = CHECKS.get(type(prepared))
+        return prepared if check is None else check(field, prepared)
+    except (DataError, *UNFIT) as error:
+        raise named(field, error) from error
+
+
+def named(field: Any, error: BaseException) -> DataError:
+    """Return the DataError for an error of a value, with the field's name."""
+    if isinstance(error, DataError) and str(error).startswith(f"{field}: "):
+        return error
+    if isinstance(error, RecursionError):
+        return DataError(f"{field}: the value is nested too deeply to be stored.")
+    return DataError(f"{field}: {error}")
+
+
+def with_data_errors(method: Method) -> Method:
+    """Have a compiler's method raise DataError where Python raises an error of its own
+    for a value that is too large or nested too deeply.
+    """
+
+    @functools.wraps(method)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except RecursionError as error:
+            raise DataError(
+                "A value of this statement is nested too deeply."
+            ) from error
+        except (ArithmeticError, ValueError) as error:
+            if type(error) is ValueError and TOO_MANY_DIGITS not in str(error):
+                raise
+            raise DataError(
+                f"A value of the statement is larger than any column holds: {error}"
+            ) from error
+
+    return cast(Method, run)
+
+
+def check_float(field: Any, value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def check_decimal(field: Any, value: Decimal) -> Decimal:
+    if not value.is_finite():
+        raise DataError(f"{value} is no number that a DecimalField holds.")
+    field = stored_field(field)
+    digits = getattr(field, "max_digits", None)
+    places = getattr(field, "decimal_places", None)
+    if digits is None or places is None:
+        return value
+    if value and value.adjusted() >= digits - places:
+        raise DataError(
+            f"{short(value)} has more than {digits - places} digits before the point: "
+            f"max_digits is {digits}, decimal_places {places}."
+        )
+    return value
+
+
+def check_json(field: Any, value: Json) -> Json:
+    """Raise DataError for numbers that JSON lacks, TypeError as `json.dumps` does."""
+    try:
+        json.dumps(value.value, allow_nan=False)
+    except ValueError as error:
+        if not is_json(value.value):
+            raise DataError(
+                f"JSON has no NaN and no infinity, store null instead. {error}"
+            ) from error
+    return value
+
+
+def is_json(value: Any) -> bool:
+    """Return whether all floats are numbers, or stand for what JSON has no type for."""
+    if type(value) is float:
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(is_json, value.values()))
+    return not isinstance(value, (list, tuple)) or all(map(is_json, value))
+
+
+CHECKS: dict[type, Callable[[Any, Any], Any]] = {
+    int: lambda field, value: to_int(value),
+    float: check_float,
+    Decimal: check_decimal,
+    Json: check_json,
+}
