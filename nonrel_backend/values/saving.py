@@ -38,7 +38,7 @@ def named(field: Any, error: BaseException) -> DataError:
     if isinstance(error, DataError) and str(error).startswith(f"{field}: "):
         return error
     if isinstance(error, RecursionError):
-        return DataError(f"{field}: the value is nested too deeply to be stored.")
+        return DataError(f"{field}: the value is nested too deeply: {error}")
     return DataError(f"{field}: {error}")
 
 

@@ -97,7 +97,7 @@ def test_json_that_is_too_deep_is_a_data_error_that_names_the_field(
     library, levels, kind
 ):
     author = library.Author.objects.create(name="a")
-    with pytest.raises(DataError, match=r"library(_book|\.Book)\.notes"):
+    with pytest.raises(DataError, match=r"library\.Book\.notes: .*nested too deeply"):
         library.Book.objects.create(
             title="t", author=author, pages=1, notes=nested(levels, kind)
         )
@@ -111,12 +111,12 @@ def test_json_that_is_too_deep_leaves_its_block_alive(library):
     with transaction.atomic():
         book.notes = nested(180)
         with (
-            pytest.raises(DataError, match=r"library(_book|\.Book)\.notes"),
+            pytest.raises(DataError, match=r"library\.Book\.notes: .*nested too deeply"),
             transaction.atomic(),
         ):
             book.save()
         with (
-            pytest.raises(DataError, match=r"library(_book|\.Book)\.notes"),
+            pytest.raises(DataError, match=r"library\.Book\.notes: .*nested too deeply"),
             transaction.atomic(),
         ):
             library.Book.objects.update(notes=nested(180))
@@ -129,7 +129,7 @@ def test_documents_that_are_too_deep_name_their_field(databases):
     from nonrel_backend.testing.documents.models import City
 
     field = City._meta.get_field("attributes")
-    with pytest.raises(DataError, match=f"{City._meta.db_table}.attributes"):
+    with pytest.raises(DataError, match=r"City\.attributes"):
         City(**{field.name: {"a": nested(180)}}).save()
 
 
