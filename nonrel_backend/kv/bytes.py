@@ -11,6 +11,7 @@ Where one of the values of a unique index is NULL, the entry is not unique.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from struct import Struct
 from typing import Any, TypeAlias
 
@@ -102,6 +103,17 @@ class BytesAccess(Access):
     def wrote(self, table: Table, rows: int) -> None:
         """Note that rows were written, and how many more there are now."""
 
+    def entry_value(self, table: Table, key: bytes, row_key: bytes) -> bytes:
+        """Return what is stored under the key of an entry; the default is the row's."""
+        return row_key
+
+    def row_keys(self, table: Table, entries: list[Item]) -> list[bytes]:
+        """Return the keys of the rows of entries, of which entry_value() was stored.
+
+        Raise DatabaseError for any other bytes, if that can be told.
+        """
+        return [value for _, value in entries]
+
     # --- rows ---
 
     def get(self, table: Table, keys: Sequence[bytes]) -> list[Item]:
@@ -133,7 +145,8 @@ class BytesAccess(Access):
         reverse: bool = False,
         limit: int | None = None,
     ) -> Iterator[list[bytes]]:
-        return map(values_of, self.batches(index.prefix, ranges, reverse, limit))
+        found = self.batches(index.prefix, ranges, reverse, limit)
+        return map(partial(self.row_keys, table), found)
 
     def batches(
         self,
@@ -167,7 +180,7 @@ class BytesAccess(Access):
     ) -> list[bytes]:
         size = table.payload_size
         keys = [index.prefix + shortened(payload, size) for payload in payloads]
-        return [row for _, row in self.values(keys)]
+        return self.row_keys(table, self.values(keys))
 
     def count(
         self,
@@ -230,7 +243,7 @@ class BytesAccess(Access):
         elif not change.same_row:
             self.put(table.prefix + row_key, self.pack(table, change.row))
         for key in keys:
-            self.put(key, row_key)
+            self.put(key, self.entry_value(table, key, row_key))
 
     def entry_key(self, table: Table, entry: Entry, row_key: bytes) -> bytes:
         """Return the key of an entry; note it if its payload is shortened."""
@@ -240,7 +253,3 @@ class BytesAccess(Access):
             if not index.truncated:
                 self.truncates(table, index)
         return index.prefix + payload if unique else index.prefix + payload + row_key
-
-
-def values_of(items: list[Item]) -> list[bytes]:
-    return [value for _, value in items]

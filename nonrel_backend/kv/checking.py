@@ -84,12 +84,12 @@ def missing_entries(
     for entry in expected:
         name = entry[0].name
         key = access.entry_key(table, entry, row_key)
-        found = access.value(key)
-        if found == row_key:
+        found = row_keys(access, table, key, access.value(key))
+        if found == [row_key]:
             continue
-        if found is not None and has_entry(access, table, found, entry):
+        if found and has_entry(access, table, found[0], entry):
             yield (
-                f"{table.name}: {name} is unique, but the rows {found!r} and "
+                f"{table.name}: {name} is unique, but the rows {found[0]!r} and "
                 f"{row_key!r} have the same values (not repaired)"
             )
             continue
@@ -98,6 +98,15 @@ def missing_entries(
             access.remove(key)
             change = Change(None, row_key, row, row_key, [], [entry], same_row=True)
             access.apply(table, [change])
+
+
+def row_keys(access: Any, table: Table, key: bytes, value: bytes | None) -> list[bytes]:
+    """Return the row's key in an entry, in a list; none if it is damaged."""
+    try:
+        found: list[bytes] = access.row_keys(table, [(key, value)] if value else [])
+    except DatabaseError:
+        return []
+    return found
 
 
 def has_entry(access: Any, table: Table, row_key: bytes, entry: Entry) -> bool:
@@ -114,11 +123,12 @@ def has_entry(access: Any, table: Table, row_key: bytes, entry: Entry) -> bool:
 def entry_problems(access: Any, table: Table, index: Index, fix: bool) -> Iterator[str]:
     """Yield index entries that no row has."""
     for batch in access.batches(index.prefix, [EVERYTHING], False, None):
-        for key, row_key in batch:
-            records = access.get(table, [row_key])
+        for key, value in batch:
+            keys = row_keys(access, table, key, value)
+            records = access.get(table, keys)
             try:
                 right = bool(records) and key in {
-                    access.entry_key(table, (index, *each), row_key)
+                    access.entry_key(table, (index, *each), keys[0])
                     for each in index.payloads(access.rows(table, records)[0])
                 }
             except DAMAGED:

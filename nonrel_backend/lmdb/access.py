@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
@@ -16,7 +16,7 @@ from ..kv.tables import Table
 from ..kv.trees import TreesAccess
 from . import memory
 from .tables import FORMAT, FORMAT_KEY, LMDBTable, converted, place_columns
-from .values import pack, pack_row, unpack, unpack_rows
+from .values import ZERO, checksum, pack, pack_row, unpack, unpack_rows
 
 if TYPE_CHECKING:
     from .environment import Environment
@@ -107,6 +107,21 @@ class LMDBAccess(TreesAccess):
     def unpack(self, table: Table, data: list[bytes]) -> list[list[Any]]:
         entry = table.entry
         return unpack_rows(data, entry["width"], "checksums" in entry)
+
+    def entry_value(self, table: Table, key: bytes, row_key: bytes) -> bytes:
+        if "checksums" not in table.entry:
+            return row_key
+        return row_key + checksum(key + row_key)
+
+    def row_keys(self, table: Table, entries: list[Item]) -> list[bytes]:
+        if "checksums" not in table.entry:
+            return [value for _, value in entries]
+        if crc32(b"".join(chain.from_iterable(entries)), ZERO) != ZERO:
+            raise DatabaseError(
+                f"The store is damaged: an entry of an index of {table.name} is not as "
+                "it was written. Run nonrel_check."
+            )
+        return [value[:-CRC_SIZE] for _, value in entries]
 
     def read(self, count: int) -> None:
         self.rows_read += count

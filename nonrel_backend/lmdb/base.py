@@ -68,8 +68,8 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
       between transactions.
     * `max_readers`: how many iterators and transactions of all processes may read at
       once (default 1,024).
-    * `checksums`: whether new tables store a checksum with each row, which is verified
-      when the row is read (default True).
+    * `checksums`: whether new tables store a checksum with each row and index entry,
+      which is verified when it is read (default True).
     """
 
     vendor = "lmdb"

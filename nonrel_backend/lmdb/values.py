@@ -13,7 +13,7 @@ import msgpack
 from django.db import DatabaseError, DataError
 from django.utils.duration import duration_microseconds
 
-from ..kv.encoding import ENCODERS
+from ..kv.encoding import CRC_SIZE, ENCODERS
 from ..kv.forms import BAD_VALUE, JSON_NULL, Forms, JsonNull
 from ..values import storing
 from ..values.storing import moment, time_of_day
@@ -220,7 +220,8 @@ def unpack(data: bytes) -> Any:
 
 # After the row comes its checksum, as a number of 32 bits for msgpack. It is the CRC of
 # all bytes before it, computed from 0, which makes that of both 0. So that of several
-# rows, one after the other, is 0, too: one call checks a batch. zlib inverts all bits.
+# rows, one after the other, is 0, too: one call checks a batch. zlib inverts the bits.
+# The checksum of an entry, after the key of the row, is that of its key as well.
 ZERO = 0xFFFFFFFF
 NUMBER = b"\xce"
 # Batches of more bytes are read in halves: they are copied twice.
@@ -228,12 +229,16 @@ LARGE_BATCH = 1 << 24
 LARGEST_BUFFER = 1 << 33
 
 
-def pack_row(row: list[Any], checksum: bool) -> bytes:
+def pack_row(row: list[Any], checksums: bool) -> bytes:
     """Return a row as bytes, followed by a checksum if that is asked for."""
-    if not checksum:
+    if not checksums:
         return pack(row)
     data = pack(row) + NUMBER
-    return data + (crc32(data, ZERO) ^ ZERO).to_bytes(4, "little")
+    return data + checksum(data)
+
+
+def checksum(data: bytes) -> bytes:
+    return (crc32(data, ZERO) ^ ZERO).to_bytes(CRC_SIZE, "little")
 
 
 def unpack_row(data: bytes, width: int) -> list:

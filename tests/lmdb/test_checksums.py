@@ -141,6 +141,35 @@ def test_a_changed_row_is_an_error_where_it_is_read(store):
     assert store.check_store() == []
 
 
+def test_a_changed_entry_is_an_error_where_it_is_read(store):
+    """It would name another row, or that of another value."""
+    add_authors(0, 50)
+    table = store.read(lambda access: access.table("library_author"))
+    queries = {
+        ("name",): [authors().filter(name__gte="a"), authors().order_by("name")],
+        ("email",): [authors().filter(email="0@x"), authors().order_by("email")],
+    }
+    for index in table.indexes:
+        if tuple(index.columns) not in queries:
+            continue
+        with store.environment.lmdb.begin() as txn:
+            cursor = txn.cursor()
+            assert cursor.set_range(index.prefix)
+            key, value = cursor.item()
+        for at in range(len(value)):
+            changed = bytearray(value)
+            changed[at] ^= 1 << at % 8
+            with store.environment.lmdb.begin(write=True) as txn:
+                txn.put(key, bytes(changed))
+            for query in queries[tuple(index.columns)]:
+                with pytest.raises(DatabaseError, match="an entry of an index of lib"):
+                    list(query)
+            assert store.check_store()
+        with store.environment.lmdb.begin(write=True) as txn:
+            txn.put(key, value)
+    assert store.check_store() == []
+
+
 def test_changed_counters_are_errors_that_nonrel_check_repairs(store):
     add_authors(0, 5)
     table = store.read(lambda access: access.table("library_author"))
