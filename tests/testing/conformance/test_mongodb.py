@@ -2,11 +2,9 @@
 
 import os
 from typing import Any
-from unittest import mock
 
 from pymongo import MongoClient
 
-from nonrel_backend.mongodb import transactions
 from nonrel_backend.testing import BackendConformance
 
 
@@ -25,6 +23,4 @@ class MongoDBTests(BackendConformance):
 
     def break_connection(self, connection: Any) -> None:
         # Nothing listens at port 1.
-        retries = mock.patch.object(transactions, "RETRY_SECONDS", 0.2)
-        self.enterContext(retries)
         connection.connection = MongoClient(port=1, serverSelectionTimeoutMS=50)
