@@ -11,6 +11,8 @@ from nonrel_backend.mongodb.long_lists import batches_of, size_of
 LONG = 200
 NAMES = [f"{number:06} {'x' * (LONG - 7)}" for number in range(100_000)]
 
+DEEP = r"library\.Book\.notes: .*nested too deeply"
+
 
 def nested(levels, kind=list):
     value = 1
@@ -97,7 +99,7 @@ def test_json_that_is_too_deep_is_a_data_error_that_names_the_field(
     library, levels, kind
 ):
     author = library.Author.objects.create(name="a")
-    with pytest.raises(DataError, match=r"library\.Book\.notes: .*nested too deeply"):
+    with pytest.raises(DataError, match=DEEP):
         library.Book.objects.create(
             title="t", author=author, pages=1, notes=nested(levels, kind)
         )
@@ -110,15 +112,9 @@ def test_json_that_is_too_deep_leaves_its_block_alive(library):
     )
     with transaction.atomic():
         book.notes = nested(180)
-        with (
-            pytest.raises(DataError, match=r"library\.Book\.notes: .*nested too deeply"),
-            transaction.atomic(),
-        ):
+        with pytest.raises(DataError, match=DEEP), transaction.atomic():
             book.save()
-        with (
-            pytest.raises(DataError, match=r"library\.Book\.notes: .*nested too deeply"),
-            transaction.atomic(),
-        ):
+        with pytest.raises(DataError, match=DEEP), transaction.atomic():
             library.Book.objects.update(notes=nested(180))
         library.Book.objects.update(title="u")
     book.refresh_from_db()
