@@ -36,7 +36,8 @@ def main() -> int:
     report = run(options.backend, options.seconds, seed, options.workers)
     print(
         f"{options.backend}, seed {seed}: {report.seconds:.0f} s, "
-        f"{report.workers} workers, {options.workers} at a time"
+        f"{report.workers} workers, {options.workers} at a time, "
+        f"deadline {report.deadline:g} s"
     )
     print("\n".join(lines(report)))
     return 1 if report.violations else 0

@@ -8,13 +8,16 @@ from typing import Any
 
 from pymongo.errors import PyMongoError
 
+from nonrel_backend.mongodb.deadlines import SECONDS
+
 from ..services.mongodb import MongoReplicaSet, MongoServer, wait_until
 from .judge import Promises
 from .proxy import Proxy
 from .store import FaultyStore
 from .worker import Workers
 
-DEADLINE = 5.0
+# The `timeoutMS` of a half of the runs, in seconds. The others have the default.
+SHORT_DEADLINE = 5
 # A killed worker's transaction outlives the deadline: what it has locked must not
 # hold others for longer than that.
 PARAMETERS = {"transactionLifetimeLimitSeconds": "15"}
@@ -65,19 +68,20 @@ class Nodes(MongoReplicaSet):
 class Faults(FaultyStore):
     """A replica set whose nodes are killed, stopped, stepped down and cut off."""
 
-    promises = Promises(deadline=DEADLINE)
-
     def __init__(self, folder: Path, chance: Random, workers: Workers) -> None:
         super().__init__(folder, chance, workers)
         self.nodes = Nodes(chance)
+        self.deadline = chance.choice([SHORT_DEADLINE, SECONDS])
+        self.promises = Promises(self.deadline)
 
     def start(self) -> dict[str, Any]:
         self.nodes.start()
+        timeout = {"timeoutMS": self.deadline * 1_000}
         return {
             "ENGINE": "nonrel_backend.mongodb",
             "NAME": "faults",
             "HOST": self.nodes.uri,
-            "OPTIONS": {"timeoutMS": int(DEADLINE * 1000)},
+            "OPTIONS": timeout if self.deadline == SHORT_DEADLINE else {},
         }
 
     def faults(self) -> dict[str, Callable[[], object]]:
@@ -121,7 +125,7 @@ class Faults(FaultyStore):
     def pause(self, *nodes: Node) -> None:
         for node in nodes:
             node.pause()
-        self.wait(0.5, DEADLINE + 3)
+        self.wait(0.5, self.deadline + 3)
         for node in nodes:
             node.resume()
 
@@ -141,7 +145,7 @@ class Faults(FaultyStore):
         """Delay the replies of one node, or of all; some past the deadline."""
         nodes = self.nodes.servers
         for node in self.chance.choice([nodes, [self.primary()], [self.secondary()]]):
-            node.proxy.delay = self.chance.choice([0.05, 0.5, 2, DEADLINE + 1])
+            node.proxy.delay = self.chance.choice([0.05, 0.5, 2, self.deadline + 1])
         self.wait(1, 4)
         for node in nodes:
             node.proxy.delay = 0

@@ -31,6 +31,7 @@ class Report:
     violations: list[str]
     workers: int
     seconds: float
+    deadline: float
 
 
 def run(backend: str, seconds: float, seed: int, workers: int) -> Report:
@@ -61,7 +62,8 @@ def run(backend: str, seconds: float, seed: int, workers: int) -> Report:
             operations = read(ledgers)
             found += violations(operations, stored_state(), store.promises)
             found += team.problems + store.problems
-            return Report(operations, faults, found, team.started, took)
+            deadline = store.promises.deadline
+            return Report(operations, faults, found, team.started, took, deadline)
         finally:
             team.kill_all()
             store.stop()
