@@ -25,7 +25,7 @@ from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .deadlines import bounded, defaults, retried
 from .documents import BsonForm
-from .errors import operational, translate
+from .errors import BLOCK_ENDED, operational, translate
 from .features import DatabaseFeatures
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
@@ -289,11 +289,7 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         `snapshot` is what `transaction.snapshot` was when they were asked for.
         """
         if snapshot is not None and self.transaction.snapshot is not snapshot:
-            raise OperationalError(
-                "The atomic() block in which these rows were asked for has ended, and "
-                "its transaction with it: use iterator() up within the block, or make "
-                "a list of its rows there."
-            )
+            raise OperationalError(BLOCK_ENDED)
 
     def statement(self, work: Callable[[Any], Any]) -> Any:
         """Return `work(session)`, which reads, run as one statement.

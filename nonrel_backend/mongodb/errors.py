@@ -71,6 +71,13 @@ TIME_SERIES_CODES = {
     263,  # OperationNotSupportedInTransaction
 }
 SEARCH_GIVEN_UP = 51156  # of a regular expression
+# "Cannot run getMore": not in the session and transaction of the cursor.
+OTHER_TRANSACTION_CODES = {50736, 50737, 50738, 50739, 50740, 50741}
+BLOCK_ENDED = (
+    "The atomic() block in which these rows were asked for has ended, and its "
+    "transaction with it: use iterator() up within the block, or make a list of its "
+    "rows there."
+)
 LIFETIME = (
     "The server ends a transaction that is open for longer than its "
     "transactionLifetimeLimitSeconds (60 unless it was set): do less in one, or start "
@@ -141,6 +148,8 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
             return IntegrityError(f"Duplicate key: {duplicate(error)}")
         if found & TOO_LARGE_CODES or NESTING in found and "nest" in str(error):
             return DataError(str(error))
+        if found & OTHER_TRANSACTION_CODES:
+            return OperationalError(BLOCK_ENDED)
         if AUTHENTICATION_FAILED in found:
             return connection.unreachable(error)
         if ON_VIEW in found:

@@ -6,6 +6,7 @@ from django.db.models import Count
 
 from nonrel_backend.mongodb import query
 from nonrel_backend.mongodb.long_lists import batches_of, size_of
+from nonrel_backend.query import translated_errors
 
 # 20 MB of texts: more than one command.
 LONG = 200
@@ -143,3 +144,15 @@ def test_an_iterator_used_after_its_block_tells_what_to_do(library, monkeypatch)
         rows = library.Tag.objects.iterator(chunk_size=2)
         assert len(list(rows)) == 10
     assert connection.is_usable()
+
+
+def test_the_servers_word_of_a_block_that_has_ended_tells_it_too(library):
+    with pytest.raises(OperationalError, match="within the block"):
+        with translated_errors(connection):
+            session = connection.connection.start_session()
+            rows = connection.database["library_tag"]
+            rows.insert_many([{"_id": str(number)} for number in range(5)])
+            with session.start_transaction():
+                found = rows.find(batch_size=2, session=session)
+                next(found)
+            list(found)
