@@ -575,12 +575,13 @@ def test_waiting_threads_write_in_their_order(store):
     assert turns.acquire(0)
 
 
-def test_writers_of_many_processes_have_their_turns(store):
+def test_writers_of_many_processes_have_their_turns(store, open_store):
     """No process writes twice as often as another, or waits long."""
     from .test_processes import child, counters
 
     counters().bulk_create([counters().model(name=f"{n}", value=0) for n in range(4)])
-    store.settings_dict["OPTIONS"]["timeout"] = 30
+    # Without flushes, which may take a second on a busy disk.
+    reopened(open_store, durability="none", timeout=30)
 
     def write(number):
         def work(say, hear):
@@ -588,7 +589,10 @@ def test_writers_of_many_processes_have_their_turns(store):
             hear.readline()
             longest, until = 0, time.monotonic() + 1.5
             while (start := time.monotonic()) < until:
-                counters().filter(name=f"{number}").update(value=models.F("value") + 1)
+                with transaction.atomic(using="own"):
+                    mine = counters().filter(name=f"{number}")
+                    mine.update(value=models.F("value") + 1)
+                    time.sleep(0.003)
                 longest = max(longest, time.monotonic() - start)
             say(longest)
 
@@ -602,5 +606,5 @@ def test_writers_of_many_processes_have_their_turns(store):
             say("go")
         longest = max(float(hear.readline()) for _, hear, _ in children)
     counts = counters().values_list("value", flat=True)
-    assert longest < 0.5
+    assert longest < 0.7
     assert max(counts) < 2 * min(counts)
