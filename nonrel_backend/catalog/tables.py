@@ -10,6 +10,7 @@ from django.db import ProgrammingError, models
 
 from ..conditions import Column, Leaf
 from ..planner.tables import stored_model
+from ..values.storing import INT64, no_key_left
 from .rows import Rows
 
 TABLES = "nonrel_catalog"
@@ -132,6 +133,9 @@ class Catalog:
         """Return the next `count` keys of a table."""
         sequences = self.sequences
         last = sequences.get(table) or 0
+        if last + count not in INT64:
+            how = f"set its last key: connection.catalog.sequences.set({table!r}, N)"
+            raise no_key_left(table, how)
         sequences.set(table, last + count)
         return range(last + 1, last + count + 1)
 

@@ -15,11 +15,12 @@ from struct import error as StructError
 from typing import Any
 from zlib import crc32
 
-from django.db import DatabaseError, DataError, ProgrammingError
+from django.db import DatabaseError, ProgrammingError
 
 from ..catalog.inserts import without_missing
 from ..catalog.schema import RowChange
 from ..progress import Progress
+from ..values.storing import no_key_left
 from . import writing
 from .access import Change
 from .bytes import LARGEST_BATCH, TREE_SIZE, BytesAccess, tree
@@ -276,11 +277,7 @@ class TreesAccess(BytesAccess):
                 sequence = key
             keys.append(key)
         if keys and sequence > LARGEST_KEY:
-            raise DataError(
-                f"{table.name} has no key left for its column {table.key[0]}: a row "
-                f"was given the largest one, {LARGEST_KEY}, or one close to it. Delete "
-                "it or give it another key, and run nonrel_check --fix."
-            )
+            raise no_key_left(table.name, "run nonrel_check --fix")
         self.sequences[table.prefix] = sequence
         return keys
 

@@ -10,10 +10,13 @@ from weakref import WeakKeyDictionary
 
 from django.db import OperationalError
 from pymongo import MongoClient, ReturnDocument
+from pymongo.errors import OperationFailure
 
+from ..values.storing import no_key_left
 from .deadlines import deadline_of, until_deadline
 
 COLLECTION = "nonrel_sequences"
+BAD_VALUE = 2  # The server's code for a sum of more than 64 bits, too.
 # A block grows with each insert that follows soon: 1, 8, 64, 128 keys. So a process
 # which inserts row after row asks the server for a key in 128 inserts, and one which
 # ends loses as many keys at most.
@@ -119,12 +122,18 @@ class Sequences:
 
     def increment(self, table: str, size: int) -> int:
         """Add `size` to the stored sequence and return it."""
-        document = self.connection.database[COLLECTION].find_one_and_update(
-            {"_id": table},
-            {"$inc": {"value": size}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-        )
+        try:
+            document = self.connection.database[COLLECTION].find_one_and_update(
+                {"_id": table},
+                {"$inc": {"value": size}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except OperationFailure as error:
+            if error.code != BAD_VALUE:
+                raise
+            how = f"set the value of {table!r} in {COLLECTION} to the last key"
+            raise no_key_left(table, how) from error
         return document["value"]
 
     def advance(self, table: str, value: int) -> None:

@@ -307,7 +307,11 @@ class Translator:
             field = lookup.lhs.target
         target = getattr(field, "target_field", None)
         prepare = getattr(target, "get_db_prep_value", field.get_db_prep_value)
-        found = [prepare(value, self.store, prepared=True) for value in values]
+        try:
+            found = [prepare(value, self.store, prepared=True) for value in values]
+        except TypeError as error:  # of a constant without a type, as Value("text")
+            text = expression_text(lookup)
+            raise Refused(f"SQL compares the constant in {text} as it is") from error
         found = [item.value if isinstance(item, Json) else item for item in found]
         for item in found:
             if type(item) is int and item not in INT64:

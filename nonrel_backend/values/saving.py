@@ -31,6 +31,10 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
         return prepared if check is None else check(field, prepared)
     except (DataError, *UNFIT) as error:
         raise named(field, error) from error
+    except TypeError as error:
+        if stored_field(field).get_internal_type() == "BinaryField":
+            raise named(field, error) from error
+        raise
 
 
 def named(field: Any, error: BaseException) -> DataError:

@@ -23,6 +23,14 @@ def short(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:100]}… ({len(text):,} characters)"
 
 
+def no_key_left(table: str, how: str) -> DataError:
+    """Return the error of a table whose sequence has ended; `how` sets it back."""
+    return DataError(
+        f"{table} has no key left for its next row: a row was given the largest one, "
+        f"{INT64[-1]}, or one close to it. Delete it or give it another key, and {how}."
+    )
+
+
 def to_int(value: Any) -> int:
     """Return an integer; raise DataError if it has more than 64 bits."""
     number = value if type(value) is int else int(value)

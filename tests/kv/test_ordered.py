@@ -264,7 +264,7 @@ def test_a_table_whose_keys_are_exhausted_says_so_until_it_has_some_again(fruit)
     last = fruit.create(pk=2**63 - 2)
     assert fruit.create().pk == 2**63 - 1
     for rows in ([fruit.model()], [fruit.model(), fruit.model()]):
-        with pytest.raises(DataError, match="kv_fruit has no key left for its column"):
+        with pytest.raises(DataError, match="kv_fruit has no key left for its next"):
             fruit.bulk_create(rows)
     fruit.create(pk=7)
     assert fruit.count() == 8

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 import pytest
 from django.apps.registry import Apps
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldError, ValidationError
 from django.db import DatabaseError, DataError, models, transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 
+from tests.settings import BACKEND
 from tests.tables import tables_of
 
 
@@ -52,7 +53,7 @@ BAD = {
     "code": ["x", 5, 2**128, HUGE, "0" * 32, uuid.UUID(int=0)],
     "address": ["x", 5, "::ffff:1.2.3.4", "999.1.1.1", HUGE],
 }
-OWN = (DatabaseError, ValidationError)
+OWN = (DatabaseError, FieldError, ValidationError)
 CASES = [(name, number) for name in BAD for number in range(len(BAD[name]))]
 
 
@@ -144,6 +145,9 @@ def statements(model, name, value, using):
     yield "update Case", lambda: updated(Case(When(pk__gt=0, then=computed)))
     yield "update Coalesce", lambda: updated(Coalesce(F(name), computed))
     yield "bulk_update", bulk_updated
+    yield "create plain", lambda: rows.create(**{name: Value(value)}) and None
+    yield "update plain", lambda: updated(Value(value))
+    yield "filter plain", lambda: rows.filter(**{name: Value(value)}).count()
     yield "get_or_create", lambda: rows.get_or_create(**{name: value})[1]
     for given in lookups(name, value):
         yield f"filter {[*given]}", lambda given=given: rows.filter(**given).count()
@@ -196,9 +200,10 @@ def test_a_bad_value_is_an_error_of_django(things, name, number):
         ("price", Decimal("12345.67"), "has more than 4 digits before the point"),
         ("data", {"a": [NAN]}, "JSON has no NaN"),
         ("data", nested(5_000), "nested too deeply"),
+        ("blob", 5, "bytes-like object"),
         ("text", "\ud800", "lone surrogate"),
     ],
-    ids=["number", "digits", "JSON NaN", "JSON levels", "surrogate"],
+    ids=["number", "digits", "JSON NaN", "JSON levels", "blob", "surrogate"],
 )
 def test_the_error_names_the_field(things, name, value, said):
     row = things.objects.create()
@@ -259,3 +264,17 @@ def test_decimals_have_the_places_of_their_field(things):
         "7.00",
         "9.90",
     }
+
+
+# The last test: the table's sequence stays at its end.
+
+
+@pytest.mark.skipif(BACKEND == "riak", reason="its keys are made of the time")
+def test_a_table_without_a_key_left_says_so(things):
+    last = things.objects.create(pk=2**63 - 1)
+    for rows in ([things()], [things(), things()]):
+        with pytest.raises(DataError, match="library_thing has no key left"):
+            things.objects.bulk_create(rows)
+        with pytest.raises(DataError, match="library_thing has no key left"):
+            rows[0].save()
+    assert things.objects.get() == last
