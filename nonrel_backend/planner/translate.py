@@ -317,6 +317,8 @@ class Translator:
             if type(item) is int and item not in INT64:
                 text = expression_text(lookup)
                 raise Refused(f"{text} has numbers of more than 64 bits")
+            if type(item) is float and item != item:
+                raise Refused(f"{expression_text(lookup)} has NaN, which is NULL")
         return found
 
     def values_of(self, lookup: Any, lookup_type: str) -> Any:

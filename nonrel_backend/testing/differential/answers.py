@@ -92,7 +92,8 @@ def difference(ours: Any, expected: Any) -> tuple[Any, Any] | None:
         return next(filter(None, (difference(*pair) for pair in keyed)), None)
     if isinstance(ours, (float, Decimal)):
         nearly = math.isclose(ours, expected, rel_tol=1e-9, abs_tol=1e-9)
-        return None if nearly else (ours, expected)
+        both_nan = ours != ours and expected != expected
+        return None if nearly or both_nan else (ours, expected)
     return None if ours == expected else (ours, expected)
 
 
@@ -107,6 +108,7 @@ NAMES = {
     "Decimal": Decimal,
     "UUID": uuid.UUID,
     "inf": math.inf,
+    "nan": math.nan,
     "listed": listed,
     "round_trip": round_trip,
     "unordered": unordered,

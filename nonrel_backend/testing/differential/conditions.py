@@ -14,11 +14,18 @@ from .columns import (
     value,
     values_in,
 )
+from .data import VALUES
 
 COMPARISONS = ["", "__gt", "__gte", "__lt", "__lte"]
 # Text without letters of two cases: SQLite's LIKE folds ASCII letters, Django's
 # case-sensitive lookups on other databases do not.
 CASELESS = ["", "$", "日", "%", "_", ".", "\\", "'", "😀", "\n", "0", " "]
+REGULAR = ["^a", "b$", ".", "^$", "[ab]", "a|日", r"\.", "^.b", "^a{2,}$"]
+# Their cost has no bound, or grows so that MongoDB gives the search up; Python does not
+# on the texts here.
+COSTLY = ["(a+)+$", r"(.)\1", "^(?:a|ab)*$", "a*a*a*a*b", "^a+[^b]*a$", "(a|b)+?%"]
+# Kinds that a text in a constant of its own may be compared with.
+AS_TEXT = ("int", "text", "bool", "date", "uuid")
 PARTS = ["year", "month", "day", "week_day", "iso_week_day", "quarter", "week"]
 PARTS += ["iso_year"]
 CLOCK = ["hour", "minute", "second"]
@@ -45,6 +52,8 @@ def leaf(draw: st.DrawFn, model: str, depth: int = 1) -> str:
         choices = ["isnull", "exact", "json", "json", "json"]
     if kind in ("int", "text", "key", "float", "decimal", "datetime"):
         choices += ["column"]
+    if kind in AS_TEXT:
+        choices += ["constant"]
     if depth and kind in ("key", "int", "text", "datetime"):
         choices += ["subquery"]
     if depth:
@@ -129,7 +138,7 @@ LOOKUPS: dict[str, Callable[[str, str, str], st.SearchStrategy[str]]] = {
     "regex": lambda model, name, kind: st.builds(
         "__{}={!r}".format,
         one_of(["regex", "iregex"]),
-        one_of(["^a", "b$", ".", "^$", "[ab]", "a|日", r"\.", "^.b", "^a{2,}$"]),
+        one_of(REGULAR + COSTLY),
     ),
     "part": lambda model, name, kind: st.builds(
         "__{}{}={}".format,
@@ -145,6 +154,9 @@ LOOKUPS: dict[str, Callable[[str, str, str], st.SearchStrategy[str]]] = {
     ),
     "day": lambda model, name, kind: st.builds(
         "__date{}={}".format, one_of(COMPARISONS), value("date")
+    ),
+    "constant": lambda model, name, kind: st.builds(
+        "=Value({!r})".format, one_of(VALUES[kind]).map(str)
     ),
     "json": json_lookup,
     "column": column_lookup,

@@ -1,5 +1,6 @@
 """Random rows, the same in both databases."""
 
+import math
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +19,7 @@ VALUES: dict[str, list[Any]] = {
     + ["\\", "a\nb", " a ", "0", "😀", "a" * 50],
     "int": [0, 1, 2, 3, 7, 100, -1, -7, -1000, 2**31 - 1],
     "long": [0, 1, -1, 5, 2**31, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)],
-    "float": [0.0, 2.5, 4.25, -1.5, 0.1, 0.2, 1e15, -1e-7, 3.0],
+    "float": [0.0, 2.5, 4.25, -1.5, 0.1, 0.2, 1e15, -1e-7, 3.0, math.nan],
     "decimal": list(map(Decimal, ["0.00", "9.99", "9.90", "-3.10", "99999.99"])),
     "date": [date(2000, 1, 1), date(1999, 12, 31), date(1900, 2, 28)]
     + [date(2020, 2, 29), date(2024, 12, 30), date(1, 1, 1), date(9999, 12, 31)],

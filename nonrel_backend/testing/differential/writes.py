@@ -23,6 +23,8 @@ OUTPUT = {
     "text": "TextField()",
     "time": "TimeField()",
 }
+# Kinds whose fields prepare a text to be such a value.
+AS_TEXT = ("int", "long", "bool", "date", "float", "decimal", "text")
 EMAILS = [repr(f"{key}@x") for key in (1, 2, 3, 50)]
 GENRE_NAMES = [repr(f"g{key}") for key in (1, 2, 3, 50)]
 # {model: keys of its rows and of rows that are not there}
@@ -51,6 +53,8 @@ def written_value(draw: st.DrawFn, model: str, name: str, kind: str) -> str:
         choices += ["shift", "trunc"]
     if kind in OUTPUT:
         choices += ["case"]
+    if kind in AS_TEXT:
+        choices += ["text"]
     choice = draw(one_of(choices))
     if choice == "column":
         return f"F({name!r})"
@@ -62,6 +66,9 @@ def written_value(draw: st.DrawFn, model: str, name: str, kind: str) -> str:
         # In another time zone SQLite stores the local time.
         part = draw(one_of(["second", "month"]))
         return f"Trunc({name!r}, {part!r}, tzinfo=datetime.UTC)"
+    if choice == "text":
+        given = f"Value({str(draw(one_of(VALUES[kind])))!r}, {OUTPUT[kind]})"
+        return draw(one_of([given, f"Coalesce(F({name!r}), {given})"]))
     if choice == "sum":
         return f"F({name!r}) + 1"
     if choice == "case":
