@@ -164,6 +164,11 @@ class Pipeline:
             # Django 6.0 keeps the condition inside an expression of its own.
             where = getattr(expression.filter, "condition", expression.filter)
             condition = self.expressions.condition(where)
+            if condition in (False, {"$or": []}):
+                raise NotSupportedError(
+                    f"{expression_text(expression)} is of no row, which Django itself "
+                    "knows"
+                )
             value = {"$literal": 1} if found is None else found.value
             db_type = "int" if found is None else found.db_type
             found = Expression({"$cond": [condition, value, None]}, db_type)
