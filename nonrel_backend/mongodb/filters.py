@@ -22,6 +22,7 @@ from .values import to_bson
 KeyOf = Callable[[Column], str]
 
 OPERATORS_MAP: dict[str, str] = {**COMPARISONS, "in": "$in"}
+NAN = float("nan")
 # A filter that no document satisfies.
 NOTHING: dict[str, Any] = {"$nor": [{}]}
 PATTERNS: dict[str, Callable[[str], str]] = {
@@ -118,6 +119,17 @@ class NumberedKey(str):
     __slots__ = ()
 
 
+class FloatKey(str):
+    """The key of a column of floats that may have NaN among them, which is NULL."""
+
+    __slots__ = ()
+
+
+def nulls(key: str) -> list[Any]:
+    """Return the values that SQL takes for NULL."""
+    return [None, NAN] if isinstance(key, FloatKey) else [None]
+
+
 def leaf_filter(condition: Leaf, key: str) -> dict[str, Any]:
     """Return the filter document for one lookup on one key."""
     if condition.column.db_type == "document":
@@ -158,11 +170,9 @@ def compare(leaf: Leaf, key: str) -> dict[str, Any]:
     if not leaf.negated:
         return {key: {OPERATORS_MAP[leaf.lookup_type]: value}}
     if leaf.lookup_type == "exact":
-        return {key: {"$nin": [value, None]}}
+        return {key: {"$nin": [value, *nulls(key)]}}
     if leaf.lookup_type == "in":
-        return {key: {"$nin": [*value, None]}}
-    if db_type in ("double", "decimal"):  # of NaN, NOT (a < b) is not a >= b
-        return {key: {"$not": {OPERATORS_MAP[leaf.lookup_type]: value}, "$ne": None}}
+        return {key: {"$nin": [*value, *nulls(key)]}}
     return {key: {INVERSES[OPERATORS_MAP[leaf.lookup_type]]: value}}
 
 
@@ -199,6 +209,9 @@ def in_range(leaf: Leaf, key: str) -> dict[str, Any]:
 
 
 def is_null(leaf: Leaf, key: str) -> dict[str, Any]:
+    if isinstance(key, FloatKey):
+        operator = "$in" if leaf.value != leaf.negated else "$nin"
+        return {key: {operator: nulls(key)}}
     return {key: {"$eq": None}} if leaf.value != leaf.negated else not_null(key)
 
 

@@ -18,7 +18,14 @@ from ..query import CHUNK, MISSING, PREFILTER, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions, result_converter
-from .filters import MemberKey, MomentKey, NumberedKey, require_ordered, to_filter
+from .filters import (
+    FloatKey,
+    MemberKey,
+    MomentKey,
+    NumberedKey,
+    require_ordered,
+    to_filter,
+)
 from .foreign import refusal
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .long_lists import (
@@ -85,6 +92,8 @@ class BackendQuery(NonrelQuery):
         key = self.key(column.name)
         if column.db_type == "bool" and self.may_have_numbers(key):
             return NumberedKey(key)
+        if column.db_type == "double" and self.connection.is_foreign(self.table):
+            return FloatKey(key)
         if column.name in self.precision.moments:
             return MomentKey(key)
         return key

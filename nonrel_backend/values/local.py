@@ -1,6 +1,7 @@
 """Python values as the local engine (SQLite under Django) holds them, and back."""
 
 import json
+import math
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -24,6 +25,24 @@ def _naive(value: datetime, zone: tzinfo) -> str:
     return str(timezone.make_naive(value, zone) if timezone.is_aware(value) else value)
 
 
+def json_text(value: Any) -> str:
+    """Return JSON text. NaN and infinity, which other programs may store, are null:
+    SQLite takes the text for malformed otherwise.
+    """
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(without_nan(value))
+
+
+def without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    return [*map(without_nan, value)] if isinstance(value, (list, tuple)) else value
+
+
 ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {
     datetime: _naive,
     date: lambda value, zone: value.isoformat(),
@@ -31,7 +50,7 @@ ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {
     timedelta: lambda value, zone: duration_microseconds(value),
     Decimal: lambda value, zone: str(value),
     UUID: lambda value, zone: value.hex,
-    Json: lambda value, zone: json.dumps(value.value),
+    Json: lambda value, zone: json_text(value.value),
     Document: lambda value, zone: value.text(),
     dict: lambda value, zone: json.dumps(value),
     list: lambda value, zone: json.dumps(value),

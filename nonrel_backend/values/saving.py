@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from django.db import DataError
 
 from .columns import stored_field
-from .storing import short, to_int
+from .storing import INT64, short, to_int
 from .wrappers import Json
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -27,6 +27,8 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
     """
     try:
         prepared = field.get_db_prep_save(value, store)
+        if type(prepared) is int and prepared in INT64:
+            return prepared
         check = CHECKS.get(type(prepared))
         return prepared if check is None else check(field, prepared)
     except (DataError, *UNFIT) as error:

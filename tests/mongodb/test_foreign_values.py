@@ -419,3 +419,44 @@ def test_columns_whose_names_are_paths_or_operators_are_plain_keys(library, colu
     finally:
         with connection.schema_editor() as editor:
             editor.delete_model(Odd)
+
+
+def test_nan_is_null_whoever_answers(databases):
+    """SQLite takes NaN for NULL, and so do the filters that the server answers."""
+
+    class Measure(models.Model):
+        value = models.FloatField(null=True)
+        notes = models.JSONField(null=True)
+
+        class Meta:
+            app_label = "library"
+            db_table = "foreign_measures"
+            managed = False
+            apps = Apps()
+
+    collection = connection.database["foreign_measures"]
+    collection.drop()
+    nan = float("nan")
+    collection.insert_many(
+        [
+            {"_id": 1, "value": nan, "notes": {"a": nan, "b": 1}},
+            {"_id": 2, "value": None},
+            {"_id": 3, "value": 2.5, "notes": {"b": 2}},
+        ]
+    )
+    rows = Measure.objects.order_by("pk")
+    local = rows.annotate(rank=Window(RowNumber(), order_by="pk"))
+    for condition, wanted in {
+        Q(value__isnull=True): [1, 2],
+        Q(value__isnull=False): [3],
+        Q(value__lt=9): [3],
+        ~Q(value__lt=9): [1, 2],
+        ~Q(value__lt=9) & Q(value__isnull=False): [],
+        ~Q(value=1): [1, 2, 3],
+        ~Q(value__in=[1, 2]): [1, 2, 3],
+        Q(notes__b=1): [1],
+    }.items():
+        assert [row.pk for row in rows.filter(condition)] == wanted, condition
+        assert [row.pk for row in local.filter(condition)] == wanted, condition
+    assert [*rows.filter(notes__b__gt=0).values_list("pk", flat=True)] == [1, 3]
+    collection.drop()
