@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import ProgrammingError
 
+from .values.saving import with_data_errors
+
 # The first words of SQL texts that only read.
 READING = ("SELECT", "WITH", "VALUES", "EXPLAIN")
 
@@ -52,19 +54,24 @@ class NonrelCursor:
         self.require_open()
         if isinstance(statement, Statement):
             self.result = statement.run()
-            return self
+        else:
+            self.execute_text(statement, params)
+        return self
+
+    @with_data_errors
+    def execute_text(self, statement: str, params: Any) -> None:
+        """Run a SQL text."""
         words = statement.lstrip("( \n\t").split(None, 1)
         if not words or words[0].upper() not in READING:
             from .dml import raw_sql  # few projects need it
 
             self.rowcount = raw_sql.execute(self.connection, statement, params)
             self.description, self.result = None, iter(())
-            return self
+            return
         columns, rows = self.connection.local_engine.select(statement, params)
         self.description = [(name, *[None] * 6) for name in columns]
         self.result = iter(rows)
         self.rowcount = len(rows)
-        return self
 
     def executemany(self, sql: str, param_list: Iterable[Any]) -> None:
         """Run a SQL text once for each set of parameters."""

@@ -58,11 +58,11 @@ def with_data_errors(method: Method) -> Method:
         try:
             return method(*args, **kwargs)
         except RecursionError as error:
-            raise DataError(
-                "A value of this statement is nested too deeply."
-            ) from error
+            raise DataError("A value of the statement is nested too deeply.") from error
+        except UnicodeEncodeError as error:
+            raise DataError(f"A text of the statement is no UTF-8: {error}") from error
         except (ArithmeticError, ValueError) as error:
-            if type(error) is ValueError and TOO_MANY_DIGITS not in str(error):
+            if isinstance(error, ValueError) and TOO_MANY_DIGITS not in str(error):
                 raise
             raise DataError(
                 f"A value of the statement is larger than any column holds: {error}"

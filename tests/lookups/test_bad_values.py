@@ -9,9 +9,10 @@ from decimal import Decimal
 import pytest
 from django.apps.registry import Apps
 from django.core.exceptions import FieldError, ValidationError
-from django.db import DatabaseError, DataError, models, transaction
+from django.db import DatabaseError, DataError, connection, models, transaction
 from django.db.models import Case, F, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Length, Lower
 
 from tests.settings import BACKEND
 from tests.tables import tables_of
@@ -223,6 +224,20 @@ def test_the_error_names_the_field(things, name, value, said):
             assert things.objects.filter(**{name: value}).update(**{name: None})
     row.refresh_from_db()
     assert getattr(row, name) is None
+
+
+@pytest.mark.parametrize("value", [10**30, HUGE, "\ud800"], ids=["30", "5000", "text"])
+def test_values_of_raw_statements_are_errors_of_django(things, value):
+    """Of a cursor, a RawSQL and what the local engine finishes."""
+    table = things._meta.db_table
+    with pytest.raises(DataError), connection.cursor() as cursor:
+        cursor.execute(f'SELECT id FROM "{table}" WHERE text = %s', [value])
+    with pytest.raises(DataError):
+        list(things.objects.annotate(x=RawSQL("%s", [value])))
+    rows = things.objects.annotate(n=Length("text"), t=Lower("text"))
+    column = "t" if isinstance(value, str) else "n"
+    with pytest.raises(DataError):
+        list(rows.filter(**{f"{column}__in": [value, 1]}))
 
 
 # --- values that are stored otherwise than they were given ---
