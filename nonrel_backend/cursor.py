@@ -1,5 +1,6 @@
 """A PEP 249 cursor over plans, and over SQL texts run by the local engine."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +12,8 @@ from .values.saving import with_data_errors
 
 # The first words of SQL texts that only read.
 READING = ("SELECT", "WITH", "VALUES", "EXPLAIN")
+# After comments and parentheses.
+FIRST_WORD = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(\w+)", re.DOTALL)
 
 
 @dataclass
@@ -61,8 +64,8 @@ class NonrelCursor:
     @with_data_errors
     def execute_text(self, statement: str, params: Any) -> None:
         """Run a SQL text."""
-        words = statement.lstrip("( \n\t").split(None, 1)
-        if not words or words[0].upper() not in READING:
+        first = FIRST_WORD.match(statement)
+        if first is None or first[1].upper() not in READING:
             from .dml import raw_sql  # few projects need it
 
             self.rowcount = raw_sql.execute(self.connection, statement, params)

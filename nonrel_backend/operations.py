@@ -152,9 +152,14 @@ class NonrelDatabaseOperations(SQLiteOperations):
             tables = set(tables) | tables_that_refer_to(tables)
         return [(sorted(tables), reset_sequences)]
 
-    def execute_sql_flush(self, sql_list: Iterable[tuple[list[str], bool]]) -> None:
-        for tables, reset_sequences in sql_list:
-            self.flush(tables, reset_sequences)
+    def execute_sql_flush(self, sql_list: Iterable[Any]) -> None:
+        """Run what sql_flush() has returned, or SQL texts of the caller's own."""
+        for each in sql_list:
+            if isinstance(each, str):
+                with self.connection.cursor() as cursor:
+                    cursor.execute(each)
+            else:
+                self.flush(*each)
 
     def flush(self, tables: list[str], reset_sequences: bool) -> None:
         """Delete all rows of the tables; restart their keys if `reset_sequences`."""

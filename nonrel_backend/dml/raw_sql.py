@@ -29,8 +29,11 @@ WRITE = re.compile(
 )
 DEFINITION = re.compile(
     rf"\s*(?P<verb>CREATE\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX\s.*?\sON)\s+"
-    rf"(?P<table>{NAME}).*",
+    rf"(?P<guard>IF\s+(?:NOT\s+)?EXISTS\s+)?(?P<table>{NAME}).*",
     re.IGNORECASE | re.DOTALL,
+)
+INDEX_GUARD = re.compile(
+    r"\s*CREATE\s+(UNIQUE\s+)?INDEX\s+IF\s+NOT\s+EXISTS\s", re.IGNORECASE
 )
 # Several fields may have one stored type: a declared column gets the first of these.
 FIELDS = (
@@ -67,7 +70,7 @@ def execute(store: Any, sql: str, params: Any) -> int:
         )
     verb = found["verb"].upper().split()
     if verb[0] in ("CREATE", "DROP"):
-        define(store, verb, table, sql)
+        define(store, verb, table, sql, guarded=bool(found["guard"]))
         return -1
     model = model_from_store(store, table)
     if model is None:
@@ -213,15 +216,21 @@ def returned(
 # --- tables ---
 
 
-def define(store: Any, verb: list[str], table: str, sql: str) -> None:
-    """Run CREATE TABLE, CREATE INDEX or DROP TABLE with the store's schema editor."""
+def define(store: Any, verb: list[str], table: str, sql: str, guarded: bool) -> None:
+    """Run CREATE TABLE, CREATE INDEX or DROP TABLE with the store's schema editor.
+
+    A table that is `guarded` by IF NOT EXISTS or IF EXISTS may be there or not.
+    """
+    model = model_from_store(store, table)
     with store.schema_editor(atomic=False) as editor:
         editor.logs = False  # the SQL itself is logged
         if verb == ["CREATE", "TABLE"]:
-            editor.create_model(declared_model(store, table, sql))
+            if model is None or not guarded:
+                editor.create_model(declared_model(store, table, sql))
             return
-        model = model_from_store(store, table)
         if model is None:
+            if guarded:
+                return
             raise OperationalError(f"no such table: {table}")
         if verb[0] == "DROP":
             editor.delete_model(model)
@@ -270,6 +279,13 @@ def add_index(editor: Any, model: Any, sql: str) -> None:
         ((_, name, unique, *_),) = scratch.execute(f"PRAGMA index_list({table})")
         quoted = editor.quote_name(name)
         columns = [row[2] for row in scratch.execute(f"PRAGMA index_info({quoted})")]
+    if INDEX_GUARD.match(sql):
+        with editor.connection.cursor() as cursor:
+            there = editor.connection.introspection.get_constraints(
+                cursor, model._meta.db_table
+            )
+        if name in there:
+            return
     fields = {field.column: field.name for field in model._meta.local_concrete_fields}
     names = [fields[column] for column in columns]
     if unique:

@@ -1,5 +1,6 @@
 """The local engine: runs one statement over rows that are loaded for it."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ from .wrapper import LocalWrapper
 MAX_PARAMETERS = 30_000
 # What a statement that only reads does not do.
 WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+# What a text begins with that is to be explained, not run.
+EXPLAIN = re.compile(r"\s*EXPLAIN\s+(QUERY\s+PLAN\s+)?", re.IGNORECASE)
 # How many models' tables, and statements' columns, are remembered.
 TABLES_REMEMBERED, STATEMENTS_REMEMBERED = 1_000, 2_000
 
@@ -199,7 +202,7 @@ class LocalEngine:
     ) -> None:
         """Compile the statement, adding tables that only its text names."""
         cursor = self.wrapper.create_cursor()
-        statement, values = self.within_limits(sql, params)
+        statement, values = self.within_limits(EXPLAIN.sub("", sql), params)
         while True:
             connection.set_authorizer(authorize)
             try:
