@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
-from django.db.models import JSONField
+from django.db.models import Field, JSONField
 from django.db.models.expressions import Col
 from django.db.models.sql import compiler as django_compiler
 from django.db.models.sql.constants import (
@@ -326,14 +326,17 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     def field_converters(self, expression: Any) -> list[Callable[..., Any]]:
         """Return the functions of an expression's own (`from_db_value`)."""
-        return [
-            decoded(converter.__self__.decoder)
-            if getattr(converter, "__func__", None) is JSON_FROM_DB
-            else converter
-            for converter in expression.get_db_converters(self.store)
-            if getattr(converter, "__func__", None) is not JSON_FROM_DB
-            or converter.__self__.decoder is not None
-        ]
+        found = []
+        for converter in expression.get_db_converters(self.store):
+            field: Any = getattr(converter, "__self__", None)
+            if getattr(converter, "__func__", None) is JSON_FROM_DB:
+                if field.decoder is not None:
+                    found.append(decoded(field.decoder))
+            elif isinstance(field, Field) and field.get_internal_type() == "JSONField":
+                found.append(of_text(converter))
+            else:
+                found.append(converter)
+        return found
 
     def apply_converters(
         self, rows: Iterable[Any], converters: Converters
@@ -367,6 +370,13 @@ def decoded(decoder: Any) -> Callable[..., Any]:
     """Return the converter that has a JSONField's decoder read a value again."""
     return lambda value, expression, connection: (
         None if value is None else json.loads(json.dumps(value), cls=decoder)
+    )
+
+
+def of_text(converter: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the `from_db_value` of a project's own field of JSON, which takes text."""
+    return lambda value, expression, connection: converter(
+        None if value is None else json.dumps(value), expression, connection
     )
 
 

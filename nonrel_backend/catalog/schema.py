@@ -12,6 +12,7 @@ from ..documents.indexes import type_at
 from ..query import MISSING
 from ..schema import Command
 from ..values.converting import converter
+from ..values.wrappers import as_json
 from . import partial
 from .columns import column_field, default_sql
 from .indexes import CatalogIndexes, named, path_of_part
@@ -110,8 +111,10 @@ class CatalogSchemaEditor(CatalogIndexes):
         """Return a value from get_db_prep_save() in stored form; MISSING for NULL."""
         if value is None:
             return MISSING
-        compiler = self.connection.ops.value_compiler
-        return compiler.for_db_converter(field.db_type(self.connection))(value)
+        db_type = field.db_type(self.connection)
+        if db_type == "json":
+            value = as_json(value)
+        return self.connection.ops.value_compiler.for_db_converter(db_type)(value)
 
     def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, name = model._meta.db_table, field.column

@@ -14,6 +14,7 @@ from ..planner.translate import Translator
 from ..query import MISSING, NonrelQuery
 from ..text import shown
 from ..values.saving import UNFIT, named, to_save
+from ..values.wrappers import as_json
 from .expressions import json_of_text
 
 
@@ -137,7 +138,10 @@ class WriteMixin:
 
         Raise DataError, which names the field, for one that the store cannot hold.
         """
-        convert = self.for_db_converter(self.store.type_of(field))
+        db_type = self.store.type_of(field)
+        convert = self.for_db_converter(db_type)
+        if db_type == "json":
+            values = map(as_json, values)
         try:
             return [MISSING if value is None else convert(value) for value in values]
         except (DataError, TypeError, ValueError, *UNFIT) as error:

@@ -31,6 +31,7 @@ from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import PART_EXTRACTS, Translator, collated
 from ..values.saving import UNFIT, named, to_save
+from ..values.wrappers import as_json
 from .filters import DATE_PARTS
 from .naming import lookup_name
 from .paths import COMPARISONS, moment_key, path_expression
@@ -173,6 +174,8 @@ class Expressions:
                 value = field.get_db_prep_value(expression.value, self.store)
             if value is None:  # of NaN
                 return Expression(None, NULL)
+            if db_type == "json":
+                value = as_json(value)
             stored = self.stored(db_type, value)
         except ValidationError as error:
             raise DataError(error.messages[0]) from error

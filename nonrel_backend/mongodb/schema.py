@@ -14,6 +14,7 @@ from ..microseconds import hidden
 from ..query import translated_errors
 from ..schema import DROP_TABLE, Command
 from ..values.converting import converter
+from ..values.wrappers import as_json
 from . import metadata
 from .indexes import CollectionIndexes, retyped
 from .paths import NOT_NULL_DOCUMENT
@@ -93,10 +94,15 @@ class DatabaseSchemaEditor(CollectionIndexes):
 
     # --- columns ---
 
+    def stored(self, field: Any, value: Any) -> Any:
+        """Return a value from get_db_prep_save() as BSON."""
+        db_type = field.db_type(self.connection)
+        return to_bson(db_type, as_json(value) if db_type == "json" else value)
+
     def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, column = model._meta.db_table, field.column
         if value is not None:
-            stored = to_bson(field.db_type(self.connection), value)
+            stored = self.stored(field, value)
             precision = self.precision(model, field)
             self.collection(table).update_many(
                 {column: {"$exists": False}},
@@ -204,7 +210,7 @@ class DatabaseSchemaEditor(CollectionIndexes):
         db_type = field.db_type(self.connection)
         null = {key: {"$not": NOT_NULL_DOCUMENT} if db_type == "document" else None}
         if value is not None:
-            stored, precision = to_bson(db_type, value), self.precision(model, field)
+            stored, precision = self.stored(field, value), self.precision(model, field)
             self.collection(table).update_many(
                 null, setting(key, stored, precision, precision)
             )

@@ -231,6 +231,8 @@ class Translator:
         db_type = self.store.type_of(field)
         if db_type is None:
             raise Refused(f"{field.name!r} has no column")
+        if db_type == "json" and not isinstance(field, fields.json.JSONField):
+            raise Refused(f"{field.name!r} is JSON that its field compares as text")
         if collated(field):
             raise Refused(f"{field.name!r} has a collation, which SQLite applies")
         return Column(field.column, db_type, tuple(path))
