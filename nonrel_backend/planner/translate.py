@@ -341,7 +341,8 @@ class Translator:
         values = self.subquery_values(query)
         if values is None:
             raise Refused(f"the subquery of {expression_text(lookup)} is correlated")
-        return values
+        # One in which nothing can match is not asked for.
+        return FALSE if values.planned is None else values
 
     def year(self, lookup: Any, negated: bool) -> Condition:
         extract = lookup.lhs
