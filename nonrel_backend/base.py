@@ -132,6 +132,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         self.ensure_connection()
         return self.connection
 
+    def is_foreign(self, table: str) -> bool:
+        """Return whether rows may hold values as another program has stored them."""
+        return False
+
     def keeps_microseconds(self, table: str) -> bool:
         """Return whether datetimes in a table come back with their microseconds.
 

@@ -144,5 +144,5 @@ class WriteMixin:
             values = map(as_json, values)
         try:
             return [MISSING if value is None else convert(value) for value in values]
-        except (DataError, TypeError, ValueError, *UNFIT) as error:
+        except (AttributeError, DataError, TypeError, ValueError, *UNFIT) as error:
             raise named(field, error) from error

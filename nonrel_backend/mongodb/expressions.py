@@ -28,8 +28,9 @@ from django.db.models.expressions import (
 from ..conditions import Column, Condition, Leaf, Node
 from ..microseconds import from_microseconds
 from ..planner.expressions import expression_text
+from ..planner.lookup_tables import PART_EXTRACTS
 from ..planner.refusal import Refused
-from ..planner.translate import PART_EXTRACTS, Translator, collated
+from ..planner.translate import Translator, collated
 from ..values.saving import UNFIT, named, to_save
 from ..values.wrappers import as_json
 from .filters import DATE_PARTS

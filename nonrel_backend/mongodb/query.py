@@ -41,6 +41,7 @@ from .long_lists import (
 from .naming import column_name
 from .odd_names import is_odd
 from .paths import dotted, superset
+from .plans import index_of
 from .reading import READERS, Reader, other_forms
 from .uniques import identity
 from .updating import update_document
@@ -493,17 +494,3 @@ class BackendQuery(NonrelQuery):
             f"{stats['totalDocsExamined']} documents examined, "
             f"{stats['nReturned']} returned]"
         )
-
-
-def index_of(explained: dict[str, Any]) -> str:
-    """Return the name of the index that the server's winning plan uses."""
-    stages = [explained.get("queryPlanner", {}).get("winningPlan", {})]
-    while stages:
-        stage = stages.pop()
-        if "indexName" in stage:
-            return f"index {stage['indexName']}"
-        if stage.get("stage") == "IDHACK":
-            return "index _id_"
-        stages += [each for each in stage.values() if isinstance(each, dict)]
-        stages += stage.get("inputStages", ())
-    return "no index"

@@ -39,7 +39,7 @@ class StoredBytes(bytes):
 
 
 class StoredFloat(float):
-    """The float in JSON for a Decimal128, which has more digits."""
+    """The float in JSON for a Decimal128, which has more digits, or for NaN."""
 
     stored: Any
 

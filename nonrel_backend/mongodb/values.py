@@ -1,6 +1,7 @@
 """Values in Python and in BSON: tables by db_type."""
 
 import base64
+import math
 import struct
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -133,6 +134,8 @@ def json_reader(note: Callable[[], None]) -> Callable[[Any], Any]:
             return [read(item) for item in value]
         if kind in JSON_SAME:
             return value
+        if kind is float:
+            return value if math.isfinite(value) else StoredFloat(value, value)
         if kind is Int64:
             if is_short(value):
                 note()
@@ -155,7 +158,7 @@ def binary_text(value: Any) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-JSON_SAME = {str, int, float, bool, type(None), StoredText, StoredFloat}
+JSON_SAME = {str, int, bool, type(None), StoredText, StoredFloat}
 # The texts of what JSON has no type for, where it is not str().
 JSON_TEXTS: dict[type, Callable[[Any], str]] = {
     datetime: lambda value: f"{value.isoformat(timespec='milliseconds')}Z",

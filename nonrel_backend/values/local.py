@@ -15,6 +15,8 @@ from django.utils.duration import duration_microseconds
 from .columns import stored_field
 from .wrappers import Document, Json
 
+# Texts that no JSON value has, in the place of numbers that JSON lacks.
+INFINITY, MINUS_INFINITY = "\0nonrel infinity", "\0nonrel -infinity"
 # SQLite computes with doubles, and a double keeps 15 decimal digits (DBL_DIG).
 EXACT_DIGITS = 15
 
@@ -26,21 +28,25 @@ def _naive(value: datetime, zone: tzinfo) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Return JSON text. NaN and infinity, which other programs may store, are null:
-    SQLite takes the text for malformed otherwise.
+    """Return JSON text. NaN, which other programs may store, is null, and infinity a
+    number that no double holds: SQLite takes the text for malformed otherwise.
     """
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
-        return json.dumps(without_nan(value))
+        text = json.dumps(finite(value))
+    for sign, mark in (("", INFINITY), ("-", MINUS_INFINITY)):
+        text = text.replace(json.dumps(mark), f"{sign}9e999")
+    return text
 
 
-def without_nan(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return a JSON value with null for NaN, and texts for infinities."""
     if isinstance(value, float) and not math.isfinite(value):
-        return None
+        return None if value != value else INFINITY if value > 0 else MINUS_INFINITY
     if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    return [*map(without_nan, value)] if isinstance(value, (list, tuple)) else value
+        return {key: finite(item) for key, item in value.items()}
+    return [*map(finite, value)] if isinstance(value, (list, tuple)) else value
 
 
 ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {

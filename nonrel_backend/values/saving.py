@@ -30,7 +30,7 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
         if type(prepared) is int and prepared in INT64:
             return prepared
         check = CHECKS.get(type(prepared))
-        return prepared if check is None else check(field, prepared)
+        return prepared if check is None else check(field, prepared, store)
     except (DataError, *UNFIT) as error:
         raise named(field, error) from error
     except TypeError as error:
@@ -71,11 +71,16 @@ def with_data_errors(method: Method) -> Method:
     return cast(Method, run)
 
 
-def check_float(field: Any, value: float) -> float | None:
-    return None if math.isnan(value) else value
+def check_float(field: Any, value: float, store: Any) -> float | None:
+    """Return NULL for NaN, but in tables of other programs, whose NaN is kept."""
+    if not math.isnan(value):
+        return value
+    model = getattr(field, "model", None)  # the field of a constant has none
+    is_kept = model is not None and store.is_foreign(model._meta.db_table)
+    return value if is_kept else None
 
 
-def check_decimal(field: Any, value: Decimal) -> Decimal:
+def check_decimal(field: Any, value: Decimal, store: Any) -> Decimal:
     if not value.is_finite():
         raise DataError(f"{value} is no number that a DecimalField holds.")
     field = stored_field(field)
@@ -91,7 +96,7 @@ def check_decimal(field: Any, value: Decimal) -> Decimal:
     return value
 
 
-def check_json(field: Any, value: Json) -> Json:
+def check_json(field: Any, value: Json, store: Any) -> Json:
     """Raise DataError for numbers that JSON lacks, TypeError as `json.dumps` does."""
     try:
         json.dumps(value.value, allow_nan=False)
@@ -112,8 +117,8 @@ def is_json(value: Any) -> bool:
     return not isinstance(value, (list, tuple)) or all(map(is_json, value))
 
 
-CHECKS: dict[type, Callable[[Any, Any], Any]] = {
-    int: lambda field, value: to_int(value),
+CHECKS: dict[type, Callable[[Any, Any, Any], Any]] = {
+    int: lambda field, value, store: to_int(value),
     float: check_float,
     Decimal: check_decimal,
     Json: check_json,

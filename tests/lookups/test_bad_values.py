@@ -5,11 +5,19 @@ import re
 import traceback
 import uuid
 from decimal import Decimal
+from json import dumps
 
 import pytest
 from django.apps.registry import Apps
 from django.core.exceptions import FieldError, ValidationError
-from django.db import DatabaseError, DataError, connection, models, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    connection,
+    connections,
+    models,
+    transaction,
+)
 from django.db.models import Case, F, Value, When
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Length, Lower
@@ -45,7 +53,7 @@ BAD = {
         *("\0", {"a\0b": 1}, "\ud800", {"\ud800": 1}, {1: 2}, {(1,): 2}, {1, 2}, b"x"),
     ],
     "blob": ["$ne", 5, HUGE, [], {"$ne": 1}, "é"],
-    "text": ["\0", "\ud800", HUGE, b"x", "x" * 3_000_000, ["$ne"], {"$ne": 1}],
+    "text": ["\0", "\ud800", HUGE, b"x", "x" * 300_000, ["$ne"], {"$ne": 1}],
     "flag": [2, "x", NAN, [], HUGE, "False"],
     "day": ["x", "9999-99-99", 5, HUGE, datetime.datetime.max, "0000-01-01"],
     "at": ["x", 5, datetime.date.max, datetime.datetime.min, HUGE],
@@ -109,13 +117,26 @@ def is_own(found):
     return not isinstance(found, Exception) or isinstance(found, OWN)
 
 
-def is_usual(found, expected):
-    """Return whether Django raises the same before any database sees the value."""
+def is_usual(found, expected, field, value):
+    """Return whether Django raises the same before any database sees the value, or
+    the field itself does.
+    """
     frames = traceback.extract_tb(found.__traceback__)
     if not any("nonrel_backend/" in frame.filename for frame in frames):
         return True
     usual = (TypeError, ValueError, AttributeError)
-    return type(found) in usual and repr(found) == repr(expected)
+    if type(found) in usual and repr(found) == repr(expected):
+        return True
+    for prepare in (
+        lambda: field.get_db_prep_save(value, connections["oracle"]),
+        lambda: dumps(value),
+    ):
+        try:
+            prepare()
+        except Exception as error:
+            if repr(found) == repr(error):
+                return True
+    return False
 
 
 def statements(model, name, value, using):
@@ -177,7 +198,7 @@ DRIVERS_OWN = (OverflowError, UnicodeEncodeError, ArithmeticError, DatabaseError
 
 @pytest.mark.parametrize(("name", "number"), CASES)
 def test_a_bad_value_is_an_error_of_django(things, name, number):
-    value = BAD[name][number]
+    value, field = BAD[name][number], things._meta.get_field(name)
     wrong = []
     for (what, run), (_, on_sqlite) in zip(
         statements(things, name, value, "default"),
@@ -185,10 +206,12 @@ def test_a_bad_value_is_an_error_of_django(things, name, number):
         strict=True,
     ):
         found, expected = outcome("default", run), outcome("oracle", on_sqlite)
-        if not is_own(found) and not is_usual(found, expected):
+        if not is_own(found) and not is_usual(found, expected, field, value):
             wrong.append(f"{what}: {found!r}"[:300])
         elif isinstance(found, Exception) or isinstance(expected, DRIVERS_OWN):
             continue
+        elif what.endswith("plain"):
+            continue  # SQLite's columns take values of any type
         elif repr(found) != repr(expected):
             wrong.append(f"{what}: {found!r} on SQLite {expected!r}"[:300])
     assert not wrong, "\n".join(wrong)
