@@ -18,6 +18,10 @@ from pymongo.read_preferences import ReadPreference
 from ..transactions import pauses
 
 SECONDS = 10
+# To be told that a transaction is aborted matters little.
+ABORT_SECONDS = 1
+# What is left for the work itself.
+WORKING_SECONDS = SECONDS - ABORT_SECONDS
 # pymongo's serverSelectionTimeoutMS where nobody has set it.
 DRIVERS_OWN = 30
 # What MongoClient gets where neither OPTIONS nor the URI say it. A server that is
@@ -25,15 +29,13 @@ DRIVERS_OWN = 30
 # heartbeatFrequencyMS, at most, all that wait for it are told. Then a read is tried
 # again for what is left of the deadline, which the driver would not observe.
 DEFAULTS = {
-    "serverSelectionTimeoutMS": SECONDS * 1_000,
+    "serverSelectionTimeoutMS": WORKING_SECONDS * 1_000,
     "connectTimeoutMS": 5_000,
-    "heartbeatFrequencyMS": 4_000,
+    "heartbeatFrequencyMS": 3_000,
     "retryReads": False,
 }
 # The driver takes 0 seconds for no limit.
 SHORTEST = 0.001
-# To be told that a transaction is aborted matters little.
-ABORT_SECONDS = 1.0
 COMMIT_PAUSE = 0.01
 TRANSIENT = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
@@ -53,7 +55,7 @@ def deadline_of(client: Any) -> float:
     options = client.options
     seconds = options.timeout or options.server_selection_timeout
     if seconds == DRIVERS_OWN:
-        seconds = SECONDS
+        seconds = WORKING_SECONDS
     return time.monotonic() + max(seconds, SHORTEST)
 
 
