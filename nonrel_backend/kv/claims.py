@@ -182,6 +182,7 @@ class Claims:
         ]
         if not made:
             return set()
+        begun = time.monotonic()
         taken = {each.key for each in self.access.apply(self.claims, made)}
         claimed = {key for key in wanted if key not in taken}
         holders = self.holders([key for key in taken if key is not None])
@@ -195,7 +196,31 @@ class Claims:
             except IntegrityError:
                 self.release(claimed)
                 raise
+        if time.monotonic() - begun > GRACE / 2:
+            self.renew(claimed, wanted)
         return claimed
+
+    def renew(
+        self, claimed: set[bytes], wanted: dict[bytes, tuple[Entry, bytes]]
+    ) -> None:
+        """Put claims anew that have waited for others: who waits for them begins again.
+
+        Raise IntegrityError, and release them, if another row has taken one over.
+        """
+        records = self.access.get(self.claims, list(claimed))
+        keys = self.access.keys(self.claims, records)
+        rows = self.access.rows(self.claims, records)
+        own = [
+            Change(record, key, row, key, [], [])
+            for record, key, row in zip(records, keys, rows, strict=True)
+            if holder_of(row) == wanted[key][1]
+        ]
+        failed = {each.key for each in self.access.apply(self.claims, own)}
+        kept = {each.key for each in own if each.key is not None} - failed
+        lost = claimed - kept
+        if lost:
+            self.release(kept)
+            raise self.table.duplicate(wanted[min(lost)][0][0])
 
     def take_over(
         self, key: bytes, entry: Entry, row: bytes, other: bytes | None, until: float
@@ -207,14 +232,17 @@ class Claims:
         Return False if the claim belongs to this row already. Raise IntegrityError if
         the other row has the value.
         """
+        seen = None
         while True:
             records = self.access.get(self.claims, [key])
             rows = self.access.rows(self.claims, records)
             holder = holder_of(rows[0]) if rows else None
             if holder == row:
                 return False
-            if holder is not None and holder != other:
+            version = self.access.record_version(records[0]) if records else None
+            if holder is not None and (holder != other or version != seen is not None):
                 other, until = holder, time.monotonic() + GRACE
+            seen = version
             if holder is not None and self.holds(holder, key):
                 raise self.table.duplicate(entry[0])
             if holder is None or time.monotonic() > until:

@@ -1,12 +1,13 @@
 """Unique values on Riak: each is claimed before its row is written."""
 
 import json
+import threading
 import time
 
 import pytest
 from django.db import IntegrityError, OperationalError, connections, models
 
-from nonrel_backend.kv.claims import parts_of
+from nonrel_backend.kv.claims import Claims, parts_of
 from nonrel_backend.riak.client import Refused
 from nonrel_backend.riak.client.client import content
 from nonrel_backend.testing.riak.server import Dropped
@@ -136,6 +137,51 @@ def test_claims_that_are_left_over_are_waited_for_at_once(server, store, monkeyp
     begun = time.monotonic()
     counters().bulk_create([counters().model(name=name) for name in names])
     assert time.monotonic() - begun < 1.5
+    assert store.check_store() == []
+
+
+def test_claims_are_kept_while_their_writer_waits_for_others(
+    server, store, monkeypatch
+):
+    """A writer waits for a left claim, then for its rows; another wants its claim."""
+    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 1.0)
+
+    def lose(request):
+        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
+            raise Dropped
+
+    server.before = lose
+    with pytest.raises(OperationalError):
+        counter("left")
+    server.before = None
+    claim = Claims.claim
+
+    def slow_after_waiting(self, changes):
+        claimed = claim(self, changes)
+        if len(changes) == 2:
+            time.sleep(0.6)
+        return claimed
+
+    monkeypatch.setattr(Claims, "claim", slow_after_waiting)
+    errors = []
+
+    def create_both():
+        try:
+            counters().bulk_create([counters().model(name=n) for n in ("left", "own")])
+        except IntegrityError as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    writer = threading.Thread(target=create_both)
+    writer.start()
+    while len(holders(store)) < 2:
+        time.sleep(0.01)
+    with pytest.raises(IntegrityError):
+        counter("own")
+    writer.join()
+    assert errors == []
+    assert sorted(counters().values_list("name", flat=True)) == ["left", "own"]
     assert store.check_store() == []
 
 
