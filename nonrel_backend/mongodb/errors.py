@@ -70,6 +70,8 @@ TIME_SERIES_CODES = {
     72,  # InvalidOptions
     263,  # OperationNotSupportedInTransaction
 }
+# What the driver says while it knows of no server, though those had sessions.
+NO_SESSIONS = "Sessions are not supported by this MongoDB deployment"
 SEARCH_GIVEN_UP = 51156  # of a regular expression
 # "Cannot run getMore": not in the session and transaction of the cursor.
 OTHER_TRANSACTION_CODES = {50736, 50737, 50738, 50739, 50740, 50741}
@@ -193,6 +195,6 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
         return operational(error)(
             f"MongoDB has not answered: {error}. It may be stopped. {ADVICE[50]}"
         )
-    if isinstance(error, errors.ConnectionFailure):
+    if isinstance(error, errors.ConnectionFailure) or NO_SESSIONS in str(error):
         return connection.unreachable(error)
     return DatabaseError(str(error))

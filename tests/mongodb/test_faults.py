@@ -5,9 +5,11 @@ import time
 from contextlib import suppress
 
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F, Sum
+from pymongo.errors import ConfigurationError
 
+from nonrel_backend.mongodb.errors import translate
 from nonrel_backend.testing.services.mongodb import MongoReplicaSet, MongoServer
 from nonrel_backend.transactions import retry_transaction
 
@@ -179,3 +181,9 @@ def test_a_resigning_primary_loses_and_halves_nothing(replica_set, counters):
     moved = counters.get(name="to").value
     assert done <= moved <= done + unsure
     assert counters.aggregate(total=Sum("value"))["total"] == 1000
+
+
+def test_a_driver_that_knows_of_no_server_cannot_reach_one(databases):
+    error = ConfigurationError("Sessions are not supported by this MongoDB deployment")
+    found = translate(error, connection)
+    assert isinstance(found, OperationalError) and "cannot be reached" in str(found)
