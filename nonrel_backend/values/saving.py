@@ -4,7 +4,7 @@ import functools
 import json
 import math
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, cast
 
 from django.db import DataError
@@ -15,7 +15,8 @@ from .wrappers import Json
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 # What Python raises for a value that is too large, or nested too deeply, to convert.
-UNFIT = (ArithmeticError, RecursionError)
+TOO_LARGE = (OverflowError, InvalidOperation)
+UNFIT = (*TOO_LARGE, RecursionError)
 # Of the ValueError for a text of an integer that has too many digits.
 TOO_MANY_DIGITS = "set_int_max_str_digits"
 
@@ -61,7 +62,7 @@ def with_data_errors(method: Method) -> Method:
             raise DataError("A value of the statement is nested too deeply.") from error
         except UnicodeEncodeError as error:
             raise DataError(f"A text of the statement is no UTF-8: {error}") from error
-        except (ArithmeticError, ValueError) as error:
+        except (*TOO_LARGE, ValueError) as error:
             if isinstance(error, ValueError) and TOO_MANY_DIGITS not in str(error):
                 raise
             raise DataError(
