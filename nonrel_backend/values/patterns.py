@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError
 
+from .folding import fold
+
 # How long a search of one text may take.
 SECONDS = 2.0
 # The steps that are taken here: `re` takes some 50 million in a second.
@@ -118,7 +120,8 @@ def item_has_one_way(op: Any, argument: Any) -> bool:
         branches = argument[1]
         if not all(each and each[0][0] is ops.LITERAL for each in branches):
             return False
-        first = {each[0][1] for each in branches}
+        # In one case: the search may ignore it.
+        first = {fold(chr(each[0][1])) for each in branches}
         return len(first) == len(branches) and all(map(has_one_way, branches))
     return False
 

@@ -91,6 +91,7 @@ COSTS = [
     ("(?:a?){30}a{30}", False, None),
     ("(?:z|zz|z?)*!", False, None),
     (r"(\w+\s?)+", False, None),
+    ("(?:ab|Ab)*!", False, None),  # ambiguous where the case is ignored
     (r"(a)\1", False, None),
     (r"(?P<x>a)?(?(x)b|c)", False, None),
     ("(?>a+b)", True, 1),
