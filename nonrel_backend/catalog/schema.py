@@ -12,7 +12,7 @@ from ..documents.indexes import type_at
 from ..query import MISSING
 from ..schema import Command
 from ..values.converting import converter
-from ..values.wrappers import as_json
+from ..values.saving import of_column
 from . import partial
 from .columns import column_field, default_sql
 from .indexes import CatalogIndexes, named, path_of_part
@@ -112,9 +112,8 @@ class CatalogSchemaEditor(CatalogIndexes):
         if value is None:
             return MISSING
         db_type = field.db_type(self.connection)
-        if db_type == "json":
-            value = as_json(value)
-        return self.connection.ops.value_compiler.for_db_converter(db_type)(value)
+        convert = self.connection.ops.value_compiler.for_db_converter(db_type)
+        return convert(of_column(db_type, value))
 
     def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, name = model._meta.db_table, field.column

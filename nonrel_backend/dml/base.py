@@ -13,8 +13,7 @@ from ..planner.scans import refusal
 from ..planner.translate import Translator
 from ..query import MISSING, NonrelQuery
 from ..text import shown
-from ..values.saving import UNFIT, named, to_save
-from ..values.wrappers import as_json
+from ..values.saving import SPECIAL, UNFIT, named, of_column, to_save
 from .expressions import json_of_text
 
 
@@ -140,9 +139,9 @@ class WriteMixin:
         """
         db_type = self.store.type_of(field)
         convert = self.for_db_converter(db_type)
-        if db_type == "json":
-            values = map(as_json, values)
         try:
+            if db_type in SPECIAL:
+                values = [of_column(db_type, value) for value in values]
             return [MISSING if value is None else convert(value) for value in values]
-        except (AttributeError, DataError, TypeError, ValueError, *UNFIT) as error:
+        except (DataError, TypeError, ValueError, *UNFIT) as error:
             raise named(field, error) from error

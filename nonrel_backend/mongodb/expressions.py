@@ -31,8 +31,7 @@ from ..planner.expressions import expression_text
 from ..planner.lookup_tables import PART_EXTRACTS
 from ..planner.refusal import Refused
 from ..planner.translate import Translator, collated
-from ..values.saving import UNFIT, named, to_save
-from ..values.wrappers import as_json
+from ..values.saving import UNFIT, named, of_column, to_save
 from .filters import DATE_PARTS
 from .naming import lookup_name
 from .paths import COMPARISONS, moment_key, path_expression
@@ -173,13 +172,12 @@ class Expressions:
                 value = to_save(field, expression.value, self.store)
             else:
                 value = field.get_db_prep_value(expression.value, self.store)
-            if value is None:  # of NaN
-                return Expression(None, NULL)
-            if db_type == "json":
-                value = as_json(value)
-            stored = self.stored(db_type, value)
         except ValidationError as error:
             raise DataError(error.messages[0]) from error
+        if value is None:  # of NaN
+            return Expression(None, NULL)
+        try:
+            stored = self.stored(db_type, of_column(db_type, value))
         except (DataError, *UNFIT) as error:
             raise named(field, error) from error
         return Expression({"$literal": stored}, db_type, True)

@@ -14,7 +14,7 @@ from ..microseconds import hidden
 from ..query import translated_errors
 from ..schema import DROP_TABLE, Command
 from ..values.converting import converter
-from ..values.wrappers import as_json
+from ..values.saving import of_column
 from . import metadata
 from .indexes import CollectionIndexes, retyped
 from .paths import NOT_NULL_DOCUMENT
@@ -97,7 +97,7 @@ class DatabaseSchemaEditor(CollectionIndexes):
     def stored(self, field: Any, value: Any) -> Any:
         """Return a value from get_db_prep_save() as BSON."""
         db_type = field.db_type(self.connection)
-        return to_bson(db_type, as_json(value) if db_type == "json" else value)
+        return to_bson(db_type, of_column(db_type, value))
 
     def make_column(self, model: Any, field: Any, value: Any) -> None:
         table, column = model._meta.db_table, field.column

@@ -4,6 +4,7 @@ import functools
 import json
 import math
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, cast
 
@@ -14,6 +15,8 @@ from .storing import INT64, short, to_int
 from .wrappers import Json
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+# The types of columns for which of_column() has something to do.
+SPECIAL = {"json", "duration"}
 # What Python raises for a value that is too large, or nested too deeply, to convert.
 TOO_LARGE = (OverflowError, InvalidOperation)
 UNFIT = (*TOO_LARGE, RecursionError)
@@ -42,11 +45,22 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
 
 def named(field: Any, error: BaseException) -> DataError:
     """Return the DataError for an error of a value, with the field's name."""
-    if isinstance(error, DataError) and str(error).startswith(f"{field}: "):
-        return error
     if isinstance(error, RecursionError):
         return DataError(f"{field}: the value is nested too deeply: {error}")
     return DataError(f"{field}: {error}")
+
+
+def of_column(db_type: str | None, value: Any) -> Any:
+    """Return a prepared value as what its column's type has; None is NULL.
+
+    Django prepares durations for such stores as they are given, and fields of a
+    project's own may prepare JSON as text. Raise DataError for what is no duration.
+    """
+    if db_type == "json" and type(value) is str:
+        return Json(json.loads(value))
+    if db_type == "duration" and not isinstance(value, timedelta | None):
+        raise DataError(f"{short(value)} is no timedelta.")
+    return value
 
 
 def with_data_errors(method: Method) -> Method:

@@ -1,6 +1,5 @@
 """Values that say more than their Python type: JSON, and documents of a field."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +9,6 @@ class Json:
     """A value for a JSON column; `Json(None)` is JSON's null, None is SQL's NULL."""
 
     value: Any
-
-
-def as_json(value: Any) -> Any:
-    """Return a prepared value of a JSON column: fields of a project's own give text."""
-    return Json(json.loads(value)) if type(value) is str else value
 
 
 @dataclass(frozen=True)

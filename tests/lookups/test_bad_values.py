@@ -231,9 +231,10 @@ def test_a_bad_value_is_an_error_of_django(things, name, number):
         ("data", {"a": [NAN]}, "JSON has no NaN"),
         ("data", nested(5_000), "nested too deeply"),
         ("blob", 5, "bytes-like object"),
+        ("span", "x", "is no timedelta"),
         ("text", "\ud800", "lone surrogate"),
     ],
-    ids=["number", "digits", "JSON NaN", "JSON levels", "blob", "surrogate"],
+    ids=["number", "digits", "JSON NaN", "JSON levels", "blob", "span", "surrogate"],
 )
 def test_the_error_names_the_field(things, name, value, said):
     row = things.objects.create()
