@@ -15,6 +15,7 @@ from pymongo import errors
 
 from ..microseconds import hidden, shown, whole
 from ..transactions import TransactionConflict
+from .deadlines import UNKNOWN_COMMIT, is_transient
 
 # The names are of the server's src/mongo/base/error_codes.yml, which has none for some.
 DUPLICATE_CODES = {
@@ -127,9 +128,7 @@ def duplicate(error: errors.OperationFailure) -> str:
 
 def operational(error: BaseException) -> type[OperationalError]:
     """Return the class for an error that may not come again."""
-    if isinstance(error, errors.PyMongoError) and error.has_error_label(
-        "TransientTransactionError"
-    ):
+    if isinstance(error, errors.PyMongoError) and is_transient(error):
         return TransactionConflict
     return OperationalError
 
@@ -176,9 +175,7 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
                 "the work in batches, in several atomic() blocks, or give the server "
                 f"more cache (wiredTigerCacheSizeGB). {error}"
             )
-        if found & TRANSIENT_CODES or error.has_error_label(
-            "TransientTransactionError"
-        ):
+        if found & TRANSIENT_CODES or is_transient(error):
             advice = [ADVICE[code] for code in found if code in ADVICE]
             return operational(error)(" ".join([str(error), *advice]))
         if isinstance(error, errors.BulkWriteError | errors.WriteError):
@@ -186,7 +183,7 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
         if isinstance(error, errors.ExecutionTimeout):
             return OperationalError(str(error))
         return ProgrammingError(str(error))
-    if error.has_error_label("UnknownTransactionCommitResult"):
+    if error.has_error_label(UNKNOWN_COMMIT):
         return OperationalError(
             "MongoDB has not told whether the transaction is committed: look before "
             f"you do it again. {error}"

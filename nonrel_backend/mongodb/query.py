@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure
 from ..conditions import Column, Condition
 from ..microseconds import cut, exact, hidden, ordered_by
 from ..planner.expressions import expression_text
-from ..query import CHUNK, MISSING, PREFILTER, Grouping, NonrelQuery, safe_call
+from ..query import CHUNK, PREFILTER, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
 from .expressions import Expression, Expressions, result_converter
@@ -271,18 +271,14 @@ class BackendQuery(NonrelQuery):
     ) -> Iterator[list[list[Any]]]:
         reader = Reader(self, columns)
         documents = self.fetch(low_mark, high_mark)
-        own: Any = MISSING
-        while True:
-            if own is not MISSING:
-                self.connection.require_transaction(own)
-            chunk = list(islice(documents, CHUNK))
-            if not chunk:
-                return
-            if own is MISSING:
-                own = self.connection.transaction.snapshot
+        chunk = list(islice(documents, CHUNK))
+        snapshot = self.connection.transaction.snapshot if chunk else None
+        while chunk:
             rows = [[*map(each.get, columns, absent)] for each in chunk]
             reader.read(rows, chunk)
             yield rows
+            self.connection.require_transaction(snapshot)
+            chunk = list(islice(documents, CHUNK))
 
     def converters(self, fields: Sequence[Any]) -> list[Callable[[Any], Any] | None]:
         found = super().converters(fields)

@@ -94,7 +94,7 @@ class Transaction:
         """
         if not self.is_open:
             return work(None)
-        if self.has_handed_out() or self.marks_hold_writes():
+        if self.is_used:
             return self.attempt(work, writes)
         return retried(self.connection.connection, partial(self.first, work, writes))
 
@@ -120,12 +120,13 @@ class Transaction:
         self.wrote = self.wrote or writes
         return result
 
-    def has_handed_out(self) -> bool:
-        """Return whether a statement has shown the transaction's snapshot.
+    @property
+    def is_used(self) -> bool:
+        """Whether a statement has written, or has shown the transaction's snapshot.
 
         To go on in another one would contradict what was read.
         """
-        return self.is_begun and self.statements > 0
+        return self.is_begun and self.statements > 0 or self.marks_hold_writes()
 
     def marks_hold_writes(self) -> bool:
         """Return whether the transaction has written anything."""
@@ -187,7 +188,7 @@ class Transaction:
         MongoDB changes schemas outside of transactions: such a change would wait for
         this one's end, and its snapshot would hide the change.
         """
-        if self.has_handed_out() or self.marks_hold_writes():
+        if self.is_used:
             raise TransactionManagementError(
                 "MongoDB changes collections and indexes outside of transactions, and "
                 "this atomic() block has read or written already: change them before "

@@ -44,16 +44,15 @@ def insert_documents(connection: Any, table: str, documents: list[Document]) -> 
     connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
-    if not transaction.is_open:
+
+    def insert(session: Any) -> None:
         if len(documents) == 1:
-            collection.insert_one(documents[0])
-        elif connection.has_transactions:
-            in_own_transaction(
-                connection.connection,
-                lambda session: collection.insert_many(documents, session=session),
-            )
+            collection.insert_one(documents[0], session=session)
         else:
-            collection.insert_many(documents)
+            collection.insert_many(documents, session=session)
+
+    if not transaction.is_open:
+        write_alone(connection, insert, len(documents) == 1)
         return
     # The server may find the duplicates if its abort loses nothing.
     fresh = transaction.is_fresh
@@ -61,13 +60,25 @@ def insert_documents(connection: Any, table: str, documents: list[Document]) -> 
     def work(session: Any) -> None:
         if not fresh:
             refuse_duplicates(connection, table, documents, session)
-        if len(documents) == 1:
-            collection.insert_one(documents[0], session=session)
-        else:
-            collection.insert_many(documents, session=session)
+        insert(session)
 
     transaction.run(work, writes=True)
     remember_undo(transaction, collection, [], documents)
+
+
+def write_alone(connection: Any, write: Callable[[Any], Any], is_one: bool) -> Any:
+    """Return `write(session)`, run outside of the user's transactions.
+
+    A change of one document is atomic by itself, the driver repeats it after a network
+    error, and it ends at the deadline. One of several is a transaction of its own, if
+    the server has them.
+    """
+    if is_one:
+        with bounded(connection.connection):
+            return write(None)
+    if connection.has_transactions:
+        return in_own_transaction(connection.connection, write)
+    return write(None)
 
 
 def refuse_duplicates(
@@ -230,17 +241,15 @@ def update_documents(
     collection = connection.database[table]
     transaction = connection.transaction
 
+    is_one = names_one(filter_)
+    change = collection.update_one if is_one else collection.update_many
+
     def write(session: Any) -> int:
-        return collection.update_many(filter_, update, session=session).matched_count
+        return change(filter_, update, session=session).matched_count
 
     if not transaction.is_open:
         connection.require_table(table)
-        if names_one(filter_):
-            with bounded(connection.connection):
-                return collection.update_one(filter_, update).matched_count
-        if connection.has_transactions:
-            return in_own_transaction(connection.connection, write)
-        return write(None)
+        return write_alone(connection, write, is_one)
 
     unique = touches_unique(connection, table, touched_keys(update))
 
@@ -253,11 +262,7 @@ def update_documents(
 
 
 def names_one(filter_: Document) -> bool:
-    """Return whether a filter is the `_id` of one document.
-
-    A change of one document is atomic by itself, and the driver repeats it after a
-    network error.
-    """
+    """Return whether a filter is the `_id` of one document."""
     if list(filter_) != ["_id"]:
         return False
     key = filter_["_id"]
@@ -410,43 +415,34 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
         UpdateOne({"_id": {"$in": [*compound_forms(key)]}}, update)
         for key, update in updates
     ]
+
+    def write(session: Any) -> int:
+        return collection.bulk_write(requests, session=session).matched_count
+
     if not transaction.is_open:
-        if len(requests) > 1 and connection.has_transactions:
-            return in_own_transaction(
-                connection.connection,
-                lambda session: (
-                    collection.bulk_write(requests, session=session).matched_count
-                ),
-            )
-        if len(requests) > 1:
-            return collection.bulk_write(requests).matched_count
-        with bounded(connection.connection):
-            return collection.bulk_write(requests).matched_count
+        return write_alone(connection, write, len(requests) == 1)
     touched = {key for _, update in updates for key in touched_keys(update)}
     unique = touches_unique(connection, table, touched)
 
-    def write(session: Any) -> int:
+    def write_unique(session: Any) -> int:
         if unique:
             refuse_duplicate_changes(connection, table, updates, session)
-        return collection.bulk_write(requests, session=session).matched_count
+        return write(session)
 
     keys = [form for key, _ in updates for form in compound_forms(key)]
-    return run_undoably(transaction, collection, {"_id": {"$in": keys}}, write)
+    return run_undoably(transaction, collection, {"_id": {"$in": keys}}, write_unique)
 
 
 def delete_documents(connection: Any, table: str, filter_: Document) -> int:
     """Delete all documents that match; return how many."""
     collection = connection.database[table]
     transaction = connection.transaction
+    is_one = names_one(filter_)
+    remove = collection.delete_one if is_one else collection.delete_many
 
-    def delete(session: Any) -> int:
-        return collection.delete_many(filter_, session=session).deleted_count
+    def write(session: Any) -> int:
+        return remove(filter_, session=session).deleted_count
 
     if transaction.is_open:
-        return run_undoably(transaction, collection, filter_, delete)
-    if names_one(filter_):
-        with bounded(connection.connection):
-            return collection.delete_one(filter_).deleted_count
-    if connection.has_transactions:
-        return in_own_transaction(connection.connection, delete)
-    return delete(None)
+        return run_undoably(transaction, collection, filter_, write)
+    return write_alone(connection, write, is_one)
