@@ -76,9 +76,9 @@ def operations(model: Any) -> dict[str, Callable[[Any], Any]]:
         "filter(pages=) of 20 rows": lambda books: list(books.filter(pages=500)),
         "order_by('pages')[:50]": lambda books: list(books.order_by("pages")[:50]),
         "list of 500": lambda books: list(books.order_by("pk")[:500]),
-        "count of a range of an index": lambda books: (
-            books.filter(pages__range=(100, 120)).count()
-        ),
+        "count of a range of an index": lambda books: books.filter(
+            pages__range=(100, 120)
+        ).count(),
         "scan: filter(rating__gt=)": lambda books: list(
             books.filter(pk__lt=1000, rating__gt=1e9)
         ),
