@@ -22,7 +22,7 @@ from ..query import safe_call
 from . import writes
 from .deadlines import limited
 from .depth import limited_depth
-from .indexes import is_presence
+from .partials import is_presence
 from .query import BackendQuery
 from .reading import leaf_reader
 from .uniques import unique_indexes

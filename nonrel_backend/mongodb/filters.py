@@ -298,12 +298,18 @@ def prefix(key: str, text: str) -> dict[str, Any]:
 
     An index scan of a range reads no key beyond it; one for a pattern reads one more.
     """
+    following = after_prefix(text)
+    if following is None:
+        return {key: {"$gte": text, "$regex": f"^{escape(text)}", "$options": "s"}}
+    return {key: {"$gte": text, "$lt": following}}
+
+
+def after_prefix(text: str) -> str | None:
+    """Return the first text after those with a prefix, None if none is so simple."""
     last = ord(text[-1])
     # The code points between these two are surrogates, which UTF-8 cannot hold.
     following = 0xE000 if last == 0xD7FF else last + 1
-    if following > sys.maxunicode:
-        return {key: {"$gte": text, "$regex": f"^{escape(text)}", "$options": "s"}}
-    return {key: {"$gte": text, "$lt": text[:-1] + chr(following)}}
+    return None if following > sys.maxunicode else text[:-1] + chr(following)
 
 
 def escape(text: str) -> str:

@@ -1,44 +1,35 @@
 """Indexes and constraints of MongoDB's collections, as migrations change them."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from math import inf
+from functools import partial as partially
 from types import SimpleNamespace
 from typing import Any
 
-from bson import ObjectId
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import NotSupportedError
 from django.db.models.sql.query import Query
 
-from ..conditions import Column, Leaf, Node, Step
+from ..conditions import Column, Step
 from ..documents.indexes import check_unique, indexed_path
 from ..microseconds import exact, hidden, ordered_by, shown
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..schema import NonrelSchemaEditor
 from . import metadata
-from .filters import OPERATORS_MAP
+from .partials import (
+    NULL,
+    Inexpressible,
+    both,
+    is_presence,
+    partial_filter,
+    present,
+)
 from .paths import dotted
 from .precision import Precision, precision_of
 from .rewriting import PARTIAL, Document, indexes_of, with_parts
-from .values import to_bson
 
 # What a unique path may lead to: documents may hold nulls, which are never equal.
 NOT_NULL = {"$type": ["number", "string", "date", "bool", "binData", "objectId"]}
-# JSON's null is a value, SQL's NULL is a missing key.
-EXISTS = {"$exists": True}
-# What a column that is not NULL holds, by db_type. Other programs store nulls, which
-# are NULL too. A comparison has its value's BSON type, and the server takes an index
-# with this condition for equality, which it does not with one of `$type`.
-FROM_FIRST: dict[str, Any] = {
-    **dict.fromkeys(["int", "long", "duration", "double", "decimal"], -inf),
-    **dict.fromkeys(["string", "time"], ""),
-    **dict.fromkeys(["date", "datetime"], datetime.min),
-    **dict.fromkeys(["binary", "uuid"], b""),
-    "bool": False,
-    "objectId": ObjectId(bytes(12)),
-}
-PRESENT = {db_type: {"$gte": first} for db_type, first in FROM_FIRST.items()}
 
 
 class CollectionIndexes(NonrelSchemaEditor):
@@ -74,14 +65,20 @@ class CollectionIndexes(NonrelSchemaEditor):
     ) -> None:
         fields = list(fields)
         keys = [key for each in fields for key in self.keys_of(model, each)]
-        partial = self.partial_of(model, name, condition)
+        partial = self.partial_of(model, condition)
+        if partial is None:
+            raise NotSupportedError(f"MongoDB cannot enforce {name}")
         if unique:
-            partial |= {
-                each.column: present(each.db_type(self.connection))
-                for each in fields
-                if each.null and each.column not in partial
-            }
+            partial = both(partial, self.not_null(fields, partial))
         self.create_index(model._meta.db_table, keys, name, unique, partial)
+
+    def not_null(self, fields: Iterable[Any], partial: Document) -> Document:
+        """Return the filter for rows without NULLs, which are never equal."""
+        return {
+            each.column: present(each.db_type(self.connection))
+            for each in fields
+            if each.null and partial.get(each.column, NULL) == NULL
+        }
 
     def keys_of(self, model: Any, field: Any, way: int = 1) -> list[tuple[str, int]]:
         """Return the key of a field's column in an index, and its hidden one's."""
@@ -144,11 +141,8 @@ class CollectionIndexes(NonrelSchemaEditor):
             return
         if index.contains_expressions:
             return  # Django's checks warn of it: supports_expression_indexes is False
-        partial = None
-        if index.condition is not None:
-            partial = self.partial_filter(model, index.condition)
-            if partial is None:
-                return  # an index is no constraint: queries are right without it
+        # An index of all rows serves in the place of one that the server has not.
+        partial = self.partial_of(model, index.condition) or {}
         keys = [
             key
             for name, order in index.fields_orders
@@ -185,8 +179,11 @@ class CollectionIndexes(NonrelSchemaEditor):
             fields = [model._meta.get_field(each) for each in constraint.fields]
             self.index_fields(model, name, fields, True, condition)
             return
-        partial = self.partial_of(model, name, condition)
-        partial |= {key: NOT_NULL for key in shown(dict(keys)) if key != "_id"}
+        partial = self.partial_of(model, condition)
+        if partial is None:
+            raise NotSupportedError(f"MongoDB cannot enforce {name}")
+        not_null = {key: NOT_NULL for key in shown(dict(keys)) if key != "_id"}
+        partial = both(partial, not_null)
         self.create_index(model._meta.db_table, keys, name, True, partial)
 
     def store_check(self, table: str, check: dict[str, Any]) -> None:
@@ -197,50 +194,23 @@ class CollectionIndexes(NonrelSchemaEditor):
 
     # --- conditions ---
 
-    def partial_of(self, model: Any, name: str, condition: Any) -> dict[str, Any]:
-        """Return the partial filter of a unique constraint, {} for no condition.
+    def partial_of(self, model: Any, condition: Any) -> Document | None:
+        """Return the partial filter of a condition, {} for none.
 
-        Raise NotSupportedError if MongoDB has none for the condition.
+        Return None if MongoDB has no partial index with the condition.
         """
         if condition is None:
             return {}
-        partial = self.partial_filter(model, condition)
-        if partial is None:
-            raise NotSupportedError(
-                f"MongoDB cannot enforce {name}: its condition has more than "
-                "comparisons of columns with constants. Of datetimes it can hold only "
-                "gte and lt, with whole milliseconds."
-            )
-        return partial
-
-    def partial_filter(self, model: Any, condition: Any) -> dict[str, Any] | None:
-        """Return the partialFilterExpression for a Q, None if there is none."""
         query = Query(model)
         where = query.build_where(condition)
-        alias = query.get_initial_alias()
+        translator = Translator(self.connection, query.get_initial_alias())
+        names = self.connection.precision(model._meta).columns
         try:
-            condition = Translator(self.connection, alias).condition(where)
-        except Refused:
+            found = exact(translator.condition(where), names)
+            version = self.connection.get_database_version()
+            return partial_filter(found, partially(self.key, model), version)
+        except (Refused, Inexpressible, EmptyResultSet, FullResultSet):
             return None
-        found = exact(condition, self.connection.precision(model._meta).columns)
-        if isinstance(found, Node) and found.connector != "AND":
-            return None
-        partial: dict[str, Any] = {}
-        for leaf in found.children if isinstance(found, Node) else (found,):
-            if not isinstance(leaf, Leaf):
-                return None
-            part = partial_leaf(leaf)
-            if part is None:
-                return None
-            key = self.key(model, leaf.column.name)
-            known = partial.get(key, {})
-            if is_presence(part):
-                partial[key] = part | known
-            elif is_presence(known) or not known.keys() & part.keys():
-                partial[key] = known | part
-            else:
-                return None
-        return partial
 
 
 def path_key(key: str, column: Column) -> str:
@@ -266,29 +236,3 @@ def retyped(
         for name, part in index.get(PARTIAL, {}).items()
     }
     return with_parts(index, keys, partial)
-
-
-def present(db_type: str | None) -> dict[str, Any]:
-    """Return the condition of a partial index that a column is not NULL."""
-    return PRESENT.get(db_type or "", EXISTS)
-
-
-def is_presence(condition: Any) -> bool:
-    """Return whether a partial index's condition leaves out NULLs, and no more."""
-    return condition == EXISTS or condition in PRESENT.values()
-
-
-def partial_leaf(leaf: Leaf) -> dict[str, Any] | None:
-    """Return the operators for a lookup in a partial filter, None if it has none."""
-    if leaf.column.path or isinstance(leaf.value, Column):
-        return None
-    if leaf.lookup_type == "isnull":
-        is_present = leaf.value == leaf.negated
-        return present(leaf.column.db_type) if is_present else {"$eq": None}
-    operator = OPERATORS_MAP.get(leaf.lookup_type)
-    if operator is None or leaf.negated:
-        return None
-    db_type = leaf.column.db_type
-    if leaf.lookup_type == "in":
-        return {operator: [to_bson(db_type, each) for each in leaf.value]}
-    return {operator: to_bson(db_type, leaf.value)}

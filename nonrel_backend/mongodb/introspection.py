@@ -10,11 +10,11 @@ from django.db.models import Index
 from ..cursor import Statement
 from ..introspection import NonrelDatabaseIntrospection, constraint
 from ..microseconds import shown
-from .indexes import is_presence
 from .inference import columns_of_shape, keys_without_column
 from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
 from .metadata import checks_of, columns_of
+from .partials import is_presence
 from .rewriting import indexes_of
 from .sampling import Shape, shape_of
 

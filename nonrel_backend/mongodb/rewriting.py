@@ -1,6 +1,6 @@
 """Changes of all documents of a collection: keys renamed, values converted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,8 @@ NONE = Precision()
 # that the server takes in one message.
 BATCH_SIZE = 1_000
 PARTIAL = "partialFilterExpression"
+# What joins the parts of such an expression, which is else {key: {operator: value}}.
+GROUPS: dict[str, Callable[[Iterable[bool]], bool]] = {"$and": all, "$or": any}
 
 
 def list_indexes(collection: Collection) -> list[dict[str, Any]]:
@@ -44,6 +46,14 @@ def options_of(index: dict[str, Any]) -> dict[str, Any]:
     """Return the options by which an index like this one is created."""
     own = ("v", "key", "ns", "name")
     return {option: value for option, value in index.items() if option not in own}
+
+
+def keys_in(partial: Document | None) -> set[str]:
+    """Return the keys that the condition of a partial index speaks of."""
+    found: set[str] = set()
+    for key, part in (partial or {}).items():
+        found |= set().union(*map(keys_in, part)) if key in GROUPS else {key}
+    return found
 
 
 def is_within(column: str, key: str) -> bool:
@@ -108,7 +118,12 @@ def rename_key(
         return names.get(key, within)
 
     def renamed(parts: Document) -> Document:
-        return {name_of(key): value for key, value in parts.items()}
+        return {
+            key if key in GROUPS else name_of(key): [renamed(each) for each in value]
+            if key in GROUPS
+            else value
+            for key, value in parts.items()
+        }
 
     def change(index: Document) -> Document | None:
         keys = renamed(index["key"])

@@ -9,7 +9,7 @@ from django.db import IntegrityError, ProgrammingError
 
 from ..microseconds import hidden, shown, whole
 from .long_lists import batches_of, size_of
-from .rewriting import list_indexes
+from .rewriting import GROUPS, keys_in, list_indexes
 
 Document = dict[str, Any]
 Keys = tuple[str, ...] | list[str]
@@ -149,7 +149,7 @@ def unique_columns(connection: Any, table: str) -> dict[str, int]:
     """Return the projection of all that the unique indexes depend on."""
     columns = {"_id": 1}
     for keys, condition in unique_indexes(connection, table):
-        columns |= dict.fromkeys([*keys, *(condition or ())], 1)
+        columns |= dict.fromkeys([*keys, *keys_in(condition)], 1)
     return columns
 
 
@@ -197,15 +197,25 @@ def comparable(value: Any) -> Any:
     return value
 
 
+def in_order(value: Any) -> Any:
+    """Return what sorts as the server does: binary values by their length first."""
+    if isinstance(value, Decimal128):
+        return value.to_decimal()
+    value = comparable(value)
+    return (len(value), value) if isinstance(value, bytes) else value
+
+
 def applies(condition: Document | None, row: Document) -> bool:
     """Return whether a partial index holds the row. If unsure, return True."""
-    return all(
-        meets(operator, lookup(row, key), wanted)
-        for key, part in (condition or {}).items()
-        for operator, wanted in (
-            part.items() if isinstance(part, dict) else [("$eq", part)]
-        )
-    )
+    return all(holds(key, part, row) for key, part in (condition or {}).items())
+
+
+def holds(key: str, part: Any, row: Document) -> bool:
+    if key in GROUPS:
+        return GROUPS[key](applies(each, row) for each in part)
+    operators = part.items() if isinstance(part, dict) else [("$eq", part)]
+    value = lookup(row, key)
+    return all(meets(operator, value, wanted) for operator, wanted in operators)
 
 
 def meets(operator: str, value: Any, wanted: Any) -> bool:
@@ -214,7 +224,7 @@ def meets(operator: str, value: Any, wanted: Any) -> bool:
     if test is None:
         return True
     if operator not in ("$exists", "$in", "$type"):
-        value, wanted = comparable(value), comparable(wanted)
+        value, wanted = in_order(value), in_order(wanted)
     try:
         return test(value, wanted)
     except TypeError:  # values of different types

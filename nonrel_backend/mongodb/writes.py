@@ -18,6 +18,7 @@ from .deadlines import bounded, in_own_transaction
 from .errors import DUPLICATE_CODES
 from .key_forms import compound_forms
 from .long_lists import batches_of
+from .rewriting import keys_in
 from .transactions import is_duplicate
 from .uniques import (
     LOOKUP_BATCH,
@@ -286,7 +287,7 @@ def touches_unique(
     these keys.
     """
     return any(
-        touched & {*keys, *(condition or ())}
+        touched & {*keys, *keys_in(condition)}
         for keys, condition in unique_indexes(connection, table)
         if set(keys) != set(but)
     )
