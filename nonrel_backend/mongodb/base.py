@@ -14,7 +14,7 @@ from django.db.backends.utils import debug_transaction
 from django.utils.functional import cached_property
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.errors import ConfigurationError, ConnectionFailure, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
@@ -247,6 +247,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         return cut, kept
 
     def translate_error(self, error: BaseException) -> Exception | None:
+        if isinstance(error, ConnectionFailure) and self.connection is not None:
+            self.transaction.lost(error)
         return translate(error, self)
 
     def key_of_value(self, table: str, column: str, value: Any) -> Any:

@@ -1,8 +1,9 @@
 """The five compilers for MongoDB: values, inserts and their keys."""
 
+import functools
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from bson import ObjectId
 from django.conf import settings
@@ -30,7 +31,7 @@ from .values import FROM_BSON, TO_BSON
 
 # A row as {column: stored value}; a document has the primary key under "_id".
 Row = dict[str, Any]
-
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 CONVERTERS = {
     **TO_BSON,
@@ -42,8 +43,21 @@ def unchanged(value: Any) -> Any:
     return value
 
 
+def in_one_deadline(method: Method) -> Method:
+    """Let a statement that sends several commands end at one deadline in all."""
+
+    @functools.wraps(method)
+    def run(self: Any, *arguments: Any) -> Any:
+        with limited(self.store.db_connection):
+            return method(self, *arguments)
+
+    return cast(Method, run)
+
+
 class SQLCompiler(NonrelCompiler):
     query_class = BackendQuery
+    fetched = in_one_deadline(NonrelCompiler.fetched)
+    first_row = in_one_deadline(NonrelCompiler.first_row)
 
     def convert_value_for_db(self, db_type: str | None, value: Any) -> Any:
         if value is None and db_type != "json":
@@ -70,6 +84,8 @@ class SQLCompiler(NonrelCompiler):
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
+    insert_columns = in_one_deadline(NonrelInsertCompiler.insert_columns)
+
     @safe_call
     def insert(self, data: Row, return_id: bool = False) -> Any:
         return self.insert_many([data], return_id)[0]
@@ -243,11 +259,11 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
 
 class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
-    pass
+    update_by = in_one_deadline(NonrelUpdateCompiler.update_by)
 
 
 class SQLDeleteCompiler(NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]
-    pass
+    delete_by = in_one_deadline(NonrelDeleteCompiler.delete_by)
 
 
 class SQLAggregateCompiler(NonrelAggregateCompiler, SQLCompiler):

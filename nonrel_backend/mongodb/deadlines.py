@@ -4,10 +4,11 @@ It bounds the waiting for servers that do not answer, for locks and for commits.
 no query or update on which a server works: only `timeoutMS` does.
 """
 
+import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from contextvars import Context
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import Context, ContextVar
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -40,6 +41,8 @@ COMMIT_PAUSE = 0.01
 TRANSIENT = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 Found = TypeVar("Found")
+# The deadline of the block that runs, by time.monotonic().
+outer_deadline: ContextVar[float] = ContextVar("outer_deadline", default=math.inf)
 
 
 def defaults(host: str) -> dict[str, Any]:
@@ -51,17 +54,26 @@ def defaults(host: str) -> dict[str, Any]:
 
 
 def deadline_of(client: Any) -> float:
-    """Return when an operation that begins now is to end, by time.monotonic()."""
+    """Return when an operation that begins now is to end, by time.monotonic().
+
+    It is no later than the deadline of what it is a part of.
+    """
     options = client.options
     seconds = options.timeout or options.server_selection_timeout
     if seconds == DRIVERS_OWN:
         seconds = WORKING_SECONDS
-    return time.monotonic() + max(seconds, SHORTEST)
+    return min(time.monotonic() + max(seconds, SHORTEST), outer_deadline.get())
 
 
-def until_deadline(deadline: float) -> AbstractContextManager[Any]:
+@contextmanager
+def until_deadline(deadline: float) -> Iterator[None]:
     """Let the driver's operations in the block end at `deadline`, a monotonic time."""
-    return pymongo.timeout(max(deadline - time.monotonic(), SHORTEST))
+    token = outer_deadline.set(min(deadline, outer_deadline.get()))
+    try:
+        with pymongo.timeout(max(deadline - time.monotonic(), SHORTEST)):
+            yield
+    finally:
+        outer_deadline.reset(token)
 
 
 def bounded(client: Any) -> AbstractContextManager[Any]:
@@ -72,8 +84,11 @@ def bounded(client: Any) -> AbstractContextManager[Any]:
     return until_deadline(deadline_of(client))
 
 
-def limited(client: Any, is_small: bool) -> AbstractContextManager[Any]:
-    """Return bounded(), or nothing if neither the user nor the work calls for it."""
+def limited(client: Any, is_small: bool = False) -> AbstractContextManager[Any]:
+    """Return bounded(), or nothing if neither the user nor the work calls for it.
+
+    A statement of several commands that runs in it has one deadline in all.
+    """
     if is_small or client.options.timeout is not None:
         return bounded(client)
     return nullcontext()
@@ -99,8 +114,10 @@ def retried(client: Any, work: Callable[[], Found], reads: bool = False) -> Foun
             if not (is_lost if reads else is_transient(error)):
                 raise
             server = client.read_preference if reads else ReadPreference.PRIMARY
-            pause = next(waits, None)
-            if pause is None or is_lost and not answers(client, server, deadline):
+            pause = next(waits, math.inf)
+            if is_lost and not answers(client, server, deadline):
+                raise
+            if time.monotonic() + pause > deadline:
                 raise
         time.sleep(pause)
 

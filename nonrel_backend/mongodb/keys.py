@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import OperationalError
 from pymongo import MongoClient, ReturnDocument
-from pymongo.errors import OperationFailure
+from pymongo.errors import NetworkTimeout, OperationFailure
 
 from ..values.storing import no_key_left
 from .deadlines import deadline_of, until_deadline
@@ -77,7 +76,7 @@ class Sequences:
     def block(self, table: str) -> Iterator[Block]:
         """Hold the block of a table, until the deadline of the operation.
 
-        Raise OperationalError if other threads hold it for so long: they wait for the
+        Raise NetworkTimeout if other threads hold it for so long: they wait for the
         server.
         """
         key = (self.connection.settings_dict["NAME"], table)
@@ -87,9 +86,9 @@ class Sequences:
             if block is None:
                 block = self.blocks[key] = Block()
         if not block.lock.acquire(timeout=deadline - time.monotonic()):
-            raise OperationalError(
-                f"No key for a row of {table}: another thread has been asking "
-                f"{COLLECTION} for the next ones, and MongoDB has not answered."
+            raise NetworkTimeout(
+                f"no key for a row of {table}, since another thread has been asking "
+                f"{COLLECTION} for the next ones"
             )
         try:
             with until_deadline(deadline):

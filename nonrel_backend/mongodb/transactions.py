@@ -14,7 +14,7 @@ from pymongo.write_concern import WriteConcern
 from ..transactions import TransactionConflict, retry_transaction
 from . import deadlines
 from .deadlines import is_transient, retried
-from .errors import DUPLICATE_CODES, codes
+from .errors import DUPLICATE_CODES, codes, translate
 
 __all__ = ["Transaction", "is_duplicate", "retry_transaction"]
 
@@ -136,8 +136,16 @@ class Transaction:
         """Note that the server has aborted the transaction: it can only roll back."""
         if isinstance(error, OperationFailure | ConnectionFailure):
             self.connection.needs_rollback = self.connection.in_atomic_block
-            self.connection.rollback_exc = self.connection.translate_error(error)
+            self.connection.rollback_exc = translate(error, self.connection)
             self.aborted = True
+
+    def lost(self, error: PyMongoError) -> None:
+        """Note a server that cannot be reached, whatever has asked it in the block.
+
+        It has had its deadline: to roll back to a savepoint would wait for another.
+        """
+        if self.is_begun and not self.aborted:
+            self.failed(error)
 
     # --- the ends of a transaction ---
 
