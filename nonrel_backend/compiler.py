@@ -190,9 +190,13 @@ class NonrelCompiler(django_compiler.SQLCompiler):
     def locks(self) -> bool:
         """Return whether the rows are to be locked; raise what Django raises."""
         query, features = self.query, self.store.features
-        if not query.select_for_update or not features.has_select_for_update:
+        if not query.select_for_update:
             return False
-        if self.store.get_autocommit() and features.supports_transactions:
+        # This connects: only then is it known what the server can do.
+        autocommit = self.store.get_autocommit()
+        if not features.has_select_for_update:
+            return False
+        if autocommit and features.supports_transactions:
             raise TransactionManagementError(
                 "select_for_update cannot be used outside of a transaction."
             )

@@ -186,6 +186,16 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
             logger.warning(NO_TRANSACTIONS.format(alias=self.alias))
         return found
 
+    @property
+    def expects_transactions(self) -> bool:
+        """Whether atomic() is a real transaction, as far as known without connecting.
+
+        A server that was not asked yet is taken for a replica set, which it should be.
+        """
+        if self.connection is None and "has_transactions" not in self.__dict__:
+            return self.settings_dict["OPTIONS"].get("transactions") != "off"
+        return self.has_transactions
+
     def hello(self) -> dict[str, Any]:
         """Return the server's answer to `hello`, which says what kind it is."""
         self.ensure_connection()

@@ -35,6 +35,18 @@ class DatabaseCreation(NonrelDatabaseCreation):
             client.drop_database(name)
         return name
 
+    def setup_worker_connection(self, _worker_id: Any) -> None:
+        super().setup_worker_connection(_worker_id)
+        self.learn_about_transactions()
+
+    def set_as_test_mirror(self, primary_settings_dict: dict[str, Any]) -> None:
+        super().set_as_test_mirror(primary_settings_dict)
+        self.learn_about_transactions()
+
+    def learn_about_transactions(self) -> None:
+        """Ask the server: a TestCase must not rely on them before it connects."""
+        _ = self.connection.has_transactions
+
     def client(self) -> MongoClient:
         self.connection.ensure_connection()
         return self.connection.connection

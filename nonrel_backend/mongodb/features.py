@@ -1,7 +1,6 @@
 """What the MongoDB backend can do."""
 
 import django
-from django.utils.functional import cached_property
 
 from ..features import TOOLKIT_SKIPS, NonrelDatabaseFeatures, merged
 
@@ -23,9 +22,10 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     test_db_allows_multiple_connections = True
     ignores_table_name_case = False
 
-    @cached_property
-    def supports_transactions(self) -> bool:
-        return self.connection.has_transactions
+    @property
+    def supports_transactions(self) -> bool:  # type: ignore[override]
+        """Whether atomic() is a transaction, or will be. Does not connect."""
+        return self.connection.expects_transactions
 
     @property
     def uses_savepoints(self) -> bool:  # type: ignore[override]

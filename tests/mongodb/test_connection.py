@@ -10,6 +10,8 @@ from django.db import NotSupportedError, OperationalError, connections, transact
 from nonrel_backend.mongodb.base import DatabaseWrapper
 from nonrel_backend.testing.services.mongodb import MongoServer, free_port
 
+from .faulty import ALIAS, connect, forget
+
 
 def wrapper(databases, alias="other", **settings) -> DatabaseWrapper:
     settings = {"ENGINE": "nonrel_backend.mongodb", "NAME": "other", **settings}
@@ -105,6 +107,44 @@ def test_a_standalone_server_is_warned_of_once_and_commits_by_itself(
     again = wrapper(library, "lone", HOST="127.0.0.1", PORT=standalone.port)
     assert not again.has_transactions
     assert len([each for each in caplog.records if "standalone" in each.message]) == 1
+
+
+def test_a_server_that_was_not_asked_is_taken_for_a_replica_set(databases, standalone):
+    connection = wrapper(databases, HOST=standalone.uri)
+    features = connection.features
+    assert features.supports_transactions and features.uses_savepoints
+    assert connection.connection is None
+    connection.ensure_connection()
+    assert not features.supports_transactions and not features.uses_savepoints
+    connection.close()
+    assert not features.supports_transactions
+    off = wrapper(databases, HOST=standalone.uri, OPTIONS={"transactions": "off"})
+    assert not off.features.supports_transactions and off.connection is None
+
+
+def test_a_test_runners_worker_asks_its_server(databases, standalone):
+    connection = wrapper(databases, HOST=standalone.uri)
+    connection.creation.setup_worker_connection(1)
+    assert not connection.features.supports_transactions
+    mirror = wrapper(databases, HOST=standalone.uri)
+    mirror.creation.set_as_test_mirror(connection.settings_dict)
+    assert not mirror.features.supports_transactions
+
+
+def test_the_first_statement_on_a_standalone_server_locks_no_rows(
+    library, standalone, commands
+):
+    try:
+        connect(standalone.uri, library)
+        library.Counter.objects.using(ALIAS).create(name="a")
+        connections[ALIAS].close()
+        del connections[ALIAS]  # as in a new thread
+        commands.clear()
+        rows = library.Counter.objects.using(ALIAS).select_for_update()
+        assert [row.name for row in rows] == ["a"]
+        assert "update" not in commands
+    finally:
+        forget()
 
 
 def test_off_is_not_warned_of(databases, standalone):

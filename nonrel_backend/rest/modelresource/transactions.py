@@ -32,8 +32,10 @@ class ModelTransactions(Transactions):
 
     @property
     def are_supported(self) -> bool:
-        """Whether the store has transactions."""
-        return bool(connections[self.resource.database].features.supports_transactions)
+        """Whether the store has transactions. Connect, to know it of the server."""
+        connection = connections[self.resource.database]
+        connection.ensure_connection()
+        return bool(connection.features.supports_transactions)
 
     def all_or_nothing(
         self, work: Work, request: HttpRequest, data: dict[str, Any] | None = None
