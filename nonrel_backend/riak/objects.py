@@ -150,7 +150,11 @@ class Objects:
         return Found(key, row, vclock, writes, versions.is_open())
 
     def settle(self, found: Found) -> None:
-        """Replace all versions that were read by this row. Another reader may, too."""
+        """Replace all versions that were read by this row. Another reader may, too.
+
+        If others have written meanwhile, the row keeps the context of what was read: a
+        put with that of the reply would replace their writes, too.
+        """
         request = put_request(
             self.table.bucket,
             found.key,
@@ -160,7 +164,7 @@ class Objects:
             **self.options,
         )
         try:
-            found.vclock = self.client.tell(request).vclock
+            found.put(found.row, found.writes, self.client.tell(request))
         except RiakError:
             pass  # the next reader resolves it
 

@@ -193,23 +193,50 @@ def test_many_writers_of_one_row_lose_no_addition(server, mult, processes):
     assert counters().get().value == 60
 
 
+def put_and_crash(store, row):
+    """Put a version as a writer does that has not seen the others and crashes then."""
+    crashed = content(b'{"id":%d,"name":"c","value":7}' % row.pk)
+    writes = versions_of.Writes(1, (versions_of.made_id(),))
+    crashed.usermeta.add(key=versions_of.NAME, value=str(writes).encode())
+    bucket = store.bucket("library_counter")
+    store.db_connection.put(bucket, str(row.pk), crashed, type=b"mult")
+
+
 def test_readers_wait_for_a_writer_that_crashed_after_seeing_others(mult, monkeypatch):
     monkeypatch.setattr(versions_of, "PATIENCE", 0.5)
     row = counter("c")
     assert counters().filter(pk=row.pk).update(value=F("value") + 1) == 1
     (known,) = versions(mult, "library_counter", row.pk)
-    crashed = content(b'{"id":%d,"name":"c","value":7}' % row.pk)
     (base,) = versions_of.writes_of(known).last
-    writes = versions_of.Writes(1, (versions_of.made_id(),))
-    crashed.usermeta.add(key=versions_of.NAME, value=str(writes).encode())
-    bucket = mult.bucket("library_counter")
-    mult.db_connection.put(bucket, str(row.pk), crashed, type=b"mult")
+    put_and_crash(mult, row)
     started = time.monotonic()
     assert counters().filter(pk=row.pk).update(value=F("value") + 1) == 1
     assert time.monotonic() - started > 0.3
     (left,) = versions(mult, "library_counter", row.pk)
     assert base in versions_of.writes_of(left).last
     assert counters().get().value == 2
+
+
+def test_a_slow_writer_that_resolves_siblings_does_not_replace_newer_writes(
+    server, mult, processes, monkeypatch
+):
+    monkeypatch.setattr(versions_of, "PATIENCE", 0)
+    row = counter("c")
+    add = counters().filter(pk=row.pk).update
+    assert add(value=F("value") + 1) == 1
+    put_and_crash(mult, row)
+
+    def overtake(request):
+        if type(request).__name__ == "RpbPutReq":
+            # Others resolve the same siblings, and write, before this one does.
+            server.before = None
+            for _ in range(3):
+                assert add(value=F("value") + 1) == 1
+
+    server.before = overtake
+    assert add(value=F("value") + 1) == 1
+    assert counters().get().value == 5
+    assert len(versions(mult, "library_counter", row.pk)) == 1
 
 
 def test_notes_of_a_deleted_row_are_cleared(mult):
