@@ -247,6 +247,23 @@ def test_a_row_deleted_on_one_side_and_changed_on_the_other_stays(
         assert counters().filter(name="kept").count() == 1
 
 
+def test_a_row_made_anew_replaces_the_copy_of_a_node_that_missed_its_deletion(
+    cluster, on_cluster, open_database
+):
+    on_cluster()
+    counters().create(pk=7, name="old")
+    cluster.cut_off(2)
+    on_node(cluster, open_database, 0)
+    counters()._raw_delete("own")
+    for replica in cluster.replicas[:2]:
+        replica.objects.reap(float("inf"))
+    counters().create(pk=7, name="new")
+    cluster.heal()
+    for number in range(3):
+        on_node(cluster, open_database, number)
+        assert counters().get(pk=7).name == "new"
+
+
 def test_both_sides_of_a_partition_make_different_keys(
     cluster, on_cluster, open_database
 ):

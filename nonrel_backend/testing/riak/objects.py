@@ -1,5 +1,6 @@
 """The objects that the stand-in stores, with their siblings and index entries."""
 
+import itertools
 import json
 import random
 import re
@@ -141,6 +142,9 @@ class Objects:
         self.buckets: dict[tuple[bytes, bytes], Bucket] = {}
         # The tombstones in the order of the times when they are removed.
         self.dying: deque[tuple[float, Bucket, bytes, Clock]] = deque()
+        # The numbers of this node's writes. No two writes have the same, as a node that
+        # missed the removal of an object may still have its clock.
+        self.numbers = itertools.count(1)
 
     def bucket(self, type: bytes, name: bytes) -> Bucket:
         """Return a bucket, which is made if there is none."""
@@ -168,8 +172,7 @@ class Objects:
         before = stored.entries()
         for node, count in known.items():
             stored.clock[node] = max(count, stored.clock.get(node, 0))
-        number = stored.clock.get(self.node, 0) + 1
-        stored.clock[self.node] = number
+        number = stored.clock[self.node] = next(self.numbers)
         remaining = [
             version
             for version in stored.versions
