@@ -46,6 +46,8 @@ if BACKEND != "lmdb":
     collect_ignore.append("kv")  # the core's own tests: they choose their stores
 if BACKEND != "mongodb":
     collect_ignore.append("testing/services/test_mongodb.py")
+if BACKEND != "riak":
+    collect_ignore.append("testing/faults/test_riak.py")
 if BACKEND == "template":
     # A project's commands are processes, and the template's store ends with each.
     collect_ignore.append("testproject")

@@ -8,8 +8,9 @@ from urllib.request import urlopen
 import pytest
 from django import db
 
-from nonrel_backend.riak.client import Client, Pool, Refused, errors
+from nonrel_backend.riak.client import Client, Pool, Refused, errors, messages
 from nonrel_backend.riak.client.client import content
+from nonrel_backend.riak.client.connection import frame
 from nonrel_backend.riak.errors import translate
 from nonrel_backend.testing.riak.answers import Answers
 from nonrel_backend.testing.riak.cluster import StandInCluster
@@ -219,6 +220,17 @@ def test_the_stand_in_starts_in_phases():
         "{insufficient_vnodes,0,need,2}",
         b"1",
     ]
+
+
+def test_a_closed_stand_in_answers_no_connection_that_it_has_accepted():
+    server = StandInRiak()
+    server.close()
+    accepted, client = socket.socketpair()
+    with client:
+        client.sendall(frame(messages.RpbPingReq()))
+        client.shutdown(socket.SHUT_WR)
+        server.serve(accepted)
+    assert not server.requests
 
 
 def test_the_http_side_starts_in_phases():

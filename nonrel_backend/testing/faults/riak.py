@@ -1,5 +1,6 @@
 """The faults of Riak: three stand-ins of one cluster behind proxies."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -73,14 +74,17 @@ class Faults(FaultyStore):
     def kill(self) -> None:
         """Kill a node, and start it; it gets what it has missed before it is ready."""
         number = self.chance.randrange(len(self.cluster.nodes))
-        phases = [self.chance.uniform(0, 1) for _ in range(3)]
+        refused, unknown, without_vnodes = (self.chance.uniform(0, 1) for _ in range(3))
+        # Its last phase is ended below: until it has got all, it must not answer alone.
+        start_up = StartUp(refused, unknown, math.inf)
         with self.cluster.lock:
             # In this order: a node that is cut off and not closed would still answer.
-            self.cluster.restart(number, StartUp(*phases))
+            self.cluster.restart(number, start_up)
             self.cluster.cut_off(number)
-        time.sleep(sum(phases[:2]))
+        time.sleep(refused + unknown)
         self.cluster.heal()
-        time.sleep(phases[2])
+        time.sleep(without_vnodes)
+        start_up.end()
 
     def after(self, error: Exception) -> None:
         """Carry writes out, and have a part of them end in an error."""

@@ -147,8 +147,8 @@ class StandInCluster:
 
     def heal(self) -> None:
         """Reconnect all nodes, and merge their objects."""
-        self.cut.clear()
         with self.lock:
+            self.cut.clear()
             for replica in self.replicas:
                 for (type, name), bucket in list(replica.objects.buckets.items()):
                     for key, stored in list(bucket.objects.items()):

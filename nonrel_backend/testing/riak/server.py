@@ -65,6 +65,7 @@ class StandInRiak:
         self.requests: Counter[str] = Counter()
         self.clients: set[socket.socket] = set()
         self.start_up = start_up
+        self.closed = False
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("127.0.0.1", port))
@@ -82,6 +83,7 @@ class StandInRiak:
 
     def close(self) -> None:
         """Stop. Its data stays in `answers`, for another server."""
+        self.closed = True
         try:
             # Otherwise accept() in the other thread would go on using the port.
             self.listener.shutdown(socket.SHUT_RDWR)
@@ -113,6 +115,8 @@ class StandInRiak:
         """Answer a connection until it ends."""
         self.clients.add(client)
         try:
+            if self.closed:
+                return  # It was accepted before, and cut() did not know of it.
             if self.tls is not None:
                 self.converse(client, secure=False)
             else:

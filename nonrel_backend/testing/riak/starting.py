@@ -32,6 +32,10 @@ class StartUp:
         """Return whether the node knows its messages."""
         return time.monotonic() >= self.knows_at
 
+    def end(self) -> None:
+        """End the last phase, whatever is left of it."""
+        self.ends_at = time.monotonic()
+
     def refusal(self, code: int) -> str | None:
         """Return the error for a request of this code, None if it is carried out."""
         if not self.knows():
