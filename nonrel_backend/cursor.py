@@ -1,6 +1,5 @@
 """A PEP 249 cursor over plans, and over SQL texts run by the local engine."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -8,12 +7,12 @@ from typing import Any
 
 from django.db import ProgrammingError
 
+from .batching import batches
+from .local.texts import READING, verb_of
 from .values.saving import with_data_errors
 
-# The first words of SQL texts that only read.
-READING = ("SELECT", "WITH", "VALUES", "EXPLAIN")
-# After comments and parentheses.
-FIRST_WORD = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(\w+)", re.DOTALL)
+# How many sets of parameters executemany() writes at a time.
+SETS = 1_000
 
 
 @dataclass
@@ -63,23 +62,44 @@ class NonrelCursor:
 
     @with_data_errors
     def execute_text(self, statement: str, params: Any) -> None:
-        """Run a SQL text."""
-        first = FIRST_WORD.match(statement)
-        if first is None or first[1].upper() not in READING:
-            from .dml import raw_sql  # few projects need it
-
-            self.rowcount = raw_sql.execute(self.connection, statement, params)
-            self.description, self.result = None, iter(())
+        """Run a SQL text. Without parameters, not even none of them, a % is a %."""
+        if params is None:
+            statement = statement.replace("%", "%%")
+        if verb_of(statement) not in READING:
+            self.write_text(statement, [params or ()])
             return
         columns, rows = self.connection.local_engine.select(statement, params)
-        self.description = [(name, *[None] * 6) for name in columns]
+        self.description = described(columns)
         self.result = iter(rows)
         self.rowcount = len(rows)
 
+    def write_text(self, statement: str, param_sets: list[Any]) -> None:
+        """Run a SQL text that writes, for each set of parameters."""
+        from .dml import raw_sql  # few projects need it
+
+        written = raw_sql.execute(self.connection, statement, param_sets)
+        self.rowcount = written.rowcount
+        names = written.description
+        self.description = None if names is None else described(names)
+        self.result = iter(written.rows)
+        if written.lastrowid is not None and len(param_sets) == 1:
+            self.lastrowid = written.lastrowid
+
+    @with_data_errors
     def executemany(self, sql: str, param_list: Iterable[Any]) -> None:
-        """Run a SQL text once for each set of parameters."""
-        for params in param_list:
-            self.execute(sql, params)
+        """Run a SQL text that writes once for each set of parameters.
+
+        `rowcount` is the number of all their rows. Some sets at a time are one
+        statement: if it fails, those before them are written.
+        """
+        self.require_open()
+        if verb_of(sql) in READING:
+            raise ProgrammingError("executemany() runs only INSERT, UPDATE and DELETE.")
+        count = 0
+        for sets in batches(param_list, SETS):
+            self.write_text(sql, sets)
+            count += self.rowcount
+        self.rowcount = count
 
     def fetchone(self) -> Any:
         """Return the next row, None after the last."""
@@ -109,3 +129,8 @@ class NonrelCursor:
         """Raise ProgrammingError if the cursor is closed."""
         if self.closed:
             raise ProgrammingError("The cursor is closed.")
+
+
+def described(names: list[str]) -> list[tuple[Any, ...]]:
+    """Return the names of columns as a cursor's description."""
+    return [(name, *[None] * 6) for name in names]

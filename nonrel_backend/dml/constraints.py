@@ -1,6 +1,6 @@
 """RowValidator: generated columns and constraints of the rows that are written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from django.db import DataError, IntegrityError
@@ -87,7 +87,7 @@ class RowValidator:
                 return True
         return False
 
-    def fields_to_read(self, values: FieldRow, whole: bool = False) -> list[Any]:
+    def fields_to_read(self, values: Container, whole: bool = False) -> list[Any]:
         """Return the fields, besides those assigned, whose values validation needs.
 
         With `whole` these are all fields of the row.

@@ -1,306 +1,308 @@
-"""Raw SQL that writes, to tables that no model of the project owns.
+"""Raw SQL that writes: INSERT, UPDATE and DELETE through a cursor.
 
-Django's database cache is such a table. A model's rows are written through the ORM,
-which knows its defaults, constraints and generated columns.
+The local engine runs the statement on the rows that it may concern. What is different
+there afterwards is written as the ORM's own compilers write it.
 """
 
-import re
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import NotSupportedError, OperationalError, models
-from django.db.backends.sqlite3.introspection import FlexibleFieldLookupDict
+from django.db import NotSupportedError, ProgrammingError, models
 from django.db.models.sql import InsertQuery
 
 from ..batching import batches
-from ..local.load import load_tables
-from ..planner.raw_where import NAME, simple_where, unquoted
+from ..conditions import Condition, conjunction, conjuncts, disjunction
+from ..local.load import Insert, RowLimit, load_table, no_rowid, require_columns
+from ..local.texts import Write, tokens, unquoted, write_of
+from ..planner.raw_where import simple_where
 from ..planner.scans import new_query, push
-from ..planner.tables import model_from_store, registered_models, stored_model
 from ..query import NonrelQuery
+from ..values.local import to_local
+from . import raw_definitions
 from .constraints import RowValidator
+from .raw_tables import WrittenTable
+from .raw_values import preparer
 
-WRITE = re.compile(
-    rf"\s*(?P<verb>INSERT\s+INTO|DELETE\s+FROM|UPDATE)\s+(?P<table>{NAME})"
-    r"(?P<rest>(?:(?!\b(?:SELECT|RETURNING|CONFLICT)\b).)*?)\s*;?\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-DEFINITION = re.compile(
-    rf"\s*(?P<verb>CREATE\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX\s.*?\sON)\s+"
-    rf"(?P<guard>IF\s+(?:NOT\s+)?EXISTS\s+)?(?P<table>{NAME}).*",
-    re.IGNORECASE | re.DOTALL,
-)
-INDEX_GUARD = re.compile(
-    r"\s*CREATE\s+(UNIQUE\s+)?INDEX\s+IF\s+NOT\s+EXISTS\s", re.IGNORECASE
-)
-# Several fields may have one stored type: a declared column gets the first of these.
-FIELDS = (
-    "TextField",
-    "BooleanField",
-    "IntegerField",
-    "BigIntegerField",
-    "FloatField",
-    "DecimalField",
-    "DateTimeField",
-    "DateField",
-    "TimeField",
-    "DurationField",
-    "UUIDField",
-    "BinaryField",
-    "JSONField",
-)
 # How many rows one command updates or deletes.
 BATCH = 1_000
+# A row as SQLite holds it: the values of the table's stored columns.
+LocalRow = tuple[Any, ...]
 
 
-def execute(store: Any, sql: str, params: Any) -> int:
-    """Run one INSERT, UPDATE, DELETE, CREATE or DROP; return the number of its rows.
-
-    Raise NotSupportedError for any other SQL, and for a table of a model.
+@dataclass
+class Written:
+    """What a cursor says of a statement: `description` is the names of the columns that
+    it returns, None if it returns no rows.
     """
-    found = WRITE.fullmatch(sql) or DEFINITION.fullmatch(sql)
-    table = unquoted(found["table"]) if found else ""
-    if not found or table in registered_models():
+
+    rowcount: int
+    lastrowid: Any = None
+    description: list[str] | None = None
+    rows: Iterable[Any] = ()
+
+
+def execute(store: Any, sql: str, param_sets: list[Any]) -> Written:
+    """Run one INSERT, UPDATE, DELETE, CREATE or DROP, once for each set of parameters.
+
+    Raise NotSupportedError for any other SQL.
+    """
+    write = write_of(sql)
+    if write is None:
+        if len(param_sets) == 1 and raw_definitions.define(store, sql):
+            return Written(-1)
         raise NotSupportedError(
             f"{store.display_name} cannot execute the SQL {sql[:80]!r}: its cursor "
-            "runs SELECT, and simple statements that write to tables without a model. "
-            "Write through the ORM to the table of a model."
+            "runs SELECT, INSERT, UPDATE and DELETE, and CREATE TABLE, CREATE INDEX "
+            "and DROP TABLE for tables without a model. Migrations change the tables "
+            "of models; there are no triggers, no PRAGMA and no views of SQL."
         )
-    verb = found["verb"].upper().split()
-    if verb[0] in ("CREATE", "DROP"):
-        define(store, verb, table, sql, guarded=bool(found["guard"]))
-        return -1
-    model = model_from_store(store, table)
-    if model is None:
-        raise OperationalError(f"no such table: {table}")
-    sql = sql.rstrip("; \n")
-    if verb[0] == "DELETE":
+    if write.table.startswith("sqlite_"):
+        raise store.local_engine.own_table(write.table)
+    if write.conflicts:
+        raise NotSupportedError(
+            f"{store.display_name} runs no ON CONFLICT, REPLACE or OR … of SQL: use "
+            "bulk_create() with ignore_conflicts or update_conflicts."
+        )
+    if write.returning and len(param_sets) > 1:
+        raise ProgrammingError("executemany() returns no rows: leave out RETURNING.")
+    table = WrittenTable(store, write.table)
+    for token in tokens(write.text):
+        if token.kind != "string" and unquoted(token.text).lower() in table.rowids:
+            raise no_rowid(store, table.name, token.text)
+    statement = Statement(store, table, write, param_sets)
+    if write.verb == "DELETE" and not write.returning:
         try:
-            return exact_scan(store, model, sql, params).delete()
+            return Written(statement.exact_scan().delete())
         except NotSupportedError:
             pass  # the local engine finds the rows
-    work = {"INSERT": insert, "UPDATE": update, "DELETE": delete}[verb[0]]
-    return store.all_or_nothing(lambda: work(store, model, sql, params))
+    return store.all_or_nothing(statement.run)
 
 
-def exact_scan(store: Any, model: Any, sql: str, params: Any) -> NonrelQuery:
-    """Return a scan of exactly the rows that the WHERE matches.
+class Statement:
+    """One INSERT, UPDATE or DELETE of a table, with sets of parameters."""
 
-    Raise NotSupportedError if the store cannot filter so.
-    """
-    meta = model._meta
-    fields = {field.column: field for field in meta.local_concrete_fields}
-    conditions, whole = simple_where(store, sql, params, meta.db_table, fields)
-    scan = new_query(store, model, meta.pk_fields)
-    if not whole or push(scan, conditions):
-        raise NotSupportedError(
-            f"{store.display_name} does not filter exactly by the WHERE of {sql[:80]!r}"
-        )
-    return scan
-
-
-# --- rows: the local engine computes them, the store writes them ---
-
-
-def insert(store: Any, model: Any, sql: str, params: Any) -> int:
-    rows, fields, _ = returned(store, model, sql, params, loads=False)
-    compiler = store.ops.compiler("SQLInsertCompiler")(InsertQuery(model), store, None)
-    columns = dict(zip(fields, map(list, zip(*rows, strict=True)), strict=True))
-    compiler.insert_columns(model._meta, columns, len(rows))
-    return len(rows)
-
-
-def update(store: Any, model: Any, sql: str, params: Any) -> int:
-    rows, fields, loaded = returned(store, model, sql, params)
-    compiler = store.ops.compiler("SQLUpdateCompiler")(
-        models.sql.UpdateQuery(model), store, None
-    )
-    keys = [fields.index(field) for field in model._meta.pk_fields]
-    before = {tuple(row[key] for key in keys): row for row in loaded}
-    changes = []
-    for row in rows:
-        values = tuple(row[key] for key in keys)
-        if values not in before:
-            raise NotSupportedError(
-                f"UPDATE of the key of {model._meta.db_table} is not supported: "
-                "insert new rows and delete the old."
-            )
-        changed = {
-            field: value
-            for field, value, old in zip(fields, row, before[values], strict=True)
-            if value != old
+    def __init__(
+        self, store: Any, table: WrittenTable, write: Write, param_sets: list[Any]
+    ) -> None:
+        self.store = store
+        self.engine = store.local_engine
+        self.table = table
+        self.write = write
+        self.model, self.meta = table.meta.model, table.meta
+        self.param_sets = param_sets
+        self.returning_params: tuple[Any, ...] = ()
+        if write.returning_marks:
+            ((*params,),) = param_sets
+            self.param_sets = [params[: -write.returning_marks]]
+            self.returning_params = tuple(params[-write.returning_marks :])
+        self.columns = list(table.stored)
+        self.prepare = {
+            column: preparer(store, field) for column, field in table.stored.items()
         }
-        RowValidator(store, model._meta).complete([changed])
-        changes.append(
-            (
-                compiler.stored_key(model._meta, values),
-                {
-                    field.column: compiler.stored(field, value)
-                    for field, value in changed.items()
-                },
-            )
+
+    def compiler(self, name: str, query: type) -> Any:
+        return self.store.ops.compiler(name)(query(self.model), self.store, None)
+
+    # --- the rows, in the local engine ---
+
+    def exact_scan(self) -> NonrelQuery:
+        """Return a scan of exactly the rows that the WHERE matches.
+
+        Raise NotSupportedError if the store cannot filter so.
+        """
+        conditions, whole = self.where(self.param_sets[0])
+        scan = new_query(self.store, self.model, self.meta.pk_fields)
+        if len(self.param_sets) > 1 or not whole or push(scan, conditions):
+            raise NotSupportedError(scan.refusal("filter exactly by the WHERE"))
+        return scan
+
+    def where(self, params: Any) -> tuple[list[Condition], bool]:
+        return simple_where(
+            *(self.store, self.write.text, params, self.table.name, self.table.stored)
         )
-    written = [change for change in changes if change[1]]
-    for batch in batches(written, BATCH):
-        new_query(store, model, fields).update_rows(batch)
-    return len(rows)
 
+    def conditions(self) -> list[Condition]:
+        """Return conditions that all rows satisfy which any set of parameters finds."""
+        found = [conjunction(*self.where(params)[0]) for params in self.param_sets]
+        return list(conjuncts(disjunction(*found)))
 
-def delete(store: Any, model: Any, sql: str, params: Any) -> int:
-    rows, fields, _ = returned(store, model, sql, params, model._meta.pk_fields)
-    compiler = store.ops.compiler("SQLDeleteCompiler")(
-        models.sql.DeleteQuery(model), store, None
-    )
-    keys = [compiler.stored_key(model._meta, row) for row in rows]
-    for batch in batches(keys, BATCH):
-        new_query(store, model, fields).delete_rows(batch)
-    return len(rows)
+    def executed(self) -> tuple[int, list[LocalRow], dict[int, LocalRow], list[int]]:
+        """Run the statement in the local engine.
 
+        Return the number of its rows, the rows before, {rowid: row} of those after it,
+        and the rowids of those that it returns. The rowids of the rows before are their
+        positions, from 1.
+        """
+        before: list[LocalRow] = []
+        engine, table, write = self.engine, self.table, self.write
+        rowid = table.rowids[0]
 
-def returned(
-    store: Any,
-    model: Any,
-    sql: str,
-    params: Any,
-    fields: list[Any] | None = None,
-    loads: bool = True,
-) -> tuple[list[list], list[Any], list[list]]:
-    """Run the statement in the local engine.
+        def note(name: str, columns: list[str], rows: Iterable) -> None:
+            before.extend(map(tuple, rows))
+            engine.insert(engine.wrapper.connection, name, columns, before)
 
-    Return the rows that it writes, their fields, and the rows before it, all with
-    values from get_db_prep_save(). Without `loads` the table is empty before it.
-    """
-    meta = model._meta
-    fields = fields or meta.local_concrete_fields
-    engine = store.local_engine
-    table = engine.table(meta)
-    names = [field.column for field in fields]
-    loaded: list = []
+        def load(reads: dict[str, Any], insert: Insert) -> None:
+            limit = RowLimit(self.store)
+            for name, columns in reads.items():
+                if name != table.name:
+                    require_columns(self.store, name, columns)
+                    load_table(self.store, name, columns, [], insert, limit)
+                elif write.verb != "INSERT" or write.selects:
+                    conditions = [] if write.verb == "INSERT" else self.conditions()
+                    load_table(
+                        *(self.store, name, self.columns, conditions, note, limit)
+                    )
 
-    def load(reads: dict[str, Any], insert: Callable) -> None:
-        if not loads:
-            return
+        def fetch(cursor: Any) -> tuple[int, dict[int, LocalRow], list[int]]:
+            returned = [row[0] for row in cursor.fetchall()] if write.returning else []
+            count = len(returned) if write.returning else cursor.rowcount
+            if len(params) > 1:
+                cursor.executemany(write.text, params[1:])
+                count += cursor.rowcount
+            # A plus sign only keeps sqlite3 from converting by the column's type.
+            names = ", ".join(f"+{engine.quote(name)}" for name in self.columns)
+            cursor.execute(
+                f"SELECT {rowid}, {names} FROM {engine.quote(table.name)} "
+                f"ORDER BY {rowid}"
+            )
+            return count, {number: tuple(row) for number, *row in cursor}, returned
 
-        def insert_and_note(name: str, columns: list[str], rows: Iterable) -> None:
-            rows = list(rows)
-            if name == table.name:
-                loaded.extend(row[: len(names)] for row in rows)
-            insert(name, columns, rows)
+        returning = f" RETURNING {rowid}" if write.returning else ""
+        params = [engine.local_params(each) for each in self.param_sets]
+        count, after, returned = engine.run(
+            *(write.text + returning, params[0], {table.name: table}, load, fetch),
+            writes=table.name,
+        )
+        return count, before, after, returned
 
-        wanted = {**reads, table.name: dict.fromkeys([*names, *reads[table.name]])}
-        load_tables(store, sql, params)(wanted, insert_and_note)
+    # --- the changes, in the store ---
 
-    found = engine.run(
-        f"{sql} RETURNING {', '.join(map(store.ops.quote_name, names))}",
-        engine.local_params(params),
-        {table.name: table},
-        load,
-        writes=True,
-    )
-    validator = RowValidator(store, meta)
+    def run(self) -> Written:
+        """Run the statement, and write what it changes."""
+        updating = self.compiler("SQLUpdateCompiler", models.sql.UpdateQuery)
+        found: list[Written] = []
 
-    def prepared(rows: Iterable) -> list[list]:
-        return [
-            [
-                validator.prepared(field, value)
-                for field, value in zip(fields, row, strict=True)
+        def work(keys: list[Any] | None) -> int:
+            """Write the changes: of all rows, or again of those with these keys."""
+            count, before, after, returned = self.executed()
+            inserted = [row for rowid, row in after.items() if rowid > len(before)]
+            changed = [
+                (row, after[rowid])
+                for rowid, row in enumerate(before, 1)
+                if rowid in after and row != after[rowid]
             ]
-            for row in rows
+            self.delete(
+                [row for rowid, row in enumerate(before, 1) if rowid not in after]
+            )
+            self.update(updating, changed, keys)
+            lastrowid, new = self.insert(inserted)
+            if keys is None:
+                found.append(Written(count, lastrowid))
+                if self.write.returning:
+                    first = len(before) + 1
+                    rows = dict(enumerate(before, 1)) | after
+                    rows |= dict(zip(range(first, first + len(new)), new, strict=True))
+                    self.answer(found[0], [rows[rowid] for rowid in returned])
+            return count
+
+        if self.store.catalog:
+            new_query(self.store, self.model, self.meta.pk_fields).lock()
+        if self.write.verb == "UPDATE":
+            updating.guarded(self.meta, work)
+        else:
+            work(None)
+        return found[0]
+
+    def key(self, compiler: Any, row: LocalRow) -> Any:
+        """Return the row's key as `update_rows` and `delete_rows` take it."""
+        values = dict(zip(self.columns, row, strict=True))
+        parts = tuple(
+            compiler.stored(field, self.prepare[field.column](values[field.column]))
+            for field in self.meta.pk_fields
+        )
+        return parts if len(parts) > 1 else parts[0]
+
+    def delete(self, rows: list[LocalRow]) -> None:
+        compiler = self.compiler("SQLDeleteCompiler", models.sql.DeleteQuery)
+        for batch in batches([self.key(compiler, row) for row in rows], BATCH):
+            new_query(self.store, self.model, self.meta.pk_fields).delete_rows(batch)
+
+    def update(
+        self,
+        compiler: Any,
+        rows: list[tuple[LocalRow, LocalRow]],
+        wanted: list[Any] | None,
+    ) -> None:
+        """Write rows, (before, after); of those only that have the keys `wanted`."""
+        keys = [self.key(compiler, old) for old, _ in rows]
+        if wanted is not None:
+            rows = [pair for pair, key in zip(rows, keys, strict=True) if key in wanted]
+            keys = [key for key in keys if key in wanted]
+        places = [
+            place
+            for place in range(len(self.columns))
+            if any(old[place] != new[place] for old, new in rows)
+        ]
+        assigned = {self.table.stored[self.columns[place]] for place in places}
+        validator = RowValidator(self.store, self.meta)
+        uniques = compiler.uniques(self.meta, assigned, validator)
+        others = validator.fields_to_read(assigned, uniques is not None)
+        needed = {field.column for field in (*assigned, *others)}
+        new = [
+            {
+                self.table.stored[column]: self.prepare[column](value)
+                for column, value in zip(self.columns, row, strict=True)
+                if column in needed
+            }
+            for _, row in rows
+        ]
+        changes = [{field: row[field] for field in assigned} for row in new]
+        if rows:
+            compiler.write_rows(
+                self.meta, validator, assigned, uniques, keys, changes, new
+            )
+
+    def insert(self, rows: list[LocalRow]) -> tuple[Any, list[LocalRow]]:
+        """Store new rows; return the last one's key, and the rows with their keys."""
+        if not rows:
+            return None, []
+        compiler = self.compiler("SQLInsertCompiler", InsertQuery)
+        compiler.returning_fields = self.meta.pk_fields
+        columns = {
+            self.table.stored[name]: [self.prepare[name](value) for value in values]
+            for name, values in zip(self.columns, zip(*rows, strict=True), strict=True)
+        }
+        auto = self.meta.auto_field
+        if auto is not None and all(value is None for value in columns[auto]):
+            del columns[auto]
+        pk = self.meta.pk
+        keys = compiler.insert_columns(self.meta, columns, len(rows)).get(pk)
+        if pk.column is None or keys is None:
+            return None, rows
+        place, zone = self.columns.index(pk.column), self.store.timezone
+        return keys[-1] if type(keys[-1]) is int else None, [
+            (*row[:place], to_local(key, zone), *row[place + 1 :])
+            for row, key in zip(rows, keys, strict=True)
         ]
 
-    return prepared(found), fields, prepared(loaded)
+    def answer(self, written: Written, rows: list[LocalRow]) -> None:
+        """Have `written` return what RETURNING asks of these rows."""
+        engine, table = self.engine, self.table
+        written.description = []
 
+        def load(reads: dict[str, Any], insert: Insert) -> None:
+            insert(table.name, self.columns, rows)
 
-# --- tables ---
+        def fetch(cursor: Any) -> list[Any]:
+            written.description = [name for name, *_ in cursor.description]
+            return list(cursor.fetchall())
 
-
-def define(store: Any, verb: list[str], table: str, sql: str, guarded: bool) -> None:
-    """Run CREATE TABLE, CREATE INDEX or DROP TABLE with the store's schema editor.
-
-    A table that is `guarded` by IF NOT EXISTS or IF EXISTS may be there or not.
-    """
-    model = model_from_store(store, table)
-    with store.schema_editor(atomic=False) as editor:
-        editor.logs = False  # the SQL itself is logged
-        if verb == ["CREATE", "TABLE"]:
-            if model is None or not guarded:
-                editor.create_model(declared_model(store, table, sql))
-            return
-        if model is None:
-            if guarded:
-                return
-            raise OperationalError(f"no such table: {table}")
-        if verb[0] == "DROP":
-            editor.delete_model(model)
-        else:
-            add_index(editor, model, sql)
-
-
-def declared_model(store: Any, table: str, sql: str) -> Any:
-    """Return the model of a CREATE TABLE, whose types are db_types of the store."""
-    types: dict[str, str] = {}
-    for field in FIELDS:
-        types.setdefault(store.data_types[field], field)
-    with sqlite_of(sql) as scratch:
-        rows = scratch.execute(f"PRAGMA table_info({store.ops.quote_name(table)})")
-        columns = rows.fetchall()
-    described = []
-    for _, name, declared, required, _, key in columns:
-        kind = types.get(declared.lower()) or sql_type(declared)
-        if not kind:
-            raise NotSupportedError(
-                f"{store.display_name} knows no column type {declared!r} ({name} of "
-                f"{table}): use one of {', '.join(sorted(types))}, or a model."
-            )
-        described.append((name, kind, {"null": not (required or key)}, bool(key)))
-    if not any(is_key for *_, is_key in described):
-        described.append(("rowid", "BigAutoField", {}, True))
-    return stored_model(table, described)
-
-
-def sql_type(declared: str) -> str:
-    """Return the field of an SQL type such as varchar(15), or an empty string."""
-    try:
-        kind = FlexibleFieldLookupDict()[declared.lower()]
-    except KeyError:
-        return ""
-    return "TextField" if kind == "CharField" else kind
-
-
-def add_index(editor: Any, model: Any, sql: str) -> None:
-    """Create the index of a CREATE INDEX."""
-    create = ", ".join(
-        editor.quote_name(field.column) for field in model._meta.local_concrete_fields
-    )
-    table = editor.quote_name(model._meta.db_table)
-    with sqlite_of(f"CREATE TABLE {table} ({create})", sql) as scratch:
-        ((_, name, unique, *_),) = scratch.execute(f"PRAGMA index_list({table})")
-        quoted = editor.quote_name(name)
-        columns = [row[2] for row in scratch.execute(f"PRAGMA index_info({quoted})")]
-    if INDEX_GUARD.match(sql):
-        with editor.connection.cursor() as cursor:
-            there = editor.connection.introspection.get_constraints(
-                cursor, model._meta.db_table
-            )
-        if name in there:
-            return
-    fields = {field.column: field.name for field in model._meta.local_concrete_fields}
-    names = [fields[column] for column in columns]
-    if unique:
-        editor.add_constraint(model, models.UniqueConstraint(fields=names, name=name))
-    else:
-        editor.add_index(model, models.Index(fields=names, name=name))
-
-
-@contextmanager
-def sqlite_of(*definitions: str) -> Iterator[sqlite3.Connection]:
-    """Yield an SQLite database, in memory, in which the definitions were run."""
-    with closing(sqlite3.connect(":memory:")) as scratch:
-        try:
-            for definition in definitions:
-                scratch.execute(definition)
-        except sqlite3.Error as error:
-            raise OperationalError(str(error)) from error
-        yield scratch
+        written.rows = engine.run(
+            f"SELECT {self.write.returning} FROM {engine.quote(table.name)} "
+            f"ORDER BY {table.rowids[0]}",
+            engine.local_params(self.returning_params),
+            {table.name: table},
+            load,
+            fetch,
+        )

@@ -1,6 +1,6 @@
 """UpdateMixin: UPDATE by one native command, or by key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -185,18 +185,45 @@ class UpdateMixin(WriteMixin):
             keys.append(key)
             changes.append(change)
             rows.append({**unchanged, **change})
-        validator.complete(rows, set(values))
+        return self.write_rows(
+            meta, validator, set(values), uniques, keys, changes, rows
+        )
+
+    def write_rows(
+        self,
+        meta: Any,
+        validator: RowValidator,
+        assigned: set,
+        uniques: UniqueIndexes | None,
+        keys: Sequence[Any],
+        changes: Sequence[dict],
+        rows: Sequence[dict],
+    ) -> int:
+        """Validate rows whose `assigned` fields have new values, and write these.
+
+        `rows` have what `validator` and `uniques` need; each is, as its changes are,
+        {field: value from get_db_prep_save()}. Return their number.
+        """
+        validator.complete(list(rows), assigned)
         for change, row in zip(changes, rows, strict=True):
             change |= {field: row[field] for field in validator.generated}
         written = list(zip(keys, map(self.written, changes), strict=True))
         if uniques:
             stored = map(inserts.without_missing, map(self.written, rows))
             uniques.validate(list(stored), keys)
-        if written and uniques and not set(meta.pk_fields).isdisjoint(values):
+        if written and uniques and not set(meta.pk_fields).isdisjoint(assigned):
             inserts.move(self.store, meta, written)
         elif written:
             self.query_class(self, [meta.pk]).update_rows(written)
         return len(written)
+
+    def guarded(self, meta: Any, work: Callable[[list[Any] | None], int]) -> int:
+        """Return `work(None)`, which writes rows that it has read before.
+
+        Where statements are not atomic, a backend calls it again with the stored keys
+        of the rows that others have changed meanwhile.
+        """
+        return work(None)
 
     # --- bulk_update() ---
 

@@ -170,18 +170,27 @@ class RetriedUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[
     def update_computed(
         self, meta: Any, validator: Any, values: dict[Any, Any], uniques: Any
     ) -> int:
-        store, count = self.store, 0
+        compute = super().update_computed
+
+        def work(keys: list[Any] | None) -> int:
+            if keys is not None:
+                self.restrict(meta, keys)
+            return compute(meta, validator, values, uniques)
+
+        return self.guarded(meta, work)
+
+    def guarded(self, meta: Any, work: Callable[[list[Any] | None], int]) -> int:
+        store, count, keys = self.store, 0, None
         for attempt in attempts(meta.db_table):
             store.seen, store.changed_by_others = {}, []
             try:
-                count += super().update_computed(meta, validator, values, uniques)
+                count += work(keys)
             finally:
-                lost = store.changed_by_others
+                keys = store.changed_by_others
                 store.seen = None
-            if not lost:
+            if not keys:
                 break
-            count -= len(lost)
-            self.restrict(meta, lost)
+            count -= len(keys)
             give_way(attempt)
         return count
 

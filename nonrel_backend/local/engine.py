@@ -1,12 +1,11 @@
 """The local engine: runs one statement over rows that are loaded for it."""
 
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from ..caching import IdentityCache
 from ..planner.tables import model_from_store, registered_models
@@ -14,6 +13,7 @@ from ..values.columns import stored_field
 from ..values.local import EXACT_DIGITS, from_local, to_local
 from .load import Insert, Reads, load_tables
 from .table_cache import TableCache
+from .texts import EXPLAIN
 from .wrapper import LocalWrapper
 
 # SQLite's limit is 32,766 (SQLITE_MAX_VARIABLE_NUMBER). Past this, values are written
@@ -21,8 +21,9 @@ from .wrapper import LocalWrapper
 MAX_PARAMETERS = 30_000
 # What a statement that only reads does not do.
 WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
-# What a text begins with that is to be explained, not run.
-EXPLAIN = re.compile(r"\s*EXPLAIN\s+(QUERY\s+PLAN\s+)?", re.IGNORECASE)
+ACCESSING = WRITING | {sqlite3.SQLITE_READ}
+# What SQLite calls its own tables and functions, which know nothing of a store.
+OWN_TABLES = ("sqlite_", "pragma_")
 # How many models' tables, and statements' columns, are remembered.
 TABLES_REMEMBERED, STATEMENTS_REMEMBERED = 1_000, 2_000
 
@@ -115,12 +116,12 @@ class LocalEngine:
         tables: dict[str, LocalTable],
         load: Callable[[Reads, Insert], None],
         fetch: Callable[[Any], Any] = lambda cursor: cursor.fetchall(),
-        writes: bool = False,
+        writes: str = "",
     ) -> Any:
         """Create `tables`, have `load(reads, insert)` fill them, run `sql`, drop them.
 
         Return `fetch(cursor)`, by default all rows. Raise Django's error for what
-        SQLite refuses, a write among it unless `writes`.
+        SQLite refuses, a write among it unless it is to the table `writes`.
         """
         with self.lock:
             if self.depth:  # a user's function queried while a statement was running
@@ -159,7 +160,7 @@ class LocalEngine:
         params: Any,
         tables: dict[str, LocalTable],
         created: list[LocalTable],
-        writes: bool,
+        writes: str,
     ) -> Reads:
         """Return {table: columns} that the statement reads, as SQLite's compiler says.
 
@@ -171,24 +172,40 @@ class LocalEngine:
             return known
         asked = len(tables)
         reads: dict[str, dict[str, None]] = {name: {} for name in tables}
+        refused: list[str] = []
 
         def authorize(
             action: int, table: str, column: str, database: str, trigger: str
         ) -> int:
-            if action in WRITING and not writes:
+            if action in ACCESSING and table.startswith(OWN_TABLES):
+                refused.append(table)
+                return sqlite3.SQLITE_DENY
+            if action in WRITING and table != writes:
                 return sqlite3.SQLITE_DENY
             if action == sqlite3.SQLITE_READ and table in reads:
                 if column:
                     reads[table][column] = None
             return sqlite3.SQLITE_OK
 
-        self.prepare(connection, sql, params, tables, created, authorize, reads)
+        try:
+            self.prepare(connection, sql, params, tables, created, authorize, reads)
+        except DatabaseError as error:
+            if not refused:
+                raise
+            raise self.own_table(refused[0]) from error
         found = {name: tuple(columns) for name, columns in reads.items()}
         if len(self.reads) > STATEMENTS_REMEMBERED:
             self.reads.clear()
         if len(tables) == asked:
             self.reads[key] = found
         return found
+
+    def own_table(self, name: str) -> NotSupportedError:
+        """Return the error for a text that names a table of SQLite's own."""
+        return NotSupportedError(
+            f"{self.store.display_name} has no {name}, which is SQLite's own: use "
+            "connection.introspection, and the schema editor."
+        )
 
     def prepare(
         self,

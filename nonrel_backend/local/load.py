@@ -149,6 +149,21 @@ class RowLimit:
             )
 
 
+def require_columns(store: Any, table: str, columns: Iterable[str]) -> None:
+    """Raise NotSupportedError if a text names the rowid, which SQLite alone has."""
+    fields = store.local_engine.known_table(table).fields
+    for column in columns:
+        if column not in fields:
+            raise no_rowid(store, table, column)
+
+
+def no_rowid(store: Any, table: str, name: str) -> NotSupportedError:
+    """Return the error for a text that names the rowid of a table."""
+    return NotSupportedError(
+        f"{store.display_name} has no {name.lower()} of {table}: name its primary key."
+    )
+
+
 def load_tables(store: Any, sql: str, params: Any) -> Callable[[Reads, Insert], None]:
     """Return a `load` for LocalEngine.run: it reads every table that the text names."""
 
@@ -156,6 +171,7 @@ def load_tables(store: Any, sql: str, params: Any) -> Callable[[Reads, Insert], 
         limit = RowLimit(store)
         for table, columns in reads.items():
             fields = store.local_engine.known_table(table).fields
+            require_columns(store, table, columns)
             conditions, _ = simple_where(store, sql, params, table, fields)
             load_table(store, table, columns, conditions, insert, limit)
 

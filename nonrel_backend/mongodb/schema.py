@@ -10,9 +10,10 @@ from django.db.transaction import TransactionManagementError
 
 from ..catalog.columns import column_field
 from ..documents.altering import conversion
+from ..local.texts import READING, WRITING, verb_of
 from ..microseconds import hidden
 from ..query import translated_errors
-from ..schema import DROP_TABLE, Command
+from ..schema import Command
 from ..values.converting import converter
 from ..values.saving import of_column
 from . import metadata
@@ -59,19 +60,14 @@ class DatabaseSchemaEditor(CollectionIndexes):
             return work()
 
     def execute_text(self, sql: str, params: Any = None) -> None:
-        """Run SQL: MongoDB can run DROP TABLE and no other."""
-        if self.connection.in_atomic_block and not self.collect_sql:
+        """Run SQL, in a transaction only if it reads or writes rows."""
+        changes_schema = verb_of(sql) not in READING | WRITING
+        if changes_schema and self.connection.in_atomic_block and not self.collect_sql:
             raise TransactionManagementError(
                 "Executing DDL statements while in a transaction on databases that "
                 "can't perform a rollback is prohibited."
             )
-        dropped = DROP_TABLE.fullmatch(sql)
-        if not dropped:
-            raise NotSupportedError(
-                f"MongoDB cannot run the SQL {sql[:80]!r} of a migration. Use "
-                "RunPython, or the schema editor's own methods."
-            )
-        self.do(sql, self.drop_table, dropped["table"])
+        super().execute_text(sql, params)
 
     # --- tables ---
 

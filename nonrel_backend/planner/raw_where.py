@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 
 from ..conditions import Column, Condition, Leaf
+from ..local.texts import unquoted
 from ..values.columns import stored_field
 
 NAME = r'"(?:[^"]|"")+"|\w+'
@@ -29,11 +30,6 @@ COMPARABLE: dict[type, tuple[type[models.Field], ...]] = {
     int: (models.IntegerField,),
     datetime: (models.DateTimeField,),
 }
-
-
-def unquoted(name: str) -> str:
-    """Return a name of SQL without its quotes."""
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def simple_where(

@@ -30,17 +30,21 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
     Raise DataError, which names the field, for a value that its column cannot hold.
     """
     try:
-        prepared = field.get_db_prep_save(value, store)
-        if type(prepared) is int and prepared in INT64:
-            return prepared
-        check = CHECKS.get(type(prepared))
-        return prepared if check is None else check(field, prepared, store)
+        return checked(field, field.get_db_prep_save(value, store), store)
     except (DataError, *UNFIT) as error:
         raise named(field, error) from error
     except TypeError as error:
         if stored_field(field).get_internal_type() == "BinaryField":
             raise named(field, error) from error
         raise
+
+
+def checked(field: Any, prepared: Any, store: Any) -> Any:
+    """Return a prepared value; NULL for NaN. Raise an error if no column holds it."""
+    if type(prepared) is int and prepared in INT64:
+        return prepared
+    check = CHECKS.get(type(prepared))
+    return prepared if check is None else check(field, prepared, store)
 
 
 def named(field: Any, error: BaseException) -> DataError:

@@ -51,6 +51,19 @@ def test_a_select_may_begin_with_a_comment(cursor, prefix):
 
 def test_a_select_is_explained_by_sqlite(library, cursor):
     table = library.Genre._meta.db_table
-    for explain in ("EXPLAIN", "EXPLAIN QUERY PLAN", "explain query  plan"):
+    for explain in (
+        "EXPLAIN",
+        "EXPLAIN QUERY PLAN",
+        "explain query  plan",
+        "/* c */ EXPLAIN",
+        "-- c\n EXPLAIN /* a */ QUERY --b\nPLAN",
+    ):
         cursor.execute(f'{explain} SELECT * FROM "{table}" WHERE id = %s', [1])
         assert len(cursor.fetchall()) > 0
+
+
+def test_a_text_without_parameters_has_no_marks(cursor):
+    cursor.execute("SELECT '100%', '%s', ' EXPLAIN QUERY PLAN x'")
+    assert cursor.fetchall() == [("100%", "%s", " EXPLAIN QUERY PLAN x")]
+    cursor.execute("SELECT '100%%', %s", ["%"])
+    assert cursor.fetchall() == [("100%", "%")]
