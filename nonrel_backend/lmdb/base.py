@@ -24,6 +24,7 @@ from .environment import (
     MAX_READERS,
     Environment,
     environment,
+    is_temporary,
     locked_environment,
     temporary_folder,
 )
@@ -239,6 +240,18 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
         with translated_errors(self):
             self.transaction.set_autocommit(autocommit)
+
+    def close(self) -> None:
+        """Close the connection, but leave a temporary store's transaction open.
+
+        It would lose what it has written, and test suites close connections within
+        the transactions of their tests. SQLite in memory stays open, too.
+        """
+        self.validate_thread_sharing()
+        if self.connection is not None and not self.autocommit:
+            if is_temporary(self.connection.environment.path):
+                return
+        super().close()
 
     def _close(self) -> None:
         # The environment stays open: the threads of the process share it.

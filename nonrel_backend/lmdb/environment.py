@@ -135,6 +135,14 @@ def temporary_folder(name: str) -> str:
         return _temporary[name]
 
 
+def is_temporary(path: str) -> bool:
+    """Return whether a folder is a temporary store's, or a clone of one for tests."""
+    return any(
+        path == folder or path.startswith(f"{folder}_")
+        for folder in _temporary.values()
+    )
+
+
 def remove_if_owner(folder: str, owner: int) -> None:
     if os.getpid() == owner:
         discard(folder)

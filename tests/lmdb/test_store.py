@@ -24,6 +24,8 @@ from django.db import (
     transaction,
 )
 
+from nonrel_backend.lmdb.base import DatabaseWrapper
+from nonrel_backend.lmdb.environment import discard
 from nonrel_backend.lmdb.tables import FORMAT, FORMAT_KEY
 from nonrel_backend.lmdb.values import pack
 
@@ -608,3 +610,45 @@ def test_writers_of_many_processes_have_their_turns(store, open_store):
     counts = counters().values_list("value", flat=True)
     assert longest < 0.7
     assert max(counts) < 2 * min(counts)
+
+
+# --- temporary stores ---
+
+
+def test_a_temporary_store_keeps_its_data_and_its_transaction_when_closed(databases):
+    """Test suites close connections within the transactions of their tests."""
+    from tests.library.models import Tag
+
+    settings = {**connections["lmdb"].settings_dict, "NAME": ":memory:closing"}
+    connections.databases["closing"] = settings
+    store = connections["closing"] = DatabaseWrapper(settings, "closing")
+    tags = Tag.objects.using("closing")
+    try:
+        with store.schema_editor() as editor:
+            editor.create_model(Tag)
+        with pytest.raises(ZeroDivisionError), transaction.atomic("closing"):
+            tags.create(name="a")
+            store.close()
+            connections.close_all()
+            assert tags.get().name == "a"
+            with transaction.atomic("closing"):
+                tags.create(name="b")
+                store.close()
+            assert tags.count() == 2
+            raise ZeroDivisionError
+        assert tags.count() == 0
+        tags.create(name="kept")
+        store.close()
+        assert store.connection is None
+        assert tags.get().name == "kept"
+    finally:
+        store.close()
+        discard(store.folder(":memory:closing"))
+        del connections["closing"], connections.databases["closing"]
+
+
+def test_a_store_in_a_folder_ends_its_transaction_when_closed(store):
+    with transaction.atomic("own"):
+        add_authors(0, 1)
+        store.close()
+    assert authors().count() == 0
