@@ -150,17 +150,14 @@ class Catalog:
         self.sequences.remove(table)
 
 
-class StoredColumn(models.Field):
-    """A column as the catalog describes it: by its name and stored type."""
+def stored_column(stored_type: str, **options: Any) -> models.Field:
+    """Return the field of a column as the catalog describes it, by its stored type.
 
-    def __init__(self, *args: Any, stored_type: str = "", **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.stored_type = stored_type
-
-    def db_type(self, connection: Any) -> str:
-        return self.stored_type
-
-    rel_db_type = db_type
+    It is no class of its own: packages do something for each subclass of Field.
+    """
+    field = models.Field(**options)
+    vars(field)["db_type"] = vars(field)["rel_db_type"] = lambda connection: stored_type
+    return field
 
 
 def table_model(table: str, entry: dict[str, Any]) -> Any:
@@ -170,8 +167,8 @@ def table_model(table: str, entry: dict[str, Any]) -> Any:
     names = {}
     for number, column in enumerate(entry["columns"]):
         names[column["name"]] = f"column_{number}"
-        attributes[f"column_{number}"] = StoredColumn(
-            stored_type=column["db_type"],
+        attributes[f"column_{number}"] = stored_column(
+            column["db_type"],
             db_column=column["name"],
             null=column["name"] not in keys,
             primary_key=keys == [column["name"]],
