@@ -6,7 +6,11 @@ from django.db import connection, models
 from nonrel_backend.planner.tables import model_from_store
 
 # Fields that a project may declare are in these packages.
-PUBLIC = ("nonrel_backend.fields", "nonrel_backend.mongodb.fields", "nonrel_backend.riak")
+PUBLIC = (
+    "nonrel_backend.fields",
+    "nonrel_backend.mongodb.fields",
+    "nonrel_backend.riak",
+)
 
 
 def subclasses(of):
