@@ -4,18 +4,22 @@ Options are the fields of the request's message: `type` (the bucket type), quoru
 as `r` and `w`, `timeout` in milliseconds, and so on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import messages
 from .connection import Connection, framed
-from .errors import NotReady, Refused, Transient
+from .errors import ConnectionLost, NotReady, RiakError, Transient
 from .pool import Pool
 
 Text = str | bytes
 # RpbIndexReq.IndexQueryType
 EQUAL, RANGE = 0, 1
 GET = messages.CODES["RpbGetReq"]
+# The errors after which a request is sent again that may be carried out twice, and
+# those after which any is.
+FAILURES = (ConnectionLost, Transient)
+NOTHING_DONE = (NotReady,)
 
 
 class Client:
@@ -31,38 +35,37 @@ class Client:
 
     def ask(self, message: Any) -> Any:
         """Return the reply to a request that may be repeated."""
-        return self.pool.repeat(Connection.request, message)
+        return self.pool.tried(Connection.request, message, FAILURES)
 
     def tell(self, message: Any) -> Any:
         """Return the reply to a request that must not be carried out twice."""
-        return self.pool.once(Connection.request, message)
+        return self.pool.tried(Connection.request, message, NOTHING_DONE)
 
     def ask_many(self, requests: list[Any]) -> list[Any]:
         """Return the replies to pipelined requests, which may be repeated.
 
         A refused request has a Refused among the replies.
         """
-        return self.many(self.pool.repeat, Transient, list(requests))
+        return self.many(list(requests), FAILURES)
 
     def tell_many(self, requests: Iterable[Any]) -> list[Any]:
         """Return the same for requests that must not be carried out twice."""
-        return self.many(self.pool.once, NotReady, list(requests))
+        return self.many(list(requests), NOTHING_DONE)
 
     def many(
-        self,
-        send: Callable[..., Any],
-        passing: type[Refused],
-        requests: list[Any],
+        self, requests: list[Any], errors: tuple[type[RiakError], ...]
     ) -> list[Any]:
-        """Return the replies; send those again that are refused with `passing`."""
+        """Return the replies; send those again that are refused with `errors`."""
         if not requests:
             return []
-        replies: list[Any] = send(Connection.pipeline, requests)
+        replies: list[Any] = self.pool.tried(Connection.pipeline, requests, errors)
         for _ in range(1, self.pool.attempts):
-            again = [n for n, reply in enumerate(replies) if isinstance(reply, passing)]
+            again = [n for n, reply in enumerate(replies) if isinstance(reply, errors)]
             if not again:
                 break
-            late = send(Connection.pipeline, [requests[number] for number in again])
+            late = self.pool.tried(
+                Connection.pipeline, [requests[number] for number in again], errors
+            )
             for number, reply in zip(again, late, strict=True):
                 replies[number] = reply
         return replies
@@ -128,7 +131,7 @@ class Client:
         """
         options = {"start_key": b"", **options}
         message = messages.RpbCSBucketReq(bucket=raw(bucket), **options)
-        return self.pool.repeat(Connection.frames, message)
+        return self.pool.tried(Connection.frames, message, FAILURES)
 
     def fold(self, bucket: Text, page: int, **options: Any) -> Iterator[Any]:
         """Yield all objects of a fold, each with `key` and `object`, page by page."""

@@ -9,14 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .connection import Connection
-from .errors import (
-    ConnectionLost,
-    NotReady,
-    Refused,
-    TimedOut,
-    Transient,
-    Unavailable,
-)
+from .errors import ConnectionLost, Refused, RiakError, TimedOut, Unavailable
 
 PORT = 8087
 # Seconds for which a failed node is tried last: doubled with each failure in a row. The
@@ -115,30 +108,19 @@ class Pool:
             else:
                 connection.close()
 
-    def repeat(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
-        """Return `work(connection, requests)`; retry on another node if one fails.
-
-        The requests must be safe to repeat.
-        """
+    def tried(
+        self,
+        work: Callable[[Connection, Any], Any],
+        requests: Any,
+        errors: tuple[type[RiakError], ...],
+    ) -> Any:
+        """Return `work(connection, requests)`; retry on another node after `errors`."""
         for attempt in range(1, self.attempts + 1):
             try:
                 return self.send(work, requests)
-            except (ConnectionLost, Transient) as error:
+            except errors as error:
                 hopeless = isinstance(error, TimedOut) and len(self.nodes) == 1
                 if attempt == self.attempts or hopeless:
-                    raise
-        return None
-
-    def once(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
-        """Return the same for requests that must not be carried out twice.
-
-        They are sent again only if a node says that it has carried out nothing.
-        """
-        for attempt in range(1, self.attempts + 1):
-            try:
-                return self.send(work, requests)
-            except NotReady:
-                if attempt == self.attempts:
                     raise
         return None
 
