@@ -199,7 +199,7 @@ def test_a_single_node_that_starts_is_a_clear_error(open_database, phases):
 
 def test_the_stand_in_starts_in_phases():
     answers = Answers()
-    start_up = StartUp(refused=0.2, unknown=0.2, without_vnodes=0.2)
+    start_up = StartUp(refused=1, unknown=1, without_vnodes=1)
     with StandInRiak(answers=answers, start_up=start_up) as server:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", server.port))
@@ -234,7 +234,7 @@ def test_a_closed_stand_in_answers_no_connection_that_it_has_accepted():
 
 
 def test_the_http_side_starts_in_phases():
-    start_up = StartUp(refused=0.2, unknown=0.2, without_vnodes=0.2)
+    start_up = StartUp(refused=1, unknown=1, without_vnodes=1)
     with HttpSide(Answers(), start_up=start_up) as side:
         address = f"http://127.0.0.1:{side.port}/buckets/b/keys/k"
         seen = []
