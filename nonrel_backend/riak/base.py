@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 
 from ..base import NonrelDatabaseWrapper
+from ..cursor import NonrelCursor, Statement
 from ..query import translated_errors
 from . import (
     checking,
@@ -64,6 +65,18 @@ class Session(Client):
 
     def close(self) -> None:
         self.closed = True
+
+
+class Cursor(NonrelCursor):
+    """A cursor each of whose calls is one operation of the connection's client."""
+
+    def execute(self, statement: Statement | str, params: Any = None) -> NonrelCursor:
+        with self.connection.db_connection.operation():
+            return super().execute(statement, params)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        with self.connection.db_connection.operation():
+            return super().fetchmany(size)
 
 
 class DatabaseWrapper(NonrelDatabaseWrapper):
@@ -150,6 +163,9 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
             info = self.db_connection.server_info()
         version = info.server_version.decode(errors="replace")
         return tuple(int(part) for part in version.split(".") if part.isdecimal())
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        return Cursor(self)
 
     # --- buckets ---
 

@@ -4,13 +4,14 @@ Options are the fields of the request's message: `type` (the bucket type), quoru
 as `r` and `w`, `timeout` in milliseconds, and so on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from . import messages
 from .connection import Connection, framed
 from .errors import ConnectionLost, NotReady, RiakError, Transient
-from .pool import Pool
+from .pool import Losses, Pool
 
 Text = str | bytes
 # RpbIndexReq.IndexQueryType
@@ -27,19 +28,39 @@ class Client:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        # Those of the operation that runs, None between operations.
+        self.losses: Losses | None = None
 
     def close(self) -> None:
         self.pool.close()
 
+    @contextmanager
+    def operation(self) -> Iterator[None]:
+        """Let all requests of the block wait for nodes no longer than one may."""
+        outer = self.losses
+        self.losses = outer or Losses()
+        try:
+            yield
+        finally:
+            self.losses = outer
+
     # --- any request ---
+
+    def tried(
+        self,
+        work: Callable[[Connection, Any], Any],
+        requests: Any,
+        errors: tuple[type[RiakError], ...],
+    ) -> Any:
+        return self.pool.tried(work, requests, errors, self.losses or Losses())
 
     def ask(self, message: Any) -> Any:
         """Return the reply to a request that may be repeated."""
-        return self.pool.tried(Connection.request, message, FAILURES)
+        return self.tried(Connection.request, message, FAILURES)
 
     def tell(self, message: Any) -> Any:
         """Return the reply to a request that must not be carried out twice."""
-        return self.pool.tried(Connection.request, message, NOTHING_DONE)
+        return self.tried(Connection.request, message, NOTHING_DONE)
 
     def ask_many(self, requests: list[Any]) -> list[Any]:
         """Return the replies to pipelined requests, which may be repeated.
@@ -58,12 +79,12 @@ class Client:
         """Return the replies; send those again that are refused with `errors`."""
         if not requests:
             return []
-        replies: list[Any] = self.pool.tried(Connection.pipeline, requests, errors)
+        replies: list[Any] = self.tried(Connection.pipeline, requests, errors)
         for _ in range(1, self.pool.attempts):
             again = [n for n, reply in enumerate(replies) if isinstance(reply, errors)]
             if not again:
                 break
-            late = self.pool.tried(
+            late = self.tried(
                 Connection.pipeline, [requests[number] for number in again], errors
             )
             for number, reply in zip(again, late, strict=True):
@@ -131,7 +152,7 @@ class Client:
         """
         options = {"start_key": b"", **options}
         message = messages.RpbCSBucketReq(bucket=raw(bucket), **options)
-        return self.pool.tried(Connection.frames, message, FAILURES)
+        return self.tried(Connection.frames, message, FAILURES)
 
     def fold(self, bucket: Text, page: int, **options: Any) -> Iterator[Any]:
         """Yield all objects of a fold, each with `key` and `object`, page by page."""

@@ -32,12 +32,20 @@ class Node:
         self.rest = 0.0
         self.down_until = 0.0
 
-    def failed(self) -> None:
-        self.rest = min(self.rest * 2 or FIRST_REST, LONGEST_REST)
+    def failed(self, seconds: float = 0.0) -> None:
+        """Let the node rest, for as long at least as it was waited for."""
+        self.rest = min(max(self.rest * 2, FIRST_REST, seconds), LONGEST_REST)
         self.down_until = time.monotonic() + self.rest
 
     def works(self) -> None:
         self.rest = self.down_until = 0.0
+
+
+class Losses:
+    """The seconds that an operation has lost to nodes that did not answer."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
 
 
 class Pool:
@@ -66,6 +74,7 @@ class Pool:
         ]
         self.pool_size = pool_size
         self.attempts = max(ATTEMPTS, len(self.nodes))
+        self.timeout = timeout
         self.options: dict[str, Any] = {
             "timeout": timeout,
             "connect_timeout": connect_timeout,
@@ -113,26 +122,35 @@ class Pool:
         work: Callable[[Connection, Any], Any],
         requests: Any,
         errors: tuple[type[RiakError], ...],
+        losses: Losses,
     ) -> Any:
-        """Return `work(connection, requests)`; retry on another node after `errors`."""
+        """Return `work(connection, requests)`; retry on another node after `errors`.
+
+        An operation loses as much to nodes that do not answer as one request may: then
+        none of its requests is sent again.
+        """
         for attempt in range(1, self.attempts + 1):
+            began = time.monotonic()
             try:
                 return self.send(work, requests)
             except errors as error:
+                losses.seconds += time.monotonic() - began
                 hopeless = isinstance(error, TimedOut) and len(self.nodes) == 1
-                if attempt == self.attempts or hopeless:
+                over = losses.seconds >= self.attempts * self.timeout
+                if attempt == self.attempts or hopeless or over:
                     raise
         return None
 
     def send(self, work: Callable[[Connection, Any], Any], requests: Any) -> Any:
         node, connection = self.take()
+        began = time.monotonic()
         try:
             found = work(connection, requests)
         except Refused:
             self.give_back(node, connection)
             raise
         except ConnectionLost:
-            node.failed()
+            node.failed(time.monotonic() - began)
             raise
         except BaseException:
             connection.close()
