@@ -147,6 +147,13 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         """Return whether they are in hidden columns: see microseconds.py."""
         return False
 
+    def hidden_fields(self, meta: Any) -> list[Any]:
+        """Return fields of no model whose columns the toolkit computes in each row.
+
+        They are as fields of generated columns, with the `columns` that they depend on.
+        """
+        return []
+
     @property
     def local_rows(self) -> int:
         """How many rows one query may load into the local engine; 0 means no limit."""

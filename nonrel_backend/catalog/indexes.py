@@ -3,19 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import NotSupportedError, ProgrammingError
+from django.db import ProgrammingError
 from django.db.models import UniqueConstraint
-from django.db.models.expressions import Col, OrderBy
-from django.db.models.functions import Collate
-from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
 from ..conditions import Column
-from ..dml.constraints import check_sql
-from ..documents.functions import path_steps, path_text
-from ..documents.indexes import check_unique, indexed_path, items_path
-from ..planner.expressions import columns_in
+from ..documents.functions import path_steps
+from ..documents.indexes import check_unique, items_path
 from ..schema import NonrelSchemaEditor, Part, unsupported
+from .expressions import expression_part, path_part, stored_condition
 from .tables import table_model
 from .unique import UniqueIndexes
 
@@ -77,15 +73,7 @@ class CatalogIndexes(NonrelSchemaEditor):
 
     def index_condition(self, model: Any, condition: Any) -> dict[str, Any]:
         """Return the condition of a partial index, a Q, as the catalog stores it."""
-        where = Query(model).build_where(condition)
-        return self.expression(check_sql(self.connection, model, condition), where)
-
-    def expression(self, sql: tuple[str, Any], node: Any) -> dict[str, Any]:
-        """Return an SQL expression and its columns, as the catalog stores them."""
-        names = dict.fromkeys(column.target.column for column in columns_in(node))
-        written = self.connection.local_engine.written_in(*sql)
-        self.connection.local_engine.check_indexable(written % (), list(names))
-        return {"sql": written, "columns": list(names)}
+        return stored_condition(self.connection, model, condition)
 
     def drop_index(self, table: str, name: str) -> None:
         entry = self.catalog.copy(table)
@@ -123,29 +111,7 @@ class CatalogIndexes(NonrelSchemaEditor):
 
     def expression_part(self, query: Query, expression: Any, unique: bool) -> Part:
         """Return the part of an index that an expression is: a column, path or SQL."""
-        path = (
-            None if unique else indexed_path(self.connection, query.model, expression)
-        )
-        if path is not None and path[0].path:
-            return None, path[1], path_part(path[0])
-        wrapped = IndexExpression(expression)
-        wrapped.set_wrapper_classes(self.connection)
-        resolved = wrapped.resolve_expression(query)
-        descending = False
-        while isinstance(resolved, (IndexExpression, OrderBy)):
-            if isinstance(resolved, OrderBy):
-                descending = bool(resolved.descending)
-            resolved = resolved.get_source_expressions()[-1]
-        if type(resolved) is Col:
-            return resolved.target.column, descending, None
-        if unique and isinstance(resolved, Collate):
-            raise NotSupportedError(
-                f"{self.connection.display_name} has no unique index by a collation: "
-                "use Lower() or Upper() of the column."
-            )
-        wrapper = self.connection.local_engine.wrapper
-        sql = query.get_compiler(connection=wrapper).compile(resolved)
-        return None, descending, self.expression(sql, resolved)
+        return expression_part(self.connection, query, expression, unique)
 
     def add_unique(self, model: Any, constraint: UniqueConstraint) -> None:
         if not constraint.expressions:
@@ -177,15 +143,6 @@ def columns_of(index: dict[str, Any]) -> list[str]:
         elif part is not None:
             columns.append(part)
     return list(dict.fromkeys(columns))
-
-
-def path_part(column: Column) -> dict[str, Any]:
-    """Return a path as a part of an index."""
-    return {
-        "path": path_text(column.path),
-        "db_type": column.db_type,
-        "columns": [column.name],
-    }
 
 
 def path_of_part(part: Any) -> Column | None:

@@ -26,17 +26,26 @@ class RowValidator:
     """Computes the generated columns of one table's rows, and validates the rows.
 
     They must satisfy NOT NULL, the sign of positive fields and CHECK constraints.
-    (Unique constraints: `catalog/unique.py`.)
+    (Unique constraints: `catalog/unique.py`.) `assigned` are the fields that an UPDATE
+    assigns; None stands for all.
     """
 
-    def __init__(self, store: Any, meta: Any) -> None:
+    def __init__(
+        self, store: Any, meta: Any, assigned: Iterable[Any] | None = None
+    ) -> None:
         self.store = store
         self.meta = meta
+        self.assigned = assigned
 
     @cached_property
     def generated(self) -> list[Any]:
-        """The fields of generated columns."""
-        return [each for each in self.meta.local_concrete_fields if each.generated]
+        """The fields of generated columns, and of hidden ones that may change."""
+        found = [each for each in self.meta.local_concrete_fields if each.generated]
+        hidden = self.store.hidden_fields(self.meta)
+        if hidden and self.assigned is not None and not found:
+            columns = {each.column for each in self.assigned}
+            hidden = [each for each in hidden if not columns.isdisjoint(each.columns)]
+        return [*found, *hidden]
 
     @cached_property
     def constraints(self) -> list[tuple[str, str, tuple]]:

@@ -1,4 +1,4 @@
-"""Generated columns of existing rows, when such a column is added."""
+"""Generated columns of existing rows, which are NULL before: the column is new."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from .constraints import RowValidator
 
 
 def fill(store: Any, model: Any, field: Any) -> None:
-    """Compute and store a generated column in every row of the model's table."""
+    """Compute and store a generated column in the rows of the model's table."""
     meta = model._meta
     validator = RowValidator(store, meta)
     compiled = [field.generated_sql(store.local_engine.wrapper)]
@@ -25,7 +25,10 @@ def fill(store: Any, model: Any, field: Any) -> None:
         ]
         changes = []
         for row, (value,) in zip(rows, validator.computed(compiled, rows), strict=True):
+            if value is None:
+                continue
             key = compiler.stored_key(meta, [row[each] for each in meta.pk_fields])
             stored = compiler.stored(field, validator.prepared(field, value))
             changes.append((key, {field.column: stored}))
-        new_query(store, model, others).update_rows(changes)
+        if changes:
+            new_query(store, model, others).update_rows(changes)

@@ -245,7 +245,7 @@ class Statement:
             if any(old[place] != new[place] for old, new in rows)
         ]
         assigned = {self.table.stored[self.columns[place]] for place in places}
-        validator = RowValidator(self.store, self.meta)
+        validator = RowValidator(self.store, self.meta, assigned)
         uniques = compiler.uniques(self.meta, assigned, validator)
         others = validator.fields_to_read(assigned, uniques is not None)
         needed = {field.column for field in (*assigned, *others)}

@@ -85,7 +85,7 @@ class UpdateMixin(WriteMixin):
     def update_by(self, scan: NonrelQuery | None, values: dict) -> int:
         """Update the rows of the scan natively, or else by key."""
         meta = self.query.get_meta()
-        validator = RowValidator(self.store, meta)
+        validator = RowValidator(self.store, meta, values)
         uniques = self.uniques(meta, values, validator)
         if scan is not None:
             if uniques or validator.needs_rows(values):

@@ -9,6 +9,7 @@ from django.db.models.indexes import IndexExpression
 from django.db.models.sql.query import Query
 
 from ..catalog import partial
+from ..catalog.expressions import stored
 from ..catalog.indexes import named
 from ..catalog.schema import CatalogSchemaEditor, RowChange
 from ..planner.refusal import Refused
@@ -107,7 +108,7 @@ class KeyValueSchemaEditor(ConditionEditor):
             )
         wrapper = self.connection.local_engine.wrapper
         sql = query.get_compiler(connection=wrapper).compile(inner)
-        part = {**self.expression(sql, inner), "collation": collation}
+        part = {**stored(self.connection, sql, inner), "collation": collation}
         return None, descending, part
 
     def drop_index(self, table: str, name: str) -> None:

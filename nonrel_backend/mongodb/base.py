@@ -27,6 +27,7 @@ from .deadlines import bounded, defaults, retried
 from .documents import BsonForm
 from .errors import BLOCK_ENDED, operational, translate
 from .features import DatabaseFeatures
+from .hidden_keys import hidden_fields
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
 from .metadata import enforced_checks, entry_of, is_foreign, keeps_microseconds
@@ -230,6 +231,10 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
 
     def stored_checks(self, table: str) -> list[dict[str, Any]] | None:
         return enforced_checks(self.known_entry(table))
+
+    def hidden_fields(self, meta: Any) -> list[Any]:
+        entry = self.known_entry(meta.db_table)
+        return hidden_fields(entry, meta) if entry and entry.get("hidden") else []
 
     def is_foreign(self, table: str) -> bool:
         """Return whether documents may hold keys and values as no migration does."""

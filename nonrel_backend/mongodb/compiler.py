@@ -84,7 +84,14 @@ class SQLCompiler(NonrelCompiler):
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
-    insert_columns = in_one_deadline(NonrelInsertCompiler.insert_columns)
+    @in_one_deadline
+    def insert_columns(self, meta: Any, columns: dict, count: int) -> dict:
+        auto = meta.auto_field
+        if auto is not None and auto not in columns:
+            hidden = self.store.hidden_fields(meta)
+            if any(auto.column in each.columns for each in hidden):
+                columns[auto] = self.new_keys(meta, count)
+        return super().insert_columns(meta, columns, count)
 
     @safe_call
     def insert(self, data: Row, return_id: bool = False) -> Any:
@@ -242,20 +249,21 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
     def complete_keys(self, meta: Any, rows: list[Row], column: str) -> None:
         """Generate the keys that rows lack; advance the sequence past those given."""
-        table, sequences = meta.db_table, self.store.sequences
         missing = [row for row in rows if column not in row]
         given = [row[column] for row in rows if column in row]
         if given and all(type(key) is int for key in given):
-            sequences.advance(table, max(given))
+            self.store.sequences.advance(meta.db_table, max(given))
         if not missing:
             return
-        generated: list = (
-            [ObjectId() for _ in missing]
-            if meta.auto_field.db_type(self.store) == "objectId"
-            else sequences.next(table, len(missing))
-        )
-        for row, key in zip(missing, generated, strict=True):
+        for row, key in zip(missing, self.new_keys(meta, len(missing)), strict=True):
             row[column] = key
+
+    def new_keys(self, meta: Any, count: int) -> list:
+        """Return new keys for the automatic field."""
+        if meta.auto_field.db_type(self.store) == "objectId":
+            return [ObjectId() for _ in range(count)]
+        keys: list = self.store.sequences.next(meta.db_table, count)
+        return keys
 
 
 class SQLUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]

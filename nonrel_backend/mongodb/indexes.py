@@ -6,17 +6,20 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import NotSupportedError
+from django.db import DatabaseError
 from django.db.models.sql.query import Query
 
 from ..conditions import Column, Step
+from ..dml.generated import fill
 from ..documents.indexes import check_unique, indexed_path
 from ..microseconds import exact, hidden, ordered_by, shown
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
-from ..schema import NonrelSchemaEditor
+from ..schema import NonrelSchemaEditor, logger
 from . import metadata
+from .hidden_keys import HIDDEN, HOLDS, described, hidden_key_of
 from .partials import (
+    EXISTS,
     NULL,
     Inexpressible,
     both,
@@ -26,7 +29,7 @@ from .partials import (
 )
 from .paths import dotted
 from .precision import Precision, precision_of
-from .rewriting import PARTIAL, Document, indexes_of, with_parts
+from .rewriting import PARTIAL, Document, indexes_of, is_within, keys_in, with_parts
 
 # What a unique path may lead to: documents may hold nulls, which are never equal.
 NOT_NULL = {"$type": ["number", "string", "date", "bool", "binData", "objectId"]}
@@ -65,11 +68,8 @@ class CollectionIndexes(NonrelSchemaEditor):
     ) -> None:
         fields = list(fields)
         keys = [key for each in fields for key in self.keys_of(model, each)]
-        partial = self.partial_of(model, condition)
-        if partial is None:
-            raise NotSupportedError(f"MongoDB cannot enforce {name}")
-        if unique:
-            partial = both(partial, self.not_null(fields, partial))
+        assert condition is None  # add_unique() creates the partial ones
+        partial = self.not_null(fields, {}) if unique else {}
         self.create_index(model._meta.db_table, keys, name, unique, partial)
 
     def not_null(self, fields: Iterable[Any], partial: Document) -> Document:
@@ -132,6 +132,7 @@ class CollectionIndexes(NonrelSchemaEditor):
 
     def drop_index(self, table: str, name: str) -> None:
         self.collection(table).drop_index(name)
+        self.drop_hidden(table, name)
 
     def add_index(self, model: Any, index: Any) -> None:
         table = model._meta.db_table
@@ -167,24 +168,104 @@ class CollectionIndexes(NonrelSchemaEditor):
             for column, descending in ordered_by(found, names)
         ]
 
+    # --- conditions that change with their columns ---
+
+    def conditional_on(self, table: str, column: str, key: str) -> list[str]:
+        """Return the indexes whose conditions compare a column, which is under `key`.
+
+        One that only leaves out its NULLs is none.
+        """
+        names = [
+            name
+            for name, index in indexes_of(self.collection(table)).items()
+            if key in keys_in(index.get(PARTIAL))
+            and not is_presence(index[PARTIAL].get(key))
+        ]
+        hidden = metadata.hidden_of(self.connection, table)
+        names += [each["name"] for each in hidden if column in each["columns"]]
+        return list(dict.fromkeys(names))
+
+    def indexes_on(self, table: str, column: str) -> list[str]:
+        """Return the indexes that hold a column or a path in it, or depend on it."""
+        names = [
+            name
+            for name, index in indexes_of(self.collection(table)).items()
+            if any(
+                is_within(column, key)
+                for key in (*index["key"], *keys_in(index.get(PARTIAL)))
+            )
+        ]
+        return list({*names, *self.conditional_on(table, column, column)})
+
+    def add_again(self, model: Any, names: list[str]) -> None:
+        """Create the named indexes and constraints of a model's options."""
+        for constraint in model._meta.constraints:
+            if constraint.name in names:
+                self.add_unique(model, constraint)
+        for index in model._meta.indexes:
+            if index.name in names:
+                self.add_index(model, index)
+
     # --- constraints ---
 
     def add_unique(self, model: Any, constraint: Any) -> None:
+        """Create the unique index of a constraint, on hidden keys if it takes those."""
         keys = self.path_keys(model, constraint)
-        if (constraint.contains_expressions and not keys) or constraint.deferrable:
+        computed = constraint.contains_expressions and not keys
+        if constraint.deferrable or (computed and constraint.condition is None):
             return  # Django's checks warn of it
         check_unique(self.connection, model, constraint)
-        name, condition = constraint.name, constraint.condition
-        if not keys:
-            fields = [model._meta.get_field(each) for each in constraint.fields]
-            self.index_fields(model, name, fields, True, condition)
-            return
-        partial = self.partial_of(model, condition)
+        partial = None if computed else self.partial_of(model, constraint.condition)
+        hidden: list[Document] = []
         if partial is None:
-            raise NotSupportedError(f"MongoDB cannot enforce {name}")
-        not_null = {key: NOT_NULL for key in shown(dict(keys)) if key != "_id"}
-        partial = both(partial, not_null)
-        self.create_index(model._meta.db_table, keys, name, True, partial)
+            expressions = constraint.expressions if computed else []
+            hidden = described(self.connection, model, constraint, expressions)
+            partial = {hidden[0]["key"]: EXISTS if computed else HOLDS}
+        if computed:
+            keys = [(each["key"], 1) for each in hidden]
+        elif keys:
+            visible = [key for key in shown(dict(keys)) if key != "_id"]
+            partial = both(partial, dict.fromkeys(visible, NOT_NULL))
+        else:
+            fields = [model._meta.get_field(name) for name in constraint.fields]
+            keys = [key for each in fields for key in self.keys_of(model, each)]
+            partial = both(partial, self.not_null(fields, partial))
+        table, name = model._meta.db_table, constraint.name
+        if hidden:
+            text = f'db["{table}"]: hidden keys of "{name}"'
+            self.do(text, self.make_hidden, model, name, hidden)
+        try:
+            self.create_index(table, keys, name, True, partial)
+        except DatabaseError:
+            self.do(f'db["{table}"]: drop them', self.drop_hidden, table, name)
+            raise
+
+    def takes_hidden_keys(self, model: Any, constraint: Any) -> bool:
+        """Return whether no index of the server's expresses a constraint."""
+        if constraint.condition is None or constraint.deferrable:
+            return False
+        if constraint.contains_expressions and not self.path_keys(model, constraint):
+            return True
+        return self.partial_of(model, constraint.condition) is None
+
+    def make_hidden(self, model: Any, name: str, hidden: list[Document]) -> None:
+        """Store the hidden keys of a constraint, and fill them in all documents."""
+        table = model._meta.db_table
+        logger.warning(HIDDEN, table, name)
+        known = metadata.hidden_of(self.connection, table)
+        others = [each for each in known if each["name"] != name]
+        metadata.save_hidden(self.connection, table, [*others, *hidden])
+        for each in hidden:
+            fill(self.connection, model, hidden_key_of(each))
+
+    def drop_hidden(self, table: str, name: str) -> None:
+        """Remove the hidden keys of a constraint, if it has any."""
+        known = metadata.hidden_of(self.connection, table)
+        gone = {each["key"]: "" for each in known if each["name"] == name}
+        if gone:
+            others = [each for each in known if each["name"] != name]
+            metadata.save_hidden(self.connection, table, others)
+            self.collection(table).update_many({}, {"$unset": gone})
 
     def store_check(self, table: str, check: dict[str, Any]) -> None:
         metadata.remember_check(self.connection, table, check)

@@ -13,7 +13,7 @@ from ..microseconds import shown
 from .inference import columns_of_shape, keys_without_column
 from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
-from .metadata import checks_of, columns_of
+from .metadata import checks_of, columns_of, hidden_of
 from .partials import is_presence
 from .rewriting import indexes_of
 from .sampling import Shape, shape_of
@@ -76,6 +76,8 @@ class DatabaseIntrospection(NonrelDatabaseIntrospection):
         if self.samples is not None and table in self.samples:
             return self.samples[table]
         shape = shape_of(self.connection.database[table], self.sample_size)
+        for each in hidden_of(self.connection, table):
+            shape.keys.pop(each["key"], None)
         if self.samples is not None:
             self.samples[table] = shape
         return shape

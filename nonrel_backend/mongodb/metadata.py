@@ -56,15 +56,17 @@ def change_column(
     new = column["name"]
     if new != name:
         checks = checks_of(connection, table)
+        hidden = hidden_of(connection, table)
         quote = connection.local_engine.quote
-        for check in checks:
-            if name in check["columns"]:
-                check["columns"] = [
-                    new if each == name else each for each in check["columns"]
+        for each in (*checks, *hidden):
+            if name in each["columns"]:
+                each["columns"] = [
+                    new if known == name else known for known in each["columns"]
                 ]
-                if "sql" in check:  # an older version has stored none
-                    check["sql"] = check["sql"].replace(quote(name), quote(new))
+                if "sql" in each:  # an older version has stored none of checks
+                    each["sql"] = each["sql"].replace(quote(name), quote(new))
         save_checks(connection, table, checks)
+        save_hidden(connection, table, hidden)
 
 
 def remove_column(connection: Any, table: str, name: str) -> None:
@@ -109,6 +111,17 @@ def checks_of(connection: Any, table: str) -> list[dict[str, Any]]:
     """Return the check constraints of a collection, which the toolkit applies."""
     checks: list[dict[str, Any]] = (entry_of(connection, table) or {}).get("checks", [])
     return checks
+
+
+def save_hidden(connection: Any, table: str, hidden: list[dict[str, Any]]) -> None:
+    """Store the hidden keys of a collection: see hidden_keys.py."""
+    save(connection, table, {"hidden": hidden})
+
+
+def hidden_of(connection: Any, table: str) -> list[dict[str, Any]]:
+    """Return the hidden keys of a collection."""
+    hidden: list[dict[str, Any]] = (entry_of(connection, table) or {}).get("hidden", [])
+    return hidden
 
 
 def entry_of(connection: Any, table: str) -> dict[str, Any] | None:

@@ -61,13 +61,6 @@ def is_within(column: str, key: str) -> bool:
     return key == column or key.startswith(f"{column}.")
 
 
-def drop_indexes_on(collection: Collection, key: str) -> None:
-    """Drop the indexes that hold a key or a path in it."""
-    for name, index in indexes_of(collection).items():
-        if any(is_within(key, each) for each in index["key"]):
-            collection.drop_index(name)
-
-
 def create_like(collection: Collection, index: Document) -> None:
     """Create an index of this specification."""
     keys = list(index["key"].items())

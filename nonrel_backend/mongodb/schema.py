@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
-from django.db import IntegrityError, NotSupportedError
+from django.db import DatabaseError, IntegrityError, NotSupportedError
 from django.db.models import CompositePrimaryKey
 from django.db.transaction import TransactionManagementError
 
@@ -23,7 +23,6 @@ from .precision import Precision
 from .rewriting import (
     Document,
     change_values,
-    drop_indexes_on,
     reindexing,
     rename_key,
     replace_all,
@@ -109,12 +108,42 @@ class DatabaseSchemaEditor(CollectionIndexes):
     def drop_column(self, model: Any, field: Any) -> None:
         table, column = model._meta.db_table, field.column
         collection = self.collection(table)
-        drop_indexes_on(collection, column)
+        for name in self.indexes_on(table, column):
+            self.drop_index(table, name)
         removed = {column: ""}
         if self.precision(model, field).columns:
             removed[hidden(column)] = ""
         collection.update_many({}, {"$unset": removed})
         metadata.remove_column(self.connection, table, column)
+
+    def _alter_field(
+        self,
+        model: Any,
+        old_field: Any,
+        new_field: Any,
+        old_type: str,
+        new_type: str,
+        *parameters: Any,
+        **options: Any,
+    ) -> None:
+        """Alter a column; create indexes anew whose conditions compare its values."""
+        fields, table = (old_field, new_field), model._meta.db_table
+        names: list[str] = []
+        if not self.collect_sql and (
+            old_type != new_type or old_field.null != new_field.null
+        ):
+            column = old_field.column
+            names = self.conditional_on(table, column, self.key(model, column))
+        for name in names:
+            self.remove(table, name)
+        try:
+            super()._alter_field(
+                model, *fields, old_type, new_type, *parameters, **options
+            )
+        except DatabaseError:
+            self.add_again(model, names)
+            raise
+        self.add_again(getattr(new_field, "model", model), names)
 
     def change_column(
         self, model: Any, old_field: Any, new_field: Any, value: Any

@@ -8,6 +8,7 @@ from bson import Binary, Decimal128
 from django.db import IntegrityError, ProgrammingError
 
 from ..microseconds import hidden, shown, whole
+from .hidden_keys import SUFFIX, is_hidden_key
 from .long_lists import batches_of, size_of
 from .rewriting import GROUPS, keys_in, list_indexes
 
@@ -98,6 +99,8 @@ class Uniques:
         if keys is not None:
             names = shown(keys)
             columns = ", ".join(f"{self.table}.{name}" for name in names)
+            if is_hidden_key(names[0]):
+                columns = f"index '{names[0].rpartition(SUFFIX)[0]}'"
             values = tuple(
                 whole(lookup(row, name), lookup(row, hidden(name))) for name in names
             )
