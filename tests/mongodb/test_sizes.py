@@ -1,7 +1,15 @@
 """What is larger or deeper than MongoDB's documents and commands."""
 
+from contextlib import suppress
+
 import pytest
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import Count
 
 from nonrel_backend.mongodb import query
@@ -74,15 +82,37 @@ def test_rows_found_by_many_texts_are_updated_and_deleted(library):
     assert authors.get().name == "other"
 
 
-def test_rows_with_long_keys_are_written_in_several_commands(library):
-    names = [f"{number} {'k' * 18_000}" for number in range(1_200)]
+def long_keys(number):
+    return [f"{each} {'k' * 18_000}" for each in range(number)]
+
+
+def test_duplicates_of_long_keys_are_looked_for_in_several_commands(library):
     tags = library.Tag.objects
     with transaction.atomic():
         tags.create(name="first")
-        # Duplicates are looked for before: of 1,000 rows the filter would be of 18 MB.
-        tags.bulk_create(library.Tag(name=name) for name in names)
-    assert tags.count() == 1_201
-    assert tags.filter(name__in=names).delete()[0] == 1_200
+        # The filter of 1,000 rows would be of 18 MB. None is written: so large a
+        # transaction is for a server with a large cache.
+        with pytest.raises(IntegrityError, match="first"), transaction.atomic():
+            tags.bulk_create(
+                library.Tag(name=name) for name in [*long_keys(1_000), "first"]
+            )
+    assert tags.get().name == "first"
+
+
+def test_rows_with_long_keys_are_deleted_in_several_commands(library, commands):
+    names = long_keys(200)
+    tags = library.Tag.objects
+    rows = [library.Tag(name=name) for name in names]
+    with transaction.atomic():
+        tags.create(name="first")
+        with suppress(ZeroDivisionError), transaction.atomic():
+            tags.bulk_create(rows)
+            raise ZeroDivisionError
+        assert tags.get().name == "first"
+        tags.bulk_create(rows)
+    commands.clear()
+    assert tags.filter(name__in=names).delete()[0] == 200
+    assert commands.count("delete") == 2
     assert tags.get().name == "first"
 
 
