@@ -84,14 +84,16 @@ class SQLCompiler(NonrelCompiler):
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
-    @in_one_deadline
     def insert_columns(self, meta: Any, columns: dict, count: int) -> dict:
-        auto = meta.auto_field
-        if auto is not None and auto not in columns:
-            hidden = self.store.hidden_fields(meta)
-            if any(auto.column in each.columns for each in hidden):
-                columns[auto] = self.new_keys(meta, count)
-        return super().insert_columns(meta, columns, count)
+        # Of one row from the start: a new process reads first what is stored of the
+        # table, and then takes a key.
+        with limited(self.store.db_connection, is_small=count == 1):
+            auto = meta.auto_field
+            if auto is not None and auto not in columns:
+                hidden = self.store.hidden_fields(meta)
+                if any(auto.column in each.columns for each in hidden):
+                    columns[auto] = self.new_keys(meta, count)
+            return super().insert_columns(meta, columns, count)
 
     @safe_call
     def insert(self, data: Row, return_id: bool = False) -> Any:
@@ -100,11 +102,10 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
     @safe_call
     def insert_many(self, rows: list[Row], return_ids: bool) -> list:
         table = self.query.get_meta().db_table
-        with limited(self.store.connection, len(rows) == 1):
-            keys, _ = self.with_keys(
-                rows,
-                lambda documents: writes.insert_documents(self.store, table, documents),
-            )
+        keys, _ = self.with_keys(
+            rows,
+            lambda documents: writes.insert_documents(self.store, table, documents),
+        )
         return keys
 
     def with_keys(

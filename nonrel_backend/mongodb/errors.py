@@ -143,6 +143,11 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
         return DataError(f"MongoDB stores UTF-8, which cannot hold this text: {error}")
     if not isinstance(error, errors.PyMongoError):
         return None
+    if error.has_error_label(UNKNOWN_COMMIT):
+        return OperationalError(
+            "MongoDB has not told whether the transaction is committed: look before "
+            f"you do it again. {error}"
+        )
     if isinstance(error, errors.OperationFailure):
         found = codes(error)
         if found & DUPLICATE_CODES:
@@ -183,11 +188,6 @@ def translate(error: BaseException, connection: Any) -> Exception | None:
         if isinstance(error, errors.ExecutionTimeout):
             return OperationalError(str(error))
         return ProgrammingError(str(error))
-    if error.has_error_label(UNKNOWN_COMMIT):
-        return OperationalError(
-            "MongoDB has not told whether the transaction is committed: look before "
-            f"you do it again. {error}"
-        )
     if isinstance(error, errors.NetworkTimeout):
         return operational(error)(
             f"MongoDB has not answered: {error}. It may be stopped. {ADVICE[50]}"

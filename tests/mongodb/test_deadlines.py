@@ -289,6 +289,31 @@ def test_no_retry_begins_after_the_deadline():
     assert len(runs) == 1
 
 
+def test_the_first_insert_of_a_process_has_one_deadline(server, library, counters):
+    connect(server.uri, library, serverSelectionTimeoutMS=3000)
+    fill(counters)
+    connection = connections[ALIAS]
+    connection.known_entries.clear()
+    connection.known_unique_indexes.clear()
+    connection.__dict__.pop("has_transactions")
+    # What is stored of the table, the server's kind, its indexes, and the row.
+    commands = ["find", "hello", "listIndexes", "insert"]
+    fail_commands(server, 9, *commands, blockConnection=True, blockTimeMS=2500)
+    begun = time.monotonic()
+    with pytest.raises(OperationalError), transaction.atomic(using=ALIAS):
+        create(counters)
+    assert time.monotonic() - begun < 4.5
+
+
+def test_a_commit_that_is_cut_off_is_not_said_to_be_undone(server, library, counters):
+    connect(server.uri, library, timeoutMS=1000)
+    with pytest.raises(OperationalError, match="not told whether"):
+        with transaction.atomic(using=ALIAS):
+            create(counters)
+            commit = ["commitTransaction"]
+            fail_commands(server, 99, *commit, errorCode=50, closeConnection=False)
+
+
 def hold(server: MongoServer, name: str) -> Any:
     """Return the session of a transaction that has changed a row, and stays open."""
     client = server.client()
