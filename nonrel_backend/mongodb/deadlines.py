@@ -37,7 +37,7 @@ DEFAULTS = {
 }
 # The driver takes 0 seconds for no limit.
 SHORTEST = 0.001
-COMMIT_PAUSE = 0.01
+PAUSE = 0.01
 TRANSIENT = "TransientTransactionError"
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 Found = TypeVar("Found")
@@ -99,7 +99,6 @@ def retried(client: Any, work: Callable[[], Found], reads: bool = False) -> Foun
 
     They are those that end a transaction which may succeed when it is run again; with
     `reads` they are lost connections, and any server that may be read from will do.
-    A conflict is tried again once, however late it is.
     """
     deadline = deadline_of(client)
     waits = pauses(deadline)
@@ -115,11 +114,12 @@ def retried(client: Any, work: Callable[[], Found], reads: bool = False) -> Foun
                 raise
             server = client.read_preference if reads else ReadPreference.PRIMARY
             pause = next(waits, math.inf)
-            if is_lost and not answers(client, server, deadline):
-                raise
             if time.monotonic() + pause > deadline:
                 raise
-        time.sleep(pause)
+            time.sleep(pause)
+            # Else the driver would wait for a server by a deadline of its own.
+            if not answers(client, server, deadline):
+                raise
 
 
 def is_transient(error: PyMongoError) -> bool:
@@ -129,12 +129,16 @@ def is_transient(error: PyMongoError) -> bool:
 
 def answers(client: Any, server: Any, deadline: float) -> bool:
     """Return whether a server of the read preference answers before the deadline."""
-    try:
-        with until_deadline(deadline):
-            client.admin.command("ping", read_preference=server)
-    except PyMongoError:
-        return False
-    return True
+    while time.monotonic() < deadline:
+        try:
+            with until_deadline(deadline):
+                client.admin.command("ping", read_preference=server)
+            return True
+        except ConnectionFailure:
+            time.sleep(PAUSE)
+        except PyMongoError:
+            break
+    return False
 
 
 def in_own_transaction(client: Any, work: Callable[[Any], Found]) -> Found:
@@ -170,7 +174,7 @@ def commit(client: Any, session: Any) -> None:
             unknown = error.has_error_label(UNKNOWN_COMMIT)
             if not unknown or time.monotonic() > deadline:
                 raise
-        time.sleep(COMMIT_PAUSE)
+        time.sleep(PAUSE)
 
 
 def abort(session: Any) -> None:

@@ -350,6 +350,19 @@ def test_rows_that_a_dead_worker_holds_are_waited_for_until_the_deadline(
     assert counters.filter(name__in="bcdef", value=0).count() == 5
 
 
+def test_a_server_that_dies_during_a_conflict_is_waited_for_until_the_deadline(
+    server, library, counters
+):
+    connect(server.uri, library, serverSelectionTimeoutMS=4000)
+    fill(counters)
+    hold(server, "a")
+    threading.Timer(3, server.kill).start()
+    begun = time.monotonic()
+    with pytest.raises(OperationalError), transaction.atomic(using=ALIAS):
+        counters.filter(name="a").update(value=1)
+    assert time.monotonic() - begun < 4 + MORE
+
+
 def test_an_update_of_rows_that_another_holds_for_a_while_succeeds(
     server, library, counters
 ):
