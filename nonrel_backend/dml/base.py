@@ -10,6 +10,7 @@ from django.db.models.sql.query import Query
 from ..conditions import FALSE, conjuncts
 from ..planner.refusal import Refused
 from ..planner.scans import refusal
+from ..planner.tables import writes_own_sql
 from ..planner.translate import Translator
 from ..query import MISSING, NonrelQuery
 from ..text import shown
@@ -47,6 +48,9 @@ class WriteMixin:
         EmptyResultSet if no row can match.
         """
         self.refusal = ""
+        if writes_own_sql(query):
+            self.refusal = f"{type(self).__name__} writes SQL of its own"
+            return None
         if sum(count > 0 for count in query.alias_refcount.values()) > 1:
             self.refusal = "the statement joins tables"
             return None
@@ -99,9 +103,8 @@ class WriteMixin:
         alias = reading.get_initial_alias()
         key_columns = [each.get_col(alias) for each in query.get_meta().pk_fields]
         reading.select = (*key_columns, *expressions)
-        compiler = self.store.ops.compiler("SQLCompiler")(
-            reading, self.store, self.using
-        )
+        compiler = reading.get_compiler(connection=self.store)
+        compiler.using = self.using
         try:
             plan, converters = compiler.plan()
         except EmptyResultSet:

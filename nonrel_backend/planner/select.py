@@ -12,9 +12,9 @@ from django.db.models.sql.datastructures import BaseTable, Join
 from ..conditions import FALSE, Column, Condition, conjuncts
 from .expressions import columns_in, expression_text, source
 from .refusal import Refused
-from .table_refs import JoinEdge, TableRef, table_refs_of
+from .table_refs import JoinEdge, TableRef, table_refs_of, unrestricted
 from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, build_scan
-from .tables import model_of_join
+from .tables import model_of_join, queries_within, writes_own_sql
 from .translate import OtherTable, Translator, collated, top_level
 
 
@@ -82,14 +82,22 @@ class Select:
         _ = self.setup
         sql, params = self.compiler.local_sql()
         refs, edges = table_refs_of(self.store, self.query)
+        if self.has_own_sql:
+            refs, edges = unrestricted(sql, refs, edges)
         return LocalStatement(sql, params, refs, edges)
 
     # --- what keeps a statement from the store ---
+
+    @cached_property
+    def has_own_sql(self) -> bool:
+        """Whether the compiler of the query, or of one within, writes its own SQL."""
+        return any(map(writes_own_sql, queries_within(self.query)))
 
     def require_plain(self) -> None:
         """Raise Refused if no store could answer the statement by itself."""
         query, compiler = self.query, self.compiler
         for found, reason in (
+            (writes_own_sql(query), f"{type(compiler).__name__} writes SQL of its own"),
             (query.combinator, f"the statement is a {query.combinator}"),
             (query.distinct, "the statement is DISTINCT"),
             (query.extra_tables or query.extra, "the statement has SQL by extra()"),
@@ -230,9 +238,8 @@ class Select:
         """Return the values, yet to be fetched, of a subquery; None if correlated."""
         if query.get_external_cols():
             return None
-        compiler = self.store.ops.compiler("SQLCompiler")(
-            query.clone(), self.store, self.compiler.using
-        )
+        compiler = query.clone().get_compiler(connection=self.store)
+        compiler.using = self.compiler.using
         try:
             planned = compiler.plan()
         except EmptyResultSet:

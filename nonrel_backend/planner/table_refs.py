@@ -1,5 +1,7 @@
 """The tables that a statement reads: conditions on each, and the joins between."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +99,24 @@ def table_refs_of(store: Any, main: Query) -> tuple[list[TableRef], list[JoinEdg
             edges += _join_edges(store, query, mine)
             edges += _condition_edges(store, query, mine, by_alias, found)
     return [ref for refs in found.values() for ref in refs.values()], edges
+
+
+def unrestricted(
+    sql: str, refs: list[TableRef], edges: list[JoinEdge]
+) -> tuple[list[TableRef], list[JoinEdge]]:
+    """Return the references and edges without what restricts a table that the text
+    names more often than they do: the rest of the text may need all of its rows.
+    """
+    whole = set()
+    for table, count in Counter(ref.table for ref in refs).items():
+        name = re.escape(table)
+        named = re.findall(rf'(?<![\w.])(?:"{name}"|{name}\b)(?!\.)', sql)
+        if len(named) > count:
+            whole.add(table)
+    for ref in refs:
+        if ref.table in whole:
+            ref.conditions = []
+    return refs, [edge for edge in edges if edge.target.table not in whole]
 
 
 def _refs_of_query(query: Query) -> dict[str, TableRef]:

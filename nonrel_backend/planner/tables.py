@@ -101,6 +101,17 @@ def stored_model(
     return type("StoredTable", (models.Model,), attributes)
 
 
+def writes_own_sql(query: Query) -> bool:
+    """Return whether a project's or package's class writes the SQL of a query.
+
+    It has a compiler of its own, whose text only SQL can answer.
+    """
+    kind: Any = type(query)
+    return (
+        kind.get_compiler is not Query.get_compiler or kind.as_sql is not Query.as_sql
+    )
+
+
 def queries_within(node: Any, seen: set[int] | None = None) -> Iterator[Query]:
     """Yield every Query inside a query, an expression or a where tree, itself first."""
     seen = set() if seen is None else seen

@@ -13,6 +13,7 @@ from ..refusal import OtherShape, Refused
 from ..select import Select
 from ..shapes import shape_of
 from ..table_scan import build_scan
+from ..tables import writes_own_sql
 from ..translate import Translator
 
 OTHER_SHAPE = "the statement is more than a few lookups on one table"
@@ -36,6 +37,7 @@ def plan(select: Select) -> Plan:
         or query.extra_order_by
         or (query.default_ordering and query.get_meta().ordering)
         or query.select_for_update
+        or writes_own_sql(query)
     ):
         raise OtherShape(OTHER_SHAPE)
     shape = shape_of(compiler)

@@ -34,7 +34,8 @@ def streams(select: Select) -> bool:
     """Return whether every row of the answer comes of one row of the one table."""
     query, compiler = select.query, select.compiler
     return not (
-        query.combinator
+        select.has_own_sql
+        or query.combinator
         or query.distinct
         or query.group_by is not None
         or query.extra_tables
