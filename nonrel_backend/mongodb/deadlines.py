@@ -7,7 +7,7 @@ no query or update on which a server works: only `timeoutMS` does.
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -178,10 +178,14 @@ def commit(client: Any, session: Any) -> None:
 
 
 def abort(session: Any) -> None:
-    """Abort the session's transaction, if it is in one."""
+    """Abort the session's transaction, if it is in one.
+
+    If the server cannot be told, it aborts the transaction itself after a while.
+    """
 
     def tell() -> None:
-        with pymongo.timeout(ABORT_SECONDS):
+        # The driver raises no error of the server here, but its own.
+        with suppress(PyMongoError), pymongo.timeout(ABORT_SECONDS):
             session.abort_transaction()
 
     if session.in_transaction:

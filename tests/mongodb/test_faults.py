@@ -3,12 +3,14 @@
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F, Sum
 from pymongo.errors import ConfigurationError
 
+from nonrel_backend.mongodb.deadlines import abort
 from nonrel_backend.mongodb.errors import translate
 from nonrel_backend.testing.services.mongodb import MongoReplicaSet, MongoServer
 from nonrel_backend.transactions import retry_transaction
@@ -181,6 +183,15 @@ def test_a_resigning_primary_loses_and_halves_nothing(replica_set, counters):
     moved = counters.get(name="to").value
     assert done <= moved <= done + unsure
     assert counters.aggregate(total=Sum("value"))["total"] == 1000
+
+
+def test_a_driver_that_knows_of_no_server_to_tell_aborts_without_an_error():
+    def refuse():
+        raise ConfigurationError(
+            "Sessions are not supported by this MongoDB deployment"
+        )
+
+    abort(SimpleNamespace(in_transaction=True, abort_transaction=refuse))
 
 
 def test_a_driver_that_knows_of_no_server_cannot_reach_one(databases):
