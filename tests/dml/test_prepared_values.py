@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 from django.apps.registry import Apps
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
+
+from tests.tables import tables_of
 
 # {field: (what is given, what is stored)}
 GIVEN = {
@@ -38,11 +40,8 @@ def thing(library):
             app_label = "library"
             apps = Apps()
 
-    with connection.schema_editor() as editor:
-        editor.create_model(Thing)
-    yield Thing
-    with connection.schema_editor() as editor:
-        editor.delete_model(Thing)
+    with tables_of(Thing):
+        yield Thing
 
 
 def computed(name, field, given):

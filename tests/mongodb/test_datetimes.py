@@ -21,6 +21,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, RowNumber, TruncSecond
 
 from nonrel_backend.values.comparisons import COMPARISONS
+from tests.tables import tables_of
 
 MOMENT = datetime(2020, 1, 2, 10, 30, 0, 123456, UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -51,11 +52,8 @@ def model(databases):
             app_label = "library"
             apps = Apps()
 
-    with connection.schema_editor() as editor:
-        editor.create_model(Moment)
-    yield Moment
-    with connection.schema_editor() as editor:
-        editor.delete_model(Moment)
+    with tables_of(Moment):
+        yield Moment
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from django.db.models.functions import RowNumber
 
 from nonrel_backend.mongodb import reading
 from tests.adopted import made_by_others
+from tests.tables import tables_of
 
 MOMENT = datetime(2020, 1, 2, 10, 30, 0, 123000)
 
@@ -44,13 +45,10 @@ def record(library):
             app_label = "library"
             apps = Apps()
 
-    with connection.schema_editor() as editor:
-        editor.create_model(Record)
-    Record.collection = connection.database[Record._meta.db_table]
-    made_by_others(Record)
-    yield Record
-    with connection.schema_editor() as editor:
-        editor.delete_model(Record)
+    with tables_of(Record):
+        Record.collection = connection.database[Record._meta.db_table]
+        made_by_others(Record)
+        yield Record
 
 
 LOCALLY = Case(When(number=7, then=Value(1)), default=Value(0))
@@ -307,12 +305,9 @@ def listed(library):
             app_label = "library"
             apps = Apps()
 
-    with connection.schema_editor() as editor:
-        editor.create_model(Listed)
-    Listed.collection = connection.database[Listed._meta.db_table]
-    yield Listed
-    with connection.schema_editor() as editor:
-        editor.delete_model(Listed)
+    with tables_of(Listed):
+        Listed.collection = connection.database[Listed._meta.db_table]
+        yield Listed
 
 
 def numbered(queryset):
