@@ -1,4 +1,4 @@
-"""Runs before a release: the newest Django (`nox -s django61 -p 3.13`), and faults."""
+"""Runs before a release: the newest Django, faults, other people's packages."""
 
 import nox
 
@@ -11,6 +11,15 @@ APPS = """
     many_to_many many_to_one migrations model_fields model_inheritance model_options
     null_queries one_to_one ordering prefetch_related queries raw_query schema
     select_related timezones transactions update validation
+""".split()
+
+# What the suites of other packages need. The packages themselves run in the folders of
+# their source distributions; wagtail pins older versions of some.
+PACKAGE_REQUIREMENTS = """
+    boto3 celery<5.6 chardet coreapi dj-database-url django-crispy-forms django-environ
+    django-extensions django-guardian django-pattern-library freezegun
+    inflection jinja2<3.2 markdown openpyxl psycopg[binary] pygments pytest-benchmark
+    pytest-django pytz responses setuptools tablib[all] uritemplate wagtail==8.0.1
 """.split()
 
 
@@ -35,3 +44,10 @@ def faults(session: nox.Session) -> None:
     for backend in ("lmdb", "mongodb", "riak"):
         command = ["-m", "nonrel_backend.testing.faults", "--backend", backend]
         session.run("python", *command, "--seconds", "300", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def packages(session: nox.Session) -> None:
+    """Run ten packages' own suites, compared with SQLite; arguments name some."""
+    session.install("-e", ".[test]", *PACKAGE_REQUIREMENTS)
+    session.run("python", "runtests.py", "packages", *session.posargs)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python
-"""Run our own tests, or Django's suite, on a backend.
+"""Run our own tests, Django's suite, or those of other packages, on a backend.
 
 runtests.py [--backend lmdb] [pytest arguments]
 runtests.py django [APP ...] [--backend lmdb] [--quick] [--parallel N]
+runtests.py packages [PACKAGE ...] [--backends lmdb mongodb] [--save FILE]
 """
 
 import argparse
@@ -22,6 +23,10 @@ from nonrel_backend.testing.django_suite.suite import (
     table,
     total,
 )
+from nonrel_backend.testing.packages.comparing import page as packages_page
+from nonrel_backend.testing.packages.comparing import run_suite, surprises
+from nonrel_backend.testing.packages.comparing import table as packages_table
+from nonrel_backend.testing.packages.suites import PACKAGES
 from nonrel_backend.testing.services.addresses import server
 
 ROOT = Path(__file__).resolve().parent
@@ -97,6 +102,38 @@ def run_django(arguments: list[str]) -> int:
     return summary(results, suite.folder, seconds)
 
 
+def run_packages(arguments: list[str]) -> int:
+    """Run other packages' suites. Return 0 if they differ from SQLite as expected."""
+    parser = argparse.ArgumentParser(prog="runtests.py packages")
+    names = [package.name for package in PACKAGES]
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=" ".join(names))
+    parser.add_argument("--backends", nargs="+", default=["lmdb", "mongodb"])
+    parser.add_argument("--save", type=Path, help="also write a page to this file")
+    options = parser.parse_args(arguments)
+    runs, wrong = [], 0
+    for package in PACKAGES:
+        if options.packages and package.name not in options.packages:
+            continue
+        sqlite, others = run_suite(package, "sqlite", ROOT / ".cache"), []
+        for backend in options.backends:
+            with server(backend):
+                others.append(run_suite(package, backend, ROOT / ".cache"))
+            lines = [*surprises(others[-1], sqlite)]
+            wrong += len(lines)
+            print(
+                f"{package.name}: {others[-1].passed} passed on {backend}, "
+                f"{sqlite.passed} on SQLite",
+                *lines,
+                sep="\n    ",
+                flush=True,
+            )
+        runs.append((sqlite, others))
+    print(f"\n{packages_table(runs)}\n")
+    if options.save:
+        options.save.write_text(packages_page(runs))
+    return 1 if wrong else 0
+
+
 def show_progress(result: AppResult, number: int, of: int) -> None:
     """Print the result of one app."""
     counts = result.counts
@@ -133,4 +170,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if sys.argv[1:2] == ["django"]:
         sys.exit(run_django(sys.argv[2:]))
+    if sys.argv[1:2] == ["packages"]:
+        sys.exit(run_packages(sys.argv[2:]))
     sys.exit(run_own(sys.argv[1:]))
