@@ -114,6 +114,9 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         # packed; None if documents are text in the store, too.
         stores = "DocumentField" in self.data_types
         self.packed_form = self.document_form if stores else None
+        # What check_constraints() has found right:
+        # {(table, column): (the foreign key, the versions of both tables)}.
+        self.right_keys: dict[tuple[str, str], tuple[Any, tuple[Any, Any]]] = {}
         # How many statements are running as a sequence of smaller ones.
         self.statements = 0
 

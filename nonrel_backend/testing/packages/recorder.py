@@ -13,6 +13,7 @@ import sys
 import time
 import unittest
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,8 @@ def run(command: list[str], record: Record) -> Any:
     """Run the command in this process. Return its exit code."""
     sys.path.insert(0, os.getcwd())
     if command[0] == "pytest":
-        import pytest
-
-        return pytest.main(["-p", "no:cacheprovider", *command[1:]], plugins=[record])
+        arguments = ["-p", "no:cacheprovider", *command[1:]]
+        return import_module("pytest").main(arguments, plugins=[record])
     record.watch_unittest()
     try:
         if command[0] == "-m":
