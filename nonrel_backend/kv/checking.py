@@ -5,10 +5,10 @@ from typing import Any
 
 from django.db import DatabaseError
 
+from ..values.storing import INT64
 from .access import Change, Entry
 from .encoding import EVERYTHING
 from .tables import Index, Table
-from .trees import LARGEST_KEY
 
 DAMAGED = (DatabaseError, TypeError, ValueError, AttributeError)
 
@@ -62,7 +62,7 @@ def row_problems(access: Any, table: Table, fix: bool) -> Iterator[str]:
     except DatabaseError:
         sequence = counted = -1
     # Where no key is left, the next one follows the highest that is still there.
-    wanted = highest if sequence == LARGEST_KEY else max(sequence, highest)
+    wanted = highest if sequence == INT64[-1] else max(sequence, highest)
     if (sequence, counted) != (wanted, count):
         yield (
             f"{table.name}: the counters do not match {count} rows and the highest key "

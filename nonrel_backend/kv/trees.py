@@ -20,7 +20,7 @@ from django.db import DatabaseError, ProgrammingError
 from ..catalog.inserts import without_missing
 from ..catalog.schema import RowChange
 from ..progress import Progress
-from ..values.storing import no_key_left
+from ..values.storing import INT64, no_key_left
 from . import writing
 from .access import Change
 from .bytes import LARGEST_BATCH, TREE_SIZE, BytesAccess, tree
@@ -39,8 +39,6 @@ CATALOGS_CACHED = 8
 NAME_SIZE = 400
 
 _counters = Struct(">qq8s")
-# The last key that next_keys() gives.
-LARGEST_KEY = (1 << 63) - 1
 
 
 class TableCache:
@@ -276,7 +274,7 @@ class TreesAccess(BytesAccess):
             elif type(key) is int and key > sequence:
                 sequence = key
             keys.append(key)
-        if keys and sequence > LARGEST_KEY:
+        if keys and sequence not in INT64:
             raise no_key_left(table.name, "run nonrel_check --fix")
         self.sequences[table.prefix] = sequence
         return keys

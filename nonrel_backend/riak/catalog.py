@@ -16,10 +16,11 @@ from ..catalog.tables import (
     parsed,
     table_model,
 )
+from ..values.storing import INT64
 from .datatypes import DataColumn
 from .keys import make_keys
 from .objects import Found
-from .sequences import LARGEST, LARGEST_INT, Sequence
+from .sequences import LARGEST_INT, Sequence
 from .tables import ENTRIES, RiakTable
 
 # How long an entry is cached: for so long a process may not see that another one has
@@ -122,7 +123,7 @@ class RiakCatalog(Catalog):
         objects = self.store.objects(SEQUENCES)
         known = self.table(table)
         is_int = known.key_types == ["int"]
-        largest = LARGEST_INT if is_int else LARGEST
+        largest = LARGEST_INT if is_int else INT64[-1]
         return Sequence(
             objects, table, self.cache.sequences, ", ".join(known.key), largest
         )

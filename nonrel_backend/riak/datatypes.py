@@ -14,14 +14,13 @@ from typing import Any, ClassVar
 from django.db import DataError, NotSupportedError
 from django.db.models.expressions import Col, Value
 
+from ..values.storing import INT64
 from .client import TooLarge, messages
 from .client.client import Text, delete_request
 from .objects import PAGE, Objects, answers, pages
 from .tables import Row
 
 SIGNS = {"+": 1, "-": -1}
-# The largest number that is added to a counter at once, or read of one.
-LARGEST = 2**63 - 1
 # Returns the DtOp that changes a value, given the current one; None for no change.
 Operation = Callable[[Any], Any]
 
@@ -120,7 +119,7 @@ class Counter(DataColumn):
 def added(column: DataColumn, amount: int) -> Any:
     if not amount:
         return None
-    if not -LARGEST - 1 <= amount <= LARGEST:
+    if amount not in INT64:
         raise DataError(
             f"{column}: {amount} cannot be added to a Riak counter at once, since it "
             "does not fit into 64 bits."

@@ -15,8 +15,8 @@ from ..kv.retrying import ATTEMPTS, give_way
 from .changing import put_changed, put_new
 from .objects import Found, Objects
 
-# The largest keys of 32-bit columns, and of all others.
-LARGEST_INT, LARGEST = 2**31 - 1, 2**63 - 1
+# The largest key of 32-bit columns.
+LARGEST_INT = 2**31 - 1
 
 
 class Sequence:
