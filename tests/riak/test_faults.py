@@ -288,14 +288,19 @@ def leave_on_one_node(cluster, bucket, key, type=b""):
         replica.objects.remove(replica.objects.bucket(type, bucket), key)
 
 
-def test_nonrel_check_keeps_the_claim_of_a_row_on_one_replica(
-    cluster, on_cluster, open_database, monkeypatch
-):
+@pytest.fixture
+def on_one_replica(cluster, on_cluster, open_database, monkeypatch):
+    """Return the database as a node sees it that lacks a row, and the row: "x"."""
     monkeypatch.setattr(claims, "GRACE", 0.1)
     on_cluster()
     row = counter("x")
     store = on_node(cluster, open_database, 0)
     leave_on_one_node(cluster, store.bucket("library_counter"), str(row.pk).encode())
+    return store, row
+
+
+def test_nonrel_check_keeps_the_claim_of_a_row_on_one_replica(on_one_replica):
+    store, row = on_one_replica
     assert counters().count() == 0 and not counters().filter(name="x").exists()
     assert store.check_store(fix=True) == []
     # Looking for it on all replicas has repaired the row.
@@ -305,13 +310,9 @@ def test_nonrel_check_keeps_the_claim_of_a_row_on_one_replica(
 
 
 def test_nonrel_check_releases_no_claim_while_a_replica_is_away(
-    cluster, on_cluster, open_database, monkeypatch
+    cluster, on_one_replica
 ):
-    monkeypatch.setattr(claims, "GRACE", 0.1)
-    on_cluster()
-    row = counter("x")
-    store = on_node(cluster, open_database, 0)
-    leave_on_one_node(cluster, store.bucket("library_counter"), str(row.pk).encode())
+    store, _ = on_one_replica
     cluster.cut_off(2)
     (problem,) = store.check_store(fix=True)
     assert "a replica does not answer" in problem and "all nodes are up" in problem
