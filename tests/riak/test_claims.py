@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 from django.db import IntegrityError, OperationalError, connections, models
@@ -25,6 +26,20 @@ def claims(store):
         )
         if not each.object.content[0].deleted
     }
+
+
+@contextmanager
+def losing_rows(server):
+    """Let the block's claims be stored, and its first row end the connection."""
+
+    def lose(request):
+        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
+            raise Dropped
+
+    server.before = lose
+    with pytest.raises(OperationalError, match="Riak"):
+        yield
+    server.before = None
 
 
 def test_a_row_has_a_claim_for_each_unique_value(store):
@@ -108,14 +123,8 @@ def test_a_claim_is_left_over_by_a_lost_answer_and_taken_over(
 ):
     monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 0.1)
 
-    def lose(request):
-        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
-            raise Dropped
-
-    server.before = lose
-    with pytest.raises(Exception, match="Riak"):
+    with losing_rows(server):
         counter("x")
-    server.before = None
     assert len(claims(store)) == 1
     counter("x")
     assert store.check_store() == []
@@ -125,14 +134,8 @@ def test_claims_that_are_left_over_are_waited_for_at_once(server, store, monkeyp
     monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 0.5)
     names = ["a", "b", "c", "d"]
 
-    def lose(request):
-        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
-            raise Dropped
-
-    server.before = lose
-    with pytest.raises(OperationalError):
+    with losing_rows(server):
         counters().bulk_create([counters().model(name=name) for name in names])
-    server.before = None
     assert len(holders(store)) == 4
     begun = time.monotonic()
     counters().bulk_create([counters().model(name=name) for name in names])
@@ -144,22 +147,16 @@ def test_claims_are_kept_while_their_writer_waits_for_others(
     server, store, monkeypatch
 ):
     """A writer waits for a left claim, then for its rows; another wants its claim."""
-    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 1.0)
+    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 3.0)
 
-    def lose(request):
-        if type(request).__name__ == "RpbPutReq" and b"counter" in request.bucket:
-            raise Dropped
-
-    server.before = lose
-    with pytest.raises(OperationalError):
+    with losing_rows(server):
         counter("left")
-    server.before = None
     claim = Claims.claim
 
     def slow_after_waiting(self, changes):
         claimed = claim(self, changes)
         if len(changes) == 2:
-            time.sleep(0.6)
+            time.sleep(1.8)
         return claimed
 
     monkeypatch.setattr(Claims, "claim", slow_after_waiting)
