@@ -12,9 +12,9 @@ from django.db.models.sql.datastructures import BaseTable, Join
 from ..conditions import FALSE, Column, Condition, conjuncts
 from .expressions import columns_in, expression_text, source
 from .refusal import Refused
-from .table_refs import JoinEdge, TableRef, table_refs_of, unrestricted
+from .table_refs import JoinEdge, TableRef, table_refs_of, tables_of_text
 from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, build_scan
-from .tables import model_of_join, queries_within, writes_own_sql
+from .tables import holds_text, model_of_join, queries_within, writes_own_sql
 from .translate import OtherTable, Translator, collated, top_level
 
 
@@ -28,12 +28,16 @@ class Setup(NamedTuple):
 
 
 class LocalStatement(NamedTuple):
-    """A statement as SQL, and the tables that it reads with the edges between them."""
+    """A statement as SQL, and the tables that it reads with the edges between them.
+
+    Those in `whole` are also named by a text that only SQL understands.
+    """
 
     sql: str
     params: tuple[Any, ...]
     refs: list[TableRef]
     edges: list[JoinEdge]
+    whole: set[str]
 
 
 class Select:
@@ -82,16 +86,23 @@ class Select:
         _ = self.setup
         sql, params = self.compiler.local_sql()
         refs, edges = table_refs_of(self.store, self.query)
+        whole = set()
         if self.has_own_sql:
-            refs, edges = unrestricted(sql, refs, edges)
-        return LocalStatement(sql, params, refs, edges)
+            whole = tables_of_text(sql, refs)
+            edges = [edge for edge in edges if edge.target.table not in whole]
+            for ref in refs:
+                ref.conditions = [] if ref.table in whole else ref.conditions
+        return LocalStatement(sql, params, refs, edges, whole)
 
     # --- what keeps a statement from the store ---
 
     @cached_property
     def has_own_sql(self) -> bool:
-        """Whether the compiler of the query, or of one within, writes its own SQL."""
-        return any(map(writes_own_sql, queries_within(self.query)))
+        """Whether the query, or one within, holds or writes SQL of its own."""
+        return any(
+            writes_own_sql(query) or holds_text(query)
+            for query in queries_within(self.query)
+        )
 
     def require_plain(self) -> None:
         """Raise Refused if no store could answer the statement by itself."""

@@ -101,22 +101,18 @@ def table_refs_of(store: Any, main: Query) -> tuple[list[TableRef], list[JoinEdg
     return [ref for refs in found.values() for ref in refs.values()], edges
 
 
-def unrestricted(
-    sql: str, refs: list[TableRef], edges: list[JoinEdge]
-) -> tuple[list[TableRef], list[JoinEdge]]:
-    """Return the references and edges without what restricts a table that the text
-    names more often than they do: the rest of the text may need all of its rows.
+def tables_of_text(sql: str, refs: list[TableRef]) -> set[str]:
+    """Return the tables that a text names more often than the references do.
+
+    The rest of the text may need all of their rows.
     """
-    whole = set()
+    found = set()
     for table, count in Counter(ref.table for ref in refs).items():
         name = re.escape(table)
         named = re.findall(rf'(?<![\w.])(?:"{name}"|{name}\b)(?!\.)', sql)
         if len(named) > count:
-            whole.add(table)
-    for ref in refs:
-        if ref.table in whole:
-            ref.conditions = []
-    return refs, [edge for edge in edges if edge.target.table not in whole]
+            found.add(table)
+    return found
 
 
 def _refs_of_query(query: Query) -> dict[str, TableRef]:

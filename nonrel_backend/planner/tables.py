@@ -6,9 +6,9 @@ from typing import Any
 from django.apps import apps
 from django.apps.registry import Apps
 from django.db import models
-from django.db.models.expressions import Subquery
+from django.db.models.expressions import RawSQL, Subquery
 from django.db.models.sql.query import Query
-from django.db.models.sql.where import WhereNode
+from django.db.models.sql.where import ExtraWhere, WhereNode
 from django.utils.module_loading import import_string
 
 
@@ -110,6 +110,26 @@ def writes_own_sql(query: Query) -> bool:
     return (
         kind.get_compiler is not Query.get_compiler or kind.as_sql is not Query.as_sql
     )
+
+
+def holds_text(node: Any) -> bool:
+    """Return whether a project's own text is in a query, an expression or a where tree.
+
+    Queries within are not looked at.
+    """
+    if isinstance(node, (RawSQL, ExtraWhere)):
+        return True
+    if isinstance(node, Query):
+        parts = [node.where, *node.annotations.values(), *node.select, *node.order_by]
+        if node.extra or node.extra_tables or node.extra_order_by:
+            return True
+    elif isinstance(node, WhereNode):
+        parts = node.children
+    elif hasattr(node, "get_source_expressions"):
+        parts = node.get_source_expressions()
+    else:
+        return False
+    return any(holds_text(part) for part in parts if not isinstance(part, Query))
 
 
 def queries_within(node: Any, seen: set[int] | None = None) -> Iterator[Query]:

@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import connection, connections
-from django.db.models import BooleanField, Count, Exists, F, OuterRef
+from django.db.models import BooleanField, Count, Exists, F, IntegerField, OuterRef
 from django.db.models.expressions import RawSQL
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable
@@ -108,3 +108,22 @@ def test_a_table_of_the_text_alone_is_the_base(books):
         rows = query.get_compiler(alias).execute_sql()
         assert sorted(row[0] for chunk in rows for row in chunk) == [16, 17, 18, 19, 20]
     assert connection.vendor != connections["oracle"].vendor
+
+
+ALL = "(SELECT COUNT(*) FROM library_book)"
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda rows: rows.annotate(n=RawSQL(ALL, [])),
+        lambda rows: rows.annotate(n=RawSQL(ALL, [], IntegerField()) + 0).filter(n=20),
+        lambda rows: rows.extra(select={"n": ALL}),
+        lambda rows: rows.extra(select={"n": ALL}, where=[f"{ALL} = 20"]),
+        lambda rows: rows.order_by(RawSQL(ALL, [])).annotate(n=RawSQL(ALL, [])),
+    ],
+)
+def test_a_text_that_names_the_filtered_table_reads_all_of_it(books, work):
+    found = work(books.Book.objects.filter(pages__gt=18)).values_list("pages", "n")
+    assert sorted(found) == [(19, 20), (20, 20)]
+    assert "pages" in books.Book.objects.filter(pages=1).extra(where=["1"]).explain()

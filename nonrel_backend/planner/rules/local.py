@@ -6,4 +6,5 @@ from ..select import Select
 
 def plan(select: Select) -> LocalPlan:
     """Return the plan that answers every statement."""
-    return LocalPlan(select.store, *select.local, select.compiler.locks())
+    sql, params, refs, edges, _ = select.local
+    return LocalPlan(select.store, sql, params, refs, edges, select.compiler.locks())

@@ -4,12 +4,13 @@ from ..plans.base import Plan
 from ..plans.streamed import StreamedPlan
 from ..refusal import OtherShape
 from ..select import Select
+from ..tables import writes_own_sql
 from .local import plan as local_plan
 
 
 def plan(select: Select) -> Plan:
     """Return the plan that holds no more than a batch of rows."""
-    sql, params, refs, _ = select.local
+    sql, params, refs, *_ = select.local
     if len(refs) != 1:
         raise OtherShape("the statement reads several tables")
     if not streams(select):
@@ -34,7 +35,8 @@ def streams(select: Select) -> bool:
     """Return whether every row of the answer comes of one row of the one table."""
     query, compiler = select.query, select.compiler
     return not (
-        select.has_own_sql
+        writes_own_sql(query)
+        or select.local.whole
         or query.combinator
         or query.distinct
         or query.group_by is not None
