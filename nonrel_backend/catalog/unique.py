@@ -86,7 +86,7 @@ class UniqueIndexes:
         """Return the new rows that repeat no unique value of stored or other rows."""
         values = [self.values(index, rows) for index in self.indexes]
         taken = [
-            {value for value, _, _ in self.present(index, rows)}
+            {value for value, _, _ in self.present(index, rows)} - {None}
             if any(wanted)
             else set()
             for index, wanted in zip(self.indexes, values, strict=True)
