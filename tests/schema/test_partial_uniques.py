@@ -146,11 +146,9 @@ def act(model, alias, seed):
             setattr(found, name, values[name])
         names = generator.choice([None, ["n", "tag"], ["flag"]])
         yield outcome(lambda found=found, names=names: found.save(update_fields=names))
-    # Riak ignores rows, too, that no longer conflict after some updates.
-    if connection.vendor != "riak":
-        new = [model(**values) for values in rows_of(generator, 10, first=101)]
-        rows.bulk_create(new, ignore_conflicts=True)
-        yield rows.count()
+    new = [model(**values) for values in rows_of(generator, 10, first=101)]
+    rows.bulk_create(new, ignore_conflicts=True)
+    yield rows.count()
     yield list(rows.order_by("pk").values_list(*VALUES))
 
 
