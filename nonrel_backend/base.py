@@ -97,6 +97,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     document_form = Form
     # Names of OPTIONS that are for the toolkit, not for the store's driver.
     own_options = frozenset({"local_rows", "kept_rows"})
+    execute_wrappers: list[Any]
     # Django's SQL never reaches the store: the local engine writes its own.
     operators: dict[str, str] = {}
     pattern_ops: dict[str, str] = {}
@@ -258,9 +259,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         """Return what `work()` returns; run it as one statement.
 
         If it fails it is rolled back, provided that the store has savepoints. The
-        smaller statements that it runs are not logged.
+        smaller statements that it runs are not logged, nor shown to execute wrappers.
         """
         self.statements += 1
+        wrappers, self.execute_wrappers = self.execute_wrappers, []
         try:
             with transaction.atomic(
                 self.alias, savepoint=self.features.uses_savepoints
@@ -268,6 +270,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
                 return work()
         finally:
             self.statements -= 1
+            self.execute_wrappers = wrappers
 
     @property
     def queries_logged(self) -> bool:

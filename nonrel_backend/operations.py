@@ -1,7 +1,7 @@
 """NonrelDatabaseOperations: compilers, values in Python form, flushing of tables."""
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from functools import cache
@@ -69,9 +69,12 @@ class NonrelDatabaseOperations(SQLiteOperations):
         return super(SQLiteOperations, self).explain_query_prefix(format, **options)
 
     def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
-        if isinstance(sql, str) and params:
-            return f"{sql} -- {tuple(params)!r}"
-        return str(sql)
+        """Return what a statement does; a SQL text has its parameters in it."""
+        if not isinstance(sql, str) or not params:
+            return str(sql)
+        if isinstance(params, Mapping):
+            return sql % {name: literal(value) for name, value in params.items()}
+        return sql % tuple(map(literal, params))
 
     # --- values: as get_db_prep_save() returns them ---
 
@@ -179,6 +182,17 @@ class NonrelDatabaseOperations(SQLiteOperations):
                     catalog.reset(table)
 
         self.connection.all_or_nothing(work)
+
+
+def literal(value: Any) -> str:
+    """Return a parameter as SQL shows it, for the query log."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"X'{bytes(value).hex().upper()}'"
+    return "'{}'".format(str(value).replace("'", "''"))
 
 
 @cache

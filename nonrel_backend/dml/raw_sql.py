@@ -76,6 +76,8 @@ def execute(store: Any, sql: str, param_sets: list[Any]) -> Written:
             return Written(statement.exact_scan().delete())
         except NotSupportedError:
             pass  # the local engine finds the rows
+    if write.verb == "INSERT":
+        return statement.run()  # what it stores is all or nothing by itself
     return store.all_or_nothing(statement.run)
 
 
@@ -206,7 +208,7 @@ class Statement:
                     self.answer(found[0], [rows[rowid] for rowid in returned])
             return count
 
-        if self.store.catalog:
+        if self.store.catalog and self.write.verb != "INSERT":
             new_query(self.store, self.model, self.meta.pk_fields).lock()
         if self.write.verb == "UPDATE":
             updating.guarded(self.meta, work)

@@ -76,18 +76,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "select_for_update.tests.SelectForUpdateTests."
                 "test_for_update_sql_generated",
             },
-            "MongoDB cannot run the SQL of a migration.": {
-                "migrations.test_commands.MigrateTests.test_migrate_plan",
-                "migrations.test_multidb.MultiDBOperationTests."
-                "test_run_sql_migrate_foo_router_with_hints",
-                "migrations.test_operations.OperationTests.test_run_sql",
-                "migrations.test_operations.OperationTests."
-                "test_run_sql_add_missing_semicolon_on_collect_sql",
-                "migrations.test_operations.OperationTests.test_run_sql_params",
-                "migrations.test_operations.OperationTests."
-                "test_separate_database_and_state",
-                "schema.test_logging.SchemaLoggerTests.test_extra_args",
-            },
             "MongoDB reports a conflict instead of waiting for a lock.": {
                 "get_or_create.tests.UpdateOrCreateTransactionTests."
                 "test_creation_in_transaction",

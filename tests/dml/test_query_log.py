@@ -1,5 +1,7 @@
 """What the query log shows of UPDATE and DELETE."""
 
+from datetime import date
+
 import pytest
 from django.db import connection
 from django.db.models import F
@@ -43,3 +45,23 @@ def test_a_delete_by_key_shows_why_it_is_not_native(authors):
 def test_a_native_update_shows_no_reason(authors):
     entry = logged(lambda: authors.filter(name="a").update(born="2000-01-01"))
     assert "because" not in entry
+
+
+@pytest.mark.parametrize(
+    ("sql", "params", "shown"),
+    [
+        ("SELECT %s, %s, '%%'", [None, 3], "SELECT NULL, 3, '%'"),
+        ("SELECT %s", ["it's"], "SELECT 'it''s'"),
+        ("SELECT %s", [b"\x00\xff"], "SELECT X'00FF'"),
+        (
+            "SELECT %(a)s, %(a)s",
+            {"a": date(2020, 1, 2)},
+            "SELECT '2020-01-02', '2020-01-02'",
+        ),
+        ("SELECT '%'", None, "SELECT '%'"),
+    ],
+)
+def test_the_log_shows_texts_with_their_parameters(library, sql, params, shown):
+    with CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
+        cursor.execute(sql, params)
+    assert queries[0]["sql"] == shown
