@@ -22,6 +22,7 @@ def dangling_keys(
     """
     existing = set(store.introspection.table_names())
     wanted = existing if table_names is None else existing & set(table_names)
+    wanted = store.tables_with_rows(sorted(wanted & registered_models().keys()))
 
     @cache
     def version(model: type[models.Model]) -> Any:

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
+from ..batching import batches
 from ..caching import IdentityCache
 from ..query import translated_errors
 from ..transactions import TransactionConflict
@@ -30,7 +31,13 @@ from .features import DatabaseFeatures
 from .hidden_keys import hidden_fields
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
-from .metadata import enforced_checks, entry_of, is_foreign, keeps_microseconds
+from .metadata import (
+    COLLECTION,
+    enforced_checks,
+    entry_of,
+    is_foreign,
+    keeps_microseconds,
+)
 from .operations import DatabaseOperations
 from .precision import Precision, precision_of
 from .schema import DatabaseSchemaEditor
@@ -40,6 +47,10 @@ from .validation import NO_TRANSACTIONS, DatabaseValidation
 
 TRANSACTION_CHOICES = ("auto", "required", "off")
 CACHED_MODELS = 1_000
+# The first server whose $lookup reads sharded collections.
+LOOKUPS_OF_SHARDED = (5, 1)
+# How many tables one command looks into.
+LOOKUPS = 100
 logger = logging.getLogger("nonrel_backend.mongodb")
 _clients: dict[tuple, MongoClient] = {}
 _clients_lock = threading.Lock()
@@ -278,6 +289,11 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         self.ensure_connection()
         return tuple(self.connection.server_info()["versionArray"][:3])
 
+    @cached_property
+    def server_version(self) -> tuple[int, ...]:
+        """The version of the server as it was first asked."""
+        return self.get_database_version()
+
     def is_usable(self) -> bool:
         try:
             with bounded(self.connection):
@@ -317,6 +333,30 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         if self.transaction.is_open:
             return self.transaction.run(work)
         return retried(self.connection, partial(work, None), reads=True)
+
+    def tables_with_rows(self, tables: Sequence[str]) -> set[str]:
+        self.ensure_connection()
+        if self.server_version < LOOKUPS_OF_SHARDED:
+            return set(tables)
+        one: list[dict[str, Any]] = [{"$limit": 1}, {"$project": {"_id": 1}}]
+        found: set[str] = set()
+        for batch in batches(tables, LOOKUPS):
+            pipeline = one + [
+                {"$lookup": {"from": table, "pipeline": one, "as": str(number)}}
+                for number, table in enumerate(batch)
+            ]
+
+            def look(session: Any, pipeline: Any = pipeline) -> list[Any]:
+                collection = self.database[COLLECTION]
+                return list(collection.aggregate(pipeline, session=session))
+
+            found_one = self.statement(look)
+            if not found_one:  # nothing was ever migrated
+                return set(tables)
+            found.update(
+                table for place, table in enumerate(batch) if found_one[0][str(place)]
+            )
+        return found
 
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
         """Return `work()`, run in a transaction. Retry it after a conflict."""

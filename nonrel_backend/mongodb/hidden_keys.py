@@ -25,40 +25,30 @@ HIDDEN = (
 Document = dict[str, Any]
 
 
-class HiddenKey(Field):
-    """The field of a hidden key, as that of a generated column.
-
-    Its values are as the local engine computes them.
-    """
-
-    generated = True
-
-    def __init__(self, key: str, columns: tuple[str, ...], sql: str) -> None:
-        super().__init__(null=True)
-        self.name = self.column = key
-        self.columns = columns
-        self.sql = sql
-
-    def generated_sql(self, connection: Any) -> tuple[str, tuple]:
-        return self.sql, ()
-
-    def get_col(self, alias: str, output_field: Any = None) -> Col:
-        return Col(alias, self)
-
-    def db_type(self, connection: Any) -> str:
-        return "hidden"
-
-
 # Fields are known to caches by their identity.
-hidden_key = lru_cache(maxsize=1_000)(HiddenKey)
+@lru_cache(maxsize=1_000)
+def hidden_key(key: str, columns: tuple[str, ...], sql: str) -> Any:
+    """Return the field of a hidden key, as that of a generated column.
+
+    Its values are as the local engine computes them. It is no class of its own:
+    packages do something for each subclass of Field.
+    """
+    field: Any = Field(null=True)
+    field.name = field.column = key
+    field.columns, field.sql = columns, sql
+    field.generated = True
+    field.generated_sql = lambda connection: (sql, ())
+    field.get_col = lambda alias, output_field=None: Col(alias, field)
+    field.db_type = lambda connection: "hidden"
+    return field
 
 
-def hidden_key_of(described: Document) -> HiddenKey:
+def hidden_key_of(described: Document) -> Any:
     """Return the field of a hidden key."""
     return hidden_key(described["key"], tuple(described["columns"]), described["sql"])
 
 
-def hidden_fields(entry: Document, meta: Any) -> list[HiddenKey]:
+def hidden_fields(entry: Document, meta: Any) -> list[Any]:
     """Return the fields of the hidden keys that a table's entry describes."""
     columns = {field.column for field in meta.local_concrete_fields}
     return [

@@ -281,3 +281,22 @@ def test_sixteen_threads_take_turns_at_a_locked_row(library):
 def test_integers_of_64_bits_are_plain_ints(library):
     library.Copy.objects.create(token=UUID(int=1), worth=2**40)
     assert type(library.Copy.objects.get().worth) is int
+
+
+def test_foreign_keys_are_checked_where_nothing_was_migrated(library):
+    library.Book.objects.create(title="t", author_id=999, pages=1)
+    entries = list(connection.database.nonrel_schema.find())
+    connection.database.nonrel_schema.delete_many({})
+    try:
+        assert connection.tables_with_rows(["library_book"]) == {"library_book"}
+    finally:
+        connection.database.nonrel_schema.insert_many(entries)
+
+
+def test_empty_tables_are_found_in_one_command(library, commands):
+    library.Author.objects.create(name="a")
+    assert connection.server_version  # which is asked for once
+    del commands[:]
+    tables = ["library_author", "library_book", "there_is_none"]
+    assert connection.tables_with_rows(tables) == {"library_author"}
+    assert commands == ["aggregate"]

@@ -14,7 +14,6 @@ from ..django_suite.suite import ENGINES, HOST_VARIABLES, IN_MEMORY
 from .recorder import DATABASE_VARIABLE
 from .suites import Package, fetch
 
-ROOT = Path(__file__).resolve().parents[3]
 # {backend: {package: {test: why it differs from SQLite}}}; the list only shrinks.
 EXPECTED = Path(__file__).with_name("expected.toml")
 # Seconds for a package's suite.
@@ -47,8 +46,8 @@ def run_suite(package: Package, backend: str, cache: Path) -> Run:
     results.mkdir(parents=True, exist_ok=True)
     record = (results / f"{package.name}.json").resolve()
     record.unlink(missing_ok=True)
-    paths = os.pathsep.join([str(source), str(ROOT)])
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "0"}
+    # Not this repository: its `tests` would be found instead of the package's.
+    environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
     environment[DATABASE_VARIABLE] = json.dumps(database(package, backend))
     command = [sys.executable, "-m", "nonrel_backend.testing.packages.recorder"]
     command += [str(record), *package.command.split()]

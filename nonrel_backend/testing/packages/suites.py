@@ -49,8 +49,7 @@ PACKAGES = (
         "django-import-export",
         "4.4.3",
         "import and export",
-        "manage.py test core --parallel=1",
-        "tests",
+        "tests/manage.py test core --parallel=1",
     ),
     Package(
         "wagtail",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nonrel_backend.testing.packages import comparing
-from nonrel_backend.testing.packages.comparing import ROOT, Run, surprises
+from nonrel_backend.testing.packages.comparing import Run, surprises
 from nonrel_backend.testing.packages.recorder import DATABASE_VARIABLE
 from nonrel_backend.testing.packages.suites import PACKAGES
 
@@ -95,7 +95,7 @@ def test_each_outcome_is_recorded(
         cwd=tmp_path,
         env={
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(Path(comparing.__file__).parents[3]),
             "DJANGO_SETTINGS_MODULE": "project",
             DATABASE_VARIABLE: json.dumps(database),
         },
