@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pymongo import MongoClient, ReturnDocument
@@ -59,10 +59,15 @@ class Block:
         self.used = 0.0
 
 
+# The first of some keys of a block, and the key that follows the last.
+Taken: TypeAlias = tuple[Block, int, int]
+
+
 class Sequences:
     """The sequences of one DatabaseWrapper's database.
 
-    Keys are taken outside of transactions, as in SQL: a rollback leaves a gap.
+    Keys are taken outside of transactions, so that these do not wait for each other. A
+    rollback gives its keys back if nobody has taken any since, else it leaves a gap.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -102,9 +107,27 @@ class Sequences:
             keys = list(range(block.next, min(block.end, block.next + count)))
             block.next += len(keys)
             if len(keys) < count:
-                keys += self.allocate(table, block, count - len(keys))
+                left, end = len(keys), block.end
+                keys += self.allocate(table, block, count - left)
+                if end == keys[left]:  # nobody took a key between the blocks
+                    left = 0
+                taken = keys[left:]
+            else:
+                taken = keys
             block.used = time.monotonic()
+            transaction = self.connection.transaction
+            if transaction.is_open and taken:
+                transaction.taken.append((block, taken[0], block.next))
             return keys
+
+    @staticmethod
+    def give_back(taken: Iterable[Taken]) -> None:
+        """Hand out these keys again, the newest first, unless others follow them."""
+        for block, first, following in taken:
+            if block.lock.acquire(blocking=False):
+                if block.next == following:
+                    block.next = first
+                block.lock.release()
 
     def allocate(self, table: str, block: Block, count: int) -> list[int]:
         """Take a new block of at least `count` keys; return its first `count`."""

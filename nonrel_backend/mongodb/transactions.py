@@ -15,6 +15,7 @@ from ..transactions import TransactionConflict, retry_transaction
 from . import deadlines
 from .deadlines import is_transient, retried
 from .errors import DUPLICATE_CODES, codes, translate
+from .keys import Sequences, Taken
 
 __all__ = ["Transaction", "is_duplicate", "retry_transaction"]
 
@@ -23,7 +24,8 @@ class Transaction:
     """The state of one DatabaseWrapper between BEGIN and COMMIT.
 
     The server's transaction begins at the first statement. `undo` holds, the newest
-    last, a function for each write made while a savepoint is open, which undoes it.
+    last, a function for each write made while a savepoint is open, which undoes it;
+    `taken` the keys that it has taken from sequences.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -36,8 +38,10 @@ class Transaction:
         # How many statements it has run.
         self.statements = 0
         self.known_snapshot: object = None
-        self.marks: dict[str, int] = {}
+        # {savepoint: the lengths that `undo` and `taken` had}
+        self.marks: dict[str, tuple[int, int]] = {}
         self.undo: list[Callable[[Any], None]] = []
+        self.taken: list[Taken] = []
 
     # --- statements ---
 
@@ -171,8 +175,10 @@ class Transaction:
             self.wrote = False
 
     def rollback(self) -> None:
+        taken = [*self.taken]
         self.forget()
         self.abort()
+        Sequences.give_back(reversed(taken))
 
     def abort(self) -> None:
         self.wrote = self.aborted = False
@@ -189,6 +195,7 @@ class Transaction:
     def forget(self) -> None:
         self.marks.clear()
         self.undo.clear()
+        self.taken.clear()
 
     def before_ddl(self) -> None:
         """Raise TransactionManagementError if the transaction has begun.
@@ -206,11 +213,11 @@ class Transaction:
     # --- savepoints ---
 
     def savepoint(self, sid: str) -> None:
-        self.marks[sid] = len(self.undo)
+        self.marks[sid] = len(self.undo), len(self.taken)
 
     def rollback_to(self, sid: str) -> None:
         """Undo the writes since a savepoint, the newest first."""
-        mark = self.mark(sid)
+        mark, taken = self.mark(sid)
         if self.aborted:
             self.begin_anew()
         if len(self.undo) > mark:
@@ -222,8 +229,10 @@ class Transaction:
                 self.failed(error)
                 raise self.connection.translate_error(error) from error
         self.marks = {
-            name: position for name, position in self.marks.items() if position <= mark
+            name: lengths for name, lengths in self.marks.items() if lengths[0] <= mark
         }
+        Sequences.give_back(reversed(self.taken[taken:]))
+        del self.taken[taken:]
 
     def begin_anew(self) -> None:
         """Begin a new transaction after the server's abort at the first statement.
@@ -243,8 +252,8 @@ class Transaction:
             ) from cause
         self.abort()
 
-    def mark(self, sid: str) -> int:
-        """Return the length that `undo` had at a savepoint."""
+    def mark(self, sid: str) -> tuple[int, int]:
+        """Return the lengths that `undo` and `taken` had at a savepoint."""
         if sid not in self.marks:
             raise OperationalError(f"no such savepoint: {sid}")
         return self.marks[sid]
