@@ -9,7 +9,7 @@ to write the row: the next writer waits for a while, then takes the claim over.
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
@@ -182,22 +182,30 @@ class Claims:
         ]
         if not made:
             return set()
-        begun = time.monotonic()
+        begun = renewed = time.monotonic()
         taken = {each.key for each in self.access.apply(self.claims, made)}
         claimed = {key for key in wanted if key not in taken}
         holders = self.holders([key for key in taken if key is not None])
         until = time.monotonic() + GRACE
-        for key in taken:
-            assert key is not None
-            entry, row = wanted[key]
-            try:
-                if self.take_over(key, entry, row, holders.get(key), until):
+
+        def keep() -> None:
+            """Keep what is claimed already while another claim is waited for."""
+            nonlocal renewed
+            if time.monotonic() - renewed > GRACE / 2:
+                renewed = time.monotonic()
+                self.renew(claimed, wanted)
+
+        try:
+            for key in taken:
+                assert key is not None
+                entry, row = wanted[key]
+                if self.take_over(key, entry, row, holders.get(key), until, keep):
                     claimed.add(key)
-            except IntegrityError:
-                self.release(claimed)
-                raise
-        if time.monotonic() - begun > GRACE / 2:
-            self.renew(claimed, wanted)
+            if time.monotonic() - begun > GRACE / 2:
+                self.renew(claimed, wanted)
+        except IntegrityError:
+            self.release(claimed)
+            raise
         return claimed
 
     def renew(
@@ -205,7 +213,8 @@ class Claims:
     ) -> None:
         """Put claims anew that have waited for others: who waits for them begins again.
 
-        Raise IntegrityError, and release them, if another row has taken one over.
+        Raise IntegrityError if another row has taken one over, which is then none of
+        `claimed`.
         """
         records = self.access.get(self.claims, list(claimed))
         keys = self.access.keys(self.claims, records)
@@ -216,18 +225,24 @@ class Claims:
             if holder_of(row) == wanted[key][1]
         ]
         failed = {each.key for each in self.access.apply(self.claims, own)}
-        kept = {each.key for each in own if each.key is not None} - failed
-        lost = claimed - kept
+        lost = claimed - ({each.key for each in own} - failed)
+        claimed -= lost
         if lost:
-            self.release(kept)
             raise self.table.duplicate(wanted[min(lost)][0][0])
 
     def take_over(
-        self, key: bytes, entry: Entry, row: bytes, other: bytes | None, until: float
+        self,
+        key: bytes,
+        entry: Entry,
+        row: bytes,
+        other: bytes | None,
+        until: float,
+        keep: Callable[[], None],
     ) -> bool:
         """Claim the value of another row, if that does not get it until then.
 
-        If a third row claims it meanwhile, that has GRACE seconds, too.
+        If a third row claims it meanwhile, that has GRACE seconds, too. `keep` is
+        called now and then.
 
         Return False if the claim belongs to this row already. Raise IntegrityError if
         the other row has the value.
@@ -253,6 +268,7 @@ class Claims:
                 if not self.access.apply(self.claims, [change]):
                     return True
                 until = time.monotonic() + GRACE  # another writer was faster
+            keep()
             time.sleep(PAUSE)
 
     def holds(self, holder: bytes, key: bytes) -> bool:

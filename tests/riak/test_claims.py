@@ -147,7 +147,7 @@ def test_claims_are_kept_while_their_writer_waits_for_others(
     server, store, monkeypatch
 ):
     """A writer waits for a left claim, then for its rows; another wants its claim."""
-    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 3.0)
+    monkeypatch.setattr("nonrel_backend.kv.claims.GRACE", 8.0)
 
     with losing_rows(server):
         counter("left")
@@ -156,7 +156,7 @@ def test_claims_are_kept_while_their_writer_waits_for_others(
     def slow_after_waiting(self, changes):
         claimed = claim(self, changes)
         if len(changes) == 2:
-            time.sleep(1.8)
+            time.sleep(3)
         return claimed
 
     monkeypatch.setattr(Claims, "claim", slow_after_waiting)
