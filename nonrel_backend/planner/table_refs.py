@@ -109,7 +109,8 @@ def tables_of_text(sql: str, refs: list[TableRef]) -> set[str]:
     found = set()
     for table, count in Counter(ref.table for ref in refs).items():
         name = re.escape(table)
-        named = re.findall(rf'(?<![\w.])(?:"{name}"|{name}\b)(?!\.)', sql)
+        quoted, bare = rf'(?<![\w.])"{name}"(?!\.)', rf'(?<![\w."]){name}\b(?![."])'
+        named = re.findall(f"{quoted}|{bare}", sql, re.IGNORECASE)
         if len(named) > count:
             found.add(table)
     return found

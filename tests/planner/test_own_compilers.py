@@ -1,11 +1,15 @@
 """Compilers of a project's own, which write a WITH before what Django writes."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.db import connection, connections
 from django.db.models import BooleanField, Count, Exists, F, IntegerField, OuterRef
 from django.db.models.expressions import RawSQL
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable
+
+from nonrel_backend.planner.table_refs import tables_of_text
 
 
 class WithCompiler:
@@ -127,3 +131,18 @@ def test_a_text_that_names_the_filtered_table_reads_all_of_it(books, work):
     found = work(books.Book.objects.filter(pages__gt=18)).values_list("pages", "n")
     assert sorted(found) == [(19, 20), (20, 20)]
     assert "pages" in books.Book.objects.filter(pages=1).extra(where=["1"]).explain()
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ('SELECT "a"."x", ("a"."y") FROM "a" WHERE "a"."x" = 1', set()),
+        ('SELECT a.x FROM "a" WHERE a.y IN (SELECT "b"."x" FROM "b")', set()),
+        ('SELECT "a"."x", (SELECT COUNT(*) FROM a) FROM "a"', {"a"}),
+        ('SELECT "a"."x", (SELECT COUNT(*) FROM "A") FROM "a"', {"a"}),
+        ('SELECT "ab"."x", "x"."a" FROM "a" JOIN "ab" ON 1', set()),
+    ],
+)
+def test_the_tables_that_a_text_names_again(sql, found):
+    refs = [SimpleNamespace(table=table) for table in ("a", "b", "ab")]
+    assert tables_of_text(sql, refs) == found
