@@ -55,7 +55,8 @@ class Server:
         finally:
             database.command("profile", 0)
         profile = database["system.profile"]
-        entries = list(profile.find({"ns": {"$regex": "library_"}}).sort("ts"))
+        # In the order of a capped collection: `ts` is equal within a millisecond.
+        entries = list(profile.find({"ns": {"$regex": "library_"}}))
         profile.drop()
         self.reads = [
             Read(
