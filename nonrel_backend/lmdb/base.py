@@ -242,13 +242,14 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
             self.transaction.set_autocommit(autocommit)
 
     def close(self) -> None:
-        """Close the connection, but leave a temporary store's transaction open.
+        """Close the connection, but leave the transaction of a TestCase open.
 
-        It would lose what it has written, and test suites close connections within
-        the transactions of their tests. SQLite in memory stays open, too.
+        Test suites close connections within the transactions of their tests, whose
+        rows would be lost. SQLite in memory, which such suites know, stays open, too.
         """
         self.validate_thread_sharing()
-        if self.connection is not None and not self.autocommit:
+        blocks = self.atomic_blocks
+        if self.connection is not None and blocks and blocks[0]._from_testcase:
             if is_temporary(self.connection.environment.path):
                 return
         super().close()

@@ -615,7 +615,7 @@ def test_writers_of_many_processes_have_their_turns(store, open_store):
 # --- temporary stores ---
 
 
-def test_a_temporary_store_keeps_its_data_and_its_transaction_when_closed(databases):
+def test_a_temporary_store_keeps_its_data_and_a_test_case_its_transaction(databases):
     """Test suites close connections within the transactions of their tests."""
     from tests.library.models import Tag
 
@@ -626,7 +626,9 @@ def test_a_temporary_store_keeps_its_data_and_its_transaction_when_closed(databa
     try:
         with store.schema_editor() as editor:
             editor.create_model(Tag)
-        with pytest.raises(ZeroDivisionError), transaction.atomic("closing"):
+        block = transaction.Atomic("closing", savepoint=True, durable=False)
+        block._from_testcase = True
+        with pytest.raises(ZeroDivisionError), block:
             tags.create(name="a")
             store.close()
             connections.close_all()
@@ -636,6 +638,10 @@ def test_a_temporary_store_keeps_its_data_and_its_transaction_when_closed(databa
                 store.close()
             assert tags.count() == 2
             raise ZeroDivisionError
+        assert tags.count() == 0
+        with transaction.atomic("closing"):
+            tags.create(name="ended")
+            store.close()
         assert tags.count() == 0
         tags.create(name="kept")
         store.close()
