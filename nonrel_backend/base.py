@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from django.db import Error, transaction
+from django.db import Error, NotSupportedError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import debug_transaction
 from django.db.utils import IntegrityError
@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from .caching import IdentityCache
 from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
+from .catalog.unique import UniqueIndex, UniqueIndexes
 from .client import NonrelDatabaseClient
 from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement, result_of
@@ -298,6 +299,18 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         Return None if the store does not keep them: then the model's are validated.
         """
         return self.catalog.entry(table)["checks"] if self.catalog else None
+
+    def unique_indexes(self, model: Any) -> list[UniqueIndex]:
+        """Return the unique indexes of a model's table, that of its key among them.
+
+        Raise NotSupportedError if the store does not keep them as the catalog does.
+        """
+        if self.catalog is None:
+            raise NotSupportedError(
+                f"{self.display_name} cannot resolve conflicts of SQL: use "
+                "bulk_create() with ignore_conflicts or update_conflicts."
+            )
+        return UniqueIndexes(self, model).indexes
 
     def tables_with_rows(self, tables: Sequence[str]) -> set[str]:
         """Return those of the tables that may have rows.

@@ -5,7 +5,7 @@ there afterwards is written as the ORM's own compilers write it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import NotSupportedError, ProgrammingError, models
@@ -21,6 +21,7 @@ from ..query import NonrelQuery
 from ..values.local import to_local
 from . import raw_definitions
 from .constraints import RowValidator
+from .raw_conflicts import ConstrainedTable, refuse_resolution
 from .raw_tables import WrittenTable
 from .raw_values import preparer
 
@@ -59,14 +60,11 @@ def execute(store: Any, sql: str, param_sets: list[Any]) -> Written:
         )
     if write.table.startswith("sqlite_"):
         raise store.local_engine.own_table(write.table)
-    if write.conflicts:
-        raise NotSupportedError(
-            f"{store.display_name} runs no ON CONFLICT, REPLACE or OR … of SQL: use "
-            "bulk_create() with ignore_conflicts or update_conflicts."
-        )
+    refuse_resolution(store, write)
     if write.returning and len(param_sets) > 1:
         raise ProgrammingError("executemany() returns no rows: leave out RETURNING.")
-    table = WrittenTable(store, write.table)
+    resolves = write.resolution not in ("", "ABORT")
+    table = (ConstrainedTable if resolves else WrittenTable)(store, write.table)
     for token in tokens(write.text):
         if token.kind != "string" and unquoted(token.text).lower() in table.rowids:
             raise no_rowid(store, table.name, token.text)
@@ -76,9 +74,25 @@ def execute(store: Any, sql: str, param_sets: list[Any]) -> Written:
             return Written(statement.exact_scan().delete())
         except NotSupportedError:
             pass  # the local engine finds the rows
-    if write.verb == "INSERT":
+    if write.verb == "INSERT" and not resolves:
         return statement.run()  # what it stores is all or nothing by itself
     return store.all_or_nothing(statement.run)
+
+
+@dataclass
+class Executed:
+    """What a statement has done in the local engine.
+
+    `before` are the rows that were loaded: their rowids are their positions, from 1.
+    `after` is {rowid: row} of all rows afterwards, `returned` the (rowid, row) of those
+    that the statement returns, `last` the rowid of the last one inserted.
+    """
+
+    count: int
+    before: list[LocalRow]
+    after: dict[int, LocalRow]
+    returned: list[tuple[int, LocalRow]]
+    last: int
 
 
 class Statement:
@@ -99,6 +113,10 @@ class Statement:
             self.param_sets = [params[: -write.returning_marks]]
             self.returning_params = tuple(params[-write.returning_marks :])
         self.columns = list(table.stored)
+        self.resolves = isinstance(table, ConstrainedTable)
+        # The same table without constraints.
+        self.plain = WrittenTable(store, table.name) if self.resolves else table
+        self.inserting = self.compiler("SQLInsertCompiler", InsertQuery)
         self.prepare = {
             column: preparer(store, field) for column, field in table.stored.items()
         }
@@ -125,20 +143,39 @@ class Statement:
         )
 
     def conditions(self) -> list[Condition]:
-        """Return conditions that all rows satisfy which any set of parameters finds."""
+        """Return conditions that all rows satisfy which the statement may change."""
+        if isinstance(self.table, ConstrainedTable):
+            if self.write.verb != "INSERT" or self.write.selects:
+                return []  # the new values may be those of any row
+            return self.table.conditions(self.proposed(), self.inserting)
+        if self.write.verb == "INSERT":
+            return []
         found = [conjunction(*self.where(params)[0]) for params in self.param_sets]
         return list(conjuncts(disjunction(*found)))
 
-    def executed(self) -> tuple[int, list[LocalRow], dict[int, LocalRow], list[int]]:
-        """Run the statement in the local engine.
+    def proposed(self) -> list[dict[str, Any]]:
+        """Return the rows that an INSERT has before conflicts are resolved."""
+        write, marks = self.write, self.write.conflict_marks
+        plain = replace(write, text=write.proposing, returning="")
+        sets = [params[:-marks] if marks else params for params in self.param_sets]
+        done = Statement(self.store, self.plain, plain, sets).executed()
+        return [
+            {
+                column: self.prepare[column](value)
+                for column, value in zip(self.columns, row, strict=True)
+            }
+            for row in done.after.values()
+        ]
 
-        Return the number of its rows, the rows before, {rowid: row} of those after it,
-        and the rowids of those that it returns. The rowids of the rows before are their
-        positions, from 1.
-        """
+    def executed(self) -> Executed:
+        """Run the statement in the local engine."""
         before: list[LocalRow] = []
         engine, table, write = self.engine, self.table, self.write
+        reads_own = write.verb != "INSERT" or write.selects or self.resolves
+        conditions = self.conditions() if reads_own else []
         rowid = table.rowids[0]
+        # A plus sign only keeps sqlite3 from converting by the column's type.
+        names = ", ".join([rowid, *(f"+{engine.quote(each)}" for each in self.columns)])
 
         def note(name: str, columns: list[str], rows: Iterable) -> None:
             before.extend(map(tuple, rows))
@@ -150,33 +187,53 @@ class Statement:
                 if name != table.name:
                     require_columns(self.store, name, columns)
                     load_table(self.store, name, columns, [], insert, limit)
-                elif write.verb != "INSERT" or write.selects:
-                    conditions = [] if write.verb == "INSERT" else self.conditions()
+                elif reads_own:
                     load_table(
                         *(self.store, name, self.columns, conditions, note, limit)
                     )
 
-        def fetch(cursor: Any) -> tuple[int, dict[int, LocalRow], list[int]]:
-            returned = [row[0] for row in cursor.fetchall()] if write.returning else []
-            count = len(returned) if write.returning else cursor.rowcount
+        def fetch(cursor: Any) -> Executed:
+            rows = cursor.fetchall() if write.returning else []
+            count = len(rows) if write.returning else cursor.rowcount
             if len(params) > 1:
                 cursor.executemany(write.text, params[1:])
                 count += cursor.rowcount
-            # A plus sign only keeps sqlite3 from converting by the column's type.
-            names = ", ".join(f"+{engine.quote(name)}" for name in self.columns)
-            cursor.execute(
-                f"SELECT {rowid}, {names} FROM {engine.quote(table.name)} "
-                f"ORDER BY {rowid}"
-            )
-            return count, {number: tuple(row) for number, *row in cursor}, returned
+            last = cursor.execute("SELECT last_insert_rowid()").fetchone()[0]
+            name = engine.quote(table.name)
+            cursor.execute(f"SELECT {names} FROM {name} ORDER BY {rowid}")
+            after = {number: tuple(row) for number, *row in cursor}
+            returned = [(number, tuple(row)) for number, *row in rows]
+            return Executed(count, before, after, returned, last)
 
-        returning = f" RETURNING {rowid}" if write.returning else ""
+        returning = f" RETURNING {names}" if write.returning else ""
         params = [engine.local_params(each) for each in self.param_sets]
-        count, after, returned = engine.run(
+        done: Executed = engine.run(
             *(write.text + returning, params[0], {table.name: table}, load, fetch),
             writes=table.name,
         )
-        return count, before, after, returned
+        return self.numbered(done) if write.resolution == "REPLACE" else done
+
+    def numbered(self, done: Executed) -> Executed:
+        """Return `done` with new rowids, as a REPLACE gives those of old rows again.
+
+        A row has the rowid of the one with its key, or another that no row had before.
+        """
+        places = [self.columns.index(each.column) for each in self.meta.pk_fields]
+        old = {
+            tuple(row[place] for place in places): rowid
+            for rowid, row in enumerate(done.before, 1)
+        }
+
+        def number(rowid: int, row: LocalRow) -> int:
+            key = tuple(row[place] for place in places)
+            return old.get(key, rowid + len(old))
+
+        return replace(
+            done,
+            after={number(*each): each[1] for each in done.after.items()},
+            returned=[(number(*each), each[1]) for each in done.returned],
+            last=number(done.last, done.after.get(done.last, ())),
+        )
 
     # --- the changes, in the store ---
 
@@ -187,30 +244,27 @@ class Statement:
 
         def work(keys: list[Any] | None) -> int:
             """Write the changes: of all rows, or again of those with these keys."""
-            count, before, after, returned = self.executed()
-            inserted = [row for rowid, row in after.items() if rowid > len(before)]
+            done = self.executed()
+            before = dict(enumerate(done.before, 1))
             changed = [
-                (row, after[rowid])
-                for rowid, row in enumerate(before, 1)
-                if rowid in after and row != after[rowid]
+                (row, done.after[rowid])
+                for rowid, row in before.items()
+                if rowid in done.after and row != done.after[rowid]
             ]
-            self.delete(
-                [row for rowid, row in enumerate(before, 1) if rowid not in after]
-            )
-            self.update(updating, changed, keys)
-            lastrowid, new = self.insert(inserted)
-            if keys is None:
-                found.append(Written(count, lastrowid))
-                if self.write.returning:
-                    first = len(before) + 1
-                    rows = dict(enumerate(before, 1)) | after
-                    rows |= dict(zip(range(first, first + len(new)), new, strict=True))
-                    self.answer(found[0], [rows[rowid] for rowid in returned])
-            return count
+            if keys is not None:
+                self.update(updating, changed, keys)
+                return done.count
+            self.delete([row for each, row in before.items() if each not in done.after])
+            self.update(updating, changed, None)
+            new = [each for each in done.after if each not in before]
+            stored = self.insert([done.after[each] for each in new])
+            rows = dict(zip(new, stored, strict=True))
+            found.append(self.written(done, before, rows))
+            return done.count
 
-        if self.store.catalog and self.write.verb != "INSERT":
+        if self.store.catalog and (self.write.verb != "INSERT" or self.resolves):
             new_query(self.store, self.model, self.meta.pk_fields).lock()
-        if self.write.verb == "UPDATE":
+        if self.write.verb == "UPDATE" or self.resolves:
             updating.guarded(self.meta, work)
         else:
             work(None)
@@ -265,11 +319,11 @@ class Statement:
                 self.meta, validator, assigned, uniques, keys, changes, new
             )
 
-    def insert(self, rows: list[LocalRow]) -> tuple[Any, list[LocalRow]]:
-        """Store new rows; return the last one's key, and the rows with their keys."""
+    def insert(self, rows: list[LocalRow]) -> list[LocalRow]:
+        """Store new rows; return them with their keys."""
         if not rows:
-            return None, []
-        compiler = self.compiler("SQLInsertCompiler", InsertQuery)
+            return []
+        compiler = self.inserting
         compiler.returning_fields = self.meta.pk_fields
         columns = {
             self.table.stored[name]: [self.prepare[name](value) for value in values]
@@ -281,16 +335,41 @@ class Statement:
         pk = self.meta.pk
         keys = compiler.insert_columns(self.meta, columns, len(rows)).get(pk)
         if pk.column is None or keys is None:
-            return None, rows
-        place, zone = self.columns.index(pk.column), self.store.timezone
-        return keys[-1] if type(keys[-1]) is int else None, [
-            (*row[:place], to_local(key, zone), *row[place + 1 :])
-            for row, key in zip(rows, keys, strict=True)
-        ]
+            return rows
+        zone = self.store.timezone
+        local = [to_local(key, zone) for key in keys]
+        return list(map(self.with_key, rows, local))
+
+    def with_key(self, row: LocalRow, key: Any) -> LocalRow:
+        """Return a row with the key of its one key column."""
+        place = self.columns.index(self.meta.pk.column)
+        return (*row[:place], key, *row[place + 1 :])
+
+    def written(
+        self, done: Executed, before: dict[int, LocalRow], new: dict[int, LocalRow]
+    ) -> Written:
+        """Return what the cursor says; `new` are the new rows, with their keys."""
+        written = Written(done.count)
+        column = self.meta.pk.column
+        place = None if column is None else self.columns.index(column)
+        replaced = self.write.resolution == "REPLACE" and done.count
+        if self.write.verb == "INSERT" and (replaced or done.last not in before):
+            row = {**done.after, **new}.get(done.last)
+            if row is not None and place is not None and type(row[place]) is int:
+                written.lastrowid = row[place]
+        if self.write.returning:
+            rows = [
+                self.with_key(row, new[rowid][place])
+                if rowid in new and place is not None and row[place] is None
+                else row
+                for rowid, row in done.returned
+            ]
+            self.answer(written, rows)
+        return written
 
     def answer(self, written: Written, rows: list[LocalRow]) -> None:
         """Have `written` return what RETURNING asks of these rows."""
-        engine, table = self.engine, self.table
+        engine, table = self.engine, self.plain
         written.description = []
 
         def load(reads: dict[str, Any], insert: Insert) -> None:

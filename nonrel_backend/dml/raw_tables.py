@@ -37,11 +37,12 @@ class WrittenTable(LocalTable):
         self.fields = {
             column: self.fields[column] for column in described or self.fields
         }
-        self.definition = ", ".join(
-            f"{engine.quote(column)} {engine.column_type(field)} "
+        self.definitions = {
+            column: f"{engine.quote(column)} {engine.column_type(field)} "
             + self.computed(store, field, described.get(column), own.get(column))
             for column, field in self.fields.items()
-        )
+        }
+        self.definition = ", ".join(self.definitions.values())
         self.stored = {
             column: field
             for column, field in self.fields.items()

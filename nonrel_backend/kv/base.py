@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..base import NonrelDatabaseWrapper
+from ..catalog.unique import UniqueIndex, UniqueIndexes
 from ..query import translated_errors
 from . import checking
 from .access import Access
@@ -64,6 +65,10 @@ class KeyValueWrapper(NonrelDatabaseWrapper):
             lambda access: access.table(table).entry["checks"]
         )
         return checks
+
+    def unique_indexes(self, model: Any) -> list[UniqueIndex]:
+        entry = self.tables.entry(model._meta.db_table)
+        return UniqueIndexes(self, model, entry["indexes"]).indexes
 
     # --- for stores ---
 

@@ -77,8 +77,10 @@ class Write:
     """An INSERT, UPDATE or DELETE, taken apart.
 
     `text` is the statement without its RETURNING, whose list is `returning`, with
-    `returning_marks` parameters by position. `conflicts` says whether it resolves
-    conflicts, `selects` whether there is a SELECT in it.
+    `returning_marks` parameters by position. `resolution` is what it does about
+    conflicts: the word of its OR, CONFLICT for an ON CONFLICT, or an empty string.
+    `proposing` is the text without that ON CONFLICT, which has `conflict_marks`
+    parameters. `selects` says whether there is a SELECT in it.
     """
 
     verb: str
@@ -86,7 +88,9 @@ class Write:
     text: str
     returning: str
     returning_marks: int
-    conflicts: bool
+    resolution: str
+    proposing: str
+    conflict_marks: int
     selects: bool
 
 
@@ -102,30 +106,44 @@ def write_of(sql: str) -> Write | None:
     place = verbs[0]
     words = [each.word for each in outer]
     verb = words[place]
-    conflicts = verb == "REPLACE" or "OR" in words[place + 1 : place + 2]
-    start = place + (3 if verb != "REPLACE" and conflicts else 1)
+    start = place + 1
+    resolution = "REPLACE" if verb == "REPLACE" else ""
+    if words[start : start + 1] == ["OR"]:
+        resolution = "".join(words[start + 1 : start + 2])
+        start += 2
     if verb != "UPDATE":
         start += 1  # INTO or FROM
     if "".join(each.text for each in outer[start + 1 : start + 2]) == ".":
         start += 2  # the name of the database
     if start >= len(outer) or outer[start].kind not in ("word", "quoted", "string"):
         return None
-    end, returning, marks = found[-1].end, "", 0
-    for each in outer[start + 1 :]:
+
+    def marks(begin: int, end: int) -> int:
+        """Return the number of parameters by position between two places."""
+        return sum(each.text == "%s" and begin < each.start < end for each in found)
+
+    end = last = found[-1].end
+    returning = ""
+    conflict = None
+    for each, following in zip(
+        outer[start + 1 :], [*words[start + 2 :], ""], strict=False
+    ):
         if each.word == "RETURNING":
-            returning = sql[each.end : end]
-            marks = sum(
-                token.text == "%s" for token in found if token.start > each.start
-            )
-            end = each.start
+            returning, end = sql[each.end : last], each.start
             break
-    clauses = zip(words[start:], words[start + 1 :], strict=False)
+        if (each.word, following) == ("ON", "CONFLICT") and conflict is None:
+            conflict = each.start
+    if conflict is not None:
+        resolution = resolution or "CONFLICT"
+    proposing = end if conflict is None else conflict
     return Write(
         "INSERT" if verb == "REPLACE" else verb,
         unquoted(outer[start].text.replace("'", '"')),
         sql[:end],
         returning,
-        marks,
-        conflicts or ("ON", "CONFLICT") in clauses,
+        marks(end, last) if returning else 0,
+        resolution,
+        sql[:proposing],
+        marks(proposing, end),
         any(each.word == "SELECT" for each in found),
     )

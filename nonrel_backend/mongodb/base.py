@@ -20,6 +20,7 @@ from pymongo.read_preferences import ReadPreference
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
 from ..batching import batches
 from ..caching import IdentityCache
+from ..catalog.unique import UniqueIndex
 from ..query import translated_errors
 from ..transactions import TransactionConflict
 from .client import DatabaseClient
@@ -31,6 +32,7 @@ from .features import DatabaseFeatures
 from .hidden_keys import hidden_fields
 from .introspection import DatabaseIntrospection
 from .keys import Sequences
+from .local_uniques import local_indexes
 from .metadata import (
     COLLECTION,
     enforced_checks,
@@ -242,6 +244,10 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
 
     def stored_checks(self, table: str) -> list[dict[str, Any]] | None:
         return enforced_checks(self.known_entry(table))
+
+    def unique_indexes(self, model: Any) -> list[UniqueIndex]:
+        hidden = (self.known_entry(model._meta.db_table) or {}).get("hidden", [])
+        return local_indexes(self, model, hidden)
 
     def hidden_fields(self, meta: Any) -> list[Any]:
         entry = self.known_entry(meta.db_table)
