@@ -10,6 +10,9 @@ from typing import Any
 # table: `python -m benchmarks.cache` measures the ratio.
 CACHED_ROWS_PER_READ = 40
 STATEMENTS_REMEMBERED = 2_000
+# Loading fewer rows than this is cheaper than renaming a cached table twice: for that
+# SQLite reads the texts of its whole schema.
+FEW_ROWS = 50
 
 
 @dataclass
@@ -70,7 +73,7 @@ class TableCache:
             return False
         rows = count()
         most = min(part * CACHED_ROWS_PER_READ, self.engine.store.kept_rows)
-        return rows < self.spent[table.name] and rows <= most
+        return FEW_ROWS <= rows < self.spent[table.name] and rows <= most
 
     def version(self, version: Any, table: Any) -> tuple[Any, ...]:
         """Return the store's version with what else the cached values depend on."""
@@ -85,8 +88,8 @@ class TableCache:
     ) -> int:
         """Fill the statement's own empty table with all rows of these columns.
 
-        `read(columns)` yields chunks of rows where they are not cached. Return the
-        number of rows.
+        `read(columns)` yields chunks of rows where they are not cached. A few rows are
+        not cached. Return the number of rows.
         """
         connection = self.engine.wrapper.connection
         version = self.version(version, table)
@@ -106,6 +109,8 @@ class TableCache:
             self.engine.insert(
                 connection, table.name, columns, chain.from_iterable(chunks)
             )
+            if cached.rows < FEW_ROWS:
+                return cached.rows
             self.index(table, columns)
             del self.spent[table.name]
         else:

@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.db.models import Avg, Count, F, OuterRef, Subquery
 
+from nonrel_backend.local import table_cache
 from nonrel_backend.local.table_cache import CACHED_ROWS_PER_READ
 from nonrel_backend.planner.scans import new_query
 
@@ -29,6 +30,11 @@ def expected() -> float:
 
 def rows_kept(store) -> dict[str, int]:
     return {name: kept.rows for name, kept in store.local_engine.cache.tables.items()}
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    monkeypatch.setattr(table_cache, "FEW_ROWS", 10)
 
 
 @pytest.fixture
@@ -95,6 +101,12 @@ def test_changes_of_another_process_are_seen(filled):
 def test_an_unchanged_table_is_not_read_again(filled, monkeypatch):
     monkeypatch.setattr(filled.local_engine, "insert", None)
     assert average() == expected()
+
+
+def test_a_table_of_few_rows_is_not_cached(filled):
+    counters().filter(name="c1").delete()
+    assert average() == expected()
+    assert rows_kept(filled) == {}
 
 
 def test_a_column_added_later_is_loaded_with_the_others(filled):

@@ -9,10 +9,17 @@ from django.db.models import Count, F, Min, Sum
 from django.db.models.functions import ExtractHour
 from django.test import override_settings
 
+from nonrel_backend.local import table_cache
+
 only_lmdb = pytest.mark.skipif(
     os.environ.get("NONREL_BACKEND", "lmdb") != "lmdb",
     reason="Tables are kept where the store can tell whether they have changed.",
 )
+
+
+@pytest.fixture(autouse=True)
+def no_rows_are_few(monkeypatch):
+    monkeypatch.setattr(table_cache, "FEW_ROWS", 0)
 
 
 @pytest.fixture
