@@ -1,6 +1,6 @@
 """KeyValueWrapper: a Django connection to a store of rows and ordered entries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -96,6 +96,13 @@ class KeyValueWrapper(NonrelDatabaseWrapper):
         """Become the only writer until the open transaction, if any, ends."""
 
     # --- statements ---
+
+    def tables_with_rows(self, tables: Sequence[str]) -> set[str]:
+        def work(access: Access) -> set[str]:
+            return {name for name in tables if access.total(access.table(name)) != 0}
+
+        found: set[str] = self.read(work)
+        return found
 
     def read(self, work: Callable[[Any], Any]) -> Any:
         """Return `work(access)`, run in the open transaction or in one for reading."""

@@ -41,21 +41,28 @@ NAME_SIZE = 400
 _counters = Struct(">qq8s")
 
 
+class CachedTables(dict[str, Table]):
+    """Those tables of one catalog that were read, by name."""
+
+    # The names of all its tables, if they were read.
+    names: list[str] | None = None
+
+
 class TableCache:
     """The tables by name, as each transaction sees them."""
 
     def __init__(self) -> None:
-        # {token: {name: Table}}. Tables that were read under one token are valid
-        # whenever a transaction sees that token.
-        self.cached: dict[bytes, dict[str, Table]] = {}
+        # By token. What was read under one token is valid whenever a transaction sees
+        # that token.
+        self.cached: dict[bytes, CachedTables] = {}
 
-    def tables(self, token: bytes) -> dict[str, Table]:
+    def tables(self, token: bytes) -> CachedTables:
         """Return the cached tables of the catalog with this token."""
         tables = self.cached.get(token)
         if tables is None:
             if len(self.cached) >= CATALOGS_CACHED:
                 self.cached.pop(list(self.cached)[0], None)  # another thread may add
-            tables = self.cached[token] = {}
+            tables = self.cached[token] = CachedTables()
         return tables
 
 
@@ -90,8 +97,12 @@ class TreesAccess(BytesAccess):
 
     # --- tables ---
 
+    def cached(self) -> CachedTables:
+        """Return what is cached of the catalog that the transaction sees."""
+        return self.cache.tables(self.value(TOKEN_KEY) or b"")
+
     def table(self, name: str) -> Table:
-        tables = self.cache.tables(self.value(TOKEN_KEY) or b"")
+        tables = self.cached()
         found = tables.get(name)
         if found is None:
             found = tables[name] = self.table_of(name, self.entry_of(name))
@@ -113,9 +124,12 @@ class TreesAccess(BytesAccess):
 
     def names(self) -> list[str]:
         """Return the names of all tables."""
-        found = self.batches(TABLE_KEY, [EVERYTHING], False, LARGEST_BATCH)
-        names = [key[len(TABLE_KEY) :] for batch in found for key, _ in batch]
-        return [name.decode(errors="backslashreplace") for name in names]
+        tables = self.cached()
+        if tables.names is None:
+            found = self.batches(TABLE_KEY, [EVERYTHING], False, LARGEST_BATCH)
+            names = [key[len(TABLE_KEY) :] for batch in found for key, _ in batch]
+            tables.names = [name.decode(errors="backslashreplace") for name in names]
+        return [*tables.names]
 
     def has_table(self, name: str) -> bool:
         return self.value(table_key(name)) is not None
