@@ -347,10 +347,13 @@ def require_unique(
 
 
 def changed(row: Document, update: Document) -> Document:
-    """Return the row after $set, $unset and $inc."""
+    """Return the row, of which only some columns are known, after $set, $unset and
+    $inc.
+    """
     row = {**row, **update.get("$set", {})}
     for key, number in update.get("$inc", {}).items():
-        row[key] += number
+        if key in row:
+            row[key] += number
     for key in update.get("$unset", ()):
         row.pop(key, None)
     return row
