@@ -92,6 +92,7 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     # --- what the local engine does, as SQLite does ---
     can_return_columns_from_insert = True
     can_return_rows_from_bulk_insert = True
+    can_return_rows_from_update = True
     order_by_nulls_first = True
     supports_aggregate_distinct_multiple_argument = False
     supports_aggregate_filter_clause = True

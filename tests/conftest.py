@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import django
 import pytest
 from hypothesis import HealthCheck, settings
 from pymongo import monitoring
@@ -42,6 +43,8 @@ monitoring.register(COMMANDS)
 BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
 BACKENDS = ("lmdb", "mongodb", "riak", "template")
 collect_ignore = [name for name in BACKENDS if name != BACKEND]
+if django.VERSION < (6, 1):
+    collect_ignore.append("django61")
 if BACKEND != "lmdb":
     collect_ignore.append("kv")  # the core's own tests: they choose their stores
 if BACKEND != "mongodb":

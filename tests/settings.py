@@ -9,6 +9,8 @@ import tempfile
 from typing import Any
 from uuid import uuid4
 
+import django
+
 SECRET_KEY = "tests"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -27,6 +29,8 @@ INSTALLED_APPS = [
     "nonrel_backend.rest",
     "tests.rest",
 ]
+if django.VERSION >= (6, 1):
+    INSTALLED_APPS.append("tests.django61")
 BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
 if BACKEND == "mongodb":  # Models, the user's among them, whose keys are ObjectIds.
     INSTALLED_APPS.append("tests.objectids")

@@ -1,6 +1,7 @@
 """WriteMixin: what the INSERT, UPDATE and DELETE compilers share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
@@ -27,6 +28,7 @@ class WriteMixin:
     using: Any
     query_class: Any
     convert_value_for_db: Any
+    convert_value_from_db: Any
     for_db_converter: Any
     from_db_converter: Any
     compile: Any
@@ -93,6 +95,17 @@ class WriteMixin:
 
     def select_keys(self, query: Query, expressions: Iterable[Any] = ()) -> list[list]:
         """Return [stored key, *values of the expressions] of each row that matches."""
+        meta = query.get_meta()
+        rows = self.selected(query, [*self.key_columns(query), *expressions])
+        width = len(meta.pk_fields)
+        return [[self.stored_key(meta, row[:width]), *row[width:]] for row in rows]
+
+    def key_columns(self, query: Query) -> list[Any]:
+        alias = query.get_initial_alias()
+        return [each.get_col(alias) for each in query.get_meta().pk_fields]
+
+    def selected(self, query: Query, expressions: Sequence[Any]) -> list[Any]:
+        """Return the values of the expressions in each row that matches."""
         reading = query.chain(klass=Query)
         reading.clear_ordering(force=True)
         reading.clear_limits()
@@ -100,9 +113,7 @@ class WriteMixin:
         reading.extra = {}
         reading.annotations = {}
         reading.default_cols = False
-        alias = reading.get_initial_alias()
-        key_columns = [each.get_col(alias) for each in query.get_meta().pk_fields]
-        reading.select = (*key_columns, *expressions)
+        reading.select = tuple(expressions)
         compiler = reading.get_compiler(connection=self.store)
         compiler.using = self.using
         try:
@@ -110,12 +121,7 @@ class WriteMixin:
         except EmptyResultSet:
             return []
         self.reading_plan = plan
-        width = len(key_columns)
-        rows = []
-        for row in compiler.python_results(plan, converters):
-            key = self.stored_key(query.get_meta(), row[:width])
-            rows.append([key, *row[width:]])
-        return rows
+        return compiler.python_results(plan, converters)
 
     def stored_key(self, meta: Any, values: Iterable[Any]) -> Any:
         """Return the row's key as `update_rows` and `delete_rows` take it."""
@@ -124,6 +130,19 @@ class WriteMixin:
             for field, value in zip(meta.pk_fields, values, strict=True)
         ]
         return stored[0] if len(stored) == 1 else tuple(stored)
+
+    def python_keys(self, keys: Iterable[Any]) -> list[Any]:
+        """Return keys as filters take them, of those from `stored_key()`."""
+        readers = [
+            partial(self.convert_value_from_db, self.store.type_of(field))
+            for field in self.query.get_meta().pk_fields
+        ]
+        if len(readers) == 1:
+            return [readers[0](key) for key in keys]
+        return [
+            tuple(read(part) for read, part in zip(readers, key, strict=True))
+            for key in keys
+        ]
 
     def prepared(self, field: Any, value: Any) -> Any:
         """Return a computed value as get_db_prep_save() would."""

@@ -8,6 +8,7 @@ from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import NotSupportedError
 from django.db.models.expressions import Case, Col, ColPairs, Value, When
 from django.db.models.lookups import Exact
+from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
 
 from ..catalog import inserts
@@ -29,6 +30,8 @@ class UpdateMixin(WriteMixin):
     Values are {field: value from get_db_prep_save() or resolved expression}.
     """
 
+    returning_fields: Any = None
+
     @with_data_errors
     def execute_sql(self, result_type: Any) -> int:
         statement = self.update_statement()
@@ -38,6 +41,43 @@ class UpdateMixin(WriteMixin):
             if row_count is None:
                 row_count = count or None
         return row_count or 0
+
+    @with_data_errors
+    def execute_returning_sql(self, returning_fields: Sequence[Any]) -> list:
+        """Return the new values of the fields in each row that matched.
+
+        Model.save() asks for them, since Django 6.0.
+        """
+        if not returning_fields or self.query.get_related_updates():
+            return super().execute_returning_sql(returning_fields)  # type: ignore[misc]
+        statement = self.update_statement()
+        if statement is None:
+            return []
+        self.returning_fields = returning_fields
+        update, text = statement
+        work = partial(self.update_and_read, update, returning_fields)
+        return self.store.run_statement(partial(self.store.all_or_nothing, work), text)
+
+    def update_and_read(
+        self, update: Callable[[], int], fields: Sequence[Any]
+    ) -> list[Any]:
+        matching = self.found_by_key()
+        if not update():
+            return []
+        alias = matching.get_initial_alias()
+        return self.selected(matching, [field.get_col(alias) for field in fields])
+
+    def found_by_key(self) -> Query:
+        """Return a query of the rows that match now, also once they have changed."""
+        matching = self.query.chain(klass=Query)
+        node = only_child(matching.where)
+        if isinstance(node, Exact) and is_key(node.lhs, matching.get_meta()):
+            return matching
+        keys = self.selected(self.query, self.key_columns(self.query))
+        matching.clear_where()
+        is_composite = matching.get_meta().is_composite_pk
+        matching.add_filter("pk__in", [row if is_composite else row[0] for row in keys])
+        return matching
 
     def update_statement(self) -> tuple[Callable[[], int], Callable[[], str]] | None:
         """Return what runs the UPDATE and what describes it; None if nothing to do."""
@@ -291,6 +331,13 @@ def refuse_unsuited(field: Any, value: Any) -> None:
             "Composite primary keys expressions are not allowed in this "
             f"query ({field.name}=F('pk'))."
         )
+
+
+def is_key(expression: Any, meta: Any) -> bool:
+    """Return whether an expression is the primary key of the query's own table."""
+    is_pairs = isinstance(expression, ColPairs)
+    columns = expression.get_cols() if is_pairs else [expression]
+    return [getattr(each, "target", None) for each in columns] == list(meta.pk_fields)
 
 
 def only_child(node: Any) -> Any:

@@ -197,18 +197,7 @@ class RetriedUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[
     def restrict(self, meta: Any, keys: list[Any]) -> None:
         """Restrict the query to the rows with these stored keys."""
         self.query = self.query.chain()
-        readers = [
-            partial(self.convert_value_from_db, self.store.type_of(field))
-            for field in meta.pk_fields
-        ]
-        if len(readers) == 1:
-            wanted = [readers[0](key) for key in keys]
-        else:
-            wanted = [
-                tuple(read(part) for read, part in zip(readers, key, strict=True))
-                for key in keys
-            ]
-        self.query.add_filter("pk__in", wanted)
+        self.query.add_filter("pk__in", self.python_keys(keys))
 
 
 def conflict_index(table: Table, columns: list[str]) -> Index:
