@@ -122,9 +122,6 @@ class NonrelDatabaseFeatures(BaseDatabaseFeatures):
     # --- what stores without SQL do not have ---
     supports_foreign_keys = False
     supports_non_deterministic_collations = False
-    supports_on_delete_db_cascade = False
-    supports_on_delete_db_default = False
-    supports_on_delete_db_null = False
     can_create_inline_fk = False
     supports_sequence_reset = False
     # Foreign keys are checked when Django calls check_constraints(), never at a write.

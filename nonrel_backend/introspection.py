@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import django
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
-from django.db.models import DO_NOTHING, Index
+from django.db.models import Index
 
 from .catalog.schema import REMOVED_KEY
 from .cursor import Statement
@@ -155,9 +154,12 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
 
     def get_relations(self, cursor: Any, table_name: str) -> dict[str, tuple]:
         # Since 6.1 Django also takes the constraint's ON DELETE.
-        on_delete = (DO_NOTHING,) if django.VERSION >= (6, 1) else ()
+        types = getattr(self, "on_delete_types", None)
         return {
-            column["name"]: (*reversed(column["references"]), *on_delete)
+            column["name"]: (
+                *reversed(column["references"]),
+                *([types[column.get("on_delete") or "NO ACTION"]] if types else []),
+            )
             for column in self.columns(table_name)
             if column.get("references")
         }

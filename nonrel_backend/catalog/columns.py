@@ -27,7 +27,17 @@ def describe(field: Any, connection: Any) -> dict[str, Any]:
     if field.remote_field and getattr(field, "db_constraint", False):
         target = field.target_field
         column["references"] = [target.model._meta.db_table, target.column]
+        if database_on_delete(field):
+            column["on_delete"] = database_on_delete(field)
     return column
+
+
+def database_on_delete(field: Any) -> str | None:
+    """Return "CASCADE", "SET NULL" or "SET DEFAULT" if the database is to do it."""
+    if not getattr(field, "db_constraint", False):
+        return None
+    # Only a DatabaseOnDelete, since Django 6.1, has an operation.
+    return getattr(field.remote_field.on_delete, "operation", None)
 
 
 def column_field(model: Any, column: str) -> Any:

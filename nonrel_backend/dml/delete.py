@@ -10,6 +10,7 @@ from django.db.models.sql.constants import ROW_COUNT
 from ..query import NonrelQuery
 from ..values.saving import with_data_errors
 from .base import WriteMixin
+from .on_delete import Deletion, referring
 
 
 class DeleteMixin(WriteMixin):
@@ -28,6 +29,11 @@ class DeleteMixin(WriteMixin):
 
     def delete_by(self, scan: NonrelQuery | None) -> int:
         """Delete the rows of the scan natively, or else by key."""
+        if referring(self.store, self.query.get_meta().concrete_model):
+            self.refusal = "foreign keys have an on_delete of the database"
+            return self.store.all_or_nothing(
+                lambda: Deletion(self.store, self.using).run(self.query)
+            )
         if scan is not None:
             try:
                 return scan.delete()

@@ -21,6 +21,7 @@ from ..query import NonrelQuery
 from ..values.local import to_local
 from . import raw_definitions
 from .constraints import RowValidator
+from .on_delete import Deletion, referring
 from .raw_conflicts import ConstrainedTable, refuse_resolution
 from .raw_tables import WrittenTable
 from .raw_values import preparer
@@ -69,7 +70,11 @@ def execute(store: Any, sql: str, param_sets: list[Any]) -> Written:
         if token.kind != "string" and unquoted(token.text).lower() in table.rowids:
             raise no_rowid(store, table.name, token.text)
     statement = Statement(store, table, write, param_sets)
-    if write.verb == "DELETE" and not write.returning:
+    if (
+        write.verb == "DELETE"
+        and not write.returning
+        and not referring(store, statement.model)
+    ):
         try:
             return Written(statement.exact_scan().delete())
         except NotSupportedError:
@@ -282,7 +287,13 @@ class Statement:
     def delete(self, rows: list[LocalRow]) -> None:
         compiler = self.compiler("SQLDeleteCompiler", models.sql.DeleteQuery)
         for batch in batches([self.key(compiler, row) for row in rows], BATCH):
-            new_query(self.store, self.model, self.meta.pk_fields).delete_rows(batch)
+            if referring(self.store, self.model):
+                found = models.sql.DeleteQuery(self.model)
+                found.add_filter("pk__in", compiler.python_keys(batch))
+                Deletion(self.store, self.store.alias).run(found)
+            else:
+                query = new_query(self.store, self.model, self.meta.pk_fields)
+                query.delete_rows(batch)
 
     def update(
         self,
