@@ -37,6 +37,16 @@ def django61(session: nox.Session) -> None:
         session.run("python", "runtests.py", "django", "--backend", backend, *apps)
 
 
+@nox.session(python="3.13", venv_backend="venv")
+def django61_all(session: nox.Session) -> None:
+    """Run all apps of Django 6.1's suite; their tables are in docs/."""
+    session.install("-e", ".[test]", "Django>=6.1,<6.2")
+    for backend in ("lmdb", "mongodb"):
+        page = f"docs/django-suite-61-{backend}.md"
+        command = ["runtests.py", "django", "--backend", backend, "--save", page]
+        session.run("python", *command, *session.posargs, env={"CI": ""})
+
+
 @nox.session(venv_backend="venv")
 def faults(session: nox.Session) -> None:
     """Run five minutes of faults on each backend; arguments are those of the runs."""
