@@ -16,10 +16,11 @@ APPS = """
 # What the suites of other packages need. The packages themselves run in the folders of
 # their source distributions; wagtail pins older versions of some.
 PACKAGE_REQUIREMENTS = """
-    boto3 celery<5.6 chardet coreapi dj-database-url django-crispy-forms django-environ
-    django-extensions django-guardian django-pattern-library freezegun
-    inflection jinja2<3.2 markdown openpyxl psycopg[binary] pygments pytest-benchmark
-    pytest-django pytz responses setuptools tablib[all] uritemplate wagtail==8.0.1
+    azure-identity azure-mgmt-cdn<15 azure-mgmt-frontdoor<3 boto3 celery<5.6 chardet
+    coreapi dj-database-url django-crispy-forms django-environ django-extensions
+    django-guardian django-pattern-library factory-boy freezegun inflection jinja2<3.2
+    markdown openpyxl psycopg[binary] pygments pytest-benchmark pytest-django pytz
+    responses setuptools tablib[all] uritemplate wagtail==8.0.1
 """.split()
 
 

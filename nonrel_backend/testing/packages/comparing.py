@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,22 +38,26 @@ class Run:
 
 
 def run_suite(package: Package, backend: str, cache: Path) -> Run:
-    """Run a package's own tests on a backend.
+    """Run a package's own tests on a backend, in a fresh copy of the distribution.
 
-    Its output is in the log beside the record. Raise SystemExit if no record is
-    written.
+    Files that an earlier run left would change the outcomes. The output is in the log
+    beside the record. Raise SystemExit if no record is written.
     """
-    source = fetch(package, (cache / "packages").resolve())
+    original = fetch(package, (cache / "packages").resolve())
     results = cache / "package-suites" / backend
     results.mkdir(parents=True, exist_ok=True)
     record = (results / f"{package.name}.json").resolve()
     record.unlink(missing_ok=True)
-    # Not this repository: its `tests` would be found instead of the package's.
-    environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
-    environment[DATABASE_VARIABLE] = json.dumps(database(package, backend))
     command = [sys.executable, "-m", "nonrel_backend.testing.packages.recorder"]
     command += [str(record), *package.command.split()]
-    with open(record.with_suffix(".log"), "wb") as log:
+    with (
+        open(record.with_suffix(".log"), "wb") as log,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        source = Path(shutil.copytree(original, Path(folder) / original.name))
+        # Not this repository: its `tests` would be found instead of the package's.
+        environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONHASHSEED": "0"}
+        environment[DATABASE_VARIABLE] = json.dumps(database(package, backend))
         subprocess.run(
             command,
             cwd=source / package.folder,

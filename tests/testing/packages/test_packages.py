@@ -12,7 +12,7 @@ import pytest
 from nonrel_backend.testing.packages import comparing
 from nonrel_backend.testing.packages.comparing import Run, surprises
 from nonrel_backend.testing.packages.recorder import DATABASE_VARIABLE
-from nonrel_backend.testing.packages.suites import PACKAGES
+from nonrel_backend.testing.packages.suites import PACKAGES, Package
 
 SETTINGS = """
 DATABASES = {
@@ -108,6 +108,29 @@ def test_each_outcome_is_recorded(
     }
     assert found == {**RIGHT, "test_expected": of_expected}
     assert record["seconds"] > 0
+
+
+SUITE = """
+import unittest
+from pathlib import Path
+
+class Tests(unittest.TestCase):
+    def test_upload(self):
+        Path("upload").touch(exist_ok=False)
+
+unittest.main()
+"""
+
+
+def test_no_run_finds_files_of_an_earlier_one(tmp_path: Path) -> None:
+    package = Package("suite", "1", "files", "suite.py")
+    source = tmp_path / "packages" / package.requirement
+    source.mkdir(parents=True)
+    (source / "suite.py").write_text(SUITE)
+    for _ in range(2):
+        found = comparing.run_suite(package, "sqlite", tmp_path)
+        assert [*found.outcomes.values()] == ["passed"]
+    assert [path.name for path in source.iterdir()] == ["suite.py"]
 
 
 def run(backend: str, **outcomes: str) -> Run:
