@@ -19,7 +19,11 @@ NO_TRANSACTIONS = (
 class DatabaseValidation(BaseDatabaseValidation):
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         """Warn of a server without transactions, and of constraints by hidden keys."""
-        return [*self.check_transactions(), *self.check_constraints()]
+        return [
+            *super().check(**kwargs),
+            *self.check_transactions(),
+            *self.check_constraints(),
+        ]
 
     def check_constraints(self) -> list[checks.CheckMessage]:
         """Warn of unique constraints that no index of the server's keeps."""
