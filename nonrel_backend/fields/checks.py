@@ -8,7 +8,7 @@ from django.db import models
 from ..conditions import is_path_key
 from ..microseconds import hidden
 from .base import DocumentField
-from .model import EmbeddedModel, NoKey
+from .model import NO_KEY, EmbeddedModel
 from .registry import MODEL_KEY
 from .walking import embedded_fields
 
@@ -47,7 +47,7 @@ def check_embedded(
             )
         )
     for field in model._meta.local_fields:
-        if isinstance(field, NoKey):
+        if field.name == NO_KEY:
             continue
         where = f"{label}.{field.name}"
         messages += check_embedded_field(holder, field, where)

@@ -3,33 +3,26 @@
 import copy
 from typing import Any, NoReturn
 
-from django.core.checks import CheckMessage
 from django.db import NotSupportedError, models
 from django.db.models.base import ModelBase
 
 from ..documents.sources import Source
 from .registry import embedded_models
 
+NO_KEY = "no_key"
 
-class NoKey(models.Field):
-    """The primary key that Django requires: it has no column and no value."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            primary_key=True, editable=False, blank=True, serialize=False, null=False
-        )
+def no_key_field() -> models.Field:
+    """Return the primary key that Django requires: it has no column and no value.
 
-    def get_attname_column(self) -> tuple[str, None]:
-        return self.get_attname(), None
-
-    def contribute_to_class(
-        self, cls: type[models.Model], name: str, private_only: bool = False
-    ) -> None:
-        super().contribute_to_class(cls, name, private_only)
-        setattr(cls, name, None)
-
-    def check(self, **kwargs: Any) -> list[CheckMessage]:
-        return []
+    It is no class of its own: packages do something for each subclass of Field.
+    """
+    field: Any = models.Field(
+        primary_key=True, editable=False, blank=True, serialize=False
+    )
+    field.get_attname_column = lambda: (NO_KEY, None)
+    field.check = lambda **kwargs: []
+    return field
 
 
 class NoTable(models.Manager):
@@ -78,7 +71,7 @@ class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
     Two are equal if they are of one class and all their fields are equal.
     """
 
-    no_key = NoKey()
+    no_key = no_key_field()
     objects = NoTable()
     # What the document that it was read from holds beside its fields.
     _source: Source | None = None
@@ -138,6 +131,10 @@ class EmbeddedModel(models.Model, metaclass=EmbeddedModelBase):
 
     def validate_constraints(self, exclude: Any = None) -> None:
         """Do nothing: embedded models have no constraints."""
+
+
+# A field without a column sets nothing on its class.
+setattr(EmbeddedModel, NO_KEY, None)
 
 
 def new_instance(label: str) -> Any:

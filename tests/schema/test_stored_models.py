@@ -34,4 +34,5 @@ def test_no_field_and_no_model_of_the_toolkit_is_found_by_packages(library):
         if each.__module__.startswith("nonrel_backend")
     ]
     assert [name for name in own if not name.startswith(PUBLIC)] == []
+    assert not any(each.startswith("nonrel_backend.fields.model.") for each in own)
     assert set(apps.get_models(include_auto_created=True)) == registered
