@@ -163,9 +163,16 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
 }
 
 
-def register(connection: sqlite3.Connection) -> None:
-    """Register the functions in a connection."""
+def register(
+    connection: sqlite3.Connection, wrap: Callable[..., Any] | None = None
+) -> None:
+    """Register the functions in a connection.
+
+    The one that searches by regular expressions may raise: it is `wrap`ped.
+    """
     for name, (function, arguments) in FUNCTIONS.items():
+        if wrap is not None and name == "NONREL_MATCH":
+            function = wrap(function)
         connection.create_function(name, arguments, function, deterministic=True)
 
 

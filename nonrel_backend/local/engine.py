@@ -313,8 +313,15 @@ class LocalEngine:
         return columns, rows
 
     def local_params(self, params: Any) -> Any:
-        """Return a text's parameters as SQLite holds them."""
+        """Return a text's parameters as SQLite holds them.
+
+        It refuses dictionaries and lists: a field prepares those.
+        """
         zone = self.store.timezone
+
+        def local(value: Any) -> Any:
+            return value if type(value) in (dict, list) else to_local(value, zone)
+
         if isinstance(params, dict):
-            return {name: to_local(value, zone) for name, value in params.items()}
-        return tuple(to_local(value, zone) for value in params or ())
+            return {name: local(value) for name, value in params.items()}
+        return tuple(map(local, params or ()))

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError, OperationalError
 from django.db.backends.sqlite3 import base as sqlite3_base
 
-from ..documents.functions import FUNCTIONS, check_paths, register
+from ..documents.functions import check_paths, register
 from ..documents.sources import Form
 from ..microseconds import cut
 from ..values.folding import fold
@@ -113,14 +113,10 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
         }.items():
             connection.create_function(name, 1, function, deterministic=True)
         connection.create_collation("nonrel_decimal", _compare_decimals)
-        register(connection)
         # The functions that search by regular expressions may take too long.
-        for name, (search, arguments) in {
-            "REGEXP": (_regexp, 2),
-            "NONREL_MATCH": FUNCTIONS["NONREL_MATCH"],
-        }.items():
-            noted = self.noting(search)
-            connection.create_function(name, arguments, noted, deterministic=True)
+        register(connection, self.noting)
+        regexp = self.noting(_regexp)
+        connection.create_function("REGEXP", 2, regexp, deterministic=True)
         # Create the json_each table now: that is a write, which an authorizer refuses.
         connection.execute("SELECT 1 FROM json_each('[]')").fetchall()
         connection.isolation_level = None

@@ -58,8 +58,8 @@ ADAPTERS: dict[type, Callable[[Any, Any], Any]] = {
     UUID: lambda value, zone: value.hex,
     Json: lambda value, zone: json_text(value.value),
     Document: lambda value, zone: value.text(),
-    dict: lambda value, zone: json.dumps(value),
-    list: lambda value, zone: json.dumps(value),
+    dict: lambda value, zone: json_text(value),
+    list: lambda value, zone: json_text(value),
 }
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "UUIDField": lambda text: UUID(hex=text),

@@ -11,6 +11,7 @@ from django.db import (
     DataError,
     IntegrityError,
     NotSupportedError,
+    ProgrammingError,
     connection,
     connections,
     models,
@@ -375,3 +376,11 @@ def test_keys_change_where_those_of_the_store_do(both):
     both("UPDATE library_author SET id = 99 WHERE id = 2")
     with pytest.raises(IntegrityError):
         run("UPDATE library_author SET id = 1")
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1, 2], {1}])
+def test_parameters_that_sqlites_driver_does_not_take_are_an_error(library, value):
+    for sql in ("INSERT INTO library_specimen (json) VALUES (%s)", "SELECT %s"):
+        for alias in BOTH:
+            with pytest.raises(ProgrammingError, match="not supported"):
+                run(sql, [value], alias)
