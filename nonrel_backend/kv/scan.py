@@ -153,6 +153,11 @@ class Scan:
     def row_keys(self, scan: IndexScan) -> set[bytes]:
         """Return the keys of the rows that one scan of several finds."""
         found: set[bytes] = set()
+        if scan.unique and scan.index is self.table.primary:
+            # Single keys, in any order, are no ranges of a scan.
+            records = self.access.get(self.table, [key for key, _ in scan.ranges])
+            self.entries_read += len(records)
+            return set(self.access.keys(self.table, records))
         for batch in self.batches(scan, None):
             self.entries_read += len(batch)
             if scan.index is self.table.primary:  # its entries are the rows
