@@ -8,7 +8,6 @@ from django.db import DatabaseError, NotSupportedError
 from ..catalog.unique import UniqueIndex
 from ..conditions import FALSE, Column, Condition, Leaf, conjunction, disjunction
 from ..local.texts import Write
-from ..query import MISSING
 from .constraints import RowValidator
 from .raw_tables import WrittenTable
 
@@ -34,6 +33,7 @@ class ConstrainedTable(WrittenTable):
 
     def __init__(self, store: Any, name: str) -> None:
         super().__init__(store, name)
+        self.store = store
         self.uniques: list[UniqueIndex] = store.unique_indexes(self.meta.model)
         required = {
             column
@@ -78,29 +78,26 @@ class ConstrainedTable(WrittenTable):
                     "ignore_conflicts or update_conflicts."
                 ) from error
 
-    def conditions(self, rows: list[dict[str, Any]], compiler: Any) -> list[Condition]:
+    def conditions(self, rows: list[dict[str, Any]]) -> list[Condition]:
         """Return conditions that all stored rows satisfy with which new ones collide.
 
         The new rows are {column: value from get_db_prep_save()}.
         """
-        found = [self.collisions(index, rows, compiler) for index in self.uniques]
+        found = [self.collisions(index, rows) for index in self.uniques]
         return [disjunction(*found)]
 
     def collisions(
-        self, index: UniqueIndex, rows: Iterable[dict[str, Any]], compiler: Any
+        self, index: UniqueIndex, rows: Iterable[dict[str, Any]]
     ) -> Condition:
         conditions: list[Condition] = []
         for name in index.plain:
             field = self.fields[name]
-            db_type = compiler.store.type_of(field)
+            db_type = self.store.type_of(field)
             if field.generated or db_type in ("json", "document"):
                 continue
-            read = compiler.from_db_converter(db_type)
-            stored = compiler.stored_values(field, [row[name] for row in rows])
-            known = [value for value in stored if value is not MISSING]
-            if not known:
+            values = [row[name] for row in rows if row[name] is not None]
+            if not values:
                 return FALSE  # a NULL collides with nothing
-            values = [value if read is None else read(value) for value in known]
             conditions.append(Leaf(Column(name, db_type), "in", values))
         return conjunction(*conditions)
 

@@ -152,7 +152,7 @@ class Statement:
         if isinstance(self.table, ConstrainedTable):
             if self.write.verb != "INSERT" or self.write.selects:
                 return []  # the new values may be those of any row
-            return self.table.conditions(self.proposed(), self.inserting)
+            return self.table.conditions(self.proposed())
         if self.write.verb == "INSERT":
             return []
         found = [conjunction(*self.where(params)[0]) for params in self.param_sets]

@@ -65,5 +65,7 @@ def leaf(store: Any, field: Any, operator: str, values: list[Any]) -> Condition 
         isinstance(known, COMPARABLE.get(type(value), ())) for value in values
     ):
         return None
+    if isinstance(known, models.DateTimeField):
+        values = list(map(store.ops.adapt_datetimefield_value, values))
     column = Column(field.column, field.db_type(store))
     return Leaf(column, LOOKUPS[operator], values if operator == "IN" else values[0])

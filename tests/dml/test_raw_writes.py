@@ -1,6 +1,6 @@
 """INSERT, UPDATE and DELETE through a cursor: as on SQLite, row by row."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -384,3 +384,10 @@ def test_parameters_that_sqlites_driver_does_not_take_are_an_error(library, valu
         for alias in BOTH:
             with pytest.raises(ProgrammingError, match="not supported"):
                 run(sql, [value], alias)
+
+
+def test_aware_datetimes_find_the_rows_of_their_moment(library):
+    noon = datetime(2020, 1, 1, 12, tzinfo=UTC)
+    library.Copy.objects.create(pk=UUID(int=1), seen=noon)
+    assert len(run("SELECT token FROM library_copy WHERE seen = %s", [noon])[2]) == 1
+    assert run("DELETE FROM library_copy WHERE seen = %s", [noon])[0] == 1
