@@ -75,9 +75,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     in `self.connection`; `translate_error` maps the store's errors to Django's.
 
     OPTIONS["local_rows"] limits the rows that one query may load into the local engine
-    (default 250,000; 0 means no limit). OPTIONS["kept_rows"] limits the rows of whole
-    tables that stay there for later queries (default 100,000); they are used while the
-    store tells that the table is unchanged.
+    (default 0: no limit), OPTIONS["local_bytes"] the temporary file that holds them
+    (default 2 GiB). OPTIONS["kept_rows"] limits the rows of whole tables that stay
+    there for later queries (default 4,000,000); they are used while the store tells
+    that the table is unchanged.
     """
 
     # What get_new_connection() returned; None while disconnected.
@@ -97,7 +98,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     # How the store's documents hold values.
     document_form = Form
     # Names of OPTIONS that are for the toolkit, not for the store's driver.
-    own_options = frozenset({"local_rows", "kept_rows"})
+    own_options = frozenset({"local_rows", "local_bytes", "kept_rows"})
     execute_wrappers: list[Any]
     # Django's SQL never reaches the store: the local engine writes its own.
     operators: dict[str, str] = {}
@@ -162,12 +163,17 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     @property
     def local_rows(self) -> int:
         """How many rows one query may load into the local engine; 0 means no limit."""
-        return int(self.settings_dict["OPTIONS"].get("local_rows", 250_000))
+        return int(self.settings_dict["OPTIONS"].get("local_rows", 0))
+
+    @property
+    def local_bytes(self) -> int:
+        """How large the local engine's temporary file may get."""
+        return int(self.settings_dict["OPTIONS"].get("local_bytes", 2 << 30))
 
     @property
     def kept_rows(self) -> int:
         """How many rows of whole tables may stay in the local engine."""
-        return int(self.settings_dict["OPTIONS"].get("kept_rows", 100_000))
+        return int(self.settings_dict["OPTIONS"].get("kept_rows", 4_000_000))
 
     def translate_error(self, error: BaseException) -> Exception | None:
         """Return the Django error for one of the store's driver, None for others."""

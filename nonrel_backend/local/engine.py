@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db import DatabaseError, NotSupportedError, OperationalError
@@ -63,6 +63,8 @@ class LocalEngine:
         self.store = store
         self.lock = threading.RLock()
         self.depth = 0
+        # Whether the temporary file has no room for what was inserted last.
+        self.is_full = False
         self.reads: dict[tuple[Any, ...], Reads] = {}
         # A model's options to its LocalTable.
         self.table = IdentityCache(
@@ -81,7 +83,7 @@ class LocalEngine:
         settings = {
             **self.store.settings_dict,
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": ":memory:",
+            "NAME": ":memory:",  # the wrapper opens a temporary file
             "OPTIONS": {},
             "AUTOCOMMIT": True,
             "CONN_MAX_AGE": None,
@@ -89,6 +91,7 @@ class LocalEngine:
         }
         wrapper = LocalWrapper(settings, self.store.alias)
         wrapper.packed_form = self.store.packed_form
+        wrapper.most_bytes = self.store.local_bytes
         wrapper.inc_thread_sharing()
         return wrapper
 
@@ -150,7 +153,10 @@ class LocalEngine:
                     return fetch(cursor)
             finally:
                 cursor.close()
-                self.cache.put_away([table.name for table in created])
+                if self.is_full:
+                    self.start_anew()
+                else:
+                    self.cache.put_away([table.name for table in created])
                 self.depth -= 1
 
     def columns_read(
@@ -256,18 +262,55 @@ class LocalEngine:
         return from_local(field, value, self.store.timezone)
 
     def insert(
-        self, connection: Any, table: str, columns: list[str], rows: Iterable[Any]
+        self,
+        connection: Any,
+        table: str,
+        columns: list[str],
+        rows: Iterable[Any],
+        identity: Sequence[str] = (),
     ) -> None:
-        """Insert rows of SQLite values into a table of the engine."""
-        names = ", ".join(map(self.quote, columns))
+        """Insert rows of SQLite values into a table of the engine.
+
+        Rows that have the same `identity`, names of columns, are inserted once.
+        """
+        name, names = self.quote(table), ", ".join(map(self.quote, columns))
         marks = ", ".join("?" * len(columns))
+        if identity:
+            unique = ", ".join(map(self.quote, identity))
+            index = self.quote(f"nonrel_identity_{table}")
+            connection.execute(
+                f"CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {name} ({unique})"
+            )
+        verb = "INSERT OR IGNORE" if identity else "INSERT"
         connection.execute("BEGIN")
         try:
             connection.executemany(
-                f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks})", rows
+                f"{verb} INTO {name} ({names}) VALUES ({marks})", rows
             )
+        except sqlite3.OperationalError as error:
+            self.is_full = True
+            raise self.full(table) from error
         finally:
-            connection.execute("COMMIT")
+            if not self.is_full:
+                connection.execute("COMMIT")
+
+    def full(self, table: str) -> NotSupportedError:
+        """Return the error for rows that the temporary file does not hold."""
+        most = self.store.local_bytes
+        return NotSupportedError(
+            f"{self.store.display_name} cannot answer this query natively, and the "
+            f"rows that it loads, of {table} among them, take more than "
+            f"OPTIONS['local_bytes'] = {most} bytes of a temporary file, or than its "
+            "disk has. Filter more, add an index that serves the filter, or raise the "
+            "limit."
+        )
+
+    def start_anew(self) -> None:
+        """Drop all tables: SQLite, without a journal, cannot undo half an insert."""
+        self.wrapper.connection.close()
+        self.wrapper.connection = None
+        self.cache = TableCache(self)
+        self.is_full = False
 
     def within_limits(self, sql: str, params: Any) -> tuple[str, Any]:
         """Return the statement with its values in the text if they are too many."""

@@ -1,9 +1,11 @@
 """Loading: scans whose rows become the local engine's, within a limit."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
 from itertools import chain
 from operator import pos
+from time import monotonic
 from typing import Any
 
 from django.db import NotSupportedError, models
@@ -16,11 +18,14 @@ from ..values.columns import stored_field
 from ..values.local import ADAPTERS, to_local
 from ..values.wrappers import Json
 
+logger = logging.getLogger("nonrel_backend.planner")
+# A query that loads more rows is logged.
+ROWS_TOLD = 100_000
 Convert = Callable[[Any], Any]
 # {table: the columns that a statement reads of it}.
 Reads = dict[str, tuple[str, ...]]
-# insert(table, columns, rows of SQLite values).
-Insert = Callable[[str, list[str], Iterable[Any]], None]
+# insert(table, columns, rows of SQLite values), as LocalEngine.insert().
+Insert = Callable[..., None]
 # What SQLite holds just as the store gives it.
 SAME_LOCALLY = (
     models.CharField,
@@ -128,6 +133,13 @@ class RowLimit:
         self.store = store
         self.limit: int = store.local_rows
         self.rows = 0
+        self.start = monotonic()
+
+    def tell(self, statement: Callable[[], str]) -> None:
+        """Log a query that has loaded many rows, with what it did, and why."""
+        if self.rows > ROWS_TOLD:
+            seconds = monotonic() - self.start
+            logger.info("%d rows loaded in %.1f s: %s", self.rows, seconds, statement())
 
     def counted(
         self, chunks: Iterable[list[Any]], query: NonrelQuery
@@ -174,6 +186,7 @@ def load_tables(store: Any, sql: str, params: Any) -> Callable[[Reads, Insert], 
             require_columns(store, table, columns)
             conditions, _ = simple_where(store, sql, params, table, fields)
             load_table(store, table, columns, conditions, insert, limit)
+        limit.tell(lambda: sql)
 
     return load
 

@@ -17,6 +17,9 @@ from ..values.folding import fold
 from ..values.local import EXACT_DIGITS
 from ..values.patterns import searcher
 
+# What the engine holds in memory; more goes to a temporary file.
+CACHE_KIBIBYTES = 32 * 1024
+
 
 def _compare_decimals(left: str, right: str) -> int:
     left_number, right_number = Decimal(left), Decimal(right)
@@ -82,6 +85,8 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
     exact_decimals = True
     # As in NonrelDatabaseWrapper; the engine sets it.
     packed_form: type[Form] | None = None
+    # The most bytes that the engine's tables may take on the disk; the engine sets it.
+    most_bytes = 0
     # Whether the statement that is written cuts its datetimes to milliseconds.
     whole_milliseconds = False
     # The error that one of our SQL functions has raised, which SQLite hides.
@@ -102,7 +107,13 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
     }
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        connection = super().get_new_connection(conn_params)
+        # Without a name SQLite makes a file of its own when the cache is full, in the
+        # folder for temporary files, and unlinks it as soon as it is open.
+        connection = super().get_new_connection({**conn_params, "database": ""})
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {self.most_bytes // page}")
+        connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("PRAGMA journal_mode = OFF")

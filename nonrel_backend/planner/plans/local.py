@@ -41,6 +41,7 @@ class LocalPlan(Plan):
             Loading(self, limit, reads, insert).run()
 
         rows = engine.run(self.sql, self.params, tables, load)
+        limit.tell(lambda: f"{self.text()}{self.because()}")
         self.steps.append(lambda: f"{limit.rows} rows loaded")
         return iter([rows] if rows else [])
 
@@ -93,8 +94,8 @@ class Loading:
         self.restricted: set[int] = set()
         # The keys found so far, by scan and column.
         self.keys: dict[tuple[int, str], dict[Any, None]] = {}
-        # The primary keys of rows that are loaded, by table.
-        self.seen: dict[str, set[Any]] = {}
+        # The tables of which rows are loaded.
+        self.begun: set[str] = set()
 
     def run(self) -> None:
         """Fill the engine's tables, by the cheapest scan first."""
@@ -138,13 +139,13 @@ class Loading:
         if not conditions:
             self.loaded.add(ref.table)
         # A scan that restricts others has to be read by its own conditions.
-        if not (conditions and wanted or ref.table in self.seen) and self.from_cache(
+        if not (conditions and wanted or ref.table in self.begun) and self.from_cache(
             ref, table, columns, bool(conditions)
         ):
             self.loaded.add(ref.table)
             return
         before = self.limit.rows
-        self.read(ref, table, columns, conditions, wanted, is_shared)
+        self.read(ref, table, columns, conditions, wanted, identity)
         if conditions:
             self.engine.cache.note_part(
                 self.plan.sql, ref.table, self.limit.rows - before
@@ -157,9 +158,13 @@ class Loading:
         columns: list[str],
         conditions: list[Condition],
         wanted: list[str],
-        is_shared: bool,
+        identity: list[str],
     ) -> None:
-        """Read the rows from the store, in batches where there is a long IN."""
+        """Read the rows from the store, in batches where there is a long IN.
+
+        Rows of the same `identity`, which several scans find, are loaded once.
+        """
+        self.begun.add(ref.table)
         fields = [table.fields[column] for column in columns]
         long_in = next((each for each in conditions if is_long(each)), None)
         plain = [each for each in conditions if each is not long_in]
@@ -170,8 +175,8 @@ class Loading:
                 query.lock()
             rows = local_rows(query, fields, self.store.timezone)
             chunks = self.limit.counted(rows, query)
-            chunks = self.collected(chunks, ref, columns, wanted, is_shared)
-            self.insert(ref.table, columns, chain.from_iterable(chunks))
+            found = chain.from_iterable(self.collected(chunks, ref, columns, wanted))
+            self.insert(ref.table, columns, found, identity)
             self.plan.steps.append(query.describe)
 
     def from_cache(
@@ -210,24 +215,16 @@ class Loading:
         ref: TableRef,
         columns: list[str],
         wanted: list[str],
-        is_shared: bool,
     ) -> Iterator[list[Row]]:
-        """Yield the chunks; collect the keys that other scans want, drop duplicates."""
+        """Yield the chunks; collect the keys that other scans want, if few."""
         sinks = [
             (columns.index(column), self.keys.setdefault((id(ref), column), {}))
             for column in wanted
         ]
-        identity = [
-            columns.index(each.column)
-            for each in ref.meta.pk_fields
-            if each.column in columns
-        ]
-        seen = self.seen.setdefault(ref.table, set())
         for chunk in chunks:
             for index, keys in sinks:
-                keys.update(dict.fromkeys([row[index] for row in chunk]))
-            if is_shared:
-                chunk = list(unseen(chunk, identity, seen))
+                if len(keys) <= MAX_KEYS:
+                    keys.update(dict.fromkeys([row[index] for row in chunk]))
             yield chunk
 
     def key_conditions(self, ref: TableRef) -> list[Condition]:
@@ -261,15 +258,6 @@ def residual_text(query: NonrelQuery, conditions: list[Condition]) -> str:
         if (reason := refusal(query, condition)) is not None
     ]
     return f"; {'; '.join(left)}" if left else ""
-
-
-def unseen(rows: list[Row], identity: list[int], seen: set[Any]) -> Iterator[Row]:
-    """Yield the rows whose key has not been seen, and remember it."""
-    for row in rows:
-        key = tuple(row[index] for index in identity)
-        if key not in seen:
-            seen.add(key)
-            yield row
 
 
 def is_long(condition: Condition) -> bool:
