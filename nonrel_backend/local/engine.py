@@ -24,6 +24,8 @@ WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 ACCESSING = WRITING | {sqlite3.SQLITE_READ}
 # What SQLite calls its own tables and functions, which know nothing of a store.
 OWN_TABLES = ("sqlite_", "pragma_")
+# Tables of fewer rows need no indexes.
+INDEXED_ROWS = 100
 # How many models' tables, and statements' columns, are remembered.
 TABLES_REMEMBERED, STATEMENTS_REMEMBERED = 1_000, 2_000
 
@@ -63,6 +65,9 @@ class LocalEngine:
         self.store = store
         self.lock = threading.RLock()
         self.depth = 0
+        # The tables of the statement that have indexes, and how many there were ever.
+        self.indexed: set[str] = set()
+        self.indexes = 0
         # Whether the temporary file has no room for what was inserted last.
         self.is_full = False
         self.reads: dict[tuple[Any, ...], Reads] = {}
@@ -135,6 +140,7 @@ class LocalEngine:
             connection = self.wrapper.connection
             created: list[LocalTable] = []
             self.active = tables
+            self.indexed.clear()
             cursor = self.wrapper.create_cursor()
             try:
                 for table in tables.values():
@@ -284,15 +290,36 @@ class LocalEngine:
         verb = "INSERT OR IGNORE" if identity else "INSERT"
         connection.execute("BEGIN")
         try:
-            connection.executemany(
+            done = connection.executemany(
                 f"{verb} INTO {name} ({names}) VALUES ({marks})", rows
             )
+            if done.rowcount >= INDEXED_ROWS:
+                self.create_indexes(connection, self.active[table], columns)
         except sqlite3.OperationalError as error:
             self.is_full = True
             raise self.full(table) from error
         finally:
             if not self.is_full:
                 connection.execute("COMMIT")
+
+    def create_indexes(
+        self, connection: Any, table: LocalTable, columns: list[str]
+    ) -> None:
+        """Create the indexes that joins and subqueries use, as the model has them.
+
+        SQLite makes indexes of its own for joins, but for a subquery of each row it
+        makes them again for each.
+        """
+        if table.name in self.indexed:
+            return
+        self.indexed.add(table.name)
+        for column in columns:
+            if table.fields[column].db_index or table.fields[column].unique:
+                self.indexes += 1
+                connection.execute(
+                    f"CREATE INDEX nonrel_index_{self.indexes} ON "
+                    f"{self.quote(table.name)} ({self.quote(column)})"
+                )
 
     def full(self, table: str) -> NotSupportedError:
         """Return the error for rows that the temporary file does not hold."""

@@ -111,7 +111,6 @@ class TableCache:
             )
             if cached.rows < FEW_ROWS:
                 return cached.rows
-            self.index(table, columns)
             del self.spent[table.name]
         else:
             connection.execute(f"DROP TABLE {self.engine.quote(table.name)}")
@@ -119,16 +118,6 @@ class TableCache:
         cached.in_place = True
         self.tables[table.name] = cached
         return cached.rows
-
-    def index(self, table: Any, columns: list[str]) -> None:
-        """Create the indexes that joins use, as the model has them."""
-        quote = self.engine.quote
-        for position, column in enumerate(columns):
-            if table.fields[column].db_index or table.fields[column].unique:
-                name = quote(f"nonrel_cached_{self.number}_{position}")
-                self.engine.wrapper.connection.execute(
-                    f"CREATE INDEX {name} ON {quote(table.name)} ({quote(column)})"
-                )
 
     def put_away(self, names: list[str]) -> None:
         """Keep those of a statement's tables that are cached; drop the others."""

@@ -1,0 +1,1 @@
+"""Everyday queries on a million rows: `python -m benchmarks.scale`."""

@@ -1,0 +1,86 @@
+"""A process that runs the queries of one backend; see benchmarks/worker.py."""
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..answers import digest
+from ..worker import ENGINES, serve
+
+
+def set_up(backend: str, uri: str, name: str) -> Any:
+    """Set Django up for a backend; return its queries, or those by hand."""
+    if backend == "raw":
+        from .pipelines import Pipelines
+
+        return Pipelines(uri, name).queries()
+    import django
+    from django.conf import settings
+
+    database: dict[str, Any] = {"ENGINE": ENGINES[backend], "NAME": name}
+    if uri:
+        database["HOST"] = uri
+    if backend == "peer":
+        database["OPTIONS"] = {"timeoutMS": 60_000}
+    settings.configure(
+        DATABASES={"default": database},
+        INSTALLED_APPS=["benchmarks.scale"],
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        USE_TZ=True,
+        TIME_ZONE="UTC",
+    )
+    django.setup()
+    from .queries import QUERIES
+
+    return QUERIES
+
+
+def memory(field: str) -> float:
+    """Return megabytes of this process: VmRSS is those of now, VmHWM the most."""
+    text = Path("/proc/self/status").read_text()
+    found = re.search(rf"{field}:\s+(\d+) kB", text)
+    assert found
+    return int(found[1]) / 1024
+
+
+def load(queries: Any, books: int) -> dict[str, Any]:
+    from .queries import load
+
+    start = time.perf_counter()
+    load(books)
+    return {"seconds": time.perf_counter() - start}
+
+
+def measure(queries: Any, name: str) -> dict[str, Any]:
+    """Run a query once; return seconds, megabytes more at the most, and the answer."""
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
+    before = memory("VmRSS")
+    start = time.perf_counter()
+    answer = queries[name]()
+    seconds = time.perf_counter() - start
+    hashed, text = digest(answer)
+    megabytes = memory("VmHWM") - before
+    return {"seconds": seconds, "megabytes": megabytes, "digest": hashed, "text": text}
+
+
+def explain(queries: Any, name: str) -> dict[str, Any]:
+    """Run a query; return what the query log says of it."""
+    from django.db import connection
+
+    connection.force_debug_cursor = True
+    connection.queries_log.clear()
+    queries[name]()
+    connection.force_debug_cursor = False
+    return {"queries": [query["sql"] for query in connection.queries]}
+
+
+def main() -> None:
+    backend, uri, name = sys.argv[1:]
+    commands = {"load": load, "measure": measure, "explain": explain}
+    serve(lambda: set_up(backend, uri, name), commands)
+
+
+if __name__ == "__main__":
+    main()
