@@ -26,9 +26,9 @@ from django.db.models.functions import ExtractYear, RowNumber
 
 from .models import Author, Book, Genre
 from .names import NAMES
+from .rows import GENRES, author, genre
 
 BATCH = 5_000
-GENRES, COUNTRIES = 20, 200
 FIRST_DAY = date(1950, 1, 1)
 DAYS = 25_000
 
@@ -61,18 +61,6 @@ def load(books: int) -> None:
         for number in range(1, books + 1)
         for each in chance.sample(range(1, GENRES + 1), 2)
     )
-
-
-def author(number: int) -> dict[str, Any]:
-    return {
-        "name": f"Author {number * 7919 % 1_000_003:07d}",
-        "country": f"Country {number % COUNTRIES:03d}",
-        "age": 20 + number * 31 % 70,
-    }
-
-
-def genre(number: int) -> str:
-    return f"Genre {number:02d}"
 
 
 def insert(objects: Iterable[Model]) -> None:
