@@ -152,6 +152,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
                 f"MongoClient does not take the settings of {self.alias!r}: {error}"
             ) from error
         self.transaction = Transaction(self)
+        # About how many documents a table has, and when it was asked: {table: ...}.
+        self.row_estimates: dict[str, tuple[int, float]] = {}
         _connected.add(self)
         return client
 

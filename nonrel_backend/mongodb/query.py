@@ -40,6 +40,7 @@ from .long_lists import (
 )
 from .naming import column_name
 from .odd_names import is_odd
+from .paging import page
 from .paths import dotted, superset
 from .plans import index_of
 from .reading import READERS, Reader, other_forms
@@ -188,16 +189,19 @@ class BackendQuery(NonrelQuery):
         if high_mark is not None and high_mark <= low_mark:
             return
         found: Iterator[dict[str, Any]]
+        documents: Iterator[dict[str, Any]] | None
         if self.parts:
             found = islice(self.find_in_parts(), low_mark, high_mark)
             first = next(found, None)
+        elif (documents := page(self, low_mark, high_mark)) is not None:
+            found, first = documents, next(documents)
         else:
             limit = 0 if high_mark is None else high_mark - low_mark
             found, first = self.find(self.filter, self.projection(), low_mark, limit)
         if first is None:
             self.connection.require_table(self.table)
             return
-        documents: Iterator[dict[str, Any]] = chain([first], found)
+        documents = chain([first], found)
         if self.computed:
             documents = map(self.with_computed, documents)
         if self.members:

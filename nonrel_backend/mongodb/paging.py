@@ -1,0 +1,93 @@
+"""The first rows of an order whose first column alone has an index.
+
+The server would sort all documents. What comes first is found by the index: the value
+of the last row wanted bounds what is to be sorted, as incremental sorts of SQL do.
+"""
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+from ..microseconds import shown
+from .reading import other_forms
+
+# A page of more rows is not held in memory.
+MOST_ROWS = 1_000
+# The server sorts fewer documents as fast as it answers one more question.
+LEAST_ROWS = 5_000
+# For how many seconds a collection is taken to have as many documents.
+SECONDS = 300
+
+
+def page(query: Any, low: int, high: int | None) -> Iterator[dict[str, Any]] | None:
+    """Return the documents `low` to `high` of an ordered query without a filter.
+
+    Return None where an index serves the whole order, or none of it.
+    """
+    if high is None or high > MOST_ROWS or query.filters or not serves_first(query):
+        return None
+    if about_rows(query) < LEAST_ROWS:
+        return None
+    bound = bounded(query, high)
+    if bound is None:
+        return None
+    found, first = query.find(bound, query.projection(), low, high - low)
+    documents = [] if first is None else [first, *found]
+    # Fewer if rows were deleted meanwhile: those behind the bound are missing.
+    return iter(documents) if len(documents) == high - low else None
+
+
+def about_rows(query: Any) -> int:
+    """Return about how many documents the collection has had in the last minutes."""
+    estimates = query.connection.row_estimates
+    rows, when = estimates.get(query.table, (0, None))
+    if when is None or monotonic() - when > SECONDS:
+        collection = query.collection
+        rows = query.connection.statement(
+            lambda session: collection.estimated_document_count()
+        )
+        estimates[query.table] = rows, monotonic()
+    return rows
+
+
+def bounded(query: Any, high: int) -> dict[str, Any] | None:
+    """Return a filter that the first `high` rows satisfy, by the index of the first
+    column; None if there are not so many, or no comparison is such a filter.
+    """
+    key, way = query.sort[0]
+
+    def find(session: Any) -> dict[str, Any] | None:
+        cursor = query.collection.find({}, {key: 1, "_id": 0}, session=session)
+        return next(cursor.sort(key, way).skip(high - 1).limit(1), None)
+
+    last = query.connection.statement(find)
+    if last is None:
+        return None
+    value = last.get(key)
+    if value is None:  # NULLs come first if they ascend
+        return {key: None} if way == 1 else None
+    if value != value:  # NaN
+        return None
+    return {key: {"$not": {"$gt": value}} if way == 1 else {"$gte": value}}
+
+
+def serves_first(query: Any) -> bool:
+    """Return whether an index has the first column of the order, and none has all."""
+    connection, table, meta = query.connection, query.table, query.meta
+    columns = shown(dict(query.sort))
+    if len(columns) < 2 or columns[0] == "_id" or connection.is_foreign(table):
+        return False
+    if columns[0] in other_forms(connection, table):
+        return False  # comparisons are within one type
+    indexes = [
+        [field.column]
+        for field in meta.local_concrete_fields
+        if field.db_index or (field.unique and not field.null)
+    ]
+    for index in meta.indexes:
+        names = [name for name, _ in index.fields_orders]
+        if index.condition is None and all("__" not in name for name in names):
+            indexes.append([meta.get_field(name).column for name in names])
+    return any(each[:1] == columns[:1] for each in indexes) and not any(
+        each[: len(columns)] == columns for each in indexes
+    )
