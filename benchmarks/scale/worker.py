@@ -4,6 +4,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from ..answers import digest
@@ -37,12 +38,34 @@ def set_up(backend: str, uri: str, name: str) -> Any:
     return QUERIES
 
 
-def memory(field: str) -> float:
-    """Return megabytes of this process: VmRSS is those of now, VmHWM the most."""
+def memory() -> float:
+    """Return the megabytes that this process has, without pages of mapped files.
+
+    LMDB maps its file: its pages are the system's cache, which it takes back.
+    """
     text = Path("/proc/self/status").read_text()
-    found = re.search(rf"{field}:\s+(\d+) kB", text)
+    found = re.search(r"RssAnon:\s+(\d+) kB", text)
     assert found
     return int(found[1]) / 1024
+
+
+class MostMemory(Thread):
+    """Looks at the memory now and then, until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.before = self.most = memory()
+        self.over = Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.02):
+            self.most = max(self.most, memory())
+
+    def stop(self) -> float:
+        """Return how many megabytes more there were at the most."""
+        self.over.set()
+        self.join()
+        return max(self.most, memory()) - self.before
 
 
 def load(queries: Any, books: int) -> dict[str, Any]:
@@ -55,13 +78,13 @@ def load(queries: Any, books: int) -> dict[str, Any]:
 
 def measure(queries: Any, name: str) -> dict[str, Any]:
     """Run a query once; return seconds, megabytes more at the most, and the answer."""
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
-    before = memory("VmRSS")
+    watch = MostMemory()
+    watch.start()
     start = time.perf_counter()
     answer = queries[name]()
     seconds = time.perf_counter() - start
+    megabytes = watch.stop()
     hashed, text = digest(answer)
-    megabytes = memory("VmHWM") - before
     return {"seconds": seconds, "megabytes": megabytes, "digest": hashed, "text": text}
 
 

@@ -211,7 +211,7 @@ class Table:
     """The most entries of a scan that are counted to compare it with others, round by
     round. See choice.py.
     """
-    most_ranges = 10_000
+    most_ranges = 100_000
     """The most ranges of one scan. If several columns have an IN, the scan has a range
     for each combination of their values. In LMDB looking up 10,000 takes 5
     milliseconds, at 0.5 microseconds each (measured); making their keys takes about as

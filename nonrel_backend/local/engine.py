@@ -12,7 +12,7 @@ from ..planner.tables import model_from_store, registered_models
 from ..values.columns import stored_field
 from ..values.local import EXACT_DIGITS, from_local, to_local
 from .load import Insert, Reads, load_tables
-from .table_cache import TableCache
+from .table_cache import FEW_ROWS, TableCache
 from .texts import EXPLAIN
 from .wrapper import LocalWrapper
 
@@ -24,8 +24,6 @@ WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 ACCESSING = WRITING | {sqlite3.SQLITE_READ}
 # What SQLite calls its own tables and functions, which know nothing of a store.
 OWN_TABLES = ("sqlite_", "pragma_")
-# Tables of fewer rows need no indexes.
-INDEXED_ROWS = 100
 # How many models' tables, and statements' columns, are remembered.
 TABLES_REMEMBERED, STATEMENTS_REMEMBERED = 1_000, 2_000
 
@@ -150,6 +148,8 @@ class LocalEngine:
                     connection, sql, params, tables, created, writes
                 )
                 load(reads, lambda *rows: self.insert(connection, *rows))
+                if len(tables) > 1:
+                    self.analyze(connection, tables)
                 with (
                     self.wrapper.errors_of_functions(),
                     self.wrapper.wrap_database_errors,
@@ -293,7 +293,7 @@ class LocalEngine:
             done = connection.executemany(
                 f"{verb} INTO {name} ({names}) VALUES ({marks})", rows
             )
-            if done.rowcount >= INDEXED_ROWS:
+            if done.rowcount >= FEW_ROWS:
                 self.create_indexes(connection, self.active[table], columns)
         except sqlite3.OperationalError as error:
             self.is_full = True
@@ -320,6 +320,15 @@ class LocalEngine:
                     f"CREATE INDEX nonrel_index_{self.indexes} ON "
                     f"{self.quote(table.name)} ({self.quote(column)})"
                 )
+
+    def analyze(self, connection: Any, names: Iterable[str]) -> None:
+        """Have SQLite look at some rows of large tables, to choose the order of joins.
+
+        By itself it takes it that an index finds ten rows.
+        """
+        for name in names:
+            if name in self.indexed or self.cache.has(name):
+                connection.execute(f"ANALYZE {self.quote(name)}")
 
     def full(self, table: str) -> NotSupportedError:
         """Return the error for rows that the temporary file does not hold."""

@@ -11,7 +11,7 @@ from typing import Any
 CACHED_ROWS_PER_READ = 40
 STATEMENTS_REMEMBERED = 2_000
 # Loading fewer rows than this is cheaper than renaming a cached table twice: for that
-# SQLite reads the texts of its whole schema.
+# SQLite reads the texts of its whole schema. So few are joined in any order.
 FEW_ROWS = 50
 
 
@@ -44,6 +44,11 @@ class TableCache:
         self.parts: dict[tuple[str, str], int] = {}
         # How many rows all statements read so, since the table was loaded as a whole.
         self.spent: Counter[str] = Counter()
+
+    def has(self, name: str) -> bool:
+        """Return whether a cached table is in the place of a statement's."""
+        cached = self.tables.get(name)
+        return cached is not None and cached.in_place
 
     def note_part(self, statement: str, name: str, rows: int) -> None:
         """Record that a statement read `rows` rows of a table, not all of it."""

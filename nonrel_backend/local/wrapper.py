@@ -114,6 +114,7 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
         (page,) = connection.execute("PRAGMA page_size").fetchone()
         connection.execute(f"PRAGMA max_page_count = {self.most_bytes // page}")
         connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA analysis_limit = 400")
         connection.execute("PRAGMA case_sensitive_like = ON")
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("PRAGMA journal_mode = OFF")
