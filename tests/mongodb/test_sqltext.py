@@ -64,7 +64,7 @@ def test_constraints_of_a_table_without_a_model_hold(notes):
     [
         "DROP TABLE library_genre",
         "INSERT INTO notes SELECT name FROM library_genre",
-        "INSERT INTO notes (name) VALUES ('a') ON CONFLICT DO NOTHING",
+        "INSERT OR FAIL INTO notes (name) VALUES ('a')",
         "PRAGMA user_version = 1",
         "DELETE FROM notes; DELETE FROM notes",
         "ALTER TABLE notes ADD COLUMN x int",
