@@ -145,11 +145,11 @@ class UniqueIndexes:
         """Return conditions that every stored row which may collide satisfies."""
         conditions: list[Condition] = []
         for name in index.plain:
-            db_type = self.rows.fields[name].db_type(self.store)
+            field = self.rows.fields[name]
+            db_type = field.db_type(self.store)
             if db_type == "json":
                 continue
-            to_python = self.rows.to_python(name)
-            values = [to_python(row[name]) for row in rows if name in row]
+            values = [self.prepared(field, row) for row in rows if name in row]
             conditions.append(Leaf(Column(name, db_type), "in", values))
         return conditions
 
