@@ -1,15 +1,17 @@
 """What a query or a write, given as a text of Python, returns on a database."""
 
 import datetime
+import json
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.db.models import functions, lookups
 from django.db.models.query import QuerySet
+from django.utils.duration import duration_microseconds
 
 from .data import Data
 
@@ -68,6 +70,29 @@ def round_trip(rows: Any, **columns: Any) -> list[Any]:
     ]
 
 
+# {type that SQLite's own driver does not take: its values as Django gives them}
+ADAPTED: dict[type, Callable[[Any], Any]] = {
+    datetime.date: str,
+    datetime.datetime: lambda value: str(value.replace(tzinfo=None)),
+    datetime.time: str,
+    datetime.timedelta: duration_microseconds,
+    uuid.UUID: lambda value: value.hex,
+}
+
+
+def raw(alias: str, sql: str, params: list[Any]) -> Any:
+    """Run a SQL text, without foreign keys.
+
+    Return the number of its rows, or the rows that it returns.
+    """
+    connection = connections[alias]
+    if connection.vendor == "sqlite":
+        params = [ADAPTED.get(type(each), lambda each: each)(each) for each in params]
+    with connection.constraint_checks_disabled(), connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.rowcount if cursor.description is None else unordered(cursor)
+
+
 def rounded(value: Any) -> Any:
     """Return a value with its floats and decimals rounded, to sort by."""
     if isinstance(value, (float, Decimal)):
@@ -108,7 +133,9 @@ NAMES = {
     "Decimal": Decimal,
     "UUID": uuid.UUID,
     "inf": math.inf,
+    "json": json,
     "nan": math.nan,
+    "raw": raw,
     "listed": listed,
     "round_trip": round_trip,
     "unordered": unordered,
@@ -119,7 +146,8 @@ NAMES = {
 
 def answer(data: Data, text: str, alias: str) -> Any:
     """Return what the text returns on a database, in plain values."""
-    return plain(eval(text, {**NAMES, **vars(data.models), "db": alias}))
+    names = {**NAMES, **vars(data.models), "db": alias, "tables": data.tables}
+    return plain(eval(text, names))
 
 
 def read(data: Data, text: str, alias: str) -> Any:

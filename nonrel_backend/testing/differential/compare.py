@@ -50,9 +50,11 @@ def compare_writes(
     count: int,
     first_seed: int,
     endings: Sequence[str] = ENDINGS,
+    writes: st.SearchStrategy[tuple[str, str]] | None = None,
 ) -> str:
     """Run random writes on two databases as `compare_queries` does queries.
 
+    `writes` are those drawn, by default those of the ORM; raw.py draws SQL texts.
     `endings` are the ways a transaction can end there. Without rollback the tables are
     not compared after a write that raises: it may have been done in part.
     """
@@ -66,7 +68,7 @@ def compare_writes(
             found = [each[:1] if isinstance(each[0], type) else each for each in found]
         return found
 
-    return compare(models, aliases, write(), count, first_seed, run)
+    return compare(models, aliases, writes or write(), count, first_seed, run)
 
 
 def compare(

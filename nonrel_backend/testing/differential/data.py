@@ -101,6 +101,8 @@ class Data:
                 [models.Place(room=room, number=n) for room in "ab" for n in (1, 2)],
             ),
         ]
+        # {name of a model: its table}
+        self.tables = {each.__name__: each._meta.db_table for each, _ in self.rows}
         # {key of the row in Book's table: the series in Novel's}
         self.novels = {
             key: self.value("text", 0.3)

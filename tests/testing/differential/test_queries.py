@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from nonrel_backend.testing.differential.compare import compare_queries, compare_writes
+from nonrel_backend.testing.differential.raw import raw_write
 
 ALIASES = ("default", "oracle")
 QUERIES = int(os.environ.get("FUZZ_QUERIES") or 2000)
@@ -21,7 +22,16 @@ def test_random_queries_agree_with_sqlite(library: Any) -> None:
 
 
 def test_random_writes_agree_with_sqlite(library: Any) -> None:
+    print("\n" + compare_writes(library, ALIASES, QUERIES // 4, SEED, endings()))
+
+
+def test_random_raw_writes_agree_with_sqlite(library: Any) -> None:
+    found = compare_writes(library, ALIASES, QUERIES // 4, SEED, endings(), raw_write())
+    print("\n" + found)
+
+
+def endings() -> list[str]:
+    """Return the ways in which a transaction can end on the backend."""
     features = connection.features
-    endings = ["rolled back"] * features.supports_transactions + ["committed"]
-    endings += ["savepoint"] * features.uses_savepoints
-    print("\n" + compare_writes(library, ALIASES, QUERIES // 4, SEED, endings))
+    found = ["rolled back"] * features.supports_transactions + ["committed"]
+    return found + ["savepoint"] * features.uses_savepoints
