@@ -5,6 +5,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from itertools import islice
 from types import TracebackType
@@ -319,8 +320,9 @@ class NonrelQuery:
                 fields, key if len(fields) > 1 else [key], strict=True
             ):
                 db_type = field.db_type(self.connection)
-                read = self.compiler.from_db_converter(db_type) or (lambda part: part)
-                value = list(map(read, part)) if lookup_type == "in" else read(part)
+                parts = part if lookup_type == "in" else [part]
+                values = [filter_value(self.compiler, db_type, each) for each in parts]
+                value = values if lookup_type == "in" else values[0]
                 if scan.add_filter(field.column, lookup_type, False, db_type, value):
                     raise NotSupportedError("The filter by the key is not exact.")
         except NotSupportedError as error:
@@ -342,6 +344,15 @@ class NonrelQuery:
         Only if `analyze` is set may it run the scan and tell what was read.
         """
         return self.describe()
+
+
+def filter_value(compiler: Any, db_type: str, stored: Any) -> Any:
+    """Return a stored value as add_filter() gets it: datetimes are naive."""
+    read = compiler.from_db_converter(db_type)
+    value = stored if read is None or stored is None else read(stored)
+    if isinstance(value, datetime):
+        return compiler.store.ops.adapt_datetimefield_value(value)
+    return value
 
 
 def comparable(db_type: str, value: Any) -> Any:

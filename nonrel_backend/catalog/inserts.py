@@ -7,7 +7,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.sql.query import Query
 
 from ..conditions import Column, Leaf
-from ..query import MISSING
+from ..query import MISSING, filter_value
 from .rows import Row, Rows
 from .tables import table_model
 from .unique import UniqueIndexes
@@ -141,9 +141,10 @@ def move(store: Any, meta: Any, changes: list[tuple[Any, Row]]) -> None:
     changed = dict(changes)
     conditions = []
     if len(rows.meta.pk_fields) == 1:
-        column = rows.meta.pk.column
-        keys = list(map(rows.to_python(column), changed))
-        key_column = Column(column, rows.meta.pk.db_type(store))
+        pk = rows.meta.pk
+        db_type = pk.db_type(store)
+        keys = [filter_value(rows.compiler, db_type, key) for key in changed]
+        key_column = Column(pk.column, db_type)
         conditions.append(Leaf(key_column, "in", keys))
     moved = [row for row in rows.find(conditions) if rows.key(row) in changed]
     new = [without_missing({**row, **changed[rows.key(row)]}) for row in moved]

@@ -8,6 +8,7 @@ from django.db import IntegrityError
 from ..batching import batches
 from ..conditions import Column, Condition, Leaf
 from ..dml.constraints import RowValidator
+from ..query import filter_value
 from ..values.wrappers import Json
 from .rows import Row, Rows
 
@@ -145,11 +146,14 @@ class UniqueIndexes:
         """Return conditions that every stored row which may collide satisfies."""
         conditions: list[Condition] = []
         for name in index.plain:
-            field = self.rows.fields[name]
-            db_type = field.db_type(self.store)
+            db_type = self.rows.fields[name].db_type(self.store)
             if db_type == "json":
                 continue
-            values = [self.prepared(field, row) for row in rows if name in row]
+            values = [
+                filter_value(self.rows.compiler, db_type, row[name])
+                for row in rows
+                if name in row
+            ]
             conditions.append(Leaf(Column(name, db_type), "in", values))
         return conditions
 

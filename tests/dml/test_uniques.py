@@ -25,12 +25,28 @@ VALUES = {
 }
 
 
+LATER = {
+    models.CharField: "z",
+    models.DateField: date(2021, 1, 1),
+    models.DateTimeField: datetime(2021, 1, 1, 12, tzinfo=UTC),
+    models.DecimalField: Decimal("2.50"),
+    models.DurationField: timedelta(days=2),
+    models.FloatField: 0.2,
+    models.GenericIPAddressField: "10.0.0.1",
+    models.IntegerField: 8,
+    models.TimeField: time(1),
+    models.UUIDField: UUID(int=8),
+}
+OPTIONS = {
+    models.CharField: {"max_length": 50},
+    models.DecimalField: {"max_digits": 8, "decimal_places": 2},
+}
+
+
 def columns():
     for kind, value in VALUES.items():
-        options = {"max_length": 50} if kind in (models.CharField,) else {}
-        if kind is models.DecimalField:
-            options = {"max_digits": 8, "decimal_places": 2}
-        yield kind.__name__.lower(), kind(unique=True, null=True, **options), value
+        field = kind(unique=True, null=True, **OPTIONS.get(kind, {}))
+        yield kind.__name__.lower(), field, value
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +92,28 @@ def test_a_value_is_there_once(model, name):
             write()
         assert rows.filter(**{name: value}).count() == 1
         assert rows.count() == 2
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_a_key_of_each_type_is_changed(databases, kind):
+    class Keyed(models.Model):
+        key = kind(primary_key=True, **OPTIONS.get(kind, {}))
+        note = models.CharField(max_length=10)
+
+        class Meta:
+            app_label = "library"
+            apps = Apps()
+
+    if connection.vendor == "mongodb":
+        pytest.skip("MongoDB's _id never changes.")
+    old, new = VALUES[kind], LATER[kind]
+    with tables_of(Keyed):
+        Keyed.objects.create(key=old, note="kept")
+        assert Keyed.objects.filter(key=old).update(key=new) == 1
+        kept = Keyed.objects.get(key=new)
+        assert kept.note == "kept"
+        kept.note = "changed"
+        Keyed.objects.bulk_update([kept], ["note"])
+        assert Keyed.objects.get(key=new).note == "changed"
+        assert not Keyed.objects.filter(key=old).exists()
+        assert Keyed.objects.count() == 1

@@ -68,7 +68,9 @@ def compare_writes(
             found = [each[:1] if isinstance(each[0], type) else each for each in found]
         return found
 
-    return compare(models, aliases, writes or write(), count, first_seed, run)
+    return compare(
+        models, aliases, write() if writes is None else writes, count, first_seed, run
+    )
 
 
 def compare(
