@@ -26,6 +26,8 @@ from .dml.insert import InsertMixin
 from .dml.update import UpdateMixin
 from .planner.choose import LOCAL_RULES, choose
 from .planner.plans.base import Plan, Row
+from .planner.plans.counted import CountedRowsPlan
+from .planner.select import counts_rows
 from .planner.shapes import Shape, shape_of
 from .query import NonrelQuery
 from .text import shown
@@ -396,9 +398,30 @@ def started(chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
 
 
 class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompiler):
-    """Aggregates over a subquery: always finished by the local engine."""
+    """Aggregates over a subquery: finished by the local engine, but for the number of
+    rows that a store finds.
+    """
 
     def plan(self) -> Planned:
+        plan = self.counted() or self.aggregated()
+        return plan, partial(converters_of, plan)
+
+    def counted(self) -> Plan | None:
+        """Return the plan of SELECT COUNT(*) FROM rows that a store finds by itself."""
+        (*_, aggregate) = self.query.annotation_select.values()
+        if len(self.query.annotation_select) > 1 or not counts_rows(aggregate):
+            return None
+        inner = self.query.inner_query
+        compiler = self.store.ops.compiler("SQLCompiler")(inner, self.store, self.using)
+        try:
+            plan, _ = compiler.plan()
+        except EmptyResultSet:
+            return None
+        self.col_count = 1
+        return CountedRowsPlan(plan) if plan.yields_python else None
+
+    def aggregated(self) -> Plan:
+        """Return the plan that the local engine finishes."""
         inner = self.query.inner_query
         refcounts = inner.alias_refcount.copy()
         try:
@@ -408,7 +431,7 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
             plan = choose(self, LOCAL_RULES[-1:])
         finally:
             inner.reset_refcounts(refcounts)
-        return plan, partial(converters_of, plan)
+        return plan
 
     def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
         sql, params = self.local_text(self.query.inner_query.get_meta())

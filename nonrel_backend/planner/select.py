@@ -10,7 +10,7 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
 from ..conditions import FALSE, Column, Condition, conjuncts
-from .expressions import columns_in, expression_text, source
+from .expressions import columns_in, expression_text, flat, source
 from .refusal import Refused
 from .table_refs import JoinEdge, TableRef, table_refs_of, tables_of_text
 from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, build_scan
@@ -104,13 +104,35 @@ class Select:
             for query in queries_within(self.query)
         )
 
-    def require_plain(self) -> None:
-        """Raise Refused if no store could answer the statement by itself."""
+    @cached_property
+    def drops_duplicates(self) -> bool:
+        """Whether DISTINCT may drop rows: they may repeat, or no key is selected."""
+        query = self.query
+        if not query.distinct or query.distinct_fields:
+            return bool(query.distinct)
+        used = {alias for alias, count in query.alias_refcount.items() if count}
+        if used - {self.base}:
+            return True
+        selected = {
+            each.target
+            for each in flat(self.selected)
+            if type(each) is Col and each.alias == self.base
+        }
+        return not selected.issuperset(self.meta.pk_fields)
+
+    def require_plain(self, with_distinct: bool = False) -> None:
+        """Raise Refused if no store could answer the statement by itself.
+
+        `with_distinct` is for a rule that answers DISTINCT.
+        """
         query, compiler = self.query, self.compiler
         for found, reason in (
             (writes_own_sql(query), f"{type(compiler).__name__} writes SQL of its own"),
             (query.combinator, f"the statement is a {query.combinator}"),
-            (query.distinct, "the statement is DISTINCT"),
+            (
+                self.drops_duplicates and not with_distinct,
+                "the statement is DISTINCT",
+            ),
             (query.extra_tables or query.extra, "the statement has SQL by extra()"),
             (compiler.qualify, "the statement filters by a window function"),
             (

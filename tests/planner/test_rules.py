@@ -105,13 +105,16 @@ def test_a_rule_says_that_a_statement_has_another_shape(books, name, of_other_sh
 
 def test_the_first_rule_that_does_not_refuse_is_taken(books):
     assert rule_of(books.filter(pages=3)).rule == "one_table"
-    assert rule_of(books.distinct().order_by("pages")).rule == "local"
+    assert rule_of(books.order_by(F("pages") % 3)).rule == "local"
 
 
 @pytest.mark.parametrize(
     ("queryset", "reason"),
     [
-        (lambda books: books.order_by("title").distinct(), "the statement is DISTINCT"),
+        (
+            lambda books: books.order_by("title").filter(author__name="a1").distinct(),
+            "the statement is DISTINCT",
+        ),
         (
             lambda books: books.filter(pages=1).union(books.filter(pages=2)),
             "the statement is a union",

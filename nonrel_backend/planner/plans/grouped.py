@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
+from ...query import CHUNK
 from ..table_scan import Steps
 from .base import Row, ScanPlan, joined
 
@@ -18,7 +20,8 @@ class GroupPlan(ScanPlan):
         if query is None:
             query = self.scan.nothing()
         self.steps.append(query.describe)
-        return iter([list(query.groups())])
+        groups = query.groups()
+        return iter(lambda: list(islice(groups, CHUNK)), [])
 
     def text(self) -> str:
         return joined(self.steps)

@@ -1,4 +1,4 @@
-"""GROUP BY and aggregates over one table, filtered by it and its relations."""
+"""GROUP BY, aggregates and DISTINCT of one table, filtered by it and its relations."""
 
 from typing import Any
 
@@ -15,9 +15,12 @@ from ..table_scan import build_scan
 
 def plan(select: Select) -> Plan:
     """Return the plan of groups that the store aggregates."""
-    if not select.groups or select.counts_rows:
+    distinct = select.drops_duplicates and not select.groups
+    if not distinct and (not select.groups or select.counts_rows):
         raise OtherShape("the statement groups nothing")
-    select.require_plain()
+    select.require_plain(with_distinct=distinct)
+    if select.query.distinct_fields:
+        raise Refused("the statement is DISTINCT ON some columns")
     joins = select.joins
     many = [join.meta.db_table for join in joins.values() if join.many]
     if many:
@@ -32,7 +35,7 @@ def plan(select: Select) -> Plan:
     query = select.query
     grouping = Grouping(
         tuple(select.selected),
-        None if query.group_by is None else group_expressions(select),
+        group_expressions(select) if distinct or query.group_by is not None else None,
         select.compiler.having or None,
         tuple(ordering for ordering, _ in select.order_by),
         query.low_mark,
@@ -52,7 +55,7 @@ def plan(select: Select) -> Plan:
 def group_expressions(select: Select) -> tuple[Any, ...]:
     """Return the expressions that GROUP BY, SELECT and ORDER BY group by."""
     group_by = select.query.group_by
-    found = [] if group_by is True else [source(each) for each in group_by]
+    found = [] if group_by is True else [source(each) for each in group_by or ()]
     found += [
         each
         for each in select.selected
