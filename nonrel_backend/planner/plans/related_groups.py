@@ -40,6 +40,7 @@ class RelatedGroups:
         conditions: list[Condition],
         ordering: tuple[Any, ...] = (),
         limit: int | None = None,
+        having: Any = None,
     ) -> NonrelQuery:
         """Return the scan that groups; raise Refused if the store does not."""
         query = new_query(self.store, self.model, [self.key])
@@ -47,7 +48,7 @@ class RelatedGroups:
             if (reason := refusal(query, condition)) is not None:
                 raise Refused(reason)
         select = (self.key_col(), *self.aggregates)
-        grouping = Grouping(select, select[:1], None, ordering, 0, limit)
+        grouping = Grouping(select, select[:1], having, ordering, 0, limit)
         answer = ask(query.group, grouping)
         if answer is not EXACT:
             raise Refused(answer.reason)
@@ -114,6 +115,8 @@ class RankedGroupsPlan(Plan):
     output: list[Any]
     low: int
     high: int
+    # Whether HAVING leaves no row without related ones.
+    only_related: bool = False
     steps: Steps = field(default_factory=list)
 
     @property
@@ -127,7 +130,9 @@ class RankedGroupsPlan(Plan):
         ranked = ranked[: self.high]
         last = ranked[-1][1][0] if len(ranked) == self.high else None
         default = self.groups.defaults[0]
-        if last is None or (default is not None and last <= default):
+        if not self.only_related and (
+            last is None or (default is not None and last <= default)
+        ):
             raise FallbackRequired("rows with nothing related are among the first")
         ranked = ranked[self.low :]
         rows = self.base_rows([key for key, _ in ranked])

@@ -1,7 +1,8 @@
 """Aggregates over one to-many relation: `Base.objects.annotate(n=Count("related"))`.
 
 The base's rows are read, then one GROUP BY of the related table adds the aggregates of
-each. Where the order is by an aggregate, with a limit, the groups are read first.
+each. Where the order is by an aggregate, with a limit, the groups are read first. They
+are filtered by HAVING, if no row without related ones satisfies it.
 """
 
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from typing import Any
 from django.db.models.aggregates import Aggregate, Count
 from django.db.models.expressions import Col, OrderBy, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import Lookup
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
+from django.db.models.sql.where import AND, OR, WhereNode
 
 from ...conditions import Condition, Leaf
+from ...values.comparisons import COMPARISONS
 from ..expressions import columns_in, expression_text, flat, source
 from ..plans.base import Plan
 from ..plans.related_groups import RankedGroupsPlan, RelatedGroups, RelatedGroupsPlan
@@ -29,8 +33,6 @@ def plan(select: Select) -> Plan:
     if not select.groups or select.query.group_by is None:
         raise OtherShape("the statement groups nothing by a key")
     select.require_plain()
-    if select.compiler.having:
-        raise Refused("the groups of a relation are filtered by HAVING")
     if select.query.select_for_update:
         raise Refused("grouped rows are to be locked")
     groups = related_groups(select)
@@ -43,7 +45,11 @@ def plan(select: Select) -> Plan:
     conditions = select.conditions({})
     columns = GroupedColumns(select, groups)
     key_index = columns.index(meta.pk.column)
-    ranked = ranks(select, conditions)
+    having = select.compiler.having or None
+    only_related = having is not None and not holds(having, columns)
+    ranked = ranks(select, conditions, only_related)
+    if having is not None and not (ranked and only_related):
+        raise Refused("the groups of a relation are filtered by HAVING")
     if ranked:
         columns.aggregate(source(select.order_by[0][0].expression))
     places = [columns.place(each) for each in flat(select.selected)]
@@ -58,9 +64,9 @@ def plan(select: Select) -> Plan:
     if ranked:
         # One group more where that of NULL may be among them.
         limit = high + bool(groups.key.null)
-        ranking = groups.query([], ranking_order(select, groups), limit)
+        ranking = groups.query([], ranking_order(select, groups), limit, having)
         return RankedGroupsPlan(
-            groups, ranking, columns.fields, key_index, output, low, high
+            groups, ranking, columns.fields, key_index, output, low, high, only_related
         )
     scan = build_scan(
         select.store, meta, columns.fields, conditions, ordering=select.ordering()
@@ -138,14 +144,43 @@ class GroupedColumns:
         return len(groups.aggregates) - 1
 
 
-def ranks(select: Select, conditions: list[Condition]) -> bool:
-    """Return whether the rows wanted are the first by an aggregate, from the top."""
+def holds(having: Any, columns: GroupedColumns) -> bool | None:
+    """Return whether HAVING is true of a row that has no related ones, None for NULL.
+
+    Raise Refused where it is more than comparisons of aggregates with constants.
+    """
+    if isinstance(having, WhereNode):
+        found = [holds(child, columns) for child in having.children]
+        decisive = having.connector == OR
+        if having.connector not in (AND, OR):
+            raise Refused(f"HAVING is an {having.connector}")
+        truth = (
+            decisive if decisive in found else None if None in found else not decisive
+        )
+        return not truth if having.negated and truth is not None else truth
+    aggregate = source(having.lhs) if isinstance(having, Lookup) else None
+    if not isinstance(aggregate, Aggregate | Coalesce):
+        raise Refused("HAVING compares no aggregate with a constant")
+    default = columns.groups.defaults[columns.aggregate(aggregate)]
+    if having.lookup_name == "isnull":
+        return (default is None) is having.rhs
+    compare = COMPARISONS.get(having.lookup_name)
+    if compare is None or hasattr(having.rhs, "resolve_expression"):
+        raise Refused(f"HAVING compares by {having.lookup_name}")
+    return None if default is None else bool(compare(default, having.rhs))
+
+
+def ranks(select: Select, conditions: list[Condition], only_related: bool) -> bool:
+    """Return whether the rows wanted are the first by an aggregate, from the top.
+
+    With `only_related`, rows without related ones are not wanted: from either end.
+    """
     if not select.order_by or select.query.high_mark is None or conditions:
         return False
     first = select.order_by[0][0]
     return (
         type(first) is OrderBy
-        and first.descending
+        and (first.descending or only_related)
         and not (first.nulls_first or first.nulls_last)
         and bool(source(first.expression).contains_aggregate)
     )
@@ -154,7 +189,7 @@ def ranks(select: Select, conditions: list[Condition]) -> bool:
 def ranking_order(select: Select, groups: RelatedGroups) -> tuple[OrderBy, ...]:
     """Return the order, with the related table's key in the place of the base's."""
     (first, _), *rest = select.order_by
-    found = [OrderBy(source(first.expression), descending=True)]
+    found = [OrderBy(source(first.expression), descending=first.descending)]
     for ordering, _ in rest:
         column = source(ordering.expression)
         if type(column) is not Col or column.target is not select.meta.pk:
