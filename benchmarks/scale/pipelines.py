@@ -14,8 +14,20 @@ Stage = dict[str, Any]
 ONE = {"$sum": 1}
 
 
-def mean(total: str, number: str) -> Stage:
-    return {"$divide": [f"${total}", f"${number}"]}
+def related(table: str, key: str, name: str) -> Stage:
+    """Return the stage that fetches a related document by its key, in a list."""
+    return {
+        "$lookup": {
+            "from": table,
+            "localField": key,
+            "foreignField": "_id",
+            "as": name,
+        }
+    }
+
+
+AUTHOR = related("scale_author", "_id", "author")
+BOOK = related("scale_book", "book_id", "book")
 
 
 class Pipelines:
@@ -42,14 +54,7 @@ class Pipelines:
         by_author = self.books.aggregate(
             [
                 {"$group": {"_id": "$author_id", "n": ONE, "p": {"$sum": "$pages"}}},
-                {
-                    "$lookup": {
-                        "from": "scale_author",
-                        "localField": "_id",
-                        "foreignField": "_id",
-                        "as": "author",
-                    }
-                },
+                AUTHOR,
                 {
                     "$group": {
                         "_id": {"$first": "$author.country"},
@@ -86,14 +91,7 @@ class Pipelines:
         (row,) = self.links.aggregate(
             [
                 {"$match": {"genre_id": self.genre_key()}},
-                {
-                    "$lookup": {
-                        "from": "scale_book",
-                        "localField": "book_id",
-                        "foreignField": "_id",
-                        "as": "book",
-                    }
-                },
+                BOOK,
                 {"$group": {"_id": None, "mean": {"$avg": {"$first": "$book.pages"}}}},
             ]
         )
@@ -307,14 +305,7 @@ class Pipelines:
 
     def countries_of_many(self) -> Any:
         found = self.counts(
-            {
-                "$lookup": {
-                    "from": "scale_author",
-                    "localField": "_id",
-                    "foreignField": "_id",
-                    "as": "author",
-                }
-            },
+            AUTHOR,
             {
                 "$group": {
                     "_id": {"$first": "$author.country"},
@@ -338,14 +329,7 @@ class Pipelines:
         (row,) = self.links.aggregate(
             [
                 {"$match": {"genre_id": self.genre_key()}},
-                {
-                    "$lookup": {
-                        "from": "scale_book",
-                        "localField": "book_id",
-                        "foreignField": "_id",
-                        "as": "book",
-                    }
-                },
+                BOOK,
                 {"$group": {"_id": {"$first": "$book.author_id"}}},
                 {"$count": "number"},
             ]
