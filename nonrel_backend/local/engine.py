@@ -1,9 +1,11 @@
 """The local engine: runs one statement over rows that are loaded for it."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from django.db import DatabaseError, NotSupportedError, OperationalError
 
@@ -26,6 +28,24 @@ ACCESSING = WRITING | {sqlite3.SQLITE_READ}
 OWN_TABLES = ("sqlite_", "pragma_")
 # How many models' tables, and statements' columns, are remembered.
 TABLES_REMEMBERED, STATEMENTS_REMEMBERED = 1_000, 2_000
+
+# The engines of this process, and connections of its parent's, which share their file:
+# they are referenced so that they are not closed.
+_engines: "WeakSet[LocalEngine]" = WeakSet()
+_of_parent: list[Any] = []
+
+
+def start_anew_after_fork() -> None:
+    """Have the engines of a forked child leave those of its parent alone."""
+    for engine in _engines:
+        engine.lock = threading.RLock()
+        engine.depth = 0
+        _of_parent.append(engine.wrapper.connection)
+        engine.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=start_anew_after_fork)
 
 
 class LocalTable:
@@ -76,6 +96,7 @@ class LocalEngine:
         self.active: dict[str, LocalTable] = {}
         self.wrapper = self._new_wrapper()
         self.cache = TableCache(self)
+        _engines.add(self)
 
     def __del__(self) -> None:
         wrapper = vars(self).get("wrapper")
@@ -344,6 +365,10 @@ class LocalEngine:
     def start_anew(self) -> None:
         """Drop all tables: SQLite, without a journal, cannot undo half an insert."""
         self.wrapper.connection.close()
+        self.forget()
+
+    def forget(self) -> None:
+        """Have the next statement open another temporary file."""
         self.wrapper.connection = None
         self.cache = TableCache(self)
         self.is_full = False

@@ -84,3 +84,31 @@ def test_a_query_that_loads_many_rows_is_logged(books, monkeypatch, caplog):
             cursor.execute("SELECT SUM(pages) - 496000 FROM library_book")
             assert cursor.fetchone() == (4_500,)
         assert "FROM library_book" in caplog.messages[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="The system has no fork().")
+def test_a_forked_child_leaves_the_file_of_its_parent_alone(books, engine, monkeypatch):
+    monkeypatch.setattr(wrapper, "CACHE_KIBIBYTES", 20)
+    engine()
+    local = connection.local_engine
+
+    def numbers(count):
+        """Return what a statement finds in a table of so many rows."""
+        table = local.table(books.model._meta)
+        rows = [[number, "t" * 100] for number in range(count)]
+
+        def load(reads, insert):
+            insert(table.name, ["pages", "title"], rows)
+
+        sql = f'SELECT SUM(pages), MIN(LENGTH(title)) FROM "{table.name}"'
+        return local.run(sql, (), {table.name: table}, load)
+
+    assert numbers(3_000) == [(4_498_500, 100)]
+    parents = local.wrapper.connection
+    child = os.fork()
+    if not child:
+        right = numbers(2_000) == [(1_999_000, 100)]
+        os._exit(0 if right and local.wrapper.connection is not parents else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert local.wrapper.connection is parents
+    assert numbers(3_000) == [(4_498_500, 100)]
