@@ -1,6 +1,5 @@
 """Reading the rows of an access path in batches: filtered, sorted and limited."""
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, compress, groupby, islice
 from typing import Any
@@ -19,6 +18,7 @@ from .access_paths import (
 )
 from .forms import BAD_VALUE, Matches
 from .predicates import CompoundPredicate, Predicate, all_of, bind
+from .sorting import first_in_order, in_order
 from .tables import Table
 
 # Rows fetched at a time by keys that are known: it bounds memory only.
@@ -174,7 +174,8 @@ class Scan:
         if high is not None and high <= low:
             return
         if not self.choice.ordered:
-            yield self.sorted(ordering, high)[low:]
+            found = islice(self.sorted(ordering, high), low, None)
+            yield from iter(lambda: list(islice(found, BATCH)), [])
             return
         if self.choice.prefix is not None:
             yield list(islice(self.sorted_within(ordering, high), low, high))
@@ -196,32 +197,30 @@ class Scan:
         for _, same in groupby(rows, first):
             yield from self.in_order(same, ordering[prefix:], None)
 
-    def sorted(self, ordering: Ordering, high: int | None) -> list[Any]:
+    def sorted(self, ordering: Ordering, high: int | None) -> Iterator[Any]:
         """Return the first `high` of the rows wanted, sorted here."""
         return self.in_order(chain.from_iterable(self.chunks(None)), ordering, high)
 
     def in_order(
         self, rows: Iterable[Any], ordering: Ordering, high: int | None
-    ) -> list[Any]:
-        """Return the first `high` of some rows in order."""
+    ) -> Iterator[Any]:
+        """Yield the first `high` of some rows in order."""
+        directions = {ascending for _, ascending in ordering}
+        if len(directions) == 1:
+            columns = [column for column, _ in ordering]
+            keys = [(self.sort_key(columns), directions == {False})]
+        else:
+            keys = [(self.sort_key([column]), not up) for column, up in ordering]
         try:
-            directions = {ascending for _, ascending in ordering}
-            if len(directions) == 1:
-                key = self.sort_key([column for column, _ in ordering])
-                descending = directions == {False}
-                if high is not None:
-                    take = heapq.nlargest if descending else heapq.nsmallest
-                    return take(high, rows, key=key)
-                return sorted(rows, key=key, reverse=descending)
-            found = list(rows)
-            for column, ascending in reversed(ordering):
-                found.sort(key=self.sort_key([column]), reverse=not ascending)
+            if high is not None:
+                yield from first_in_order(rows, keys, high)
+            else:
+                yield from in_order(rows, keys)
         except TypeError as error:
             raise DatabaseError(
                 f"The store is damaged: a column of {self.table.name} holds values "
                 "of more than one type."
             ) from error
-        return found if high is None else found[:high]
 
     def sort_key(self, columns: list[Column]) -> Callable[[Any], Any]:
         """Return the sort key of a row: NULL and NaN first, then by value."""

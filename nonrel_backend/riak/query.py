@@ -33,7 +33,7 @@ class BoundedScan(Scan):
             raise too_many(self.query, "were read and do not match")
         return found
 
-    def sorted(self, ordering: Ordering, high: int | None) -> list[Row]:
+    def sorted(self, ordering: Ordering, high: int | None) -> Iterator[Row]:
         rows = (row for chunk in self.chunks(None) for row in chunk)
         found = bounded(self.query, rows, "must be sorted here")
         return self.in_order(found, ordering, high)
