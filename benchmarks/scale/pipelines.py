@@ -196,7 +196,7 @@ class Pipelines:
         return self.books.count_documents({"author_id": {"$in": keys}})
 
     def get_by_key(self) -> Any:
-        return self.books.find_one({"_id": 4321})
+        return self.books.find_one({"_id": 321})
 
     def range_page(self) -> Any:
         wanted = {"pages": {"$gt": 990, "$lt": 995}}

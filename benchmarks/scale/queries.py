@@ -150,7 +150,7 @@ def related_count() -> Any:
 
 
 def get_by_key() -> Any:
-    return Book.objects.get(pk=4321)
+    return Book.objects.get(pk=321)
 
 
 def range_page() -> Any:
