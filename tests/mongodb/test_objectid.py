@@ -364,7 +364,8 @@ def test_users_with_objectids_log_in_and_have_permissions(shop, browser):
     assert browser.get("/admin/").context["user"] == user
     ben = shop.User.objects.create_user("ben", password="secret")
     group = Group.objects.create(name="editors")
-    group.permissions.add(Permission.objects.get(codename="change_shelf"))
+    changing = {"codename": "change_shelf", "content_type__app_label": "objectids"}
+    group.permissions.add(Permission.objects.get(**changing))
     ben.groups.add(group)
     assert ben.has_perm("objectids.change_shelf")
     assert not ben.has_perm("objectids.add_shelf")
