@@ -1,4 +1,4 @@
-"""Hidden keys of unique constraints that no index of MongoDB's expresses.
+"""Hidden keys of unique constraints that no partial index of MongoDB's expresses.
 
 A document has the keys of a constraint only while its condition holds: 1, or the values
 of its expressions. The toolkit computes them in each row that it writes, as generated
@@ -19,8 +19,8 @@ SUFFIX = "__if"
 # What a document has under the key of a condition that holds.
 HOLDS = {"$eq": 1}
 HIDDEN = (
-    "MongoDB has no index of %s for the unique constraint %s: a hidden key keeps it, "
-    "which only writes by Django fill."
+    "MongoDB has no index of %s for the condition of the unique constraint %s: a "
+    "hidden key keeps it, which only writes by Django fill."
 )
 Document = dict[str, Any]
 

@@ -212,7 +212,7 @@ class CollectionIndexes(NonrelSchemaEditor):
         """Create the unique index of a constraint, on hidden keys if it takes those."""
         keys = self.path_keys(model, constraint)
         computed = constraint.contains_expressions and not keys
-        if constraint.deferrable:
+        if constraint.deferrable or (computed and constraint.condition is None):
             return  # Django's checks warn of it
         check_unique(self.connection, model, constraint)
         partial = None if computed else self.partial_of(model, constraint.condition)
@@ -242,7 +242,7 @@ class CollectionIndexes(NonrelSchemaEditor):
 
     def takes_hidden_keys(self, model: Any, constraint: Any) -> bool:
         """Return whether no index of the server's expresses a constraint."""
-        if constraint.deferrable:
+        if constraint.condition is None or constraint.deferrable:
             return False
         if constraint.contains_expressions and not self.path_keys(model, constraint):
             return True

@@ -32,8 +32,8 @@ class DatabaseValidation(BaseDatabaseValidation):
             checks.Warning(
                 HIDDEN % (model._meta.db_table, constraint.name),
                 hint=(
-                    "Give it columns and a condition of comparisons with constants, "
-                    "or silence this if no other program writes to the collection."
+                    "Give it a condition of comparisons with constants, or silence "
+                    "this if no other program writes to the collection."
                 ),
                 obj=model,
                 id="nonrel_backend.W004",
