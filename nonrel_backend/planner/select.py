@@ -110,6 +110,8 @@ class Select:
         query = self.query
         if not query.distinct or query.distinct_fields:
             return bool(query.distinct)
+        if (query.low_mark, query.high_mark) == (0, 1):
+            return False  # the first row is the first of those without duplicates
         used = {alias for alias, count in query.alias_refcount.items() if count}
         if used - {self.base}:
             return True

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import NotSupportedError, connection
-from django.db.models import Count, F
+from django.db.models import Count, F, Value
 
 from .test_rules import answer, books, rule_of
 
@@ -53,6 +53,16 @@ def test_computed_and_constant_values_are_distinct(rows):
     assert rows.values_list("pages").distinct().aggregate(n=Count("*"))["n"] == 9
     assert rows.none().distinct().count() == 0
     assert rows.filter(pages__gt=99).values("title").distinct().count() == 0
+
+
+def test_constants_of_no_rows_are_no_row(rows):
+    nothing = rows.filter(pages__gt=99)
+    for queryset, expected in ((rows, [(1,)]), (nothing, [])):
+        ones = queryset.annotate(one=Value(1)).values_list("one").distinct()
+        assert list(ones) == list(ones.all()[:1]) == list(ones.all()[:5]) == expected
+        assert ones.count() == len(expected)
+        assert queryset.distinct().exists() == ones.exists() == bool(expected)
+        assert queryset.values("title").distinct().exists() == bool(expected)
 
 
 def test_the_rows_of_a_page_are_counted(rows):

@@ -33,9 +33,12 @@ def plan(select: Select) -> Plan:
         if type(each) is Value:
             constant(each)
     query = select.query
+    keys = group_expressions(select)
+    if distinct and not keys:
+        raise Refused("constants alone are DISTINCT")
     grouping = Grouping(
         tuple(select.selected),
-        group_expressions(select) if distinct or query.group_by is not None else None,
+        keys if distinct or query.group_by is not None else None,
         select.compiler.having or None,
         tuple(ordering for ordering, _ in select.order_by),
         query.low_mark,
