@@ -408,8 +408,8 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
 
     def counted(self) -> Plan | None:
         """Return the plan of SELECT COUNT(*) FROM rows that a store finds by itself."""
-        (*_, aggregate) = self.query.annotation_select.values()
-        if len(self.query.annotation_select) > 1 or not counts_rows(aggregate):
+        aggregates = list(self.query.annotation_select.values())
+        if len(aggregates) != 1 or not counts_rows(aggregates[0]):
             return None
         inner = self.query.inner_query
         compiler = self.store.ops.compiler("SQLCompiler")(inner, self.store, self.using)

@@ -286,8 +286,9 @@ class Statement:
 
     def delete(self, rows: list[LocalRow]) -> None:
         compiler = self.compiler("SQLDeleteCompiler", models.sql.DeleteQuery)
+        cascades = bool(referring(self.store, self.model))
         for batch in batches([self.key(compiler, row) for row in rows], BATCH):
-            if referring(self.store, self.model):
+            if cascades:
                 found = models.sql.DeleteQuery(self.model)
                 found.add_filter("pk__in", compiler.python_keys(batch))
                 Deletion(self.store, self.store.alias).run(found)

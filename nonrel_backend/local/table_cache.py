@@ -10,8 +10,9 @@ from typing import Any
 # table: `python -m benchmarks.cache` measures the ratio.
 CACHED_ROWS_PER_READ = 40
 STATEMENTS_REMEMBERED = 2_000
-# Loading fewer rows than this is cheaper than renaming a cached table twice: for that
-# SQLite reads the texts of its whole schema. So few are joined in any order.
+# Loading fewer rows than this is cheaper than renaming a cached table twice (an
+# estimate): for that SQLite reads the texts of its whole schema. So few are joined in
+# any order.
 FEW_ROWS = 50
 
 

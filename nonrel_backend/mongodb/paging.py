@@ -13,7 +13,8 @@ from .reading import other_forms
 
 # A page of more rows is not held in memory.
 MOST_ROWS = 1_000
-# The server sorts fewer documents as fast as it answers one more question.
+# The server sorts fewer documents about as fast as it answers one more question (an
+# estimate).
 LEAST_ROWS = 5_000
 # For how many seconds a collection is taken to have as many documents.
 SECONDS = 300

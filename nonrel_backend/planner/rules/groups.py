@@ -33,12 +33,13 @@ def plan(select: Select) -> Plan:
         if type(each) is Value:
             constant(each)
     query = select.query
-    keys = group_expressions(select)
+    is_grouped = distinct or query.group_by is not None
+    keys = group_expressions(select) if is_grouped else None
     if distinct and not keys:
         raise Refused("constants alone are DISTINCT")
     grouping = Grouping(
         tuple(select.selected),
-        keys if distinct or query.group_by is not None else None,
+        keys,
         select.compiler.having or None,
         tuple(ordering for ordering, _ in select.order_by),
         query.low_mark,
