@@ -317,7 +317,9 @@ class LocalEngine:
             if done.rowcount >= FEW_ROWS:
                 self.create_indexes(connection, self.active[table], columns)
         except sqlite3.OperationalError as error:
-            self.is_full = True
+            self.is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            if not self.is_full:
+                raise
             raise self.full(table) from error
         finally:
             if not self.is_full:
