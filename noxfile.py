@@ -58,6 +58,20 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="venv")
+def rules(session: nox.Session) -> None:
+    """Force each rule of the planner; arguments name some of the backends."""
+    session.install("-e", ".[test]")
+    tests = ["tests/testing/differential/test_queries.py", "-k", "forced"]
+    for backend in session.posargs or ("lmdb", "mongodb", "riak", "template"):
+        env = {"FUZZ_FORCED": "20000", "CI": ""}
+        session.run("python", "runtests.py", "--backend", backend, *tests, env=env)
+    names = session.run("python", "-m", "nonrel_backend.testing.forcing", silent=True)
+    for rule in str(names).split():
+        command = ["runtests.py", "django", "--quick", "--backend", "mongodb"]
+        session.run("python", *command, env={"FORCED_RULE": rule, "CI": ""})
+
+
+@nox.session(venv_backend="venv")
 def packages(session: nox.Session) -> None:
     """Run ten packages' own suites, compared with SQLite; arguments name some."""
     # Not editable: the packages' own `tests` are to be found.

@@ -9,7 +9,8 @@ from .refusal import OtherShape, Refusal, Refused
 from .rules import count, groups, local, one_table, related_groups, rows, streamed
 from .select import Select
 
-Rule = tuple[str, Callable[[Select], Plan]]
+Maker = Callable[[Select], Plan]
+Rule = tuple[str, Maker]
 # The rules that finish a statement locally; the last one takes every statement.
 LOCAL_RULES: tuple[Rule, ...] = (("streamed", streamed.plan), ("local", local.plan))
 # In the order in which they are asked: the cheaper plans first.
@@ -23,11 +24,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def choose(compiler: Any, rules: Sequence[Rule] = RULES) -> Plan:
+def choose(compiler: Any, rules: Sequence[Rule] | None = None) -> Plan:
     """Return the plan of a compiler's query; raise EmptyResultSet if nothing matches.
 
-    `rules` are tried in their order; give one alone to force it.
+    `rules` are tried in their order, RULES by default; give one alone to force it.
     """
+    rules = RULES if rules is None else rules
     select = Select(compiler)
     refusals: list[Refusal] = []
     for name, rule in rules:

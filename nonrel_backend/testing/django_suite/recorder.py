@@ -10,12 +10,21 @@ from typing import Any
 from django.db import connections
 from django.test.runner import DiscoverRunner
 
+from ..forcing import force
+
 # The variable with the path of the file. `suite.py` sets it for each app.
 RECORD_VARIABLE = "NONREL_TEST_RECORD"
+# The variable with a rule of the planner to force.
+RULE_VARIABLE = "FORCED_RULE"
 
 
 class RecordingRunner(DiscoverRunner):
     """Django's own runner, which also writes a record of the run."""
+
+    def setup_test_environment(self, **kwargs: Any) -> None:
+        super().setup_test_environment(**kwargs)
+        if rule := os.environ.get(RULE_VARIABLE):
+            force(rule)
 
     def suite_result(
         self, suite: unittest.TestSuite, result: Any, **kwargs: Any

@@ -1,0 +1,53 @@
+"""Forces one rule of the planner, so that tests meet it wherever it does not refuse.
+
+`python -m nonrel_backend.testing.forcing` prints the names of the rules.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..planner import choose
+from ..planner.plans.base import Plan
+from ..planner.select import Select
+
+NAMES = [name for name, _ in choose.RULES]
+
+
+def force(rule: str) -> Counter[str]:
+    """Have statements planned by a rule, and finished locally where it refuses them.
+
+    Return the numbers of plans by rule from now on. Raise ValueError if no rule has
+    the name.
+    """
+    if rule not in NAMES:
+        raise ValueError(f"{rule} is none of the rules {', '.join(NAMES)}")
+    planned: Counter[str] = Counter()
+
+    def counted(name: str, made: choose.Maker) -> choose.Rule:
+        def make(select: Select) -> Plan:
+            plan = made(select)
+            planned[name] += 1
+            return plan
+
+        return name, make
+
+    (_, local) = choose.LOCAL_RULES[-1]
+    others = {name: made for name, made in choose.RULES if name == rule}
+    chosen = {**others, "local": local}
+    choose.RULES = tuple(counted(name, made) for name, made in chosen.items())
+    return planned
+
+
+@contextmanager
+def forced(rule: str) -> Iterator[Counter[str]]:
+    """Do what `force()` does for a `with` block."""
+    before = choose.RULES
+    try:
+        yield force(rule)
+    finally:
+        choose.RULES = before
+
+
+if __name__ == "__main__":
+    print(*NAMES)
