@@ -25,9 +25,7 @@ def page(query: Any, low: int, high: int | None) -> Iterator[dict[str, Any]] | N
 
     Return None where an index serves the whole order, or none of it.
     """
-    if high is None or high > MOST_ROWS or query.filters or not serves_first(query):
-        return None
-    if about_rows(query) < LEAST_ROWS:
+    if high is None or not applies(query, high):
         return None
     bound = bounded(query, high)
     if bound is None:
@@ -36,6 +34,16 @@ def page(query: Any, low: int, high: int | None) -> Iterator[dict[str, Any]] | N
     documents = [] if first is None else [first, *found]
     # Fewer if rows were deleted meanwhile: those behind the bound are missing.
     return iter(documents) if len(documents) == high - low else None
+
+
+def applies(query: Any, high: int) -> bool:
+    """Return whether the first `high` rows are found by a bound."""
+    return (
+        high <= MOST_ROWS
+        and not query.filters
+        and serves_first(query)
+        and about_rows(query) >= LEAST_ROWS
+    )
 
 
 def about_rows(query: Any) -> int:

@@ -42,7 +42,7 @@ from .naming import column_name
 from .odd_names import is_odd
 from .paging import page
 from .paths import dotted, superset
-from .plans import index_of
+from .plans import explained
 from .reading import READERS, Reader, other_forms
 from .uniques import identity
 from .updating import update_document
@@ -470,27 +470,4 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def explain(self) -> str:
-        if self.parts:
-            return self.describe()
-        command: dict[str, Any] = {"find": self.table, "filter": self.filter}
-        if self.sort:
-            command["sort"] = dict(self.sort)
-        if self.limits != (0, None):
-            low, high = self.limits
-            command["skip"] = low
-            if high is not None:
-                command["limit"] = high - low
-        # "executionStats" runs the plan that "queryPlanner" only chooses.
-        verbosity = "executionStats" if self.analyze else "queryPlanner"
-        found = self.connection.database.command(
-            "explain", command, verbosity=verbosity
-        )
-        if not self.analyze:
-            return f"{self.describe()} [{index_of(found)}]"
-        stats = found["executionStats"]
-        return (
-            f"{self.describe()} [{index_of(found)}, "
-            f"{stats['totalKeysExamined']} keys and "
-            f"{stats['totalDocsExamined']} documents examined, "
-            f"{stats['nReturned']} returned]"
-        )
+        return self.describe() if self.parts else explained(self)

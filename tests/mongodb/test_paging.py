@@ -1,6 +1,7 @@
 """The first rows of an order whose first column alone has an index."""
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -147,3 +148,11 @@ def test_a_page_in_a_transaction_has_its_rows(items):
         assert items.order_by("-number", "pk").first() == new
         transaction.set_rollback(True)
     assert items.order_by("-number", "pk").first() != new
+
+
+def test_explain_names_the_bound(items):
+    page = items.order_by("-number", "pk")
+    assert "up to the number of row 10 [" in page[:10].explain()
+    examined = re.search(r"(\d+) documents examined", page[:10].explain(analyze=True))
+    assert examined and 10 <= int(examined[1]) < 60
+    assert "up to" not in page.explain()
