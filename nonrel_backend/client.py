@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import NotSupportedError
+from django.core.management.base import CommandError
 from django.db.backends.base.client import BaseDatabaseClient
 
 
@@ -16,4 +16,7 @@ class NonrelDatabaseClient(BaseDatabaseClient):
     def settings_to_cmd_args_env(
         cls, settings_dict: dict[str, Any], parameters: list[str]
     ) -> tuple[list[str], dict[str, str] | None]:
-        raise NotSupportedError("This store has no command-line shell.")
+        # The command prints it without a traceback.
+        raise CommandError(
+            "This store has no command-line shell: `manage.py shell` has its models."
+        )

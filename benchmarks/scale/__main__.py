@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -124,11 +125,14 @@ def main() -> int:
     add("--keep", help="a folder for the stores, used again by the next run")
     add("--explain", action="store_true", help="print our plans, measure nothing")
     options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="nonrel-scale-") as folder,
-        Server(os.environ.get("MONGODB_URI")) as server,
-    ):
-        run = ScaleRun(options, server.uri, folder)
+    with ExitStack() as stack:
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="nonrel-scale-")
+        )
+        uri = ""
+        if set(options.backends) & set(ON_MONGODB):
+            uri = stack.enter_context(Server(os.environ.get("MONGODB_URI"))).uri
+        run = ScaleRun(options, uri, folder)
         try:
             run.load()
             if options.explain:

@@ -1,15 +1,11 @@
 """SQL texts that run on SQLite and on the backend; both hold the same afterwards."""
 
-from datetime import time, timedelta
-from uuid import UUID
-
 import pytest
 from django.core.management.color import no_style
 from django.db import connections
-from django.utils.duration import duration_microseconds
 
-# Parameters that sqlite3 does not take.
-ADAPTED = {UUID: lambda value: value.hex, timedelta: duration_microseconds, time: str}
+from nonrel_backend.testing.differential.answers import adapted
+
 BOTH = ("default", "oracle")
 NAMES = (
     "Author",
@@ -26,7 +22,7 @@ NAMES = (
 
 def run(sql, params=None, alias="default"):
     if alias == "oracle" and isinstance(params, list):
-        params = [ADAPTED.get(type(each), lambda each: each)(each) for each in params]
+        params = adapted(params)
     with connections[alias].cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.rowcount, cursor.lastrowid, list(cursor.fetchall())

@@ -80,6 +80,11 @@ ADAPTED: dict[type, Callable[[Any], Any]] = {
 }
 
 
+def adapted(params: list[Any]) -> list[Any]:
+    """Return parameters as SQLite's own driver takes them."""
+    return [ADAPTED.get(type(each), lambda each: each)(each) for each in params]
+
+
 def raw(alias: str, sql: str, params: list[Any]) -> Any:
     """Run a SQL text, without foreign keys.
 
@@ -87,7 +92,7 @@ def raw(alias: str, sql: str, params: list[Any]) -> Any:
     """
     connection = connections[alias]
     if connection.vendor == "sqlite":
-        params = [ADAPTED.get(type(each), lambda each: each)(each) for each in params]
+        params = adapted(params)
     with connection.constraint_checks_disabled(), connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.rowcount if cursor.description is None else unordered(cursor)

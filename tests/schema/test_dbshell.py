@@ -1,0 +1,11 @@
+"""`manage.py dbshell` where the store has no shell."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+
+@pytest.mark.skipif(connection.vendor == "mongodb", reason="MongoDB has mongosh.")
+def test_a_store_without_a_shell_is_a_command_error():
+    with pytest.raises(CommandError, match="no command-line shell"):
+        call_command("dbshell")
