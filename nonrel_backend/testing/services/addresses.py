@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import mock
 
 
 @contextmanager
@@ -26,8 +27,8 @@ def server(backend: str) -> Iterator[None]:
     with address() as found:
         if backend == "riak":
             print(f"The server is {named(found)}.", flush=True)
-        os.environ[variable] = found
-        yield
+        with mock.patch.dict(os.environ, {variable: found}):
+            yield
 
 
 @contextmanager
