@@ -259,6 +259,14 @@ class NonrelQuery:
         """
         return None
 
+    def changed_since(self, version: Any) -> list[Any] | None:
+        """Return the stored keys of the rows that have changed since a version.
+
+        Rows that are new or gone are among them; there may be more. Only these are then
+        read again of a table that was loaded. Return None if the store cannot tell.
+        """
+        return None
+
     def count(self, limit: int | None = None) -> int:
         """Return the number of rows of the scan, at most `limit`."""
         return sum(1 for _ in self.fetch(0, limit))

@@ -66,6 +66,13 @@ class ReadAccess(ABC):
         """
         return None
 
+    def changed_since(self, table: Table, version: Any) -> list[bytes] | None:
+        """Return the keys of the rows that changed since a version, None if unknown.
+
+        Rows that are new or gone are among them.
+        """
+        return None
+
     # --- rows ---
 
     # During an UPDATE that is computed from rows read before: the versions of these

@@ -100,8 +100,8 @@ class BytesAccess(Access):
         """Record that some payloads of an index are shortened, so it has no order."""
         raise NotImplementedError
 
-    def wrote(self, table: Table, rows: int) -> None:
-        """Note that rows were written, and how many more there are now."""
+    def wrote(self, table: Table, rows: int, keys: list[bytes]) -> None:
+        """Note that the rows of some keys changed, and how many more there are now."""
 
     def entry_value(self, table: Table, key: bytes, row_key: bytes) -> bytes:
         """Return what is stored under the key of an entry; the default is the row's."""
@@ -202,13 +202,18 @@ class BytesAccess(Access):
     def apply(self, table: Table, changes: Iterable[Change]) -> list[Any]:
         more = 0
         is_changed = False
+        # The keys of rows that are new, changed or gone.
+        keys: list[bytes] = []
         waiting = []
         for each in changes:
             is_changed = True
             if each.old_key is None:
                 self.put_row(table, each, True)
+                keys.append(each.key)  # type: ignore[arg-type]
                 more += 1
                 continue
+            if not each.same_row:
+                keys.append(each.old_key)
             if each.old_key != each.key:
                 self.remove(table.prefix + each.old_key)
                 more -= 1
@@ -219,9 +224,11 @@ class BytesAccess(Access):
         for each in waiting:
             is_new = each.old_key != each.key
             self.put_row(table, each, is_new)
-            more += is_new
+            if is_new:
+                keys.append(each.key)  # type: ignore[arg-type]
+                more += 1
         if is_changed:
-            self.wrote(table, more)
+            self.wrote(table, more, keys)
         return []
 
     def put_row(self, table: Table, change: Change, is_new: bool) -> None:

@@ -129,6 +129,23 @@ ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "binary": encode_bytes,
     "json": encode_json,
 }
+
+
+def decode_int(component: bytes) -> int:
+    return int.from_bytes(component[1:], "big") - SIGN
+
+
+def decode_text(component: bytes) -> str:
+    value = component[1:-2].replace(b"\0\xff", b"\0")
+    return value.decode("utf-8", "surrogatepass")
+
+
+# The functions from components back to stored values, for those that keys often have.
+DECODERS: dict[Callable[[Any], bytes], Callable[[bytes], Any]] = {
+    encode_int: decode_int,
+    encode_text: decode_text,
+    encode_fixed: lambda component: component[1:],
+}
 # What an index on a function of a text holds.
 TRANSFORMS: dict[str, Callable[[Any], Any]] = {
     "fold": fold,

@@ -103,6 +103,13 @@ class KeyValueQuery(NonrelQuery):
             return access.version(access.table(self.table))
 
     @safe_call
+    def changed_since(self, version: Any) -> list[Any] | None:
+        with self.connection.reading() as access:
+            table = access.table(self.table)
+            keys = access.changed_since(table, version)
+            return None if keys is None else table.stored_keys(keys)
+
+    @safe_call
     def count(self, limit: int | None = None) -> int:
         with self.connection.reading() as access:
             if not self.predicates and limit is None:

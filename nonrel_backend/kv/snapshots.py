@@ -100,6 +100,9 @@ class NotedReads(TreesAccess):
         self.noted(0, found, "value", key)
         return found
 
+    def unnoted(self, key: bytes) -> bytes | None:
+        return super().value(key)  # type: ignore[safe-super]
+
     def values(self, keys: Sequence[bytes]) -> list[Item]:
         found = super().values(keys)
         self.noted(len(keys), found, "values", tuple(keys))

@@ -12,6 +12,7 @@ from ..catalog.indexes import path_of_part
 from ..conditions import Column, Condition, Step, conjuncts
 from . import expressions, predicates
 from .encoding import (
+    DECODERS,
     NULL_BYTES,
     component,
     encode_any,
@@ -218,8 +219,9 @@ class Table:
     long.
     """
 
-    # Of the keys of its rows and of its counters, in a space of bytes: see trees.py.
-    prefix = counters_key = b""
+    # Of the keys of its rows, its counters and its log, in a space of bytes: see
+    # trees.py.
+    prefix = counters_key = log_key = b""
 
     def __init__(self, name: str, entry: Entry, forms: Forms) -> None:
         self.name = name
@@ -313,6 +315,18 @@ class Table:
         It is a tuple of the values of a composite one.
         """
         return self.key_of(key if isinstance(key, tuple) else (key,))
+
+    def stored_keys(self, keys: list[bytes]) -> list[Any] | None:
+        """Return the stored primary keys of rows with these keys; None if unknown.
+
+        It is unknown for composite ones, and where a key is shortened.
+        """
+        if len(self.key) > 1:
+            return None
+        decode = DECODERS.get(self.encoder(self.db_type(self.key[0])))
+        if decode is None or any(len(key) >= self.key_size for key in keys):
+            return None
+        return list(map(decode, keys))
 
     # --- entries ---
 

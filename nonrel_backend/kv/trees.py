@@ -6,6 +6,7 @@ tree 0   "token"        a random token that every change of the catalog replaces
                         table ("id") and of each index ("id")
          "count:" tree  the last key given, the number of rows, a random token that
                         every change of the rows replaces, and a checksum
+         "log:" tree    records of the last changes of rows: see changelog.py
 """
 
 import os
@@ -21,7 +22,7 @@ from ..catalog.inserts import without_missing
 from ..catalog.schema import RowChange
 from ..progress import Progress
 from ..values.storing import INT64, no_key_left
-from . import writing
+from . import changelog, writing
 from .access import Change
 from .bytes import LARGEST_BATCH, TREE_SIZE, BytesAccess, tree
 from .encoding import CRC_SIZE, EVERYTHING, WHOLE, following, whole
@@ -32,6 +33,7 @@ TOKEN_KEY = RESERVED + b"token"
 NEXT_TREE_KEY = RESERVED + b"tree"
 TABLE_KEY = RESERVED + b"table:"
 COUNTERS_KEY = RESERVED + b"count:"
+LOG_KEY = RESERVED + b"log:"
 # Cached catalogs: one is current, and a migration makes a new one with each change,
 # while transactions that began before it still read older ones.
 CATALOGS_CACHED = 8
@@ -114,6 +116,7 @@ class TreesAccess(BytesAccess):
             found = self.make_table(name, entry)
             found.prefix = found.primary.prefix = tree(entry["id"])
             found.counters_key = COUNTERS_KEY + found.prefix
+            found.log_key = LOG_KEY + found.prefix
             for index in found.indexes:
                 index.prefix = tree(index.entry["id"])
         except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -182,9 +185,10 @@ class TreesAccess(BytesAccess):
         self.remove_entry(name)
 
     def clear_table(self, table: Table) -> None:
-        """Delete all rows and entries of a table."""
+        """Delete all rows and entries of a table, and the log of its changes."""
         for index in (table.primary, *table.indexes):
             self.clear(index.prefix)
+        self.clear(table.log_key)
 
     def flush(self, table: Table, reset_sequence: bool) -> None:
         """Delete all rows of a table; the next key is 1 then, if that is asked for."""
@@ -243,41 +247,61 @@ class TreesAccess(BytesAccess):
                 self.clear(index.prefix)
         if anew:
             self.remove(before.counters_key)
+            self.clear(before.log_key)
             self.set_counters(after, sequence, count)
 
     # --- counters ---
 
     def counters(self, table: Table) -> tuple[int, int]:
         """Return (last key given by the sequence, number of rows)."""
+        return self.state(table)[:2]
+
+    def state(self, table: Table) -> tuple[int, int, bytes]:
+        """Return the counters, and the token of the last change of rows."""
         data = self.value(table.counters_key)
         if data is None:
-            return 0, 0
+            return 0, 0, bytes(changelog.TOKEN_SIZE)
         # An earlier version wrote no checksum, but a longer token.
         is_right = crc32(data) == WHOLE or "checksums" not in table.entry
         if len(data) != _counters.size + CRC_SIZE or not is_right:
             raise DatabaseError(
                 f"The store is damaged: the counters of {table.name}. Run nonrel_check."
             )
-        sequence, rows, _ = _counters.unpack(data[:-CRC_SIZE])
-        return sequence, rows
+        return _counters.unpack(data[:-CRC_SIZE])
 
-    def set_counters(self, table: Table, sequence: int, rows: int) -> None:
+    def set_counters(
+        self, table: Table, sequence: int, rows: int, token: bytes = b""
+    ) -> None:
         """Store the counters. Every change of rows does: it also replaces the token by
         which cached tables are validated.
         """
-        data = _counters.pack(sequence, rows, os.urandom(8))
-        self.put(table.counters_key, whole(data))
+        token = token or os.urandom(changelog.TOKEN_SIZE)
+        self.put(table.counters_key, whole(_counters.pack(sequence, rows, token)))
 
-    def wrote(self, table: Table, rows: int) -> None:
-        sequence, count = self.counters(table)
+    def wrote(self, table: Table, rows: int, keys: Sequence[bytes]) -> None:
+        sequence, count, token = self.state(table)
         sequence = self.sequences.pop(table.prefix, sequence)
-        self.set_counters(table, sequence, count + rows)
+        token = changelog.write(self, table, token, keys)
+        self.set_counters(table, sequence, count + rows, token)
 
     def total(self, table: Table) -> int:
         return self.counters(table)[1]
 
     def version(self, table: Table) -> Any:
         return self.value(TOKEN_KEY), self.value(table.counters_key)
+
+    def changed_since(self, table: Table, version: Any) -> list[bytes] | None:
+        catalog, counters = self.version(table)
+        if catalog != version[0] or None in (counters, version[1]):
+            return None
+        before, token = (
+            _counters.unpack_from(data)[-1] for data in (version[1], counters)
+        )
+        return changelog.changed(self, table, before, token)
+
+    def unnoted(self, key: bytes) -> bytes | None:
+        """Return the value of a key that depends on others, which are read as well."""
+        return self.value(key)
 
     def next_keys(self, table: Table, given: Sequence[Any]) -> list[Any]:
         sequence, _ = self.counters(table)
@@ -298,13 +322,16 @@ class TreesAccess(BytesAccess):
     def catalog_problems(self, tables: list[Table], fix: bool) -> Iterator[str]:
         """Yield a sentence for each key of the catalog that should be another."""
         counters = {table.counters_key for table in tables}
+        logs = tuple(table.log_key for table in tables)
         others = {TOKEN_KEY, NEXT_TREE_KEY, *self.catalog_keys}
         for batch in self.batches(RESERVED, [EVERYTHING], False, None):
             for key, _ in batch:
-                if key in others or key in counters or key.startswith(TABLE_KEY):
+                if key in others or key in counters:
+                    continue
+                if key.startswith((TABLE_KEY, *logs)):
                     continue
                 yield f"The key {key[TREE_SIZE:]!r} of the catalog is unknown"
-                if fix and key.startswith(COUNTERS_KEY):
+                if fix and key.startswith((COUNTERS_KEY, LOG_KEY)):
                     self.remove(key)
         indexes = [each for table in tables for each in (table.primary, *table.indexes)]
         trees = [index.prefix for index in indexes]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from weakref import WeakSet
 
-from django.db import DatabaseError, NotSupportedError, OperationalError
+from django.db import DatabaseError, NotSupportedError, OperationalError, models
 
 from ..caching import IdentityCache
 from ..planner.tables import model_from_store, registered_models
@@ -59,10 +59,31 @@ class LocalTable:
             for field in meta.local_concrete_fields
             if field.column is not None
         }
-        self.definition = ", ".join(
-            f"{engine.quote(column)} {engine.column_type(field)}"
+        types = {
+            column: f"{engine.quote(column)} {engine.column_type(field)}"
             for column, field in self.fields.items()
-        )
+        }
+        self.definition = ", ".join(types.values())
+        # The same, with an integer key by which SQLite itself finds rows.
+        self.keyed_definition = self.definition
+        # The column of the primary key if it tells rows apart here as in the store.
+        self.key: str | None = None
+        if len(meta.pk_fields) == 1:
+            self.set_key(engine, meta.pk_fields[0], types)
+
+    def set_key(self, engine: "LocalEngine", field: Any, types: dict[str, str]) -> None:
+        """Note the primary key, unless its collation takes different values for one."""
+        if "COLLATE" in engine.column_type(field):
+            return
+        self.key = field.column
+        if isinstance(stored_field(field), models.IntegerField):
+            types[self.key] = f"{engine.quote(self.key)} integer PRIMARY KEY"
+            self.keyed_definition = ", ".join(types.values())
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether SQLite itself can find rows by the key."""
+        return self.keyed_definition is not self.definition
 
     def create(self, cursor: Any, engine: "LocalEngine") -> None:
         """Create the table in the engine, empty."""
@@ -295,10 +316,12 @@ class LocalEngine:
         columns: list[str],
         rows: Iterable[Any],
         identity: Sequence[str] = (),
+        indexes: bool = True,
     ) -> None:
         """Insert rows of SQLite values into a table of the engine.
 
-        Rows that have the same `identity`, names of columns, are inserted once.
+        Rows that have the same `identity`, names of columns, are inserted once. With
+        `indexes`, those of the table are created, if the rows are many.
         """
         name, names = self.quote(table), ", ".join(map(self.quote, columns))
         marks = ", ".join("?" * len(columns))
@@ -314,7 +337,7 @@ class LocalEngine:
             done = connection.executemany(
                 f"{verb} INTO {name} ({names}) VALUES ({marks})", rows
             )
-            if done.rowcount >= FEW_ROWS:
+            if indexes and done.rowcount >= FEW_ROWS:
                 self.create_indexes(connection, self.active[table], columns)
         except sqlite3.OperationalError as error:
             self.is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL

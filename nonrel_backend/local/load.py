@@ -62,6 +62,16 @@ def local_rows(
         yield chunk
 
 
+def to_local_values(
+    query: NonrelQuery, field: Any, values: list[Any], zone: tzinfo
+) -> list[Any]:
+    """Return stored values of a field that are not NULL as SQLite's."""
+    (convert,) = query.converters([field])
+    if same_locally(field, convert):
+        return values
+    return list(map(converter(query, field, convert, zone), values))
+
+
 def same_locally(field: Any, convert: Convert | None) -> bool:
     """Return whether SQLite holds the field's values just as the store gives them."""
     # A plus sign only makes a plain int of a number.

@@ -1,10 +1,12 @@
-"""Tables that stay in the local engine until the store says that they have changed."""
+"""Tables that stay in the local engine, and follow the changes of the store's."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+
+from .table_source import TableSource
 
 # Reading one row from LMDB takes as long as scanning about this many rows of a cached
 # table: `python -m benchmarks.cache` measures the ratio.
@@ -14,6 +16,10 @@ STATEMENTS_REMEMBERED = 2_000
 # estimate): for that SQLite reads the texts of its whole schema. So few are joined in
 # any order.
 FEW_ROWS = 50
+# Replacing a row by its key costs as much as loading about this many rows.
+ROWS_PER_CHANGE = 2
+# How often changes are followed that others make meanwhile.
+ATTEMPTS = 3
 
 
 @dataclass
@@ -27,10 +33,6 @@ class CachedTable:
     rows: int = 0
     # Whether it has the table's own name just now.
     in_place: bool = False
-
-    def covers(self, version: Any, columns: Iterable[str]) -> bool:
-        """Return whether it has these columns, as they are under this version."""
-        return self.version == version and self.columns.issuperset(columns)
 
 
 class TableCache:
@@ -59,71 +61,133 @@ class TableCache:
         self.spent[name] += rows
 
     def pays(
-        self,
-        statement: str,
-        table: Any,
-        columns: Iterable[str],
-        version: Any,
-        count: Callable[[], int],
+        self, statement: str, source: TableSource, columns: list[str], version: Any
     ) -> bool:
         """Return whether scanning the cached table is cheaper than reading a part.
 
         Also true if the parts read so far have cost more than caching the whole table
-        of `count()` rows would.
+        would.
         """
-        part = self.parts.get((statement, table.name), 0)
-        cached = self.tables.get(table.name)
-        if cached is not None and cached.covers(self.version(version, table), columns):
-            return cached.rows < part * CACHED_ROWS_PER_READ
+        name = source.table.name
+        part = self.parts.get((statement, name), 0)
+        cached = self.tables.get(name)
+        if cached is not None and cached.columns.issuperset(columns):
+            if cached.rows >= part * CACHED_ROWS_PER_READ:
+                return False
+            if self.follow(cached, source, version):
+                return True
         if not part:
             return False
-        rows = count()
+        rows = source.query.count()
         most = min(part * CACHED_ROWS_PER_READ, self.engine.store.kept_rows)
-        return FEW_ROWS <= rows < self.spent[table.name] and rows <= most
+        return FEW_ROWS <= rows < self.spent[name] and rows <= most
 
-    def version(self, version: Any, table: Any) -> tuple[Any, ...]:
-        """Return the store's version with what else the cached values depend on."""
-        return version, table, self.engine.store.timezone
-
-    def fill(
-        self,
-        table: Any,
-        columns: list[str],
-        version: Any,
-        read: Callable[[list[str]], Iterator[list[Any]]],
-    ) -> int:
+    def fill(self, source: TableSource, columns: list[str], version: Any) -> int:
         """Fill the statement's own empty table with all rows of these columns.
 
-        `read(columns)` yields chunks of rows where they are not cached. A few rows are
-        not cached. Return the number of rows.
+        They are cached, unless they are few. Return their number.
         """
-        connection = self.engine.wrapper.connection
-        version = self.version(version, table)
-        cached = self.tables.pop(table.name, None)
-        if cached is not None and cached.version != version:
-            self.drop(cached)
-            cached = None
-        if cached is not None and not cached.columns.issuperset(columns):
-            columns = [*columns, *cached.columns.difference(columns)]
-            self.drop(cached)
-            cached = None
+        table = source.table
+        cached = self.tables.get(table.name)
         if cached is None:
-            self.number += 1
-            name = f"nonrel_cached_{self.number}"
-            cached = CachedTable(name, version, set(columns))
-            chunks = counted(read(columns), cached)
-            self.engine.insert(
-                connection, table.name, columns, chain.from_iterable(chunks)
-            )
-            if cached.rows < FEW_ROWS:
-                return cached.rows
-            del self.spent[table.name]
-        else:
-            connection.execute(f"DROP TABLE {self.engine.quote(table.name)}")
-            self.rename(cached.name, table.name)
+            return self.load(source, columns, version)
+        missing = not cached.columns.issuperset(columns)
+        if missing or not self.follow(cached, source, version):
+            if missing:
+                self.forget(cached, table.name)
+            columns = [*columns, *cached.columns.difference(columns)]
+            return self.load(source, columns, version)
+        connection = self.engine.wrapper.connection
+        connection.execute(f"DROP TABLE {self.engine.quote(table.name)}")
+        self.rename(cached.name, table.name)
         cached.in_place = True
+        self.tables[table.name] = self.tables.pop(table.name)
+        return cached.rows
+
+    def load(self, source: TableSource, columns: list[str], version: Any) -> int:
+        """Read all rows into the statement's own table; return their number."""
+        engine, table = self.engine, source.table
+        connection = engine.wrapper.connection
+        if table.key is not None and table.key not in columns:
+            columns = [*columns, table.key]
+        if table.is_keyed:
+            name = engine.quote(table.name)
+            connection.execute(f"DROP TABLE {name}")
+            connection.execute(f"CREATE TABLE {name} ({table.keyed_definition})")
+        self.number += 1
+        cached = CachedTable(
+            f"nonrel_cached_{self.number}",
+            (version, *self.circumstances(table)),
+            set(columns),
+            in_place=True,
+        )
+        rows = chain.from_iterable(counted(source.rows(columns), cached))
+        engine.insert(connection, table.name, columns, rows, indexes=False)
+        if cached.rows < FEW_ROWS:
+            return cached.rows
+        keyed = {table.key} if table.is_keyed else set()
+        indexed = [each for each in columns if each not in keyed]
+        engine.create_indexes(connection, table, indexed)
+        del self.spent[table.name]
         self.tables[table.name] = cached
         return cached.rows
+
+    def circumstances(self, table: Any) -> tuple[Any, ...]:
+        """Return what the cached values depend on besides the store's version."""
+        return table, self.engine.store.timezone
+
+    # --- following ---
+
+    def follow(self, cached: CachedTable, source: TableSource, version: Any) -> bool:
+        """Bring a cached table to a version, by the rows that have changed.
+
+        Drop it, and return False, if that cannot be, or would cost more than a load.
+        """
+        known, *circumstances = cached.version
+        is_right = tuple(circumstances) == self.circumstances(source.table)
+        try:
+            for _ in range(ATTEMPTS if is_right else 0):
+                if version == known:
+                    return True
+                if not self.replace(cached, source, known):
+                    break
+                # Rows that others have changed meanwhile are of a later version.
+                known, version = version, source.query.version()
+                cached.version = (known, *circumstances)
+        except BaseException:
+            if not self.engine.is_full:  # else all tables go
+                self.forget(cached, source.table.name)
+            raise
+        self.forget(cached, source.table.name)
+        return False
+
+    def replace(self, cached: CachedTable, source: TableSource, known: Any) -> bool:
+        """Read the rows again that changed since a version; return whether that can be
+        done, and pays.
+        """
+        table = source.table
+        keys = None if table.key is None else source.query.changed_since(known)
+        if keys is None or len(keys) * ROWS_PER_CHANGE > cached.rows:
+            return False
+        connection, quote = self.engine.wrapper.connection, self.engine.quote
+        local_keys = [(key,) for key in source.local_keys(keys)]
+        connection.execute("BEGIN")
+        done = connection.executemany(
+            f"DELETE FROM {cached.name} WHERE {quote(table.key)} = ?", local_keys
+        )
+        connection.execute("COMMIT")
+        cached.rows -= max(done.rowcount, 0)
+        columns = list(cached.columns)
+        rows = chain.from_iterable(counted(source.rows_of(columns, keys), cached))
+        self.engine.insert(connection, cached.name, columns, rows, indexes=False)
+        return cached.rows >= FEW_ROWS
+
+    # --- tables of the engine ---
+
+    def forget(self, cached: CachedTable, name: str) -> None:
+        """Drop a cached table that no statement reads."""
+        del self.tables[name]
+        self.drop(cached)
 
     def put_away(self, names: list[str]) -> None:
         """Keep those of a statement's tables that are cached; drop the others."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...conditions import Condition, Leaf
 from ...local.load import Insert, Reads, RowLimit, local_rows
+from ...local.table_source import TableSource
 from ...query import NonrelQuery
 from ..scans import key_batches, new_query, push, refusal
 from ..table_refs import JoinEdge, TableRef
@@ -183,30 +184,18 @@ class Loading:
         self, ref: TableRef, table: Any, columns: list[str], is_part: bool
     ) -> bool:
         """Fill the table from the cache; return whether it could be, and is cheaper."""
-
-        def scan_of(names: list[str]) -> tuple[NonrelQuery, list[Any]]:
-            fields = [table.fields[name] for name in names]
-            return new_query(self.store, ref.meta.model, fields), fields
-
-        def read(names: list[str]) -> Iterator[list[Row]]:
-            scan, fields = scan_of(names)
-            chunks = local_rows(scan, fields, self.store.timezone)
-            return chunks if is_part else self.limit.counted(chunks, scan)
-
-        query, _ = scan_of(columns)
-        version = None if self.plan.lock else query.version()
+        source = TableSource(self.store, table, None if is_part else self.limit)
+        version = None if self.plan.lock else source.query.version()
         if version is None:
             return False
         cache = self.engine.cache
-        if is_part and not cache.pays(
-            self.plan.sql, table, columns, version, query.count
-        ):
+        if is_part and not cache.pays(self.plan.sql, source, columns, version):
             return False
         before = self.limit.rows
-        rows = cache.fill(table, columns, version, read)
+        rows = cache.fill(source, columns, version)
         if not is_part:
-            self.limit.add(before + rows - self.limit.rows, query)
-        self.plan.steps.append(query.describe)
+            self.limit.add(before + rows - self.limit.rows, source.query)
+        self.plan.steps.append(source.query.describe)
         return True
 
     def collected(
