@@ -318,11 +318,18 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
             )
         return UniqueIndexes(self, model).indexes
 
-    def tables_with_rows(self, tables: Sequence[str]) -> set[str]:
-        """Return those of the tables that may have rows.
+    def suspect_keys(self, keys: list[Any]) -> list[Any]:
+        """Return those foreign keys whose tables may have rows that refer to none.
 
-        Override it where a store can tell more cheaply than by a query of each.
+        Override it where a store can tell more cheaply than by queries of each.
         """
+        tables = {key.model._meta.db_table for key in keys}
+        tables &= set(self.introspection.table_names())
+        tables = self.tables_with_rows(sorted(tables))
+        return [key for key in keys if key.model._meta.db_table in tables]
+
+    def tables_with_rows(self, tables: Sequence[str]) -> set[str]:
+        """Return those of the tables that may have rows."""
         return set(tables)
 
     def check_constraints(self, table_names: Iterable[str] | None = None) -> None:

@@ -20,30 +20,33 @@ def dangling_keys(
     tell that neither table of a foreign key has changed since it was found to be right,
     it is not looked at again: Django's TestCase checks all of them after each test.
     """
-    existing = set(store.introspection.table_names())
-    wanted = existing if table_names is None else existing & set(table_names)
-    wanted = store.tables_with_rows(sorted(wanted & registered_models().keys()))
+    wanted = registered_models()
+    if table_names is not None:
+        wanted = {table: wanted[table] for table in {*table_names} & wanted.keys()}
+    keys = [
+        field
+        for model in wanted.values()
+        for field in model._meta.local_concrete_fields
+        if field.remote_field and getattr(field, "db_constraint", False)
+    ]
+    existing = cache(lambda: set(store.introspection.table_names()))
 
     @cache
     def version(model: type[models.Model]) -> Any:
-        is_there = model._meta.db_table in existing
+        is_there = model._meta.db_table in existing()
         return new_query(store, model, []).version() if is_there else None
 
-    for table, model in registered_models().items():
-        if table not in wanted:
+    for field in store.suspect_keys(keys):
+        place = field.model._meta.db_table, field.column
+        versions = version(field.model), version(field.target_field.model)
+        if None not in versions and store.right_keys.get(place) == (field, versions):
             continue
-        for field in model._meta.local_concrete_fields:
-            if field.remote_field and getattr(field, "db_constraint", False):
-                versions = version(model), version(field.target_field.model)
-                known = store.right_keys.get((table, field.column))
-                if None not in versions and known == (field, versions):
-                    continue
-                found = False
-                for message in dangling_keys_of(store, model, field):
-                    found = True
-                    yield message
-                if not found:
-                    store.right_keys[table, field.column] = field, versions
+        found = False
+        for message in dangling_keys_of(store, field.model, field):
+            found = True
+            yield message
+        if not found:
+            store.right_keys[place] = field, versions
 
 
 def dangling_keys_of(

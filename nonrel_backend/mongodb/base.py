@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,13 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from ..base import NonrelDatabaseWrapper, TransactionSavepoints
-from ..batching import batches
 from ..caching import IdentityCache
 from ..catalog.unique import UniqueIndex
 from ..query import translated_errors
 from ..transactions import TransactionConflict
 from .client import DatabaseClient
 from .creation import DatabaseCreation
+from .dangling import LOOKUPS_OF_SHARDED, suspect_keys
 from .deadlines import bounded, defaults, retried
 from .documents import BsonForm
 from .errors import BLOCK_ENDED, operational, translate
@@ -34,7 +34,6 @@ from .introspection import DatabaseIntrospection
 from .keys import Sequences
 from .local_uniques import local_indexes
 from .metadata import (
-    COLLECTION,
     enforced_checks,
     entry_of,
     is_foreign,
@@ -49,10 +48,6 @@ from .validation import NO_TRANSACTIONS, DatabaseValidation
 
 TRANSACTION_CHOICES = ("auto", "required", "off")
 CACHED_MODELS = 1_000
-# The first server whose $lookup reads sharded collections.
-LOOKUPS_OF_SHARDED = (5, 1)
-# How many tables one command looks into.
-LOOKUPS = 100
 logger = logging.getLogger("nonrel_backend.mongodb")
 _clients: dict[tuple, MongoClient] = {}
 _clients_lock = threading.Lock()
@@ -303,6 +298,9 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         return self.get_database_version()
 
     def is_usable(self) -> bool:
+        # No other connection could go on with a transaction of the server.
+        if self.connection is not None and self.transaction.is_begun:
+            return not self.transaction.aborted
         try:
             with bounded(self.connection):
                 self.connection.admin.command("ping")
@@ -320,9 +318,10 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     def session(self) -> Any:
         """The session of the open transaction, None if there is none.
 
-        The server's transaction begins when this is first read.
+        The server's transaction begins when this is first read. Who reads it may run
+        a statement that the backend does not see.
         """
-        return None if self.connection is None else self.transaction.session()
+        return None if self.connection is None else self.transaction.run(lambda it: it)
 
     def require_transaction(self, snapshot: object) -> None:
         """Raise OperationalError if rows' transaction has ended: no more can be read.
@@ -342,29 +341,11 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
             return self.transaction.run(work)
         return retried(self.connection, partial(work, None), reads=True)
 
-    def tables_with_rows(self, tables: Sequence[str]) -> set[str]:
-        self.ensure_connection()
-        if self.server_version < LOOKUPS_OF_SHARDED:
-            return set(tables)
-        one: list[dict[str, Any]] = [{"$limit": 1}, {"$project": {"_id": 1}}]
-        found: set[str] = set()
-        for batch in batches(tables, LOOKUPS):
-            pipeline = one + [
-                {"$lookup": {"from": table, "pipeline": one, "as": str(number)}}
-                for number, table in enumerate(batch)
-            ]
-
-            def look(session: Any, pipeline: Any = pipeline) -> list[Any]:
-                collection = self.database[COLLECTION]
-                return list(collection.aggregate(pipeline, session=session))
-
-            found_one = self.statement(look)
-            if not found_one:  # nothing was ever migrated
-                return set(tables)
-            found.update(
-                table for place, table in enumerate(batch) if found_one[0][str(place)]
-            )
-        return found
+    def suspect_keys(self, keys: list[Any]) -> list[Any]:
+        found = None
+        if self.server_version >= LOOKUPS_OF_SHARDED:
+            found = suspect_keys(self, keys)
+        return super().suspect_keys(keys) if found is None else found
 
     def all_or_nothing(self, work: Callable[[], Any]) -> Any:
         """Return `work()`, run in a transaction. Retry it after a conflict."""

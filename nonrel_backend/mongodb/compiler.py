@@ -1,8 +1,8 @@
 """The five compilers for MongoDB: values, inserts and their keys."""
 
-import functools
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 from bson import ObjectId
@@ -20,13 +20,15 @@ from ..compiler import (
 )
 from ..microseconds import hidden, shown
 from ..query import safe_call
+from ..transactions import TransactionConflict
 from . import writes
 from .deadlines import limited
 from .depth import limited_depth
+from .keys import highest_key
 from .partials import is_presence
 from .query import BackendQuery
 from .reading import leaf_reader
-from .uniques import unique_indexes
+from .uniques import Keys, unique_indexes
 from .values import FROM_BSON, TO_BSON
 
 # A row as {column: stored value}; a document has the primary key under "_id".
@@ -37,6 +39,11 @@ CONVERTERS = {
     **TO_BSON,
     **{name: limited_depth(TO_BSON[name]) for name in ("json", "document")},
 }
+TAKEN = (
+    "Another program has given a row of {table} the key of a new one, and MongoDB has "
+    "rolled back the transaction: begin the outermost atomic() block again, as "
+    "nonrel_backend.transactions.retry_transaction does."
+)
 
 
 def unchanged(value: Any) -> Any:
@@ -46,7 +53,7 @@ def unchanged(value: Any) -> Any:
 def in_one_deadline(method: Method) -> Method:
     """Let a statement that sends several commands end at one deadline in all."""
 
-    @functools.wraps(method)
+    @wraps(method)
     def run(self: Any, *arguments: Any) -> Any:
         with limited(self.store.db_connection):
             return method(self, *arguments)
@@ -102,30 +109,44 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
     @safe_call
     def insert_many(self, rows: list[Row], return_ids: bool) -> list:
         table = self.query.get_meta().db_table
-        keys, _ = self.with_keys(
-            rows,
-            lambda documents: writes.insert_documents(self.store, table, documents),
-        )
+        write = partial(writes.insert_documents, self.store, table)
+        keys, _ = self.with_keys(rows, write)
         return keys
 
     def with_keys(
-        self, rows: list[Row], write: Callable[[list[Row]], Any]
+        self, rows: list[Row], write: Callable[[list[Row], Keys], Any]
     ) -> tuple[list, Any]:
-        """Give the rows keys; return them and `write(documents)`.
+        """Give the rows keys; return them and `write(documents, but)`.
 
-        Retry once with new keys if keys of the sequence turn out to be taken.
+        `but` is the keys of a unique index that allows the documents. Retry once with
+        new keys if keys of the sequence turn out to be taken.
         """
         given = list(map(dict, rows))
+        but = ("_id",) if self.makes_unique_keys(rows) else ()
         documents, keys = self.documents(rows)
         try:
-            return keys, write(documents)
-        except (IntegrityError, DuplicateKeyError, BulkWriteError):
-            aborted = self.store.transaction.aborted
+            return keys, write(documents, but)
+        except (IntegrityError, DuplicateKeyError, BulkWriteError) as error:
             table = self.query.get_meta().db_table
-            if aborted or not self.collided(table, given, keys):
+            aborted = self.store.transaction.aborted
+            if not self.collided(table, given, keys):
                 raise
+            if aborted:
+                raise TransactionConflict(TAKEN.format(table=table)) from error
         documents, keys = self.documents(given)
-        return keys, write(documents)
+        return keys, write(documents, but)
+
+    def makes_unique_keys(self, rows: list[Row]) -> bool:
+        """Return whether the keys of all rows will be new ones, which no row has.
+
+        In a block the server is asked whether the keys of a sequence are taken.
+        """
+        meta = self.query.get_meta().concrete_model._meta
+        return (
+            meta.auto_field is not None
+            and self.store.transaction.is_open
+            and not any(meta.pk.column in row for row in rows)
+        )
 
     def collided(self, table: str, given: list[Row], keys: list) -> bool:
         """Return whether a key of the sequence was taken, as by another program.
@@ -138,18 +159,11 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         ]
         if not generated:
             return False
-        collection = self.store.database[table]
-
-        def highest(session: Any) -> Any:
-            taken = {"_id": {"$in": generated}}
-            if collection.find_one(taken, {"_id": 1}, session=session) is None:
-                return None
-            numbers = {"_id": {"$type": "number"}}
-            return collection.find_one(
-                numbers, {"_id": 1}, sort=[("_id", -1)], session=session
-            )["_id"]
-
-        last = self.store.statement(highest)
+        look = partial(highest_key, self.store.primary[table], {"$in": generated})
+        if self.store.transaction.aborted:
+            last = look(None)
+        else:
+            last = self.store.statement(look)
         if last is not None:
             self.store.sequences.restart(table, last)
         return last is not None
@@ -180,8 +194,8 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
         _, stored = self.with_keys(
             rows,
-            lambda documents: writes.upsert_documents(
-                self.store, meta.db_table, documents, unique, changed, complete
+            lambda documents, but: writes.upsert_documents(
+                self.store, meta.db_table, documents, unique, changed, complete, but
             ),
         )
         return self.whole([{**each, pk: each["_id"]} for each in stored])
@@ -198,6 +212,11 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
 
     def insert_ignoring(self, meta: Any, rows: list[Row]) -> None:
         """Insert the rows that break no unique index."""
+        if self.makes_unique_keys(rows):
+            self.with_keys(
+                rows, partial(writes.insert_ignoring, self.store, meta.db_table)
+            )
+            return
         given = list(map(dict, rows))
         documents, keys = self.documents(rows)
         if self.collided(meta.db_table, given, keys):

@@ -55,8 +55,27 @@ class Block:
         self.next = 1
         self.end = 1
         self.highest = 0
+        # The last key of which it is known that no row has it.
+        self.checked = 0
         self.size = 1
         self.used = 0.0
+
+    def rest(self, first: int) -> dict[str, int]:
+        """Return the condition for keys from `first` to the end of the block."""
+        return {"$gte": first, "$lt": self.end}
+
+
+def highest_key(collection: Any, taken: Any, session: Any = None) -> Any:
+    """Return the highest number among the keys if there is a row of the `taken` keys.
+
+    Return None if there is none.
+    """
+    if collection.find_one({"_id": taken}, {"_id": 1}, session=session) is None:
+        return None
+    numbers = {"_id": {"$type": "number"}}
+    order = [("_id", -1)]
+    found = collection.find_one(numbers, {"_id": 1}, sort=order, session=session)
+    return found and found["_id"]
 
 
 # The first of some keys of a block, and the key that follows the last.
@@ -103,22 +122,32 @@ class Sequences:
 
     def next(self, table: str, count: int = 1) -> list[int]:
         """Return `count` ascending keys that nobody else gets."""
+        transaction = self.connection.transaction
         with self.block(table) as block:
-            keys = list(range(block.next, min(block.end, block.next + count)))
-            block.next += len(keys)
-            if len(keys) < count:
-                left, end = len(keys), block.end
-                keys += self.allocate(table, block, count - left)
-                if end == keys[left]:  # nobody took a key between the blocks
-                    left = 0
-                taken = keys[left:]
-            else:
-                taken = keys
+            keys, taken = self.take(table, block, count)
+            if transaction.is_open and keys[-1] > block.checked:
+                # A duplicate would end the block: it looks for none of these keys.
+                rows = self.connection.primary[table]
+                while (last := highest_key(rows, block.rest(keys[0]))) is not None:
+                    self.pass_by(table, block, last)
+                    keys, taken = self.take(table, block, count)
+                block.checked = block.end - 1
             block.used = time.monotonic()
-            transaction = self.connection.transaction
             if transaction.is_open and taken:
                 transaction.taken.append((block, taken[0], block.next))
             return keys
+
+    def take(self, table: str, block: Block, count: int) -> tuple[list[int], list[int]]:
+        """Return `count` keys of a block and of the next, and those to give back."""
+        keys = list(range(block.next, min(block.end, block.next + count)))
+        block.next += len(keys)
+        if len(keys) == count:
+            return keys, keys
+        left, end = len(keys), block.end
+        keys += self.allocate(table, block, count - left)
+        if end == keys[left]:  # nobody took a key between the blocks
+            left = 0
+        return keys, keys[left:]
 
     @staticmethod
     def give_back(taken: Iterable[Taken]) -> None:

@@ -350,7 +350,9 @@ class BackendQuery(NonrelQuery):
     def count(self, limit: int | None = None) -> int:
         if self.parts:
             return super().count(limit)
-        if not self.filters and limit is None and self.connection.session is None:
+        self.connection.ensure_connection()
+        in_block = self.connection.transaction.is_open
+        if not self.filters and limit is None and not in_block:
             count = self.count_all()
         else:
             count = self.count_documents({} if limit is None else {"limit": limit})

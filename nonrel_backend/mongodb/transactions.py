@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, OperationalError
 from django.db.transaction import TransactionManagementError
@@ -20,12 +20,24 @@ from .keys import Sequences, Taken
 __all__ = ["Transaction", "is_duplicate", "retry_transaction"]
 
 
+class Mark(NamedTuple):
+    """What a transaction had done when a savepoint was set.
+
+    `undo` and `taken` are the lengths of its lists. A savepoint that `is_first` comes
+    before any statement of the server's transaction: its rollback aborts that.
+    """
+
+    undo: int
+    taken: int
+    is_first: bool
+
+
 class Transaction:
     """The state of one DatabaseWrapper between BEGIN and COMMIT.
 
     The server's transaction begins at the first statement. `undo` holds, the newest
-    last, a function for each write made while a savepoint is open, which undoes it;
-    `taken` the keys that it has taken from sequences.
+    last, a collection and the requests that undo a write to it, for each write that a
+    savepoint's rollback must undo; `taken` the keys that it has taken from sequences.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -38,9 +50,8 @@ class Transaction:
         # How many statements it has run.
         self.statements = 0
         self.known_snapshot: object = None
-        # {savepoint: the lengths that `undo` and `taken` had}
-        self.marks: dict[str, tuple[int, int]] = {}
-        self.undo: list[Callable[[Any], None]] = []
+        self.marks: dict[str, Mark] = {}
+        self.undo: list[tuple[Any, list[Any]]] = []
         self.taken: list[Taken] = []
 
     # --- statements ---
@@ -68,7 +79,7 @@ class Transaction:
     @property
     def records(self) -> bool:
         """Whether writes must add to `undo`."""
-        return bool(self.marks)
+        return not all(mark.is_first for mark in self.marks.values())
 
     def session(self) -> Any:
         """Return the session in a transaction, None if statements need none."""
@@ -213,47 +224,60 @@ class Transaction:
     # --- savepoints ---
 
     def savepoint(self, sid: str) -> None:
-        self.marks[sid] = len(self.undo), len(self.taken)
+        self.marks[sid] = Mark(len(self.undo), len(self.taken), not self.is_used)
 
     def rollback_to(self, sid: str) -> None:
-        """Undo the writes since a savepoint, the newest first."""
-        mark, taken = self.mark(sid)
-        if self.aborted:
-            self.begin_anew()
-        if len(self.undo) > mark:
-            session = self.session()
+        """Undo the writes since a savepoint."""
+        mark = self.mark(sid)
+        if mark.is_first:
+            # Nobody has seen the snapshot that the next statement will not have.
+            self.undo.clear()
+            self.abort()
+        elif self.aborted:
+            self.refuse_to_begin_anew()
+        elif len(self.undo) > mark.undo:
             try:
-                while len(self.undo) > mark:
-                    self.undo.pop()(session)
+                self.run_undo(self.undo[mark.undo :])
             except PyMongoError as error:
                 self.failed(error)
                 raise self.connection.translate_error(error) from error
+            del self.undo[mark.undo :]
         self.marks = {
-            name: lengths for name, lengths in self.marks.items() if lengths[0] <= mark
+            name: each for name, each in self.marks.items() if each.undo <= mark.undo
         }
-        Sequences.give_back(reversed(self.taken[taken:]))
-        del self.taken[taken:]
+        Sequences.give_back(reversed(self.taken[mark.taken :]))
+        del self.taken[mark.taken :]
 
-    def begin_anew(self) -> None:
-        """Begin a new transaction after the server's abort at the first statement.
+    def run_undo(self, undo: list[tuple[Any, list[Any]]]) -> None:
+        """Undo writes, the newest of each collection first.
 
-        Raise OperationalError if others came before it: what they wrote is lost, and
-        another snapshot may not hold what they read.
+        The server gets those of one collection together: equal ones are one command.
         """
-        if self.statements > 1 or self.marks_hold_writes():
-            cause = self.connection.rollback_exc
-            # A duplicate that only the server sees is a row stored since the snapshot.
-            is_conflict = isinstance(cause, TransactionConflict | IntegrityError)
-            kind = TransactionConflict if is_conflict else OperationalError
-            raise kind(
-                "MongoDB has rolled back the whole transaction, not only this "
-                "savepoint: leave the outermost atomic() block and begin again, as "
-                f"nonrel_backend.transactions.retry_transaction does. {cause}"
-            ) from cause
-        self.abort()
+        requests: dict[str, tuple[Any, list[Any]]] = {}
+        for collection, each in reversed(undo):
+            requests.setdefault(collection.name, (collection, []))[1].extend(each)
+        session = self.session()
+        for collection, every in requests.values():
+            collection.bulk_write(every, session=session)
 
-    def mark(self, sid: str) -> tuple[int, int]:
-        """Return the lengths that `undo` and `taken` had at a savepoint."""
+    def refuse_to_begin_anew(self) -> None:
+        """Raise OperationalError after the server's abort of the transaction.
+
+        What was written before the savepoint is lost, and another snapshot may not hold
+        what was read.
+        """
+        cause = self.connection.rollback_exc
+        # A duplicate that only the server sees is a row stored since the snapshot.
+        is_conflict = isinstance(cause, TransactionConflict | IntegrityError)
+        kind = TransactionConflict if is_conflict else OperationalError
+        raise kind(
+            "MongoDB has rolled back the whole transaction, not only this "
+            "savepoint: leave the outermost atomic() block and begin again, as "
+            f"nonrel_backend.transactions.retry_transaction does. {cause}"
+        ) from cause
+
+    def mark(self, sid: str) -> Mark:
+        """Return what had been done at a savepoint."""
         if sid not in self.marks:
             raise OperationalError(f"no such savepoint: {sid}")
         return self.marks[sid]

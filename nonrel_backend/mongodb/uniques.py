@@ -21,7 +21,7 @@ LOOKUP_BATCH = 1_000
 class Uniques:
     """The owners of unique values: stored rows, and one by one those to be written.
 
-    `rows` are all rows to be written. The index with the keys `but` is left out.
+    `rows` are all rows to be written. The indexes with the keys `but` are left out.
     """
 
     def __init__(
@@ -30,13 +30,13 @@ class Uniques:
         table: str,
         rows: list[Document],
         session: Any,
-        but: Keys = (),
+        *but: Keys,
     ) -> None:
         self.table = table
         self.indexes = [
             (keys, condition)
             for keys, condition in unique_indexes(connection, table)
-            if set(keys) != set(but)
+            if set(keys) not in map(set, but)
         ]
         self.owners: list[dict[Any, Any]] = [{} for _ in self.indexes]
         collection = connection.primary[table]

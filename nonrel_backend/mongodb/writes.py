@@ -40,8 +40,13 @@ Document = dict[str, Any]
 CONFLICT_ATTEMPTS = 10
 
 
-def insert_documents(connection: Any, table: str, documents: list[Document]) -> None:
-    """Store all documents or none. Raise IntegrityError for a duplicate key."""
+def insert_documents(
+    connection: Any, table: str, documents: list[Document], but: Keys = ()
+) -> None:
+    """Store all documents or none. Raise IntegrityError for a duplicate key.
+
+    In a block the index with the keys `but` is known to allow them.
+    """
     connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
@@ -60,7 +65,9 @@ def insert_documents(connection: Any, table: str, documents: list[Document]) -> 
 
     def work(session: Any) -> None:
         if not fresh:
-            refuse_duplicates(connection, table, documents, session)
+            uniques = Uniques(connection, table, documents, session, but)
+            for document in documents:
+                uniques.require(None, document)
         insert(session)
 
     transaction.run(work, writes=True)
@@ -80,15 +87,6 @@ def write_alone(connection: Any, write: Callable[[Any], Any], is_one: bool) -> A
     if connection.has_transactions:
         return in_own_transaction(connection.connection, write)
     return write(None)
-
-
-def refuse_duplicates(
-    connection: Any, table: str, documents: list[Document], session: Any
-) -> None:
-    """Raise IntegrityError if a document breaks a unique index."""
-    uniques = Uniques(connection, table, documents, session)
-    for document in documents:
-        uniques.require(None, document)
 
 
 def run_settled(connection: Any, work: Callable[[Any, bool], Any]) -> Any:
@@ -115,14 +113,19 @@ def run_settled(connection: Any, work: Callable[[Any, bool], Any]) -> Any:
                 raise
 
 
-def insert_ignoring(connection: Any, table: str, documents: list[Document]) -> None:
-    """Store the documents that break no unique index."""
+def insert_ignoring(
+    connection: Any, table: str, documents: list[Document], but: Keys = ()
+) -> None:
+    """Store the documents that break no unique index.
+
+    In a block the index with the keys `but` is known to allow them.
+    """
     connection.require_table(table)
     collection = connection.database[table]
     transaction = connection.transaction
 
     def work(session: Any, look: bool) -> list[Document]:
-        uniques = Uniques(connection, table, documents, session)
+        uniques = Uniques(connection, table, documents, session, but)
         new = [each for each in documents if uniques.put(None, each) is None]
         if new:
             collection.insert_many(new, session=session)
@@ -148,12 +151,14 @@ def upsert_documents(
     unique: list[str],
     columns: list[str],
     complete: Callable[[list[Document]], list[Document]],
+    but: Keys = (),
 ) -> list[Document]:
     """Store documents in order, or update those that exist.
 
     A document with the same values of the `unique` keys as a stored one sets the
     `columns` of that one. `complete(rows)` returns what else to change in each of the
-    merged rows. Return the rows as they are stored.
+    merged rows. In a block the index with the keys `but` is known to allow the
+    documents. Return the rows as they are stored.
     """
     connection.require_table(table)
     collection = connection.database[table]
@@ -180,7 +185,7 @@ def upsert_documents(
                 if value is not MISSING:
                     row[key] = value
         if look:
-            uniques = Uniques(connection, table, rows, session, unique)
+            uniques = Uniques(connection, table, rows, session, unique, but)
             for old, row in steps:
                 uniques.require(old, row)
         requests: list[Any] = [
@@ -405,9 +410,7 @@ def remember_undo(
             *(DeleteMany({"_id": {"$in": part}}) for part in batches_of(keys)),
             *map(InsertOne, images),
         ]
-    transaction.undo.append(
-        lambda session: collection.bulk_write(requests, session=session)
-    )
+    transaction.undo.append((collection, requests))
 
 
 def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> int:

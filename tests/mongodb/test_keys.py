@@ -6,6 +6,8 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
+from nonrel_backend.transactions import retry_transaction
+
 
 @pytest.fixture
 def genres(library):
@@ -78,3 +80,40 @@ def test_keys_of_another_process_are_never_given(genres):
     found = keys(genres, 200)
     assert len({*found}) == 200
     assert not theirs & {*found}
+
+
+def test_a_row_of_a_new_key_is_one_command_in_a_block(library, commands):
+    books = library.Book.objects
+    with transaction.atomic():
+        for number in range(10):
+            books.create(title="t", pages=number, author_id=1)
+        commands.clear()
+        books.create(title="t", pages=1, author_id=1)
+        books.bulk_create(library.Book(title="u", pages=2, author_id=1) for _ in "ab")
+        assert commands == ["insert", "insert"]
+
+
+def test_a_block_passes_by_keys_that_another_program_took(genres):
+    connection.database[genres.model._meta.db_table].insert_many(
+        {"_id": key, "name": str(key)} for key in (3, 30)
+    )
+    with transaction.atomic():
+        genres.count()
+        assert keys(genres) == 1
+        assert keys(genres, 3) == [31, 32, 33]
+
+
+def test_a_key_that_another_program_takes_meanwhile_is_a_conflict(genres):
+    rows = connection.database[genres.model._meta.db_table]
+    runs = []
+
+    @retry_transaction
+    def work():
+        runs.append(keys(genres, 2))
+        if len(runs) == 1:
+            rows.insert_one({"_id": runs[0][-1] + 1, "name": "taken"})
+        runs.append(keys(genres))
+
+    work()
+    made = [*runs[-2], runs[-1]]
+    assert {*genres.values_list("pk", flat=True)} == {runs[0][-1] + 1, *made}

@@ -276,6 +276,52 @@ def test_a_savepoint_whose_statement_was_the_first_can_be_rolled_back(counters):
     assert counters.count() == 2
 
 
+def test_a_savepoint_before_any_statement_is_undone_by_an_abort(counters, commands):
+    with transaction.atomic():
+        with transaction.atomic():
+            commands.clear()
+            counters.update(value=1)
+            transaction.set_rollback(True)
+        assert commands == ["update", "abortTransaction"]
+        assert counters.get().value == 0
+        counters.create(name="d")
+    assert counters.count() == 2
+
+
+def test_a_savepoint_after_a_read_keeps_the_state_that_was_read(counters):
+    with transaction.atomic():
+        assert counters.get().value == 0
+        elsewhere(lambda: counters.create(name="e"))
+        with transaction.atomic():
+            counters.update(value=1)
+            transaction.set_rollback(True)
+        assert counters.get().value == 0
+
+
+def test_a_session_that_is_handed_out_counts_as_a_statement(counters):
+    rows = connection.database["library_counter"]
+    with transaction.atomic():
+        rows.insert_one({"_id": 1_000, "name": "d"}, session=connection.session)
+        with transaction.atomic():
+            counters.update(value=1)
+            transaction.set_rollback(True)
+    assert {*counters.values_list("name", "value")} == {("c", 0), ("d", None)}
+
+
+def test_a_savepoints_rollback_is_a_command_of_each_kind_of_write(library, commands):
+    with transaction.atomic():
+        library.Author.objects.count()
+        with transaction.atomic():
+            for number in range(5):
+                author = library.Author.objects.create(name=f"a{number}")
+                library.Genre.objects.create(name=f"g{number}")
+            author.delete()
+            commands.clear()
+            transaction.set_rollback(True)
+        assert commands == ["update", "delete", "delete"]
+        assert library.Author.objects.count() == library.Genre.objects.count() == 0
+
+
 @pytest.mark.parametrize(
     "step",
     [lambda counters: counters.get(), lambda counters: counters.create(name="d")],
