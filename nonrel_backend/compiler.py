@@ -60,6 +60,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.qualify = self.having = self.where = None
         self.has_extra_select = False
         self.skipping = self.selecting = False
+        # Whether the query is a subquery whose distinct values are asked for.
+        self.ignores_repeats = False
         # Where all columns of the model are selected, and nothing else.
         self.shape: Shape | None = None
 
@@ -308,8 +310,14 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     def python_results(self, plan: Plan, converters: MakeConverters) -> list[Any]:
         """Return all rows of a plan as Python values, outside of any cursor."""
+        return list(self.python_iter(plan, converters))
+
+    def python_iter(self, plan: Plan, converters: MakeConverters) -> Iterator[Any]:
+        """Return an iterator of the same."""
         self.converters = converters
-        return list(self.results_iter(self.fetched(plan)))
+        chunks = self.without_extra(plan, plan.chunks())
+        rows: Iterator[Any] = self.results_iter(chunks)
+        return rows
 
     def get_converters(self, expressions: Iterable[Any]) -> Any:
         if self.converters is None:

@@ -65,11 +65,12 @@ class KeyValueQuery(NonrelQuery):
     # --- reading ---
 
     def scan(
-        self, access: ReadAccess, limit: int | None
+        self, access: ReadAccess, limit: int | None, ordered: bool = True
     ) -> tuple[Table, Scan, Ordering]:
         """Choose the access path for the first `limit` rows."""
         table = access.table(self.table)
-        ordering = [(column_of(table, by), up) for by, up in self.ordering]
+        by = self.ordering if ordered else []
+        ordering = [(column_of(table, column), up) for column, up in by]
         choice = choose(access, table, self.predicates, ordering, limit)
         return table, self.scan_class(access, table, choice), ordering
 
@@ -116,7 +117,7 @@ class KeyValueQuery(NonrelQuery):
                 total = access.total(access.table(self.table))
                 if total is not None:
                     return total
-            _, scan, _ = self.scan(access, limit)
+            _, scan, _ = self.scan(access, limit, ordered=False)
             return scan.count(limit)
 
     @safe_call

@@ -30,7 +30,8 @@ from ..microseconds import from_microseconds
 from ..planner.expressions import expression_text
 from ..planner.lookup_tables import PART_EXTRACTS
 from ..planner.refusal import Refused
-from ..planner.translate import Translator, collated
+from ..planner.translate import Translator
+from ..values.columns import collated
 from ..values.saving import UNFIT, named, of_column, to_save
 from .filters import DATE_PARTS
 from .naming import lookup_name

@@ -6,7 +6,17 @@ from typing import Any
 from .plans.base import Plan
 from .plans.fallback import FallbackPlan
 from .refusal import OtherShape, Refusal, Refused
-from .rules import count, groups, local, one_table, related_groups, rows, streamed
+from .rules import (
+    count,
+    groups,
+    joined_count,
+    local,
+    one_table,
+    related_groups,
+    related_order,
+    rows,
+    streamed,
+)
 from .select import Select
 
 Maker = Callable[[Select], Plan]
@@ -16,8 +26,10 @@ LOCAL_RULES: tuple[Rule, ...] = (("streamed", streamed.plan), ("local", local.pl
 # In the order in which they are asked: the cheaper plans first.
 RULES: tuple[Rule, ...] = (
     ("one_table", one_table.plan),
+    ("joined_count", joined_count.plan),
     ("count", count.plan),
     ("rows", rows.plan),
+    ("related_order", related_order.plan),
     ("groups", groups.plan),
     ("related_groups", related_groups.plan),
     *LOCAL_RULES,

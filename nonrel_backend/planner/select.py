@@ -10,12 +10,14 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import BaseTable, Join
 
 from ..conditions import FALSE, Column, Condition, conjuncts
+from ..values.columns import collated
 from .expressions import columns_in, expression_text, flat, source
 from .refusal import Refused
+from .several_tables import SeveralTables
 from .table_refs import JoinEdge, TableRef, table_refs_of, tables_of_text
 from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, build_scan
 from .tables import holds_text, model_of_join, queries_within, writes_own_sql
-from .translate import OtherTable, Translator, collated, top_level
+from .translate import OtherTable, Translator, top_level
 
 
 class Setup(NamedTuple):
@@ -132,7 +134,9 @@ class Select:
             (writes_own_sql(query), f"{type(compiler).__name__} writes SQL of its own"),
             (query.combinator, f"the statement is a {query.combinator}"),
             (
-                self.drops_duplicates and not with_distinct,
+                self.drops_duplicates
+                and not with_distinct
+                and not self.is_distinct_by_key,
                 "the statement is DISTINCT",
             ),
             (query.extra_tables or query.extra, "the statement has SQL by extra()"),
@@ -256,10 +260,11 @@ class Select:
             except FullResultSet:
                 raise Refused("a condition is always true") from None
             if alias != self.base and not self.is_inner(alias, joins):
-                raise Refused(f"the filter on {alias} is on an outer join")
+                continue
             return alias, condition
-        text = f"{expression_text(child)} is on columns of several tables"
-        raise Refused(reason or text)
+        if reason:
+            raise Refused(reason)
+        return self.base, SeveralTables(self, joins).condition(child)
 
     def is_inner(self, alias: str, joins: dict[str, LookupJoin]) -> bool:
         """Return whether only INNER joins lead to an alias."""
@@ -269,19 +274,61 @@ class Select:
             alias = joins[alias].parent_alias
         return True
 
-    def subquery_values(self, query: Any) -> DeferredSubquery | None:
-        """Return the values, yet to be fetched, of a subquery; None if correlated."""
+    def subquery_values(
+        self, query: Any, of_exists: bool = False
+    ) -> DeferredSubquery | None:
+        """Return the values, yet to be fetched, of a subquery; None if correlated.
+
+        The store makes them distinct, if it can.
+        """
         if query.get_external_cols():
             return None
-        compiler = query.clone().get_compiler(connection=self.store)
-        compiler.using = self.compiler.using
-        try:
-            planned = compiler.plan()
-        except EmptyResultSet:
-            return DeferredSubquery(compiler, None)
+        for distinct in (True, False):
+            asked = query.clone()
+            if distinct and not (asked.is_sliced or asked.combinator):
+                asked.clear_ordering(clear_default=True)
+                asked.distinct = True
+            compiler = asked.get_compiler(connection=self.store)
+            compiler.using = self.compiler.using
+            compiler.ignores_repeats = of_exists or not asked.is_sliced
+            try:
+                planned = compiler.plan()
+            except EmptyResultSet:
+                return DeferredSubquery(compiler, None)
+            if planned[0].yields_python:
+                break
         if compiler.col_count != 1:
             return None
-        return DeferredSubquery(compiler, planned)
+        return DeferredSubquery(compiler, planned, of_exists)
+
+    @cached_property
+    def ignores_repeats(self) -> bool:
+        """Whether a row that joins repeat may be in the answer once.
+
+        So it is for the values of a subquery, and where DISTINCT drops what joins
+        repeat: the key is selected, and no column of a to-many relation.
+        """
+        if self.compiler.ignores_repeats and not self.query.is_sliced:
+            return True
+        return self.is_distinct_by_key
+
+    @cached_property
+    def is_distinct_by_key(self) -> bool:
+        """Whether DISTINCT keeps each row of the base table once."""
+        query = self.query
+        if not query.distinct or query.distinct_fields or self.setup.extra_select:
+            return False
+        try:
+            shown = self.aliases_shown(self.joins)
+        except Refused:
+            return False
+        many = {alias for alias, join in self.joins.items() if join.many}
+        selected = {
+            each.target
+            for each in flat(self.selected)
+            if type(each) is Col and each.alias == self.base
+        }
+        return selected.issuperset(self.meta.pk_fields) and not shown & many
 
     # --- semi-joins ---
 
@@ -327,7 +374,8 @@ class Select:
             key = field_of(join.meta, join.column.name)
             scan = build_scan(self.store, join.meta, [key], join.conditions, inner)
             column = self.column_of(parent, join.parent_column)
-            found[alias] = SemiJoin(join, column, scan)
+            once = join.many and not self.ignores_repeats
+            found[alias] = SemiJoin(join, column, scan, once)
         return list(found.values())
 
     def aliases_shown(self, joins: dict[str, LookupJoin]) -> set[str]:
@@ -352,8 +400,14 @@ class Select:
 
     def ordering(self) -> list[tuple[Column, bool]]:
         """Return the order as [(Column, ascending), ...] of the base's columns."""
+        return self.ordering_of(self.order_by, self.base, self.meta)
+
+    def ordering_of(
+        self, order_by: list[Any], alias: str, meta: Any
+    ) -> list[tuple[Column, bool]]:
+        """Return some of the order as ordering() does, of another table's columns."""
         found: list[tuple[Column, bool]] = []
-        for ordering, _ in self.order_by:
+        for ordering, _ in order_by:
             if type(ordering) is not OrderBy:
                 raise Refused(f"{expression_text(ordering)} is no plain ordering")
             if ordering.nulls_first or ordering.nulls_last:
@@ -362,18 +416,18 @@ class Select:
             if type(expression) is Value:
                 continue
             if hasattr(expression, "as_column"):
-                column = Translator(self.store, self.base).column(expression)
+                column = Translator(self.store, alias).column(expression)
                 found.append((column, not ordering.descending))
                 continue
             if type(expression) is not Col:
                 raise Refused(f"the order is by {expression_text(expression)}")
-            if expression.alias != self.base:
+            if expression.alias != alias:
                 raise Refused(f"the order is by a column of {expression.alias}")
             if expression.target.db_type(self.store) == "json":
                 raise Refused(f"the order is by the JSON {expression_text(expression)}")
             if collated(expression.target):
                 raise Refused(f"{expression_text(expression)} has a collation")
-            column = self.column_of(self.meta, expression.target.column)
+            column = self.column_of(meta, expression.target.column)
             found.append((column, not ordering.descending))
         return found
 

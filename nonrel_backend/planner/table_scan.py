@@ -1,7 +1,8 @@
 """The scan of a native plan, which the values of other scans may filter."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine
@@ -9,9 +10,14 @@ from ..query import EXACT, INEXACT, Answer, Grouping, NonrelQuery, ask
 from .refusal import Refused
 from .scans import new_query, python_rows, refusal
 
-# One command takes no more values: what comes of more is joined locally. It bounds a
-# command's size: 200,000 integers or ObjectIds are some 4 MB, below MongoDB's 16 MB.
+# One command takes no more values; more are several commands, or joined locally. It
+# bounds a command's size: 200,000 integers or ObjectIds are some 4 MB, below MongoDB's
+# 16 MB.
 MAX_VALUES = 200_000
+# So many keys found first take some 100 MB. The local engine joins fewer in less time
+# where it keeps a store's tables.
+MOST_KEYS = 1_000_000
+MOST_KEYS_BESIDE_KEPT_TABLES = 50_000
 # With more keys a join's scan is cheaper without them.
 MAX_KEYS = 20_000
 
@@ -27,27 +33,34 @@ class FallbackRequired(Refused):
 class DeferredSubquery:
     """The values of a subquery, fetched when the query that holds it runs."""
 
-    def __init__(self, compiler: Any, planned: Any):
+    def __init__(self, compiler: Any, planned: Any, of_exists: bool = False):
         self.compiler = compiler
         # What the compiler's plan() returned; None if nothing can match.
         self.planned = planned
+        # Whether they are those that an EXISTS compares with: NULL is none of them.
+        self.without_null = of_exists
 
     def fetch(self, steps: Steps) -> list[Any]:
-        """Return the distinct values; raise FallbackRequired if they are too many."""
+        """Return the distinct values."""
         if self.planned is None:
             return []
-        rows = self.compiler.python_results(*self.planned)
-        steps.append(self.planned[0].text)
+        plan, converters = self.planned
+        store = self.compiler.store
         (expression, *_), *_ = self.compiler.select
         output = expression.output_field
         output = getattr(output, "target_field", None) or output
-        store = self.compiler.store
-        values = dict.fromkeys(
-            None if row[0] is None else output.get_db_prep_value(row[0], store)
-            for row in rows
-        )
-        if len(values) > MAX_VALUES:
-            raise FallbackRequired(f"a subquery has more than {MAX_VALUES} values")
+        most = most_keys(new_query(store, self.compiler.query.model, []))
+        values: dict[Any, None] = {}
+        for value, *_ in self.compiler.python_iter(plan, converters):
+            # A whole number is the same in the store.
+            if value is not None and type(value) is not int:
+                value = output.get_db_prep_value(value, store)
+            values[value] = None
+            if len(values) > most:
+                raise FallbackRequired(f"a subquery has more than {most} values")
+        steps.append(plan.text)
+        if self.without_null:
+            values.pop(None, None)
         return list(values)
 
     def explain(self) -> str:
@@ -57,19 +70,39 @@ class DeferredSubquery:
         return "; ".join(self.planned[0].explain(analyze=False))
 
 
+class DeferredKeys:
+    """The keys of related rows, fetched when the query that holds them runs."""
+
+    without_null = True
+
+    def __init__(self, scan: "TableScan"):
+        self.scan = scan
+
+    def fetch(self, steps: Steps) -> list[Any]:
+        """Return the distinct keys that are not NULL."""
+        return list(self.scan.keys(steps))
+
+    def explain(self) -> str:
+        """Return what fetches the keys, in one line."""
+        return "; ".join([*self.scan.explain_first(), self.scan.describe()])
+
+
+Deferred = DeferredSubquery | DeferredKeys
+
+
 def is_deferred(condition: Condition) -> bool:
     """Return whether the values of a subquery are to be fetched for the condition."""
     if isinstance(condition, Node):
         return any(map(is_deferred, condition.children))
-    return isinstance(condition.value, DeferredSubquery)
+    return isinstance(condition.value, Deferred)
 
 
-def subqueries(condition: Condition) -> list[DeferredSubquery]:
+def subqueries(condition: Condition) -> list[Deferred]:
     """Return the subqueries whose values the condition needs."""
     if isinstance(condition, Node):
         return [found for each in condition.children for found in subqueries(each)]
     found = condition.value
-    return [found] if isinstance(found, DeferredSubquery) else []
+    return [found] if isinstance(found, Deferred) else []
 
 
 def resolved(condition: Condition, steps: Steps) -> Condition:
@@ -78,7 +111,7 @@ def resolved(condition: Condition, steps: Steps) -> Condition:
         return combine(
             condition.connector, [resolved(each, steps) for each in condition.children]
         )
-    if not isinstance(condition.value, DeferredSubquery):
+    if not isinstance(condition.value, Deferred):
         return condition
     values = condition.value.fetch(steps)
     if condition.negated and None in values:
@@ -119,23 +152,14 @@ class SemiJoin:
     join: LookupJoin
     column: Column
     scan: "TableScan"
+    # Whether rows that the join repeats would be missing from the answer.
+    once: bool
 
     def condition(self, steps: Steps) -> Condition:
         """Return `column IN (keys)`; raise FallbackRequired if it would be wrong."""
-        query = self.scan.open(steps)
-        if query is None:
-            return FALSE
-        keys: dict[Any, None] = {}
-        number = 0
-        for chunk in python_rows(query, self.scan.fields, 0, None):
-            found = [key for (key,) in chunk if key is not None]
-            keys.update(dict.fromkeys(found))
-            number += len(found)
-            if self.join.many and (len(keys) < number or number > MAX_KEYS):
-                raise FallbackRequired("the join repeats rows")
-            if number > MAX_VALUES:
-                raise FallbackRequired(f"more than {MAX_VALUES} keys are found first")
-        steps.append(query.describe)
+        keys = self.scan.keys(steps)
+        if self.once and any(number > 1 for number in keys.values()):
+            raise FallbackRequired("the join repeats rows")
         return Leaf(self.column, "in", list(keys)) if keys else FALSE
 
     def explain(self) -> list[str]:
@@ -159,6 +183,11 @@ class TableScan:
     deferred: list[Condition]
     semi_joins: list[SemiJoin]
     lock: bool
+    # Returns a new scan, as `query` was before it was opened.
+    again: Callable[[], NonrelQuery]
+    is_open: bool = False
+    # The conditions on values that other scans have found.
+    found: list[Condition] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -169,20 +198,53 @@ class TableScan:
         """Return the scan, ready to be fetched; None if nothing can match.
 
         Fetch first what it is filtered by. Raise FallbackRequired if the store does
-        not take that filter.
+        not take that filter, or if it has more values than one command.
         """
-        if not self.is_ready:
-            conditions = []
-            for condition in self.deferred:
-                conditions.append(resolved(condition, steps))
-            for semi_join in self.semi_joins:
-                conditions.append(semi_join.condition(steps))
-            if FALSE in conditions:
-                return None
-            self.add([each for each in conditions if each != TRUE])
-        if self.lock:
-            self.query.lock()
-        return self.query
+        found = list(self.opened(steps))
+        if len(found) > 1:
+            raise FallbackRequired(f"more than {MAX_VALUES} keys are found first")
+        return found[0] if found else None
+
+    def opened(self, steps: Steps, *also: Condition) -> Iterator[NonrelQuery]:
+        """Yield the scan as open() does, or several where it has too many values.
+
+        No row is found by two of them. Filter it by the conditions in `also`, too.
+        """
+        if self.found is None:
+            self.found = self.found_first(steps)
+        conditions = [*also, *self.found]
+        if FALSE in conditions:
+            return
+        for batch in value_batches(conditions):
+            if self.is_open:
+                self.query = self.again()
+            self.is_open = True
+            self.add([each for each in batch if each != TRUE])
+            if self.lock:
+                self.query.lock()
+            yield self.query
+
+    def found_first(self, steps: Steps) -> list[Condition]:
+        """Return the conditions on values that other scans find."""
+        found = [resolved(each, steps) for each in self.deferred]
+        return found + [each.condition(steps) for each in self.semi_joins]
+
+    def keys(self, steps: Steps) -> Counter[Any]:
+        """Return the values, but NULL, of the only column, with their numbers."""
+        return self.keys_of(self.opened(steps), steps)
+
+    def keys_of(self, queries: Iterable[NonrelQuery], steps: Steps) -> Counter[Any]:
+        """Return what keys() does, of the open scan."""
+        found: Counter[Any] = Counter()
+        most = most_keys(self.query)
+        for query in queries:
+            steps.append(query.describe)
+            for chunk in python_rows(query, self.fields, 0, None):
+                found.update([key for (key,) in chunk])
+                if len(found) > most:
+                    raise FallbackRequired(f"more than {most} keys are found first")
+        found.pop(None, None)
+        return found
 
     def add(self, conditions: list[Condition]) -> None:
         """Add conditions to the open scan; raise FallbackRequired if it refuses."""
@@ -242,20 +304,64 @@ def build_scan(
     lock: bool = False,
 ) -> TableScan:
     """Return the scan; raise Refused for what the store does not take exactly."""
-    query = new_query(store, meta.model, fields)
-    deferred: list[Condition] = []
-    for condition in conditions:
-        if is_deferred(condition):
-            deferred.append(condition)
-        elif (reason := refusal(query, condition)) is not None:
-            raise Refused(reason)
-    if names:
-        require(query, ask(query.compute, names), "compute")
-    if ordering:
-        order(query, ordering)
-    if grouping is not None:
-        require(query, ask(query.group, grouping), "group")
-    return TableScan(query, fields, names or {}, deferred, semi_joins or [], lock)
+    deferred = [each for each in conditions if is_deferred(each)]
+
+    def scan() -> NonrelQuery:
+        query = new_query(store, meta.model, fields)
+        for condition in conditions:
+            if not is_deferred(condition):
+                if (reason := refusal(query, condition)) is not None:
+                    raise Refused(reason)
+        if names:
+            require(query, ask(query.compute, names), "compute")
+        if ordering:
+            order(query, ordering)
+        if grouping is not None:
+            require(query, ask(query.group, grouping), "group")
+        return query
+
+    return TableScan(
+        scan(), fields, names or {}, deferred, semi_joins or [], lock, scan
+    )
+
+
+def value_batches(conditions: list[Condition]) -> Iterator[list[Condition]]:
+    """Yield the conditions, each time with some of the values where they are too many.
+
+    Raise FallbackRequired where several commands do not find just the same rows.
+    """
+    longest = max(map(number_of_values, conditions), default=0)
+    if longest <= MAX_VALUES:
+        yield conditions
+        return
+    long = [each for each in conditions if number_of_values(each) > MAX_VALUES]
+    first = long[0]
+    if (
+        len(long) > 1
+        or not isinstance(first, Leaf)
+        or first.negated
+        # A collation may make texts of two batches equal.
+        or type(first.value[0]) is str
+    ):
+        raise FallbackRequired(f"more than {MAX_VALUES} values are found first")
+    rest = [each for each in conditions if each is not first]
+    for start in range(0, longest, MAX_VALUES):
+        values = first.value[start : start + MAX_VALUES]
+        yield [replace(first, value=values), *rest]
+
+
+def most_keys(query: NonrelQuery) -> int:
+    """Return how many keys may be found first, for other scans of the scan's store."""
+    if query.version() is None:
+        return MOST_KEYS
+    return MOST_KEYS_BESIDE_KEPT_TABLES
+
+
+def number_of_values(condition: Condition) -> int:
+    """Return how many values a condition compares with."""
+    if isinstance(condition, Node):
+        return sum(map(number_of_values, condition.children))
+    return len(condition.value) if isinstance(condition.value, list) else 1
 
 
 def order(query: NonrelQuery, ordering: list[tuple[Column, bool]]) -> None:

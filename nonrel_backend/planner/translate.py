@@ -26,9 +26,10 @@ from ..conditions import (
     conjunction,
     disjunction,
 )
-from ..values.columns import of_one_kind, stored_field
+from ..values.columns import collated, of_one_kind, stored_field
 from ..values.storing import INT64
 from ..values.wrappers import Json
+from .exists import exists_in, uncorrelated
 from .expressions import expression_text
 from .lookup_tables import (
     DATE_RANGES,
@@ -59,11 +60,14 @@ class Translator:
         self,
         store: Any,
         alias: str,
-        subquery_values: Callable[[Query], Any] | None = None,
+        subquery_values: Callable[..., Any] | None = None,
+        is_outer: bool = False,
     ):
         self.store = store
         self.alias = alias
         self.subquery_values = subquery_values
+        # Whether the alias is of an outer join: any column may be NULL.
+        self.is_outer = is_outer
 
     def condition(self, node: Any, negated: bool = False) -> Condition:
         """Return the condition for a tree or lookup; raise Refused if there is none."""
@@ -81,7 +85,29 @@ class Translator:
         if hasattr(node, "as_condition"):  # of documents
             condition: Condition = node.as_condition(self, negated)
             return condition
+        found = exists_in(node)
+        if found is not None:
+            query, is_true = found
+            return self.exists(query, negated == is_true)
         return self.lookup(node, negated)
+
+    def exists(self, query: Query, negated: bool) -> Condition:
+        """Return the condition for EXISTS: a column is among a subquery's values."""
+        outer, inner = uncorrelated(self.store, query)
+        column = self.column(outer)
+        if self.subquery_values is None:
+            raise Refused("EXISTS is not asked of the store here")
+        values = self.subquery_values(inner, of_exists=True)
+        if values is None:
+            raise Refused(
+                "the subquery of EXISTS is correlated by more than one column"
+            )
+        if values.planned is None:
+            raise Refused("nothing can match in the subquery of EXISTS")
+        found = Leaf(column, "in", values, negated)
+        if negated and (outer.target.null or self.is_outer):
+            return disjunction(found, Leaf(column, "isnull", True))
+        return found
 
     def untrue(self, condition: Condition) -> Condition:
         """Return a condition that is true where this one is false or NULL."""
@@ -403,14 +429,13 @@ def untrue(condition: Condition) -> Condition:
     nulls = [Leaf(condition.column, "isnull", True)]
     if isinstance(condition.value, Column):
         nulls.append(Leaf(condition.value, "isnull", True))
-    elif condition.lookup_type == "in" and not isinstance(condition.value, list):
+    elif (
+        condition.lookup_type == "in"
+        and not isinstance(condition.value, list)
+        and not condition.value.without_null
+    ):
         raise Refused(f"the subquery on {condition.column} is negated")
     return disjunction(opposite, *nulls)
-
-
-def collated(field: Any) -> bool:
-    """Return whether the column compares otherwise than by code points."""
-    return bool(getattr(stored_field(field), "db_collation", None))
 
 
 def top_level(where: WhereNode) -> list[Any]:

@@ -44,8 +44,10 @@ class BackendQuery(KeyValueQuery):
 
     scan_class = BoundedScan
 
-    def scan(self, access: Any, limit: int | None) -> tuple[Any, Any, Ordering]:
-        table, scan, ordering = super().scan(access, limit)
+    def scan(
+        self, access: Any, limit: int | None, ordered: bool = True
+    ) -> tuple[Any, Any, Ordering]:
+        table, scan, ordering = super().scan(access, limit, ordered)
         assert isinstance(scan, BoundedScan)
         scan.query = self
         return table, scan, ordering

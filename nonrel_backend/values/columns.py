@@ -10,6 +10,11 @@ def stored_field(field: Any) -> Any:
     return field
 
 
+def collated(field: Any) -> bool:
+    """Return whether the column compares otherwise than by code points."""
+    return bool(getattr(stored_field(field), "db_collation", None))
+
+
 SIZES = ["", "Big", "Small", "Positive", "PositiveBig", "PositiveSmall"]
 KINDS: list[set[str]] = [
     {f"{size}{kind}Field" for size in SIZES for kind in ("Integer", "Auto")},

@@ -1,10 +1,14 @@
 """One number: rows that the store counts, or those of another plan."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
-from ..table_scan import Steps
+from ...query import NonrelQuery
+from ..table_scan import FallbackRequired, Steps, TableScan
 from .base import Plan, Row, ScanPlan, joined
+from .native import NativePlan
 
 
 @dataclass
@@ -14,11 +18,7 @@ class CountPlan(ScanPlan):
     steps: Steps = field(default_factory=list)
 
     def chunks(self) -> Iterator[list[Row]]:
-        query = self.scan.open(self.steps)
-        if query is None:
-            return iter([[[0]]])
-        self.steps.append(lambda: f"count of {query.describe()}")
-        return iter([[[query.count()]]])
+        return iter([[[counted(self.scan, self.steps)]]])
 
     def text(self) -> str:
         return joined(self.steps)
@@ -29,16 +29,61 @@ class CountPlan(ScanPlan):
 
 
 @dataclass
+class DifferencePlan(CountPlan):
+    """The number of rows but for those of `scan`, which are among them."""
+
+    every: TableScan = field(kw_only=True)
+
+    def chunks(self) -> Iterator[list[Row]]:
+        number = counted(self.scan, self.steps)
+        return iter([[[counted(self.every, self.steps) - number]]])
+
+    def explain(self, analyze: bool) -> list[str]:
+        _, every = self.every.explain(analyze)
+        return [
+            f"native count: {every}",
+            *map("less {}".format, super().explain(analyze)),
+        ]
+
+
+@dataclass
 class CountedRowsPlan(Plan):
     """The number of rows of another plan."""
 
     inner: Plan
+    steps: Steps = field(default_factory=list)
 
     def chunks(self) -> Iterator[list[Row]]:
+        rows = self.native_rows()
+        if rows is not None:
+            # The inner plan has another to take its place.
+            with suppress(FallbackRequired):
+                return iter([[[counted(rows.scan, self.steps)]]])
         return iter([[[sum(map(len, self.inner.chunks()))]]])
 
+    def native_rows(self) -> NativePlan | None:
+        """Return the inner plan if the store can count its rows."""
+        found = getattr(self.inner, "plan", self.inner)
+        if isinstance(found, NativePlan) and (found.low, found.high) == (0, None):
+            return found
+        return None
+
     def text(self) -> str:
-        return f"count of {self.inner.text()}"
+        return joined(self.steps) if self.steps else f"count of {self.inner.text()}"
 
     def explain(self, analyze: bool) -> list[str]:
         return [*self.inner.explain(analyze), "count: the rows of these"]
+
+
+def counted(scan: TableScan, steps: Steps) -> int:
+    """Return the number of rows of a scan."""
+    number = 0
+    for query in scan.opened(steps):
+        steps.append(partial(count_text, query))
+        number += query.count()
+    return number
+
+
+def count_text(query: NonrelQuery) -> str:
+    """Return a count for the query log."""
+    return f"count of {query.describe()}"

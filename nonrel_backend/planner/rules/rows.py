@@ -17,10 +17,17 @@ def plan(select: Select) -> Plan:
     if select.groups:
         raise OtherShape("the statement groups rows")
     select.require_plain()
+    return rows_plan(select, Columns)
+
+
+def rows_plan(
+    select: Select, columns_of: type["Columns"]
+) -> NativePlan | LookupJoinPlan:
+    """Return the plan of rows of a statement that a store could answer."""
     joins = select.joins
     conditions = select.conditions(joins)
     looked_up, semi_joins = select.split_joins(joins)
-    columns = Columns(select, looked_up)
+    columns = columns_of(select, looked_up)
     output = columns.output()
     ordering = select.ordering()
     for join in looked_up.values():

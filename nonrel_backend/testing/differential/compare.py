@@ -41,7 +41,7 @@ def compare_queries(
     def run(text: str, data: Data) -> list[tuple[Any, ...]]:
         return [(read(data, text, alias),) for alias in aliases]
 
-    return compare(models, aliases, query(), count, first_seed, run)
+    return compare(models, aliases, query(), count, first_seed, run, dangling=True)
 
 
 def compare_writes(
@@ -80,15 +80,22 @@ def compare(
     count: int,
     first_seed: int,
     run: Run,
+    dangling: bool = False,
 ) -> str:
-    """Run `count` texts, and store new rows after each QUERIES_PER_DATA of them."""
+    """Run `count` texts, and store new rows after each QUERIES_PER_DATA of them.
+
+    With `dangling` some foreign keys of the rows lead nowhere.
+    """
     outcomes: Counter[str] = Counter()
     number = first_seed
     while (done := outcomes.total()) < count:
-        data = Data(models, number, aliases)
+        data = Data(models, number, aliases, dangling)
         data.store()
         some = min(QUERIES_PER_DATA, count - done)
-        compare_some(data, number, strategy, some, run, outcomes)
+        try:
+            compare_some(data, number, strategy, some, run, outcomes)
+        finally:
+            data.remove()
         number += 1
     told = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
     if outcomes["refused"] > max(REFUSED * done, 1):

@@ -66,19 +66,26 @@ def in_unit(values: list[Any], unit: int) -> list[Any]:
 class Data:
     """Rows of every table, drawn from a seed.
 
-    `models` is the module of the models, `aliases` name the databases.
+    `models` is the module of the models, `aliases` name the databases. With `dangling`
+    some foreign keys lead to no row.
     """
 
     def __init__(
-        self, models: Any, seed: int, aliases: Sequence[str] = ("default",)
+        self,
+        models: Any,
+        seed: int,
+        aliases: Sequence[str] = ("default",),
+        dangling: bool = False,
     ) -> None:
         self.models = models
+        # Keys of no row, for foreign keys.
+        self.nowhere = [99] * dangling
         self.aliases = aliases
         self.chance = chance = random.Random(seed)
         through = models.Book.genres.through
         links = {
             (chance.randint(1, BOOKS), chance.randint(1, GENRES)) for _ in range(30)
-        }
+        } | {(each, 1) for each in self.nowhere}
         self.rows: list[tuple[Any, list[Any]]] = [
             (models.Author, [self.author(key) for key in range(1, AUTHORS + 1)]),
             (
@@ -128,8 +135,8 @@ class Data:
         return self.models.Book(
             pk=key,
             title=self.value("text"),
-            author_id=self.chance.randint(1, AUTHORS),
-            editor_id=self.chance.choice([None, 1, 2, 3, AUTHORS]),
+            author_id=self.chance.choice([*range(1, AUTHORS + 1), *self.nowhere]),
+            editor_id=self.chance.choice([None, 1, 2, 3, AUTHORS, *self.nowhere]),
             pages=self.value("int"),
             rating=self.value("float", 0.3),
             price=self.value("decimal", 0.3),
@@ -143,7 +150,7 @@ class Data:
         known, seen = VALUES["uuid"], VALUES["datetime"]
         return self.models.Copy(
             token=known[number] if number < len(known) else UUID(int=number << 100),
-            book_id=self.chance.choice([None, *range(1, 7)]),
+            book_id=self.chance.choice([None, *range(1, 7), *self.nowhere]),
             shelf=self.value("text", 0.3),
             bought=self.value("date", 0.3),
             opened=self.value("time", 0.3),
@@ -155,18 +162,23 @@ class Data:
 
     def store(self) -> None:
         """Replace all rows of each database by these."""
-        tables = [self.models.Novel, *(model for model, _ in reversed(self.rows))]
-        names = [model._meta.db_table for model in tables]
+        self.remove()
         for alias in self.aliases:
-            empty(alias, names)
-        for alias in self.aliases:
-            with transaction.atomic(alias):
+            checks = connections[alias].constraint_checks_disabled()
+            with checks, transaction.atomic(alias):
                 for model, rows in self.rows:
                     model.objects.using(alias).bulk_create(rows)
                 for key, series in self.novels.items():
                     novel = self.models.Novel(book_ptr_id=key, series=series)
                     novel.save_base(raw=True, using=alias)
         self.stored = self.contents(self.aliases[-1])
+
+    def remove(self) -> None:
+        """Delete all rows of each database."""
+        tables = [self.models.Novel, *(model for model, _ in reversed(self.rows))]
+        names = [model._meta.db_table for model in tables]
+        for alias in self.aliases:
+            empty(alias, names)
 
     def contents(self, alias: str) -> dict[str, list[tuple[Any, ...]]]:
         """Return every row of every table, all columns but the keys of many-to-many

@@ -24,6 +24,7 @@ from .columns import (
 )
 from .conditions import LOOKUPS, condition
 from .expressions import aggregate, expression, moment, number
+from .relations import RELATIONS
 
 
 @st.composite
@@ -291,4 +292,4 @@ def moments(draw: st.DrawFn, model: str) -> str:
 ENDINGS: list[Callable[[str], st.SearchStrategy[str]]]
 ENDINGS = [all_rows, all_rows, sliced, sliced, values, distinct, scalar, scalar]
 ENDINGS += [aggregated, aggregated, grouped, grouped, counted, combined, related]
-ENDINGS += [prefetched, windowed, partial, moments]
+ENDINGS += [prefetched, windowed, partial, moments, *RELATIONS]

@@ -6,11 +6,13 @@ smallest text that fails.
 """
 
 import os
+from collections import Counter
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from nonrel_backend import compiler
 from nonrel_backend.testing import forcing
 from nonrel_backend.testing.differential.compare import compare_queries, compare_writes
 from nonrel_backend.testing.differential.raw import raw_write
@@ -21,8 +23,24 @@ FORCED = int(os.environ.get("FUZZ_FORCED") or 100)
 SEED = int(os.environ.get("FUZZ_SEED") or 20261120)
 
 
-def test_random_queries_agree_with_sqlite(library: Any) -> None:
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Return the numbers of plans that each rule has made, as they grow."""
+    numbers: Counter[str] = Counter()
+    choose = compiler.choose
+
+    def counted(*arguments: Any) -> Any:
+        plan = choose(*arguments)
+        numbers[getattr(plan, "plan", plan).rule] += 1
+        return plan
+
+    monkeypatch.setattr(compiler, "choose", counted)
+    return numbers
+
+
+def test_random_queries_agree_with_sqlite(library: Any, planned: Counter[str]) -> None:
     print("\n" + compare_queries(library, ALIASES, QUERIES, SEED))
+    print(f"plans: {dict(planned)}")
 
 
 @pytest.mark.parametrize("rule", forcing.NAMES)
