@@ -8,6 +8,7 @@ from .plans.fallback import FallbackPlan
 from .refusal import OtherShape, Refusal, Refused
 from .rules import (
     count,
+    first_related,
     groups,
     joined_count,
     local,
@@ -30,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     ("count", count.plan),
     ("rows", rows.plan),
     ("related_order", related_order.plan),
+    ("first_related", first_related.plan),
     ("groups", groups.plan),
     ("related_groups", related_groups.plan),
     *LOCAL_RULES,
