@@ -17,6 +17,7 @@ from .rules import (
     related_order,
     rows,
     streamed,
+    union,
 )
 from .select import Select
 
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     ("first_related", first_related.plan),
     ("groups", groups.plan),
     ("related_groups", related_groups.plan),
+    ("union", union.plan),
     *LOCAL_RULES,
 )
 
