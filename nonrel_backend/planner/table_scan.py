@@ -39,9 +39,17 @@ class DeferredSubquery:
         self.planned = planned
         # Whether they are those that an EXISTS compares with: NULL is none of them.
         self.without_null = of_exists
+        # The values, once they are fetched: a condition may hold them twice.
+        self.values: list[Any] | None = None
 
     def fetch(self, steps: Steps) -> list[Any]:
         """Return the distinct values."""
+        if self.values is None:
+            self.values = self.fetched(steps)
+        return self.values
+
+    def fetched(self, steps: Steps) -> list[Any]:
+        """Return the values of the plan, which runs once."""
         if self.planned is None:
             return []
         plan, converters = self.planned
@@ -77,10 +85,13 @@ class DeferredKeys:
 
     def __init__(self, scan: "TableScan"):
         self.scan = scan
+        self.keys: list[Any] | None = None
 
     def fetch(self, steps: Steps) -> list[Any]:
         """Return the distinct keys that are not NULL."""
-        return list(self.scan.keys(steps))
+        if self.keys is None:
+            self.keys = list(self.scan.keys(steps))
+        return self.keys
 
     def explain(self) -> str:
         """Return what fetches the keys, in one line."""

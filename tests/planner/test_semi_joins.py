@@ -95,6 +95,13 @@ def test_not_exists_of_an_outer_join_holds_where_nothing_is_joined(books, librar
     assert [each.token.int for each in found] == [0, 2]
 
 
+def test_a_subquery_that_a_condition_holds_twice_is_asked_once(books, library):
+    genres = library.Genre.objects
+    x = genres.get(name="x")
+    found = genres.exclude(Q(pk=x.pk) ^ Q(book__title="t2")).order_by("name")
+    assert [each.name for each in found] == ["x", "z"]
+
+
 def test_keys_that_lead_to_no_row_do_not_count(books, library):
     through = library.Book.genres.through.objects
     x = library.Genre.objects.get(name="x").pk
