@@ -271,6 +271,13 @@ class NonrelQuery:
         """Return the number of rows of the scan, at most `limit`."""
         return sum(1 for _ in self.fetch(0, limit))
 
+    def distinct_values(self) -> list[Any] | None:
+        """Return the stored values of the scan's only field, each once, without NULL.
+
+        Return None where that is not faster than fetching the rows.
+        """
+        return None
+
     def group(self, grouping: "Grouping") -> object | None:
         """Have the scan answer a GROUP BY, whose rows `groups()` then yields."""
         raise NotSupportedError(self.refusal("group rows"))

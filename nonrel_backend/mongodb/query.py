@@ -17,6 +17,7 @@ from ..planner.expressions import expression_text
 from ..query import CHUNK, PREFILTER, Grouping, NonrelQuery, safe_call
 from . import writes
 from .aggregation import Pipeline
+from .distinct import values_of
 from .expressions import Expression, Expressions, result_converter
 from .filters import (
     FloatKey,
@@ -380,6 +381,10 @@ class BackendQuery(NonrelQuery):
             return self.count_documents({})
         # A clustered collection has none either: the server finds nothing in it.
         return found["n"] or self.count_documents({})
+
+    @safe_call
+    def distinct_values(self) -> list[Any] | None:
+        return values_of(self)
 
     # --- grouping ---
 

@@ -277,26 +277,16 @@ class Select:
     def subquery_values(
         self, query: Any, of_exists: bool = False
     ) -> DeferredSubquery | None:
-        """Return the values, yet to be fetched, of a subquery; None if correlated.
-
-        The store makes them distinct, if it can.
-        """
+        """Return the values, yet to be fetched, of a subquery; None if correlated."""
         if query.get_external_cols():
             return None
-        for distinct in (True, False):
-            asked = query.clone()
-            if distinct and not (asked.is_sliced or asked.combinator):
-                asked.clear_ordering(clear_default=True)
-                asked.distinct = True
-            compiler = asked.get_compiler(connection=self.store)
-            compiler.using = self.compiler.using
-            compiler.ignores_repeats = of_exists or not asked.is_sliced
-            try:
-                planned = compiler.plan()
-            except EmptyResultSet:
-                return DeferredSubquery(compiler, None)
-            if planned[0].yields_python:
-                break
+        compiler = query.clone().get_compiler(connection=self.store)
+        compiler.using = self.compiler.using
+        compiler.ignores_repeats = True
+        try:
+            planned = compiler.plan()
+        except EmptyResultSet:
+            return DeferredSubquery(compiler, None)
         if compiler.col_count != 1:
             return None
         return DeferredSubquery(compiler, planned, of_exists)

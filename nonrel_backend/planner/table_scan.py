@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine
@@ -59,17 +60,26 @@ class DeferredSubquery:
         output = getattr(output, "target_field", None) or output
         most = most_keys(new_query(store, self.compiler.query.model, []))
         values: dict[Any, None] = {}
-        for value, *_ in self.compiler.python_iter(plan, converters):
+        for value, *_ in self.rows(plan, converters, steps):
             # A whole number is the same in the store.
             if value is not None and type(value) is not int:
                 value = output.get_db_prep_value(value, store)
             values[value] = None
             if len(values) > most:
                 raise FallbackRequired(f"a subquery has more than {most} values")
-        steps.append(plan.text)
         if self.without_null:
             values.pop(None, None)
-        return list(values)
+        return in_order(values)
+
+    def rows(self, plan: Any, converters: Any, steps: Steps) -> Iterable[Any]:
+        """Yield the rows of the plan, or of the values that its only scan finds."""
+        scan = getattr(getattr(plan, "plan", plan), "only_scan", None)
+        has_converters = self.compiler.python_converters([self.compiler.select[0][0]])
+        if self.without_null and scan is not None and not has_converters:
+            yield from ((key,) for key in scan.distinct_keys(steps))
+            return
+        yield from self.compiler.python_iter(plan, converters)
+        steps.append(plan.text)
 
     def explain(self) -> str:
         """Return what fetches the values, in one line."""
@@ -90,7 +100,7 @@ class DeferredKeys:
     def fetch(self, steps: Steps) -> list[Any]:
         """Return the distinct keys that are not NULL."""
         if self.keys is None:
-            self.keys = list(self.scan.keys(steps))
+            self.keys = in_order(self.scan.distinct_keys(steps))
         return self.keys
 
     def explain(self) -> str:
@@ -168,10 +178,14 @@ class SemiJoin:
 
     def condition(self, steps: Steps) -> Condition:
         """Return `column IN (keys)`; raise FallbackRequired if it would be wrong."""
-        keys = self.scan.keys(steps)
-        if self.once and any(number > 1 for number in keys.values()):
-            raise FallbackRequired("the join repeats rows")
-        return Leaf(self.column, "in", list(keys)) if keys else FALSE
+        if self.once:
+            numbers = self.scan.keys(steps)
+            if len(numbers) < numbers.total():
+                raise FallbackRequired("the join repeats rows")
+            keys = in_order(numbers)
+        else:
+            keys = in_order(self.scan.distinct_keys(steps))
+        return Leaf(self.column, "in", keys) if keys else FALSE
 
     def explain(self) -> list[str]:
         """Return the lines of the scans that find the keys."""
@@ -243,6 +257,21 @@ class TableScan:
     def keys(self, steps: Steps) -> Counter[Any]:
         """Return the values, but NULL, of the only column, with their numbers."""
         return self.keys_of(self.opened(steps), steps)
+
+    def distinct_keys(self, steps: Steps) -> Iterable[Any]:
+        """Return the values, but NULL, of the only column, each once."""
+        found: dict[Any, None] = {}
+        for query in self.opened(steps):
+            values = query.distinct_values()
+            if values is None:
+                found.update(dict.fromkeys(self.keys_of([query], steps)))
+                continue
+            steps.append(partial("distinct values of {}".format, query.describe()))
+            (convert,) = query.converters(self.fields)
+            found.update(
+                dict.fromkeys(values if convert is None else map(convert, values))
+            )
+        return found
 
     def keys_of(self, queries: Iterable[NonrelQuery], steps: Steps) -> Counter[Any]:
         """Return what keys() does, of the open scan."""
@@ -359,6 +388,15 @@ def value_batches(conditions: list[Condition]) -> Iterator[list[Condition]]:
     for start in range(0, longest, MAX_VALUES):
         values = first.value[start : start + MAX_VALUES]
         yield [replace(first, value=values), *rest]
+
+
+def in_order(keys: Iterable[Any]) -> list[Any]:
+    """Return keys in their order, if they have one: stores find them faster so."""
+    found = list(keys)
+    try:
+        return sorted(found)
+    except TypeError:
+        return found
 
 
 def most_keys(query: NonrelQuery) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...conditions import Leaf
 from ..scans import python_rows
-from ..table_scan import FallbackRequired, SemiJoin, Steps
+from ..table_scan import FallbackRequired, SemiJoin, Steps, in_order
 from .base import Row, ScanPlan, joined
 
 
@@ -46,7 +46,7 @@ class JoinedCountPlan(ScanPlan):
             raise FallbackRequired("the relation is to a column that is not unique")
         if not keys:
             return 0
-        wanted = Leaf(self.related.join.column, "in", list(keys))
+        wanted = Leaf(self.related.join.column, "in", in_order(keys))
         found = self.related.scan.opened(self.steps, wanted)
         return sum(query.count() for query in found)
 
@@ -55,7 +55,7 @@ class JoinedCountPlan(ScanPlan):
         if not keys:
             return 0
         queries = self.scan.opened(
-            self.steps, Leaf(self.related.column, "in", list(keys))
+            self.steps, Leaf(self.related.column, "in", in_order(keys))
         )
         if len(keys) == keys.total():
             return sum(query.count() for query in queries)

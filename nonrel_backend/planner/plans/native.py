@@ -8,7 +8,7 @@ from typing import Any
 from ...conditions import Leaf
 from ...query import NonrelQuery
 from ..scans import key_batches, new_query, push, python_rows
-from ..table_scan import LookupJoin, Steps
+from ..table_scan import LookupJoin, Steps, TableScan
 from .base import Row, ScanPlan, joined
 
 
@@ -33,6 +33,12 @@ class NativePlan(ScanPlan):
         if self.output == list(range(len(scan.fields) + len(names))):
             return chunks
         return ([pick(self.output, row) for row in chunk] for chunk in chunks)
+
+    @property
+    def only_scan(self) -> TableScan | None:
+        """The scan, if all its rows are wanted of its only column."""
+        is_whole = (self.low, self.high) == (0, None) and not self.scan.names
+        return self.scan if is_whole and len(self.scan.fields) == 1 else None
 
     def text(self) -> str:
         return joined(self.steps)
