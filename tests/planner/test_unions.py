@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 
 
 @pytest.fixture
@@ -63,7 +64,9 @@ def test_objects_and_parts_in_which_nothing_matches(books, library):
     found = books.filter(pages=1).union(books.filter(pk__in=[]), books.filter(pages=3))
     assert [book.pages for book in found.order_by("-pages")[:5]] == [3, 1]
     nothing = books.filter(pk__in=[]).union(books.filter(pk__in=[]))
-    assert list(nothing.order_by("pk")[:5]) == []
+    with CaptureQueriesContext(connection) as queries:
+        assert list(nothing.order_by("pk")[:5]) == []
+    assert len(queries) == 0
     names = library.Author.objects.values_list("name")
     found = names.union(books.values_list("title")).order_by("name")
     assert list(found[1:4]) == [("b",), ("t0",), ("t1",)]

@@ -44,6 +44,8 @@ def plan(select: Select) -> Plan:
         for each in query.combined_queries
         if (part := part_of(select, each, kinds, ordering)) is not None
     ]
+    if not parts:
+        raise EmptyResultSet
     return UnionPlan(
         parts, ordering, query.combinator_all, query.low_mark, query.high_mark
     )
