@@ -273,4 +273,4 @@ def joined(value: Any, hidden_value: Any) -> Any:
         if len(value) == len(hidden_value):
             return list(map(joined, value, hidden_value))
         return value
-    return whole(value, hidden_value) if type(value) is datetime else value
+    return whole(value, hidden_value) if isinstance(value, datetime) else value

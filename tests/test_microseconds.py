@@ -25,6 +25,7 @@ from nonrel_backend.microseconds import (
     exact,
     from_microseconds,
     hidden,
+    hidden_of,
     is_hidden,
     joined,
     ordered_by,
@@ -323,3 +324,22 @@ def test_a_hidden_value_that_has_become_a_float_counts() -> None:
     # As JavaScript writes integers.
     value = datetime(2020, 2, 29, 12, 30, 0, 123_456)
     assert whole(cut(value), float(to_microseconds(value))) == value
+
+
+class AnyDatetime(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, datetime)
+
+
+class Frozen(datetime, metaclass=AnyDatetime):
+    """What libraries that freeze the time put in the place of datetime."""
+
+
+def test_datetimes_stay_whole_while_a_test_freezes_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moment = datetime(2026, 11, 29, 12, 12, 12, 246_349)
+    shown, hidden_value = cut(moment), hidden_of(moment)
+    monkeypatch.setattr("nonrel_backend.microseconds.datetime", Frozen)
+    assert joined(shown, hidden_value) == moment
+    assert hidden_of(Frozen(2026, 11, 29, 12, 12, 12, 246_349)) == hidden_value
