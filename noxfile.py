@@ -13,15 +13,16 @@ APPS = """
     select_related timezones transactions update validation
 """.split()
 
-# What the suites of other packages need. The packages themselves run in the folders of
-# their source distributions, but guardian and simple-history ask for their installed
-# versions; wagtail pins older versions of some.
+# What the suites of other packages need, and the packages that require more or ask for
+# their installed version. They themselves run in the folders of their source
+# distributions; wagtail pins older versions of some.
 PACKAGE_REQUIREMENTS = """
     azure-identity azure-mgmt-cdn<15 azure-mgmt-frontdoor<3 boto3 celery<5.6 chardet
-    coreapi dj-database-url django-crispy-forms django-environ django-extensions
-    django-guardian django-pattern-library django-simple-history factory-boy freezegun
-    inflection jinja2<3.2 markdown openpyxl psycopg[binary] pygments pytest-benchmark
-    pytest-django pytz responses setuptools tablib[all] uritemplate wagtail==8.0.1
+    coreapi dj-database-url django-celery-results django-crispy-forms django-environ
+    django-extensions django-guardian django-import-export django-pattern-library
+    django-reversion django-simple-history factory-boy freezegun inflection jinja2<3.2
+    markdown openpyxl psycopg[binary] pygments pytest-benchmark pytest-django pytz
+    responses setuptools tablib[all] uritemplate wagtail==8.0.1
 """.split()
 
 
