@@ -25,6 +25,7 @@ from .dml.delete import DeleteMixin
 from .dml.insert import InsertMixin
 from .dml.update import UpdateMixin
 from .planner.choose import LOCAL_RULES, choose
+from .planner.partial_aggregates import PartialAggregates
 from .planner.plans.base import Plan, Row
 from .planner.plans.counted import CountedRowsPlan
 from .planner.select import counts_rows
@@ -62,6 +63,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.skipping = self.selecting = False
         # Whether the query is a subquery whose distinct values are asked for.
         self.ignores_repeats = False
+        # What writes other SQL for aggregates, over partial ones.
+        self.rewriting: PartialAggregates | None = None
         # Where all columns of the model are selected, and nothing else.
         self.shape: Shape | None = None
 
@@ -82,6 +85,10 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         """Return SQL for the local engine: an expression's own `as_<vendor>` first."""
         if self.selecting and type(node) is Col:
             return "", []
+        if self.rewriting is not None:
+            sql = self.rewriting.sql(node)
+            if sql is not None:
+                return sql
         own = getattr(node, f"as_{self.store.vendor}", None)
         if own is not None:
             return own(self, self.connection)
@@ -147,6 +154,12 @@ class NonrelCompiler(django_compiler.SQLCompiler):
             self.skipping = False
         return extra_select, order_by
 
+    def pre_sql_setup(self, **options: Any) -> Any:
+        found = super().pre_sql_setup(**options)
+        if self.rewriting is not None:
+            self.where = self.rewriting.where
+        return found
+
     def get_select(self, with_col_aliases: bool = False) -> Any:
         self.shape = None
         if self.skipping and not with_col_aliases:
@@ -164,6 +177,16 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.shape = shape
         self.select, self.klass_info, self.annotation_col_map = shape.selection()
         self.col_count = len(self.select)
+
+    def rewritten_sql(
+        self, rewriting: PartialAggregates
+    ) -> tuple[str, tuple[Any, ...]]:
+        """Return the statement for the local engine over partial aggregates."""
+        self.rewriting = rewriting
+        try:
+            return self.local_sql()
+        finally:
+            self.rewriting = None
 
     def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
         """Return the statement for the local engine, with its parameters."""

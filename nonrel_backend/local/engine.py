@@ -49,14 +49,16 @@ if hasattr(os, "register_at_fork"):
 
 
 class LocalTable:
-    """A table to be loaded: the model's columns under their own names."""
+    """A table to be loaded: the model's columns under their own names, or `fields`."""
 
-    def __init__(self, engine: "LocalEngine", meta: Any):
+    def __init__(
+        self, engine: "LocalEngine", meta: Any, fields: Sequence[Any] | None = None
+    ):
         self.name: str = meta.db_table
         self.meta = meta
         self.fields = {
             field.column: field
-            for field in meta.local_concrete_fields
+            for field in (meta.local_concrete_fields if fields is None else fields)
             if field.column is not None
         }
         types = {

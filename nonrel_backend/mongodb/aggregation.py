@@ -169,6 +169,12 @@ class Pipeline:
                     f"{expression_text(expression)} is of no row, which Django itself "
                     "knows"
                 )
+            name = f"a{len(self.accumulators)}"
+            if translate is count and not expression.distinct:
+                if found is not None and not found.always:
+                    condition = {"$and": [condition, found.present]}
+                self.accumulators[name] = {"$sum": {"$cond": [condition, 1, 0]}}
+                return Item(name, "long", None, 0)
             value = {"$literal": 1} if found is None else found.value
             db_type = "int" if found is None else found.db_type
             found = Expression({"$cond": [condition, value, None]}, db_type)
@@ -229,30 +235,42 @@ class Pipeline:
         keys = {f"k{n}": {"$ifNull": [key, None]} for n, key in enumerate(self.keys)}
         return keys or None
 
-    def row(self, document: dict[str, Any]) -> list:
-        """Return the Python values selected of a group's document."""
-        row = []
-        for item in self.output:
-            if isinstance(item, Value):
-                row.append(item.value)
-                continue
-            value: Any = document
-            for part in item.path.split("."):
-                value = value.get(part)
-            if value is not None and item.convert is not None:
-                value = item.convert(value)
-            row.append(value)
+    def reader(self) -> Callable[[dict[str, Any]], list]:
+        """Return the function from a group's document to the Python values selected."""
+        constants = [
+            each.value if isinstance(each, Value) else None for each in self.output
+        ]
+        found = [
+            (index, item.path.partition("."), item.convert)
+            for index, item in enumerate(self.output)
+            if isinstance(item, Item)
+        ]
+        read = [
+            (index, first, last, convert) for index, (first, _, last), convert in found
+        ]
+
+        def row(document: dict[str, Any]) -> list:
+            values = constants.copy()
+            for index, first, last, convert in read:
+                value = document.get(first)
+                if last:
+                    value = value.get(last)  # type: ignore[union-attr]
+                if value is not None:
+                    values[index] = value if convert is None else convert(value)
+            return values
+
         return row
 
     def rows(self, documents: Iterator[dict[str, Any]]) -> Iterator[list]:
         """Yield the rows of the groups' documents."""
+        row = self.reader()
         empty = not self.keys and not self.having and not self.grouping.low_mark
         for document in documents:
             empty = False
-            yield self.row(document)
+            yield row(document)
         if empty and self.grouping.high_mark != 0:
             # Without GROUP BY, SQL makes one row of no rows.
-            yield self.row({item.path: item.empty for _, item in self.items})
+            yield row({item.path: item.empty for _, item in self.items})
 
 
 def count(

@@ -315,6 +315,8 @@ class Expressions:
         if test is None:
             return present if value == condition.negated else {"$lte": [path, None]}
         found = test(path, condition)
+        if condition.lookup_type in ABOVE_NULL and not condition.negated:
+            return found
         return {"$and": [present, {"$not": [found]} if condition.negated else found]}
 
 
@@ -383,6 +385,8 @@ def plain_number(value: Any) -> Any:
     return value.to_decimal() if isinstance(value, Decimal128) else value
 
 
+# Lookups that no null satisfies: it comes before all other values.
+ABOVE_NULL = {"exact", "gt", "gte", "range"}
 # Lookups, but for `isnull`, as expressions of a column's path and the leaf.
 TESTS: dict[str, Callable[[Any, Leaf], Any]] = {
     **dict.fromkeys(COMPARISONS, compared),

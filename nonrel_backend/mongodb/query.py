@@ -397,7 +397,9 @@ class BackendQuery(NonrelQuery):
         assert self.pipeline is not None
         stages = self.pipeline.stages(self.filter)
         documents = self.connection.statement(
-            lambda session: self.collection.aggregate(stages, session=session)
+            lambda session: self.collection.aggregate(
+                stages, session=session, allowDiskUse=True, batchSize=BATCH_SIZE
+            )
         )
         first = list(islice(documents, 1))
         if not first:

@@ -18,6 +18,7 @@ from .rules import (
     rows,
     streamed,
     union,
+    partial_groups,
 )
 from .select import Select
 
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     ("groups", groups.plan),
     ("related_groups", related_groups.plan),
     ("union", union.plan),
+    ("partial_groups", partial_groups.plan),
     *LOCAL_RULES,
 )
 

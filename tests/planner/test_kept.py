@@ -136,7 +136,7 @@ def test_moments_are_those_of_the_time_zone(books):
 
 
 def test_the_guard_counts_what_is_kept(books, monkeypatch):
-    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "local_rows", 5)
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "local_rows", 1)
     for _ in range(2):
         with pytest.raises(NotSupportedError, match="scan of library_book passed"):
             pages()

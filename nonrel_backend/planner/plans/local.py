@@ -32,10 +32,12 @@ class LocalPlan(Plan):
     lock: bool = False
     steps: Steps = field(default_factory=list)
     yields_python = False
+    # What explain() calls it.
+    name = "local"
 
     def chunks(self) -> Iterator[list[Row]]:
         engine = self.store.local_engine
-        tables = {ref.table: engine.table(ref.meta) for ref in self.refs}
+        tables = {ref.table: self.table(ref) for ref in self.refs}
         limit = RowLimit(self.store)
 
         def load(reads: Reads, insert: Insert) -> None:
@@ -45,6 +47,24 @@ class LocalPlan(Plan):
         limit.tell(lambda: f"{self.text()}{self.because()}")
         self.steps.append(lambda: f"{limit.rows} rows loaded")
         return iter([rows] if rows else [])
+
+    def table(self, ref: TableRef) -> Any:
+        """Return the table that a scan fills."""
+        return self.store.local_engine.table(ref.meta)
+
+    def scan(
+        self, ref: TableRef, fields: list[Any], conditions: Iterable[Condition]
+    ) -> tuple[NonrelQuery, Iterator[list[Row]]]:
+        """Return a scan, and its rows of SQLite values in chunks."""
+        query = new_query(self.store, ref.meta.model, fields)
+        push(query, conditions)
+        if self.lock and ref is self.refs[0]:
+            query.lock()
+        return query, local_rows(query, fields, self.store.timezone)
+
+    def is_kept(self, ref: TableRef) -> bool:
+        """Return whether a kept table may serve in the place of the scan."""
+        return not self.lock
 
     def text(self) -> str:
         return "; ".join([joined(self.steps), "finished locally"])
@@ -58,7 +78,7 @@ class LocalPlan(Plan):
         else:
             lines = [f"scan: {line}" for line in self.scans_planned()]
         return [
-            f"local{self.because()}",
+            f"{self.name}{self.because()}",
             *lines,
             f"locally: {self.sql % tuple(map(repr, self.params))}",
         ]
@@ -66,8 +86,7 @@ class LocalPlan(Plan):
     def scans_planned(self) -> Iterator[str]:
         """Yield each scan, the cheapest first, with the keys that may restrict it."""
         for ref in sorted(self.refs, key=TableRef.cost):
-            query = new_query(self.store, ref.meta.model, ref.meta.pk_fields)
-            residual = residual_text(query, ref.conditions)
+            query, residual = self.planned(ref)
             keys = {
                 f"{edge.target_column} IN (keys of {edge.source.alias})"
                 for edge in self.edges
@@ -75,6 +94,11 @@ class LocalPlan(Plan):
             }
             restricted = f" where {' or '.join(sorted(keys))}" if keys else ""
             yield query.describe() + restricted + residual
+
+    def planned(self, ref: TableRef) -> tuple[NonrelQuery, str]:
+        """Return a scan for explain(), and what is left to the engine."""
+        query = new_query(self.store, ref.meta.model, ref.meta.pk_fields)
+        return query, residual_text(query, ref.conditions)
 
 
 class Loading:
@@ -128,7 +152,7 @@ class Loading:
         if conditions:
             self.restricted.add(id(ref))
         is_shared = sum(each.table == ref.table for each in self.plan.refs) > 1
-        table = self.engine.table(ref.meta)
+        table = self.plan.table(ref)
         wanted = [
             edge.source_column
             for edge in self.plan.edges
@@ -170,11 +194,8 @@ class Loading:
         long_in = next((each for each in conditions if is_long(each)), None)
         plain = [each for each in conditions if each is not long_in]
         for batch in key_batches(long_in) if long_in is not None else [None]:
-            query = new_query(self.store, ref.meta.model, fields)
-            push(query, plain if batch is None else [batch, *plain])
-            if self.plan.lock and ref is self.plan.refs[0]:
-                query.lock()
-            rows = local_rows(query, fields, self.store.timezone)
+            pushed = plain if batch is None else [batch, *plain]
+            query, rows = self.plan.scan(ref, fields, pushed)
             chunks = self.limit.counted(rows, query)
             found = chain.from_iterable(self.collected(chunks, ref, columns, wanted))
             self.insert(ref.table, columns, found, identity)
@@ -184,8 +205,10 @@ class Loading:
         self, ref: TableRef, table: Any, columns: list[str], is_part: bool
     ) -> bool:
         """Fill the table from the cache; return whether it could be, and is cheaper."""
+        if not self.plan.is_kept(ref):
+            return False
         source = TableSource(self.store, table, None if is_part else self.limit)
-        version = None if self.plan.lock else source.query.version()
+        version = source.query.version()
         if version is None:
             return False
         cache = self.engine.cache
@@ -225,7 +248,7 @@ class Loading:
                 continue
             if id(edge.source) not in self.restricted:
                 continue  # the keys of a whole table restrict nothing
-            key_field = self.engine.table(ref.meta).fields[edge.target_column.name]
+            key_field = self.plan.table(ref).fields[edge.target_column.name]
             values = []
             for key in keys:
                 # Text of a generic relation may be no key of this table.
