@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models.expressions import Col
 
 from ...conditions import Column, Condition, Leaf
-from ...query import EXACT, Grouping, NonrelQuery, ask
+from ...query import CHUNK, EXACT, Grouping, NonrelQuery, ask
 from ..refusal import Refused
 from ..scans import key_batches, new_query, push, python_rows, refusal
 from ..table_scan import FallbackRequired, Steps
@@ -54,14 +54,21 @@ class RelatedGroups:
             raise Refused(answer.reason)
         return query
 
-    def of(self, keys: list[Any], steps: Steps) -> dict[Any, Row]:
-        """Return {key: values of the aggregates} of the keys that have related rows."""
+    def of(self, keys: list[Any] | None, steps: Steps) -> dict[Any, Row]:
+        """Return {key: values of the aggregates} of the keys that have related rows.
+
+        Without `keys`, those of all.
+        """
         found: dict[Any, Row] = {}
-        for condition in key_batches(Leaf(self.column(), "in", keys)):
-            query = self.query([condition])
+        for batch in [[]] if keys is None else self.batches(keys):
+            query = self.query(batch)
             steps.append(query.describe)
             found.update({key: values for key, *values in query.groups()})
         return found
+
+    def batches(self, keys: list[Any]) -> list[list[Condition]]:
+        """Return the conditions of the scans that find the related rows of keys."""
+        return [[each] for each in key_batches(Leaf(self.column(), "in", keys))]
 
 
 @dataclass
@@ -74,6 +81,8 @@ class RelatedGroupsPlan(ScanPlan):
     output: list[Any]
     low: int
     high: int | None
+    # Whether the base's rows are neither filtered nor limited.
+    of_all: bool
     steps: Steps = field(default_factory=list)
 
     def chunks(self) -> Iterator[list[Row]]:
@@ -81,8 +90,12 @@ class RelatedGroupsPlan(ScanPlan):
         if query is None:
             return
         self.steps.append(query.describe)
-        for chunk in python_rows(query, self.scan.fields, self.low, self.high):
-            found = self.groups.of([row[self.key_index] for row in chunk], self.steps)
+        chunks = python_rows(query, self.scan.fields, self.low, self.high)
+        for number, chunk in enumerate(chunks):
+            # Keys of all rows only make the store's work more.
+            all_rows = self.of_all and number == 0 and len(chunk) < CHUNK
+            keys = None if all_rows else [row[self.key_index] for row in chunk]
+            found = self.groups.of(keys, self.steps)
             yield [
                 pick(
                     self.output,

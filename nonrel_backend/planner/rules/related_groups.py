@@ -71,7 +71,8 @@ def plan(select: Select) -> Plan:
     scan = build_scan(
         select.store, meta, columns.fields, conditions, ordering=select.ordering()
     )
-    return RelatedGroupsPlan(scan, groups, key_index, output, low, high)
+    of_all = not conditions and (low, high) == (0, None)
+    return RelatedGroupsPlan(scan, groups, key_index, output, low, high, of_all)
 
 
 def related_groups(select: Select) -> RelatedGroups:
