@@ -24,10 +24,12 @@ from .cursor import Statement, result_of
 from .dml.delete import DeleteMixin
 from .dml.insert import InsertMixin
 from .dml.update import UpdateMixin
-from .planner.choose import LOCAL_RULES, choose
+from .planner.choose import LOCAL_RULES, choose, with_fallback
 from .planner.partial_aggregates import PartialAggregates
 from .planner.plans.base import Plan, Row
 from .planner.plans.counted import CountedRowsPlan
+from .planner.refusal import Refused
+from .planner.rules import partial_groups
 from .planner.select import counts_rows
 from .planner.shapes import Shape, shape_of
 from .query import NonrelQuery
@@ -178,24 +180,15 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         self.select, self.klass_info, self.annotation_col_map = shape.selection()
         self.col_count = len(self.select)
 
-    def rewritten_sql(
-        self, rewriting: PartialAggregates
-    ) -> tuple[str, tuple[Any, ...]]:
-        """Return the statement for the local engine over partial aggregates."""
-        self.rewriting = rewriting
-        try:
-            return self.local_sql()
-        finally:
-            self.rewriting = None
+    def local_sql(self, **options: bool) -> tuple[str, tuple[Any, ...]]:
+        """Return the statement for the local engine, with its parameters.
 
-    def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
-        """Return the statement for the local engine, with its parameters."""
+        `options` are those of as_sql().
+        """
         explain, self.query.explain_info = self.query.explain_info, None
         locking, self.query.select_for_update = self.query.select_for_update, False
         try:
-            sql, params = self.local_text(
-                self.query.get_meta(), with_limits=with_limits
-            )
+            sql, params = self.local_text(self.query.get_meta(), **options)
         finally:
             self.query.explain_info = explain
             self.query.select_for_update = locking
@@ -455,16 +448,21 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
         """Return the plan that the local engine finishes."""
         inner = self.query.inner_query
         refcounts = inner.alias_refcount.copy()
+        compiler = self.store.ops.compiler("SQLCompiler")(
+            inner, self.store, self.using, self.elide_empty
+        )
         try:
-            self.store.ops.compiler("SQLCompiler")(
-                inner, self.store, self.using, self.elide_empty
-            ).pre_sql_setup()
-            plan = choose(self, LOCAL_RULES[-1:])
+            return with_fallback(partial_groups.plan_over(self, compiler), self)
+        except (Refused, EmptyResultSet):
+            compiler.pre_sql_setup()
+            return choose(self, LOCAL_RULES[-1:])
         finally:
             inner.reset_refcounts(refcounts)
-        return plan
 
-    def local_sql(self, with_limits: bool = True) -> tuple[str, tuple[Any, ...]]:
+    def plan_locally(self) -> Plan:
+        return choose(self, LOCAL_RULES[-1:])
+
+    def local_sql(self, **options: bool) -> tuple[str, tuple[Any, ...]]:
         sql, params = self.local_text(self.query.inner_query.get_meta())
         return sql, tuple(params)
 

@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.exceptions import FullResultSet
+from django.core.exceptions import FieldError, FullResultSet
 from django.db import models
 from django.db.models.aggregates import Aggregate, Avg, Count, Max, Min, Sum
 from django.db.models.expressions import Col, Star, Subquery, Window
@@ -86,14 +86,22 @@ class PartialAggregates:
         self.where = WhereNode(where)
 
     def sql(self, node: Any) -> SQL | None:
-        """Return what a node is over the groups, None for what Django writes."""
+        """Return what a node is over the groups, None for what Django writes.
+
+        Raise Refused if groups do not tell.
+        """
         if type(node) is Col:
             if node.alias == self.ref.alias:
                 self.groups.add_column(node.target.column)
             return None
         if isinstance(node, OTHER_NODES):
             raise Refused(f"{expression_text(node)} is of single rows")
-        return self.aggregate(node) if isinstance(node, Aggregate) else None
+        if not isinstance(node, Aggregate):
+            return None
+        try:
+            return self.aggregate(node)
+        except FieldError as error:
+            raise Refused(f"{expression_text(node)} is of no known type") from error
 
     def aggregate(self, node: Any) -> SQL | None:
         """Return an aggregate's SQL over partial ones."""

@@ -7,6 +7,10 @@ import pytest
 from django.db import connection
 from django.db.models import Avg, Count, F, IntegerField, Max, Min, Q, StdDev, Sum
 from django.db.models.functions import Coalesce, TruncDate
+from django.test.utils import CaptureQueriesContext
+
+from nonrel_backend.planner.refusal import Refused
+from nonrel_backend.planner.rules import partial_groups
 
 from .test_rules import answer, rule_of
 
@@ -157,3 +161,35 @@ def test_what_has_no_exact_partial_aggregates_is_finished_from_rows(
     assert decision.startswith("rule: local")
     if store_groups():
         assert reason in decision
+
+
+OVER_GROUPS = {
+    "count": lambda m: (
+        m.Author.objects.values("name").annotate(n=Count("books")).filter(n=6).count()
+    ),
+    "aggregate": lambda m: (
+        m.Author.objects.values("name")
+        .annotate(n=Count("books"), low=Min("books__price"))
+        .aggregate(most=Max("n"), mean=Avg("n"), least=Min("low"), rows=Count("*"))
+    ),
+    "filtered": lambda m: (
+        m.Book.objects.filter(pages__gt=2)
+        .values("author__name", "pages")
+        .annotate(total=Sum("pages"))
+        .aggregate(x=Sum("total", filter=Q(total__gt=4)))
+    ),
+    "distinct": lambda m: m.Book.objects.values("author__name").distinct().count(),
+}
+
+
+@pytest.mark.parametrize("name", OVER_GROUPS)
+def test_aggregates_over_groups_answer_as_rows_do(models, name, monkeypatch):
+    with CaptureQueriesContext(connection) as queries:
+        found = OVER_GROUPS[name](models)
+    assert not store_groups() or "$group" in queries[0]["sql"]
+
+    def refuse(*arguments, **options):
+        raise Refused("not here")
+
+    monkeypatch.setattr(partial_groups, "plan", refuse)
+    assert found and found == OVER_GROUPS[name](models)

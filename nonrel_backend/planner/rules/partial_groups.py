@@ -13,7 +13,6 @@ from django.db.models.sql.datastructures import Join
 
 from ...query import Grouping, ask
 from ..partial_aggregates import PartialAggregates, PartialGroups
-from ..plans.base import Plan
 from ..plans.partial_groups import PartialGroupsPlan
 from ..refusal import OtherShape, Refused
 from ..scans import new_query, refusal
@@ -24,8 +23,11 @@ from ..tables import queries_within
 from ..translate import Translator, top_level
 
 
-def plan(select: Select) -> Plan:
-    """Return the plan of groups that the local engine joins and groups again."""
+def plan(select: Select, **options: bool) -> PartialGroupsPlan:
+    """Return the plan of groups that the local engine joins and groups again.
+
+    `options` are those of the SQL compiler's as_sql().
+    """
     query = select.query
     _ = select.setup  # the WHERE and the aliases are complete then
     if not (select.groups or select.drops_duplicates) or query.distinct_fields:
@@ -44,13 +46,28 @@ def plan(select: Select) -> Plan:
     reasons: list[str] = []
     for ref in sorted(refs, key=TableRef.cost, reverse=True):
         try:
-            groups, sql, params = rewritten(select, ref, refs)
+            groups, sql, params = rewritten(select, ref, refs, options)
         except Refused as refused:
             reasons.append(refused.reason)
             continue
         ref.conditions = groups.conditions
         return PartialGroupsPlan(select.store, sql, params, refs, edges, groups=groups)
     raise Refused("; ".join(dict.fromkeys(reasons)))
+
+
+def plan_over(compiler: Any, inner: Any) -> PartialGroupsPlan:
+    """Return the plan of aggregates over a grouped subquery, which `inner` compiles."""
+    found = plan(Select(inner), with_col_aliases=True)
+    texts, params = [], []
+    for annotation in compiler.query.annotation_select.values():
+        sql, values = annotation.select_format(compiler, *compiler.compile(annotation))
+        texts.append(sql)
+        params += values
+    compiler.col_count = len(texts)
+    found.sql = f"SELECT {', '.join(texts)} FROM ({found.sql}) subquery"
+    found.params = (*params, *found.params)
+    found.rule = "partial_groups"
+    return found
 
 
 def require_groups(select: Select) -> None:
@@ -61,7 +78,7 @@ def require_groups(select: Select) -> None:
 
 
 def rewritten(
-    select: Select, ref: TableRef, refs: list[TableRef]
+    select: Select, ref: TableRef, refs: list[TableRef], options: dict[str, bool]
 ) -> tuple[PartialGroups, str, tuple[Any, ...]]:
     """Return groups of one table, and the statement over them with its parameters."""
     if sum(each.table == ref.table for each in refs) > 1:
@@ -75,8 +92,12 @@ def rewritten(
             left, right = select.join_columns(join, alias)
             groups.add_column((right if alias == ref.alias else left).column)
     require_fewer(groups)
-    aggregates = PartialAggregates(select.compiler, groups, where)
-    sql, params = select.compiler.rewritten_sql(aggregates)
+    compiler = select.compiler
+    compiler.rewriting = PartialAggregates(compiler, groups, where)
+    try:
+        sql, params = compiler.local_sql(**options)
+    finally:
+        compiler.rewriting = None
     require_fewer(groups)
     if not groups.columns:
         raise Refused(f"no column of {ref.table} is grouped by")
