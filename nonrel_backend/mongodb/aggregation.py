@@ -212,6 +212,9 @@ class Pipeline:
     def stages(self, match: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the pipeline's stages over the documents that `match` filters."""
         grouping = self.grouping
+        if match and self.is_not_null(match):
+            # With $exists the server reads documents, without it an index of the key.
+            match = {key: {"$ne": None} for key in match}
         stages: list[dict[str, Any]] = [{"$match": match}] if match else []
         stages.append({"$group": {"_id": self.group_id, **self.accumulators}})
         if self.finals:
@@ -226,6 +229,12 @@ class Pipeline:
         if grouping.high_mark is not None:
             stages.append({"$limit": grouping.high_mark - grouping.low_mark})
         return stages
+
+    def is_not_null(self, match: dict[str, Any]) -> bool:
+        """Return whether the documents are only to have the only key, and no more."""
+        if not self.single or self.accumulators or type(self.keys[0]) is not str:
+            return False
+        return match == {self.keys[0][1:]: {"$exists": True, "$ne": None}}
 
     @property
     def group_id(self) -> Any:

@@ -13,6 +13,8 @@ from .rules import (
     joined_count,
     local,
     one_table,
+    partial_groups,
+    ranked_rows,
     related_groups,
     related_order,
     rows,
@@ -37,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     ("groups", groups.plan),
     ("related_groups", related_groups.plan),
     ("union", union.plan),
+    ("ranked_rows", ranked_rows.plan),
     ("partial_groups", partial_groups.plan),
     *LOCAL_RULES,
 )

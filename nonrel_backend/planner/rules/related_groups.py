@@ -83,16 +83,23 @@ def related_groups(select: Select) -> RelatedGroups:
         for alias, count in query.alias_refcount.items()
         if count and alias != select.base
     ]
-    join = query.alias_map[aliases[0]] if len(aliases) == 1 else None
+    if len(aliases) != 1:
+        raise Refused("the aggregates are not over one relation")
+    return relation(select, aliases[0])
+
+
+def relation(select: Select, alias: str) -> RelatedGroups:
+    """Return the to-many relation of an alias; raise Refused if it is none."""
+    join = select.query.alias_map[alias]
     if not isinstance(join, Join):
         raise Refused("the aggregates are not over one relation")
     if join.join_type != LOUTER or join.parent_alias != select.base:
         raise Refused(f"{join.table_name} is not joined by one LEFT OUTER JOIN")
-    left, right = select.join_columns(join, aliases[0])
+    left, right = select.join_columns(join, alias)
     model = model_of_join(join)
     if left is not select.meta.pk or model is None:
         raise Refused(f"{join.table_name} does not refer to the primary key")
-    return RelatedGroups(select.store, model, right, aliases[0])
+    return RelatedGroups(select.store, model, right, alias)
 
 
 class GroupedColumns:
