@@ -75,7 +75,7 @@ class RelatedGroups:
 class RelatedGroupsPlan(ScanPlan):
     """The base's rows, each beside the aggregates of what is related to it."""
 
-    groups: RelatedGroups
+    groups: Any
     key_index: int
     # For each value of a row: its index among the base's, then the aggregates.
     output: list[Any]
@@ -96,13 +96,17 @@ class RelatedGroupsPlan(ScanPlan):
             all_rows = self.of_all and number == 0 and len(chunk) < CHUNK
             keys = None if all_rows else [row[self.key_index] for row in chunk]
             found = self.groups.of(keys, self.steps)
-            yield [
-                pick(
-                    self.output,
-                    [*row, *found.get(row[self.key_index], self.groups.defaults)],
-                )
-                for row in chunk
-            ]
+            yield self.beside(chunk, found)
+
+    def beside(self, rows: list[Row], found: dict[Any, Row]) -> list[Row]:
+        """Return the rows of the answer: the base's beside their aggregates."""
+        return [
+            pick(
+                self.output,
+                [*row, *found.get(row[self.key_index], self.groups.defaults)],
+            )
+            for row in rows
+        ]
 
     def text(self) -> str:
         return joined(self.steps)

@@ -105,7 +105,7 @@ def relation(select: Select, alias: str) -> RelatedGroups:
 class GroupedColumns:
     """The base's columns to fetch, and the aggregates of the related table."""
 
-    def __init__(self, select: Select, groups: RelatedGroups):
+    def __init__(self, select: Select, groups: Any):
         self.select = select
         self.groups = groups
         self.fields: list[Any] = []
@@ -132,7 +132,7 @@ class GroupedColumns:
         """Return the number of an aggregate, adding it; raise Refused for others."""
         groups = self.groups
         if expression in groups.aggregates:
-            return groups.aggregates.index(expression)
+            return int(groups.aggregates.index(expression))
         text = expression_text(expression)
         inner, default = expression, None
         if type(expression) is Coalesce:
