@@ -135,7 +135,7 @@ class PartialAggregates:
             self.groups.grouped([], [aggregate])
             name = f"nonrel_partial_{len(known)}"
             known.append((named(held or models.BigIntegerField(), name), aggregate))
-        quote = self.compiler.quote_name_unless_alias
+        quote = self.compiler.connection.ops.quote_name
         return f"{quote(self.ref.alias)}.{quote(name)}"
 
     def rows(self) -> str:
