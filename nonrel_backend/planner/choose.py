@@ -21,7 +21,6 @@ from .rules import (
     rows,
     streamed,
     union,
-    partial_groups,
 )
 from .select import Select
 

@@ -314,5 +314,4 @@ def moments(draw: st.DrawFn, model: str) -> str:
 ENDINGS: list[Callable[[str], st.SearchStrategy[str]]]
 ENDINGS = [all_rows, all_rows, sliced, sliced, values, distinct, scalar, scalar]
 ENDINGS += [aggregated, aggregated, grouped, grouped, counted, combined, related]
-ENDINGS += [prefetched, windowed, partial, moments, *RELATIONS]
-ENDINGS += [prefetched, windowed, partial, moments, ranked]
+ENDINGS += [prefetched, windowed, partial, moments, ranked, *RELATIONS]
