@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, TypeAlias
 
-from ..conditions import Column, Step
+from ..conditions import Column
 from .encoding import EVERYTHING, HASH_SIZE, KeyRange, following
 from .predicates import CompoundPredicate, Predicate
 from .ranges import fewest_points, interval, inverted_range
-from .tables import Index, Part, Table
+from .tables import Index, Part, Table, place_of
 
 # [(column, ascending)]
 Ordering = list[tuple[Column, bool]]
@@ -104,17 +104,12 @@ def whole_index(index: Index) -> IndexScan:
 def by_column(
     predicates: Sequence[Predicate | CompoundPredicate],
 ) -> dict[Any, list[Predicate]]:
-    """Return the single predicates by column.
-
-    The key is the column's name, or (name, document path) for a value in a document.
-    """
+    """Return the single predicates by the place of their values."""
     found: dict[Any, list[Predicate]] = {}
     for predicate in predicates:
         if type(predicate) is Predicate and predicate.other is None:
-            key: Any = predicate.column
-            if predicate.path:
-                key = predicate.column, predicate.path
-            found.setdefault(key, []).append(predicate)
+            place = place_of(predicate.column, predicate.path)
+            found.setdefault(place, []).append(predicate)
     return found
 
 
@@ -194,7 +189,7 @@ def match_keys(
         number *= len(values)
     if number > table.most_ranges:
         return None
-    keys = dict.fromkeys(table.key_of(values) for values in product(*lists))
+    keys = dict.fromkeys(map(table.key_of, product(*lists)))
     ranges = [(key, key) for key in keys]
     return IndexScan(table.primary, ranges, satisfied, len(table.key), unique=True)
 
@@ -203,14 +198,9 @@ def candidates_of(
     part: Part, predicates: dict[Any, list[Predicate]]
 ) -> Sequence[Predicate]:
     """Return the predicates on a part of an index."""
-    column = part.column
-    assert column is not None
-    if not column.path:
-        return predicates.get(column.name, ())
-    found = predicates.get((column.name, column.path), ())
-    if Step.EACH in column.path:  # two predicates may hold for two different items
-        return found[:1]
-    return found
+    found = predicates.get(part.place, ())
+    # Two predicates may hold for two different items.
+    return found[:1] if part.is_many else found
 
 
 def clipped(bounds: KeyRange, cut: int) -> KeyRange:

@@ -49,12 +49,8 @@ def choose(
     limit: int | None,
 ) -> Choice:
     """Return the access path to the rows for which all predicates are true."""
-    columns = by_column(predicates)
     candidates: list[Candidate] = []
-    for index in searched(table, predicates):
-        scan = match_index(table, index, columns)
-        if scan is None:
-            continue
+    for scan in scans_of(table, predicates):
         if scan.unique and (
             len(scan.ranges) == 1  # at most one row: it is in order
             or (not ordering and len(scan.satisfied) == len(predicates))
@@ -106,6 +102,16 @@ def searched(table: Table, predicates: Predicates) -> Iterator[Index]:
             if not all(each in leaves for each in index.conditions):
                 continue
         yield index
+
+
+def scans_of(table: Table, predicates: Predicates) -> Iterator[IndexScan]:
+    """Yield the scans that the predicates allow."""
+    columns = by_column(predicates)
+    for index in searched(table, predicates):
+        if index.parts and index.parts[0].place in columns:
+            scan = match_index(table, index, columns)
+            if scan is not None:
+                yield scan
 
 
 def probed(
@@ -174,12 +180,7 @@ def branch_scan(
         if branch.connector == "OR":
             return None
         predicates = branch.children
-    columns = by_column(predicates)
-    found = [
-        scan
-        for index in searched(table, predicates)
-        if (scan := match_index(table, index, columns)) is not None
-    ]
+    found = list(scans_of(table, predicates))
     if len(found) < 2:
         return found[0] if found else None
     return probed(access, table, found, table.probes)[0][1]  # type: ignore[return-value]
@@ -257,7 +258,9 @@ def made(
     Where entries may not fit their rows, all predicates are evaluated again.
     """
     left = unsatisfied(predicates, access_path)
-    certain = table.entries_follow_rows or by_key(table, access_path)
+    # Without entries rows are found by their keys.
+    by_key = type(access_path) is IndexScan and access_path.index is table.primary
+    certain = table.entries_follow_rows or by_key
     return Choice(
         access_path,
         left if certain else list(predicates),
@@ -275,8 +278,3 @@ def unsatisfied(
     """Return the predicates that the access path does not satisfy."""
     satisfied = set(access_path.satisfied)
     return [each for each in predicates if each not in satisfied]
-
-
-def by_key(table: Table, access_path: AccessPath) -> bool:
-    """Return whether rows are found by their keys, without index entries."""
-    return type(access_path) is IndexScan and access_path.index is table.primary

@@ -18,7 +18,7 @@ from ..compiler import (
 from ..query import MISSING, safe_call
 from . import writing
 from .access import Access, Record
-from .forms import JSON_NULL, Forms, checked
+from .forms import BAD_VALUE, JSON_NULL, Forms, misplaced
 from .query import KeyValueQuery
 from .retrying import attempts, give_way
 from .tables import Index, Table
@@ -54,7 +54,14 @@ def not_null(convert: Callable[[Any], Any], value: Any) -> Any:
 @lru_cache(maxsize=16)
 def aware_reader(convert: Callable[[Any], Any], zone: Any) -> Callable[[Any], Any]:
     """Return the converter of stored datetimes with USE_TZ."""
-    return checked(lambda value: convert(value).replace(tzinfo=zone), "datetime")
+
+    def aware(value: Any) -> Any:
+        try:
+            return convert(value).replace(tzinfo=zone)
+        except BAD_VALUE as error:
+            raise misplaced(value, "datetime") from error
+
+    return aware
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]
@@ -174,7 +181,7 @@ class RetriedUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[
 
         def work(keys: list[Any] | None) -> int:
             if keys is not None:
-                self.restrict(meta, keys)
+                self.restrict(keys)
             return compute(meta, validator, values, uniques)
 
         return self.guarded(meta, work)
@@ -194,7 +201,7 @@ class RetriedUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[
             give_way(attempt)
         return count
 
-    def restrict(self, meta: Any, keys: list[Any]) -> None:
+    def restrict(self, keys: list[Any]) -> None:
         """Restrict the query to the rows with these stored keys."""
         self.query = self.query.chain()
         self.query.add_filter("pk__in", self.python_keys(keys))

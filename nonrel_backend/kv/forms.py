@@ -7,6 +7,9 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils.functional import cached_property
 
+from ..values.local import to_local
+from ..values.wrappers import Json
+
 Matches = Callable[[Any], bool]
 BAD_VALUE = (TypeError, ValueError, OverflowError, ArithmeticError)
 
@@ -60,6 +63,14 @@ class Forms:
         convert = self.readers.get(db_type or "")
         return value if convert is None else convert(value)
 
+    def to_local(self, db_type: str, value: Any) -> Any:
+        """Return a stored value, or None for NULL, as the local engine has it."""
+        if value is None:
+            return None
+        if db_type == "json":
+            return to_local(Json(None if value is JSON_NULL else value), None)
+        return to_local(self.to_python(db_type, value), None)
+
     def is_nan(self, db_type: str) -> Matches:
         return self.nans.get(db_type, never)
 
@@ -75,8 +86,11 @@ def checked(convert: Callable[[Any], Any], db_type: str | None) -> Callable[[Any
         try:
             return convert(value)
         except BAD_VALUE as error:
-            raise DatabaseError(
-                f"The store holds {value!r}, which is not a {db_type}."
-            ) from error
+            raise misplaced(value, db_type) from error
 
     return converted
+
+
+def misplaced(value: Any, db_type: str | None) -> DatabaseError:
+    """Return the error for a stored value of another type than its column."""
+    return DatabaseError(f"The store holds {value!r}, which is not a {db_type}.")

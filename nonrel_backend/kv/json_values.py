@@ -25,7 +25,7 @@ from ..values import storing
 from ..values.storing import moment, time_of_day
 from ..values.wrappers import Json
 from .encoding import ENCODERS, encode_bytes, encode_double, encode_text
-from .forms import JSON_NULL, Forms
+from .forms import Forms
 
 decoder = json.JSONDecoder()
 
@@ -73,7 +73,6 @@ FROM_STORED: dict[str, Callable[[Any], Any]] = {
     "decimal": Decimal,
     "uuid": UUID,
     "binary": base64.b64decode,
-    "json": lambda value: None if value is JSON_NULL else value,
 }
 
 

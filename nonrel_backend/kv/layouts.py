@@ -1,6 +1,7 @@
 """What a row is in memory: a dictionary, unless a store has a more compact form."""
 
 from collections.abc import Callable
+from operator import methodcaller
 from typing import Any
 
 from ..query import MISSING
@@ -29,7 +30,7 @@ class DictLayout:
     def getter(self, name: str) -> Callable[[dict[str, Any]], Any]:
         """Return the function from a row to the stored value of a column."""
         if name not in self.json_columns:
-            return lambda row: row.get(name)
+            return methodcaller("get", name)
 
         def get(row: dict[str, Any]) -> Any:
             value = row.get(name, MISSING)

@@ -14,7 +14,7 @@ from django.db import DataError, NotSupportedError
 
 from ..conditions import Column, Condition, Leaf, Node
 from ..documents.predicates import path_test
-from ..values.comparisons import COMPARISONS, FOLDED, TEXT
+from ..values.comparisons import COMPARISONS, FOLDED, MIRRORED, TEXT
 from ..values.folding import fold
 from ..values.patterns import searcher
 from .forms import Forms, Matches, never
@@ -176,20 +176,21 @@ def comparison(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
         # A comparison with NULL is never true, nor is its negation.
         return None, always if leaf.negated else never
     value = forms.to_stored(db_type, leaf.value)
-    if forms.is_nan(db_type)(value):
+    is_nan, convert = forms.nans.get(db_type), forms.comparable.get(db_type)
+    if is_nan is not None and is_nan(value):
         return None, always if leaf.negated else never
-    compare = COMPARISONS[leaf.lookup_type]
-    wanted = forms.compared(db_type)(value)
-    return value, lambda v: compare(v, wanted)
+    # Of the other side: a function in C, where a lambda costs each row a call.
+    compare = COMPARISONS[MIRRORED.get(leaf.lookup_type, leaf.lookup_type)]
+    return value, partial(compare, value if convert is None else convert(value))
 
 
 def in_list(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
     db_type = leaf.column.db_type
     values = [forms.to_stored(db_type, each) for each in leaf.value if each is not None]
-    is_nan = forms.is_nan(db_type)
-    values = [each for each in values if not is_nan(each)]
-    wanted = set(map(forms.compared(db_type), values))
-    return values, wanted.__contains__
+    if (is_nan := forms.nans.get(db_type)) is not None:
+        values = [each for each in values if not is_nan(each)]
+    convert = forms.comparable.get(db_type)
+    return values, set(map(convert, values) if convert else values).__contains__
 
 
 def in_range(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:

@@ -72,7 +72,7 @@ class KeyValueQuery(NonrelQuery):
         by = self.ordering if ordered else []
         ordering = [(column_of(table, column), up) for column, up in by]
         choice = choose(access, table, self.predicates, ordering, limit)
-        return table, self.scan_class(access, table, choice), ordering
+        return table, self.scan_class(access, table, choice, self), ordering
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:

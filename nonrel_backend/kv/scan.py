@@ -17,7 +17,7 @@ from .access_paths import (
     Ordering,
 )
 from .forms import BAD_VALUE, Matches
-from .predicates import CompoundPredicate, Predicate, all_of, bind
+from .predicates import all_of, bind
 from .sorting import first_in_order, in_order
 from .tables import Table
 
@@ -28,19 +28,21 @@ BATCH = 4096
 class Scan:
     """One run of a query over a table."""
 
-    def __init__(self, access: ReadAccess, table: Table, choice: Choice):
+    def __init__(
+        self, access: ReadAccess, table: Table, choice: Choice, query: Any = None
+    ):
+        self.query = query
         self.access = access
         self.table = table
         self.choice = choice
-        self.matches = self.bound(choice.residual)
+        # The residual predicates as one function of a row, None for no predicate.
+        self.matches: Matches | None = None
+        if choice.residual:
+            self.matches = all_of(
+                [bind(each, table.getter) for each in choice.residual]
+            )
         # How many index entries and rows have been read so far.
         self.entries_read = self.rows_read = 0
-
-    def bound(self, predicates: list[Predicate | CompoundPredicate]) -> Matches | None:
-        """Return the predicates as one function of a row, None for no predicate."""
-        if not predicates:
-            return None
-        return all_of([bind(each, self.table.getter) for each in predicates])
 
     # --- reading ---
 

@@ -12,12 +12,12 @@ from ..catalog import partial
 from ..catalog.expressions import stored
 from ..catalog.indexes import named
 from ..catalog.schema import CatalogSchemaEditor, RowChange
+from ..local.expressions import COLLATIONS
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..schema import Part
 from . import predicates, writing
 from .access import ReadAccess
-from .expressions import COLLATIONS
 from .tables import Table
 
 

@@ -10,7 +10,8 @@ from django.db import DatabaseError, IntegrityError, ProgrammingError
 from ..catalog import partial
 from ..catalog.indexes import path_of_part
 from ..conditions import Column, Condition, Step, conjuncts
-from . import expressions, predicates
+from ..local.expressions import COLLATIONS, evaluator
+from . import predicates
 from .encoding import (
     DECODERS,
     NULL_BYTES,
@@ -62,6 +63,9 @@ class Part:
             self.set_expression(table, part, unique)
         else:
             self.set_column(table, part)
+        own = self.column
+        # Where its values are; None for an SQL expression.
+        self.place = None if own is None else place_of(own.name, own.path)
 
     @property
     def plain(self) -> str | None:
@@ -110,9 +114,14 @@ class Part:
                 return
         self.reads = set(part["columns"])
         evaluate = table.evaluator(part)
-        collate = expressions.COLLATIONS[collation]
+        collate = COLLATIONS[collation]
         encode = component(encode_any, self.descending)
         self.encoder = evaluate, lambda value: encode(collate(value))
+
+
+def place_of(name: str, path: tuple[Any, ...]) -> Any:
+    """Return what tells a column, or a path in its documents, from all others."""
+    return (name, path) if path else name
 
 
 class Index:
@@ -281,10 +290,13 @@ class Table:
 
     def evaluator(self, part: Entry) -> Callable[[Any], Any]:
         """Return an SQL expression of the catalog as a function of a row."""
-        columns = [
-            (name, self.getter(name), self.db_type(name)) for name in part["columns"]
-        ]
-        return expressions.evaluator(part["sql"] % (), columns, self.forms)
+        columns = [(name, self.local_getter(name)) for name in part["columns"]]
+        return evaluator(part["sql"] % (), columns)
+
+    def local_getter(self, name: str) -> Callable[[Any], Any]:
+        """Return the function from a row to a column's value in the local engine."""
+        get, db_type, forms = self.getter(name), self.db_type(name), self.forms
+        return lambda row: forms.to_local(db_type, get(row))
 
     # --- keys ---
 

@@ -70,13 +70,17 @@ class Session(Client):
 class Cursor(NonrelCursor):
     """A cursor each of whose calls is one operation of the connection's client."""
 
+    def __init__(self, connection: Any):
+        super().__init__(connection)
+        self.client = connection.db_connection
+
     def execute(self, statement: Statement | str, params: Any = None) -> NonrelCursor:
-        with self.connection.db_connection.operation():
-            return super().execute(statement, params)
+        found: NonrelCursor = self.client.operation(super().execute, statement, params)
+        return found
 
     def fetchmany(self, size: int | None = None) -> list[Any]:
-        with self.connection.db_connection.operation():
-            return super().fetchmany(size)
+        found: list[Any] = self.client.operation(super().fetchmany, size)
+        return found
 
 
 class DatabaseWrapper(NonrelDatabaseWrapper):

@@ -153,7 +153,7 @@ class RiakCatalog(Catalog):
 
     def table(self, name: str) -> RiakTable:
         """Return a table; raise ProgrammingError if there is none."""
-        found = self.cached(name)
+        found = self.cache.get(name) or self.cached(name)
         if found.table is None:
             found.table = self.made_table(name, found.entry)
         return found.table

@@ -58,7 +58,7 @@ def object_problems(
         row = table.row(content)
         if table.row_key(row) != each.key:
             raise DatabaseError("its key is not that of its values")
-        expected = set(table.terms(row, table.entries_of(row)))
+        expected = set(table.terms(table.entries_of(row)))
     except (DatabaseError, KeyError, TypeError, ValueError) as error:
         yield f"{where} is damaged: {error}"
         return

@@ -45,7 +45,7 @@ class SQLUpdateCompiler(RetriedUpdateCompiler, SQLCompiler):  # type: ignore[mis
         }
         rest = {field: each for field, each in values.items() if not data[field]}
         if rest:
-            self.restrict(meta, keys)
+            self.restrict(keys)
             super().update_by(self.native_query(self.query), rest)
         table = objects.table
         object_keys = list(map(table.stored_key, keys))

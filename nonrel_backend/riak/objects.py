@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
+from ..batching import batches
 from ..kv.retrying import give_way
 from .client import Client, Refused, RiakError
 from .client.client import content, delete_request, index_request, put_request
@@ -59,12 +59,9 @@ def answers(replies: list[Any]) -> list[Any]:
     return replies
 
 
-def pages(items: Iterable[Any], first: int = PAGE) -> Iterator[list]:
-    """Yield the items in lists of PAGE; the first may be shorter, and the next grow."""
-    waiting, size = iter(items), first
-    while page := list(islice(waiting, size)):
-        yield page
-        size = min(2 * size, PAGE)
+def pages(items: Iterable[Any]) -> Iterator[list]:
+    """Return the items in lists of PAGE."""
+    return batches(items, PAGE)
 
 
 class Objects:
@@ -82,19 +79,17 @@ class Objects:
 
     # --- by key ---
 
-    def by_keys(self, keys: Iterable[bytes], first: int = PAGE) -> Iterator[Found]:
+    def by_keys(self, keys: Iterable[bytes]) -> Iterator[Found]:
         """Yield the rows that exist, in the order of the keys, read page by page."""
-        for key, reply in self.replies(keys, first):
+        for key, reply in self.replies(keys):
             found = self.agreed(key, reply)
             if found is not None:
                 yield found
 
-    def replies(
-        self, keys: Iterable[bytes], first: int = PAGE
-    ) -> Iterator[tuple[bytes, Any]]:
+    def replies(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, Any]]:
         """Yield (key, RpbGetResp) for each key."""
         options: dict[str, Any] = {**self.options, **self.quorums}
-        for page in pages(keys, first):
+        for page in pages(keys):
             if len(page) == 1:
                 replies = [self.client.get(self.table.bucket, *page, **options)]
             else:

@@ -22,7 +22,6 @@ from .versions import Writes
 class BoundedScan(Scan):
     """A scan that gives up after `local_rows` rows that it reads in vain."""
 
-    query: "BackendQuery"
     # How many rows did not match so far.
     unmatched = 0
 
@@ -43,14 +42,6 @@ class BackendQuery(KeyValueQuery):
     """One scan of one table: by keys, by an index, or by a fold over all objects."""
 
     scan_class = BoundedScan
-
-    def scan(
-        self, access: Any, limit: int | None, ordered: bool = True
-    ) -> tuple[Any, Any, Ordering]:
-        table, scan, ordering = super().scan(access, limit, ordered)
-        assert isinstance(scan, BoundedScan)
-        scan.query = self
-        return table, scan, ordering
 
     @cached_property
     def data(self) -> Mapping[str, Any]:

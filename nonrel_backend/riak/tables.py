@@ -8,7 +8,7 @@ to "!" becomes "!" and a character from "@" on, one from "~" on "~" and two digi
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -83,6 +83,7 @@ class RiakTable(Table):
     ) -> None:
         super().__init__(name, entry, FORMS)
         self.bucket = bucket
+        self.place = f"bucket {bucket.decode()}"
         self.key_types = [self.db_type(column) for column in self.key]
         # {name: DataColumn} of columns that are objects of their own; see datatypes.py.
         self.data = data
@@ -122,9 +123,9 @@ class RiakTable(Table):
             )
         return found
 
-    def terms(self, row: Row, entries: Iterable[Entry]) -> list[tuple[bytes, bytes]]:
-        """Return (secondary index, term) of each entry of a row."""
-        ((key, _),) = self.key_index.payloads(row)
+    def terms(self, entries: list[Entry]) -> list[tuple[bytes, bytes]]:
+        """Return (secondary index, term) of each of all entries of a row."""
+        key = next(each for index, each, _ in entries if index is self.key_index)
         return [
             (index_name(index.name), self.term(payload + key))
             for index, payload, _ in entries
@@ -136,7 +137,7 @@ class RiakTable(Table):
         self,
         row: Row,
         writes: Writes | None = None,
-        entries: Iterable[Entry] | None = None,
+        entries: list[Entry] | None = None,
     ) -> Any:
         """Return the content of a row's object, with its writes (see versions.py).
 
@@ -145,9 +146,7 @@ class RiakTable(Table):
         own = {c: v for c, v in row.items() if c not in self.data} if self.data else row
         terms = []
         if self.key:
-            terms = self.terms(
-                row, self.entries_of(row) if entries is None else entries
-            )
+            terms = self.terms(self.entries_of(row) if entries is None else entries)
         found = content(dumped(own), terms)
         if writes is not None and writes.count:
             found.usermeta.add(key=NAME, value=str(writes).encode())
@@ -155,4 +154,4 @@ class RiakTable(Table):
 
     def row(self, found: Any) -> Row:
         """Return the row of an object's content."""
-        return loaded(found.value, f"bucket {self.bucket.decode()}")
+        return loaded(found.value, self.place)

@@ -13,6 +13,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 # What a comparison is under NOT.
 INVERSES = {"gt": "lte", "gte": "lt", "lt": "gte", "lte": "gt"}
+# What it is with its sides exchanged.
+MIRRORED = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte"}
 TEXT: dict[str, Callable[[str, str], bool]] = {
     "contains": operator.contains,
     "startswith": str.startswith,

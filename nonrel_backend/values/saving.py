@@ -30,7 +30,8 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
     Raise DataError, which names the field, for a value that its column cannot hold.
     """
     try:
-        return checked(field, field.get_db_prep_save(value, store), store)
+        prepared = field.get_db_prep_save(value, store)
+        return checked(field, prepared, store) if type(prepared) in CHECKS else prepared
     except (DataError, *UNFIT) as error:
         raise named(field, error) from error
     except TypeError as error:

@@ -54,7 +54,7 @@ def test_a_resolved_row_is_written_back_with_the_context_of_all(mult):
     # It has its index entries, and no other row's.
     table = mult.catalog.table("library_counter")
     resolved = {"id": row.pk, "name": "c", "value": 3}
-    expected = table.terms(resolved, table.entries_of(resolved))
+    expected = table.terms(table.entries_of(resolved))
     assert {(pair.key, pair.value) for pair in left.indexes} == set(expected)
     assert counters().filter(name="c").count() == 1
 

@@ -5,7 +5,6 @@ as `r` and `w`, `timeout` in milliseconds, and so on.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from . import messages
@@ -34,13 +33,15 @@ class Client:
     def close(self) -> None:
         self.pool.close()
 
-    @contextmanager
-    def operation(self) -> Iterator[None]:
-        """Let all requests of the block wait for nodes no longer than one may."""
+    def operation(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Return `work(*arguments)`.
+
+        All its requests wait for nodes no longer than one may.
+        """
         outer = self.losses
         self.losses = outer or Losses()
         try:
-            yield
+            return work(*arguments)
         finally:
             self.losses = outer
 
