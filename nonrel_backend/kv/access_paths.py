@@ -217,7 +217,9 @@ def order_of(
     `constant` holds the names of columns that have one value in all rows wanted.
     """
     index = scan.index
-    if len(scan.ranges) > 1 or index.truncated or index.many:
+    if index.truncated or index.many:
+        return None
+    if len(scan.ranges) > 1 and not (scan.unique and index is table.primary):
         return None
     if index is table.primary and not table.ordered_keys:
         return None

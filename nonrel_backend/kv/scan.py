@@ -23,6 +23,8 @@ from .tables import Table
 
 # Rows fetched at a time by keys that are known: it bounds memory only.
 BATCH = 4096
+# Where a limit is not reached, how many times more keys are read next.
+GROWTH = 8
 
 
 class Scan:
@@ -106,14 +108,30 @@ class Scan:
         if not path.unique:
             return self.scanned(path, limit, skip)
         keys = [key for key, _ in path.ranges]
-        if path.index is not self.table.primary:
-            keys = self.access.find(self.table, path.index, keys)
-            self.entries_read += len(keys)
-            records = self.fetched(keys)
-        else:
-            records = self.access.get(self.table, keys)
-            self.entries_read += len(records)
+        if path.index is self.table.primary:
+            return self.of_keys(keys, limit, skip)
+        keys = self.access.find(self.table, path.index, keys)
+        self.entries_read += len(keys)
+        records = self.fetched(keys)
         return iter([records[skip:]] if len(records) > skip else [])
+
+    def of_keys(
+        self, keys: list[bytes], limit: int | None, skip: int
+    ) -> Iterator[list[Record]]:
+        """Yield the records of those of the keys that exist, without the first `skip`.
+
+        The keys are in order. With a limit, the first batch is not larger.
+        """
+        if self.choice.reverse:
+            keys = keys[::-1]
+        start, size = 0, len(keys) if limit is None else limit
+        while start < len(keys):
+            records = self.access.get(self.table, keys[start : start + size])
+            self.entries_read += len(records)
+            start, size = start + size, size * GROWTH
+            skip, records = max(0, skip - len(records)), records[skip:]
+            if records:
+                yield records
 
     def scanned(
         self, scan: IndexScan, limit: int | None, skip: int

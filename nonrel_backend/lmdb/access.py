@@ -1,5 +1,6 @@
 """The Access of LMDB: a transaction's keys and values."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, islice
@@ -94,7 +95,7 @@ class LMDBAccess(TreesAccess):
             if not batch:
                 break
             if batch[-1] >= high:
-                return count + sum(key < high for key in batch)
+                return count + bisect_left(batch, high)
             count += len(batch)
             size = min(size * GROWTH, LARGEST_BATCH)
         return count

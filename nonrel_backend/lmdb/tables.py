@@ -161,7 +161,9 @@ class ListLayout:
 
     def differing(self, old: list[Any], new: list[Any]) -> set[str]:
         return {
-            self.names[at] for at, value in enumerate(new) if differs(old[at], value)
+            self.names[at]
+            for at, (before, value) in enumerate(zip(old, new, strict=True))
+            if before is not value and differs(before, value)
         }
 
 
