@@ -1,6 +1,6 @@
 """The WHERE tree as AND and OR over lookups on columns, in negation normal form."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -109,6 +109,15 @@ def conjuncts(condition: Condition) -> tuple[Condition, ...]:
     if isinstance(condition, Node) and condition.connector == "AND":
         return condition.children
     return (condition,)
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """Yield the leaves of a condition."""
+    if isinstance(condition, Node):
+        for child in condition.children:
+            yield from leaves(child)
+    else:
+        yield condition
 
 
 def is_path_key(key: str) -> bool:

@@ -140,6 +140,8 @@ class NonrelQuery:
     limits: tuple[int, int | None] = (0, None)
     # Whether explain() may run the scan, to tell what it reads.
     analyze = False
+    # How many rows the store has read for the scan, if it can tell.
+    rows_read = 0
 
     def __init__(self, compiler: Any, fields: Sequence[Any]):
         self.compiler = compiler

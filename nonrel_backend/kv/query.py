@@ -94,9 +94,12 @@ class KeyValueQuery(NonrelQuery):
         with self.connection.reading() as access:
             table, scan, ordering = self.scan(access, high_mark)
             take = table.layout.taker(columns, absent)
-            for rows in scan.rows(ordering, low_mark, high_mark):
-                yield take(rows)
-                access.read(len(rows))
+            try:
+                for rows in scan.rows(ordering, low_mark, high_mark):
+                    yield take(rows)
+                    access.read(len(rows))
+            finally:
+                self.rows_read = scan.rows_read
 
     @safe_call
     def version(self) -> Any:
@@ -118,7 +121,9 @@ class KeyValueQuery(NonrelQuery):
                 if total is not None:
                     return total
             _, scan, _ = self.scan(access, limit, ordered=False)
-            return scan.count(limit)
+            count = scan.count(limit)
+            self.rows_read = scan.rows_read
+            return count
 
     @safe_call
     def lock(self) -> None:

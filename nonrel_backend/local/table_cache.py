@@ -47,6 +47,8 @@ class TableCache:
         self.parts: dict[tuple[str, str], int] = {}
         # How many rows all statements read so, since the table was loaded as a whole.
         self.spent: Counter[str] = Counter()
+        # The tables of which a scan of the store has read many rows.
+        self.scanned: set[str] = set()
 
     def has(self, name: str) -> bool:
         """Return whether a cached table is in the place of a statement's."""
@@ -81,6 +83,17 @@ class TableCache:
         rows = source.query.count()
         most = min(part * CACHED_ROWS_PER_READ, self.engine.store.kept_rows)
         return FEW_ROWS <= rows < self.spent[name] and rows <= most
+
+    def may_pay(self, scan: Any) -> bool:
+        """Return whether pays() may be true for a TableScan that read many rows."""
+        name = scan.query.table
+        if name not in self.scanned:
+            return False
+        part = self.parts.get((scan.name, name), 0)
+        cached = self.tables.get(name)
+        if cached is None:
+            return self.spent[name] > part
+        return cached.rows < part * CACHED_ROWS_PER_READ
 
     def fill(self, source: TableSource, columns: list[str], version: Any) -> int:
         """Fill the statement's own empty table with all rows of these columns.

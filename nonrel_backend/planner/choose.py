@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .cached import from_cache
 from .plans.base import Plan
 from .plans.fallback import FallbackPlan
 from .refusal import OtherShape, Refusal, Refused
@@ -64,7 +65,9 @@ def choose(compiler: Any, rules: Sequence[Rule] | None = None) -> Plan:
             refusals.append(Refusal(name, refused.reason, shape))
             continue
         plan.rule, plan.refusals = name, tuple(refusals)
-        return with_fallback(plan, compiler) if plan.needs_fallback else plan
+        if plan.needs_fallback:
+            return with_fallback(plan, compiler)
+        return from_cache(plan, compiler)
     raise AssertionError("No rules were given.")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine
+from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine, leaves
 from ..query import EXACT, INEXACT, Answer, Grouping, NonrelQuery, ask
 from .refusal import Refused
 from .scans import new_query, python_rows, refusal
@@ -21,6 +21,9 @@ MOST_KEYS = 1_000_000
 MOST_KEYS_BESIDE_KEPT_TABLES = 50_000
 # With more keys a join's scan is cheaper without them.
 MAX_KEYS = 20_000
+# To find out whether a cached table serves a scan takes as long as to read some hundred
+# rows (an estimate).
+MANY_ROWS = 1_000
 
 
 # What a plan has done, each told when it is asked for.
@@ -213,6 +216,24 @@ class TableScan:
     is_open: bool = False
     # The conditions on values that other scans have found.
     found: list[Condition] | None = None
+    # Those that were known when it was made.
+    conditions: list[Condition] = field(default_factory=list)
+    ordering: list[tuple[Column, bool]] = field(default_factory=list)
+    # Whether the plan has a limit.
+    is_page: bool = False
+    # What finds the keys of its rows in a cached table.
+    cached_keys: Any = None
+
+    @property
+    def name(self) -> str:
+        """What scans are noted under that read as many rows as this one."""
+        names = [
+            f"{leaf.column} {leaf.lookup_type} {leaf.negated}"
+            for condition in self.conditions
+            for leaf in leaves(condition)
+        ]
+        names += [f"{column} {ascending}" for column, ascending in self.ordering]
+        return "; ".join(["a page" if self.is_page else "all", *names])
 
     @property
     def is_ready(self) -> bool:
@@ -252,7 +273,11 @@ class TableScan:
     def found_first(self, steps: Steps) -> list[Condition]:
         """Return the conditions on values that other scans find."""
         found = [resolved(each, steps) for each in self.deferred]
-        return found + [each.condition(steps) for each in self.semi_joins]
+        found += [each.condition(steps) for each in self.semi_joins]
+        if self.cached_keys is not None:
+            keys = self.cached_keys.condition(steps)
+            found += [] if keys is None else [keys]
+        return found
 
     def keys(self, steps: Steps) -> Counter[Any]:
         """Return the values, but NULL, of the only column, with their numbers."""
@@ -286,6 +311,28 @@ class TableScan:
         found.pop(None, None)
         return found
 
+    def rows(
+        self, query: NonrelQuery, low: int, high: int | None
+    ) -> Iterator[list[list[Any]]]:
+        """Yield chunks of rows of the open scan; note it if it read many."""
+        try:
+            yield from python_rows(query, self.fields, low, high, list(self.names))
+        finally:
+            self.note(query)
+
+    def count(self, query: NonrelQuery) -> int:
+        """Return the number of rows of the open scan; note it if it read many."""
+        count = query.count()
+        self.note(query)
+        return count
+
+    def note(self, query: NonrelQuery) -> None:
+        """Note a scan that read many rows: a cached table may serve it."""
+        if query.rows_read >= MANY_ROWS and self.is_ready:
+            cache = query.connection.local_engine.cache
+            cache.note_part(self.name, query.table, query.rows_read)
+            cache.scanned.add(query.table)
+
     def add(self, conditions: list[Condition]) -> None:
         """Add conditions to the open scan; raise FallbackRequired if it refuses."""
         for condition in conditions:
@@ -311,7 +358,10 @@ class TableScan:
             for condition in self.deferred
             for subquery in subqueries(condition)
         ]
-        return lines + [line for each in self.semi_joins for line in each.explain()]
+        lines += [line for each in self.semi_joins for line in each.explain()]
+        if self.cached_keys is not None:
+            lines.append("first: the keys in the cached table, if they are few")
+        return lines
 
     def explain(
         self, analyze: bool, limits: tuple[int, int | None] = (0, None)
@@ -327,7 +377,7 @@ class TableScan:
         elif not self.is_ready:
             return self.explain_first(), self.describe()
         else:
-            first, query = [], self.query
+            first, query = self.explain_first(), self.query
         query.limits, query.analyze = limits, analyze
         return first, query.explain()
 
@@ -361,7 +411,15 @@ def build_scan(
         return query
 
     return TableScan(
-        scan(), fields, names or {}, deferred, semi_joins or [], lock, scan
+        scan(),
+        fields,
+        names or {},
+        deferred,
+        semi_joins or [],
+        lock,
+        scan,
+        conditions=conditions,
+        ordering=ordering or [],
     )
 
 

@@ -5,8 +5,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
+from ..local import table_cache
+from ..local.table_cache import TableCache
 from ..planner import choose
 from ..planner.plans.base import Plan
 from ..planner.select import Select
@@ -47,6 +50,20 @@ def forced(rule: str) -> Iterator[Counter[str]]:
         yield force(rule)
     finally:
         choose.RULES = before
+
+
+@contextmanager
+def cached() -> Iterator[None]:
+    """Have cached tables answer all that they can, however few rows there are."""
+    with ExitStack() as stack:
+        for target, name, value in (
+            (TableCache, "may_pay", lambda *arguments: True),
+            (TableCache, "pays", lambda *arguments: True),
+            (table_cache, "FEW_ROWS", 0),
+            (table_cache, "ROWS_PER_CHANGE", 0),
+        ):
+            stack.enter_context(patch.object(target, name, value))
+        yield
 
 
 if __name__ == "__main__":

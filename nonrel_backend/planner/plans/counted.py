@@ -80,7 +80,7 @@ def counted(scan: TableScan, steps: Steps) -> int:
     number = 0
     for query in scan.opened(steps):
         steps.append(partial(count_text, query))
-        number += query.count()
+        number += scan.count(query)
     return number
 
 

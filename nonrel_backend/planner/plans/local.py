@@ -12,7 +12,7 @@ from ...local.table_source import TableSource
 from ...query import NonrelQuery
 from ..scans import key_batches, new_query, push, refusal
 from ..table_refs import JoinEdge, TableRef
-from ..table_scan import MAX_KEYS, Steps
+from ..table_scan import MAX_KEYS, FallbackRequired, Steps
 from .base import Plan, Row, joined
 
 # The keys of a restricted scan cost as much as one class of lookups more for each of
@@ -31,6 +31,9 @@ class LocalPlan(Plan):
     edges: list[JoinEdge]
     lock: bool = False
     steps: Steps = field(default_factory=list)
+    # The name of a scan that read many rows, if the plan is to answer from a cached
+    # table or not at all: then it raises FallbackRequired.
+    cached_as: str = ""
     yields_python = False
     # What explain() calls it.
     name = "local"
@@ -164,11 +167,14 @@ class Loading:
         if not conditions:
             self.loaded.add(ref.table)
         # A scan that restricts others has to be read by its own conditions.
+        is_part = bool(conditions or self.plan.cached_as)
         if not (conditions and wanted or ref.table in self.begun) and self.from_cache(
-            ref, table, columns, bool(conditions)
+            ref, table, columns, is_part
         ):
             self.loaded.add(ref.table)
             return
+        if self.plan.cached_as:
+            raise FallbackRequired(f"{ref.table} is not cached")
         before = self.limit.rows
         self.read(ref, table, columns, conditions, wanted, identity)
         if conditions:
@@ -212,7 +218,8 @@ class Loading:
         if version is None:
             return False
         cache = self.engine.cache
-        if is_part and not cache.pays(self.plan.sql, source, columns, version):
+        statement = self.plan.cached_as or self.plan.sql
+        if is_part and not cache.pays(statement, source, columns, version):
             return False
         before = self.limit.rows
         rows = cache.fill(source, columns, version)

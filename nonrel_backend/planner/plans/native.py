@@ -29,7 +29,7 @@ class NativePlan(ScanPlan):
             return iter(())
         self.steps.append(partial(rows_text, query, self.low, self.high))
         names = list(scan.names)
-        chunks = python_rows(query, scan.fields, self.low, self.high, names)
+        chunks = scan.rows(query, self.low, self.high)
         if self.output == list(range(len(scan.fields) + len(names))):
             return chunks
         return ([pick(self.output, row) for row in chunk] for chunk in chunks)
@@ -65,21 +65,21 @@ class LookupJoinPlan(ScanPlan):
         query = self.scan.open(self.steps)
         if query is None:
             return
-        fields, low, high = self.scan.fields, self.low, self.high
+        low, high = self.low, self.high
         self.steps.append(partial(rows_text, query, low, high))
         is_limited = high is not None or low
         if is_limited and any(join.required for join in self.joins):
             # The store applies the limits; if a row lacks a required relation, they
             # are applied here to all rows instead.
-            chunks = list(python_rows(query, fields, low, high))
+            chunks = list(self.scan.rows(query, low, high))
             found = [self.joined(chunk) for chunk in chunks]
             if sum(map(len, found)) == sum(map(len, chunks)):
                 yield from found
                 return
-            every = python_rows(query, fields, 0, None)
+            every = self.scan.rows(query, 0, None)
             yield from sliced(map(self.joined, every), low, high)
             return
-        yield from filter(None, map(self.joined, python_rows(query, fields, low, high)))
+        yield from filter(None, map(self.joined, self.scan.rows(query, low, high)))
 
     def joined(self, chunk: list[Row]) -> list[Row]:
         """Return the chunk's rows with the related ones, in the order of the output."""

@@ -73,6 +73,32 @@ def compare_writes(
     )
 
 
+def compare_reads_after_writes(
+    models: Any,
+    aliases: Sequence[str],
+    count: int,
+    first_seed: int,
+    endings: Sequence[str] = ENDINGS,
+) -> str:
+    """Run random queries, each after a random write, as `compare_queries` does."""
+
+    def run(drawn: tuple[str, str], data: Data) -> list[tuple[Any, ...]]:
+        ending = drawn[0] if drawn[0] in endings else "committed"
+        text, asked = drawn[1].split("\n")
+        found = [
+            (*written(data, ending, text, alias), read(data, asked, alias))
+            for alias in aliases
+        ]
+        if ending == "committed" and any(each[1] != data.stored for each in found):
+            data.store()
+        return found
+
+    pairs = st.tuples(write(), query()).map(
+        lambda drawn: (drawn[0][0], f"{drawn[0][1]}\n{drawn[1]}")
+    )
+    return compare(models, aliases, pairs, count, first_seed, run)
+
+
 def compare(
     models: Any,
     aliases: Sequence[str],

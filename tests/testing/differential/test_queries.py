@@ -14,7 +14,11 @@ from django.db import connection
 
 from nonrel_backend import compiler
 from nonrel_backend.testing import forcing
-from nonrel_backend.testing.differential.compare import compare_queries, compare_writes
+from nonrel_backend.testing.differential.compare import (
+    compare_queries,
+    compare_reads_after_writes,
+    compare_writes,
+)
 from nonrel_backend.testing.differential.raw import raw_write
 
 ALIASES = ("default", "oracle")
@@ -48,6 +52,17 @@ def test_random_queries_agree_with_each_rule_forced(library: Any, rule: str) -> 
     with forcing.forced(rule) as planned:
         found = compare_queries(library, ALIASES, FORCED, SEED)
     print(f"\n{rule} planned {planned[rule]} statements; {found}")
+
+
+def test_random_queries_agree_from_cached_tables(library: Any) -> None:
+    with forcing.cached():
+        print("\n" + compare_queries(library, ALIASES, FORCED, SEED))
+
+
+def test_random_reads_after_writes_agree_from_cached_tables(library: Any) -> None:
+    with forcing.cached():
+        found = compare_reads_after_writes(library, ALIASES, FORCED, SEED, endings())
+    print("\n" + found)
 
 
 def test_random_writes_agree_with_sqlite(library: Any) -> None:
