@@ -89,7 +89,9 @@ class TableCache:
         name = scan.query.table
         if name not in self.scanned:
             return False
-        part = self.parts.get((scan.name, name), 0)
+        part = self.parts.get((scan.name, name))
+        if part is None:
+            return False
         cached = self.tables.get(name)
         if cached is None:
             return self.spent[name] > part

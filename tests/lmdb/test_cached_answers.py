@@ -91,6 +91,15 @@ def test_explain_tells_of_the_cached_table(filled):
     assert "rule: cached" in page.explain()
 
 
+def test_scans_that_read_few_rows_stay_in_the_store(filled):
+    for _ in range(2):
+        list(books().filter(title__contains="none"))
+    book = books().filter(pk=books().first().pk)
+    assert "cached" not in book.explain()
+    assert len(book) == 1
+    assert "cached" not in book.all().explain()
+
+
 def test_many_keys_are_not_looked_up(filled, monkeypatch):
     from nonrel_backend.planner import cached
 
