@@ -12,14 +12,15 @@ from pathlib import Path
 class Package:
     """One package: a version whose source distribution has its tests.
 
-    `command` is what its own configuration runs, as `recorder.py` takes it, in the
-    folder `folder` of the distribution.
+    `command` and `labels` are what its own configuration runs, as `recorder.py` takes
+    it, in the folder `folder` of the distribution.
     """
 
     name: str
     version: str
     kind: str
     command: str
+    labels: str = ""
     folder: str = "."
 
     @property
@@ -28,13 +29,15 @@ class Package:
 
 
 PACKAGES = (
-    Package("djangorestframework", "3.18.3", "API framework", "pytest tests"),
-    Package("django-treebeard", "7.0.3", "trees", "pytest --ds=tests.settings tests"),
+    Package("djangorestframework", "3.18.3", "API framework", "pytest", "tests"),
+    Package(
+        "django-treebeard", "7.0.3", "trees", "pytest --ds=tests.settings", "tests"
+    ),
     Package(
         "django-guardian",
         "3.5.2",
         "permissions",
-        "-m django test --settings=guardian.testapp.testsettings --parallel=1 "
+        "-m django test --settings=guardian.testapp.testsettings --parallel=1",
         "guardian.testapp",
     ),
     Package("django-simple-history", "3.13.0", "history", "runtests.py"),
@@ -49,17 +52,23 @@ PACKAGES = (
         "django-import-export",
         "4.4.3",
         "import and export",
-        "tests/manage.py test core --parallel=1",
+        "tests/manage.py test --parallel=1",
+        "core",
     ),
     Package(
         "wagtail",
         "8.0.1",
         "CMS",
-        "-m django test --settings=wagtail.test.settings --parallel=1 wagtail",
+        "-m django test --settings=wagtail.test.settings --parallel=1",
+        "wagtail",
     ),
-    Package("django-celery-results", "2.6.0", "task results", "pytest t/unit"),
+    Package("django-celery-results", "2.6.0", "task results", "pytest", "t/unit"),
     Package(
-        "django-reversion", "6.4.0", "versions", "manage.py test --parallel=1", "tests"
+        "django-reversion",
+        "6.4.0",
+        "versions",
+        "manage.py test --parallel=1",
+        folder="tests",
     ),
 )
 

@@ -133,6 +133,22 @@ def test_no_run_finds_files_of_an_earlier_one(tmp_path: Path) -> None:
     assert [path.name for path in source.iterdir()] == ["suite.py"]
 
 
+def test_a_test_that_differs_is_run_again_alone(tmp_path: Path) -> None:
+    package = Package("suite", "1", "files", "-m unittest", "files")
+    source = tmp_path / "packages" / package.requirement
+    source.mkdir(parents=True)
+    (source / "files.py").write_text(SUITE.replace("unittest.main()", ""))
+    names = [f"files.Tests.test_{each}" for each in ("upload", "gone", "odd")]
+    sqlite, ours = (
+        Run(package, "sqlite", dict.fromkeys(names, outcome), 1.0)
+        for outcome in ("passed", "failed")
+    )
+    sqlite.outcomes[names[2]] = "failed"
+    assert comparing.run_again(ours, sqlite, tmp_path) == names[:1]
+    assert [*ours.outcomes.values()] == ["passed", "failed", "failed"]
+    assert comparing.run_again(sqlite, sqlite, tmp_path) == []
+
+
 def run(backend: str, **outcomes: str) -> Run:
     return Run(PACKAGES[0], backend, outcomes, 1.0)
 
