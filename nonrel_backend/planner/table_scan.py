@@ -256,6 +256,12 @@ class TableScan:
 
         No row is found by two of them. Filter it by the conditions in `also`, too.
         """
+        if not (also or self.is_open or self.cached_keys) and self.is_ready:
+            self.is_open = True  # the same as below, in short
+            if self.lock:
+                self.query.lock()
+            yield self.query
+            return
         if self.found is None:
             self.found = self.found_first(steps)
         conditions = [*also, *self.found]

@@ -13,8 +13,8 @@ from ..table_scan import SemiJoin, build_scan
 
 def plan(select: Select) -> Plan:
     """Return the plan of a COUNT(*) over one INNER JOIN of a to-many relation."""
-    if not select.counts_rows:
-        raise OtherShape("the statement is no COUNT(*)")
+    if len(select.query.alias_map) < 2 or not select.counts_rows:
+        raise OtherShape("the statement is no COUNT(*) of joined rows")
     select.require_plain()
     joins = select.joins
     many = [join for join in joins.values() if join.many]
