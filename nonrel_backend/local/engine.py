@@ -75,10 +75,13 @@ class LocalTable:
 
     def set_key(self, engine: "LocalEngine", field: Any, types: dict[str, str]) -> None:
         """Note the primary key, unless its collation takes different values for one."""
-        if "COLLATE" in engine.column_type(field):
+        column_type = engine.column_type(field)
+        if "COLLATE" in column_type:
             return
         self.key = field.column
-        if isinstance(stored_field(field), models.IntegerField):
+        # An automatic key need be no integer: ObjectIdAutoField.
+        is_integer = isinstance(stored_field(field), models.IntegerField)
+        if is_integer and "int" in column_type:
             types[self.key] = f"{engine.quote(self.key)} integer PRIMARY KEY"
             self.keyed_definition = ", ".join(types.values())
 
