@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
+from ..batching import batches
 from ..operations import NonrelDatabaseOperations
 from .stored import RoundedDecimal
 from .writes import delete_documents
+
+# How many tables one command asks for documents.
+TABLES = 100
+
+
+def one_document(table: str) -> list[dict[str, Any]]:
+    """Return the stages that give the table's name if it has a document."""
+    return [{"$limit": 1}, {"$project": {"_id": 0, "table": {"$literal": table}}}]
 
 
 class DatabaseOperations(NonrelDatabaseOperations):
@@ -29,13 +39,27 @@ class DatabaseOperations(NonrelDatabaseOperations):
         rounded.given = value
         return rounded
 
+    def with_documents(self, tables: list[str]) -> list[str]:
+        """Return the tables that have documents: a command asks for many at once."""
+        found: list[str] = []
+        for first, *others in batches(tables, TABLES):
+            pipeline = one_document(first)
+            for table in others:
+                union = {"coll": table, "pipeline": one_document(table)}
+                pipeline.append({"$unionWith": union})
+            answers = self.connection.database[first].aggregate(pipeline)
+            found += [each["table"] for each in answers]
+        return found
+
     def flush(self, tables: Iterable[str], reset_sequences: bool) -> None:
         connection = self.connection
         connection.ensure_connection()
-        for table in tables:
-            if connection.transaction.is_open:
+        tables = list(tables)
+        if connection.transaction.is_open:
+            for table in tables:
                 delete_documents(connection, table, {})
-            else:
+        else:
+            for table in self.with_documents(tables):
                 connection.database[table].delete_many({})
         if reset_sequences:
             connection.sequences.reset(tables)
