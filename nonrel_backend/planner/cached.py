@@ -14,10 +14,10 @@ from .plans.counted import CountPlan
 from .plans.fallback import FallbackPlan
 from .plans.local import LocalPlan
 from .plans.native import NativePlan
-from .refusal import Refusal
+from .refusal import FallbackRequired, Refusal
 from .rules import local
 from .select import Select
-from .table_scan import FallbackRequired, Steps
+from .table_scan import Steps
 
 # The rules whose plans have one scan of the statement's base table.
 OF_ONE_SCAN = ("one_table", "count", "rows")

@@ -15,6 +15,10 @@ class OtherShape(Refused):
     """The rule is for statements of another shape, which says nothing of the store."""
 
 
+class FallbackRequired(Refused):
+    """The rows are not what the plan relies on. None has been handed out yet."""
+
+
 class Refusal(NamedTuple):
     """Why a rule refused a statement: what remains of the exception."""
 

@@ -2,19 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine, leaves
 from ..query import EXACT, INEXACT, Answer, Grouping, NonrelQuery, ask
-from .refusal import Refused
+from .refusal import FallbackRequired, Refused
 from .scans import new_query, python_rows, refusal
+from .value_batches import value_batches
 
-# One command takes no more values; more are several commands, or joined locally. It
-# bounds a command's size: 200,000 integers or ObjectIds are some 4 MB, below MongoDB's
-# 16 MB.
-MAX_VALUES = 200_000
 # So many keys found first take some 100 MB. The local engine joins fewer in less time
 # where it keeps a store's tables.
 MOST_KEYS = 1_000_000
@@ -24,14 +21,13 @@ MAX_KEYS = 20_000
 # To find out whether a cached table serves a scan takes as long as to read some hundred
 # rows (an estimate).
 MANY_ROWS = 1_000
+# Of so few rows EXISTS is answered by the related rows of each: what all related rows
+# are of is not looked for.
+FEW_ROWS = 1_000
 
 
 # What a plan has done, each told when it is asked for.
 Steps = list[Callable[[], str]]
-
-
-class FallbackRequired(Refused):
-    """The rows are not what the plan relies on. None has been handed out yet."""
 
 
 class DeferredSubquery:
@@ -248,7 +244,7 @@ class TableScan:
         """
         found = list(self.opened(steps))
         if len(found) > 1:
-            raise FallbackRequired(f"more than {MAX_VALUES} keys are found first")
+            raise FallbackRequired("more keys are found first than a command takes")
         return found[0] if found else None
 
     def opened(self, steps: Steps, *also: Condition) -> Iterator[NonrelQuery]:
@@ -278,12 +274,25 @@ class TableScan:
 
     def found_first(self, steps: Steps) -> list[Condition]:
         """Return the conditions on values that other scans find."""
+        if self.asks_exists_of_few():
+            raise FallbackRequired(f"EXISTS is asked of at most {FEW_ROWS} rows")
         found = [resolved(each, steps) for each in self.deferred]
         found += [each.condition(steps) for each in self.semi_joins]
         if self.cached_keys is not None:
             keys = self.cached_keys.condition(steps)
             found += [] if keys is None else [keys]
         return found
+
+    def asks_exists_of_few(self) -> bool:
+        """Return whether EXISTS is asked of few rows: other conditions find them."""
+        if len(self.deferred) in (0, len(self.conditions)):
+            return False
+        asked = any(
+            isinstance(each, DeferredSubquery) and each.without_null
+            for condition in self.deferred
+            for each in subqueries(condition)
+        )
+        return asked and self.again().count(FEW_ROWS + 1) <= FEW_ROWS
 
     def keys(self, steps: Steps) -> Counter[Any]:
         """Return the values, but NULL, of the only column, with their numbers."""
@@ -429,31 +438,6 @@ def build_scan(
     )
 
 
-def value_batches(conditions: list[Condition]) -> Iterator[list[Condition]]:
-    """Yield the conditions, each time with some of the values where they are too many.
-
-    Raise FallbackRequired where several commands do not find just the same rows.
-    """
-    longest = max(map(number_of_values, conditions), default=0)
-    if longest <= MAX_VALUES:
-        yield conditions
-        return
-    long = [each for each in conditions if number_of_values(each) > MAX_VALUES]
-    first = long[0]
-    if (
-        len(long) > 1
-        or not isinstance(first, Leaf)
-        or first.negated
-        # A collation may make texts of two batches equal.
-        or type(first.value[0]) is str
-    ):
-        raise FallbackRequired(f"more than {MAX_VALUES} values are found first")
-    rest = [each for each in conditions if each is not first]
-    for start in range(0, longest, MAX_VALUES):
-        values = first.value[start : start + MAX_VALUES]
-        yield [replace(first, value=values), *rest]
-
-
 def in_order(keys: Iterable[Any]) -> list[Any]:
     """Return keys in their order, if they have one: stores find them faster so."""
     found = list(keys)
@@ -468,13 +452,6 @@ def most_keys(query: NonrelQuery) -> int:
     if query.version() is None:
         return MOST_KEYS
     return MOST_KEYS_BESIDE_KEPT_TABLES
-
-
-def number_of_values(condition: Condition) -> int:
-    """Return how many values a condition compares with."""
-    if isinstance(condition, Node):
-        return sum(map(number_of_values, condition.children))
-    return len(condition.value) if isinstance(condition.value, list) else 1
 
 
 def order(query: NonrelQuery, ordering: list[tuple[Column, bool]]) -> None:

@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 from ..local import table_cache
 from ..local.table_cache import TableCache
-from ..planner import choose
+from ..planner import choose, table_scan
+from ..planner.plans import related_order
 from ..planner.plans.base import Plan
 from ..planner.select import Select
 
@@ -44,12 +45,13 @@ def force(rule: str) -> Counter[str]:
 
 @contextmanager
 def forced(rule: str) -> Iterator[Counter[str]]:
-    """Do what `force()` does for a `with` block."""
-    before = choose.RULES
-    try:
+    """Do what `force()` does for a `with` block, of however few rows."""
+    with (
+        patch.object(choose, "RULES", choose.RULES),
+        patch.object(table_scan, "FEW_ROWS", -1),
+        patch.object(related_order, "FEW_ROWS", -1),
+    ):
         yield force(rule)
-    finally:
-        choose.RULES = before
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from django.db import NotSupportedError, connection
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
-from nonrel_backend.planner import table_scan
+from nonrel_backend.planner import value_batches
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_raw_sql_reads(books):
 
 
 def test_more_keys_than_one_command_takes_are_joined_locally(books, monkeypatch):
-    monkeypatch.setattr(table_scan, "MAX_VALUES", 5)
+    monkeypatch.setattr(value_batches, "MAX_VALUES", 5)
     inner = books.filter(pages__lt=20).values("author_id")
     for query in (
         books.filter(author__name__startswith="a1"),

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from nonrel_backend.planner import table_scan
+from nonrel_backend.planner import value_batches
 
 NOWHERE = 999
 
@@ -123,7 +123,7 @@ def test_rows_count_as_often_as_they_are_joined(books, library):
 
 
 def test_more_keys_than_one_command_takes_are_several(books, monkeypatch):
-    monkeypatch.setattr(table_scan, "MAX_VALUES", 1)
+    monkeypatch.setattr(value_batches, "MAX_VALUES", 1)
     assert books.filter(author__name__in=["Ann", "Bob"]).count() == 3
     assert titles(books.filter(author__name__in=["Ann", "Bob"])) == ["t0", "t2", "t3"]
     first = books.filter(author__name__in=["Ann", "Bob"]).order_by("-pages")[0]

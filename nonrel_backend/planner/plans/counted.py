@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ...query import NonrelQuery
-from ..table_scan import FallbackRequired, Steps, TableScan
+from ..refusal import FallbackRequired
+from ..table_scan import Steps, TableScan
 from .base import Plan, Row, ScanPlan, joined
 from .native import NativePlan
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from ..table_scan import FallbackRequired
+from ..refusal import FallbackRequired
 from .base import Plan, Row
 
 

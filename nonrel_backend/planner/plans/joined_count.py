@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...conditions import Leaf
+from ..refusal import FallbackRequired
 from ..scans import python_rows
-from ..table_scan import FallbackRequired, SemiJoin, Steps, in_order
+from ..table_scan import SemiJoin, Steps, in_order
 from .base import Row, ScanPlan, joined
 
 

@@ -10,9 +10,10 @@ from ...conditions import Condition, Leaf
 from ...local.load import Insert, Reads, RowLimit, local_rows
 from ...local.table_source import TableSource
 from ...query import NonrelQuery
+from ..refusal import FallbackRequired
 from ..scans import key_batches, new_query, push, refusal
 from ..table_refs import JoinEdge, TableRef
-from ..table_scan import MAX_KEYS, FallbackRequired, Steps
+from ..table_scan import MAX_KEYS, Steps
 from .base import Plan, Row, joined
 
 # The keys of a restricted scan cost as much as one class of lookups more for each of

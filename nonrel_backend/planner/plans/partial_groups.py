@@ -16,9 +16,8 @@ from ...query import CHUNK, NonrelQuery
 from ...values.columns import stored_field
 from ...values.local import to_local
 from ..partial_aggregates import PartialGroups
-from ..refusal import Refused
+from ..refusal import FallbackRequired, Refused
 from ..table_refs import TableRef
-from ..table_scan import FallbackRequired
 from .base import Row
 from .local import LocalPlan
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...conditions import Column, Leaf
 from ...query import NonrelQuery
+from ..refusal import FallbackRequired
 from ..scans import key_batches, new_query, push, python_rows
-from ..table_scan import FallbackRequired
 from .base import Row
 from .local import LocalPlan
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ...conditions import Column, Leaf
 from ...query import CHUNK, NonrelQuery
-from ..refusal import Refused
+from ..refusal import FallbackRequired, Refused
 from ..scans import key_batches, new_query, push, python_rows, refusal
-from ..table_scan import FallbackRequired, Steps, order
+from ..table_scan import Steps, order
 from .base import Row
 from .related_groups import RelatedGroupsPlan
 

@@ -8,9 +8,9 @@ from django.db.models.expressions import Col
 
 from ...conditions import Column, Condition, Leaf
 from ...query import CHUNK, EXACT, Grouping, NonrelQuery, ask
-from ..refusal import Refused
+from ..refusal import FallbackRequired, Refused
 from ..scans import key_batches, new_query, push, python_rows, refusal
-from ..table_scan import FallbackRequired, Steps
+from ..table_scan import Steps
 from .base import Plan, Row, ScanPlan, joined
 from .native import pick, range_text
 

@@ -6,8 +6,9 @@ from itertools import groupby
 from typing import Any
 
 from ...conditions import Column, Condition, Leaf
+from ..refusal import FallbackRequired
 from ..scans import python_rows
-from ..table_scan import FallbackRequired, LookupJoin, TableScan, resolved
+from ..table_scan import LookupJoin, TableScan, resolved
 from .base import Row, joined
 from .native import LookupJoinPlan
 
