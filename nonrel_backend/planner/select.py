@@ -16,7 +16,13 @@ from .refusal import Refused
 from .several_tables import SeveralTables
 from .table_refs import JoinEdge, TableRef, table_refs_of, tables_of_text
 from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, build_scan
-from .tables import holds_text, model_of_join, queries_within, writes_own_sql
+from .tables import (
+    holds_text,
+    is_correlated,
+    model_of_join,
+    queries_within,
+    writes_own_sql,
+)
 from .translate import OtherTable, Translator, top_level
 
 
@@ -278,7 +284,7 @@ class Select:
         self, query: Any, of_exists: bool = False
     ) -> DeferredSubquery | None:
         """Return the values, yet to be fetched, of a subquery; None if correlated."""
-        if query.get_external_cols():
+        if is_correlated(query):
             return None
         compiler = query.clone().get_compiler(connection=self.store)
         compiler.using = self.compiler.using

@@ -132,6 +132,17 @@ def holds_text(node: Any) -> bool:
     return any(holds_text(part) for part in parts if not isinstance(part, Query))
 
 
+def is_correlated(query: Query) -> bool:
+    """Return whether a subquery refers to the query around it, or may do so."""
+    # Django does not look into the parts of unions.
+    parts = [
+        part
+        for each in queries_within(query)
+        for part in getattr(each, "combined_queries", ())
+    ]
+    return any(each.get_external_cols() for each in (query, *parts))
+
+
 def queries_within(node: Any, seen: set[int] | None = None) -> Iterator[Query]:
     """Yield every Query inside a query, an expression or a where tree, itself first."""
     seen = set() if seen is None else seen

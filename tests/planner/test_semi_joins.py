@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from nonrel_backend.planner import value_batches
+from nonrel_backend.planner import table_scan, value_batches
 
 NOWHERE = 999
 
@@ -74,6 +74,24 @@ def test_exists_is_a_semi_join(books, library):
     assert authors.filter(Exists(inner)).count() == 2
     assert [each.name for each in authors.filter(~Exists(inner))] == ["Bob"]
     assert authors.filter(~Exists(inner)).count() == 1
+
+
+def test_a_part_of_a_union_within_exists_may_be_of_the_outer_row(books, library):
+    authors = library.Author.objects.order_by()
+    same = authors.filter(pk=OuterRef("author_id")).intersection(
+        authors.filter(pk=OuterRef(OuterRef("author_id")))
+    )
+    inner = library.Book.objects.filter(Exists(same), editor_id=OuterRef("author_id"))
+    assert titles(books.filter(Exists(inner))) == ["t2"]
+
+
+def test_exists_of_few_rows_reads_the_related_rows_of_each(books, library, monkeypatch):
+    written = Exists(library.Book.objects.filter(author=OuterRef("pk")))
+    few = library.Author.objects.filter(written, name__in=["Ann", "Bob"])
+    assert sorted(few.values_list("name", flat=True)) == ["Ann", "Bob"]
+    assert few.count() == 2
+    monkeypatch.setattr(table_scan, "FEW_ROWS", 1)
+    assert sorted(few.values_list("name", flat=True)) == ["Ann", "Bob"]
 
 
 def test_not_exists_holds_of_null(books, library):
