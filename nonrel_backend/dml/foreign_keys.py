@@ -27,7 +27,10 @@ def dangling_keys(
         field
         for model in wanted.values()
         for field in model._meta.local_concrete_fields
-        if field.remote_field and getattr(field, "db_constraint", False)
+        if field.remote_field
+        and getattr(field, "db_constraint", False)
+        # Of a model that is not installed there is no table.
+        and not isinstance(field.remote_field.model, str)
     ]
     existing = cache(lambda: set(store.introspection.table_names()))
 

@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.apps.registry import Apps
+from django.db import IntegrityError, connection, models, transaction
 
 from nonrel_backend.dml import foreign_keys
 
@@ -84,3 +85,17 @@ def test_tables_that_have_not_changed_are_not_read_again(library, book, monkeypa
     assert is_right()
     assert {"author", "editor", "mentor"} <= {*looked_at}
     assert "content_type" not in looked_at
+
+
+def test_a_key_of_a_model_that_is_not_installed_is_not_looked_at(library, monkeypatch):
+    class Guest(models.Model):
+        host = models.ForeignKey("remote.Host", models.CASCADE)
+
+        class Meta:
+            app_label = "library"
+            apps = Apps()
+
+    monkeypatch.setattr(
+        foreign_keys, "registered_models", lambda: {Guest._meta.db_table: Guest}
+    )
+    assert is_right()
