@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import NotSupportedError
+from django.db import NotSupportedError, OperationalError
 from django.db.models import aggregates
 from django.db.models.expressions import OrderBy, Ref, Star, Value
 from django.db.models.functions import Coalesce
@@ -302,7 +302,18 @@ def total(pipeline: Pipeline, name: str, found: Expression, expression: Any) -> 
     if not found.always or not pipeline.keys:
         pipeline.accumulators[f"{name}_n"] = {"$sum": {"$cond": [found.present, 1, 0]}}
         pipeline.finals[name] = {"$cond": [f"${name}_n", f"${name}", None]}
-    return Item(name, found.db_type, plain_number)
+    is_whole = found.db_type in ("int", "long")
+    return Item(name, found.db_type, whole_sum if is_whole else plain_number)
+
+
+def whole_sum(value: Any) -> Any:
+    """Return a sum of integers; raise OperationalError if it has passed 64 bits.
+
+    The server goes on with a double, which is not exact. SQLite raises the same.
+    """
+    if isinstance(value, float) and abs(value) >= 2**63:
+        raise OperationalError("integer overflow")
+    return plain_number(value)
 
 
 def mean(operator: str, types: set[str]) -> Callable[..., Item]:
