@@ -19,8 +19,7 @@ from ..plans.related_extremes import RelatedExtremes, RelatedExtremesPlan
 from ..refusal import OtherShape, Refused
 from ..select import Select
 from ..table_scan import build_scan
-from .groups import group_expressions
-from .related_groups import GroupedColumns, relation
+from .related_groups import GroupedColumns, relation, require_groups_by_key
 
 # Stores order these as SQLite does, by one key.
 WALKED = (models.IntegerField, models.DateField)
@@ -35,11 +34,7 @@ def plan(select: Select) -> Plan:
         raise Refused("the groups are locked or filtered")
     extremes = related_extremes(select)
     meta = select.meta
-    if not any(
-        type(each) is Col and each.target is meta.pk and each.alias == select.base
-        for each in group_expressions(select)
-    ):
-        raise Refused("the groups are not by the primary key")
+    require_groups_by_key(select)
     conditions = select.conditions({})
     columns = GroupedColumns(select, extremes)
     key_index = columns.index(meta.pk.column)

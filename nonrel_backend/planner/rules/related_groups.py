@@ -37,11 +37,7 @@ def plan(select: Select) -> Plan:
         raise Refused("grouped rows are to be locked")
     groups = related_groups(select)
     meta = select.meta
-    if not any(
-        type(each) is Col and each.target is meta.pk and each.alias == select.base
-        for each in group_expressions(select)
-    ):
-        raise Refused("the groups are not by the primary key")
+    require_groups_by_key(select)
     conditions = select.conditions({})
     columns = GroupedColumns(select, groups)
     key_index = columns.index(meta.pk.column)
@@ -73,6 +69,16 @@ def plan(select: Select) -> Plan:
     )
     of_all = not conditions and (low, high) == (0, None)
     return RelatedGroupsPlan(scan, groups, key_index, output, low, high, of_all)
+
+
+def require_groups_by_key(select: Select) -> None:
+    """Raise Refused if each row of the base is no group of its own."""
+    pk = select.meta.pk
+    if not any(
+        type(each) is Col and each.target is pk and each.alias == select.base
+        for each in group_expressions(select)
+    ):
+        raise Refused("the groups are not by the primary key")
 
 
 def related_groups(select: Select) -> RelatedGroups:
