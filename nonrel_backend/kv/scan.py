@@ -124,7 +124,7 @@ class Scan:
         """
         if self.choice.reverse:
             keys = keys[::-1]
-        start, size = 0, len(keys) if limit is None else limit
+        start, size = 0, len(keys) if limit is None else max(limit, 1)
         while start < len(keys):
             records = self.access.get(self.table, keys[start : start + size])
             self.entries_read += len(records)

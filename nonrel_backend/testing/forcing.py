@@ -48,8 +48,8 @@ def forced(rule: str) -> Iterator[Counter[str]]:
     """Do what `force()` does for a `with` block, of however few rows."""
     with (
         patch.object(choose, "RULES", choose.RULES),
-        patch.object(table_scan, "FEW_ROWS", -1),
-        patch.object(related_order, "FEW_ROWS", -1),
+        patch.object(table_scan, "FEW_ROWS", 0),
+        patch.object(related_order, "FEW_ROWS", 0),
     ):
         yield force(rule)
 
