@@ -20,9 +20,10 @@ def values_of(query: Any) -> list[Any] | None:
     """
     (field,) = query.fields
     connection = query.connection
+    connection.ensure_connection()
     if (
         query.parts
-        or connection.session is not None  # a refusal would end the transaction
+        or connection.transaction.is_open  # a refusal would end it
         or connection.is_foreign(query.table)
         or connection.type_of(field) not in WITHOUT_COLLATION
         or is_odd(field.column)
