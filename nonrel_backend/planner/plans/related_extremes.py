@@ -1,7 +1,7 @@
 """The least or greatest value of each row's related ones, by a walk from that end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..refusal import FallbackRequired, Refused
 from ..scans import key_batches, new_query, push, python_rows, refusal
 from ..table_scan import Steps, order
 from .base import Row
-from .related_groups import RelatedGroupsPlan
+from .related_groups import RelatedAggregates, RelatedGroupsPlan
 
 # So many rows are walked at the most: then all are read.
 MOST_WALKED = 20_000
@@ -19,20 +19,13 @@ MOST_WALKED = 20_000
 FIRST_BATCH, GROWTH = 64, 4
 
 
-@dataclass
-class RelatedExtremes:
+@dataclass(kw_only=True)
+class RelatedExtremes(RelatedAggregates):
     """The least or greatest value, by key, of a table behind a table of links."""
 
-    store: Any
-    # The table of links, with its keys to the base and to the table of values.
-    model: Any
-    key: Any
+    # The key of the links to the table of values, and the column of these.
     far_key: Any
-    # The column of the values, and the alias of its table.
     value: Any
-    alias: str
-    aggregates: list[Any] = field(default_factory=list)
-    defaults: list[Any] = field(default_factory=list)
     greatest: bool = False
 
     @property

@@ -16,16 +16,23 @@ from .native import pick, range_text
 
 
 @dataclass
-class RelatedGroups:
-    """The partial aggregates of the related table, grouped by its key to the base."""
+class RelatedAggregates:
+    """Aggregates of rows that are related by a key to the base's rows."""
 
     store: Any
+    # The table with the key to the base.
     model: Any
     key: Any
+    # Of the table whose columns are aggregated.
     alias: str
     aggregates: list[Any] = field(default_factory=list)
     # What each aggregate is where nothing is related.
     defaults: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class RelatedGroups(RelatedAggregates):
+    """The partial aggregates of the related table, grouped by its key to the base."""
 
     def column(self) -> Column:
         """Return the related table's column of the base's key."""

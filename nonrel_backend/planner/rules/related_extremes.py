@@ -83,7 +83,9 @@ def related_extremes(select: Select) -> RelatedExtremes:
         raise Refused(f"{value.name} is no indexed date or integer")
     if value.model._meta.pk is not right:
         raise Refused(f"{value.name} is of another table")
-    return RelatedExtremes(select.store, links.model, links.key, far_key, value, far)
+    return RelatedExtremes(
+        select.store, links.model, links.key, far, far_key=far_key, value=value
+    )
 
 
 def plain(expression: Any) -> Any:
