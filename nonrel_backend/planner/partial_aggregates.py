@@ -25,8 +25,8 @@ from ..values.columns import stored_field
 from .expressions import columns_in, expression_text
 from .refusal import Refused
 from .scans import new_query, refusal
-from .select import field_of
 from .table_refs import TableRef
+from .tables import field_of
 
 SQL = tuple[str, tuple[Any, ...]]
 # The same for all rows of a group, or depending on each of them: no such text.

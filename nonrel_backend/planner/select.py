@@ -17,6 +17,7 @@ from .several_tables import SeveralTables
 from .table_refs import JoinEdge, TableRef, table_refs_of, tables_of_text
 from .table_scan import DeferredSubquery, LookupJoin, SemiJoin, build_scan
 from .tables import (
+    field_of,
     holds_text,
     is_correlated,
     model_of_join,
@@ -435,14 +436,6 @@ def depth(joins: dict[str, LookupJoin], alias: str) -> int:
         alias = joins[alias].parent_alias
         found += 1
     return found
-
-
-def field_of(meta: Any, column: str) -> Any:
-    """Return the field of a table's own column; raise Refused if it has none."""
-    for each in meta.local_concrete_fields:
-        if each.column == column:
-            return each
-    raise Refused(f"{meta.db_table} has no column {column}")
 
 
 def constant(expression: Value) -> Value:

@@ -13,6 +13,7 @@ from ..conditions import FALSE, TRUE, Condition, Leaf, Node, combine, disjunctio
 from .expressions import expression_text
 from .refusal import Refused
 from .table_scan import DeferredKeys, LookupJoin, build_scan
+from .tables import field_of
 from .translate import OtherTable, Translator, untrue
 
 
@@ -77,11 +78,7 @@ class SeveralTables:
         holds_of_none = not join.required and is_true_of_nulls(condition)
         if holds_of_none:
             condition = untrue(condition)
-        key = next(
-            each
-            for each in join.meta.local_concrete_fields
-            if each.column == join.column.name
-        )
+        key = field_of(join.meta, join.column.name)
         scan = build_scan(self.select.store, join.meta, [key], [condition])
         found = Leaf(column, "in", DeferredKeys(scan), holds_of_none)
         if holds_of_none:

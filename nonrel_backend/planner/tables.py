@@ -11,6 +11,16 @@ from django.db.models.sql.query import Query
 from django.db.models.sql.where import ExtraWhere, WhereNode
 from django.utils.module_loading import import_string
 
+from .refusal import Refused
+
+
+def field_of(meta: Any, column: str) -> Any:
+    """Return the field of a table's own column; raise Refused if it has none."""
+    for each in meta.local_concrete_fields:
+        if each.column == column:
+            return each
+    raise Refused(f"{meta.db_table} has no column {column}")
+
 
 def registered_models() -> dict[str, Any]:
     """Return {table: model} of every concrete model of the project."""

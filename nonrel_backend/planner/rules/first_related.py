@@ -19,8 +19,9 @@ from ..expressions import columns_in
 from ..plans.base import Plan
 from ..plans.first_related import FirstRelated, FirstRelatedPlan
 from ..refusal import OtherShape, Refused
-from ..select import Select, field_of
+from ..select import Select
 from ..table_scan import LookupJoin, build_scan
+from ..tables import field_of
 from .rows import Columns, rows_plan
 
 KINDS = (Subquery, Exists, NegatedExpression)

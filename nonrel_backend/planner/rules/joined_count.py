@@ -7,8 +7,9 @@ the related rows, or those of the base's.
 from ..plans.base import Plan
 from ..plans.joined_count import JoinedCountPlan
 from ..refusal import OtherShape, Refused
-from ..select import Select, field_of
+from ..select import Select
 from ..table_scan import SemiJoin, build_scan
+from ..tables import field_of
 
 
 def plan(select: Select) -> Plan:

@@ -20,11 +20,16 @@ from ...conditions import Condition, Leaf
 from ...values.comparisons import COMPARISONS
 from ..expressions import columns_in, expression_text, flat, source
 from ..plans.base import Plan
-from ..plans.related_groups import RankedGroupsPlan, RelatedGroups, RelatedGroupsPlan
+from ..plans.related_groups import (
+    RankedGroupsPlan,
+    RelatedAggregates,
+    RelatedGroups,
+    RelatedGroupsPlan,
+)
 from ..refusal import OtherShape, Refused
-from ..select import Select, constant, field_of
+from ..select import Select, constant
 from ..table_scan import build_scan
-from ..tables import model_of_join
+from ..tables import field_of, model_of_join
 from .groups import group_expressions
 
 
@@ -111,7 +116,7 @@ def relation(select: Select, alias: str) -> RelatedGroups:
 class GroupedColumns:
     """The base's columns to fetch, and the aggregates of the related table."""
 
-    def __init__(self, select: Select, groups: Any):
+    def __init__(self, select: Select, groups: RelatedAggregates):
         self.select = select
         self.groups = groups
         self.fields: list[Any] = []

@@ -16,6 +16,7 @@ from ..plans.related_order import RelatedOrderPlan
 from ..refusal import OtherShape, Refused
 from ..select import Select
 from ..table_scan import DeferredKeys, LookupJoin, build_scan
+from ..tables import field_of
 from .rows import Columns
 
 # The end of a slice that is not read row by row.
@@ -48,9 +49,7 @@ def plan(select: Select) -> Plan:
     semi_joins = [each for each in semi_joins if each.join is not join]
     columns = Columns(select, looked_up)
     output = columns.output()
-    for each in looked_up.values():
-        columns.index(each.alias, each.column.name)
-        columns.index(each.parent_alias, each.parent_column)
+    columns.add_keys()
     places = [columns.index(first, column.name) for column, _ in related]
     scan = build_scan(
         select.store,
@@ -96,7 +95,7 @@ def of_none(
     """
     if len({ascending for _, ascending in related}) > 1:
         raise Refused("NULLs of an outer join come neither first nor last")
-    key = next(each for each in join.fields if each.column == join.column.name)
+    key = field_of(join.meta, join.column.name)
     values = [Leaf(column, "isnull", False) for column, _ in related]
     scan = build_scan(select.store, join.meta, [key], [disjunction(*values)])
     column = select.column_of(select.meta, join.parent_column)

@@ -8,8 +8,9 @@ from ..expressions import flat
 from ..plans.base import Plan
 from ..plans.native import LookupJoinPlan, NativePlan
 from ..refusal import OtherShape, Refused
-from ..select import Select, constant, field_of
+from ..select import Select, constant
 from ..table_scan import LookupJoin, build_scan
+from ..tables import field_of
 
 
 def plan(select: Select) -> Plan:
@@ -30,9 +31,7 @@ def rows_plan(
     columns = columns_of(select, looked_up)
     output = columns.output()
     ordering = select.ordering()
-    for join in looked_up.values():
-        columns.index(join.alias, join.column.name)
-        columns.index(join.parent_alias, join.parent_column)
+    columns.add_keys()
     if not columns.fields:
         columns.fields.append(select.meta.pk_fields[0])
     scan = build_scan(
@@ -70,6 +69,12 @@ class Columns:
             self.fields += shape.fields
             return [(self.select.base, index) for index in range(len(self.fields))]
         return [self.place(expression) for expression in flat(self.select.selected)]
+
+    def add_keys(self) -> None:
+        """Have the columns fetched by which rows are joined."""
+        for join in self.joins.values():
+            self.index(join.alias, join.column.name)
+            self.index(join.parent_alias, join.parent_column)
 
     def place(self, expression: Any) -> Any:
         """Return where one selected value comes from."""
