@@ -26,7 +26,9 @@ from .access_paths import (
     order_of,
     whole_index,
 )
+from .encoding import HASH_SIZE
 from .predicates import CompoundPredicate, Predicate
+from .ranges import points
 from .tables import Index, Table
 
 Predicates = Sequence[Predicate | CompoundPredicate]
@@ -49,6 +51,10 @@ def choose(
     limit: int | None,
 ) -> Choice:
     """Return the access path to the rows for which all predicates are true."""
+    if len(predicates) == 1:
+        single = single_key(table, predicates[0])
+        if single is not None:
+            return Choice(single, [], exact=True, certain=True)
     candidates: list[Candidate] = []
     for scan in scans_of(table, predicates):
         if scan.unique and (
@@ -84,6 +90,28 @@ def choose(
     if ordering or limit is None:
         access_path = intersected(best, number, others, limits[-1])
     return chosen(table, access_path, predicates, ordering)
+
+
+def single_key(
+    table: Table, predicate: Predicate | CompoundPredicate
+) -> IndexScan | None:
+    """Return the scan of the one row with a key, None for any other predicate.
+
+    scans_of() finds it, too: this is the short way of a get().
+    """
+    if (
+        type(predicate) is not Predicate
+        or predicate.lookup_type != "exact"
+        or [predicate.column] != table.key
+        or predicate.path
+        or table.primary.truncated
+        or points(predicate, None) is None
+    ):
+        return None
+    key = table.key_of((predicate.value,))
+    if len(key) > table.key_size - HASH_SIZE:
+        return None
+    return IndexScan(table.primary, [(key, key)], [predicate], 1, unique=True)
 
 
 def searched(table: Table, predicates: Predicates) -> Iterator[Index]:

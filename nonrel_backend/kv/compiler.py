@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, OperationalError
 from django.db.models.constants import OnConflict
 
@@ -18,7 +17,7 @@ from ..compiler import (
 from ..query import MISSING, safe_call
 from . import writing
 from .access import Access, Record
-from .forms import BAD_VALUE, JSON_NULL, Forms, misplaced
+from .forms import JSON_NULL, readers_of
 from .query import KeyValueQuery
 from .retrying import attempts, give_way
 from .tables import Index, Table
@@ -39,29 +38,13 @@ class SQLCompiler(NonrelCompiler):
         return value if convert is None else convert(value)
 
     def from_db_converter(self, db_type: str | None) -> Callable[[Any], Any] | None:
-        forms: Forms = self.store.forms
-        if db_type == "datetime" and settings.USE_TZ:
-            return aware_reader(forms.from_stored["datetime"], self.store.timezone)
-        return forms.readers.get(db_type or "")
+        return readers_of(self.store).get(db_type or "")
 
 
 def not_null(convert: Callable[[Any], Any], value: Any) -> Any:
     """Return a stored JSON value, with JSON's null told from SQL's NULL."""
     stored = convert(value)
     return JSON_NULL if stored is None else stored
-
-
-@lru_cache(maxsize=16)
-def aware_reader(convert: Callable[[Any], Any], zone: Any) -> Callable[[Any], Any]:
-    """Return the converter of stored datetimes with USE_TZ."""
-
-    def aware(value: Any) -> Any:
-        try:
-            return convert(value).replace(tzinfo=zone)
-        except BAD_VALUE as error:
-            raise misplaced(value, "datetime") from error
-
-    return aware
 
 
 class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc]

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils.functional import cached_property
 
@@ -32,7 +34,7 @@ def same(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forms:
     """The stored forms of values, by db_type."""
 
@@ -89,6 +91,26 @@ def checked(convert: Callable[[Any], Any], db_type: str | None) -> Callable[[Any
             raise misplaced(value, db_type) from error
 
     return converted
+
+
+def readers_of(store: Any) -> dict[str, Callable[[Any], Any]]:
+    """Return {db_type: function from a stored value of a connection to Python's}."""
+    forms: Forms = store.forms
+    return aware_readers(forms, store.timezone) if settings.USE_TZ else forms.readers
+
+
+@lru_cache(maxsize=16)
+def aware_readers(forms: Forms, zone: Any) -> dict[str, Callable[[Any], Any]]:
+    """Return the readers with USE_TZ, for a connection with this time zone."""
+    convert = forms.from_stored["datetime"]
+
+    def aware(value: Any) -> Any:
+        try:
+            return convert(value).replace(tzinfo=zone)
+        except BAD_VALUE as error:
+            raise misplaced(value, "datetime") from error
+
+    return {**forms.readers, "datetime": aware}
 
 
 def misplaced(value: Any, db_type: str | None) -> DatabaseError:

@@ -1,6 +1,6 @@
 """KeyValueQuery: one scan of one table, by the best access path."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from . import writing
 from .access import Access, ReadAccess, Record
 from .access_paths import Ordering
 from .choice import choose
-from .forms import JSON_NULL
+from .forms import JSON_NULL, readers_of
 from .layouts import Changes
 from .predicates import COMPARED, CompoundPredicate, Predicate, prepare
 from .scan import Scan
@@ -45,6 +45,10 @@ class KeyValueQuery(NonrelQuery):
             self.predicates += predicate.children
         else:
             self.predicates.append(predicate)
+
+    def converters(self, fields: Sequence[Any]) -> list[Callable[[Any], Any] | None]:
+        readers, type_of = readers_of(self.connection), self.connection.type_of
+        return [readers.get(type_of(field)) for field in fields]
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> None:
         self.ordering = ordering
