@@ -15,6 +15,7 @@ from ..conditions import Column, Condition
 from ..microseconds import cut, exact, hidden, ordered_by
 from ..planner.expressions import expression_text
 from ..query import CHUNK, PREFILTER, Grouping, NonrelQuery, safe_call
+from ..text import brief
 from . import writes
 from .aggregation import Pipeline
 from .distinct import values_of
@@ -471,10 +472,11 @@ class BackendQuery(NonrelQuery):
 
     def describe(self) -> str:
         if self.pipeline is not None:
-            return f"db.{self.table}.aggregate({self.pipeline.stages(self.filter)!r})"
+            stages = brief(self.pipeline.stages(self.filter))
+            return f"db.{self.table}.aggregate({stages})"
         if self.parts:
             return f"db.{self.table}.find() in {len(self.parts)} commands"
-        text = f"db.{self.table}.find({self.filter!r}, {self.projection()!r})"
+        text = f"db.{self.table}.find({brief(self.filter)}, {self.projection()!r})"
         return f"{text}.sort({dict(self.sort)!r})" if self.sort else text
 
     @safe_call
