@@ -1,5 +1,7 @@
 """Rows in the order of a to-one relation's columns."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 
@@ -105,3 +107,26 @@ def test_few_rows_of_a_filter_are_sorted_locally(books, monkeypatch):
     monkeypatch.setattr(related_order, "FEW_ROWS", 5)
     found = books.filter(pages=1).order_by("author__name", "pk")[:3]
     assert [book.title for book in found] == ["t01", "t09", "t05"]
+
+
+@pytest.fixture
+def mentored(books, library):
+    """The same books; the authors "a" and "b" have a mentor, who is "c"."""
+    mentor = library.Author.objects.get(name="c")
+    library.Author.objects.filter(name__in="ab").update(mentor=mentor)
+    return books
+
+
+def test_what_filters_the_related_rows_filters_those_in_their_order(mentored):
+    found = mentored.filter(author__mentor__name="c")
+    titles = found.order_by("author__name", "pk").values_list("title", flat=True)
+    assert [*titles[:4]] == ["t02", "t09", "t00", "t03"]
+
+
+def test_rows_that_the_related_rows_joins_repeat_are_repeated(mentored, library):
+    for book in mentored.filter(author__name="a"):
+        library.Copy.objects.create(token=uuid4(), book=book, shelf="s")
+        library.Copy.objects.create(token=uuid4(), book=book, shelf="s")
+    found = mentored.filter(author__books__copies__shelf="s")
+    titles = found.order_by("author__name", "pk").values_list("title", flat=True)
+    assert [*titles[:5]] == ["t02"] * 4 + ["t09"]

@@ -110,10 +110,12 @@ class RelatedOrderPlan(LookupJoinPlan):
         """Yield the related rows in order, those together that are equal in it."""
 
         def rows() -> Iterator[Row]:
-            for query in self.walk.opened(self.steps):
-                self.steps.append(query.describe)
-                for chunk in python_rows(query, self.walk.fields, 0, most):
-                    yield from chunk
+            query = self.walk.open(self.steps)
+            if query is None:
+                return
+            self.steps.append(query.describe)
+            for chunk in python_rows(query, self.walk.fields, 0, most):
+                yield from chunk
 
         def values(row: Row) -> list[Any]:
             return [row[place] for place in self.places]
@@ -166,10 +168,11 @@ class RelatedOrderPlan(LookupJoinPlan):
         return joined(self.steps)
 
     def explain(self, analyze: bool) -> list[str]:
-        _, walk = self.walk.explain(analyze)
+        before, walk = self.walk.explain(analyze)
         first, found = self.scan.explain(analyze)
         others = [each for each in self.joins if each is not self.first]
         return [
+            *before,
             f"walk: {walk}",
             *first,
             f"by its keys: {found} rows {self.low} to {self.high}",

@@ -46,6 +46,13 @@ def plan(select: Select) -> Plan:
     ordering = select.ordering_of(order_by[own:], select.base, select.meta)
     conditions = select.conditions(joins)
     looked_up, semi_joins = select.split_joins(joins)
+    # Its own relations filter the walk.
+    beyond = [
+        inner
+        for each in semi_joins
+        if each.join is join
+        for inner in each.scan.semi_joins
+    ]
     semi_joins = [each for each in semi_joins if each.join is not join]
     columns = Columns(select, looked_up)
     output = columns.output()
@@ -60,7 +67,7 @@ def plan(select: Select) -> Plan:
         ordering=ordering,
     )
     walk = build_scan(
-        select.store, join.meta, join.fields, join.conditions, ordering=related
+        select.store, join.meta, join.fields, join.conditions, beyond, ordering=related
     )
     return RelatedOrderPlan(
         scan,
