@@ -67,10 +67,10 @@ def rules(session: nox.Session) -> None:
     for backend in session.posargs or ("lmdb", "mongodb", "riak", "template"):
         env = {"FUZZ_FORCED": "20000", "CI": ""}
         session.run("python", "runtests.py", "--backend", backend, *tests, env=env)
-    names = session.run("python", "-m", "nonrel_backend.testing.forcing", silent=True)
-    for rule in str(names).split():
+    runs = session.run("python", "-m", "nonrel_backend.testing.forcing", silent=True)
+    for rules in str(runs).split():
         command = ["runtests.py", "django", "--quick", "--backend", "mongodb"]
-        session.run("python", *command, env={"FORCED_RULE": rule, "CI": ""})
+        session.run("python", *command, env={"FORCED_RULES": rules, "CI": ""})
 
 
 @nox.session(venv_backend="venv")

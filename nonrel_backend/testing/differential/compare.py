@@ -8,6 +8,7 @@ from django.db import IntegrityError, NotSupportedError
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from .. import forcing
 from .answers import difference, read, written
 from .data import Data
 from .queries import query
@@ -40,6 +41,37 @@ def compare_queries(
 
     def run(text: str, data: Data) -> list[tuple[Any, ...]]:
         return [(read(data, text, alias),) for alias in aliases]
+
+    return compare(models, aliases, query(), count, first_seed, run, dangling=True)
+
+
+def compare_rules(
+    models: Any,
+    aliases: Sequence[str],
+    count: int,
+    first_seed: int,
+    taken: Counter[str],
+) -> str:
+    """Run random queries as `compare_queries` does, with each rule forced that plans
+    them.
+
+    Add to `taken` how many queries each rule has planned.
+    """
+    ours, oracle = aliases
+
+    def run(text: str, data: Data) -> list[tuple[Any, ...]]:
+        expected = read(data, text, oracle)
+        with forcing.asked() as rules:
+            found = read(data, text, ours)
+        for rule in sorted(rules):
+            taken[rule] += 1
+            if difference(found, expected):
+                break
+            with forcing.forced(rule):
+                found = read(data, text, ours)
+            if wrong := difference(found, expected):
+                raise Disagreement(f"{text}  # {rule} forced", *wrong)
+        return [(found,), (expected,)]
 
     return compare(models, aliases, query(), count, first_seed, run, dangling=True)
 

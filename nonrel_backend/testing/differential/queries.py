@@ -210,28 +210,6 @@ def counted(draw: st.DrawFn, model: str) -> str:
 
 
 @st.composite
-def ranked(draw: st.DrawFn, model: str) -> str:
-    """Draw a query for rows with an aggregate of one relation, and maybe others."""
-    if not REVERSE[model]:
-        return draw(all_rows(model))
-    relation = draw(one_of(sorted(REVERSE[model])))
-    columns = COLUMNS[REVERSE[model][relation]].items()
-    column = draw(one_of([name for name, kind in columns if kind in {"int", "text"}]))
-    part = draw(one_of(["Max", "Min", "Count"]))
-    inner = f"{part}('{relation}__{column}')"
-    if part == "Count":
-        inner = f"Count({relation!r}, distinct=True)"
-    found = f"{model}.objects.using(db).annotate(n={inner})"
-    if draw(st.booleans()):
-        found += f".annotate(m={draw(aggregate(model))})"
-    if draw(st.booleans()):
-        return f"unordered({found})"
-    return (
-        f"listed({found}.order_by('{draw(one_of(['-', '']))}n', 'pk'){draw(bounds())})"
-    )
-
-
-@st.composite
 def combined(draw: st.DrawFn, model: str) -> str:
     """Draw a union, intersection or difference of two queries."""
     names = quoted(draw(columns_of(model, GROUPED)))
@@ -314,4 +292,4 @@ def moments(draw: st.DrawFn, model: str) -> str:
 ENDINGS: list[Callable[[str], st.SearchStrategy[str]]]
 ENDINGS = [all_rows, all_rows, sliced, sliced, values, distinct, scalar, scalar]
 ENDINGS += [aggregated, aggregated, grouped, grouped, counted, combined, related]
-ENDINGS += [prefetched, windowed, partial, moments, ranked, *RELATIONS]
+ENDINGS += [prefetched, windowed, partial, moments, *RELATIONS]

@@ -2,19 +2,24 @@
 
 from hypothesis import strategies as st
 
-from .columns import COLUMNS, FORWARD, GROUPED, REVERSE, SORTED, one_of, path
-from .conditions import LOOKUPS, exists
+from .columns import COLUMNS, FORWARD, GROUPED, NUMBERS, REVERSE, SORTED, one_of, path
+from .conditions import COMPARISONS, LOOKUPS, exists
 
 SINGLE = GROUPED - {"binary", "bool"}
 
 
 @st.composite
-def lookup(draw: st.DrawFn, model: str, related: dict[str, str]) -> str:
-    """Draw a Q with a lookup on a column of one of the related tables."""
-    name, prefix = model, ""
+def lookup(
+    draw: st.DrawFn, model: str, related: dict[str, str], prefix: str = ""
+) -> str:
+    """Draw a Q with a lookup on a column of one of the related tables.
+
+    `prefix` leads to the model.
+    """
+    name = model
     if related:
         relation = draw(one_of(sorted(related)))
-        name, prefix = related[relation], f"{relation}__"
+        name, prefix = related[relation], f"{prefix}{relation}__"
     columns = {each: kind for each, kind in COLUMNS[name].items() if kind in SINGLE}
     column, kind = draw(one_of(sorted(columns.items())))
     choices = ["exact", "in", "isnull", "compare"] + ["range"] * (kind in SORTED)
@@ -59,6 +64,68 @@ def joined(draw: st.DrawFn, model: str) -> str:
 
 
 @st.composite
+def joined_count(draw: st.DrawFn, model: str) -> str:
+    """Draw the number of the joins of rows with those of a to-many relation."""
+    name = draw(one_of(["Book", "Author", "Genre"]))
+    relation = draw(one_of(sorted(REVERSE[name])))
+    asked = draw(lookup(name, {relation: REVERSE[name][relation]}))
+    found = f"{name}.objects.using(db).filter({asked})"
+    if draw(st.booleans()):
+        found += f".filter({draw(lookup(name, draw(one_of([{}, FORWARD[name]]))))})"
+    return f"{found}.count()"
+
+
+@st.composite
+def related_aggregate(draw: st.DrawFn, model: str, relation: str) -> str:
+    """Draw an aggregate of a relation."""
+    related = {relation: REVERSE[model][relation]}
+    options = ""
+    if draw(st.integers(0, 4)) == 4:
+        options = f", filter={draw(lookup(model, related))}"
+    part = draw(one_of(["Keys", "Max", "Min", "Count", "Sum", "Avg"]))
+    kinds = {"Count": SINGLE, "Sum": NUMBERS, "Avg": NUMBERS}.get(part, SORTED)
+    columns = COLUMNS[related[relation]].items()
+    names = [name for name, kind in columns if kind in kinds]
+    if part == "Keys" or not names:
+        return f"Count({relation!r}, distinct=True{options})"
+    if part == "Count":
+        options += draw(one_of(["", ", distinct=True"]))
+    return f"{part}('{relation}__{draw(one_of(names))}'{options})"
+
+
+@st.composite
+def aggregates_beside(draw: st.DrawFn, model: str) -> str:
+    """Draw rows in order, each beside aggregates of what is related to it."""
+    name = draw(one_of(["Author", "Genre", "Book"]))
+    relations = sorted(REVERSE[name])
+    found = f"{name}.objects.using(db)"
+    if draw(st.integers(0, 3)) == 3:
+        found += f".filter({draw(lookup(name, {}))})"
+    found += f".annotate(n={draw(related_aggregate(name, draw(one_of(relations))))})"
+    if draw(st.booleans()):
+        other = draw(related_aggregate(name, draw(one_of(relations))))
+        found += f".annotate(m={other})"
+    if draw(st.integers(0, 3)) == 3:
+        found += f".filter(n{draw(one_of(COMPARISONS))}={draw(st.integers(0, 3))})"
+    order = draw(one_of(["'-n', 'pk'", "'-n', '-pk'", "'n', 'pk'", "'-pk'"]))
+    shown = draw(one_of(["", ".values_list('pk', 'n')"]))
+    return f"listed({found}.order_by({order}){shown}{draw(page())})"
+
+
+@st.composite
+def extreme(draw: st.DrawFn, model: str) -> str:
+    """Draw rows in order, each beside the end of an index of what is linked to it."""
+    found = "Genre.objects.using(db)"
+    if draw(st.integers(0, 3)) == 3:
+        found += f".filter({draw(lookup('Genre', {}))})"
+    options = draw(one_of(["", "", ", default=7"]))
+    found += f".annotate(n={draw(one_of(['Max', 'Min']))}('book__pages'{options}))"
+    order = draw(one_of(["'pk'", "'-pk'", "'name'", "'-name'"]))
+    shown = draw(one_of(["", ".values_list('name', 'n')"]))
+    return f"listed({found}.order_by({order}){shown}{draw(page())})"
+
+
+@st.composite
 def by_relation(draw: st.DrawFn, model: str) -> str:
     """Draw the first rows in the order of related columns."""
     choices = sorted(FORWARD[model])
@@ -68,7 +135,11 @@ def by_relation(draw: st.DrawFn, model: str) -> str:
     found = f"{model}.objects.using(db)"
     if draw(st.booleans()):
         found += f".filter({draw(lookup(model, {}))})"
-    name, _ = draw(path(FORWARD[model][relation], SORTED, many=False, depth=0))
+    other = FORWARD[model][relation]
+    if draw(st.integers(0, 3)) == 3:
+        related = draw(one_of([{}, FORWARD[other], REVERSE[other]]))
+        found += f".filter({draw(lookup(other, related, f'{relation}__'))})"
+    name, _ = draw(path(other, SORTED, many=False, depth=0))
     keys = [f"{relation}__{name}"]
     if draw(st.booleans()):
         own, _ = draw(path(model, SORTED, many=False, depth=0))
@@ -127,4 +198,12 @@ def size() -> st.SearchStrategy[int]:
     return st.integers(1, 8)
 
 
+def page() -> st.SearchStrategy[str]:
+    """Return a strategy for slices."""
+    return st.one_of(
+        size().map("[:{}]".format), size().map("[1:{}]".format), st.just("")
+    )
+
+
 RELATIONS = [joined, joined, joined, by_relation, by_relation, latest, union_page]
+RELATIONS += [joined_count, joined_count, *[aggregates_beside] * 5, extreme, extreme]

@@ -14,8 +14,8 @@ from ..forcing import force
 
 # The variable with the path of the file. `suite.py` sets it for each app.
 RECORD_VARIABLE = "NONREL_TEST_RECORD"
-# The variable with a rule of the planner to force.
-RULE_VARIABLE = "FORCED_RULE"
+# The variable with the rules of the planner to force, separated by commas.
+RULES_VARIABLE = "FORCED_RULES"
 
 
 class RecordingRunner(DiscoverRunner):
@@ -23,8 +23,8 @@ class RecordingRunner(DiscoverRunner):
 
     def setup_test_environment(self, **kwargs: Any) -> None:
         super().setup_test_environment(**kwargs)
-        if rule := os.environ.get(RULE_VARIABLE):
-            force(rule)
+        if rules := os.environ.get(RULES_VARIABLE):
+            force(*rules.split(","))
 
     def suite_result(
         self, suite: unittest.TestSuite, result: Any, **kwargs: Any
