@@ -1,5 +1,6 @@
 """NonrelDatabaseWrapper: a Django connection to a store that is not an SQL database."""
 
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -122,6 +123,11 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         self.right_keys: dict[tuple[str, str], tuple[Any, tuple[Any, Any]]] = {}
         # How many statements are running as a sequence of smaller ones.
         self.statements = 0
+        # The error of a savepoint's rollback: the whole transaction is to be rolled
+        # back. Not kept if the block's owner asks for that, or commits by himself.
+        self.lost: Error | None = None
+        # The exception that was being handled when the transaction began.
+        self.handled: BaseException | None = None
 
     @cached_property
     def local_engine(self) -> LocalEngine:
@@ -199,6 +205,27 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
 
     # --- transactions, for stores whose features set `supports_transactions` ---
 
+    def connect(self) -> None:
+        self.lost = None
+        super().connect()
+
+    def set_rollback(self, rollback: bool) -> None:
+        super().set_rollback(rollback)
+        self.lost = None
+
+    def set_autocommit(self, autocommit: bool, *options: Any, **named: Any) -> None:
+        """Do what Django does; raise why the transaction before was not committed.
+
+        Django itself tells nothing where a block ends without an exception after the
+        rollback of a savepoint has failed.
+        """
+        super().set_autocommit(autocommit, *options, **named)
+        raised, handled = sys.exc_info()[1], self.handled
+        lost, self.lost = self.lost, None
+        self.handled = None if autocommit else raised
+        if lost is not None and autocommit and raised is handled:
+            raise lost
+
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.features.supports_transactions:
             self.connection.autocommit = autocommit
@@ -222,6 +249,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         except Error as error:
             # Django lets the block run no more statements, and tells this as the cause.
             self.rollback_exc = error
+            self.lost = error if self.commit_on_exit else None
             raise
 
     def _savepoint_commit(self, sid: str) -> None:

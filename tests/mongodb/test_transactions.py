@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 from django.db import (
+    DatabaseError,
     IntegrityError,
     OperationalError,
     connection,
@@ -204,6 +205,44 @@ def test_a_duplicate_only_the_server_sees_spoils_a_block_that_wrote(counters):
         counters.create(name="e")
     names = counters.order_by("name").values_list("name", flat=True)
     assert list(names) == ["c", "d"]
+
+
+def suppressed_outside(counters):
+    with suppress(DatabaseError), transaction.atomic():
+        counters.create(name="d")
+
+
+def suppressed_within(counters):
+    with transaction.atomic(), suppress(DatabaseError):
+        counters.create(name="d")
+
+
+def suppressed_two_savepoints_deep(counters):
+    with transaction.atomic():
+        suppressed_outside(counters)
+
+
+@pytest.mark.parametrize(
+    "duplicate", [suppressed_outside, suppressed_within, suppressed_two_savepoints_deep]
+)
+def test_a_duplicate_that_is_suppressed_loses_no_earlier_write(counters, duplicate):
+    made = []
+
+    def write():
+        counters.create(name="mine")
+        if not made:
+            made.append(elsewhere(lambda: counters.create(name="d")))
+        duplicate(counters)
+
+    with pytest.raises(TransactionConflict, match="the whole transaction"):
+        with transaction.atomic():
+            write()
+    assert not counters.filter(name="mine").exists()
+    # Repeated, the block sees the other row: the savepoint alone is rolled back.
+    counters.filter(name="d").delete()
+    made.clear()
+    retry_transaction(write)()
+    assert counters.filter(name="mine").exists()
 
 
 def test_get_or_create_in_a_block_finds_what_another_made_when_it_is_repeated(counters):
