@@ -446,6 +446,9 @@ class NonrelAggregateCompiler(NonrelCompiler, django_compiler.SQLAggregateCompil
 
     def aggregated(self) -> Plan:
         """Return the plan that the local engine finishes."""
+        # Of no rows, as Django finds it, before the subquery is looked at.
+        for aggregate in self.query.annotation_select.values():
+            self.compile(aggregate)
         inner = self.query.inner_query
         refcounts = inner.alias_refcount.copy()
         compiler = self.store.ops.compiler("SQLCompiler")(

@@ -1,6 +1,7 @@
 """Subqueries in which nothing can match: no query for them, as on SQLite."""
 
 from django.db import connections
+from django.db.models import Case, Count, OuterRef, Q, Subquery, Sum, Value, When
 from django.test.utils import CaptureQueriesContext
 
 
@@ -30,3 +31,23 @@ def test_nothing_is_asked_for_where_nothing_can_match(library):
         list(queries_of(library, alias)) for alias in ("default", "oracle")
     )
     assert found == expected
+
+
+def aggregates_over_slices(library, alias):
+    """Yield aggregates of nothing, over a subquery which has no valid type, too."""
+    genres = library.Genre.objects.using(alias)
+    genres.create(name="g")
+    key = library.Novel.objects.filter(pk=OuterRef("pk")).values("pk")
+    wrong = genres.annotate(x=Value(5) + Subquery(key[:1]))
+    nothing = {"filter": Q(name__in=[])}
+    for rows in (genres.all()[:1], wrong[:1], wrong.distinct()):
+        yield rows.aggregate(x=Count("pk", **nothing))
+        yield rows.aggregate(x=Sum("pk", **nothing))
+        yield rows.aggregate(x=Count(Case(When(name__in=[], then=1))))
+
+
+def test_aggregates_of_nothing_are_known_before_their_subquery(library):
+    found, expected = (
+        [*aggregates_over_slices(library, alias)] for alias in ("default", "oracle")
+    )
+    assert found == expected == [{"x": 0}, {"x": None}, {"x": 0}] * 3
