@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.db.models import Avg, Count, Max, Min, Q, Sum
 
+from .test_related_extremes import missing_key
 from .test_rules import answer, rule_of
 
 
@@ -62,3 +63,16 @@ def test_rows_without_related_ones_are_found_too(authors, filtered):
     assert len(expected) > 1 and list(rows[:3]) == expected[:3]
     decision = rule_of(rows[:3]).decision()
     assert decision.startswith(("rule: local", "rule: partial_groups"))
+
+
+def test_a_group_without_a_row_takes_no_place_before_the_slice(authors, library):
+    key = missing_key(authors.first().pk)
+    library.Book.objects.bulk_create(
+        library.Book(title="t", author_id=key, pages=1) for _ in range(50)
+    )
+    for rows in (
+        authors.annotate(n=Count("books")).filter(n__gt=0),
+        authors.annotate(n=Count("books")),
+    ):
+        rows = rows.order_by("-n", "pk").values_list("name", "n")
+        assert list(rows[1:3]) == answer(rows, "local")[1:3]

@@ -158,11 +158,14 @@ class RankedGroupsPlan(Plan):
             last is None or (default is not None and last <= default)
         ):
             raise FallbackRequired("rows with nothing related are among the first")
-        ranked = ranked[self.low :]
+        # Those before the slice, too: it would begin elsewhere without one of them.
         rows = self.base_rows([key for key, _ in ranked])
         if any(key not in rows for key, _ in ranked):
             raise FallbackRequired("a group's key leads to no row")
-        yield [pick(self.output, [*rows[key], *values]) for key, values in ranked]
+        yield [
+            pick(self.output, [*rows[key], *values])
+            for key, values in ranked[self.low :]
+        ]
 
     def base_rows(self, keys: list[Any]) -> dict[Any, Row]:
         """Return {key: row} of the base."""
