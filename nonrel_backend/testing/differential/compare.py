@@ -87,8 +87,7 @@ def compare_writes(
     """Run random writes on two databases as `compare_queries` does queries.
 
     `writes` are those drawn, by default those of the ORM; raw.py draws SQL texts.
-    `endings` are the ways a transaction can end there. Without rollback the tables are
-    not compared after a write that raises: it may have been done in part.
+    `endings` are the ways a transaction can end there.
     """
 
     def run(drawn: tuple[str, str], data: Data) -> list[tuple[Any, ...]]:
@@ -96,9 +95,7 @@ def compare_writes(
         found = [written(data, ending, drawn[1], alias) for alias in aliases]
         if ending == "committed" and any(held != data.stored for _, held in found):
             data.store()
-        if "rolled back" not in endings:
-            found = [each[:1] if isinstance(each[0], type) else each for each in found]
-        return found
+        return comparable(found, endings)
 
     return compare(
         models, aliases, write() if writes is None else writes, count, first_seed, run
@@ -123,12 +120,25 @@ def compare_reads_after_writes(
         ]
         if ending == "committed" and any(each[1] != data.stored for each in found):
             data.store()
-        return found
+        return comparable(found, endings)
 
     pairs = st.tuples(write(), query()).map(
         lambda drawn: (drawn[0][0], f"{drawn[0][1]}\n{drawn[1]}")
     )
     return compare(models, aliases, pairs, count, first_seed, run)
+
+
+def comparable(
+    found: list[tuple[Any, ...]], endings: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Return what each database has made of a write, and holds after it.
+
+    Without rollback return only the error of one that raises: it may have been done in
+    part.
+    """
+    if "rolled back" in endings:
+        return found
+    return [each[:1] if isinstance(each[0], type) else each for each in found]
 
 
 def compare(
