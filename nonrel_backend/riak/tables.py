@@ -113,9 +113,12 @@ class RiakTable(Table):
 
     # --- entries ---
 
-    def term(self, payload: bytes) -> bytes:
-        """Return a payload as a term; raise DataError if it is too long for Riak."""
-        found = escaped(payload)
+    def term(self, payload: bytes, key: bytes = b"") -> bytes:
+        """Return a payload and an escaped key as a term.
+
+        Raise DataError if it is too long for Riak.
+        """
+        found = escaped(payload) + key
         if len(found) > LONGEST:
             raise DataError(
                 f"A value of an indexed column has {len(found)} bytes; Riak finds "
@@ -126,8 +129,9 @@ class RiakTable(Table):
     def terms(self, entries: list[Entry]) -> list[tuple[bytes, bytes]]:
         """Return (secondary index, term) of each of all entries of a row."""
         key = next(each for index, each, _ in entries if index is self.key_index)
+        key = escaped(key)
         return [
-            (index_name(index.name), self.term(payload + key))
+            (index_name(index.name), self.term(payload, key))
             for index, payload, _ in entries
         ]
 
