@@ -45,7 +45,7 @@ from .odd_names import is_odd
 from .paging import page
 from .paths import dotted, superset
 from .plans import explained
-from .reading import READERS, Reader, other_forms
+from .reading import READERS, Reader, drained, other_forms
 from .uniques import identity
 from .updating import update_document
 
@@ -188,8 +188,18 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
+        pk_column = self.pk_column
+        for document in self.documents(low_mark, high_mark):
+            if pk_column is not None and "_id" in document:
+                document[pk_column] = document["_id"]
+            yield document
+
+    def documents(
+        self, low_mark: int, high_mark: int | None
+    ) -> Iterator[dict[str, Any]]:
+        """Return what fetch() yields, with the primary key as `_id` alone."""
         if high_mark is not None and high_mark <= low_mark:
-            return
+            return iter(())
         found: Iterator[dict[str, Any]]
         documents: Iterator[dict[str, Any]] | None
         if self.parts:
@@ -202,7 +212,7 @@ class BackendQuery(NonrelQuery):
             found, first = self.find(self.filter, self.projection(), low_mark, limit)
         if first is None:
             self.connection.require_table(self.table)
-            return
+            return iter(())
         documents = chain([first], found)
         if self.computed:
             documents = map(self.with_computed, documents)
@@ -210,13 +220,7 @@ class BackendQuery(NonrelQuery):
             documents = map(self.with_members, documents)
         if self.precise:
             documents = map(self.whole, documents)
-        pk_column = self.pk_column
-        if pk_column is None or "_id" not in first:
-            yield from documents
-            return
-        for document in documents:
-            document[pk_column] = document["_id"]
-            yield document
+        return documents
 
     def find(
         self,
@@ -238,7 +242,8 @@ class BackendQuery(NonrelQuery):
                 session=session,
                 batch_size=BATCH_SIZE if limit == 0 or limit > BATCH_SIZE else 0,
             )
-            return cursor, next(cursor, None)
+            first = next(cursor, None)
+            return drained(cursor), first
 
         return self.connection.statement(find)
 
@@ -268,6 +273,7 @@ class BackendQuery(NonrelQuery):
         self.precision.join(document, self.precise)
         return document
 
+    @safe_call
     def fetch_lists(
         self,
         columns: list[str],
@@ -276,11 +282,12 @@ class BackendQuery(NonrelQuery):
         high_mark: int | None,
     ) -> Iterator[list[list[Any]]]:
         reader = Reader(self, columns)
-        documents = self.fetch(low_mark, high_mark)
+        documents = self.documents(low_mark, high_mark)
+        keys = list(map(self.key, columns))
         chunk = list(islice(documents, CHUNK))
         snapshot = self.connection.transaction.snapshot if chunk else None
         while chunk:
-            rows = [[*map(each.get, columns, absent)] for each in chunk]
+            rows = [[*map(each.get, keys, absent)] for each in chunk]
             reader.read(rows, chunk)
             yield rows
             self.connection.require_transaction(snapshot)
@@ -405,7 +412,7 @@ class BackendQuery(NonrelQuery):
         first = list(islice(documents, 1))
         if not first:
             self.connection.require_table(self.table)
-        yield from self.pipeline.rows(chain(first, documents))
+        yield from self.pipeline.rows(chain(first, drained(documents)))
 
     # --- writing ---
 

@@ -5,7 +5,7 @@ forms were read, updates leave a value alone that would only change its form.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from typing import Any
 
@@ -13,6 +13,7 @@ from bson import Int64
 from django.db import DataError
 
 from ..caching import IdentityCache
+from ..query import CHUNK
 from ..values.columns import stored_field
 from .foreign import CHECKED, NAMES, NATIVE, NOTHING, own, refusal
 from .key_forms import text_forms
@@ -43,6 +44,12 @@ DOCUMENTS = ""
 def other_forms(connection: Any, table: str) -> set[str]:
     """Return the keys of a collection of which other forms have been read."""
     return _other_forms[connection.settings_dict["NAME"], table]
+
+
+def drained(cursor: Any) -> Iterator[Document]:
+    """Yield a cursor's documents, taken in lists: its own iterator costs more."""
+    while documents := cursor.to_list(CHUNK):
+        yield from documents
 
 
 class Columns:
