@@ -1,6 +1,6 @@
 """The first rows of several statements, merged in their order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,8 +31,7 @@ class UnionPlan(Plan):
         ]
         if not self.every:
             rows = list(dict.fromkeys(rows))
-        for index, ascending in reversed(self.ordering):
-            rows.sort(key=partial(sort_key, index), reverse=not ascending)
+        sort_rows(rows, self.ordering)
         found = [list(row) for row in rows[self.low : self.high]]
         return iter([found] if found else [])
 
@@ -48,7 +47,13 @@ class UnionPlan(Plan):
         return [*lines, f"merged: rows {self.low} to {self.high}"]
 
 
-def sort_key(index: int, row: tuple[Any, ...]) -> tuple[bool, Any]:
+def sort_rows(rows: list[Any], ordering: list[tuple[int, bool]]) -> None:
+    """Sort rows of Python values by [(index in a row, whether it ascends)]."""
+    for index, ascending in reversed(ordering):
+        rows.sort(key=partial(sort_key, index), reverse=not ascending)
+
+
+def sort_key(index: int, row: Sequence[Any]) -> tuple[bool, Any]:
     """Return what a row is sorted by: NULL is less than any other value."""
     value = row[index]
     return value is not None, value
