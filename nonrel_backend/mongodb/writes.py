@@ -257,10 +257,10 @@ def update_documents(
         connection.require_table(table)
         return write_alone(connection, write, is_one)
 
-    unique = touches_unique(connection, table, touched_keys(update))
+    looks = looks_for_duplicates(connection, table, touched_keys(update))
 
     def write_unique(session: Any) -> int:
-        if unique:
+        if looks:
             refuse_duplicate_update(connection, table, filter_, update, session)
         return write(session)
 
@@ -296,6 +296,16 @@ def touches_unique(
         for keys, condition in unique_indexes(connection, table)
         if set(keys) != set(but)
     )
+
+
+def looks_for_duplicates(connection: Any, table: str, touched: set[str]) -> bool:
+    """Return whether an update in a block must look for duplicates first.
+
+    The server may find them if its abort loses nothing.
+    """
+    if connection.transaction.is_fresh:
+        return False
+    return touches_unique(connection, table, touched)
 
 
 def refuse_duplicate_update(
@@ -346,6 +356,12 @@ def require_unique(
     session: Any,
 ) -> None:
     """Raise IntegrityError for the first [(old row, new row)] that breaks an index."""
+    columns = [*unique_columns(connection, table)]
+    steps = [
+        (old, row)
+        for old, row in steps
+        if mark_of(old, columns) != mark_of(row, columns)
+    ]
     uniques = Uniques(connection, table, [row for _, row in steps], session)
     for old, row in steps:
         uniques.require(old, row)
@@ -429,10 +445,10 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
     if not transaction.is_open:
         return write_alone(connection, write, len(requests) == 1)
     touched = {key for _, update in updates for key in touched_keys(update)}
-    unique = touches_unique(connection, table, touched)
+    looks = looks_for_duplicates(connection, table, touched)
 
     def write_unique(session: Any) -> int:
-        if unique:
+        if looks:
             refuse_duplicate_changes(connection, table, updates, session)
         return write(session)
 

@@ -127,3 +127,56 @@ def test_a_part_of_a_composite_key_does_not_change(library):
     assert places.get(pk=("a", 1)).note == "here"
     places.update(note="there")
     assert places.get(pk=("a", 1)).note == "there"
+
+
+@pytest.fixture
+def authors(library):
+    return [
+        library.Author.objects.create(name=name, email=f"{name}@x") for name in "ab"
+    ]
+
+
+def update(author):
+    author.save()
+
+
+def update_in_bulk(author):
+    type(author).objects.bulk_update([author], ["name", "email"])
+
+
+@pytest.mark.parametrize("write", [update, update_in_bulk])
+def test_the_server_looks_for_duplicates_of_a_blocks_first_update(
+    library, authors, commands, write
+):
+    first, second = authors
+    with transaction.atomic():
+        commands.clear()
+        write(first)
+        assert commands == ["update"]
+    with transaction.atomic():
+        first.email = second.email
+        with pytest.raises(IntegrityError), transaction.atomic():
+            write(first)
+        library.Genre.objects.create(name="after")
+    assert library.Genre.objects.count() == 1
+    first.refresh_from_db()
+    assert first.email == "a@x"
+
+
+@pytest.mark.parametrize("write", [update, update_in_bulk])
+def test_an_update_in_a_block_that_changes_no_unique_value_is_two_commands(
+    library, authors, commands, write
+):
+    first, second = authors
+    with transaction.atomic():
+        library.Genre.objects.create(name="before")
+        commands.clear()
+        first.name = "c"
+        write(first)
+        assert commands == ["find", "update"]
+        first.email = second.email
+        with pytest.raises(IntegrityError), transaction.atomic():
+            write(first)
+    first.refresh_from_db()
+    assert (first.name, first.email) == ("c", "a@x")
+    assert library.Genre.objects.count() == 1
