@@ -273,6 +273,13 @@ class NonrelQuery:
         """Return the number of rows of the scan, at most `limit`."""
         return sum(1 for _ in self.fetch(0, limit))
 
+    def about_rows(self) -> int | None:
+        """Return about how many rows the table has, for explain().
+
+        Return None if that is not known at once.
+        """
+        return None
+
     def distinct_values(self) -> list[Any] | None:
         """Return the stored values of the scan's only field, each once, without NULL.
 

@@ -111,6 +111,11 @@ class KeyValueQuery(NonrelQuery):
             return access.version(access.table(self.table))
 
     @safe_call
+    def about_rows(self) -> int | None:
+        with self.connection.reading() as access:
+            return access.total(access.table(self.table))
+
+    @safe_call
     def changed_since(self, version: Any) -> list[Any] | None:
         with self.connection.reading() as access:
             table = access.table(self.table)

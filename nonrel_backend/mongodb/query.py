@@ -42,7 +42,7 @@ from .long_lists import (
 )
 from .naming import column_name
 from .odd_names import is_odd
-from .paging import page
+from .paging import about_rows, page
 from .paths import dotted, superset
 from .plans import explained
 from .reading import READERS, Reader, drained, other_forms
@@ -389,6 +389,10 @@ class BackendQuery(NonrelQuery):
             return self.count_documents({})
         # A clustered collection has none either: the server finds nothing in it.
         return found["n"] or self.count_documents({})
+
+    @safe_call
+    def about_rows(self) -> int:
+        return about_rows(self)
 
     @safe_call
     def distinct_values(self) -> list[Any] | None:

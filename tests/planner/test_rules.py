@@ -1,6 +1,7 @@
 """Each rule alone: what it takes, what it refuses and why, and what explain() tells."""
 
 import gc
+import re
 from functools import partial
 
 import pytest
@@ -206,6 +207,15 @@ def test_explain_takes_no_locks(books, monkeypatch):
         for queryset in (books.filter(pages=3), books.annotate(d=F("pages") * 2)):
             for analyze in (False, True):
                 assert queryset.select_for_update().explain(analyze=analyze)
+
+
+def test_explain_tells_about_how_many_rows_a_scan_has(books):
+    if connection.vendor not in ("lmdb", "mongodb"):
+        pytest.skip(f"{connection.display_name} does not know it at once")
+    plan = books.order_by(F("pages") % 3, "pk").explain()
+    (rows,) = re.findall(r"^scan: .* of about (\d+) rows$", plan, re.MULTILINE)
+    # MongoDB's number may be of some minutes before.
+    assert rows == "12" or connection.vendor == "mongodb"
 
 
 def test_explain_tells_with_analyze_what_was_read(books):

@@ -97,7 +97,9 @@ class LocalPlan(Plan):
                 if edge.target is ref
             }
             restricted = f" where {' or '.join(sorted(keys))}" if keys else ""
-            yield query.describe() + restricted + residual
+            rows = query.about_rows()
+            number = "" if rows is None else f" of about {rows} rows"
+            yield query.describe() + number + restricted + residual
 
     def planned(self, ref: TableRef) -> tuple[NonrelQuery, str]:
         """Return a scan for explain(), and what is left to the engine."""
