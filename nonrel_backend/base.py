@@ -124,7 +124,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         # How many statements are running as a sequence of smaller ones.
         self.statements = 0
         # The error of a savepoint's rollback: the whole transaction is to be rolled
-        # back. Not kept if the block's owner asks for that, or commits by himself.
+        # back, which nobody has been told or has asked for yet.
         self.lost: Error | None = None
         # The exception that was being handled when the transaction began.
         self.handled: BaseException | None = None
@@ -212,6 +212,11 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def set_rollback(self, rollback: bool) -> None:
         super().set_rollback(rollback)
         self.lost = None
+
+    def validate_no_broken_transaction(self) -> None:
+        if self.needs_rollback:
+            self.lost = None  # Django tells it here
+        super().validate_no_broken_transaction()
 
     def set_autocommit(self, autocommit: bool, *options: Any, **named: Any) -> None:
         """Do what Django does; raise why the transaction before was not committed.
