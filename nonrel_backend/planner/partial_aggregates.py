@@ -183,10 +183,12 @@ def summed(node: Any, argument: Any) -> Any:
 
 
 def with_filter(node: Any, kind: Any, argument: Any) -> Any:
-    """Return an aggregate of the same argument and filter."""
-    found = kind(argument)
-    found.filter = node.filter
-    return found
+    """Return an aggregate of the same argument and filter.
+
+    Both are given to the constructor: expressions are equal whose constructors are.
+    """
+    # Django 6.0 keeps the condition inside an expression of its own.
+    return kind(argument, filter=getattr(node.filter, "condition", node.filter))
 
 
 # --- aggregates of the part's columns ---

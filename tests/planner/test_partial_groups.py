@@ -76,6 +76,13 @@ QUERIES = {
         dear=Sum("books__price", filter=Q(books__price__gte=Decimal("0.07"))),
         other=Count("pk", filter=Q(name="a1")),
     ),
+    "filtered beside all": lambda m: m.Author.objects.values("name").annotate(
+        n=Count("books"),
+        some=Count("books", filter=Q(books__pages__gt=2)),
+        few=Count("books", filter=Q(books__pages__gt=5)),
+        low=Min("books__pages", filter=Q(books__pages__gt=2)),
+        lowest=Min("books__pages"),
+    ),
     "distinct": lambda m: m.Author.objects.values("name").annotate(
         n=Count("books__pages", distinct=True), rows=Count("books")
     ),
