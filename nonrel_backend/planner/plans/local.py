@@ -165,7 +165,7 @@ class Loading:
             if edge.source is ref and edge.target in waiting
         ]
         identity = [each.column for each in ref.meta.pk_fields] if is_shared else []
-        read = list(self.reads[ref.table]) or [ref.meta.pk.column]
+        read = list(self.reads[ref.table]) or [ref.meta.pk_fields[0].column]
         columns = list(dict.fromkeys([*read, *wanted, *identity]))
         if not conditions:
             self.loaded.add(ref.table)

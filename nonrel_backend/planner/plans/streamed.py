@@ -44,7 +44,7 @@ class StreamedPlan(Plan):
             self.steps += self.otherwise.steps
             yield from chunks
             return
-        columns = list(reads[table.name]) or [self.ref.meta.pk.column]
+        columns = list(reads[table.name]) or [self.ref.meta.pk_fields[0].column]
         fields = [table.fields[column] for column in columns]
         query = new_query(self.store, self.ref.meta.model, fields)
         push(query, self.ref.conditions)
