@@ -140,6 +140,7 @@ class LocalEngine:
             "CONN_HEALTH_CHECKS": False,
         }
         wrapper = LocalWrapper(settings, self.store.alias)
+        wrapper.store = self.store
         wrapper.packed_form = self.store.packed_form
         wrapper.most_bytes = self.store.local_bytes
         wrapper.inc_thread_sharing()

@@ -85,6 +85,8 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
     exact_decimals = True
     # As in NonrelDatabaseWrapper; the engine sets it.
     packed_form: type[Form] | None = None
+    # The store's connection, of which this one has the time zone; the engine sets it.
+    store: Any = None
     # The most bytes that the engine's tables may take on the disk; the engine sets it.
     most_bytes = 0
     # Whether the statement that is written cuts its datetimes to milliseconds.
@@ -105,6 +107,14 @@ class LocalWrapper(sqlite3_base.DatabaseWrapper):
         lookup: pattern.replace("UPPER(", "NONREL_FOLD(")
         for lookup, pattern in sqlite3_base.DatabaseWrapper.pattern_ops.items()
     }
+
+    @property
+    def timezone(self) -> Any:
+        return self.store.timezone
+
+    @property
+    def timezone_name(self) -> Any:
+        return self.store.timezone_name
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         # Without a name SQLite makes a file of its own when the cache is full, in the

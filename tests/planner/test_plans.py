@@ -1,11 +1,16 @@
 """What is asked of any store for a query, and what is finished locally."""
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
-from django.db import NotSupportedError, connection
-from django.db.models import Count, F
+from django.db import NotSupportedError, connection, connections
+from django.db.models import Count, F, Value
+from django.db.models.functions import TruncHour
 from django.test.utils import CaptureQueriesContext
 
 from nonrel_backend.planner import value_batches
+from nonrel_backend.testing import forcing
 
 
 @pytest.fixture
@@ -34,6 +39,30 @@ def test_a_filter_across_a_foreign_key_is_two_scans(books):
 def test_an_ordered_slice_is_the_stores(books):
     plan = books.order_by("pages")[:5].explain()
     assert plan.startswith("native") and "locally" not in plan
+
+
+@pytest.mark.parametrize("rule", ["local", "streamed"])
+def test_rows_of_a_composite_key_are_found_without_any_column(library, rule):
+    library.Place.objects.create(room="a", number=1)
+    library.Place.objects.create(room="a", number=2)
+    with forcing.forced(rule):
+        assert list(library.Place.objects.values_list(Value(7))) == [(7,), (7,)]
+        assert library.Place.objects.count() == 2
+        assert library.Place.objects.exists()
+
+
+def test_every_plan_reads_datetimes_in_the_connections_time_zone(books, monkeypatch):
+    book = books.filter(pages=7)
+    book.update(published=datetime(2020, 1, 1, 12, tzinfo=UTC))
+    known = vars(connections["default"])
+    for name in ("UTC", "Asia/Tokyo"):
+        zone = ZoneInfo(name)
+        monkeypatch.setitem(known, "timezone", zone)
+        monkeypatch.setitem(known, "timezone_name", name)
+        for rule in ("rows", "streamed", "local"):
+            with forcing.forced(rule):
+                found = book.values_list("published", TruncHour("published"))
+                assert set(*found) == {datetime(2020, 1, 1, 12, tzinfo=zone)}
 
 
 def test_a_local_plan_that_takes_anothers_place_reads_the_related_rows(library):
