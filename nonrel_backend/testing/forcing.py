@@ -23,7 +23,7 @@ NAMES = [name for name, _ in RULES]
 # The rules of one run: where two of them take a statement, another run has the second.
 RUNS = (
     ("one_table", "joined_count", "related_order", "first_related", "groups", "union"),
-    ("rows", "count", "related_groups"),
+    ("rows", "count", "related_sort", "related_groups"),
     ("streamed", "partial_groups"),
     ("related_extremes", "ranked_rows"),
 )
