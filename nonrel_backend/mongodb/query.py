@@ -9,6 +9,7 @@ from typing import Any
 from bson import MinKey
 from django.db import NotSupportedError
 from django.utils.functional import cached_property
+from pymongo import UpdateMany
 from pymongo.errors import OperationFailure
 
 from ..conditions import Column, Condition
@@ -472,10 +473,14 @@ class BackendQuery(NonrelQuery):
     def lock(self) -> None:
         """Lock the rows by a write that leaves them as they are."""
 
+        requests = [
+            UpdateMany(filter_, update)
+            for filter_ in self.commands()
+            for update in ({"$set": {"_lock": 1}}, {"$unset": {"_lock": ""}})
+        ]
+
         def touch(session: Any) -> None:
-            for filter_ in self.commands():
-                for update in ({"$set": {"_lock": 1}}, {"$unset": {"_lock": ""}}):
-                    self.collection.update_many(filter_, update, session=session)
+            self.collection.bulk_write(requests, session=session)
 
         self.connection.transaction.run(touch, writes=True)
 
