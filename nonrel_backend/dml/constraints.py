@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import DataError, IntegrityError
 from django.db.models import CheckConstraint
-from django.db.models.expressions import Case, Value
+from django.db.models.expressions import Case, CombinedExpression, Value
 from django.db.models.functions import Coalesce
 from django.db.models.sql.query import Query
 from django.utils.functional import cached_property
@@ -74,7 +74,9 @@ class RowValidator:
             is_expression = hasattr(value, "as_sql")
             if not is_expression and value is None and not field.null:
                 return True
-            if is_positive(field) and (is_expression or (value or 0) < 0):
+            if is_positive(field) and not (
+                grows(field, value) if is_expression else (value or 0) >= 0
+            ):
                 return True
             if is_expression and not field.null and may_be_null(value):
                 return True
@@ -235,6 +237,18 @@ def check_sql(store: Any, model: Any, condition: Any) -> tuple[str, tuple]:
 
 def is_positive(field: Any) -> bool:
     return field.get_internal_type() in POSITIVE
+
+
+def grows(field: Any, expression: Any) -> bool:
+    """Return whether an expression adds to the field's own value."""
+    return (
+        type(expression) is CombinedExpression
+        and expression.connector == "+"
+        and getattr(expression.lhs, "target", None) is field
+        and type(expression.rhs) is Value
+        and type(expression.rhs.value) is int
+        and expression.rhs.value >= 0
+    )
 
 
 def may_be_null(expression: Any) -> bool:

@@ -1,6 +1,7 @@
 """UPDATE of several columns by one statement."""
 
-from django.db import transaction
+import pytest
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 
@@ -19,3 +20,16 @@ def test_a_row_is_saved_with_an_expression_in_a_block(library):
         counter.save()
     counter.refresh_from_db()
     assert counter.value == 2
+
+
+def test_a_positive_column_grows_and_is_never_negative(library):
+    numbers = library.Specimen.objects
+    for value in (0, 2, None):
+        numbers.create(positive=value)
+    assert numbers.update(positive=F("positive") + 1) == 3
+    for change in (F("positive") - 2, F("positive") + -2, F("big") + 1):
+        numbers.update(big=-9)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            numbers.update(positive=change)
+    found = numbers.order_by("pk").values_list("positive", flat=True)
+    assert list(found) == [1, 3, None]

@@ -180,3 +180,21 @@ def test_an_update_in_a_block_that_changes_no_unique_value_is_two_commands(
     first.refresh_from_db()
     assert (first.name, first.email) == ("c", "a@x")
     assert library.Genre.objects.count() == 1
+
+
+def test_rows_are_locked_by_one_command(library, authors, commands):
+    with transaction.atomic():
+        commands.clear()
+        locked = library.Author.objects.select_for_update().order_by("name")
+        assert [author.name for author in locked] == ["a", "b"]
+        assert commands == ["update", "find"]
+    assert not connection.database["library_author"].count_documents({"_lock": 1})
+
+
+def test_a_positive_column_grows_by_one_command(library, commands):
+    found = library.Specimen.objects.create(positive_small=1, positive=1)
+    chosen = library.Specimen.objects.filter(pk=found.pk)
+    commands.clear()
+    assert chosen.update(positive_small=F("positive_small") + 1) == 1
+    assert commands == ["update"]
+    found.delete()
