@@ -12,6 +12,7 @@ from .rules import (
     first_related,
     groups,
     joined_count,
+    keyed_groups,
     local,
     one_table,
     partial_groups,
@@ -45,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     ("related_extremes", related_extremes.plan),
     ("ranked_rows", ranked_rows.plan),
     ("partial_groups", partial_groups.plan),
+    ("keyed_groups", keyed_groups.plan),
     *LOCAL_RULES,
 )
 

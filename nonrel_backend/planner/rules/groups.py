@@ -13,8 +13,11 @@ from ..select import Select, constant
 from ..table_scan import build_scan
 
 
-def plan(select: Select) -> Plan:
-    """Return the plan of groups that the store aggregates."""
+def plan(select: Select, by_keys: bool = False) -> Plan:
+    """Return the plan of groups that the store aggregates.
+
+    With `by_keys` the statement is filtered by a to-many relation.
+    """
     distinct = select.drops_duplicates and not select.groups
     if not distinct and (not select.groups or select.counts_rows):
         raise OtherShape("the statement groups nothing")
@@ -23,7 +26,9 @@ def plan(select: Select) -> Plan:
         raise Refused("the statement is DISTINCT ON some columns")
     joins = select.joins
     many = [join.meta.db_table for join in joins.values() if join.many]
-    if many:
+    if by_keys and not many:
+        raise OtherShape("no table is joined to many rows")
+    if many and not by_keys:
         raise Refused(f"{', '.join(many)} is joined to many rows")
     conditions = select.conditions(joins)
     looked_up, semi_joins = select.split_joins(joins)

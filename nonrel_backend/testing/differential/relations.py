@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from .columns import COLUMNS, FORWARD, GROUPED, NUMBERS, REVERSE, SORTED, one_of, path
 from .conditions import COMPARISONS, LOOKUPS, exists
+from .expressions import aggregate
 
 SINGLE = GROUPED - {"binary", "bool"}
 
@@ -126,6 +127,21 @@ def extreme(draw: st.DrawFn, model: str) -> str:
 
 
 @st.composite
+def totals(draw: st.DrawFn, model: str) -> str:
+    """Draw aggregates of rows that a relation filters, or of groups of them."""
+    found = draw(restricted(model))
+    if draw(st.booleans()) and REVERSE[model]:
+        found = (
+            f"{model}.objects.using(db).filter({draw(lookup(model, REVERSE[model]))})"
+        )
+    part = draw(aggregate(model, many=False))
+    if draw(st.booleans()):
+        return f"{found}.aggregate(n=Count('pk'), a={part})"
+    name, _ = draw(path(model, GROUPED, many=False, depth=0))
+    return f"unordered({found}.order_by().values({name!r}).annotate(a={part}))"
+
+
+@st.composite
 def by_relation(draw: st.DrawFn, model: str) -> str:
     """Draw the first rows in the order of related columns."""
     choices = sorted(FORWARD[model])
@@ -207,3 +223,4 @@ def page() -> st.SearchStrategy[str]:
 
 RELATIONS = [joined, joined, joined, by_relation, by_relation, latest, union_page]
 RELATIONS += [joined_count, joined_count, *[aggregates_beside] * 5, extreme, extreme]
+RELATIONS += [totals, totals]
