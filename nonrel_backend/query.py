@@ -295,6 +295,17 @@ class NonrelQuery:
         """Yield rows of the values of `grouping.select`, as Python values."""
         raise NotImplementedError(f"{type(self).__name__} must implement groups().")
 
+    def first_of_each(
+        self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]
+    ) -> object | None:
+        """Have `fetch` yield only the first row, in an order, of those of equal keys.
+
+        `keys` are Django expressions, NULLs of which are equal; `ordering`, of which no
+        two rows are equal, is that of order_by(). An order that is asked for afterwards
+        is that of the rows which remain.
+        """
+        raise NotSupportedError(self.refusal("find the first rows of groups"))
+
     def compute(self, expressions: dict[str, Any]) -> object | None:
         """Have `fetch` also yield {name: value} of these Django expressions.
 

@@ -36,9 +36,9 @@ SAME_LOCALLY = (
 
 
 def local_rows(
-    query: NonrelQuery, fields: list[Any], zone: tzinfo
+    query: NonrelQuery, fields: list[Any], zone: tzinfo, high: int | None = None
 ) -> Iterator[list[list[Any]]]:
-    """Yield chunks of rows of SQLite values, one for each field."""
+    """Yield chunks of rows of SQLite values, one for each field: `high` at most."""
     columns = [field.column for field in fields]
     converts = query.converters(fields)
     types = [query.connection.type_of(field) for field in fields]
@@ -50,7 +50,7 @@ def local_rows(
             converting_json.append((index, json_converter(convert, zone)))
         elif not same_locally(field, convert):
             converting.append((index, converter(query, field, convert, zone)))
-    for chunk in query.fetch_lists(columns, absent, 0, None):
+    for chunk in query.fetch_lists(columns, absent, 0, high):
         for index, convert in converting:
             for row in chunk:
                 value = row[index]

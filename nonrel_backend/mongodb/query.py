@@ -29,6 +29,7 @@ from .filters import (
     require_ordered,
     to_filter,
 )
+from .first_rows import FirstRows
 from .foreign import refusal
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .long_lists import (
@@ -67,6 +68,7 @@ class BackendQuery(NonrelQuery):
         self.filters: list[dict[str, Any]] = []
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
+        self.first_rows: FirstRows | None = None
         self.computed: dict[str, Expression] = {}
         # The filters, besides `filter`, of several commands that find the rows: one
         # that holds more values than a command; and the bytes of others' values.
@@ -187,6 +189,13 @@ class BackendQuery(NonrelQuery):
             keys.append((key, 1 if ascending else -1))
         self.sort = keys
 
+    def first_of_each(
+        self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]
+    ) -> None:
+        self.order_by(ordering)
+        sort, self.sort = self.sort, []
+        self.first_rows = FirstRows(keys, sort, self)
+
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         pk_column = self.pk_column
@@ -206,6 +215,8 @@ class BackendQuery(NonrelQuery):
         if self.parts:
             found = islice(self.find_in_parts(), low_mark, high_mark)
             first = next(found, None)
+        elif self.first_rows is not None:
+            found, first = self.first_rows.find(self, low_mark, high_mark)
         elif (documents := page(self, low_mark, high_mark)) is not None:
             found, first = documents, next(documents)
         else:
@@ -490,6 +501,9 @@ class BackendQuery(NonrelQuery):
         if self.pipeline is not None:
             stages = brief(self.pipeline.stages(self.filter))
             return f"db.{self.table}.aggregate({stages})"
+        if self.first_rows is not None:
+            stages = brief(self.first_rows.stages(self, 0, None))
+            return f"db.{self.table}.aggregate({stages})"
         if self.parts:
             return f"db.{self.table}.find() in {len(self.parts)} commands"
         text = f"db.{self.table}.find({brief(self.filter)}, {self.projection()!r})"
@@ -497,4 +511,5 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def explain(self) -> str:
-        return self.describe() if self.parts else explained(self)
+        in_short = self.parts or self.first_rows
+        return self.describe() if in_short else explained(self)

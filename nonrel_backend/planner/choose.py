@@ -9,6 +9,7 @@ from .plans.fallback import FallbackPlan
 from .refusal import OtherShape, Refusal, Refused
 from .rules import (
     count,
+    first_of_each,
     first_related,
     groups,
     joined_count,
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     ("ranked_rows", ranked_rows.plan),
     ("partial_groups", partial_groups.plan),
     ("keyed_groups", keyed_groups.plan),
+    ("first_of_each", first_of_each.plan),
     *LOCAL_RULES,
 )
 

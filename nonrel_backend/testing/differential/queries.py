@@ -256,6 +256,8 @@ def prefetched(draw: st.DrawFn, model: str) -> str:
 def windowed(draw: st.DrawFn, model: str) -> str:
     """Draw a query with a window function."""
     partition = draw(one_of([""] + [f", partition_by={draw(path(model))[0]!r}"]))
+    if draw(st.booleans()):
+        return draw(first_of_each(model, partition))
     function = draw(
         one_of(
             ["RowNumber()", "Count('*')", "Lag('pk')", f"Max({draw(number(model))})"]
@@ -265,6 +267,21 @@ def windowed(draw: st.DrawFn, model: str) -> str:
         f"unordered({draw(rows(model, many=False, steps=1))}.annotate("
         f"w=Window({function}{partition}, order_by='pk')))"
     )
+
+
+@st.composite
+def first_of_each(draw: st.DrawFn, model: str, partition: str) -> str:
+    """Draw a query for the first rows of partitions, or for some of them."""
+    ways = [draw(one_of(["", "-"]))] * 2 if draw(st.booleans()) else ["", "-"]
+    name, _ = draw(path(model, SORTED, many=False, depth=0))
+    order = quoted(f"{way}{each}" for way, each in zip(ways, [name, "pk"], strict=True))
+    function = draw(one_of(["RowNumber()", "RowNumber()", "Rank()", "DenseRank()"]))
+    found = draw(rows(model, many=False, steps=1))
+    found += f".annotate(w=Window({function}{partition}, order_by=[{order}]))"
+    found += f".filter({draw(one_of(['w=1', 'w=1', 'w__lte=1', 'w__lt=2', 'w=2']))})"
+    if draw(st.booleans()):
+        return f"unordered({found})"
+    return f"listed({found}.order_by({draw(ordering(model))}){draw(bounds())})"
 
 
 @st.composite
