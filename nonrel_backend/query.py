@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -305,6 +305,20 @@ class NonrelQuery:
         is that of the rows which remain.
         """
         raise NotSupportedError(self.refusal("find the first rows of groups"))
+
+    def rank(self, expression: Any, ascending: bool) -> object | None:
+        """Have `ranked()` find the first rows by the values of a Django expression.
+
+        NULLs come first if the values ascend.
+        """
+        raise NotSupportedError(self.refusal("order by expressions"))
+
+    def ranked(self, number: int) -> Iterable[tuple[Any, Any]]:
+        """Yield the stored keys of the first rows, in order, each with its value.
+
+        A value that is a number may be off by a 10**-13th of itself. NULL is exact.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement ranked().")
 
     def compute(self, expressions: dict[str, Any]) -> object | None:
         """Have `fetch` also yield {name: value} of these Django expressions.

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..query import Grouping
+from ..query import Grouping, NonrelQuery
 from .aggregation import Pipeline
 
 
@@ -69,3 +69,23 @@ class FirstRows:
         found: tuple[Iterator[dict[str, Any]], dict[str, Any] | None]
         found = query.connection.statement(find)
         return found
+
+
+class FirstRowsMixin(NonrelQuery):
+    """The scan's part that finds first rows."""
+
+    first_rows: FirstRows | None = None
+    sort: list[tuple[str, int]]
+
+    def first_of_each(
+        self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]
+    ) -> None:
+        self.order_by(ordering)
+        sort, self.sort = self.sort, []
+        self.first_rows = FirstRows(keys, sort, self)
+
+    def stages_of_first_rows(self) -> list[dict[str, Any]] | None:
+        """Return the stages that find the first rows, if these are asked for."""
+        return (
+            None if self.first_rows is None else self.first_rows.stages(self, 0, None)
+        )

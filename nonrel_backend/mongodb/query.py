@@ -29,7 +29,7 @@ from .filters import (
     require_ordered,
     to_filter,
 )
-from .first_rows import FirstRows
+from .first_rows import FirstRowsMixin
 from .foreign import refusal
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .long_lists import (
@@ -47,6 +47,7 @@ from .odd_names import is_odd
 from .paging import about_rows, page
 from .paths import dotted, superset
 from .plans import explained
+from .ranking import RankingMixin
 from .reading import READERS, Reader, drained, other_forms
 from .uniques import identity
 from .updating import update_document
@@ -56,7 +57,7 @@ from .updating import update_document
 BATCH_SIZE = 5_000
 
 
-class BackendQuery(NonrelQuery):
+class BackendQuery(FirstRowsMixin, RankingMixin, NonrelQuery):
     """One `find()`, `aggregate()`, update or delete on one collection."""
 
     changes_documents = True
@@ -68,7 +69,6 @@ class BackendQuery(NonrelQuery):
         self.filters: list[dict[str, Any]] = []
         self.sort: list[tuple[str, int]] = []
         self.pipeline: Pipeline | None = None
-        self.first_rows: FirstRows | None = None
         self.computed: dict[str, Expression] = {}
         # The filters, besides `filter`, of several commands that find the rows: one
         # that holds more values than a command; and the bytes of others' values.
@@ -188,13 +188,6 @@ class BackendQuery(NonrelQuery):
             key = dotted(self.key(column.name), column.path)
             keys.append((key, 1 if ascending else -1))
         self.sort = keys
-
-    def first_of_each(
-        self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]
-    ) -> None:
-        self.order_by(ordering)
-        sort, self.sort = self.sort, []
-        self.first_rows = FirstRows(keys, sort, self)
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
@@ -501,9 +494,9 @@ class BackendQuery(NonrelQuery):
         if self.pipeline is not None:
             stages = brief(self.pipeline.stages(self.filter))
             return f"db.{self.table}.aggregate({stages})"
-        if self.first_rows is not None:
-            stages = brief(self.first_rows.stages(self, 0, None))
-            return f"db.{self.table}.aggregate({stages})"
+        for found in (self.stages_of_first_rows(), self.stages_of_ranking()):
+            if found is not None:
+                return f"db.{self.table}.aggregate({brief(found)})"
         if self.parts:
             return f"db.{self.table}.find() in {len(self.parts)} commands"
         text = f"db.{self.table}.find({brief(self.filter)}, {self.projection()!r})"
@@ -511,5 +504,5 @@ class BackendQuery(NonrelQuery):
 
     @safe_call
     def explain(self) -> str:
-        in_short = self.parts or self.first_rows
+        in_short = self.parts or self.first_rows or self.ranking
         return self.describe() if in_short else explained(self)

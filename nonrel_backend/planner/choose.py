@@ -8,6 +8,7 @@ from .plans.base import Plan
 from .plans.fallback import FallbackPlan
 from .refusal import OtherShape, Refusal, Refused
 from .rules import (
+    computed_order,
     count,
     first_of_each,
     first_related,
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     ("partial_groups", partial_groups.plan),
     ("keyed_groups", keyed_groups.plan),
     ("first_of_each", first_of_each.plan),
+    ("computed_order", computed_order.plan),
     *LOCAL_RULES,
 )
 

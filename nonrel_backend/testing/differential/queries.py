@@ -14,6 +14,7 @@ from .columns import (
     FORWARD,
     GROUPED,
     MODELS,
+    NUMBERS,
     REVERSE,
     SORTED,
     columns_of,
@@ -22,7 +23,7 @@ from .columns import (
     value,
     writable,
 )
-from .conditions import LOOKUPS, condition
+from .conditions import LOOKUPS, condition, own_condition
 from .expressions import aggregate, expression, moment, number
 from .relations import RELATIONS
 
@@ -256,8 +257,6 @@ def prefetched(draw: st.DrawFn, model: str) -> str:
 def windowed(draw: st.DrawFn, model: str) -> str:
     """Draw a query with a window function."""
     partition = draw(one_of([""] + [f", partition_by={draw(path(model))[0]!r}"]))
-    if draw(st.booleans()):
-        return draw(first_of_each(model, partition))
     function = draw(
         one_of(
             ["RowNumber()", "Count('*')", "Lag('pk')", f"Max({draw(number(model))})"]
@@ -270,13 +269,37 @@ def windowed(draw: st.DrawFn, model: str) -> str:
 
 
 @st.composite
-def first_of_each(draw: st.DrawFn, model: str, partition: str) -> str:
+def by_expression(draw: st.DrawFn, model: str) -> str:
+    """Draw the first rows in the order of a product or quotient, or of a number."""
+    columns = [
+        each for each, kind in COLUMNS[model].items() if kind in {*NUMBERS, "long"}
+    ]
+    names = [
+        *(f"F({each!r})" for each in columns),
+        "Value(2)",
+        "Value(Decimal('2.50'))",
+    ]
+    left, right = draw(one_of(names)), draw(one_of(names))
+    found = f"{left} {draw(one_of(['/', '/', '*']))} {right}"
+    if "price" in found and "rating" in found or draw(st.integers(0, 3)) == 3:
+        found = draw(number(model, 1))
+    start = f"{model}.objects.using(db)"
+    if draw(st.booleans()):
+        start += f".filter({draw(own_condition(model))})"
+    way, last = draw(one_of(["asc", "desc"])), draw(one_of(["", "-"]))
+    found = f"ExpressionWrapper({found}, FloatField())"
+    return f"listed({start}.order_by({found}.{way}(), '{last}pk'){draw(bounds())})"
+
+
+@st.composite
+def first_of_each(draw: st.DrawFn, model: str) -> str:
     """Draw a query for the first rows of partitions, or for some of them."""
-    ways = [draw(one_of(["", "-"]))] * 2 if draw(st.booleans()) else ["", "-"]
+    partition = draw(one_of(["", f", partition_by={draw(path(model))[0]!r}"]))
+    ways = draw(one_of([["", ""], ["-", "-"], ["", "-"]]))
     name, _ = draw(path(model, SORTED, many=False, depth=0))
     order = quoted(f"{way}{each}" for way, each in zip(ways, [name, "pk"], strict=True))
     function = draw(one_of(["RowNumber()", "RowNumber()", "Rank()", "DenseRank()"]))
-    found = draw(rows(model, many=False, steps=1))
+    found = draw(rows(model, many=False, steps=draw(st.integers(0, 1))))
     found += f".annotate(w=Window({function}{partition}, order_by=[{order}]))"
     found += f".filter({draw(one_of(['w=1', 'w=1', 'w__lte=1', 'w__lt=2', 'w=2']))})"
     if draw(st.booleans()):
@@ -309,4 +332,5 @@ def moments(draw: st.DrawFn, model: str) -> str:
 ENDINGS: list[Callable[[str], st.SearchStrategy[str]]]
 ENDINGS = [all_rows, all_rows, sliced, sliced, values, distinct, scalar, scalar]
 ENDINGS += [aggregated, aggregated, grouped, grouped, counted, combined, related]
-ENDINGS += [prefetched, windowed, partial, moments, *RELATIONS]
+ENDINGS += [prefetched, windowed, partial, moments, first_of_each]
+ENDINGS += [by_expression, *RELATIONS]

@@ -1,0 +1,62 @@
+"""The first rows in the order of an expression, of which the store finds the keys."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...conditions import Column, Leaf
+from ...query import NonrelQuery
+from ..refusal import FallbackRequired
+from .base import Row
+from .local import LocalPlan
+
+# The store's values and SQLite's differ by less than this part of them.
+NEAR = 1e-12
+
+
+@dataclass
+class ComputedOrderPlan(LocalPlan):
+    """The statement, run in the local engine over the rows of some keys.
+
+    `ranking` yields the keys of the first rows, with values that are nearly those of
+    the order: `wanted` are the rows to be found, `more` how many are read beyond them.
+    """
+
+    ranking: NonrelQuery = field(kw_only=True)
+    wanted: int = field(kw_only=True)
+    more: int = field(kw_only=True)
+    name = "rows of the first keys, finished locally"
+    needs_fallback = True
+
+    def chunks(self) -> Iterator[list[Row]]:
+        (ref,) = self.refs
+        pk = ref.meta.pk
+        self.steps.append(self.ranking.describe)
+        ranked = list(self.ranking.ranked(self.wanted + self.more))
+        if len(ranked) >= self.wanted:
+            last = ranked[self.wanted - 1][1]
+            found = ranked[: self.wanted]
+            found += [each for each in ranked[self.wanted :] if is_near(each[1], last)]
+            if len(found) == self.wanted + self.more:
+                raise FallbackRequired(f"more than {self.more} rows are nearly equal")
+            ranked = found
+        column = Column(pk.column, pk.db_type(self.store))
+        (convert,) = self.ranking.converters([pk])
+        keys = [key if convert is None else convert(key) for key, _ in ranked]
+        ref.conditions = [Leaf(column, "in", keys)]
+        return super().chunks()
+
+    def is_kept(self, ref: Any) -> bool:
+        return False
+
+    def explain(self, analyze: bool) -> list[str]:
+        first = f"first: {self.ranking.describe()}"
+        name, *lines = super().explain(analyze)
+        return [name, first, *lines]
+
+
+def is_near(value: Any, last: Any) -> bool:
+    """Return whether SQLite may hold a value for equal to another, or for less."""
+    if value == last or not isinstance(value, (int, float)) or last is None:
+        return bool(value == last)
+    return bool(abs(value - last) <= NEAR * max(abs(value), abs(last)))
