@@ -16,6 +16,7 @@ from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..query import Grouping
+from .date_groups import days_first
 from .expressions import (
     NUMBERS,
     Expression,
@@ -212,11 +213,7 @@ class Pipeline:
     def stages(self, match: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the pipeline's stages over the documents that `match` filters."""
         grouping = self.grouping
-        if match and self.is_not_null(match):
-            # With $exists the server reads documents, without it an index of the key.
-            match = {key: {"$ne": None} for key in match}
-        stages: list[dict[str, Any]] = [{"$match": match}] if match else []
-        stages.append({"$group": {"_id": self.group_id, **self.accumulators}})
+        stages = days_first(self, match) or self.grouped(match)
         if self.finals:
             # One stage for each, as a later one may read an earlier.
             stages += [{"$set": {name: final}} for name, final in self.finals.items()]
@@ -229,6 +226,14 @@ class Pipeline:
         if grouping.high_mark is not None:
             stages.append({"$limit": grouping.high_mark - grouping.low_mark})
         return stages
+
+    def grouped(self, match: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the stages that group the documents."""
+        if match and self.is_not_null(match):
+            # With $exists the server reads documents, without it an index of the key.
+            match = {key: {"$ne": None} for key in match}
+        stages: list[dict[str, Any]] = [{"$match": match}] if match else []
+        return [*stages, {"$group": {"_id": self.group_id, **self.accumulators}}]
 
     def is_not_null(self, match: dict[str, Any]) -> bool:
         """Return whether the documents are only to have the only key, and no more."""

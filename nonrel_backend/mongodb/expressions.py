@@ -43,16 +43,18 @@ from .values import to_bson
 NULL = "null"
 NUMBERS = {"int", "long", "double"}
 ARITHMETIC = {"+": "$add", "-": "$subtract", "*": "$multiply"}
-TRUNCATIONS: dict[type, str] = {
-    functions.TruncYear: "year",
-    functions.TruncQuarter: "quarter",
-    functions.TruncMonth: "month",
-    functions.TruncWeek: "week",
-    functions.TruncDay: "day",
-    functions.TruncHour: "hour",
-    functions.TruncMinute: "minute",
-    functions.TruncSecond: "second",
-}
+TRUNCATIONS = (
+    functions.Trunc,
+    functions.TruncYear,
+    functions.TruncQuarter,
+    functions.TruncMonth,
+    functions.TruncWeek,
+    functions.TruncDay,
+    functions.TruncHour,
+    functions.TruncMinute,
+    functions.TruncSecond,
+)
+UNITS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,9 @@ class Expressions:
         of = self.moment(expression)
         if of.db_type != self.db_type(expression):
             raise conversion_refused(expression)
-        unit = TRUNCATIONS[type(expression)]
+        unit = expression.kind
+        if unit not in UNITS:
+            raise refused(expression)
         options = {"startOfWeek": "monday"} if unit == "week" else {}
         date = {"$dateTrunc": {"date": of.date, "unit": unit, **options}}
         value: Any = date
@@ -317,7 +321,8 @@ class Expressions:
         found = test(path, condition)
         if condition.lookup_type in ABOVE_NULL and not condition.negated:
             return found
-        return {"$and": [present, {"$not": [found]} if condition.negated else found]}
+        # The test of few rows comes first: the other is of those alone.
+        return {"$and": [{"$not": [found]} if condition.negated else found, present]}
 
 
 def read_as(db_type: str, path: str) -> Any:

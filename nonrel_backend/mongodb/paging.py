@@ -88,6 +88,21 @@ def serves_first(query: Any) -> bool:
         return False
     if columns[0] in other_forms(connection, table):
         return False  # comparisons are within one type
+    indexes = indexes_of(meta)
+    return any(each[:1] == columns[:1] for each in indexes) and not any(
+        each[: len(columns)] == columns for each in indexes
+    )
+
+
+def is_indexed(query: Any, column: str) -> bool:
+    """Return whether an index begins with a column."""
+    if query.connection.is_foreign(query.table):
+        return False
+    return any(each[:1] == [column] for each in indexes_of(query.meta))
+
+
+def indexes_of(meta: Any) -> list[list[str]]:
+    """Return the columns of the indexes that a model has, without conditions."""
     indexes = [
         [field.column]
         for field in meta.local_concrete_fields
@@ -97,6 +112,4 @@ def serves_first(query: Any) -> bool:
         names = [name for name, _ in index.fields_orders]
         if index.condition is None and all("__" not in name for name in names):
             indexes.append([meta.get_field(name).column for name in names])
-    return any(each[:1] == columns[:1] for each in indexes) and not any(
-        each[: len(columns)] == columns for each in indexes
-    )
+    return indexes
