@@ -4,6 +4,7 @@ SQLite computes decimals as doubles, or as integers where they are whole, and so
 these pipelines. What comes close to each other is compared again by who asks.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -73,13 +74,24 @@ def value_of(translate: Expressions, expression: Any) -> Any:
     while type(expression) is ExpressionWrapper and is_number(expression):
         expression = expression.expression
     if type(expression) is CombinedExpression and expression.connector in OPERATORS:
-        left, right = (translate(each) for each in (expression.lhs, expression.rhs))
+        left, right = translate(expression.lhs), translate(expression.rhs)
         if "decimal" in (left.db_type, right.db_type) or expression.connector == "/":
-            return OPERATORS[expression.connector](expression, left, right)
-    found = translate(expression)
-    if found.db_type not in ORDERED | {"bool"}:
+            found = OPERATORS[expression.connector](expression, left, right)
+            return without_nan(found)
+    translated = translate(expression)
+    if translated.db_type not in ORDERED | {"bool"}:
         raise refused(expression)
-    return found.value
+    if translated.db_type == "decimal":
+        return {"$toDouble": translated.value}
+    is_double = translated.db_type == "double"
+    return without_nan(translated.value) if is_double else translated.value
+
+
+def without_nan(value: Any) -> Any:
+    """Return NULL for what is no number: infinity times zero, say."""
+    is_nan = {"$eq": ["$$value", math.nan]}
+    found = {"$cond": [is_nan, None, "$$value"]}
+    return {"$let": {"vars": {"value": value}, "in": found}}
 
 
 def is_number(expression: Any) -> bool:
