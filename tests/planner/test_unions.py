@@ -75,3 +75,27 @@ def test_objects_and_parts_in_which_nothing_matches(books, library):
 def test_a_sliced_part_is_refused_as_on_sqlite(books):
     with pytest.raises(DatabaseError, match="LIMIT/OFFSET not allowed"):
         list(books.all()[:2].union(books.filter(pages=3)).order_by("pk")[:5])
+
+
+def test_parts_of_one_table_are_found_together(books, library):
+    low, high = books.filter(pages__lt=3), books.exclude(pages__lt=2)
+    for found in (
+        low.union(high, books.filter(title="t1")),
+        low.values_list("pages", "pk").union(high.values_list("pages", "pk")),
+        low.only("pages").union(high.only("pages")),
+    ):
+        page = found.order_by("-pages")[1:7]
+        pages = [getattr(each, "pages", None) or each[0] for each in page]
+        assert pages == [6, 5, 4, 3, 2, 1]
+        assert page.explain().count("part: ") == 1 or "local" in page.explain()
+    others = [
+        low.union(high, all=True),
+        low.values_list("pages").union(high.values_list("pages")),
+        low.union(high.filter(author__name="a")),
+        low.union(books.all()),
+    ]
+    for found in others:
+        page = found.order_by("-pages")[:2]
+        assert page.explain().count("part: ") == 2 or "local" in page.explain()
+        first = page[0]
+        assert (first[0] if isinstance(first, tuple) else first.pages) in (6, 7)

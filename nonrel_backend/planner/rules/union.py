@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db.models.expressions import Col, OrderBy
 from django.db.models.sql.query import Query
+from django.db.models.sql.where import OR, WhereNode
 
 from ...values.columns import collated, stored_field
 from ..expressions import expression_text, source
@@ -15,7 +16,7 @@ from ..plans.base import Plan
 from ..plans.union import Part, UnionPlan
 from ..refusal import OtherShape, Refused
 from ..select import Select
-from ..tables import writes_own_sql
+from ..tables import queries_within, writes_own_sql
 
 # The end of a slice whose rows are merged in memory.
 MOST_ROWS = 10_000
@@ -41,7 +42,7 @@ def plan(select: Select) -> Plan:
     ordering = [place(select, each) for each, _ in select.order_by]
     parts = [
         part
-        for each in query.combined_queries
+        for each in merged(select)
         if (part := part_of(select, each, kinds, ordering)) is not None
     ]
     if not parts:
@@ -49,6 +50,43 @@ def plan(select: Select) -> Plan:
     return UnionPlan(
         parts, ordering, query.combinator_all, query.low_mark, query.high_mark
     )
+
+
+def merged(select: Select) -> tuple[Query, ...]:
+    """Return the parts; one for all where each selects the same rows of one table.
+
+    Their key is selected, so UNION drops only what several parts find.
+    """
+    query = select.query
+    first = query.combined_queries[0]
+    keys = {each.target for each in select.selected if type(each) is Col}
+    if query.combinator_all or not keys.issuperset(first.get_meta().pk_fields):
+        return query.combined_queries
+    for each in query.combined_queries:
+        if (
+            not each.where
+            or each.model is not first.model
+            or each.select != first.select
+            or each.default_cols != first.default_cols
+            or each.deferred_loading != first.deferred_loading
+            or each.select_related
+            or used_aliases(each) != {first.get_meta().db_table}
+            or each.annotation_select
+            or each.group_by is not None
+            or each.distinct
+            or each.is_sliced
+            or each.extra
+            or len(list(queries_within(each))) > 1
+        ):
+            return query.combined_queries
+    found = first.clone()
+    found.where = WhereNode([each.where for each in query.combined_queries], OR)
+    return (found,)
+
+
+def used_aliases(query: Query) -> set[str]:
+    """Return the aliases of the tables that a query reads."""
+    return {alias for alias, count in query.alias_refcount.items() if count}
 
 
 def kind_of(select: Select, expression: Any) -> tuple[str, str]:
