@@ -57,12 +57,12 @@ def merged(select: Select) -> tuple[Query, ...]:
 
     Their key is selected, so UNION drops only what several parts find.
     """
-    query = select.query
-    first = query.combined_queries[0]
+    parts: tuple[Query, ...] = select.query.combined_queries
+    first = parts[0]
     keys = {each.target for each in select.selected if type(each) is Col}
-    if query.combinator_all or not keys.issuperset(first.get_meta().pk_fields):
-        return query.combined_queries
-    for each in query.combined_queries:
+    if select.query.combinator_all or not keys.issuperset(first.get_meta().pk_fields):
+        return parts
+    for each in parts:
         if (
             not each.where
             or each.model is not first.model
@@ -78,9 +78,9 @@ def merged(select: Select) -> tuple[Query, ...]:
             or each.extra
             or len(list(queries_within(each))) > 1
         ):
-            return query.combined_queries
+            return parts
     found = first.clone()
-    found.where = WhereNode([each.where for each in query.combined_queries], OR)
+    found.where = WhereNode([each.where for each in parts], OR)
     return (found,)
 
 
