@@ -149,6 +149,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         self.transaction = Transaction(self)
         # About how many documents a table has, and when it was asked: {table: ...}.
         self.row_estimates: dict[str, tuple[int, float]] = {}
+        # (collection, key) of which more documents were equal than a page reads.
+        self.many_equal: set[tuple[str, str]] = set()
         _connected.add(self)
         return client
 

@@ -5,8 +5,14 @@ of the last row wanted bounds what is to be sorted, as incremental sorts of SQL 
 """
 
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
+from types import NoneType
 from typing import Any
+
+from bson import Int64, ObjectId
 
 from ..microseconds import shown
 from .reading import other_forms
@@ -16,6 +22,10 @@ MOST_ROWS = 1_000
 # The server sorts fewer documents about as fast as it answers one more question (an
 # estimate).
 LEAST_ROWS = 5_000
+# How many more documents than are wanted are read at first, as they may be equal.
+MORE = 50
+# The types of values that Python orders, and finds equal, as the server does.
+COMPARED = {int, str, datetime, ObjectId, NoneType}
 # For how many seconds a collection is taken to have as many documents.
 SECONDS = 300
 
@@ -27,6 +37,9 @@ def page(query: Any, low: int, high: int | None) -> Iterator[dict[str, Any]] | N
     """
     if high is None or not applies(query, high):
         return None
+    equal = with_equal(query, high)
+    if equal is not None:
+        return iter(equal[low:high]) if len(equal) > low else None
     bound = bounded(query, high)
     if bound is None:
         return None
@@ -34,6 +47,43 @@ def page(query: Any, low: int, high: int | None) -> Iterator[dict[str, Any]] | N
     documents = [] if first is None else [first, *found]
     # Fewer if rows were deleted meanwhile: those behind the bound are missing.
     return iter(documents) if len(documents) == high - low else None
+
+
+def with_equal(query: Any, high: int) -> list[dict[str, Any]] | None:
+    """Return the first documents and those that are equal to the last by the first
+    column, in order; None if these may be more than MORE, or the order is not by the
+    key after that.
+    """
+    (key, way), *others = query.sort
+    place = query.table, key
+    if [name for name, _ in others] != ["_id"] or place in query.connection.many_equal:
+        return None
+    wanted = query.projection()
+    projection = None if wanted is None else wanted | {key: 1, "_id": 1}
+
+    def find(session: Any) -> list[dict[str, Any]]:
+        cursor = query.collection.find({}, projection, session=session)
+        return list(cursor.sort(key, way).limit(high + MORE))
+
+    found = query.connection.statement(find)
+    values = [each.get(key) for each in found]
+    kinds = {kind_of(each["_id"]) for each in found}
+    if len(kinds) > 1 or not kinds | {*map(kind_of, values)} <= COMPARED:
+        return None
+    if len(found) == high + MORE and values[high - 1] == values[-1]:
+        query.connection.many_equal.add(place)
+        return None
+    ((_, other_way),) = others
+    return [
+        document
+        for _, same in groupby(found, lambda each: each.get(key))
+        for document in sorted(same, key=itemgetter("_id"), reverse=other_way < 0)
+    ]
+
+
+def kind_of(value: Any) -> type:
+    """Return the type of a value, int for all whole numbers."""
+    return int if type(value) is Int64 else type(value)
 
 
 def applies(query: Any, high: int) -> bool:

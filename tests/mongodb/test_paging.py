@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 from django.apps.registry import Apps
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from nonrel_backend.mongodb import paging
 from nonrel_backend.mongodb.query import BackendQuery
@@ -37,6 +37,7 @@ def model(databases):
 @pytest.fixture
 def items(model, monkeypatch):
     monkeypatch.setattr(paging, "LEAST_ROWS", 0)
+    monkeypatch.setattr(paging, "MORE", 0)
     chance = random.Random(3)
 
     def some(*values):
@@ -98,6 +99,32 @@ def test_pages_are_those_of_the_whole_order(items, bounds, first):
         expected = in_order(rows, ordering)[low : low + size]
         assert [row.pk for row in page] == expected, (ordering, low, size)
     assert sum(filter_ != {} for filter_ in bounds) > 20
+
+
+@pytest.mark.parametrize("more", [2, 12, 100])
+def test_a_page_is_read_with_the_rows_that_are_equal_to_its_last(
+    items, bounds, monkeypatch, more
+):
+    monkeypatch.setattr(paging, "MORE", more)
+    rows = list(items.all())
+    for first, other, low, size in product(
+        ("number", "-number", "text", "-text"), ("pk", "-pk"), (0, 7), (1, 5, 40, 80)
+    ):
+        connection.many_equal.clear()
+        page = items.order_by(first, other).only("code")[low : low + size]
+        expected = in_order(rows, [first, other])[low : low + size]
+        assert [row.pk for row in page] == expected, (first, other, low, size)
+    assert (more < 100) == any(filter_ != {} for filter_ in bounds)
+
+
+def test_many_equal_rows_are_read_at_once_no_more_than_once(items, bounds, monkeypatch):
+    monkeypatch.setattr(paging, "MORE", 2)
+    connection.many_equal.clear()
+    items.update(number=1)
+    for _ in range(2):
+        assert len(items.order_by("number", "pk")[:5]) == 5
+        assert connection.many_equal == {(items.model._meta.db_table, "number")}
+    connection.many_equal.clear()
 
 
 def test_a_page_sorts_what_may_be_on_it(items, bounds):
