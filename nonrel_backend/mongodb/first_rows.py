@@ -81,8 +81,8 @@ class FirstRowsMixin(NonrelQuery):
         self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]
     ) -> None:
         self.order_by(ordering)
-        sort, self.sort = self.sort, []
-        self.first_rows = FirstRows(keys, sort, self)
+        self.first_rows = FirstRows(keys, self.sort, self)
+        self.sort = []
 
     def stages_of_first_rows(self) -> list[dict[str, Any]] | None:
         """Return the stages that find the first rows, if these are asked for."""

@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 from django.db.models import Exists, OuterRef, Subquery
+from django.test.utils import CaptureQueriesContext
 
 from nonrel_backend.planner.plans import first_related
 
@@ -29,11 +30,14 @@ def rule_of(queryset):
     return queryset.explain().splitlines()[-1]
 
 
+@pytest.mark.parametrize("last", ["pk", "-pk", "title"])
 @pytest.mark.parametrize("most", [0, 1000])
-def test_the_first_related_row_of_each_is_found(authors, library, monkeypatch, most):
+def test_the_first_related_row_of_each_is_found(
+    authors, library, monkeypatch, most, last
+):
     monkeypatch.setattr(first_related, "ROWS_FOR_ALL", most)
     monkeypatch.setattr(first_related, "ROWS_FOR_A_KEY", 0)
-    books = library.Book.objects.filter(author=OuterRef("pk")).order_by("-pages", "pk")
+    books = library.Book.objects.filter(author=OuterRef("pk")).order_by("-pages", last)
     found = authors.annotate(
         latest=Subquery(books.values("title")[:1]),
         rating=Subquery(books.values("rating")[:1]),
@@ -43,6 +47,10 @@ def test_the_first_related_row_of_each_is_found(authors, library, monkeypatch, m
     assert list(found.values_list("latest", flat=True)[1:]) == ["only", None]
     rule = rule_of(found)
     assert rule.startswith("rule: first_related") or connection.display_name in rule
+    if connection.vendor == "mongodb":
+        with CaptureQueriesContext(connection) as queries:
+            list(found.all())
+        assert ("$group" in queries[0]["sql"]) == (last == "-pk" and most == 1000)
 
 
 def test_exists_is_shown_beside_each_row(authors, library):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...conditions import Column, Leaf
+from ...query import NonrelQuery, ask
 from ..scans import python_rows
 from ..table_scan import Steps, TableScan
 from .base import Plan, Row, joined
@@ -45,6 +46,8 @@ class FirstRelated:
         if number <= most or len(keys) == 1:
             limit = 1 if len(keys) == 1 else None
             for query in queries:
+                if limit is None:
+                    self.limit(query)
                 steps.append(query.describe)
                 for chunk in python_rows(query, self.scan.fields, 0, limit):
                     for row in chunk:
@@ -53,6 +56,15 @@ class FirstRelated:
         for key in keys:
             found |= self.values([key], steps)
         return found
+
+    def limit(self, query: NonrelQuery) -> None:
+        """Have a scan find the first row of each key only, if the store does."""
+        (key, *_), ordering = self.scan.fields, self.scan.ordering
+        names = {column.name for column, _ in ordering if not column.path}
+        if names.issuperset(each.column for each in query.meta.pk_fields):
+            keys = (key.get_col(query.table),)
+            order = [(column.name, ascending) for column, ascending in ordering]
+            ask(query.first_of_each, keys, order)
 
     def condition(self, keys: list[Any]) -> Leaf:
         """Return the condition of the rows that have one of the keys."""
