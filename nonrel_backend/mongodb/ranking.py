@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import NotSupportedError, models
-from django.db.models.expressions import CombinedExpression, ExpressionWrapper
+from django.db.models.expressions import Col, CombinedExpression, ExpressionWrapper
 
 from ..planner.expressions import expression_text
 from ..query import NonrelQuery, safe_call
@@ -108,6 +108,9 @@ def quotient(expression: Any, left: Expression, right: Expression) -> Any:
     """Return a quotient, which is whole where both of its operands are."""
     for each, operand in ((left, expression.lhs), (right, expression.rhs)):
         if each.db_type == "long" or digits(operand) > EXACT_DIGITS:
+            raise refused(expression)
+        # Whether SQLite takes a whole constant for an integer depends on its SQL.
+        if each.db_type == "decimal" and type(operand) is not Col:
             raise refused(expression)
     divided: Any = {"$divide": ["$$left", "$$right"]}
     if "double" not in (left.db_type, right.db_type):

@@ -177,7 +177,13 @@ class SemiJoin:
 
     def condition(self, steps: Steps) -> Condition:
         """Return `column IN (keys)`; raise FallbackRequired if it would be wrong."""
-        keys = in_order(self.scan.distinct_keys(steps, self.once))
+        if self.once:
+            numbers = self.scan.keys(steps)
+            if len(numbers) < numbers.total():
+                raise FallbackRequired("the join repeats rows")
+            keys = in_order(numbers)
+        else:
+            keys = in_order(self.scan.distinct_keys(steps))
         return Leaf(self.column, "in", keys) if keys else FALSE
 
     def explain(self) -> list[str]:
@@ -288,36 +294,24 @@ class TableScan:
         )
         return asked and self.again().count(FEW_ROWS + 1) <= FEW_ROWS
 
-    def distinct_keys(self, steps: Steps, once: bool = False) -> Iterable[Any]:
-        """Return the values, but NULL, of the only column, each once.
+    def keys(self, steps: Steps) -> Counter[Any]:
+        """Return the values, but NULL, of the only column, with their numbers."""
+        return self.keys_of(self.opened(steps), steps)
 
-        Raise FallbackRequired if a row has the value of another, and `once` is set.
-        """
+    def distinct_keys(self, steps: Steps) -> Iterable[Any]:
+        """Return the values, but NULL, of the only column, each once."""
         found: dict[Any, None] = {}
-        rows = 0
-        for query in self.opened(steps, *(self.not_null() if once else ())):
+        for query in self.opened(steps):
             values = query.distinct_values()
             if values is None:
-                numbers = self.keys_of([query], steps)
-                rows += numbers.total()
-                found.update(dict.fromkeys(numbers))
+                found.update(dict.fromkeys(self.keys_of([query], steps)))
                 continue
             steps.append(partial("distinct values of {}".format, query.describe()))
             (convert,) = query.converters(self.fields)
             found.update(
                 dict.fromkeys(values if convert is None else map(convert, values))
             )
-            if once:
-                rows += query.count()
-        if once and len(found) < rows:
-            raise FallbackRequired("the join repeats rows")
         return found
-
-    def not_null(self) -> list[Condition]:
-        """Return the condition that the only column is not NULL, if it may be."""
-        (only,) = self.fields
-        column = Column(only.column, only.db_type(self.query.connection))
-        return [Leaf(column, "isnull", False)] if only.null else []
 
     def keys_of(self, queries: Iterable[NonrelQuery], steps: Steps) -> Counter[Any]:
         """Return what keys() does, of the open scan."""

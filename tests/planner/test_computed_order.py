@@ -39,8 +39,8 @@ EXPRESSIONS = {
     "quotient": F("price") / F("pages"),
     "of whole numbers": F("pages") / Value(2),
     "by a decimal": F("price") / F("price"),
-    "of constants": Value(Decimal("2.00")) / F("price"),
-    "by a constant": F("price") / Value(Decimal("2.50")),
+    "by a number": F("price") / Value(2),
+    "times a decimal": F("pages") * Value(Decimal("2.50")),
     "of floats": F("rating") / F("pages"),
     "product of floats": F("rating") * F("pages"),
     "product": F("price") * F("pages"),
@@ -73,6 +73,7 @@ def test_rows_that_are_not_first_are_not_loaded(books):
 
 
 OTHERS = {
+    "decimals": lambda books: books.order_by(Value(Decimal("2.00")) / F("price"))[:5],
     "all": lambda books: books.order_by(F("price") / F("pages"), "pk"),
     "nulls": lambda books: books.order_by((F("price") / 2).asc(nulls_last=True))[:5],
     "text": lambda books: books.order_by(Upper("title"))[:5],

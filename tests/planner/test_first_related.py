@@ -47,7 +47,7 @@ def test_the_first_related_row_of_each_is_found(
     assert list(found.values_list("latest", flat=True)[1:]) == ["only", None]
     rule = rule_of(found)
     assert rule.startswith("rule: first_related") or connection.display_name in rule
-    if connection.vendor == "mongodb":
+    if connection.vendor == "mongodb" and rule.startswith("rule: first_related"):
         with CaptureQueriesContext(connection) as queries:
             list(found.all())
         assert ("$group" in queries[0]["sql"]) == (last == "-pk" and most == 1000)
