@@ -147,7 +147,7 @@ class BackendQuery(FirstRowsMixin, RankingMixin, NonrelQuery):
 
         Raise NotSupportedError if several commands do not give the same rows.
         """
-        if self.parts or self.sort or self.pipeline is not None:
+        if self.parts or self.sort or self.pipeline or self.first_rows or self.ranking:
             raise NotSupportedError(too_long(condition))
         most = max(MOST_BYTES - self.bytes_of_lists, LEAST_BYTES)
         parts = parts_of(condition, most)

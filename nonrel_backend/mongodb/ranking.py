@@ -50,8 +50,10 @@ class RankingMixin(NonrelQuery):
     ranking: Ranking | None = None
     filter: Any
     collection: Any
+    require_one_command: Any
 
     def rank(self, expression: Any, ascending: bool) -> None:
+        self.require_one_command("order")
         self.ranking = Ranking(expression, ascending, self)
 
     def stages_of_ranking(self) -> list[dict[str, Any]] | None:

@@ -10,7 +10,8 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import Count
+from django.db.models import Count, Value, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from nonrel_backend.mongodb import query
 from nonrel_backend.mongodb.long_lists import batches_of, size_of
@@ -20,6 +21,8 @@ from nonrel_backend.query import translated_errors
 LONG = 200
 NAMES = [f"{number:06} {'x' * (LONG - 7)}" for number in range(100_000)]
 
+SAME = Coalesce("name", Value("a"))
+NUMBER = Window(RowNumber(), order_by="name")
 DEEP = r"library\.Book\.notes: .*nested too deeply"
 
 
@@ -52,10 +55,13 @@ def test_in_with_100_000_long_texts_finds_each_row_once(tags):
         (lambda found: found.exists(), True),
         (lambda found: len(found[2:5]), 3),
         (lambda found: found.order_by("-name")[0].name, NAMES[-1]),
+        (lambda found: found.order_by(SAME.desc())[0].name, NAMES[-1]),
+        (lambda found: found.annotate(n=NUMBER).get(n=1).name, NAMES[0]),
         (lambda found: found.aggregate(n=Count("name"))["n"], 11),
         (lambda found: len(found.values_list("name").distinct()), 11),
     ],
-    ids=["count", "exists", "slice", "ordered", "aggregate", "distinct"],
+    ids=["count", "exists", "slice", "ordered", "computed", "numbered"]
+    + ["aggregate", "distinct"],
 )
 def test_what_is_asked_of_so_many_texts_is_right(tags, ask, expected):
     assert ask(tags.filter(name__in=NAMES)) == expected
