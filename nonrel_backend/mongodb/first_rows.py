@@ -83,9 +83,3 @@ class FirstRowsMixin(NonrelQuery):
         self.order_by(ordering)
         self.first_rows = FirstRows(keys, self.sort, self)
         self.sort = []
-
-    def stages_of_first_rows(self) -> list[dict[str, Any]] | None:
-        """Return the stages that find the first rows, if these are asked for."""
-        return (
-            None if self.first_rows is None else self.first_rows.stages(self, 0, None)
-        )

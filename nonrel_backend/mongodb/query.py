@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 from ..conditions import Column, Condition
 from ..microseconds import cut, exact, hidden, ordered_by
 from ..planner.expressions import expression_text
-from ..query import CHUNK, PREFILTER, Grouping, NonrelQuery, safe_call
+from ..query import CHUNK, PREFILTER, Grouping, safe_call
 from ..text import brief
 from . import writes
 from .aggregation import Pipeline
@@ -29,7 +29,6 @@ from .filters import (
     require_ordered,
     to_filter,
 )
-from .first_rows import FirstRowsMixin
 from .foreign import refusal
 from .key_forms import compound_forms, key_columns, with_all_forms
 from .long_lists import (
@@ -57,7 +56,7 @@ from .updating import update_document
 BATCH_SIZE = 5_000
 
 
-class BackendQuery(FirstRowsMixin, RankingMixin, NonrelQuery):
+class BackendQuery(RankingMixin):
     """One `find()`, `aggregate()`, update or delete on one collection."""
 
     changes_documents = True
@@ -412,7 +411,7 @@ class BackendQuery(FirstRowsMixin, RankingMixin, NonrelQuery):
     @safe_call
     def groups(self) -> Iterator[list]:
         assert self.pipeline is not None
-        stages = self.pipeline.stages(self.filter)
+        stages = self.stages()
         documents = self.connection.statement(
             lambda session: self.collection.aggregate(
                 stages, session=session, allowDiskUse=True, batchSize=BATCH_SIZE
@@ -491,12 +490,8 @@ class BackendQuery(FirstRowsMixin, RankingMixin, NonrelQuery):
     # --- explaining ---
 
     def describe(self) -> str:
-        if self.pipeline is not None:
-            stages = brief(self.pipeline.stages(self.filter))
-            return f"db.{self.table}.aggregate({stages})"
-        for found in (self.stages_of_first_rows(), self.stages_of_ranking()):
-            if found is not None:
-                return f"db.{self.table}.aggregate({brief(found)})"
+        if (stages := self.stages()) is not None:
+            return f"db.{self.table}.aggregate({brief(stages)})"
         if self.parts:
             return f"db.{self.table}.find() in {len(self.parts)} commands"
         text = f"db.{self.table}.find({brief(self.filter)}, {self.projection()!r})"

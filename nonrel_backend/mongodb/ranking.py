@@ -12,11 +12,12 @@ from django.db import NotSupportedError, models
 from django.db.models.expressions import Col, CombinedExpression, ExpressionWrapper
 
 from ..planner.expressions import expression_text
-from ..query import NonrelQuery, safe_call
+from ..query import safe_call
 from ..values.columns import stored_field
 from ..values.local import EXACT_DIGITS
-from .aggregation import ORDERED
+from .aggregation import ORDERED, Pipeline
 from .expressions import Expression, Expressions, conversion_refused, refused
+from .first_rows import FirstRowsMixin
 
 ZERO = {"$literal": 0}
 
@@ -44,25 +45,30 @@ class Ranking:
         ]
 
 
-class RankingMixin(NonrelQuery):
+class RankingMixin(FirstRowsMixin):
     """The scan's part that orders rows by an expression."""
 
     ranking: Ranking | None = None
     filter: Any
     collection: Any
+    pipeline: Pipeline | None
     require_one_command: Any
 
     def rank(self, expression: Any, ascending: bool) -> None:
         self.require_one_command("order")
         self.ranking = Ranking(expression, ascending, self)
 
-    def stages_of_ranking(self) -> list[dict[str, Any]] | None:
-        """Return the stages that order rows by an expression, if that is asked for."""
-        return None if self.ranking is None else self.ranking.stages(self.filter)
+    def stages(self) -> list[dict[str, Any]] | None:
+        """Return the stages of the aggregation that the scan is, None of a find()."""
+        if self.ranking is not None:
+            return self.ranking.stages(self.filter)
+        if self.first_rows is not None:
+            return self.first_rows.stages(self, 0, None)
+        return None if self.pipeline is None else self.pipeline.stages(self.filter)
 
     @safe_call
     def ranked(self, number: int) -> Iterator[tuple[Any, Any]]:
-        stages = [*(self.stages_of_ranking() or []), {"$limit": number}]
+        stages = [*(self.stages() or []), {"$limit": number}]
         found = self.connection.statement(
             lambda session: self.collection.aggregate(
                 stages, session=session, allowDiskUse=True
