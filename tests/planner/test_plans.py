@@ -12,6 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from nonrel_backend.planner import value_batches
 from nonrel_backend.testing import forcing
 
+from .test_related_extremes import missing_key
+
 
 @pytest.fixture
 def books(library):
@@ -125,3 +127,18 @@ def test_a_query_of_nothing_answers_so(books):
 
 def test_a_key_beyond_all_integers_is_none(books):
     assert list(books.filter(pk=2**70)) == list(books.filter(pk__lt=-(2**70))) == []
+
+
+def test_a_row_without_its_related_one_takes_no_place_before_the_slice(books):
+    key = missing_key(books.first().author_id)
+    books.filter(pages__in=[0, 7]).update(author_id=key)
+    rows = books.select_related("author").order_by("pages")
+    for low, high, expected in (
+        (0, 2, [1, 2]),
+        (2, 4, [3, 4]),
+        (5, 7, [6, 8]),
+        (7, 8, [9]),
+        (497, 600, [499]),
+        (496, None, [498, 499]),
+    ):
+        assert [book.pages for book in rows[low:high]] == expected

@@ -66,20 +66,32 @@ class LookupJoinPlan(ScanPlan):
         if query is None:
             return
         low, high = self.low, self.high
-        self.steps.append(partial(rows_text, query, low, high))
         is_limited = high is not None or low
         if is_limited and any(join.required for join in self.joins):
-            # The store applies the limits; if a row lacks a required relation, they
-            # are applied here to all rows instead.
-            chunks = list(self.scan.rows(query, low, high))
-            found = [self.joined(chunk) for chunk in chunks]
-            if sum(map(len, found)) == sum(map(len, chunks)):
-                yield from found
-                return
-            every = self.scan.rows(query, 0, None)
-            yield from sliced(map(self.joined, every), low, high)
+            self.steps.append(partial(rows_text, query, 0, high))
+            yield from self.with_required(query)
             return
+        self.steps.append(partial(rows_text, query, low, high))
         yield from filter(None, map(self.joined, self.scan.rows(query, low, high)))
+
+    def with_required(self, query: NonrelQuery) -> Iterator[list[Row]]:
+        """Yield the rows of the slice; no row without a required relation counts.
+
+        The store applies the limit. If there is such a row, also before the slice, it
+        is applied here to all rows instead.
+        """
+        found: list[list[Row]] = []
+        skip, lacking = self.low, 0
+        for chunk in self.scan.rows(query, 0, self.high):
+            rows = self.joined(chunk)
+            lacking += len(chunk) - len(rows)
+            found.append(rows[skip:])
+            skip = max(skip - len(rows), 0)
+        if lacking and self.high is not None:
+            every = self.scan.rows(query, 0, None)
+            yield from sliced(map(self.joined, every), self.low, self.high)
+        else:
+            yield from filter(None, found)
 
     def joined(self, chunk: list[Row]) -> list[Row]:
         """Return the chunk's rows with the related ones, in the order of the output."""
