@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..query import Grouping, NonrelQuery
+from ..query import Grouping
 from .aggregation import Pipeline
 
 
@@ -69,17 +69,3 @@ class FirstRows:
         found: tuple[Iterator[dict[str, Any]], dict[str, Any] | None]
         found = query.connection.statement(find)
         return found
-
-
-class FirstRowsMixin(NonrelQuery):
-    """The scan's part that finds first rows."""
-
-    first_rows: FirstRows | None = None
-    sort: list[tuple[str, int]]
-
-    def first_of_each(
-        self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]
-    ) -> None:
-        self.order_by(ordering)
-        self.first_rows = FirstRows(keys, self.sort, self)
-        self.sort = []

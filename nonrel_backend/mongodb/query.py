@@ -15,9 +15,10 @@ from pymongo.errors import OperationFailure
 from ..conditions import Column, Condition
 from ..microseconds import cut, exact, hidden, ordered_by
 from ..planner.expressions import expression_text
-from ..query import CHUNK, PREFILTER, Grouping, safe_call
+from ..query import CHUNK, PREFILTER, safe_call
 from ..text import brief
 from . import writes
+from .aggregating import BATCH_SIZE, AggregatingMixin
 from .aggregation import Pipeline
 from .distinct import values_of
 from .expressions import Expression, Expressions, result_converter
@@ -46,17 +47,12 @@ from .odd_names import is_odd
 from .paging import about_rows, page
 from .paths import dotted, superset
 from .plans import explained
-from .ranking import RankingMixin
 from .reading import READERS, Reader, drained, other_forms
 from .uniques import identity
 from .updating import update_document
 
-# Documents in a batch of a whole scan. The server's default first batch of 101 makes
-# one more round trip for every scan that is longer.
-BATCH_SIZE = 5_000
 
-
-class BackendQuery(RankingMixin):
+class BackendQuery(AggregatingMixin):
     """One `find()`, `aggregate()`, update or delete on one collection."""
 
     changes_documents = True
@@ -401,26 +397,6 @@ class BackendQuery(RankingMixin):
     @safe_call
     def distinct_values(self) -> list[Any] | None:
         return values_of(self)
-
-    # --- grouping ---
-
-    def group(self, grouping: Grouping) -> None:
-        self.require_one_command("group")
-        self.pipeline = Pipeline(grouping, self)
-
-    @safe_call
-    def groups(self) -> Iterator[list]:
-        assert self.pipeline is not None
-        stages = self.stages()
-        documents = self.connection.statement(
-            lambda session: self.collection.aggregate(
-                stages, session=session, allowDiskUse=True, batchSize=BATCH_SIZE
-            )
-        )
-        first = list(islice(documents, 1))
-        if not first:
-            self.connection.require_table(self.table)
-        yield from self.pipeline.rows(chain(first, drained(documents)))
 
     # --- writing ---
 

@@ -5,19 +5,17 @@ these pipelines. What comes close to each other is compared again by who asks.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.db import NotSupportedError, models
 from django.db.models.expressions import Col, CombinedExpression, ExpressionWrapper
 
 from ..planner.expressions import expression_text
-from ..query import safe_call
 from ..values.columns import stored_field
 from ..values.local import EXACT_DIGITS
-from .aggregation import ORDERED, Pipeline
+from .aggregation import ORDERED
 from .expressions import Expression, Expressions, conversion_refused, refused
-from .first_rows import FirstRowsMixin
 
 ZERO = {"$literal": 0}
 
@@ -43,38 +41,6 @@ class Ranking:
             {"$project": {"value": self.value}},
             {"$sort": {"value": self.way}},
         ]
-
-
-class RankingMixin(FirstRowsMixin):
-    """The scan's part that orders rows by an expression."""
-
-    ranking: Ranking | None = None
-    filter: Any
-    collection: Any
-    pipeline: Pipeline | None
-    require_one_command: Any
-
-    def rank(self, expression: Any, ascending: bool) -> None:
-        self.require_one_command("order")
-        self.ranking = Ranking(expression, ascending, self)
-
-    def stages(self) -> list[dict[str, Any]] | None:
-        """Return the stages of the aggregation that the scan is, None of a find()."""
-        if self.ranking is not None:
-            return self.ranking.stages(self.filter)
-        if self.first_rows is not None:
-            return self.first_rows.stages(self, 0, None)
-        return None if self.pipeline is None else self.pipeline.stages(self.filter)
-
-    @safe_call
-    def ranked(self, number: int) -> Iterator[tuple[Any, Any]]:
-        stages = [*(self.stages() or []), {"$limit": number}]
-        found = self.connection.statement(
-            lambda session: self.collection.aggregate(
-                stages, session=session, allowDiskUse=True
-            )
-        )
-        return ((each["_id"], each.get("value")) for each in found)
 
 
 def value_of(translate: Expressions, expression: Any) -> Any:
