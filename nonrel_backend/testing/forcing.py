@@ -26,6 +26,7 @@ RUNS = (
     ("rows", "count", "related_sort", "related_groups"),
     ("streamed", "partial_groups"),
     ("related_extremes", "ranked_rows"),
+    ("keyed_groups", "first_of_each", "computed_order"),
 )
 
 
