@@ -104,7 +104,10 @@ def table(results: Results) -> str:
             (
                 name,
                 f"{1 / sqlite:.4g}" if sqlite else "-",
-                shown(results.ratio(name, "lmdb", "sqlite-wal")),
+                shown(
+                    results.ratio(name, "lmdb", "sqlite-wal"),
+                    results.cpu_ratio(name, "lmdb", "sqlite-wal"),
+                ),
                 f"{most:g}" if most else "-",
                 *(shown(results.ratio(name, each, "lmdb")) for each in DOCUMENT_STORES),
                 "missed" if verdicts(results, name) else "met",
@@ -117,9 +120,17 @@ def table(results: Results) -> str:
 
 
 def summary(results: Results) -> tuple[str, bool]:
-    ratios = [results.ratio(name, "lmdb", "sqlite-wal") for name in results.names()]
-    known = [ratio for ratio in ratios if ratio is not None]
-    lines = [f"geometric mean of ours / SQLite: {geometric_mean(known):.2f}"]
+    lines = [
+        f"geometric mean of ours / SQLite, {what}: {geometric_mean(known):.2f}"
+        for what, ratio in (("time", results.ratio), ("CPU", results.cpu_ratio))
+        if (
+            known := [
+                found
+                for name in results.names()
+                if (found := ratio(name, "lmdb", "sqlite-wal"))
+            ]
+        )
+    ]
     missed = [each for name in results.names() for each in verdicts(results, name)]
     lines += [f"MISSED {each}" for each in missed] or ["All targets are met."]
     return "\n".join(lines), not missed
