@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Self, TypeAlias
 
 from .encoding import EVERYTHING, KeyRange, following
+from .layouts import Changes
 from .tables import Index, Table
 
 # A row as the store returned it: its key, its data and perhaps its version. Opaque to
@@ -110,8 +111,10 @@ class ReadAccess(ABC):
         """Return the keys of records; the default takes them for (key, row)."""
         return [key for key, _ in records]
 
-    def rows(self, table: Table, records: list[Record]) -> list[Any]:
-        """Return the rows of records, in the table's layout."""
+    def rows(
+        self, table: Table, records: list[Record], layout: Any = None
+    ) -> list[Any]:
+        """Return the rows of records, in the table's layout or a narrowed one."""
         return [row for _, row in records]
 
     def record_version(self, record: Record) -> Any:
@@ -196,6 +199,13 @@ class Access(ReadAccess):
         key is taken, nor one that others have changed since it was read; its change's
         `record` is then the row as it is now, None if there is none.
         """
+
+    def patch(self, table: Table, records: list[Record], changes: Changes) -> bool:
+        """Change columns of rows, on which neither their keys nor entries depend.
+
+        Return False, and change nothing, where rows are to be put as a whole.
+        """
+        return False
 
     def claims(self) -> Table:
         """Return the table of claims, where `Table.claims_uniques`: see claims.py."""

@@ -1,6 +1,6 @@
 """What a row is in memory: a dictionary, unless a store has a more compact form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import methodcaller
 from typing import Any
 
@@ -26,6 +26,10 @@ class DictLayout:
         self.json_columns = {
             name for name, each in table.columns.items() if each["db_type"] == "json"
         }
+
+    def narrowed(self, columns: Iterable[str]) -> "DictLayout":
+        """Return the layout of rows of which only these columns are read."""
+        return self
 
     def getter(self, name: str) -> Callable[[dict[str, Any]], Any]:
         """Return the function from a row to the stored value of a column."""

@@ -95,7 +95,9 @@ class OrderedAccess(TreesAccess):
     def pack(self, table: Table, row: dict[str, Any]) -> bytes:
         return dumped(row)
 
-    def unpack(self, table: Table, data: list[bytes]) -> list[dict[str, Any]]:
+    def unpack(
+        self, table: Table, data: list[bytes], layout: Any = None
+    ) -> list[dict[str, Any]]:
         return [loaded(each, table.name) for each in data]
 
     def dump(self, value: Any) -> bytes:

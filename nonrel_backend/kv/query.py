@@ -69,14 +69,22 @@ class KeyValueQuery(NonrelQuery):
     # --- reading ---
 
     def scan(
-        self, access: ReadAccess, limit: int | None, ordered: bool = True
+        self,
+        access: ReadAccess,
+        limit: int | None,
+        ordered: bool = True,
+        columns: list[str] | None = None,
     ) -> tuple[Table, Scan, Ordering]:
-        """Choose the access path for the first `limit` rows."""
+        """Choose the access path for the first `limit` rows, of which these columns
+        are read, by default all.
+        """
         table = access.table(self.table)
         by = self.ordering if ordered else []
         ordering = [(column_of(table, column), up) for column, up in by]
         choice = choose(access, table, self.predicates, ordering, limit)
-        return table, self.scan_class(access, table, choice, self), ordering
+        if columns is not None:
+            columns = [*columns, *(column.name for column, _ in ordering)]
+        return table, self.scan_class(access, table, choice, self, columns), ordering
 
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
@@ -96,8 +104,8 @@ class KeyValueQuery(NonrelQuery):
         if self.finds_nothing:
             return
         with self.connection.reading() as access:
-            table, scan, ordering = self.scan(access, high_mark)
-            take = table.layout.taker(columns, absent)
+            _, scan, ordering = self.scan(access, high_mark, columns=columns)
+            take = scan.layout.taker(columns, absent)
             try:
                 for rows in scan.rows(ordering, low_mark, high_mark):
                     yield take(rows)
@@ -129,7 +137,7 @@ class KeyValueQuery(NonrelQuery):
                 total = access.total(access.table(self.table))
                 if total is not None:
                     return total
-            _, scan, _ = self.scan(access, limit, ordered=False)
+            _, scan, _ = self.scan(access, limit, ordered=False, columns=[])
             count = scan.count(limit)
             self.rows_read = scan.rows_read
             return count
@@ -161,7 +169,16 @@ class KeyValueQuery(NonrelQuery):
         changes = self.changes(values)
 
         def work(access: Access) -> int:
-            table, found = self.found(access)
+            table = access.table(self.table)
+            if table.entries_follow_rows and table.indexed.isdisjoint(values):
+                _, scan, _ = self.scan(access, None, columns=[])
+                records = list(scan.found_records())
+                if access.patch(table, records, changes):
+                    return len(records)
+                rows = access.rows(table, records)
+                found = iter(list(zip(records, rows, strict=True)))
+            else:
+                table, found = self.found(access)
             changed = table.layout.changed
             # All rows are read before any is written: none may be found again.
             return writing.update(

@@ -18,6 +18,7 @@ from .access_paths import (
 )
 from .forms import BAD_VALUE, Matches
 from .predicates import all_of, bind
+from .predicates import columns as columns_of
 from .sorting import first_in_order, in_order
 from .tables import Table
 
@@ -31,18 +32,26 @@ class Scan:
     """One run of a query over a table."""
 
     def __init__(
-        self, access: ReadAccess, table: Table, choice: Choice, query: Any = None
+        self,
+        access: ReadAccess,
+        table: Table,
+        choice: Choice,
+        query: Any = None,
+        columns: Iterable[str] | None = None,
     ):
+        """`columns` are those that are read of the rows found, by default all."""
         self.query = query
         self.access = access
         self.table = table
         self.choice = choice
+        self.layout = table.layout
+        if columns is not None:
+            tested = map(columns_of, choice.residual)
+            self.layout = self.layout.narrowed(chain(columns, *tested))
         # The residual predicates as one function of a row, None for no predicate.
         self.matches: Matches | None = None
         if choice.residual:
-            self.matches = all_of(
-                [bind(each, table.getter) for each in choice.residual]
-            )
+            self.matches = all_of([bind(each, self.getter) for each in choice.residual])
         # How many index entries and rows have been read so far.
         self.entries_read = self.rows_read = 0
 
@@ -57,6 +66,14 @@ class Scan:
                 records = list(compress(records, wanted))
                 rows = list(compress(rows, wanted))
             yield from zip(records, rows, strict=True)
+
+    def found_records(self) -> Iterator[Record]:
+        """Yield the records of all rows wanted."""
+        for records in self.records(None):
+            if self.matches is not None:
+                wanted = self.matching(self.unpacked(records))
+                records = list(compress(records, wanted))
+            yield from records
 
     def chunks(self, limit: int | None, skip: int = 0) -> Iterator[list[Any]]:
         """Return lists of the rows wanted, without the first `skip`.
@@ -85,7 +102,13 @@ class Scan:
         if access.seen is not None:
             for key, record in zip(access.keys(table, records), records, strict=True):
                 access.seen[table.name, key] = access.record_version(record)
-        return access.rows(table, records)
+        return access.rows(table, records, self.layout)
+
+    def getter(self, name: str) -> Callable[[Any], Any]:
+        """Return the function from a row that was read to a column's stored value."""
+        self.table.column(name)
+        getter: Callable[[Any], Any] = self.layout.getter(name)
+        return getter
 
     def matching(self, rows: list[Any]) -> list[bool]:
         """Return for each row whether the residual predicates are true."""
@@ -266,7 +289,7 @@ class Scan:
         self, column: Column
     ) -> tuple[Callable[[Any], Any], Matches, Callable[[Any], Any]]:
         """Return (value of a row, whether that is NaN, value to compare by)."""
-        get = of_column = self.table.getter(column.name)
+        get = of_column = self.getter(column.name)
         if column.path:
 
             def get(row: Any) -> Any:

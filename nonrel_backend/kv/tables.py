@@ -254,6 +254,8 @@ class Table:
         }
         self.primary = self.make_index(primary)
         self.indexes = [self.make_index(each) for each in entry["indexes"]]
+        # Names of the columns on which keys or entries depend.
+        self.indexed = self.primary.reads.union(*(each.reads for each in self.indexes))
 
     def make_layout(self) -> Any:
         return DictLayout(self)

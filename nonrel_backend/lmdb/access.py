@@ -10,14 +10,16 @@ from zlib import crc32
 import lmdb
 from django.db import DatabaseError
 
+from ..batching import batches
 from ..kv.bytes import FIRST_BATCH, GROWTH, LARGEST_BATCH, Item
 from ..kv.encoding import CRC_SIZE, WHOLE, whole
+from ..kv.layouts import Changes
 from ..kv.snapshots import NotedReads, Reads
 from ..kv.tables import Table
 from ..kv.trees import TreesAccess
 from . import memory
 from .tables import FORMAT, FORMAT_KEY, LMDBTable, converted, place_columns
-from .values import ZERO, checksum, pack, pack_row, unpack, unpack_rows
+from .values import ZERO, checksum, pack, pack_row, patch_rows, unpack
 
 if TYPE_CHECKING:
     from .environment import Environment
@@ -105,9 +107,30 @@ class LMDBAccess(TreesAccess):
     def pack(self, table: Table, row: list[Any]) -> bytes:
         return pack_row(row, "checksums" in table.entry)
 
-    def unpack(self, table: Table, data: list[bytes]) -> list[list[Any]]:
-        entry = table.entry
-        return unpack_rows(data, entry["width"], "checksums" in entry)
+    def unpack(
+        self, table: Table, data: list[bytes], layout: Any = None
+    ) -> list[list[Any]]:
+        rows: list[list[Any]] = (layout or table.layout).unpacked(data)
+        return rows
+
+    def patch(self, table: Table, records: list[Item], changes: Changes) -> bool:
+        layout, checksums = table.layout, "checksums" in table.entry
+        placed = {layout.position(name): change for name, change in changes}
+        changed: list[Item] = []
+        for batch in batches(records, LARGEST_BATCH):
+            old = [data for _, data in batch]
+            new = patch_rows(old, layout.width, placed, checksums)
+            if new is None:
+                return False
+            changed += [
+                (key, after)
+                for (key, before), after in zip(batch, new, strict=True)
+                if after is not before
+            ]
+        if changed:
+            self.now().cursor().putmulti(changed)
+            self.wrote(table, 0, self.keys(table, changed))
+        return True
 
     def entry_value(self, table: Table, key: bytes, row_key: bytes) -> bytes:
         if "checksums" not in table.entry:

@@ -1,6 +1,6 @@
 """Tables of LMDB: their rows are lists of values by position."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..kv.forms import JSON_NULL
 from ..kv.layouts import Changes, differs
 from ..kv.tables import Table
 from ..kv.trees import RESERVED
-from .values import FORMS
+from .values import FORMS, unpack_columns, unpack_rows
 
 # The version of the format of catalog, rows and index entries. Entries of the catalog
 # in format 1 name columns by their positions. Up to format 2 there are no checksums;
@@ -23,6 +23,8 @@ FORMAT_KEY = RESERVED + b"format"
 # text of up to 157 bytes.
 ROW_KEY_SIZE = 160
 PAYLOAD_SIZE = 511 - len(RESERVED) - ROW_KEY_SIZE
+# How many choices of a table's columns are remembered.
+LAYOUTS_REMEMBERED = 200
 # What an index on these functions is called in format 1.
 FUNCTIONS = {"fold": "LOWER", "lower": "LOWER", "upper": "UPPER", "reverse": "REVERSE"}
 
@@ -54,6 +56,25 @@ class ListLayout:
         self.json_columns = {
             name for name, each in table.columns.items() if each["db_type"] == "json"
         }
+        self.narrow: dict[tuple[str, ...], ListLayout] = {}
+
+    def narrowed(self, columns: Iterable[str]) -> "ListLayout":
+        names = tuple(dict.fromkeys(columns))
+        found = self.narrow.get(names)
+        if found is None:
+            is_worth_it = 2 * len(names) <= self.width or not self.json_columns <= {
+                *names
+            }
+            found = NarrowLayout(self, names) if is_worth_it else self
+            if len(self.narrow) >= LAYOUTS_REMEMBERED:
+                self.narrow.clear()
+            self.narrow[names] = found
+        return found
+
+    def unpacked(self, data: list[bytes]) -> list[Any]:
+        """Return rows of their bytes."""
+        entry = self.table.entry
+        return unpack_rows(data, self.width, "checksums" in entry)
 
     def position(self, name: str) -> int:
         """Return the position of a column; raise ProgrammingError for none."""
@@ -119,16 +140,16 @@ class ListLayout:
             for at, column in enumerate(columns)
             if column in self.json_columns
         ]
-        if len(positions) == 1:
+        if positions == list(range(self.width)):
+
+            def take(rows: list[list[Any]]) -> list[list[Any]]:
+                return rows
+
+        elif len(positions) == 1:
             (position,) = positions
 
             def take(rows: list[list[Any]]) -> list[list[Any]]:
                 return [[row[position]] for row in rows]
-
-        elif positions == list(range(self.width)):
-
-            def take(rows: list[list[Any]]) -> list[list[Any]]:
-                return rows
 
         else:
             pick = itemgetter(*positions)
@@ -140,7 +161,7 @@ class ListLayout:
             return take
 
         def with_json(rows: list[list[Any]]) -> list[list[Any]]:
-            taken = take(rows)
+            taken = list(map(list, take(rows)))
             for at, null in json_columns:
                 for row in taken:
                     value = row[at]
@@ -165,6 +186,21 @@ class ListLayout:
             for at, (before, value) in enumerate(zip(old, new, strict=True))
             if before is not value and differs(before, value)
         }
+
+
+class NarrowLayout(ListLayout):
+    """Some columns of rows, as tuples: the others are not unpacked."""
+
+    def __init__(self, whole: ListLayout, columns: tuple[str, ...]) -> None:
+        super().__init__(whole.table)
+        self.row_width = whole.width
+        self.of_row = [whole.position(name) for name in columns]
+        self.width = len(columns)
+        self.positions = {name: at for at, name in enumerate(columns)}
+
+    def unpacked(self, data: list[bytes]) -> list[Any]:
+        checksums = "checksums" in self.table.entry
+        return unpack_columns(data, self.row_width, self.of_row, checksums)
 
 
 def place_columns(entry: dict[str, Any]) -> None:

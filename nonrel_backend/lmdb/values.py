@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
-from operator import attrgetter
+from itertools import accumulate
+from operator import attrgetter, or_
 from typing import Any
 from uuid import UUID
 from zlib import crc32
@@ -15,6 +16,7 @@ from django.utils.duration import duration_microseconds
 
 from ..kv.encoding import CRC_SIZE, ENCODERS
 from ..kv.forms import BAD_VALUE, JSON_NULL, Forms, JsonNull
+from ..kv.layouts import differs
 from ..values import storing
 from ..values.storing import moment, time_of_day
 from ..values.wrappers import Json
@@ -225,6 +227,9 @@ def unpack(data: bytes) -> Any:
 ZERO = 0xFFFFFFFF
 NUMBER = b"\xce"
 CHECKSUM_SIZE = len(NUMBER) + CRC_SIZE
+# What is asked of an Unpacker for a value, and for one with its place.
+VALUE = ("unpack",)
+PLACED_VALUE = ("tell", "unpack", "tell")
 # Of so few rows each is unpacked alone: an Unpacker takes 1.5 microseconds to make.
 FEW = 4
 # Batches of more bytes are read in halves: they are copied twice.
@@ -264,6 +269,115 @@ def unpack_rows(data: list[bytes], width: int, checksums: bool = False) -> list[
     return rows
 
 
+def unpack_columns(
+    data: list[bytes], width: int, positions: list[int], checksums: bool
+) -> list[tuple[Any, ...]]:
+    """Return the values at these positions of rows; the others are not unpacked.
+
+    Raise DatabaseError as unpack_rows() does.
+    """
+    if not positions:
+        return [()] * len(data)
+    order = sorted(positions)
+    found = walked(b"".join(data), len(data), width, order, checksums)
+    if found is None:
+        rows = unpack_rows(data, width, checksums)
+        return [tuple([row[at] for at in positions]) for row in rows]
+    columns = dict(zip(order, found, strict=True))
+    return list(zip(*[columns[at] for at in positions], strict=True))
+
+
+def patch_rows(
+    data: list[bytes],
+    width: int,
+    changes: dict[int, Callable[[Any], Any]],
+    checksums: bool,
+) -> list[bytes] | None:
+    """Return rows after changes of the values at some positions, as bytes.
+
+    A row that does not change is the same object. Return None where rows are to be
+    unpacked as a whole for that.
+    """
+    joined = b"".join(data)
+    order = sorted(changes)
+    found = walked(joined, len(data), width, order, checksums, PLACED_VALUE)
+    if found is None:
+        return None
+    pack = msgpack.Packer(default=extended, unicode_errors="surrogatepass").pack
+    *begin, _ = ends = list(accumulate(map(len, data), initial=0))
+    parts: list[list[bytes]] = []
+    is_changed = [False] * len(data)
+    columns = iter(found)
+    for at, low, values, high in zip(order, columns, columns, columns, strict=True):
+        new = list(map(changes[at], values))
+        is_changed = list(map(or_, is_changed, map(differs, values, new)))
+        parts.append([joined[i:j] for i, j in zip(begin, low, strict=True)])
+        parts.append(list(map(pack, new)))
+        begin = high
+    end = CRC_SIZE if checksums else 0
+    parts.append([joined[i : j - end] for i, j in zip(begin, ends[1:], strict=True)])
+    rows = list(map(b"".join, zip(*parts, strict=True)))
+    if checksums:
+        rows = [row + checksum(row) for row in rows]
+    return [
+        new if changed else old
+        for old, new, changed in zip(data, rows, is_changed, strict=True)
+    ]
+
+
+def walked(
+    joined: bytes,
+    count: int,
+    width: int,
+    positions: list[int],
+    checksums: bool,
+    asked: tuple[str, ...] = VALUE,
+) -> list[list[Any]] | None:
+    """Return lists of what is asked for each of `count` rows at each of some positions,
+    in ascending order. What is at others is not unpacked.
+
+    Return None for rows from before a column was added, for damaged or few rows, and
+    for large ones.
+    """
+    if count < FEW or len(joined) > LARGE_BATCH or (checksums and wrong(joined)):
+        return None
+    unpacker = unpacker_of(joined)
+    steps = [unpacker.read_array_header, *[unpacker.skip] * (width + checksums)]
+    calls = [getattr(unpacker, name) for name in asked]
+    for at in reversed(positions):
+        steps[1 + at : 2 + at] = calls
+    try:
+        found = [step() for step in steps * count]
+    except NOT_PACKED:
+        return None
+    size = len(steps)
+    if found[::size].count(width) != count or unpacker.tell() != len(joined):
+        return None
+    more = len(asked) - 1
+    return [
+        found[1 + at + number * more + each :: size]
+        for number, at in enumerate(positions)
+        for each in range(len(asked))
+    ]
+
+
+def wrong(joined: bytes) -> bool:
+    """Return whether rows with checksums, one after the other, are not as written."""
+    return crc32(joined, ZERO) != ZERO
+
+
+def unpacker_of(data: bytes) -> msgpack.Unpacker:
+    """Return what unpacks the values of these bytes one after the other."""
+    unpacker = msgpack.Unpacker(
+        strict_map_key=False,
+        ext_hook=restored,
+        unicode_errors="surrogatepass",
+        max_buffer_size=LARGEST_BUFFER,
+    )
+    unpacker.feed(data)
+    return unpacker
+
+
 def unpack_checked(data: list[bytes]) -> list[list]:
     """Return rows that are followed by their checksums.
 
@@ -273,17 +387,10 @@ def unpack_checked(data: list[bytes]) -> list[list]:
     if len(joined) > LARGE_BATCH and len(data) > 1:
         half = len(data) // 2
         return unpack_checked(data[:half]) + unpack_checked(data[half:])
-    if crc32(joined, ZERO) == ZERO:
+    if not wrong(joined):
         if len(data) < FEW:
             return [unpacked(each[:-CHECKSUM_SIZE]) for each in data]
-        unpacker = msgpack.Unpacker(
-            strict_map_key=False,
-            ext_hook=restored,
-            unicode_errors="surrogatepass",
-            max_buffer_size=LARGEST_BUFFER,
-        )
-        unpacker.feed(joined)
-        found = list(unpacker)
+        found = list(unpacker_of(joined))
         if len(found) == 2 * len(data):
             return found[::2]
     raise ValueError(

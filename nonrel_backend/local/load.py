@@ -12,7 +12,7 @@ from django.db import NotSupportedError, models
 
 from ..conditions import Condition
 from ..planner.raw_where import simple_where
-from ..planner.scans import new_query, push
+from ..planner.scans import converted, new_query, push
 from ..query import MISSING, NonrelQuery
 from ..values.columns import stored_field
 from ..values.local import ADAPTERS, to_local
@@ -43,23 +43,15 @@ def local_rows(
     converts = query.converters(fields)
     types = [query.connection.type_of(field) for field in fields]
     absent = [MISSING if db_type == "json" else None for db_type in types]
+    of_json = {index for index, db_type in enumerate(types) if db_type == "json"}
     converting: list[tuple[int, Convert]] = []
-    converting_json: list[tuple[int, Convert]] = []
     for index, (field, convert) in enumerate(zip(fields, converts, strict=True)):
-        if types[index] == "json":
-            converting_json.append((index, json_converter(convert, zone)))
+        if index in of_json:
+            converting.append((index, json_converter(convert, zone)))
         elif not same_locally(field, convert):
             converting.append((index, converter(query, field, convert, zone)))
     for chunk in query.fetch_lists(columns, absent, 0, high):
-        for index, convert in converting:
-            for row in chunk:
-                value = row[index]
-                if value is not None:
-                    row[index] = convert(value)
-        for index, convert in converting_json:
-            for row in chunk:
-                row[index] = convert(row[index])
-        yield chunk
+        yield converted(chunk, converting, of_json) if converting else chunk
 
 
 def to_local_values(

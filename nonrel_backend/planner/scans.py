@@ -1,6 +1,6 @@
 """Scans: one table read through the author's interface, as rows of Python values."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..conditions import Condition, Leaf
@@ -82,12 +82,25 @@ def python_rows(
     ]
     keys = [*[field.column for field in fields], *names]
     for chunk in query.fetch_lists(keys, [None] * len(keys), low, high):
-        for index, convert in converting:
-            for row in chunk:
-                value = row[index]
-                if value is not None:
-                    row[index] = convert(value)
-        yield chunk
+        yield converted(chunk, converting) if converting else chunk
+
+
+def converted(
+    rows: list[Any],
+    converting: Iterable[tuple[int, Callable[[Any], Any]]],
+    of_none: Collection[int] = (),
+) -> list[Any]:
+    """Return rows with the values of some columns converted.
+
+    None stays as it is, but in the columns `of_none`.
+    """
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    for index, convert in converting:
+        columns[index] = [
+            None if value is None and index not in of_none else convert(value)
+            for value in columns[index]
+        ]
+    return list(zip(*columns, strict=True))
 
 
 def key_batches(condition: Condition) -> Iterator[Condition]:

@@ -64,7 +64,7 @@ class RiakAccess(Access):
     def keys(self, table: Any, records: list[Found]) -> list[bytes]:
         return [each.key for each in records]
 
-    def rows(self, table: Any, records: list[Found]) -> list[Any]:
+    def rows(self, table: Any, records: list[Found], layout: Any = None) -> list[Any]:
         return [each.row for each in records]
 
     def record_version(self, record: Found) -> bytes:

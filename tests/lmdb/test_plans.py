@@ -160,11 +160,11 @@ def test_an_or_is_an_index_union(books, by_pages, by_title):
 def test_counting_by_an_index_decodes_no_row(books, monkeypatch):
     from nonrel_backend.lmdb import access
 
-    def refuse(data, width, checksums):
+    def refuse(*arguments):
         raise AssertionError("A row was decoded.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(access, "unpack_rows", refuse)
+        patched.setattr(access.LMDBAccess, "unpack", refuse)
         assert books.count() == ROWS
         assert books.filter(pages__lt=10).count() == 40
         assert books.filter(title__startswith="t").count() == 200
@@ -189,6 +189,6 @@ def test_a_scan_compares_two_columns(books):
 def test_explain_without_analyze_decodes_no_row(books, by_pages, monkeypatch):
     from nonrel_backend.lmdb import access
 
-    monkeypatch.setattr(access, "unpack_rows", None)
+    monkeypatch.setattr(access.LMDBAccess, "unpack", None)
     plan = books.filter(pages__lt=10, title__contains="3").order_by("rating").explain()
     assert f"[index {by_pages}, filter title contains '3', sorted]" in plan

@@ -14,9 +14,13 @@ from nonrel_backend.lmdb.values import (
     FORMS,
     JSON_NULL,
     pack,
+    pack_row,
+    patch_rows,
     to_stored,
     unpack,
+    unpack_columns,
     unpack_row,
+    unpack_rows,
 )
 from nonrel_backend.query import Json
 
@@ -165,3 +169,54 @@ def test_damaged_rows_are_rows_or_database_errors(data):
 def test_a_stored_value_of_another_type_is_a_database_error(db_type, stored):
     with pytest.raises(DatabaseError, match="which is not a"):
         FORMS.to_python(db_type, stored)
+
+
+# --- some columns of rows ---
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.text()
+STORED = PLAIN | st.just(JSON_NULL) | JSON
+ROWS = st.lists(st.tuples(STORED, STORED, STORED).map(list), max_size=12)
+
+
+@given(ROWS, st.permutations(range(3)), st.integers(0, 3), st.booleans())
+def test_some_columns_are_those_of_the_whole_rows(rows, order, number, checksums):
+    positions = order[:number]
+    packed = [pack_row(row, checksums) for row in rows]
+    found = unpack_columns(packed, 3, positions, checksums)
+    assert repr(found) == repr([tuple([row[at] for at in positions]) for row in rows])
+
+
+@given(ROWS, st.dictionaries(st.integers(0, 2), STORED, min_size=1), st.booleans())
+def test_changed_values_are_put_in_their_places(rows, values, checksums):
+    packed = [pack_row(row, checksums) for row in rows]
+    changes = {at: lambda old, new=new: new for at, new in values.items()}
+    found = patch_rows(packed, 3, changes, checksums)
+    if len(rows) < 4:
+        assert found is None  # each is unpacked as a whole
+        return
+    expected = [[values.get(at, row[at]) for at in range(3)] for row in rows]
+    assert repr(unpack_rows(found, 3, checksums)) == repr(expected)
+    for before, after, row, new in zip(packed, found, rows, expected, strict=True):
+        assert (before is after) == (repr(row) == repr(new))
+
+
+@pytest.mark.parametrize("checksums", [False, True])
+def test_rows_from_before_a_column_was_added_have_null_in_it(checksums):
+    rows = [[1, "a"], [2, "b"], [3, "c", "d"], [4, "e"], [5, "f"]]
+    packed = [pack_row(row, checksums) for row in rows]
+    found = unpack_columns(packed, 3, [2, 0], checksums)
+    assert found == [(None, 1), (None, 2), ("d", 3), (None, 4), (None, 5)]
+    assert patch_rows(packed, 3, {2: str}, checksums) is None
+
+
+@given(st.data())
+def test_damage_of_a_row_with_a_checksum_is_an_error(data):
+    packed = [pack_row([number, "text", 2.5], True) for number in range(8)]
+    damaged = bytearray(packed[5])
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(
+        st.integers(1, 255)
+    )
+    packed[5] = bytes(damaged)
+    with pytest.raises(DatabaseError, match="damaged"):
+        unpack_columns(packed, 3, [1], True)
+    assert patch_rows(packed, 3, {1: str}, True) is None
