@@ -17,6 +17,8 @@ from .wrappers import Document, Json
 
 # Texts that no JSON value has, in the place of numbers that JSON lacks.
 INFINITY, MINUS_INFINITY = "\0nonrel infinity", "\0nonrel -infinity"
+# json.dumps() with an option makes an encoder for each value.
+to_json = json.JSONEncoder(allow_nan=False).encode
 # SQLite computes with doubles, and a double keeps 15 decimal digits (DBL_DIG).
 EXACT_DIGITS = 15
 
@@ -32,7 +34,7 @@ def json_text(value: Any) -> str:
     number that no double holds: SQLite takes the text for malformed otherwise.
     """
     try:
-        return json.dumps(value, allow_nan=False)
+        return to_json(value)
     except ValueError:
         text = json.dumps(finite(value))
     for sign, mark in (("", INFINITY), ("-", MINUS_INFINITY)):

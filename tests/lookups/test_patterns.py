@@ -6,8 +6,10 @@ import time
 import pytest
 from django.apps.registry import Apps
 from django.db import DatabaseError, OperationalError, connection, models
+from django.db.models.functions import Length
 
 from nonrel_backend.values import patterns
+from nonrel_backend.values.folding import fold
 from nonrel_backend.values.patterns import cost, literal_prefix, searcher
 from tests.tables import tables_of
 
@@ -62,6 +64,46 @@ def test_a_search_without_an_end_is_stopped(text, monkeypatch, lookup):
         text.objects.filter(**{lookup: ENDLESS}).delete()
     assert text.objects.count() == 1
     assert time.monotonic() - started < 20
+
+
+KELVIN, LONG_S = "\u212a", "\u017f"
+TEXTS = [
+    None,
+    "",
+    "Abc *x*",
+    "a[b]c?",
+    "5%_\\",
+    f"{KELVIN}m",
+    f"{LONG_S}t",
+    "ÉTÉ a",
+    "kK",
+]
+PARTS = ["", "ab", "ABC", "*X", "[B]", "c?", "%_\\", "k", KELVIN, "s", "été", "É", "]"]
+
+
+@pytest.mark.parametrize(
+    ("lookup", "matches"),
+    [
+        ("icontains", lambda text, part: part in text),
+        ("istartswith", str.startswith),
+        ("iendswith", str.endswith),
+    ],
+)
+def test_case_is_ignored_in_the_local_engine(text, lookup, matches):
+    text.objects.bulk_create(text(data=each) for each in TEXTS)
+    for part in PARTS:
+        # No store computes a CASE in an order by another one.
+        found = models.Case(
+            models.When(**{f"data__{lookup}": part}, then=Length("data")), default=-1
+        )
+        rows = text.objects.annotate(found=found).order_by("found", "pk")
+        expected = [
+            each
+            for each in TEXTS
+            if each is not None and matches(fold(each), fold(part))
+        ]
+        wanted = [row.data for row in rows if row.found >= 0]
+        assert sorted(wanted) == sorted(expected), part
 
 
 def test_the_local_engine_says_what_is_wrong(text):
