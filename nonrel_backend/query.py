@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -261,11 +261,12 @@ class NonrelQuery:
         """
         return None
 
-    def changed_since(self, version: Any) -> list[Any] | None:
-        """Return the stored keys of the rows that have changed since a version.
+    def changed_since(self, version: Any) -> dict[Any, Set[str] | None] | None:
+        """Return {stored key: names of columns} of what has changed since a version.
 
-        Rows that are new or gone are among them; there may be more. Only these are then
-        read again of a table that was loaded. Return None if the store cannot tell.
+        In the place of the names it is None for rows that are new or gone, or may be.
+        There may be more rows and columns. Only these are then read again of a table
+        that was loaded. Return None if the store cannot tell.
         """
         return None
 

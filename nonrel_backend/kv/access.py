@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeAlias
@@ -35,6 +36,8 @@ class Change:
     added: list[Entry]
     # Whether only the entries change, and the row is as it was.
     same_row: bool = False
+    # The names of the columns in which a row that is replaced changes, if known.
+    columns: AbstractSet[str] | None = None
 
 
 class ReadAccess(ABC):
@@ -67,10 +70,13 @@ class ReadAccess(ABC):
         """
         return None
 
-    def changed_since(self, table: Table, version: Any) -> list[bytes] | None:
-        """Return the keys of the rows that changed since a version, None if unknown.
+    def changed_since(
+        self, table: Table, version: Any
+    ) -> dict[bytes, AbstractSet[str] | None] | None:
+        """Return {key of a row: names of its columns} of what changed since a version.
 
-        Rows that are new or gone are among them.
+        Return None if that is unknown. In the place of the names it is None for rows
+        that may be new or gone.
         """
         return None
 

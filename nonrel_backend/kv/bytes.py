@@ -11,6 +11,7 @@ Where one of the values of a unique index is NULL, the entry is not unique.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from struct import Struct
 from typing import Any, TypeAlias
@@ -103,8 +104,17 @@ class BytesAccess(Access):
         """Record that some payloads of an index are shortened, so it has no order."""
         raise NotImplementedError
 
-    def wrote(self, table: Table, rows: int, keys: list[bytes]) -> None:
-        """Note that the rows of some keys changed, and how many more there are now."""
+    def wrote(
+        self,
+        table: Table,
+        rows: int,
+        keys: list[bytes],
+        columns: AbstractSet[str] | None = None,
+    ) -> None:
+        """Note that the rows of some keys changed, and how many more there are now.
+
+        They changed in `columns` only, unless some may be new or gone.
+        """
 
     def entry_value(self, table: Table, key: bytes, row_key: bytes) -> bytes:
         """Return what is stored under the key of an entry; the default is the row's."""
@@ -207,9 +217,14 @@ class BytesAccess(Access):
         is_changed = False
         # The keys of rows that are new, changed or gone.
         keys: list[bytes] = []
+        columns: set[str] | None = set()
         waiting = []
         for each in changes:
             is_changed = True
+            if each.columns is None or each.old_key != each.key:
+                columns = None
+            elif columns is not None:
+                columns |= each.columns
             if each.old_key is None:
                 self.put_row(table, each, True)
                 keys.append(each.key)  # type: ignore[arg-type]
@@ -231,7 +246,7 @@ class BytesAccess(Access):
                 keys.append(each.key)  # type: ignore[arg-type]
                 more += 1
         if is_changed:
-            self.wrote(table, more, keys)
+            self.wrote(table, more, keys, columns)
         return []
 
     def put_row(self, table: Table, change: Change, is_new: bool) -> None:

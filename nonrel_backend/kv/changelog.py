@@ -1,16 +1,18 @@
 """The log of a table's changes: which rows changed since a version.
 
 Every change of rows replaces the token in the table's counters. A record of the log
-tells of the change that made a token: the token before it, and the keys of the rows. So
-the way back from the present token to an older one names all rows that changed. The
-last bytes of a token are the place of its record. Places are used again, so the log
-does not grow; a record of a later change has another token, and ends the way back.
+tells of the change that made a token: the token before it, the keys of the rows and, if
+none of them is new or gone, the names of the columns that changed. So the way back from
+the present token to an older one names all rows that changed. The last bytes of a token
+are the place of its record. Places are used again, so the log does not grow; a record
+of a later change has another token, and ends the way back.
 """
 
 import os
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from struct import Struct, pack, unpack_from
-from typing import Any
+from typing import Any, TypeAlias
 from zlib import crc32
 
 from .encoding import CRC_SIZE, WHOLE, whole
@@ -25,13 +27,23 @@ IS_LARGE = 1 << (SMALL_BITS + LARGE_BITS)
 # Bytes of keys. A change of more rows is not recorded.
 SMALL_SIZE, MOST_SIZE = 1_024, 1 << 17
 TOKEN_SIZE, RANDOM_SIZE = 8, 6
+# What comes before the names of columns.
+NAMES_BEGIN = b"\0"
+# The names of the columns in which rows have changed; None if rows are new or gone.
+Columns: TypeAlias = AbstractSet[str] | None
 
 _place = Struct(">H")
 # The token, the one before it, and the number of keys.
 _head = Struct(">8s8sI")
 
 
-def write(access: Any, table: Table, before: bytes, keys: Sequence[bytes]) -> bytes:
+def write(
+    access: Any,
+    table: Table,
+    before: bytes,
+    keys: Sequence[bytes],
+    columns: Columns = None,
+) -> bytes:
     """Record a change of rows with these keys; return the token that it makes."""
     data = b"".join(keys)
     large, small = places(before)
@@ -43,15 +55,20 @@ def write(access: Any, table: Table, before: bytes, keys: Sequence[bytes]) -> by
     if len(data) <= MOST_SIZE:
         sizes = pack(f">{len(keys)}H", *map(len, keys))
         record = _head.pack(token, before, len(keys)) + sizes + data
+        if columns is not None:
+            record += NAMES_BEGIN + "\0".join(sorted(columns)).encode()
         access.put(record_key(table, token), whole(record))
     return token
 
 
 def changed(
     access: Any, table: Table, before: bytes, token: bytes
-) -> list[bytes] | None:
-    """Return the keys of the rows that changed between two tokens, None if unknown."""
-    keys: dict[bytes, None] = {}
+) -> dict[bytes, Columns] | None:
+    """Return {key of a row: its columns} of what changed between two tokens.
+
+    Return None if that is unknown.
+    """
+    found: dict[bytes, Columns] = {}
     while token != before:
         record = access.unnoted(record_key(table, token))
         # A damaged record is as good as none.
@@ -60,11 +77,19 @@ def changed(
         _, token, count = _head.unpack_from(record)
         sizes = unpack_from(f">{count}H", record, _head.size)
         at = _head.size + 2 * count
+        keys = []
         for size in sizes:
-            keys[record[at : at + size]] = None
+            keys.append(record[at : at + size])
             at += size
-        assert at == len(record) - CRC_SIZE
-    return list(keys)
+        names = record[at:-CRC_SIZE]
+        if not names:
+            found.update(dict.fromkeys(keys))
+            continue
+        columns = frozenset(names[len(NAMES_BEGIN) :].decode().split("\0"))
+        for key in keys:
+            others = found.get(key, columns)
+            found[key] = others and others | columns
+    return found
 
 
 def places(token: bytes) -> tuple[int, int]:

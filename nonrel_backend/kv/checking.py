@@ -138,3 +138,4 @@ def entry_problems(access: Any, table: Table, index: Index, fix: bool) -> Iterat
                 yield f"{table.name}: {index.name} has {entry!r}, which no row has"
                 if fix:
                     access.remove(key)
+                    access.wrote(table, 0, [])

@@ -24,6 +24,8 @@ NULL_BYTES = (1, 254)
 PAST_PRESENT = b"\x03"
 # Past every component, and every key or payload that begins with one.
 LAST = b"\xff"
+# The byte after each one.
+NEXT_BYTE = [bytes([byte + 1]) for byte in range(255)]
 INVERSION = bytes(255 - byte for byte in range(256))
 # Bytes of the hash at the end of a shortened key: 128 bits, so that no two of a billion
 # keys with the same beginning are expected to collide.
@@ -204,8 +206,9 @@ def inverted(key: bytes) -> bytes:
 
 def following(key: bytes) -> bytes:
     """Return the first key after all keys that begin with `key`."""
-    key = key.rstrip(b"\xff")
-    return key[:-1] + bytes([key[-1] + 1])
+    if key[-1] == 255:
+        key = key.rstrip(b"\xff")
+    return key[:-1] + NEXT_BYTE[key[-1]]
 
 
 def whole(data: bytes) -> bytes:

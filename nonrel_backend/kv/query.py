@@ -1,6 +1,7 @@
 """KeyValueQuery: one scan of one table, by the best access path."""
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from typing import Any, TypeAlias
 
@@ -124,11 +125,14 @@ class KeyValueQuery(NonrelQuery):
             return access.total(access.table(self.table))
 
     @safe_call
-    def changed_since(self, version: Any) -> list[Any] | None:
+    def changed_since(self, version: Any) -> dict[Any, AbstractSet[str] | None] | None:
         with self.connection.reading() as access:
             table = access.table(self.table)
-            keys = access.changed_since(table, version)
-            return None if keys is None else table.stored_keys(keys)
+            changed = access.changed_since(table, version)
+            keys = None if changed is None else table.stored_keys(list(changed))
+            if changed is None or keys is None:
+                return None
+            return dict(zip(keys, changed.values(), strict=True))
 
     @safe_call
     def count(self, limit: int | None = None) -> int:

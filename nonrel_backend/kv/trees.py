@@ -11,6 +11,7 @@ tree 0   "token"        a random token that every change of the catalog replaces
 
 import os
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -278,10 +279,16 @@ class TreesAccess(BytesAccess):
         token = token or os.urandom(changelog.TOKEN_SIZE)
         self.put(table.counters_key, whole(_counters.pack(sequence, rows, token)))
 
-    def wrote(self, table: Table, rows: int, keys: Sequence[bytes]) -> None:
+    def wrote(
+        self,
+        table: Table,
+        rows: int,
+        keys: Sequence[bytes],
+        columns: AbstractSet[str] | None = None,
+    ) -> None:
         sequence, count, token = self.state(table)
         sequence = self.sequences.pop(table.prefix, sequence)
-        token = changelog.write(self, table, token, keys)
+        token = changelog.write(self, table, token, keys, columns)
         self.set_counters(table, sequence, count + rows, token)
 
     def total(self, table: Table) -> int:
@@ -290,7 +297,9 @@ class TreesAccess(BytesAccess):
     def version(self, table: Table) -> Any:
         return self.value(TOKEN_KEY), self.value(table.counters_key)
 
-    def changed_since(self, table: Table, version: Any) -> list[bytes] | None:
+    def changed_since(
+        self, table: Table, version: Any
+    ) -> dict[bytes, AbstractSet[str] | None] | None:
         catalog, counters = self.version(table)
         if catalog != version[0] or None in (counters, version[1]):
             return None

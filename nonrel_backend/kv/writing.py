@@ -177,7 +177,7 @@ def change(
                 after = [each for each in after if each not in same]
         removed += [(index, payload, unique) for payload, unique in before]
         added += [(index, payload, unique) for payload, unique in after]
-    return Change(record, key, new, new_key, removed, added)
+    return Change(record, key, new, new_key, removed, added, columns=differing)
 
 
 def build_index(access: Access, table: Table, index: Index) -> None:

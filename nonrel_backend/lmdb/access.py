@@ -12,10 +12,10 @@ from django.db import DatabaseError
 
 from ..batching import batches
 from ..kv.bytes import FIRST_BATCH, GROWTH, LARGEST_BATCH, Item
-from ..kv.encoding import CRC_SIZE, WHOLE, whole
+from ..kv.encoding import CRC_SIZE, WHOLE, KeyRange, whole
 from ..kv.layouts import Changes
 from ..kv.snapshots import NotedReads, Reads
-from ..kv.tables import Table
+from ..kv.tables import Index, Table
 from ..kv.trees import TreesAccess
 from . import memory
 from .tables import FORMAT, FORMAT_KEY, LMDBTable, converted, place_columns
@@ -31,6 +31,9 @@ else:
     Txn = lmdb.Transaction
 # The first byte of what is in the catalog with a checksum: msgpack begins nothing so.
 CHECKED = b"\xc1"
+# To count fewer entries takes no longer than to find out whether the count is known.
+MANY = 1_000
+COUNTS_REMEMBERED = 1_000
 # Returns the transaction to read from: a savepoint may begin or end between batches.
 CurrentTransaction: TypeAlias = Callable[[], Txn]
 
@@ -89,7 +92,13 @@ class LMDBAccess(TreesAccess):
             return 0
         keys = cursor.iternext(keys=True, values=False)
         count = 0
-        size = FIRST_BATCH
+        for key in islice(keys, FIRST_BATCH if limit is None else limit):
+            if key >= high:
+                return count
+            count += 1
+            if count == FIRST_BATCH:
+                break
+        size = FIRST_BATCH * GROWTH
         while limit is None or count < limit:
             if limit is not None:
                 size = min(size, limit - count)
@@ -100,6 +109,29 @@ class LMDBAccess(TreesAccess):
                 return count + bisect_left(batch, high)
             count += len(batch)
             size = min(size * GROWTH, LARGEST_BATCH)
+        return count
+
+    def count(
+        self,
+        table: Table,
+        index: Index,
+        ranges: Sequence[KeyRange],
+        limit: int | None = None,
+    ) -> int:
+        if limit is not None or len(ranges) != 1:
+            return super().count(table, index, ranges, limit)
+        counts = self.environment.counts
+        place = index.prefix, *ranges
+        version = self.unnoted(table.counters_key)
+        known, count = counts.get(place, (None, 0))
+        if known != version or version is None:
+            count = super().count(table, index, ranges)
+            if count >= MANY:
+                if len(counts) >= COUNTS_REMEMBERED:
+                    counts.clear()
+                counts[place] = version, count
+        else:
+            self.value(table.counters_key)  # noted: the answer depends on it
         return count
 
     # --- rows ---
@@ -129,7 +161,8 @@ class LMDBAccess(TreesAccess):
             ]
         if changed:
             self.now().cursor().putmulti(changed)
-            self.wrote(table, 0, self.keys(table, changed))
+            columns = {name for name, _ in changes}
+            self.wrote(table, 0, self.keys(table, changed), columns)
         return True
 
     def entry_value(self, table: Table, key: bytes, row_key: bytes) -> bytes:

@@ -242,6 +242,8 @@ class Environment:
         self.next_check = time.monotonic() + READER_CHECK_SECONDS
         self.file_size = 0
         self.syncs = durability != "none"
+        # Large counts of ranges of indexes: {(tree, range): (version, count)}.
+        self.counts: dict[tuple[Any, ...], tuple[Any, int]] = {}
         # Whether this process is a forked child and the environment is its parent's.
         self.inherited = False
         # Guards the three attributes that follow.

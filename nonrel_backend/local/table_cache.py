@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from math import inf
+from typing import Any, TypeAlias
 
 from .table_source import TableSource
 
@@ -17,7 +19,9 @@ STATEMENTS_REMEMBERED = 2_000
 # any order.
 FEW_ROWS = 50
 # Replacing a row by its key costs as much as loading about this many rows.
-ROWS_PER_CHANGE = 2
+ROWS_PER_CHANGE = 3
+# What NonrelQuery.changed_since() returns.
+Changed: TypeAlias = dict[Any, AbstractSet[str] | None]
 # How often changes are followed that others make meanwhile.
 ATTEMPTS = 3
 
@@ -33,6 +37,8 @@ class CachedTable:
     rows: int = 0
     # Whether it has the table's own name just now.
     in_place: bool = False
+    # Two versions, and what it costs to bring the table from one to the other.
+    way: tuple[Any, Any, float] | None = None
 
 
 class TableCache:
@@ -45,7 +51,7 @@ class TableCache:
         self.number = 0
         # How many rows a statement read of a table of which it needs a part only.
         self.parts: dict[tuple[str, str], int] = {}
-        # How many rows all statements read so, since the table was loaded as a whole.
+        # How many rows all statements read so, but for what loads have cost.
         self.spent: Counter[str] = Counter()
         # The tables of which a scan of the store has read many rows.
         self.scanned: set[str] = set()
@@ -67,8 +73,8 @@ class TableCache:
     ) -> bool:
         """Return whether scanning the cached table is cheaper than reading a part.
 
-        Also true if the parts read so far have cost more than caching the whole table
-        would.
+        Also true if the parts read so far have cost more than caching the whole table,
+        or following its changes, would.
         """
         name = source.table.name
         part = self.parts.get((statement, name), 0)
@@ -76,7 +82,9 @@ class TableCache:
         if cached is not None and cached.columns.issuperset(columns):
             if cached.rows >= part * CACHED_ROWS_PER_READ:
                 return False
-            if self.follow(cached, source, version):
+            cost = self.way(cached, source, version)
+            if cost <= self.spent[name] and self.follow(cached, source, version):
+                self.spent[name] -= int(cost)
                 return True
         if not part:
             return False
@@ -143,7 +151,7 @@ class TableCache:
         keyed = {table.key} if table.is_keyed else set()
         indexed = [each for each in columns if each not in keyed]
         engine.create_indexes(connection, table, indexed)
-        del self.spent[table.name]
+        self.spent[table.name] = max(0, self.spent[table.name] - cached.rows)
         self.tables[table.name] = cached
         return cached.rows
 
@@ -152,6 +160,25 @@ class TableCache:
         return table, self.engine.store.timezone
 
     # --- following ---
+
+    def way(self, cached: CachedTable, source: TableSource, version: Any) -> float:
+        """Return what it costs to bring a cached table to a version, in rows loaded."""
+        known = cached.version[0]
+        if version == known:
+            return 0
+        if cached.way is None or cached.way[:2] != (known, version):
+            changed = source.query.changed_since(known)
+            cost = inf if changed is None else self.cost(cached, changed)
+            cached.way = known, version, cost
+        return cached.way[2]
+
+    def cost(self, cached: CachedTable, changed: Changed) -> int:
+        """Return what it costs to read changed rows again, in rows loaded."""
+        return ROWS_PER_CHANGE * sum(
+            len(keys)
+            for columns, keys in parts(cached, changed).items()
+            if columns is None or columns
+        )
 
     def follow(self, cached: CachedTable, source: TableSource, version: Any) -> bool:
         """Bring a cached table to a version, by the rows that have changed.
@@ -181,9 +208,39 @@ class TableCache:
         done, and pays.
         """
         table = source.table
-        keys = None if table.key is None else source.query.changed_since(known)
-        if keys is None or len(keys) * ROWS_PER_CHANGE > cached.rows:
+        changed = None if table.key is None else source.query.changed_since(known)
+        if changed is None or self.cost(cached, changed) > cached.rows:
             return False
+        for columns, keys in parts(cached, changed).items():
+            if columns is None:
+                self.replace_rows(cached, source, keys)
+            elif columns:
+                self.change_columns(cached, source, [*columns], keys)
+        return cached.rows >= FEW_ROWS
+
+    def change_columns(
+        self,
+        cached: CachedTable,
+        source: TableSource,
+        columns: list[str],
+        keys: list[Any],
+    ) -> None:
+        """Read some columns again of the rows with these stored keys."""
+        connection, quote = self.engine.wrapper.connection, self.engine.quote
+        key = source.table.key
+        values = ", ".join(f"{quote(column)} = ?" for column in columns)
+        rows = chain.from_iterable(source.rows_of([*columns, key], keys))
+        connection.execute("BEGIN")
+        connection.executemany(
+            f"UPDATE {cached.name} SET {values} WHERE {quote(key)} = ?", rows
+        )
+        connection.execute("COMMIT")
+
+    def replace_rows(
+        self, cached: CachedTable, source: TableSource, keys: list[Any]
+    ) -> None:
+        """Read the rows with these stored keys again, which may be new or gone."""
+        table = source.table
         connection, quote = self.engine.wrapper.connection, self.engine.quote
         local_keys = [(key,) for key in source.local_keys(keys)]
         connection.execute("BEGIN")
@@ -195,7 +252,6 @@ class TableCache:
         columns = list(cached.columns)
         rows = chain.from_iterable(counted(source.rows_of(columns, keys), cached))
         self.engine.insert(connection, cached.name, columns, rows, indexes=False)
-        return cached.rows >= FEW_ROWS
 
     # --- tables of the engine ---
 
@@ -231,6 +287,22 @@ class TableCache:
         self.engine.wrapper.connection.execute(
             f"ALTER TABLE {quote(old)} RENAME TO {quote(new)}"
         )
+
+
+def parts(
+    cached: CachedTable, changed: Changed
+) -> dict[AbstractSet[str] | None, list[Any]]:
+    """Return {columns: keys of the rows that have changed in these}.
+
+    The columns are those of a cached table; None stands for rows new or gone.
+    """
+    found: dict[AbstractSet[str] | None, list[Any]] = {}
+    known: dict[AbstractSet[str] | None, AbstractSet[str] | None] = {None: None}
+    for key, columns in changed.items():
+        if columns not in known:
+            known[columns] = frozenset(cached.columns.intersection(columns or ()))
+        found.setdefault(known[columns], []).append(key)
+    return found
 
 
 def counted(chunks: Iterator[list[Any]], cached: CachedTable) -> Iterator[list[Any]]:

@@ -96,7 +96,9 @@ def store(tmp_path):
     @contextmanager
     def begin(write=False):
         with environment.begin(write=write) as txn:
-            yield LMDBAccess(SimpleNamespace(tables=TableCache()), lambda: txn)
+            yield LMDBAccess(
+                SimpleNamespace(tables=TableCache(), counts={}), lambda: txn
+            )
 
     with lmdb.open(str(tmp_path), map_size=1 << 28, sync=False) as environment:
         yield begin

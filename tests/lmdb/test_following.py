@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from django.apps.registry import Apps
 from django.db import connections, models, transaction
-from django.db.models import Avg, F, Sum
+from django.db.models import Avg, F, Sum, Value
+from django.db.models.functions import Concat
 
 from nonrel_backend.kv import changelog
 from nonrel_backend.local import table_cache
@@ -116,6 +117,27 @@ def test_only_changed_rows_are_read_again(cached, loads, change):
     assert loads == []
 
 
+def test_only_cached_columns_that_have_changed_are_read_again(cached, monkeypatch):
+    read: list[list[str]] = []
+    rows_of = TableSource.rows_of
+
+    def noting(self, columns, keys):
+        read.append(sorted(columns))
+        return rows_of(self, columns, keys)
+
+    monkeypatch.setattr(TableSource, "rows_of", noting)
+    counters().filter(pk__lt=12).update(name=Concat("name", Value("x")))
+    assert squares() == expected()
+    assert read == []
+    counters().filter(pk__lt=12).update(value=F("value") + 5)
+    counters().filter(pk=3).update(name="y")
+    assert squares() == expected()
+    assert read == [["id", "value"]]
+    counters().filter(pk=4).delete()
+    counters().filter(pk=5).update(value=11)
+    assert squares() == expected()
+
+
 def test_a_table_with_many_changed_rows_is_read_as_a_whole(cached, loads):
     counters().update(value=F("value") + 1)
     assert squares() == expected()
@@ -216,9 +238,7 @@ def test_a_write_between_two_reads_of_changed_rows_is_followed(
 
 def test_a_write_without_a_log_is_seen(cached, loads, monkeypatch):
     """As an earlier version of this package writes."""
-    monkeypatch.setattr(
-        changelog, "write", lambda access, table, before, keys: os.urandom(8)
-    )
+    monkeypatch.setattr(changelog, "write", lambda *arguments: os.urandom(8))
     counters().filter(pk=1).update(value=500)
     monkeypatch.undo()
     counters().filter(pk=2).update(value=500)

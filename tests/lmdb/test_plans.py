@@ -4,6 +4,7 @@ import pytest
 from django.db import connections, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Reverse
+from django.db.transaction import atomic
 
 ROWS = 400
 
@@ -171,6 +172,22 @@ def test_counting_by_an_index_decodes_no_row(books, monkeypatch):
         assert books.filter(rating__isnull=True).count() == 300
         with pytest.raises(AssertionError):
             books.filter(in_print=True).count()
+
+
+def test_large_counts_follow_changes(books, by_pages, monkeypatch):
+    from nonrel_backend.lmdb import access
+
+    monkeypatch.setattr(access, "MANY", 10)
+    few = books.filter(pages__lt=10)
+    assert [few.count(), few.count()] == [40, 40]
+    books.filter(pages=3).update(pages=50)
+    assert [few.count(), few.count()] == [36, 36]
+    with pytest.raises(ZeroDivisionError), atomic("own"):
+        assert few.count() == 36
+        books.filter(pages=4).update(pages=60)
+        assert [few.count(), few.count()] == [32, 32]
+        1 / 0  # noqa: B018
+    assert [few.count(), few.count()] == [36, 36]
 
 
 def test_residual_predicates_filter_the_rows_of_an_index_scan(books, by_pages):
