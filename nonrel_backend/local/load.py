@@ -51,7 +51,9 @@ def local_rows(
         elif not same_locally(field, convert):
             converting.append((index, converter(query, field, convert, zone)))
     for chunk in query.fetch_lists(columns, absent, 0, high):
-        yield converted(chunk, converting, of_json) if converting else chunk
+        if converting and chunk:
+            chunk = converted(chunk, converting, of_json)
+        yield chunk
 
 
 def to_local_values(

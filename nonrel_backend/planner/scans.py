@@ -82,7 +82,7 @@ def python_rows(
     ]
     keys = [*[field.column for field in fields], *names]
     for chunk in query.fetch_lists(keys, [None] * len(keys), low, high):
-        yield converted(chunk, converting) if converting else chunk
+        yield converted(chunk, converting) if converting and chunk else chunk
 
 
 def converted(
@@ -90,7 +90,7 @@ def converted(
     converting: Iterable[tuple[int, Callable[[Any], Any]]],
     of_none: Collection[int] = (),
 ) -> list[Any]:
-    """Return rows with the values of some columns converted.
+    """Return rows, of which there is one at least, with some columns converted.
 
     None stays as it is, but in the columns `of_none`.
     """

@@ -1,16 +1,18 @@
 """What is asked of any store for a query, and what is finished locally."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import NotSupportedError, connection, connections
+from django.apps.registry import Apps
+from django.db import NotSupportedError, connection, connections, models
 from django.db.models import Count, F, Value
 from django.db.models.functions import TruncHour
 from django.test.utils import CaptureQueriesContext
 
 from nonrel_backend.planner import value_batches
 from nonrel_backend.testing import forcing
+from tests.tables import tables_of
 
 from .test_related_extremes import missing_key
 
@@ -142,3 +144,17 @@ def test_a_row_without_its_related_one_takes_no_place_before_the_slice(books):
         (496, None, [498, 499]),
     ):
         assert [book.pages for book in rows[low:high]] == expected
+
+
+def test_no_row_comes_in_the_order_of_an_index(library):
+    class Event(models.Model):
+        name = models.CharField(max_length=20)
+        day = models.DateField(db_index=True)
+
+        class Meta:
+            app_label = "library"
+            apps = Apps()
+
+    with tables_of(Event):
+        Event.objects.create(name="one", day=date(2020, 1, 1))
+        assert Event.objects.filter(name="").order_by("day", "-pk").first() is None
