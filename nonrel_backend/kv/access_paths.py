@@ -166,7 +166,8 @@ def match_index(
         ranges = [(start + last[0], start + last[1]) for start in starts]
     size = table.key_size if index is table.primary else table.payload_size
     cut = size - HASH_SIZE
-    if index.truncated or any(max(map(len, each)) > cut for each in ranges):
+    longest = max(map(len, starts), default=0) + max(map(len, last or [b""]))
+    if index.truncated or longest > cut:
         ranges = sorted({clipped(each, cut) for each in ranges})
         satisfied, unique = [], False
     return IndexScan(index, ranges, satisfied, equalities, unique)

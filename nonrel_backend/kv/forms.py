@@ -1,6 +1,6 @@
 """The forms in which a store holds values, as the core needs to know them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -10,9 +10,12 @@ from django.db import DatabaseError
 from django.utils.functional import cached_property
 
 from ..values.local import to_local
+from ..values.storing import INT64
 from ..values.wrappers import Json
 
 Matches = Callable[[Any], bool]
+# The types whose stored form of an int is that int.
+INTEGERS = ("int", "long")
 BAD_VALUE = (TypeError, ValueError, OverflowError, ArithmeticError)
 
 
@@ -59,6 +62,14 @@ class Forms:
             db_type: checked(convert, db_type)
             for db_type, convert in self.from_stored.items()
         }
+
+    def to_stored_list(self, db_type: str, values: Iterable[Any]) -> list[Any]:
+        """Return values but None in their stored form."""
+        found = [value for value in values if value is not None]
+        if db_type in INTEGERS and set(map(type, found)) == {int}:
+            if min(found) in INT64 and max(found) in INT64:
+                return found  # the same, in short
+        return [self.to_stored(db_type, value) for value in found]
 
     def to_python(self, db_type: str | None, value: Any) -> Any:
         """Return a stored value other than NULL as Django's Python value."""

@@ -186,7 +186,7 @@ def comparison(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
 
 def in_list(leaf: Leaf, forms: Forms) -> tuple[Any, Matches]:
     db_type = leaf.column.db_type
-    values = [forms.to_stored(db_type, each) for each in leaf.value if each is not None]
+    values = forms.to_stored_list(db_type, leaf.value)
     if (is_nan := forms.nans.get(db_type)) is not None:
         values = [each for each in values if not is_nan(each)]
     convert = forms.comparable.get(db_type)

@@ -118,8 +118,10 @@ class LMDBAccess(TreesAccess):
         ranges: Sequence[KeyRange],
         limit: int | None = None,
     ) -> int:
-        if limit is not None or len(ranges) != 1:
+        if limit is not None:
             return super().count(table, index, ranges, limit)
+        if len(ranges) != 1:
+            return self.count_ranges(index.prefix, ranges)
         counts = self.environment.counts
         place = index.prefix, *ranges
         version = self.unnoted(table.counters_key)
@@ -132,6 +134,22 @@ class LMDBAccess(TreesAccess):
                 counts[place] = version, count
         else:
             self.value(table.counters_key)  # noted: the answer depends on it
+        return count
+
+    def count_ranges(self, prefix: bytes, ranges: Sequence[KeyRange]) -> int:
+        """Return how many keys of a tree several ranges hold."""
+        cursor = self.now().cursor()
+        count = 0
+        for low, high in ranges:
+            end = prefix + high
+            if low < high and cursor.set_range(prefix + low):
+                key = b""
+                for key in islice(cursor.iternext(True, False), FIRST_BATCH):
+                    if key >= end:
+                        break
+                    count += 1
+                else:
+                    count += LMDBAccess.count_items(self, key + b"\0", end, None)
         return count
 
     # --- rows ---
@@ -220,6 +238,12 @@ class SnapshotAccess(NotedReads, LMDBAccess):
     def __init__(self, environment: "Environment", txn: Txn, reads: Reads) -> None:
         super().__init__(environment, lambda: txn)
         self.begin_notes(reads)
+
+    def count_ranges(self, prefix: bytes, ranges: Sequence[KeyRange]) -> int:
+        count = super().count_ranges(prefix, ranges)
+        read = count + len(ranges)
+        self.noted(read, count, "count_ranges", prefix, tuple(ranges))
+        return count
 
 
 class LMDBWriter(LMDBAccess):
