@@ -24,7 +24,7 @@ from .cursor import Statement, result_of
 from .dml.delete import DeleteMixin
 from .dml.insert import InsertMixin
 from .dml.update import UpdateMixin
-from .local.ascii_patterns import WILDCARDS, glob_of, where_ascii
+from .local.ascii_patterns import WILDCARDS, with_glob
 from .planner.choose import LOCAL_RULES, choose, with_fallback
 from .planner.partial_aggregates import PartialAggregates
 from .planner.plans.base import Plan, Row
@@ -95,11 +95,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         own = getattr(node, f"as_{self.store.vendor}", None)
         if own is not None:
             return own(self, self.connection)
-        sql, params = super().compile(node)
-        glob = glob_of(node) if type(node) in WILDCARDS else None
-        if glob is None:
-            return sql, params
-        return where_ascii(self.compile(node.lhs)[0], sql), [glob, *params]
+        found = super().compile(node)
+        return with_glob(self, node, *found) if type(node) in WILDCARDS else found
 
     # --- values, for backends to override ---
 

@@ -40,10 +40,15 @@ def either_case(character: str) -> str:
     return f"[{character}]" if character in "*?[" else character
 
 
-def where_ascii(column: str, sql: str) -> str:
-    """Return SQL that is `GLOB %s` where the column's text is ASCII, else `sql`.
+def with_glob(compiler: Any, node: Any, sql: str, params: Any) -> tuple[str, Any]:
+    """Return the SQL of a lookup, with GLOB where the column's text is ASCII.
 
     GLOB takes a third of the time of a function in Python.
     """
+    glob = glob_of(node)
+    if glob is None:
+        return sql, params
+    column, _ = compiler.compile(node.lhs)
     is_ascii = f"length({column}) = length(CAST({column} AS BLOB))"
-    return f"CASE WHEN {is_ascii} THEN {column} GLOB %s ELSE {sql} END"
+    case = f"CASE WHEN {is_ascii} THEN {column} GLOB %s ELSE {sql} END"
+    return case, [glob, *params]
