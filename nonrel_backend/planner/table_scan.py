@@ -329,11 +329,14 @@ class TableScan:
     def rows(
         self, query: NonrelQuery, low: int, high: int | None
     ) -> Iterator[list[list[Any]]]:
-        """Yield chunks of rows of the open scan; note it if it read many."""
+        """Yield chunks of rows of the open scan; note it if it read many others."""
+        wanted = 0
         try:
-            yield from python_rows(query, self.fields, low, high, list(self.names))
+            for rows in python_rows(query, self.fields, low, high, list(self.names)):
+                wanted += len(rows)
+                yield rows
         finally:
-            self.note(query)
+            self.note(query, wanted)
 
     def count(self, query: NonrelQuery) -> int:
         """Return the number of rows of the open scan; note it if it read many."""
@@ -341,9 +344,11 @@ class TableScan:
         self.note(query)
         return count
 
-    def note(self, query: NonrelQuery) -> None:
-        """Note a scan that read many rows: a cached table may serve it."""
-        if query.rows_read >= MANY_ROWS and self.is_ready:
+    def note(self, query: NonrelQuery, wanted: int = 0) -> None:
+        """Note a scan that read many rows for those wanted: a cached table may serve
+        it.
+        """
+        if query.rows_read - wanted >= MANY_ROWS and self.is_ready:
             cache = query.connection.local_engine.cache
             cache.note_part(self.name, query.table, query.rows_read)
             cache.scanned.add(query.table)

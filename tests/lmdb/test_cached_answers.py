@@ -56,9 +56,9 @@ def test_the_third_run_reads_no_more_than_the_rows_found(filled, monkeypatch, ki
     read: list[int] = []
     note = table_scan.TableScan.note
 
-    def noting(self, query):
+    def noting(self, query, wanted=0):
         read.append(query.rows_read)
-        note(self, query)
+        note(self, query, wanted)
 
     monkeypatch.setattr(table_scan.TableScan, "note", noting)
     monkeypatch.setattr(TableSource, "rows", None)
@@ -124,3 +124,10 @@ def test_rows_in_the_order_of_their_keys_are_read_as_far_as_needed(filled):
     assert "5 entries and 5 rows read" in rows.order_by("pk")[:5].explain(analyze=True)
     books().filter(pk__in=keys[:150])._raw_delete("own")
     assert list(rows.order_by("pk").values_list("pk", flat=True)[:2]) == keys[151:154:2]
+
+
+def test_a_scan_that_reads_only_what_it_returns_is_not_cached(filled):
+    rows = books().order_by("pk").values_list("pk", "pages")[:ROWS]
+    for _ in range(4):
+        assert len(list(rows.all())) == ROWS
+    assert "rule: rows" in rows.explain()
