@@ -243,7 +243,7 @@ class BackendQuery(AggregatingMixin):
                 batch_size=BATCH_SIZE if limit == 0 or limit > BATCH_SIZE else 0,
             )
             first = next(cursor, None)
-            return drained(cursor), first
+            return drained(cursor, CHUNK), first
 
         return self.connection.statement(find)
 

@@ -13,7 +13,6 @@ from bson import Int64
 from django.db import DataError
 
 from ..caching import IdentityCache
-from ..query import CHUNK
 from ..values.columns import stored_field
 from .foreign import CHECKED, NAMES, NATIVE, NOTHING, own, refusal
 from .key_forms import text_forms
@@ -46,9 +45,9 @@ def other_forms(connection: Any, table: str) -> set[str]:
     return _other_forms[connection.settings_dict["NAME"], table]
 
 
-def drained(cursor: Any) -> Iterator[Document]:
-    """Yield a cursor's documents, taken in lists: its own iterator costs more."""
-    while documents := cursor.to_list(CHUNK):
+def drained(cursor: Any, size: int) -> Iterator[Document]:
+    """Yield a cursor's documents, `size` at a time: its own iterator costs more."""
+    while documents := cursor.to_list(size):
         yield from documents
 
 
