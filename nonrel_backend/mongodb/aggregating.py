@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
-from ..query import Grouping, NonrelQuery, safe_call
+from ..query import CHUNK, Grouping, NonrelQuery, safe_call
 from .aggregation import Pipeline
 from .first_rows import FirstRows
 from .ranking import Ranking
@@ -50,7 +50,7 @@ class AggregatingMixin(NonrelQuery):
         first = list(islice(documents, 1))
         if not first:
             self.connection.require_table(self.table)
-        yield from self.pipeline.rows(chain(first, drained(documents)))
+        yield from self.pipeline.rows(chain(first, drained(documents, CHUNK)))
 
     def first_of_each(
         self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]
