@@ -13,6 +13,7 @@ from django.db import NotSupportedError, OperationalError, transaction
 from django.db.backends.utils import debug_transaction
 from django.utils.functional import cached_property
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, ConnectionFailure, PyMongoError
 from pymongo.read_preferences import ReadPreference
@@ -103,6 +104,8 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
     document_form = BsonForm
     validation_class = DatabaseValidation
     known_database: Database | None = None
+    # Its collections by name.
+    known_collections: dict[str, Collection]
 
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict
@@ -174,7 +177,16 @@ class DatabaseWrapper(TransactionSavepoints, NonrelDatabaseWrapper):
         name = self.settings_dict["NAME"]
         if known is None or known.client is not self.connection or known.name != name:
             known = self.known_database = self.connection[name]
+            self.known_collections = {}
         return known
+
+    def collection(self, name: str) -> Collection:
+        """Return a pymongo collection: to make one takes as long as to find a key."""
+        database = self.database
+        found = self.known_collections.get(name)
+        if found is None:
+            found = self.known_collections[name] = database[name]
+        return found
 
     @property
     def primary(self) -> Database:

@@ -174,7 +174,7 @@ class Sequences:
     def increment(self, table: str, size: int) -> int:
         """Add `size` to the stored sequence and return it."""
         try:
-            document = self.connection.database[COLLECTION].find_one_and_update(
+            document = self.connection.collection(COLLECTION).find_one_and_update(
                 {"_id": table},
                 {"$inc": {"value": size}},
                 upsert=True,
@@ -205,7 +205,7 @@ class Sequences:
             self.pass_by(table, block, value)
 
     def pass_by(self, table: str, block: Block, value: int) -> None:
-        self.connection.database[COLLECTION].update_one(
+        self.connection.collection(COLLECTION).update_one(
             {"_id": table}, {"$max": {"value": value}}, upsert=True
         )
         block.highest = max(block.highest, value)
@@ -214,7 +214,7 @@ class Sequences:
     def reset(self, tables: Iterable[str]) -> None:
         """Start the sequences of these tables anew."""
         tables = list(tables)
-        self.connection.database[COLLECTION].delete_many({"_id": {"$in": tables}})
+        self.connection.collection(COLLECTION).delete_many({"_id": {"$in": tables}})
         self.forget(tables)
 
     def forget(self, tables: Iterable[str]) -> None:
@@ -224,7 +224,7 @@ class Sequences:
                 self.blocks.pop((self.connection.settings_dict["NAME"], table), None)
 
     def rename(self, old: str, new: str) -> None:
-        collection = self.connection.database[COLLECTION]
+        collection = self.connection.collection(COLLECTION)
         found = collection.find_one_and_delete({"_id": old})
         if found:
             found["_id"] = new

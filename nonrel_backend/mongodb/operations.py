@@ -47,7 +47,7 @@ class DatabaseOperations(NonrelDatabaseOperations):
             for table in others:
                 union = {"coll": table, "pipeline": one_document(table)}
                 pipeline.append({"$unionWith": union})
-            answers = self.connection.database[first].aggregate(pipeline)
+            answers = self.connection.collection(first).aggregate(pipeline)
             found += [each["table"] for each in answers]
         return found
 
@@ -60,6 +60,6 @@ class DatabaseOperations(NonrelDatabaseOperations):
                 delete_documents(connection, table, {})
         else:
             for table in self.with_documents(tables):
-                connection.database[table].delete_many({})
+                connection.collection(table).delete_many({})
         if reset_sequences:
             connection.sequences.reset(tables)

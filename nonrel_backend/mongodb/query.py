@@ -78,7 +78,7 @@ class BackendQuery(AggregatingMixin):
     @property
     def collection(self) -> Any:
         """The pymongo collection that holds the table's rows."""
-        return self.connection.database[self.table]
+        return self.connection.collection(self.table)
 
     def key(self, column: str) -> str:
         """Return the key under which documents hold a column."""
@@ -283,7 +283,7 @@ class BackendQuery(AggregatingMixin):
     ) -> Iterator[list[list[Any]]]:
         reader = Reader(self, columns)
         documents = self.documents(low_mark, high_mark)
-        keys = list(map(self.key, columns))
+        keys = ["_id" if each == self.pk_column else each for each in columns]
         chunk = list(islice(documents, CHUNK))
         snapshot = self.connection.transaction.snapshot if chunk else None
         while chunk:

@@ -47,8 +47,8 @@ def other_forms(connection: Any, table: str) -> set[str]:
 
 def drained(cursor: Any, size: int) -> Iterator[Document]:
     """Yield a cursor's documents, `size` at a time: its own iterator costs more."""
-    while documents := cursor.to_list(size):
-        yield from documents
+    while cursor.alive:
+        yield from cursor.to_list(size)
 
 
 class Columns:

@@ -19,6 +19,8 @@ from .keys import Sequences, Taken
 
 __all__ = ["Transaction", "is_duplicate", "retry_transaction"]
 
+SNAPSHOT, MAJORITY = ReadConcern("snapshot"), WriteConcern("majority")
+
 
 class Mark(NamedTuple):
     """What a transaction had done when a savepoint was set.
@@ -89,8 +91,8 @@ class Transaction:
             self.client_session = self.connection.connection.start_session()
         if not self.client_session.in_transaction:
             self.client_session.start_transaction(
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern("majority"),
+                read_concern=SNAPSHOT,
+                write_concern=MAJORITY,
                 # The server has transactions on the primary only, whatever the
                 # connection's own preference.
                 read_preference=ReadPreference.PRIMARY,

@@ -48,7 +48,7 @@ def insert_documents(
     In a block the index with the keys `but` is known to allow them.
     """
     connection.require_table(table)
-    collection = connection.database[table]
+    collection = connection.collection(table)
     transaction = connection.transaction
 
     def insert(session: Any) -> None:
@@ -121,7 +121,7 @@ def insert_ignoring(
     In a block the index with the keys `but` is known to allow them.
     """
     connection.require_table(table)
-    collection = connection.database[table]
+    collection = connection.collection(table)
     transaction = connection.transaction
 
     def work(session: Any, look: bool) -> list[Document]:
@@ -161,7 +161,7 @@ def upsert_documents(
     documents. Return the rows as they are stored.
     """
     connection.require_table(table)
-    collection = connection.database[table]
+    collection = connection.collection(table)
     transaction = connection.transaction
 
     def work(session: Any, look: bool) -> tuple[list[Document], list[Document]]:
@@ -244,7 +244,7 @@ def update_documents(
     connection: Any, table: str, filter_: Document, update: Any
 ) -> int:
     """Update all documents that match; return how many matched."""
-    collection = connection.database[table]
+    collection = connection.collection(table)
     transaction = connection.transaction
 
     is_one = names_one(filter_)
@@ -312,7 +312,7 @@ def refuse_duplicate_update(
     connection: Any, table: str, filter_: Document, update: Any, session: Any
 ) -> None:
     """Raise IntegrityError if a row breaks a unique index after an update."""
-    collection = connection.database[table]
+    collection = connection.collection(table)
     columns = unique_columns(connection, table)
     before = list(collection.find(filter_, columns, session=session))
     update = getattr(update, "plain", update)
@@ -332,7 +332,7 @@ def refuse_duplicate_changes(
     """Raise IntegrityError if a row breaks a unique index after updates by key."""
     filter_ = {"_id": {"$in": [key for key, _ in updates]}}
     columns = unique_columns(connection, table)
-    found = connection.database[table].find(filter_, columns, session=session)
+    found = connection.collection(table).find(filter_, columns, session=session)
     rows = {identity(row): row for row in found}
     steps = []
     updates = [(key, getattr(update, "plain", update)) for key, update in updates]
@@ -432,7 +432,7 @@ def remember_undo(
 def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> int:
     """Update documents by `_id`, [(key, update)]; return how many matched."""
     connection.require_table(table)
-    collection = connection.database[table]
+    collection = connection.collection(table)
     transaction = connection.transaction
     requests = [
         UpdateOne({"_id": {"$in": [*compound_forms(key)]}}, update)
@@ -458,7 +458,7 @@ def update_keys(connection: Any, table: str, updates: list[tuple[Any, Any]]) -> 
 
 def delete_documents(connection: Any, table: str, filter_: Document) -> int:
     """Delete all documents that match; return how many."""
-    collection = connection.database[table]
+    collection = connection.collection(table)
     transaction = connection.transaction
     is_one = names_one(filter_)
     remove = collection.delete_one if is_one else collection.delete_many
