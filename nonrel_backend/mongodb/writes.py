@@ -244,9 +244,9 @@ def update_documents(
     connection: Any, table: str, filter_: Document, update: Any
 ) -> int:
     """Update all documents that match; return how many matched."""
+    connection.require_table(table)
     collection = connection.collection(table)
     transaction = connection.transaction
-
     is_one = names_one(filter_)
     change = collection.update_one if is_one else collection.update_many
 
@@ -254,9 +254,7 @@ def update_documents(
         return change(filter_, update, session=session).matched_count
 
     if not transaction.is_open:
-        connection.require_table(table)
         return write_alone(connection, write, is_one)
-
     looks = looks_for_duplicates(connection, table, touched_keys(update))
 
     def write_unique(session: Any) -> int:
