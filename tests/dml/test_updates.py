@@ -33,3 +33,4 @@ def test_a_positive_column_grows_and_is_never_negative(library):
             numbers.update(positive=change)
     found = numbers.order_by("pk").values_list("positive", flat=True)
     assert list(found) == [1, 3, None]
+    numbers.all().delete()
