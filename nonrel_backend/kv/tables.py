@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, ProgrammingError
+from django.utils.functional import cached_property
 
 from ..catalog import partial
 from ..catalog.indexes import path_of_part
@@ -346,11 +347,23 @@ class Table:
 
     def entries_of(self, row: Any) -> list[tuple[Index, bytes, bool]]:
         """Return (index, payload, whether it is unique) of all entries of a row."""
-        return [
-            (index, payload, unique)
-            for index in self.indexes
-            for payload, unique in index.payloads(row)
+        simple, others = self.split_indexes
+        found = [(index, encode(get(row)), False) for index, get, encode in simple]
+        for index in others:
+            found += [(index, *each) for each in index.payloads(row)]
+        return found
+
+    @cached_property
+    def split_indexes(self) -> tuple[list[tuple[Index, Any, Any]], list[Index]]:
+        """The indexes with one entry for each row, of one value, and the others."""
+        simple = [
+            (each, *each.encoders[0])
+            for each in self.indexes
+            if len(each.encoders) == 1 and not (each.unique or each.many)
+            if each.applies is None
         ]
+        names = {index for index, _, _ in simple}
+        return simple, [each for each in self.indexes if each not in names]
 
     # --- errors ---
 

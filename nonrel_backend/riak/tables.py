@@ -45,6 +45,16 @@ def escaped(data: bytes) -> bytes:
     return data
 
 
+def checked(term: bytes) -> bytes:
+    """Return a term; raise DataError if it is too long for Riak."""
+    if len(term) > LONGEST:
+        raise DataError(
+            f"A value of an indexed column has {len(term)} bytes; Riak finds "
+            f"{LONGEST} at most. Remove the index of the column."
+        )
+    return term
+
+
 # As many as the indexes of a large project.
 @lru_cache(maxsize=4096)
 def index_name(name: str) -> bytes:
@@ -113,27 +123,20 @@ class RiakTable(Table):
 
     # --- entries ---
 
-    def term(self, payload: bytes, key: bytes = b"") -> bytes:
-        """Return a payload and an escaped key as a term.
-
-        Raise DataError if it is too long for Riak.
-        """
-        found = escaped(payload) + key
-        if len(found) > LONGEST:
-            raise DataError(
-                f"A value of an indexed column has {len(found)} bytes; Riak finds "
-                f"{LONGEST} at most. Remove the index of the column."
-            )
-        return found
+    def term(self, payload: bytes) -> bytes:
+        """Return a payload as a term; raise DataError if it is too long for Riak."""
+        return checked(escaped(payload))
 
     def terms(self, entries: list[Entry]) -> list[tuple[bytes, bytes]]:
         """Return (secondary index, term) of each of all entries of a row."""
         key = next(each for index, each, _ in entries if index is self.key_index)
         key = escaped(key)
-        return [
-            (index_name(index.name), self.term(payload, key))
+        found = [
+            (index_name(index.name), escaped(payload) + key)
             for index, payload, _ in entries
         ]
+        checked(max((term for _, term in found), key=len))
+        return found
 
     # --- objects ---
 
