@@ -10,7 +10,6 @@ from typing import Any
 from django.db import DataError
 
 from ..caching import IdentityCache
-from ..catalog.columns import in_composite_key
 from ..microseconds import SUFFIX, hidden, is_hidden, joined, split
 from ..values.columns import stored_field
 
@@ -39,13 +38,9 @@ class Moments:
         self.keys = IdentityCache(self.keys_of, CACHED)
 
     def found_moment(self, field: Any) -> bool:
-        """Return is_moment(field). Keys and relations to keys hold milliseconds."""
         if getattr(field, "empty", None) in (list, set):
             return self.found_moment(field.item_field)
-        field = stored_field(field)
-        if field.primary_key or in_composite_key(field):
-            return False
-        return self.type_of(field) == "datetime"
+        return self.type_of(stored_field(field)) == "datetime"
 
     def holds(self, field: Any) -> bool:
         """Return whether a field holds datetimes, at any depth of its documents."""

@@ -180,7 +180,6 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         if on_conflict == OnConflict.IGNORE:
             self.insert_ignoring(meta, rows)
             return []
-        pk = meta.pk.column
         unique = self.conflict_target(meta, unique_columns)
         precision = self.store.precision(meta)
         changed = [
@@ -189,7 +188,7 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         ]
 
         def complete(documents: list[Row]) -> list[Row]:
-            rows = self.whole([{**each, pk: each["_id"]} for each in documents])
+            rows = self.with_columns(meta, documents)
             return list(map(precision.changes, self.completed(meta, rows)))
 
         _, stored = self.with_keys(
@@ -198,16 +197,16 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
                 self.store, meta.db_table, documents, unique, changed, complete, but
             ),
         )
-        return self.whole([{**each, pk: each["_id"]} for each in stored])
+        return self.with_columns(meta, stored)
 
-    def whole(self, rows: list[Row]) -> list[Row]:
-        """Return copies of stored rows whose datetimes are whole."""
-        precision = self.store.precision(self.query.get_meta().concrete_model._meta)
-        names = precision.columns
-        if names:
-            rows = deepcopy(rows) if precision.documents else list(map(dict, rows))
-            for row in rows:
-                precision.join(row, names)
+    def with_columns(self, meta: Any, documents: list[Row]) -> list[Row]:
+        """Return copies of documents with the key's column and whole datetimes."""
+        precision = self.store.precision(meta)
+        copy = deepcopy if precision.documents else dict
+        rows: list[Row] = list(map(copy, documents))
+        for row in rows:
+            precision.join(row, precision.columns)
+            row[meta.pk.column] = row["_id"]
         return rows
 
     def insert_ignoring(self, meta: Any, rows: list[Row]) -> None:
@@ -224,12 +223,13 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         writes.insert_ignoring(self.store, meta.db_table, documents)
 
     def conflict_target(self, meta: Any, columns: list[str]) -> list[str]:
-        """Return the keys of the unique index on these columns.
+        """Return the keys of the unique index on these columns, all of a datetime.
 
         Raise OperationalError, as SQLite does, if there is none.
         """
         self.store.require_table(meta.db_table)
-        wanted = {"_id" if name == meta.pk.column else name for name in columns}
+        precision = self.store.precision(meta)
+        wanted = set(map(precision.key, columns))
         if wanted == {field.column for field in meta.pk_fields}:
             wanted = {"_id"}
         for keys, condition in unique_indexes(self.store, meta.db_table):
@@ -237,7 +237,8 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
             if wanted == set(shown(keys)) and all(
                 map(is_presence, (condition or {}).values())
             ):
-                return list(keys)
+                hides = keys == ("_id",) and precision.pk in precision.moments
+                return [*keys, hidden("_id")] if hides else list(keys)
         raise OperationalError(
             f"{meta.db_table} has no unique index on {', '.join(columns)}: "
             "name the fields of one in unique_fields."
@@ -250,21 +251,23 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         keys to return for a composite key, which a row always has.
         """
         meta = self.query.get_meta().concrete_model._meta
-        rows = list(map(self.store.precision(meta).split, rows))
-        fields = meta.pk_fields
-        column = meta.pk.column
-        if len(fields) > 1:
+        precision = self.store.precision(meta)
+        columns = [field.column for field in meta.pk_fields]
+        if len(columns) > 1:
+            rows = list(map(precision.split, rows))
             for row in rows:
-                row["_id"] = {field.column: row[field.column] for field in fields}
+                row["_id"] = precision.composite_key(columns, row)
             return rows, []
+        (column,) = columns
         if meta.auto_field is not None:
             self.complete_keys(meta, rows, column)
+        keys = [row[column] for row in rows]
         documents = []
-        keys = []
-        for row in rows:
-            key = row.pop(column)
-            documents.append({"_id": key, **row})
-            keys.append(key)
+        for row in map(precision.split, rows):
+            document = {"_id": row.pop(column), **row}
+            if column in precision.moments and hidden(column) in document:
+                document[hidden("_id")] = document.pop(hidden(column))
+            documents.append(document)
         return documents, keys
 
     def complete_keys(self, meta: Any, rows: list[Row], column: str) -> None:

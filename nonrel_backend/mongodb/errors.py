@@ -1,5 +1,7 @@
 """pymongo's errors as Django's: tables of the server's error codes."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from bson.errors import BSONError
@@ -100,6 +102,9 @@ ADVICE = {
     251: LIFETIME,
     290: LIFETIME,
 }
+ONE_A_MILLISECOND = (
+    "A primary key that is a datetime is one in each millisecond on MongoDB."
+)
 NESTING = 15  # Overflow: of the levels of a document, among others
 TRANSACTION_TOO_LARGE = 388  # TransactionTooLargeForCache
 
@@ -113,17 +118,31 @@ def codes(error: errors.OperationFailure) -> set[int]:
     return found
 
 
+def one_a_millisecond(values: dict[str, Any], names: Iterable[str]) -> str:
+    """Return what to know of a duplicate in the index with these keys."""
+    is_date = "_id" in names and isinstance(values.get("_id"), datetime)
+    return f". {ONE_A_MILLISECOND}" if is_date else ""
+
+
 def duplicate(error: errors.OperationFailure) -> str:
     """Return what is a duplicate, in the server's words, without hidden columns."""
     details = error.details or {}
     for each in (details, *details.get("writeErrors", ())):
         if each.get("code") in DUPLICATE_CODES and "keyValue" in each:
             found = each["keyValue"]
-            values = {
-                key: whole(found[key], found.get(hidden(key))) for key in shown(found)
-            }
-            return f"{each['errmsg'].partition(' dup key: ')[0]} dup key: {values}"
+            text = f"{each['errmsg'].partition(' dup key: ')[0]} dup key: "
+            return f"{text}{visible(found)}{one_a_millisecond(found, found)}"
     return str(error)
+
+
+def visible(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values whose hidden ones are joined with those that they are beside."""
+    found = {}
+    for key in shown(values):
+        value = values[key]
+        is_key = isinstance(value, dict)
+        found[key] = visible(value) if is_key else whole(value, values.get(hidden(key)))
+    return found
 
 
 def operational(error: BaseException) -> type[OperationalError]:

@@ -93,10 +93,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
                 "schema.tests.SchemaTests."
                 "test_remove_ignored_unique_constraint_not_create_fk_index",
             },
-            "Primary keys of MongoDB hold milliseconds, these tests' microseconds.": {
-                "composite_pk.test_get.CompositePKGetTests.test_get_previous_by_field",
-                "queries.tests.Queries4Tests.test_filter_reverse_non_integer_pk",
-            },
             "SQL does not write to the tables of models.": {
                 "introspection.tests.IntrospectionTests.test_django_table_names",
                 "migrations.test_operations.OperationTests."

@@ -40,8 +40,7 @@ class CollectionIndexes(NonrelSchemaEditor):
 
     def key(self, model: Any, column: str) -> str:
         """Return the key under which the model's documents hold a column."""
-        pk = model._meta.pk
-        return "_id" if pk is not None and column == pk.column else column
+        return self.connection.precision(model._meta).key(column)
 
     def collection(self, table: str) -> Any:
         return self.connection.primary[table]

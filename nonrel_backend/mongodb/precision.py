@@ -18,7 +18,7 @@ class Precision:
     """What a table's columns do with microseconds.
 
     `moments`, the datetimes, and `documents` hide them, the others are `cut`. `fields`
-    are those of the first two, by column.
+    are those of the first two, by column. `pk` is the column that the `_id` holds.
     """
 
     moments: frozenset[str] = frozenset()
@@ -26,11 +26,20 @@ class Precision:
     cut: frozenset[str] = frozenset()
     fields: dict[str, Any] = field(default_factory=dict)
     inside: Any = None  # the connection's Moments
+    pk: str | None = None
 
     @property
     def columns(self) -> Collection[str]:
         """The columns that hide microseconds, beside them or inside documents."""
         return self.fields
+
+    def key(self, column: str) -> str:
+        """Return the key under which documents hold a column, or a hidden one."""
+        if column == self.pk:
+            return "_id"
+        if self.pk in self.moments and column == hidden(self.pk):
+            return hidden("_id")
+        return column
 
     def split(self, row: Document) -> Document:
         """Return a row for the store: datetimes cut, with hidden ones beside them.
@@ -60,22 +69,30 @@ class Precision:
         ]
         return {**{hidden(name): MISSING for name in names}, **self.split(values)}
 
+    def composite_key(self, columns: Iterable[str], row: Document) -> Document:
+        """Return the `_id` of a row, already split, with a key of several columns."""
+        key = {}
+        for name in columns:
+            key[name] = row[name]
+            if name in self.moments and hidden(name) in row:
+                key[hidden(name)] = row[hidden(name)]
+        return key
+
     def join(self, row: Document, names: Iterable[str]) -> None:
-        """Make the datetimes of these columns of a stored row whole, in place."""
+        """Make the datetimes of these columns of a document whole, in place."""
         for name in names:
-            self.inside.join_under(self.fields[name], name, row)
+            self.inside.join_under(self.fields[name], self.key(name), row)
 
     def of_key(self, key: str) -> "Precision":
         """Return that of a single column with the column under another key."""
         fields = dict(zip([key], self.fields.values(), strict=False))
-        return replace(self, fields=fields)
+        return replace(self, fields=fields, pk=None)
 
 
 def precision_of(connection: Any, meta: Any, keeps: bool) -> Precision:
     """Return what the columns of a model's table do with microseconds.
 
-    `keeps` says whether the table keeps them. Keys hold milliseconds: the `_id` can
-    have nothing beside it.
+    `keeps` says whether the table keeps them.
     """
     fields = [each for each in meta.local_concrete_fields if each.column]
     columns = {each.column for each in fields}
@@ -99,6 +116,7 @@ def precision_of(connection: Any, meta: Any, keeps: bool) -> Precision:
         frozenset(datetimes - precise.keys()),
         precise,
         inside,
+        next((each.column for each in fields if each.primary_key), None),
     )
 
 

@@ -88,7 +88,7 @@ class BackendQuery(AggregatingMixin):
             )
         if column in self.members:
             return MemberKey(f"_id.{column}")
-        return "_id" if column == self.pk_column else column
+        return self.precision.key(column)
 
     def key_of(self, column: Column) -> str:
         key = self.key(column.name)
@@ -181,7 +181,8 @@ class BackendQuery(AggregatingMixin):
                     "may hold, otherwise than SQLite"
                 )
             key = dotted(self.key(column.name), column.path)
-            keys.append((key, 1 if ascending else -1))
+            if key != hidden("_id"):  # no two rows have the same `_id`
+                keys.append((key, 1 if ascending else -1))
         self.sort = keys
 
     @safe_call
@@ -323,7 +324,7 @@ class BackendQuery(AggregatingMixin):
             "_id" if field.column in self.members else self.key(field.column): 1
             for field in self.fields
         }
-        wanted |= {hidden(name): 1 for name in self.precise}
+        wanted |= {self.key(hidden(name)): 1 for name in self.precise}
         wanted.setdefault("_id", 0)
         wanted |= {name: found.value for name, found in self.computed.items()}
         return wanted
@@ -443,10 +444,8 @@ class BackendQuery(AggregatingMixin):
         fields = self.meta.pk_fields
         if len(fields) == 1:
             return cut(key) if isinstance(key, datetime) else key
-        return {
-            field.column: cut(value) if isinstance(value, datetime) else value
-            for field, value in zip(fields, key, strict=True)
-        }
+        columns = [field.column for field in fields]
+        return self.precision.split(dict(zip(columns, key, strict=True)))
 
     @safe_call
     def lock(self) -> None:

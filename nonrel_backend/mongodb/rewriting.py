@@ -102,7 +102,7 @@ def rename_key(
 ) -> None:
     """Rename a key, with the indexes that hold it; copy an old `_id` instead.
 
-    `has_hidden` says whether there is a hidden key beside it. An `_id` has none.
+    `has_hidden` says whether there is a hidden key beside it.
     """
     names = {old: new} | ({hidden(old): hidden(new)} if has_hidden else {})
 
@@ -126,7 +126,8 @@ def rename_key(
 
     with reindexing(collection, change):
         if old == "_id":
-            collection.update_many({}, [{"$set": {new: "$_id"}}])
+            copied = {copy: f"${key}" for key, copy in names.items()}
+            collection.update_many({}, [{"$set": copied}, {"$unset": hidden("_id")}])
         elif new == "_id":
             replace_keys(collection, old, has_hidden)
         else:
@@ -134,13 +135,12 @@ def rename_key(
 
 
 def replace_keys(collection: Collection, key: str, has_hidden: bool = False) -> None:
-    """Make the value under `key` the `_id` of each document: it has no hidden key."""
+    """Make the value under `key` the `_id` of each document, with its hidden key."""
+    names = {key: "_id"} | ({hidden(key): hidden("_id")} if has_hidden else {})
 
     def change(document: Document) -> Document:
-        value = document.pop(key)
-        if has_hidden:
-            document.pop(hidden(key), None)
-        return {**document, "_id": value}
+        del document["_id"]
+        return {names.get(name, name): value for name, value in document.items()}
 
     replace_all(collection, change)
 
@@ -199,9 +199,13 @@ def change_values(
     for document in collection.find(found, columns):
         changed(document)
     if key == "_id":
-        replace_all(
-            collection, lambda document: {**document, "_id": change(document["_id"])}
-        )
+
+        def replaced(document: Document) -> Document:
+            key_and_hidden = new.of_key(key).split({key: changed(document)})
+            rest = {name: document[name] for name in document if name not in columns}
+            return {**key_and_hidden, **rest}
+
+        replace_all(collection, replaced)
         return
     for batch in batches(collection.find(found, columns), BATCH_SIZE):
         collection.bulk_write(

@@ -159,15 +159,15 @@ class DatabaseSchemaEditor(CollectionIndexes):
             new_key = "_id" if new_field.primary_key else new_field.column
         collection = self.collection(table)
         old, new = self.precision(model, old_field), self.precision(model, new_field)
-        move = partial(rename_key, collection, old_key, new_key, bool(old.columns))
-        # What becomes an `_id`, which has no hidden key, is converted before that.
+        move = partial(rename_key, collection, old_key, new_key)
+        # What becomes an `_id` is converted before that: an `_id` never changes.
         becomes_id = new_key == "_id" != old_key
         if old_key != new_key and not becomes_id:
-            move()
+            move(bool(old.columns))
         key = old_key if becomes_id else new_key
         self.convert(model, key, old_field, new_field, old, new)
         if becomes_id:
-            move()
+            move(bool(new.columns))
         if old_field.null and not new_field.null:
             self.fill_nulls(model, new_key, new_field, value)
         metadata.change_column(
@@ -246,9 +246,9 @@ class DatabaseSchemaEditor(CollectionIndexes):
         self, model: Any, column: str, old_field: Any, new_field: Any
     ) -> None:
         table = model._meta.db_table
-        none = Precision()  # a foreign key's
+        old, new = self.precision(model, old_field), self.precision(model, new_field)
         key = self.key(model, column)
-        self.convert(model, key, old_field, new_field, none, none)
+        self.convert(model, key, old_field, new_field, old, new)
         field = column_field(model, column)
         metadata.change_column(self.connection, table, column, self.described(field))
 
@@ -259,12 +259,14 @@ class DatabaseSchemaEditor(CollectionIndexes):
             super().add_field(model, field)
             return
         columns = [each.column for each in field.model._meta.pk_fields]
-        single = None if len(model._meta.pk_fields) > 1 else model._meta.pk.column
+        names: dict[str, str] = {}
+        if single := self.connection.precision(model._meta).pk:
+            names = {"_id": single, hidden("_id"): hidden(single)}
+        precision = self.connection.precision(field.model._meta)
 
-        def change(document: dict[str, Any]) -> dict[str, Any]:
-            if single:
-                document[single] = document["_id"]
-            return {**document, "_id": {name: document[name] for name in columns}}
+        def change(document: Document) -> Document:
+            row = {names.get(name, name): value for name, value in document.items()}
+            return {**row, "_id": precision.composite_key(columns, row)}
 
         table = model._meta.db_table
         self.do(
@@ -285,5 +287,6 @@ class DatabaseSchemaEditor(CollectionIndexes):
                 f"{table} has no column id to be its key without the composite one: "
                 "add it first."
             )
-        collection = self.collection(table)
-        self.do(f'db["{table}"]: _id of id', replace_keys, collection, "id")
+        is_moment = "id" in self.connection.precision(model._meta).moments
+        text, collection = f'db["{table}"]: _id of id', self.collection(table)
+        self.do(text, replace_keys, collection, "id", is_moment)

@@ -8,6 +8,7 @@ from bson import Binary, Decimal128
 from django.db import IntegrityError, ProgrammingError
 
 from ..microseconds import hidden, shown, whole
+from .errors import one_a_millisecond
 from .hidden_keys import SUFFIX, is_hidden_key
 from .long_lists import batches_of, size_of
 from .rewriting import GROUPS, keys_in, list_indexes
@@ -106,6 +107,7 @@ class Uniques:
             )
             raise IntegrityError(
                 f"UNIQUE constraint failed: {columns} (duplicate {values!r})"
+                + one_a_millisecond(row, names)
             )
 
 

@@ -5,17 +5,18 @@ these functions look for duplicates first. They also write the undo log of savep
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
-from django.db import NotSupportedError
+from django.db import IntegrityError, NotSupportedError
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from ..batching import batches
-from ..microseconds import shown
+from ..microseconds import hidden, shown
 from ..query import MISSING
 from .deadlines import bounded, in_own_transaction
-from .errors import DUPLICATE_CODES
+from .errors import DUPLICATE_CODES, ONE_A_MILLISECOND
 from .key_forms import compound_forms
 from .long_lists import batches_of
 from .rewriting import keys_in
@@ -118,7 +119,8 @@ def insert_ignoring(
 ) -> None:
     """Store the documents that break no unique index.
 
-    In a block the index with the keys `but` is known to allow them.
+    In a block the index with the keys `but` is known to allow them. Raise
+    IntegrityError if the `_id` of one is another datetime of the same millisecond.
     """
     connection.require_table(table)
     collection = connection.collection(table)
@@ -133,6 +135,7 @@ def insert_ignoring(
 
     if transaction.is_open:
         remember_undo(transaction, collection, [], run_settled(connection, work))
+        require_moments(connection, table, documents)
         return
     for batch in batches(documents, LOOKUP_BATCH):
         try:
@@ -142,6 +145,26 @@ def insert_ignoring(
             found = {each["code"] for each in error.details["writeErrors"]}
             if not found <= DUPLICATE_CODES:
                 raise
+    require_moments(connection, table, documents)
+
+
+def require_moments(connection: Any, table: str, documents: list[Document]) -> None:
+    """Raise IntegrityError if datetimes as keys are stored with other microseconds."""
+    moments = [each for each in documents if isinstance(each["_id"], datetime)]
+    collection, columns = connection.primary[table], {hidden("_id"): 1}
+    for batch in batches(moments, LOOKUP_BATCH):
+
+        def look(session: Any, batch: list[Document] = batch) -> list[Document]:
+            filter_ = same_keys(batch, ["_id"])
+            return list(collection.find(filter_, columns, session=session))
+
+        found = {each["_id"]: each for each in connection.statement(look)}
+        for each in batch:
+            rest = found.get(each["_id"], each).get(hidden("_id"))
+            if rest != each.get(hidden("_id")):
+                raise IntegrityError(
+                    f"{table} has another _id than {each['_id']}: {ONE_A_MILLISECOND}"
+                )
 
 
 def upsert_documents(

@@ -15,6 +15,7 @@ from django.db import (
     transaction,
 )
 from django.db.models import F, Index, Q, UniqueConstraint
+from django.test.utils import isolate_apps
 
 from nonrel_backend.mongodb import metadata
 
@@ -24,6 +25,10 @@ MOMENT = MILLISECOND + timedelta(microseconds=456)
 MOMENTS = [MILLISECOND, MOMENT, MOMENT + timedelta(microseconds=1)]
 MICROSECONDS = Int64(1_577_961_000_123_456)
 CUT = MILLISECOND.replace(tzinfo=None)
+# A text, the datetime that it becomes, and the text that this becomes.
+TEXT = "2020-01-02 10:30:00.123456"
+CONVERTED = datetime.fromisoformat(f"{TEXT}-06:00")  # TIME_ZONE is Chicago's
+UTC_TEXT = str(CONVERTED.astimezone(UTC).replace(tzinfo=None))
 
 
 def model_of(table="precise", options=None, **fields):
@@ -493,7 +498,7 @@ def test_lists_of_datetimes_change(made):
 # --- keys ---
 
 
-def test_a_primary_key_holds_milliseconds(made):
+def test_the_microseconds_of_a_new_primary_key_are_beside_the_id(made):
     model = made(
         code=models.CharField(max_length=9, primary_key=True),
         at=models.DateTimeField(unique=True),
@@ -505,7 +510,81 @@ def test_a_primary_key_holds_milliseconds(made):
     )
     change("alter_field", model, old, new._meta.get_field("at"))
     found = connection.database["precise"].find_one()
-    assert found["_id"] == CUT and "at__us" not in found
+    assert found == {"_id": CUT, "_id__us": MICROSECONDS}
+    assert values(new) == [MOMENT]
+    change("alter_field", new, new._meta.get_field("at"), old)
+    found = connection.database["precise"].find_one()
+    assert (found["at"], found["at__us"]) == (CUT, MICROSECONDS)
+    assert "_id__us" not in found
+
+
+def test_a_primary_key_is_converted_with_its_microseconds(made):
+    key = {"primary_key": True}
+    model = made(at=models.CharField(max_length=32, **key))
+    model.objects.create(at=TEXT)
+    moment = altered(model, "at", models.DateTimeField(**key))
+    assert values(moment) == [CONVERTED]
+    text = altered(moment, "at", models.CharField(max_length=32, **key))
+    assert values(text) == [UTC_TEXT]
+    assert list(connection.database["precise"].find_one()) == ["_id"]
+
+
+def test_a_primary_key_is_renamed_with_its_microseconds(made):
+    model = made(at=models.DateTimeField(primary_key=True))
+    model.objects.create(at=MOMENT)
+    renamed = altered(model, "at", models.DateTimeField(primary_key=True), "since")
+    assert values(renamed, "since") == [MOMENT]
+
+
+def test_a_composite_key_is_made_of_a_datetime_key(made):
+    fields = {"n": models.IntegerField()}
+    model = made(at=models.DateTimeField(primary_key=True), **fields)
+    model.objects.create(at=MOMENT, n=7)
+    key = models.CompositePrimaryKey("at", "n")
+    composite = model_of(pk=key, at=models.DateTimeField(), **fields)
+    change("add_field", model, composite._meta.pk)
+    parts = {"at": CUT, "at__us": MICROSECONDS, "n": 7}
+    assert connection.database["precise"].find_one() == {"_id": parts, **parts}
+    composite.objects.create(at=MOMENT + timedelta(microseconds=1), n=7)
+    row = composite.objects.get(pk=(MOMENT, 7))
+    row.delete()
+    assert values(composite) == [MOMENT + timedelta(microseconds=1)]
+
+
+@isolate_apps("tests.library")
+def key_and_mark(field):
+    class Key(models.Model):
+        at = field
+
+        class Meta:
+            app_label, db_table = "library", "precise"
+
+    class Mark(models.Model):
+        key = models.ForeignKey(Key, models.CASCADE)
+
+        class Meta:
+            app_label, db_table = "library", "marks"
+
+    return Key, Mark
+
+
+def test_foreign_keys_are_converted_with_their_microseconds(databases):
+    old, old_mark = key_and_mark(models.CharField(max_length=32, primary_key=True))
+    new, mark = key_and_mark(models.DateTimeField(primary_key=True))
+    for model in (old, old_mark):
+        change("create_model", model)
+    try:
+        old_mark.objects.create(key=old.objects.create(at=TEXT))
+        fields = (old._meta.get_field("at"), new._meta.get_field("at"))
+        change("alter_field", old, *fields)
+        assert mark.objects.get(key=CONVERTED).key.at == CONVERTED
+        assert indexes("marks") == {(("key_id", 1), ("key_id__us", 1)): False}
+        change("alter_field", new, *reversed(fields))
+        assert old_mark.objects.get(key=UTC_TEXT).key.at == UTC_TEXT
+        assert indexes("marks") == {(("key_id", 1),): False}
+    finally:
+        for model in (old_mark, old):
+            change("delete_model", model)
 
 
 def test_a_new_key_leaves_the_microseconds_of_others(made):
