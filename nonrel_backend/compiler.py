@@ -25,6 +25,7 @@ from .dml.delete import DeleteMixin
 from .dml.insert import InsertMixin
 from .dml.update import UpdateMixin
 from .local.ascii_patterns import WILDCARDS, with_glob
+from .local.moments import compiled, precise_as
 from .planner.choose import LOCAL_RULES, choose, with_fallback
 from .planner.partial_aggregates import PartialAggregates
 from .planner.plans.base import Plan, Row
@@ -95,7 +96,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         own = getattr(node, f"as_{self.store.vendor}", None)
         if own is not None:
             return own(self, self.connection)
-        found = super().compile(node)
+        found = compiled(self, node, super().compile)
         return with_glob(self, node, *found) if type(node) in WILDCARDS else found
 
     # --- values, for backends to override ---
@@ -200,14 +201,8 @@ class NonrelCompiler(django_compiler.SQLCompiler):
 
     def local_text(self, meta: Any, **options: Any) -> Any:
         """Return as_sql(), with datetimes as precise as those of the model's table."""
-        wrapper = self.connection
-        wrapper.whole_milliseconds = not (
-            meta is None or self.store.keeps_microseconds(meta.db_table)
-        )
-        try:
+        with precise_as(self, meta):
             return self.as_sql(**options)
-        finally:
-            wrapper.whole_milliseconds = False
 
     def locks(self) -> bool:
         """Return whether the rows are to be locked; raise what Django raises."""
