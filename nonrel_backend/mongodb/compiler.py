@@ -26,6 +26,7 @@ from .deadlines import limited
 from .depth import limited_depth
 from .keys import highest_key
 from .partials import is_presence
+from .precision import require_one_precision
 from .query import BackendQuery
 from .reading import leaf_reader
 from .uniques import Keys, unique_indexes
@@ -252,6 +253,9 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         """
         meta = self.query.get_meta().concrete_model._meta
         precision = self.store.precision(meta)
+        if precision.references:
+            for row in rows:
+                require_one_precision(self.store, meta, row)
         columns = [field.column for field in meta.pk_fields]
         if len(columns) > 1:
             rows = list(map(precision.split, rows))

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import DataError
+
 from ..documents.moments import moments_of
 from ..microseconds import cut, hidden
 from ..query import MISSING
+from ..values.columns import stored_field
 from .odd_names import is_odd
 
 Document = dict[str, Any]
@@ -18,7 +21,8 @@ class Precision:
     """What a table's columns do with microseconds.
 
     `moments`, the datetimes, and `documents` hide them, the others are `cut`. `fields`
-    are those of the first two, by column. `pk` is the column that the `_id` holds.
+    are those of the first two, by column. `pk` is the column that the `_id` holds,
+    `references` are the tables of foreign keys that are datetimes, by column.
     """
 
     moments: frozenset[str] = frozenset()
@@ -27,6 +31,7 @@ class Precision:
     fields: dict[str, Any] = field(default_factory=dict)
     inside: Any = None  # the connection's Moments
     pk: str | None = None
+    references: dict[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> Collection[str]:
@@ -117,7 +122,25 @@ def precision_of(connection: Any, meta: Any, keeps: bool) -> Precision:
         precise,
         inside,
         next((each.column for each in fields if each.primary_key), None),
+        {
+            each.column: stored_field(each).model._meta.db_table
+            for each in fields
+            if each.remote_field and each.column in datetimes
+        },
     )
+
+
+def require_one_precision(connection: Any, meta: Any, row: Document) -> None:
+    """Raise DataError for a foreign key with microseconds that one table cuts off."""
+    keeps = connection.keeps_microseconds
+    for column, table in connection.precision(meta).references.items():
+        value = row.get(column)
+        if isinstance(value, datetime) and value != cut(value):
+            if keeps(table) != keeps(meta.db_table):
+                raise DataError(
+                    f"Only one of {meta.db_table} and {table} holds microseconds: cut "
+                    f"{value} to milliseconds, or {column} would lead to no row."
+                )
 
 
 # --- expressions: a datetime is the number of its microseconds since 1970 ---

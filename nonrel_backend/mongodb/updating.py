@@ -14,7 +14,7 @@ from .expressions import Expressions
 from .keeping import keeping, kept, kept_null
 from .odd_names import is_odd, set_field
 from .paths import change_of, with_additions
-from .precision import date_of, hidden_number
+from .precision import date_of, hidden_number, require_one_precision
 from .reading import DOCUMENTS, other_forms
 from .values import from_json
 
@@ -37,6 +37,7 @@ def update_document(query: Any, filter_: dict[str, Any], values: dict[str, Any])
             "MongoDB's _id never changes: insert a row with the new primary key, "
             "and delete the old one."
         )
+    require_one_precision(query.connection, query.meta, values)
     values = query.precision.changes(values)
     odd = {column: values[column] for column in values if is_odd(column)}
     if odd:

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.apps.registry import Apps
-from django.db import IntegrityError, connection, models
+from django.db import DataError, IntegrityError, connection, models
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, Value, When, Window
 from django.db.models.functions import Coalesce, RowNumber
+from django.test.utils import isolate_apps
 
+from nonrel_backend.testing.forcing import forced
 from tests.adopted import made_by_others
 
 MOMENT = datetime(2020, 1, 2, 10, 30, 0, 123456, UTC)
@@ -92,3 +94,74 @@ def test_a_unique_datetime_is_one_of_milliseconds(moments):
     first.save()
     with pytest.raises(IntegrityError):
         second.save()
+
+
+# --- relations of such collections and of those that keep microseconds ---
+
+
+@isolate_apps("tests.library")
+def event_and_mark():
+    class Event(models.Model):
+        at = models.DateTimeField(primary_key=True)
+        other = models.DateTimeField()
+
+        class Meta:
+            app_label = "library"
+
+    class Mark(models.Model):
+        event = models.ForeignKey(Event, models.CASCADE)
+        at = models.DateTimeField()
+
+        class Meta:
+            app_label = "library"
+
+    return Event, Mark
+
+
+@pytest.fixture(params=["event", "mark", "both"])
+def related(databases, request):
+    """Return two models; other programs have made the collections of one or both."""
+    found = event_and_mark()
+    with connection.schema_editor() as editor:
+        for model in found:
+            editor.create_model(model)
+    for model in found:
+        if request.param in (model._meta.model_name, "both"):
+            made_by_others(model)
+    yield found
+    with connection.schema_editor() as editor:
+        for model in reversed(found):
+            editor.delete_model(model)
+
+
+@pytest.mark.parametrize("rule", ["rows", "streamed", "local"])
+def test_each_column_of_a_join_is_compared_in_its_own_precision(related, rule):
+    event, mark = related
+    mark.objects.create(event=event.objects.create(at=STORED, other=MOMENT), at=MOMENT)
+    later = MOMENT + timedelta(microseconds=1)
+    cases = ((mark, "event__other", event), (event, "mark__at", mark))
+    with forced(rule):
+        for model, name, compared in cases:
+            found = model.objects.filter(**{name: MOMENT})
+            others = model.objects.filter(**{name: later})
+            keeps = connection.keeps_microseconds(compared._meta.db_table)
+            assert found.count() == len(found) == 1
+            assert others.count() == len(others) == (0 if keeps else 1)
+
+
+def test_a_foreign_key_that_would_lose_its_row_is_refused(related):
+    event, mark = related
+    key = event.objects.create(at=MOMENT, other=MOMENT)
+    row = mark(event=key, at=MOMENT)
+    names = {connection.keeps_microseconds(each._meta.db_table) for each in related}
+    if len(names) == 2:
+        with pytest.raises(DataError, match="Only one of"):
+            row.save()
+        whole = STORED + timedelta(milliseconds=1)
+        row.event = event.objects.create(at=whole, other=MOMENT)
+        row.save()
+        with pytest.raises(DataError, match="Only one of"):
+            mark.objects.update(event=key)
+    else:
+        row.save()
+    assert mark.objects.get().event == event.objects.get(mark__at=MOMENT)

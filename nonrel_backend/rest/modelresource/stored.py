@@ -47,9 +47,7 @@ def is_exact(value: Any) -> bool:
 def rounds(model: Any, database: str) -> bool:
     """Return whether the store may round datetimes of a model."""
     keeps = getattr(connections[database], "keeps_microseconds", None)
-    if keeps is None or not keeps(model._meta.db_table):
-        return keeps is not None
-    return any(isinstance(each, models.DateTimeField) for each in model._meta.pk_fields)
+    return keeps is not None and not keeps(model._meta.db_table)
 
 
 def as_stored(obj: Any, database: str) -> Any:
