@@ -98,11 +98,12 @@ def with_parts(index: Document, keys: Document, partial: Document) -> Document:
 
 
 def rename_key(
-    collection: Collection, old: str, new: str, has_hidden: bool = False
+    collection: Collection, old: str, new: str, has_hidden: bool = False, kept: str = ""
 ) -> None:
     """Rename a key, with the indexes that hold it; copy an old `_id` instead.
 
-    `has_hidden` says whether there is a hidden key beside it.
+    `has_hidden` says whether there is a hidden key beside it. What was the `_id` before
+    is kept under the key `kept`.
     """
     names = {old: new} | ({hidden(old): hidden(new)} if has_hidden else {})
 
@@ -129,18 +130,25 @@ def rename_key(
             copied = {copy: f"${key}" for key, copy in names.items()}
             collection.update_many({}, [{"$set": copied}, {"$unset": hidden("_id")}])
         elif new == "_id":
-            replace_keys(collection, old, has_hidden)
+            replace_keys(collection, old, has_hidden, kept)
         else:
             collection.update_many({}, {"$rename": names})
 
 
-def replace_keys(collection: Collection, key: str, has_hidden: bool = False) -> None:
-    """Make the value under `key` the `_id` of each document, with its hidden key."""
+def replace_keys(
+    collection: Collection, key: str, has_hidden: bool = False, kept: str = ""
+) -> None:
+    """Make the value under `key` the `_id` of each document, with its hidden key.
+
+    What was the `_id` before is kept under the key `kept`.
+    """
     names = {key: "_id"} | ({hidden(key): hidden("_id")} if has_hidden else {})
+    before = {"_id": kept, hidden("_id"): hidden(kept)}
 
     def change(document: Document) -> Document:
-        del document["_id"]
-        return {names.get(name, name): value for name, value in document.items()}
+        old = {before[name]: document.pop(name) for name in before if name in document}
+        new = {names.get(name, name): value for name, value in document.items()}
+        return {**old, **new} if kept else new
 
     replace_all(collection, change)
 

@@ -153,13 +153,16 @@ class DatabaseSchemaEditor(CollectionIndexes):
             # Its partial filter is another: create_field_index() creates it anew.
             self.drop_unique_index(model, old_field)
         old_key = self.key(model, old_field.column)
+        other_key = self.other_key(model, old_field)
+        if other_key and old_field.primary_key and not new_field.primary_key:
+            old_key = old_field.column  # another column has become the key before
         new_key = "_id" if old_key == "_id" else new_field.column
         is_composite = len(model._meta.pk_fields) > 1
         if old_field.primary_key != new_field.primary_key and not is_composite:
             new_key = "_id" if new_field.primary_key else new_field.column
         collection = self.collection(table)
         old, new = self.precision(model, old_field), self.precision(model, new_field)
-        move = partial(rename_key, collection, old_key, new_key)
+        move = partial(rename_key, collection, old_key, new_key, kept=other_key)
         # What becomes an `_id` is converted before that: an `_id` never changes.
         becomes_id = new_key == "_id" != old_key
         if old_key != new_key and not becomes_id:
@@ -173,6 +176,22 @@ class DatabaseSchemaEditor(CollectionIndexes):
         metadata.change_column(
             self.connection, table, old_field.column, self.described(new_field)
         )
+
+    def other_key(self, model: Any, field: Any) -> str:
+        """Return another column that is the primary key, too, until it is altered.
+
+        Return "" for none that the collection has.
+        """
+        stored = {
+            each["name"]
+            for each in metadata.columns_of(self.connection, model._meta.db_table)
+        }
+        keys = [
+            each.column
+            for each in model._meta.local_concrete_fields
+            if each.primary_key and each.column != field.column
+        ]
+        return next((column for column in keys if column in stored), "")
 
     def drop_unique_index(self, model: Any, field: Any) -> None:
         """Drop the index of a unique field, which no constraint has named."""

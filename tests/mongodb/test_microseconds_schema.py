@@ -510,7 +510,7 @@ def test_the_microseconds_of_a_new_primary_key_are_beside_the_id(made):
     )
     change("alter_field", model, old, new._meta.get_field("at"))
     found = connection.database["precise"].find_one()
-    assert found == {"_id": CUT, "_id__us": MICROSECONDS}
+    assert found == {"_id": CUT, "_id__us": MICROSECONDS, "code": "a"}
     assert values(new) == [MOMENT]
     change("alter_field", new, new._meta.get_field("at"), old)
     found = connection.database["precise"].find_one()
