@@ -148,7 +148,8 @@ class NonrelQuery:
         self.query = compiler.query
         self.connection = compiler.store
         self.fields = fields
-        self.meta = self.query.get_meta()
+        # A proxy has no fields of its own.
+        self.meta = self.query.get_meta().concrete_model._meta
         self.table: str = self.meta.db_table
         if self.connection.catalog:
             self.connection.catalog.require(self.table)

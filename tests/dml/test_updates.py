@@ -1,6 +1,7 @@
 """UPDATE of several columns by one statement."""
 
 import pytest
+from django.apps.registry import Apps
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -34,3 +35,18 @@ def test_a_positive_column_grows_and_is_never_negative(library):
     found = numbers.order_by("pk").values_list("positive", flat=True)
     assert list(found) == [1, 3, None]
     numbers.all().delete()
+
+
+def test_rows_of_a_proxy_are_changed_and_deleted(library):
+    meta = type("Meta", (), {"proxy": True, "app_label": "tests", "apps": Apps()})
+    proxy = type("Total", (library.Counter,), {"Meta": meta, "__module__": __name__})
+    found = proxy.objects.create(name="a")
+    proxy.objects.filter(pk=found.pk).update(name="b")
+    found.refresh_from_db()
+    assert found.name == "b"
+    found.name = "c"
+    found.save()
+    assert library.Counter.objects.get().name == "c"
+    assert proxy.objects.order_by("-pk").filter(pk__in=[found.pk])[0] == found
+    assert found.delete()[0] == 1
+    assert not library.Counter.objects.exists()
