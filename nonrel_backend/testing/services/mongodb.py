@@ -199,6 +199,8 @@ class MongoServer(_Startable):
         """Stop the process with SIGSTOP: it answers nothing, and its sockets stay."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        # Until all of its threads have stopped, one may still answer.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a paused process go on."""
