@@ -156,6 +156,10 @@ class Index:
         if entry.get("condition"):
             self.add_condition(table, entry["condition"])
         self.encoders = [part.encoder for part in self.parts]
+        # Whether each row has one entry, of one value.
+        self.is_plain = len(self.parts) == 1 and not (
+            self.unique or self.many or self.applies
+        )
 
     def add_condition(self, table: "Table", entry: Entry) -> None:
         self.reads |= set(entry["columns"])
@@ -178,7 +182,7 @@ class Index:
         """
         if self.applies is not None and not self.applies(row):
             return []
-        if not (self.unique or self.many) and len(self.encoders) == 1:
+        if self.is_plain:
             ((get, encode),) = self.encoders
             return [(encode(get(row)), False)]
         parts = [encode(get(row)) for get, encode in self.encoders]
@@ -347,23 +351,17 @@ class Table:
 
     def entries_of(self, row: Any) -> list[tuple[Index, bytes, bool]]:
         """Return (index, payload, whether it is unique) of all entries of a row."""
-        simple, others = self.split_indexes
-        found = [(index, encode(get(row)), False) for index, get, encode in simple]
+        plain, others = self.split_indexes
+        found = [(index, encode(get(row)), False) for index, get, encode in plain]
         for index in others:
             found += [(index, *each) for each in index.payloads(row)]
         return found
 
     @cached_property
     def split_indexes(self) -> tuple[list[tuple[Index, Any, Any]], list[Index]]:
-        """The indexes with one entry for each row, of one value, and the others."""
-        simple = [
-            (each, *each.encoders[0])
-            for each in self.indexes
-            if len(each.encoders) == 1 and not (each.unique or each.many)
-            if each.applies is None
-        ]
-        names = {index for index, _, _ in simple}
-        return simple, [each for each in self.indexes if each not in names]
+        """The indexes that are plain, with their encoders, and the others."""
+        plain = [(each, *each.encoders[0]) for each in self.indexes if each.is_plain]
+        return plain, [each for each in self.indexes if not each.is_plain]
 
     # --- errors ---
 
