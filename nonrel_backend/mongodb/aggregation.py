@@ -16,7 +16,7 @@ from ..planner.expressions import expression_text
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..query import Grouping
-from .date_groups import days_first
+from .date_groups import by_index, days_first
 from .expressions import (
     NUMBERS,
     Expression,
@@ -229,17 +229,10 @@ class Pipeline:
 
     def grouped(self, match: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the stages that group the documents."""
-        if match and self.is_not_null(match):
-            # With $exists the server reads documents, without it an index of the key.
-            match = {key: {"$ne": None} for key in match}
+        if self.single and not self.accumulators and type(self.keys[0]) is str:
+            match = by_index(match, self.keys[0][1:])
         stages: list[dict[str, Any]] = [{"$match": match}] if match else []
         return [*stages, {"$group": {"_id": self.group_id, **self.accumulators}}]
-
-    def is_not_null(self, match: dict[str, Any]) -> bool:
-        """Return whether the documents are only to have the only key, and no more."""
-        if not self.single or self.accumulators or type(self.keys[0]) is not str:
-            return False
-        return match == {self.keys[0][1:]: {"$exists": True, "$ne": None}}
 
     @property
     def group_id(self) -> Any:

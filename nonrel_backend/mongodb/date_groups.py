@@ -27,12 +27,8 @@ def days_first(pipeline: Any, match: dict[str, Any]) -> list[dict[str, Any]] | N
     if type(column) is not Col or query.db_type(column.target.column) != "date":
         return None
     key = query.key(column.target.column)
-    only_key = {key: {"$exists": True, "$ne": None}}
-    stages: list[dict[str, Any]] = []
-    if match:
-        # With $exists the server reads documents, without it an index of the key.
-        match = {key: {"$ne": None}} if match == only_key else match
-        stages.append({"$match": match})
+    match = by_index(match, key)
+    stages: list[dict[str, Any]] = [{"$match": match}] if match else []
     days: dict[str, Any] = {"_id": f"${key}"}
     if accumulators:
         days["rows"] = COUNT
@@ -41,6 +37,16 @@ def days_first(pipeline: Any, match: dict[str, Any]) -> list[dict[str, Any]] | N
     counts = {name: {"$sum": "$rows"} for name in accumulators}
     by_part = replaced(pipeline.group_id, f"${key}")
     return [*stages, {"$group": days}, {"$group": {"_id": by_part, **counts}}]
+
+
+def by_index(match: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a filter of groups; by an index where it only asks for the key.
+
+    With $exists the server reads documents.
+    """
+    if match == {key: {"$exists": True, "$ne": None}}:
+        return {key: {"$ne": None}}
+    return match
 
 
 def replaced(value: Any, path: str) -> Any:

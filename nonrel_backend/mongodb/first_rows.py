@@ -9,8 +9,9 @@ from typing import Any
 
 from django.db import NotSupportedError
 
-from ..query import Grouping
+from ..query import CHUNK, Grouping
 from .aggregation import Pipeline
+from .reading import begun
 
 
 class FirstRows:
@@ -64,7 +65,7 @@ class FirstRows:
 
         def find(session: Any) -> tuple[Any, dict[str, Any] | None]:
             cursor = collection.aggregate(stages, session=session, allowDiskUse=True)
-            return cursor, next(cursor, None)
+            return begun(cursor, CHUNK)
 
         found: tuple[Iterator[dict[str, Any]], dict[str, Any] | None]
         found = query.connection.statement(find)

@@ -47,7 +47,7 @@ from .odd_names import is_odd
 from .paging import about_rows, page
 from .paths import dotted, superset
 from .plans import explained
-from .reading import READERS, Reader, drained, other_forms
+from .reading import READERS, Reader, begun, other_forms
 from .uniques import identity
 from .updating import update_document
 
@@ -243,8 +243,7 @@ class BackendQuery(AggregatingMixin):
                 session=session,
                 batch_size=BATCH_SIZE if limit == 0 or limit > BATCH_SIZE else 0,
             )
-            first = next(cursor, None)
-            return drained(cursor, CHUNK), first
+            return begun(cursor, CHUNK)
 
         return self.connection.statement(find)
 
@@ -284,7 +283,7 @@ class BackendQuery(AggregatingMixin):
     ) -> Iterator[list[list[Any]]]:
         reader = Reader(self, columns)
         documents = self.documents(low_mark, high_mark)
-        keys = ["_id" if each == self.pk_column else each for each in columns]
+        keys = list(map(self.precision.key, columns))
         chunk = list(islice(documents, CHUNK))
         snapshot = self.connection.transaction.snapshot if chunk else None
         while chunk:

@@ -45,6 +45,12 @@ def other_forms(connection: Any, table: str) -> set[str]:
     return _other_forms[connection.settings_dict["NAME"], table]
 
 
+def begun(cursor: Any, size: int) -> tuple[Iterator[Document], Document | None]:
+    """Return drained(cursor, size), and the first document, which it has left."""
+    first = next(cursor, None)
+    return drained(cursor, size), first
+
+
 def drained(cursor: Any, size: int) -> Iterator[Document]:
     """Yield a cursor's documents, `size` at a time: its own iterator costs more."""
     while cursor.alive:

@@ -151,12 +151,12 @@ def insert_ignoring(
 def require_moments(connection: Any, table: str, documents: list[Document]) -> None:
     """Raise IntegrityError if datetimes as keys are stored with other microseconds."""
     moments = [each for each in documents if isinstance(each["_id"], datetime)]
-    collection, columns = connection.primary[table], {hidden("_id"): 1}
     for batch in batches(moments, LOOKUP_BATCH):
 
         def look(session: Any, batch: list[Document] = batch) -> list[Document]:
-            filter_ = same_keys(batch, ["_id"])
-            return list(collection.find(filter_, columns, session=session))
+            filter_, columns = same_keys(batch, ["_id"]), {hidden("_id"): 1}
+            rows = connection.primary[table]
+            return list(rows.find(filter_, columns, session=session))
 
         found = {each["_id"]: each for each in connection.statement(look)}
         for each in batch:
