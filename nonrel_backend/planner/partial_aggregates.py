@@ -20,12 +20,13 @@ from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
 
 from ..conditions import Condition
-from ..query import EXACT, Grouping, NonrelQuery, ask
+from ..query import Grouping, NonrelQuery, ask
 from ..values.columns import stored_field
 from .expressions import columns_in, expression_text
 from .refusal import Refused
-from .scans import new_query, refusal
+from .scans import new_query, require_filters
 from .table_refs import TableRef
+from .table_scan import require
 from .tables import field_of
 
 SQL = tuple[str, tuple[Any, ...]]
@@ -64,14 +65,10 @@ class PartialGroups:
     ) -> NonrelQuery:
         """Return a scan of groups; raise Refused if the store does not group so."""
         query = new_query(self.store, self.ref.meta.model, self.ref.meta.pk_fields)
-        for condition in conditions:
-            if (reason := refusal(query, condition)) is not None:
-                raise Refused(reason)
+        require_filters(query, conditions)
         keys = tuple(each.get_col(self.ref.alias) for each in self.columns.values())
         grouping = Grouping((*keys, *aggregates), keys, None, (), 0, None)
-        answer = ask(query.group, grouping)
-        if answer is not EXACT:
-            raise Refused(answer.reason or query.refusal("group exactly"))
+        require(query, ask(query.group, grouping), "group")
         return query
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..conditions import Condition, Leaf
 from ..query import EXACT, INEXACT, NonrelQuery, ask
+from .refusal import Refused
 
 # How many keys one `IN` takes; more become more scans. It bounds the size of one
 # command: 5,000 ObjectIds or UUIDs are some 100 kB.
@@ -65,6 +66,13 @@ def refusal(query: NonrelQuery, condition: Condition) -> str | None:
     if answer is INEXACT:
         return query.refusal(f"filter exactly by {condition}")
     return answer.reason
+
+
+def require_filters(query: NonrelQuery, conditions: Iterable[Condition]) -> None:
+    """Give the conditions to the scan; raise Refused for one not taken exactly."""
+    for condition in conditions:
+        if (reason := refusal(query, condition)) is not None:
+            raise Refused(reason)
 
 
 def python_rows(

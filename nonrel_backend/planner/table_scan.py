@@ -9,7 +9,7 @@ from typing import Any
 from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine, leaves
 from ..query import EXACT, INEXACT, Answer, Grouping, NonrelQuery, ask
 from .refusal import FallbackRequired, Refused
-from .scans import new_query, python_rows, refusal
+from .scans import new_query, python_rows, refusal, require_filters
 from .value_batches import value_batches
 
 # So many keys found first take some 100 MB. The local engine joins fewer in less time
@@ -415,13 +415,11 @@ def build_scan(
 ) -> TableScan:
     """Return the scan; raise Refused for what the store does not take exactly."""
     deferred = [each for each in conditions if is_deferred(each)]
+    known = [each for each in conditions if not is_deferred(each)]
 
     def scan() -> NonrelQuery:
         query = new_query(store, meta.model, fields)
-        for condition in conditions:
-            if not is_deferred(condition):
-                if (reason := refusal(query, condition)) is not None:
-                    raise Refused(reason)
+        require_filters(query, known)
         if names:
             require(query, ask(query.compute, names), "compute")
         if ordering:

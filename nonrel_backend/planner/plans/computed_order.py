@@ -1,32 +1,23 @@
 """The first rows in the order of an expression, of which the store finds the keys."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...conditions import Column, Leaf
-from ...query import NonrelQuery
 from ..refusal import FallbackRequired
 from .base import Row
-from .local import LocalPlan
+from .ranked_rows import FirstKeysPlan
 
 # The store's values and SQLite's differ by less than this part of them.
 NEAR = 1e-12
 
 
 @dataclass
-class ComputedOrderPlan(LocalPlan):
-    """The statement, run in the local engine over the rows of some keys.
+class ComputedOrderPlan(FirstKeysPlan):
+    """The first rows by values that are nearly those of the statement's order."""
 
-    `ranking` yields the keys of the first rows, with values that are nearly those of
-    the order: `wanted` are the rows to be found, `more` how many are read beyond them.
-    """
-
-    ranking: NonrelQuery = field(kw_only=True)
-    wanted: int = field(kw_only=True)
-    more: int = field(kw_only=True)
     name = "rows of the first keys, finished locally"
-    needs_fallback = True
 
     def chunks(self) -> Iterator[list[Row]]:
         (ref,) = self.refs

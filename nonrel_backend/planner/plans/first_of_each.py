@@ -7,8 +7,7 @@ from typing import Any
 from ...conditions import Column, Condition
 from ...local.load import local_rows
 from ...query import NonrelQuery, ask
-from ..refusal import Refused
-from ..scans import new_query, refusal
+from ..scans import new_query, require_filters
 from ..table_refs import TableRef
 from ..table_scan import order, require
 from .base import Row
@@ -34,11 +33,9 @@ class FirstOfEachPlan(LocalPlan):
         """Return the scan of the first rows; raise Refused if the store has none."""
         (ref,) = self.refs
         query = new_query(self.store, ref.meta.model, fields)
-        for condition in conditions:
-            if (reason := refusal(query, condition)) is not None:
-                raise Refused(reason)
+        require_filters(query, conditions)
         answer = ask(query.first_of_each, self.keys, self.numbered_by)
-        require(query, answer, "find first rows exactly")
+        require(query, answer, "find first rows")
         if self.ordering:
             order(query, self.ordering)
         return query

@@ -13,18 +13,24 @@ from .local import LocalPlan
 
 
 @dataclass
-class RankedRowsPlan(LocalPlan):
+class FirstKeysPlan(LocalPlan):
     """The statement, run in the local engine over the rows of some keys of the base.
 
-    `ranking` yields the keys and their aggregates, the greatest first: `wanted` are the
-    rows to be found, `more` is how many groups are read beyond them.
+    `ranking` yields the keys, each with a value, in the statement's order: `wanted` are
+    the rows to be found, `more` is how many are read beyond them.
     """
 
     ranking: NonrelQuery = field(kw_only=True)
     wanted: int = field(kw_only=True)
     more: int = field(kw_only=True)
-    name = "rows of the first groups, finished locally"
     needs_fallback = True
+
+
+@dataclass
+class RankedRowsPlan(FirstKeysPlan):
+    """The rows of the first groups, by an aggregate: the greatest come first."""
+
+    name = "rows of the first groups, finished locally"
 
     def chunks(self) -> Iterator[list[Row]]:
         base = self.refs[0]

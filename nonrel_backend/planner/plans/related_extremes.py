@@ -7,8 +7,8 @@ from typing import Any
 
 from ...conditions import Column, Leaf
 from ...query import CHUNK, NonrelQuery
-from ..refusal import FallbackRequired, Refused
-from ..scans import key_batches, new_query, push, python_rows, refusal
+from ..refusal import FallbackRequired
+from ..scans import key_batches, new_query, push, python_rows, require_filters
 from ..table_scan import Steps, order
 from .base import Row
 from .related_groups import RelatedAggregates, RelatedGroupsPlan
@@ -37,8 +37,7 @@ class RelatedExtremes(RelatedAggregates):
         """Return the scan from that end; raise Refused if the store orders no such."""
         query = new_query(self.store, self.value.model, self.fields)
         column = Column(self.value.column, self.value.db_type(self.store))
-        if (reason := refusal(query, Leaf(column, "isnull", False))) is not None:
-            raise Refused(reason)
+        require_filters(query, [Leaf(column, "isnull", False)])
         order(query, [(column, not self.greatest)])
         return query
 

@@ -7,10 +7,10 @@ from typing import Any
 from django.db.models.expressions import Col
 
 from ...conditions import Column, Condition, Leaf
-from ...query import CHUNK, EXACT, Grouping, NonrelQuery, ask
-from ..refusal import FallbackRequired, Refused
-from ..scans import key_batches, new_query, push, python_rows, refusal
-from ..table_scan import Steps
+from ...query import CHUNK, Grouping, NonrelQuery, ask
+from ..refusal import FallbackRequired
+from ..scans import key_batches, new_query, push, python_rows, require_filters
+from ..table_scan import Steps, require
 from .base import Plan, Row, ScanPlan, joined
 from .native import pick, range_text
 
@@ -51,14 +51,10 @@ class RelatedGroups(RelatedAggregates):
     ) -> NonrelQuery:
         """Return the scan that groups; raise Refused if the store does not."""
         query = new_query(self.store, self.model, [self.key])
-        for condition in conditions:
-            if (reason := refusal(query, condition)) is not None:
-                raise Refused(reason)
+        require_filters(query, conditions)
         select = (self.key_col(), *self.aggregates)
         grouping = Grouping(select, select[:1], having, ordering, 0, limit)
-        answer = ask(query.group, grouping)
-        if answer is not EXACT:
-            raise Refused(answer.reason)
+        require(query, ask(query.group, grouping), "group")
         return query
 
     def of(self, keys: list[Any] | None, steps: Steps) -> dict[Any, Row]:

@@ -12,12 +12,10 @@ from ...query import ask
 from ..expressions import source
 from ..plans.computed_order import ComputedOrderPlan
 from ..refusal import OtherShape, Refused
-from ..scans import new_query, refusal
+from ..scans import new_query, require_filters
 from ..select import Select
-from ..table_refs import table_refs_of
 from ..table_scan import require
-from ..tables import queries_within
-from .partial_groups import split_where
+from .partial_groups import only_table
 
 # The end of a slice whose keys are found first.
 MOST_ROWS = 1_000
@@ -37,19 +35,10 @@ def plan(select: Select) -> ComputedOrderPlan:
     shown = [*select.selected, *(each for each, _ in order_by)]
     if any(getattr(each, "contains_over_clause", False) for each in shown):
         raise Refused("the statement has a window function")
-    if len(list(queries_within(query))) > 1:
-        raise Refused("the statement has a subquery")
-    refs, edges = table_refs_of(select.store, query)
-    if [ref.alias for ref in refs] != [select.base]:
-        raise Refused("the statement reads several tables")
-    conditions, left = split_where(select, refs[0])
-    if left:
-        raise Refused("the store does not filter the rows that are ordered")
+    refs, edges = only_table(select)
     ranking = new_query(select.store, select.meta.model, select.meta.pk_fields)
-    for condition in conditions:
-        if (reason := refusal(ranking, condition)) is not None:
-            raise Refused(reason)
-    require(ranking, ask(ranking.rank, expression, ascending), "order exactly")
+    require_filters(ranking, refs[0].conditions)
+    require(ranking, ask(ranking.rank, expression, ascending), "order")
     sql, params = select.compiler.local_sql()
     return ComputedOrderPlan(
         select.store,

@@ -15,10 +15,8 @@ from ..lookup_tables import PLAIN_LOOKUPS
 from ..plans.first_of_each import FirstOfEachPlan
 from ..refusal import OtherShape, Refused
 from ..select import Select
-from ..table_refs import table_refs_of
-from ..tables import queries_within
 from ..translate import top_level
-from .partial_groups import split_where
+from .partial_groups import only_table
 
 # Where no two rows of a partition are equal in its order, all three number them.
 NUMBERS = (RowNumber, Rank, DenseRank)
@@ -41,14 +39,7 @@ def plan(select: Select) -> FirstOfEachPlan:
     shown = [*conjuncts, *select.selected, *(each for each, _ in select.order_by)]
     if any(each != window for node in shown for each in windows_in(node)):
         raise Refused("there is another window function")
-    if len(list(queries_within(query))) > 1:
-        raise Refused("the statement has a subquery")
-    refs, edges = table_refs_of(select.store, query)
-    if [ref.alias for ref in refs] != [select.base]:
-        raise Refused("the statement reads several tables")
-    refs[0].conditions, left = split_where(select, refs[0])
-    if left:
-        raise Refused("the store does not filter the rows that are numbered")
+    refs, edges = only_table(select)
     keys, numbered_by = parts(select, window)
     found = FirstOfEachPlan(
         select.store, "", (), refs, edges, keys=keys, numbered_by=numbered_by

@@ -17,7 +17,7 @@ from ..plans.partial_groups import PartialGroupsPlan
 from ..refusal import OtherShape, Refused
 from ..scans import new_query, refusal
 from ..select import Select
-from ..table_refs import TableRef, table_refs_of
+from ..table_refs import JoinEdge, TableRef, table_refs_of
 from ..table_scan import require
 from ..tables import queries_within
 from ..translate import Translator, top_level
@@ -123,6 +123,23 @@ def split_where(select: Select, ref: TableRef) -> tuple[list[Any], list[Any]]:
         else:
             conditions.append(condition)
     return conditions, left
+
+
+def only_table(select: Select) -> tuple[list[TableRef], list[JoinEdge]]:
+    """Return what table_refs_of() does of a statement that reads one table.
+
+    All of its conditions are the table's. Raise Refused where it reads others, too, or
+    filters by more than the store does.
+    """
+    if len(list(queries_within(select.query))) > 1:
+        raise Refused("the statement has a subquery")
+    refs, edges = table_refs_of(select.store, select.query)
+    if [ref.alias for ref in refs] != [select.base]:
+        raise Refused("the statement reads several tables")
+    refs[0].conditions, left = split_where(select, refs[0])
+    if left:
+        raise Refused("the store does not filter the rows that come first")
+    return refs, edges
 
 
 def require_fewer(groups: PartialGroups) -> None:
