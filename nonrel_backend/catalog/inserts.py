@@ -1,5 +1,6 @@
 """INSERT for stores that use the catalog: next keys, defaults and unique values."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import OperationalError, models
@@ -21,7 +22,7 @@ def insert(compiler: Any, rows: list[Row]) -> list:
     meta = compiler.query.get_meta().concrete_model._meta
     uniques = UniqueIndexes(compiler.store, meta.model)
     uniques.rows.lock()
-    give_keys(compiler.store, meta, rows)
+    give_keys(uniques.rows, rows)
     columns = compiler.store.catalog.entry(meta.db_table)["columns"]
     give_defaults(compiler.store, meta, columns, rows)
     uniques.validate(rows)
@@ -33,22 +34,29 @@ def insert(compiler: Any, rows: list[Row]) -> list:
     return keys
 
 
-def give_keys(store: Any, meta: Any, rows: list[Row]) -> None:
+def give_keys(table: Rows, rows: list[Row]) -> None:
     """Give rows without a key the next keys of the table's sequence."""
-    auto = meta.auto_field
+    auto = table.meta.auto_field
     if auto is None:
         return
-    catalog, table = store.catalog, meta.db_table
-    given = [row[auto.column] for row in rows if auto.column in row]
-    numbers = [key for key in given if type(key) is int]
-    if numbers:
-        catalog.advance(table, max(numbers))
+    advance(table, rows)
     missing = [row for row in rows if auto.column not in row]
     if missing:
-        for row, key in zip(
-            missing, catalog.next_keys(table, len(missing)), strict=True
-        ):
-            row[auto.column] = key
+        keys = table.store.catalog.next_keys(table.meta.db_table, len(missing))
+        for row, key in zip(missing, keys, strict=True):
+            row[auto.column] = table.to_stored(auto.column)(key)
+
+
+def advance(table: Rows, rows: Iterable[Row]) -> None:
+    """Make the next keys of the table's sequence follow those that rows were given."""
+    auto = table.meta.auto_field
+    if auto is None:
+        return
+    to_python = table.to_python(auto.column)
+    given = [to_python(row[auto.column]) for row in rows if auto.column in row]
+    numbers = [key for key in given if type(key) is int]
+    if numbers:
+        table.store.catalog.advance(table.meta.db_table, max(numbers))
 
 
 def give_defaults(
@@ -149,6 +157,7 @@ def move(store: Any, meta: Any, changes: list[tuple[Any, Row]]) -> None:
     moved = [row for row in rows.find(conditions) if rows.key(row) in changed]
     new = [without_missing({**row, **changed[rows.key(row)]}) for row in moved]
     rows.delete(list(changed))
+    advance(Rows(store, meta.model), new)
     rows.insert(new)
 
 

@@ -92,10 +92,12 @@ class RowValidator:
             values = [row.get(field.column) for _, row in changes]
             if not field.null and MISSING in values:
                 return True
-            if is_positive(field) and any(
-                type(value) is int and value < 0 for value in values
-            ):
-                return True
+            if is_positive(field):
+                db_type = self.store.type_of(field)
+                read = self.store.ops.value_compiler.from_db_converter(db_type) or int
+                stored = (each for each in values if each not in (None, MISSING))
+                if any(read(each) < 0 for each in stored):
+                    return True
         return False
 
     def fields_to_read(self, values: Container, whole: bool = False) -> list[Any]:
