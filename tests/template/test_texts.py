@@ -15,6 +15,7 @@ from tests.tables import tables_of
 ENGINE = "tests.template.texts"
 
 
+@pytest.mark.usefixtures("databases")
 class TextsTests(BackendConformance):
     DATABASES = {"default": {"ENGINE": ENGINE, "NAME": "texts"}}
 
