@@ -54,6 +54,12 @@ def run(arguments: list[str]) -> int:
         help="the precision of the store's datetimes (1); 1000 for milliseconds",
     )
     options = parser.parse_args(arguments)
+    methods = unittest.defaultTestLoader.getTestCaseNames(BackendConformance)
+    names = {each: getattr(BackendConformance, each).section for each in methods}
+    for name in options.sections:
+        if name not in names.values():
+            known = ", ".join(names.values())
+            parser.error(f"there is no section {name!r}; the sections are: {known}")
     attributes: dict[str, Any] = {
         "DATABASES": {"default": entry(options.engine, options.option)},
         "RANDOM": options.random,
@@ -68,8 +74,8 @@ def run(arguments: list[str]) -> int:
     tests = type("Conformance", (BackendConformance,), attributes)
     suite = unittest.TestSuite(
         tests(name)
-        for name in unittest.defaultTestLoader.getTestCaseNames(tests)
-        if not options.sections or getattr(tests, name).section in options.sections
+        for name, section in names.items()
+        if not options.sections or section in options.sections
     )
     result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(suite)
     return 0 if result.wasSuccessful() else 1
