@@ -1,29 +1,36 @@
-"""`python -m nonrel_backend`: make a new backend, or test one.
+"""`python -m nonrel_backend`: make a new backend, test one, or list those installed.
 
-    python -m nonrel_backend startbackend NAME [DIR]
+    python -m nonrel_backend startbackend NAME [DIRECTORY]
     python -m nonrel_backend conformance --engine ENGINE
+    python -m nonrel_backend backends
 
 A command imports only what it needs.
 """
 
 import sys
 
-COMMANDS = ("startbackend", "conformance")
+COMMANDS = ("startbackend", "conformance", "backends")
 
 
 def main(arguments: list[str]) -> int:
     """Run a command. Return the exit code, 2 for an unknown command."""
-    if not arguments or arguments[0] not in COMMANDS:
-        print(f"usage: python -m nonrel_backend {{{','.join(COMMANDS)}}} ...")
-        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
-    if arguments[0] == "startbackend":
+    command, *rest = arguments or [""]
+    if command == "startbackend":
         from .startbackend import Command
 
         Command().run_from_argv(["python -m nonrel_backend", *arguments])
         return 0
-    from .testing.conformance.command import run
+    if command == "conformance":
+        from .testing.conformance.command import run
 
-    return run(arguments[1:])
+        return run(rest)
+    if command == "backends":
+        from .backends import listing
+
+        print(listing())
+        return 0
+    print(f"usage: python -m nonrel_backend {{{','.join(COMMANDS)}}} ...")
+    return 0 if command in ("-h", "--help") else 2
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ import unittest
 from importlib import import_module
 from typing import Any
 
+from .. import engines
 from .suite import BackendConformance
-
-SETTINGS = ("HOST", "NAME", "PASSWORD", "PORT", "USER")
 
 
 def run(arguments: list[str]) -> int:
@@ -19,16 +18,7 @@ def run(arguments: list[str]) -> int:
         prog="python -m nonrel_backend conformance",
         description="Compare a backend with Django on SQLite, and print a report.",
     )
-    parser.add_argument(
-        "--engine", required=True, help="the backend, as ENGINE in DATABASES"
-    )
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"one of {', '.join(SETTINGS)} in DATABASES, in any case, or of OPTIONS",
-    )
+    engines.add_arguments(parser)
     parser.add_argument(
         "sections",
         nargs="*",
@@ -60,8 +50,10 @@ def run(arguments: list[str]) -> int:
         if name not in names.values():
             known = ", ".join(names.values())
             parser.error(f"there is no section {name!r}; the sections are: {known}")
+    sys.path.insert(0, "")
+    database = engines.database(parser, options)
     attributes: dict[str, Any] = {
-        "DATABASES": {"default": entry(options.engine, options.option)},
+        "DATABASES": {"default": {"NAME": "conformance", **database}},
         "RANDOM": options.random,
         "SEED": options.seed,
         "DATETIME_UNIT": options.datetime_unit,
@@ -70,7 +62,6 @@ def run(arguments: list[str]) -> int:
         module, _, name = options.break_connection.partition(":")
         function = getattr(import_module(module), name)
         attributes["break_connection"] = lambda self, connection: function(connection)
-    sys.path.insert(0, "")
     tests = type("Conformance", (BackendConformance,), attributes)
     suite = unittest.TestSuite(
         tests(name)
@@ -79,17 +70,3 @@ def run(arguments: list[str]) -> int:
     )
     result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(suite)
     return 0 if result.wasSuccessful() else 1
-
-
-def entry(engine: str, options: list[str]) -> dict[str, Any]:
-    """Return the DATABASES entry for an engine and NAME=VALUE options."""
-    found: dict[str, Any] = {"ENGINE": engine, "NAME": "conformance", "OPTIONS": {}}
-    for option in options:
-        name, equals, value = option.partition("=")
-        if not equals:
-            raise SystemExit(f"--option {option}: must be NAME=VALUE.")
-        if name.upper() in SETTINGS:
-            found[name.upper()] = value
-        else:
-            found["OPTIONS"][name] = int(value) if value.isdigit() else value
-    return found
