@@ -2,6 +2,7 @@
 
     python -m nonrel_backend startbackend NAME [DIRECTORY]
     python -m nonrel_backend conformance --engine ENGINE
+    python -m nonrel_backend django-suite --engine ENGINE [APP ...]
     python -m nonrel_backend backends
 
 A command imports only what it needs.
@@ -9,7 +10,7 @@ A command imports only what it needs.
 
 import sys
 
-COMMANDS = ("startbackend", "conformance", "backends")
+COMMANDS = ("startbackend", "conformance", "django-suite", "backends")
 
 
 def main(arguments: list[str]) -> int:
@@ -21,9 +22,13 @@ def main(arguments: list[str]) -> int:
         Command().run_from_argv(["python -m nonrel_backend", *arguments])
         return 0
     if command == "conformance":
-        from .testing.conformance.command import run
+        from .testing.conformance.command import run as run_conformance
 
-        return run(rest)
+        return run_conformance(rest)
+    if command == "django-suite":
+        from .testing.django_suite.command import run as run_django_suite
+
+        return run_django_suite(rest)
     if command == "backends":
         from .backends import listing
 

@@ -28,6 +28,7 @@ ALLOWED_BELOW: dict[str, dict[str, str]] = {
         "nonrel_backend.backends": LIGHT,
         "nonrel_backend.startbackend": LIGHT,
         "nonrel_backend.testing.conformance.command": LIGHT,
+        "nonrel_backend.testing.django_suite.command": LIGHT,
     },
     "cursor": {"nonrel_backend.dml.raw_sql": LIGHT},
     "apps": {

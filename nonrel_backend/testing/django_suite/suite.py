@@ -13,32 +13,30 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import django
 
-from ..services.addresses import app_server
+from ..engines import completed, engine
+from ..services.addresses import HOST_VARIABLES, app_server
 from .recorder import RECORD_VARIABLE
 
-ENGINES = {
-    "lmdb": "nonrel_backend.lmdb",
-    "mongodb": "nonrel_backend.mongodb",
-    "riak": "nonrel_backend.riak",
-    "sqlite": "django.db.backends.sqlite3",
-    "template": "backend_template",
-}
 # At most RUN_AGAIN failed tests of an app are run again, up to TRIES times. More
 # failures are no accident.
 RUN_AGAIN, TRIES = 3, 10
-IN_MEMORY = {"lmdb", "sqlite"}
-HOST_VARIABLES = {"mongodb": "MONGODB_URI", "riak": "RIAK_HOST"}
-# Tests expect the keys that SQL databases make.
-OPTIONS = {
-    "riak": {
-        "keys": "sequence",
-        "transactions": "none",
-        "unique": "markers",
-        "schema_wait": 0,
-    }
+# What our own backends and SQLite need beside their ENGINE.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "django.db.backends.sqlite3": {"NAME": ":memory:"},
+    "nonrel_backend.lmdb": {"NAME": ":memory:"},
+    # Tests expect the keys that SQL databases make.
+    "nonrel_backend.riak": {
+        "OPTIONS": {
+            "keys": "sequence",
+            "transactions": "none",
+            "unique": "markers",
+            "schema_wait": 0,
+        }
+    },
 }
 # These apps take the longest and start first.
 LONGEST = (
@@ -60,18 +58,15 @@ import os
 
 import django
 
+DATABASE = {database!r}
+DATABASE.setdefault("HOST", os.environ.get({host_variable!r}, ""))
+NAME = DATABASE["NAME"]
+if NAME != ":memory:":
+    NAME += "_" + os.environ["NONREL_TEST_NAME"]
 DATABASES = {{
-    alias: {{
-        "ENGINE": {engine!r},
-        "NAME": os.environ["NONREL_TEST_NAME"] + suffix,
-        "HOST": os.environ.get({host_variable!r}, ""),
-        "OPTIONS": {options!r},
-    }}
-    for alias, suffix in [("default", ""), ("other", "_other")]
+    "default": {{**DATABASE, "NAME": NAME}},
+    "other": {{**DATABASE, "NAME": NAME if NAME == ":memory:" else NAME + "_other"}},
 }}
-if {in_memory!r}:
-    for database in DATABASES.values():
-        database["NAME"], database["HOST"] = ":memory:", ""
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if django.VERSION < (6, 0):
@@ -108,6 +103,12 @@ class AppResult:
         self.wrong.clear()
 
 
+def user_cache() -> Path:
+    """Return the folder where a user's caches of this package are."""
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder) / "nonrel_backend"
+
+
 def fetch_suite(cache: Path) -> Path:
     """Return the tests/ folder of the installed version of Django.
 
@@ -119,9 +120,13 @@ def fetch_suite(cache: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             command = [sys.executable, "-m", "pip", "download", "--quiet"]
-            command += ["--disable-pip-version-check", "--no-binary", ":all:"]
+            command += ["--disable-pip-version-check", "--no-binary", "Django"]
             command += ["--no-deps", f"Django=={django.__version__}", "-d", folder]
-            subprocess.run(command, check=True)
+            if subprocess.run(command).returncode:
+                raise SystemExit(
+                    "Django's suite could not be downloaded, see above. Unpack the "
+                    f"source distribution of Django {django.__version__} as {target}."
+                )
             archive = next(Path(folder).glob("*.tar.gz"))
             with tarfile.open(archive) as source:
                 source.extractall(folder, filter="data")
@@ -137,25 +142,34 @@ def fetch_suite(cache: Path) -> Path:
 class Suite:
     """One run of the suite on one backend, `parallel` apps at a time.
 
-    `timeout` is in seconds, for each app.
+    `database` is the entry of DATABASES; NAME is what the names of the test databases
+    begin with. The logs are in the folder `name` of the cache. `timeout` is in seconds,
+    for each app.
     """
 
     def __init__(
-        self, backend: str, cache: Path, *, timeout: float = 600, parallel: int = 2
+        self,
+        database: dict[str, Any],
+        cache: Path,
+        name: str,
+        *,
+        timeout: float = 600,
+        parallel: int = 2,
     ) -> None:
-        self.backend = backend
+        self.engine = database["ENGINE"]
+        # Without an address, our own stores have servers for tests.
+        self.server = "" if database.get("HOST") else self.engine
         self.timeout = timeout
         self.parallel = parallel
         self.running: set[subprocess.Popen[bytes]] = set()
-        self.tests = fetch_suite(cache)
-        self.folder = (cache / "django-suite" / backend).resolve()
+        self.tests = fetch_suite(cache.resolve())
+        self.folder = (cache / "django-suite" / name).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
+        defaults = {"NAME": "dj", **DEFAULTS.get(self.engine, {})}
         (self.folder / "suite_settings.py").write_text(
             SETTINGS.format(
-                engine=ENGINES[backend],
-                host_variable=HOST_VARIABLES.get(backend, ""),
-                options=OPTIONS.get(backend, {}),
-                in_memory=backend in IN_MEMORY,
+                database=completed(database, defaults),
+                host_variable=HOST_VARIABLES.get(self.engine, ""),
             )
         )
 
@@ -221,11 +235,13 @@ class Suite:
 
         Return how the process ended, for an app without a record.
         """
-        root = Path(__file__).resolve().parents[3]
+        # The backend may be in the folder of the command, and not installed.
+        here = os.path.abspath(sys.path[0])
+        paths = [str(self.folder), here, os.environ.get("PYTHONPATH", "")]
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(self.folder), str(root)]),
-            "NONREL_TEST_NAME": "dj_" + app.replace(".", "_"),
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "NONREL_TEST_NAME": app.replace(".", "_"),
             RECORD_VARIABLE: str(record),
         }
         environment.pop("DJANGO_SETTINGS_MODULE", None)
@@ -233,7 +249,7 @@ class Suite:
         command += ["--parallel=1", "--noinput", *(labels or [app])]
         with (
             open(self.folder / f"{app}.log", "wb") as log,
-            app_server(self.backend) as variables,
+            app_server(self.server) as variables,
         ):
             environment.update(variables)
             process = subprocess.Popen(
@@ -293,10 +309,15 @@ def table(results: Sequence[AppResult]) -> str:
     return "\n".join([lines[0], rule + "|", *lines[1:]])
 
 
-def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
-    """Return the Markdown page for docs/: the total, the table, the skips."""
+def stands_in(name: str) -> bool:
+    """Return whether a stand-in, which is in this package, answers for the store."""
+    variable = HOST_VARIABLES.get(engine(name), "")
+    return variable == "RIAK_HOST" and not os.environ.get(variable)
+
+
+def page(name: str, results: Sequence[AppResult], seconds: float) -> str:
+    """Return a Markdown page: the total, the table, the skips of a backend."""
     counts = total(results)
-    stands_in = backend == "riak" and not os.environ.get(HOST_VARIABLES[backend])
     reasons: dict[str, int] = {}
     for result in results:
         for reason, number in result.reasons.items():
@@ -305,10 +326,10 @@ def page(backend: str, results: Sequence[AppResult], seconds: float) -> str:
         "# Django's own test suite",
         "",
         f"Django {django.__version__}, its unmodified tests, {len(results)} apps, on",
-        f"`{ENGINES[backend]}`: {counts['passed']} of {counts['tests']} passed, "
+        f"`{engine(name)}`: {counts['passed']} of {counts['tests']} passed, "
         f"{counts['failed']} failed, {counts['errors']} errors, in {seconds:.0f} s.",
-        f"Made by `python runtests.py django --backend {backend} --save FILE`"
-        f"{' on the stand-in' if stands_in else ''}.",
+        f"Made by `python -m nonrel_backend django-suite --engine {name} --save FILE`"
+        f"{' on the stand-in' if stands_in(name) else ''}.",
         "",
         '"Skipped by our list" are tests named under a reason in `features.py`;',
         '"skipped by Django" are those that Django itself skips by feature flags or',

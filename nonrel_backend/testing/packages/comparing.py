@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..django_suite.suite import ENGINES, HOST_VARIABLES, IN_MEMORY
+from ..engines import engine
+from ..services.addresses import HOST_VARIABLES
 from .recorder import DATABASE_VARIABLE
 from .suites import Package, fetch
 
 # {backend: {package: {test: why it differs from SQLite}}}; the list only shrinks.
 EXPECTED = Path(__file__).with_name("expected.toml")
+IN_MEMORY = {"lmdb", "sqlite"}
 # Seconds for a package's suite.
 TIMEOUT = 7200
 Outcomes = dict[str, str]
@@ -82,9 +84,9 @@ def run_suite(
 def database(package: Package, backend: str) -> dict[str, Any]:
     """Return the entry of DATABASES: some packages name PostgreSQL there."""
     name = "packages_" + package.name.replace("-", "_")
-    host = os.environ.get(HOST_VARIABLES.get(backend, ""), "")
+    host = os.environ.get(HOST_VARIABLES.get(engine(backend), ""), "")
     return {
-        "ENGINE": ENGINES[backend],
+        "ENGINE": engine(backend),
         "NAME": ":memory:" if backend in IN_MEMORY else name + "_{alias}",
         **({"HOST": host} if host else {}),
     }

@@ -5,29 +5,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
+from ..engines import engine
+
+# The variable with the address of a backend's server.
+HOST_VARIABLES = {
+    "nonrel_backend.mongodb": "MONGODB_URI",
+    "nonrel_backend.riak": "RIAK_HOST",
+}
+
 
 @contextmanager
 def server(backend: str) -> Iterator[None]:
     """Set the variable with the server's address for the block.
 
-    A server is started if the variable is not set. An embedded store needs none.
+    A server is started if the variable is not set. An embedded store needs none, and
+    of other backends' servers nothing is known.
     """
+    name = engine(backend)
     # Each store's driver is optional.
-    if backend == "mongodb":
+    if name == "nonrel_backend.mongodb":
         from .mongodb import mongodb_uri
 
-        variable, address = "MONGODB_URI", mongodb_uri
-    elif backend == "riak":
+        address = mongodb_uri
+    elif name == "nonrel_backend.riak":
         from ..riak.server import named, riak_host
 
-        variable, address = "RIAK_HOST", riak_host
+        address = riak_host
     else:
         yield
         return
     with address() as found:
-        if backend == "riak":
+        if name == "nonrel_backend.riak":
             print(f"The server is {named(found)}.", flush=True)
-        with mock.patch.dict(os.environ, {variable: found}):
+        with mock.patch.dict(os.environ, {HOST_VARIABLES[name]: found}):
             yield
 
 
@@ -38,7 +48,7 @@ def app_server(backend: str) -> Iterator[dict[str, str]]:
     On Riak they name a stand-in of the app's own: one stand-in, which is one process,
     is too slow for several apps at a time.
     """
-    if backend != "riak":
+    if engine(backend) != "nonrel_backend.riak":
         yield {}
         return
     from ..riak.server import riak_host
