@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from nonrel_backend import backends
-from nonrel_backend.testing import engines
 
 
 def install(folder: Path, distribution: str, *points: str) -> None:
@@ -47,11 +46,11 @@ def test_a_missing_driver_is_no_missing_backend(site: Path) -> None:
     (site / "shelf").mkdir()
     (site / "shelf" / "__init__.py").write_text("import nosuchdriver")
     with pytest.raises(ModuleNotFoundError, match="nosuchdriver"):
-        backends.importable_engine("shelf")
+        backends.importable("shelf")
 
 
 def test_options_are_settings_or_options_of_the_backend() -> None:
-    found = engines.entry("redisdb", ["host=a=b", "PORT=1", "ttl=60", "tls=True"])
+    found = backends.entry("redisdb", ["host=a=b", "PORT=1", "ttl=60", "tls=True"])
     assert found == {
         "ENGINE": "redisdb",
         "HOST": "a=b",
@@ -66,7 +65,7 @@ def test_the_environment_names_an_engine_and_its_options(
     monkeypatch.setenv("NONREL_ENGINE", "redisdb")
     monkeypatch.setenv("NONREL_OPTIONS", "name='my shop' ttl=60")
     defaults = {"NAME": "atlas", "HOST": "b", "OPTIONS": {"ttl": 1, "size": 2}}
-    assert engines.from_environment(defaults) == {
+    assert backends.completed(backends.from_environment(), defaults) == {
         "ENGINE": "some.redisdb",
         "NAME": "my shop",
         "HOST": "b",

@@ -6,7 +6,7 @@ import unittest
 from importlib import import_module
 from typing import Any
 
-from .. import engines
+from ... import backends
 from .suite import BackendConformance
 
 
@@ -18,7 +18,7 @@ def run(arguments: list[str]) -> int:
         prog="python -m nonrel_backend conformance",
         description="Compare a backend with Django on SQLite, and print a report.",
     )
-    engines.add_arguments(parser)
+    backends.add_arguments(parser)
     parser.add_argument(
         "sections",
         nargs="*",
@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
             known = ", ".join(names.values())
             parser.error(f"there is no section {name!r}; the sections are: {known}")
     sys.path.insert(0, "")
-    database = engines.database(parser, options)
+    database = backends.database(parser, options)
     attributes: dict[str, Any] = {
         "DATABASES": {"default": {"NAME": "conformance", **database}},
         "RANDOM": options.random,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import django
 
-from .. import engines
+from ... import backends
 from ..services.addresses import server
 from .suite import AppResult, Suite, page, table, total, user_cache
 
@@ -47,7 +47,7 @@ def run(
         "name in django_test_skips and django_test_expected_failures are counted as "
         "such.",
     )
-    engines.add_arguments(parser)
+    backends.add_arguments(parser)
     parser.add_argument("apps", nargs="*", metavar="APP", help="default: all")
     parser.add_argument(
         "--exclude", nargs="+", default=[], metavar="APP", help="apps not to run"
@@ -70,7 +70,7 @@ def run(
         help="the folder for Django's source distribution, and for logs (%(default)s)",
     )
     options = parser.parse_args(arguments)
-    database = engines.database(parser, options)
+    database = backends.database(parser, options)
     chosen = options.apps or (QUICK if options.quick else APPS)
     apps = [app for app in chosen if app not in options.exclude]
     start = time.monotonic()

@@ -17,7 +17,7 @@ from typing import Any
 
 import django
 
-from ..engines import completed, engine
+from ...backends import completed, engine_of
 from ..services.addresses import HOST_VARIABLES, app_server
 from .recorder import RECORD_VARIABLE
 
@@ -311,7 +311,7 @@ def table(results: Sequence[AppResult]) -> str:
 
 def stands_in(name: str) -> bool:
     """Return whether a stand-in, which is in this package, answers for the store."""
-    variable = HOST_VARIABLES.get(engine(name), "")
+    variable = HOST_VARIABLES.get(engine_of(name), "")
     return variable == "RIAK_HOST" and not os.environ.get(variable)
 
 
@@ -326,7 +326,7 @@ def page(name: str, results: Sequence[AppResult], seconds: float) -> str:
         "# Django's own test suite",
         "",
         f"Django {django.__version__}, its unmodified tests, {len(results)} apps, on",
-        f"`{engine(name)}`: {counts['passed']} of {counts['tests']} passed, "
+        f"`{engine_of(name)}`: {counts['passed']} of {counts['tests']} passed, "
         f"{counts['failed']} failed, {counts['errors']} errors, in {seconds:.0f} s.",
         f"Made by `python -m nonrel_backend django-suite --engine {name} --save FILE`"
         f"{' on the stand-in' if stands_in(name) else ''}.",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engines import engine
+from ...backends import engine_of
 from ..services.addresses import HOST_VARIABLES
 from .recorder import DATABASE_VARIABLE
 from .suites import Package, fetch
@@ -84,9 +84,9 @@ def run_suite(
 def database(package: Package, backend: str) -> dict[str, Any]:
     """Return the entry of DATABASES: some packages name PostgreSQL there."""
     name = "packages_" + package.name.replace("-", "_")
-    host = os.environ.get(HOST_VARIABLES.get(engine(backend), ""), "")
+    host = os.environ.get(HOST_VARIABLES.get(engine_of(backend), ""), "")
     return {
-        "ENGINE": engine(backend),
+        "ENGINE": engine_of(backend),
         "NAME": ":memory:" if backend in IN_MEMORY else name + "_{alias}",
         **({"HOST": host} if host else {}),
     }

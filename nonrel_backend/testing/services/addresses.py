@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from ..engines import engine
+from ...backends import engine_of
 
 # The variable with the address of a backend's server.
 HOST_VARIABLES = {
@@ -21,7 +21,7 @@ def server(backend: str) -> Iterator[None]:
     A server is started if the variable is not set. An embedded store needs none, and
     of other backends' servers nothing is known.
     """
-    name = engine(backend)
+    name = engine_of(backend)
     # Each store's driver is optional.
     if name == "nonrel_backend.mongodb":
         from .mongodb import mongodb_uri
@@ -48,7 +48,7 @@ def app_server(backend: str) -> Iterator[dict[str, str]]:
     On Riak they name a stand-in of the app's own: one stand-in, which is one process,
     is too slow for several apps at a time.
     """
-    if engine(backend) != "nonrel_backend.riak":
+    if engine_of(backend) != "nonrel_backend.riak":
         yield {}
         return
     from ..riak.server import riak_host
