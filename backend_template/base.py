@@ -3,17 +3,12 @@
 from django.db import IntegrityError, OperationalError
 
 from nonrel_backend.base import NonrelDatabaseWrapper
-from nonrel_backend.features import NonrelDatabaseFeatures
 from nonrel_backend.transactions import TransactionConflict
 
 from .creation import DatabaseCreation
+from .features import DatabaseFeatures
 from .store import Conflict, DuplicateKey
 from .store import Connection as connect
-
-
-class DatabaseFeatures(NonrelDatabaseFeatures):
-    # TODO: remove these if the store has no transactions or no savepoints.
-    supports_transactions = uses_savepoints = True
 
 
 class DatabaseWrapper(NonrelDatabaseWrapper):

@@ -14,8 +14,9 @@ import pytest
 from packaging.requirements import Requirement
 
 import nonrel_backend
+from nonrel_backend.backends import GROUP, OWN
 
-if (os.environ.get("NONREL_BACKEND") or "lmdb") != "lmdb":
+if (os.environ.get("NONREL_ENGINE") or "lmdb") != "lmdb":
     pytest.skip("The distributions are built once, on LMDB.", allow_module_level=True)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ GENERATED = ("__pycache__", "*.egg-info", "build", "dist")
 def run(*command, cwd, expect=0):
     """Run a command without the checkout on its path, and return its output."""
     environment = dict(os.environ)
-    for name in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE", "NONREL_BACKEND"):
+    for name in ("PYTHONPATH", "DJANGO_SETTINGS_MODULE", "NONREL_ENGINE"):
         environment.pop(name, None)
     done = subprocess.run(
         [str(part) for part in command],
@@ -70,6 +71,12 @@ def test_the_wheel_is_the_package_and_nothing_else(built):
     info = {name for name in names if name.startswith(f"{NAME}.dist-info/")}
     assert names - info == package_files()
     assert f"{NAME}.dist-info/licenses/LICENSE" in info
+
+
+def test_the_wheel_names_our_backends(built):
+    text = zipfile.ZipFile(built[1]).read(f"{NAME}.dist-info/entry_points.txt").decode()
+    lines = [f"{name} = {engine}" for name, engine in OWN.items()]
+    assert text.split("\n\n")[0].splitlines() == [f"[{GROUP}]", *lines]
 
 
 def test_the_sdist_is_the_package_its_documentation_and_nothing_else(built):
@@ -120,10 +127,14 @@ class Environment:
     def __init__(self, folder, wheel):
         venv.create(folder, symlinks=True, with_pip=False)
         self.python = folder / "bin" / "python"
-        pip = [sys.executable, "-m", "pip", "--python", self.python]
-        run(*pip, "install", "--no-index", "--no-deps", wheel, cwd=folder)
+        self.install(wheel)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.packages = folder / "lib" / version / "site-packages"
+
+    def install(self, wheel):
+        """Install a wheel, but not what it requires."""
+        pip = [sys.executable, "-m", "pip", "--python", self.python]
+        run(*pip, "install", "--no-index", "--no-deps", wheel, cwd=wheel.parent)
 
     def link(self, *names):
         """Make installed distributions, with their requirements, importable."""
@@ -141,13 +152,32 @@ def environment(built, tmp_path_factory):
     return found
 
 
-def test_the_installed_wheel_starts_and_tests_a_backend(environment, tmp_path):
+def test_the_installed_wheel_makes_a_distribution_that_works(environment, tmp_path):
     command = [environment.python, "-m", "nonrel_backend"]
-    run(*command, "startbackend", "shopdb", cwd=tmp_path)
-    assert (tmp_path / "shopdb" / "compiler.py").is_file()
-    command += ["conformance", "--engine", "shopdb"]
-    shown = run(*command, "writes", "keys", "joins", cwd=tmp_path)
+    run(*command, "startbackend", "shopdb", "--license", "MIT", cwd=tmp_path)
+    source = tmp_path / "shopdb"
+    shown = run(*command, "conformance", "--engine", "shopdb", "keys", cwd=source)
     assert "Conformance of shopdb" in shown
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel"]
+    run(*build, "-o", tmp_path, cwd=source)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = {
+        name
+        for name in zipfile.ZipFile(wheel).namelist()
+        if not name.startswith("shopdb-0.1.0.dist-info/")
+    }
+    template = (ROOT / "backend_template").glob("*.py")
+    assert names == {f"shopdb/{path.name}" for path in template}
+    environment.install(wheel)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert "shopdb 0.1.0" in run(*command, "backends", cwd=elsewhere)
+    shown = run(
+        *command, "conformance", "--engine", "shopdb", "writes", "joins", cwd=elsewhere
+    )
+    assert "Conformance of shopdb" in shown
+    pip = [sys.executable, "-m", "pip", "--python", environment.python]
+    run(*pip, "check", cwd=elsewhere)
 
 
 def test_the_installed_wheel_runs_lmdb_with_its_extra_only(environment, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "writing-a-backend.md").read_text()
-PARTS = re.split(r"^(?=## Part two)", DOCUMENT, flags=re.M)
+PARTS = re.split(r"^(?=## Part two|## Publish it)", DOCUMENT, flags=re.M)
 BLOCK = re.compile(r"([^\n]+(?:\n[^\n]+)*)?\n\n```(python|console)\n(.*?)```", re.S)
 
 
@@ -99,11 +99,11 @@ def run(folder: Path, command: str) -> str:
     return done.stdout
 
 
-def test_the_tutorial_has_two_parts() -> None:
-    assert len(PARTS) == 2
+def test_the_tutorial_has_three_parts() -> None:
+    assert len(PARTS) == 3
 
 
-@pytest.mark.parametrize("part", PARTS, ids=["one", "two"])
+@pytest.mark.parametrize("part", PARTS, ids=["one", "two", "publish"])
 def test_the_commands_of_the_tutorial_print_what_it_shows(
     part: str, tmp_path: Path
 ) -> None:
@@ -115,8 +115,13 @@ def test_the_commands_of_the_tutorial_print_what_it_shows(
         if kind == "python":
             last = edit(tmp_path, text, block, last)
             continue
-        command, *expected = block.splitlines()
-        shown = run(tmp_path, command.removeprefix("$ "))
-        for line in expected:
-            assert line in shown, f"{command}\n{shown}"
-            shown = shown[shown.index(line) + len(line) :]
+        command = shown = ""
+        for line in block.splitlines():
+            if line.startswith("$ cd "):
+                tmp_path /= line.removeprefix("$ cd ")
+            elif line.startswith("$ "):
+                command = line.removeprefix("$ ")
+                shown = run(tmp_path, command)
+            else:
+                assert line in shown, f"{command}\n{shown}"
+                shown = shown[shown.index(line) + len(line) :]
