@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-BACKEND ?= lmdb
+BACKEND ?= $(or $(NONREL_ENGINE),lmdb)
 N ?= 2000
 BIN := $(VENV)/bin
 
@@ -36,7 +36,7 @@ $(VENV)/.lint: pyproject.toml | $(BIN)/python
 
 # Only a store with a server needs what the tests need, the server among it.
 demo: $(VENV)/$(if $(filter lmdb,$(BACKEND)),.demo,.test)
-	NONREL_BACKEND=$(BACKEND) SERVE=$(SERVE) $(BIN)/python testproject/demo.py
+	NONREL_ENGINE=$(BACKEND) SERVE=$(SERVE) $(BIN)/python testproject/demo.py
 
 test: $(VENV)/.test
 	$(MAKE) --jobs=2 --output-sync=target test-mongodb test-riak test-lmdb test-template

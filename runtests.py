@@ -29,7 +29,7 @@ def run_own(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="runtests.py", allow_abbrev=False)
     parser.add_argument("--backend", choices=BACKENDS, default="lmdb")
     options, pytest_arguments = parser.parse_known_args(arguments)
-    os.environ["NONREL_BACKEND"] = options.backend
+    os.environ["NONREL_ENGINE"] = options.backend
     with server(options.backend):
         command = [sys.executable, "-m", "pytest", *(pytest_arguments or ["tests"])]
         return subprocess.run(command, cwd=ROOT).returncode

@@ -53,6 +53,11 @@ class OrmShop:
             for model in MODELS:
                 editor.create_model(model)
 
+    def drop(self) -> None:
+        with connection.schema_editor() as editor:
+            for model in reversed(MODELS):
+                editor.delete_model(model)
+
     def load(self) -> None:
         self.migrate()
         for model, rows in (

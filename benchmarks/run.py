@@ -24,11 +24,12 @@ from benchmarks import report
 from benchmarks.data import SCALES
 from benchmarks.operations import OPERATIONS, WRITING, times
 from benchmarks.server import Server
+from nonrel_backend.backends import from_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("raw", "sqlite", "peer", "ours")
 # The backends whose failures are shown in full: all but the peer.
-OURS = ("raw", "sqlite", "ours", "sqlite-wal", "lmdb")
+OURS = ("raw", "sqlite", "ours", "sqlite-wal", "lmdb", "engine")
 PEER_FOLDER = ROOT / ".cache" / "benchmark-peer"
 PEER_PACKAGES = ("django-mongodb-backend==5.2.4", "Django>=5.2,<5.3")
 # An operation chooses other rows in each round.
@@ -226,6 +227,11 @@ class Run:
     def close(self) -> None:
         for worker in self.workers:
             worker.close()
+
+
+def prefix() -> str:
+    """Return what the names of the databases of NONREL_ENGINE begin with."""
+    return str(from_environment().get("NAME", "bench"))
 
 
 def names_of(choices: Any) -> Callable[[str], list[str]]:

@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from nonrel_backend.backends import from_environment
+
 from . import data, growth, local
 from .answers import digest
 from .operations import ONCE, WRITING
@@ -32,26 +34,33 @@ KEYS = {"peer": "django_mongodb_backend.fields.ObjectIdAutoField"}
 WAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 
 
+def database(backend: str, uri: str, name: str) -> dict[str, Any]:
+    """Return the entry of DATABASES; "engine" is what NONREL_ENGINE names."""
+    if backend == "engine":
+        return {**from_environment(), "NAME": name}
+    found: dict[str, Any] = {"ENGINE": ENGINES[backend], "NAME": name}
+    if backend in ("ours", "peer"):
+        found["HOST"] = uri
+    if backend == "sqlite-wal":
+        found["OPTIONS"] = {"init_command": WAL}
+    return found
+
+
 def make_shop(backend: str, scale: data.Scale, uri: str, name: str) -> Any:
     """Return the operations of a backend. A worker imports only what it needs."""
     if backend == "raw":
         from .raw import RawShop
 
         return RawShop(scale, uri, name)
-    if backend not in ENGINES:
+    if backend != "engine" and backend not in ENGINES:
         from .documents import DocumentShop
 
         return DocumentShop(scale, backend, name)
     import django
     from django.conf import settings
 
-    database: dict[str, Any] = {"ENGINE": ENGINES[backend], "NAME": name}
-    if backend in ("ours", "peer"):
-        database["HOST"] = uri
-    if backend == "sqlite-wal":
-        database["OPTIONS"] = {"init_command": WAL}
     settings.configure(
-        DATABASES={"default": database},
+        DATABASES={"default": database(backend, uri, name)},
         DATABASE_ROUTERS=[],
         INSTALLED_APPS=["benchmarks.shop"],
         DEFAULT_AUTO_FIELD=KEYS.get(backend, "django.db.models.BigAutoField"),
@@ -135,9 +144,15 @@ def migrate(shop: Any) -> dict[str, Any]:
     return {}
 
 
+def drop(shop: Any) -> dict[str, Any]:
+    shop.drop()
+    return {}
+
+
 COMMANDS: dict[str, Callable[..., dict[str, Any]]] = {
     "load": load,
     "migrate": migrate,
+    "drop": drop,
     "measure": measure,
     "profile": profile,
     "state": state,

@@ -16,6 +16,7 @@ MANAGE = [sys.executable, str(ROOT / "testproject" / "manage.py")]
 PORT = 8000
 sys.path.insert(0, str(ROOT))
 
+from nonrel_backend.backends import named  # noqa: E402
 from nonrel_backend.testing.services.addresses import server  # noqa: E402
 
 
@@ -26,7 +27,7 @@ def manage(*arguments: str) -> None:
 
 
 def main() -> int:
-    with server(os.environ.get("NONREL_BACKEND") or "lmdb"):
+    with server(named()):
         try:
             manage("migrate", "--verbosity=1")
             manage("loadatlas")

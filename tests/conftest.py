@@ -40,7 +40,7 @@ settings.load_profile("tests")
 COMMANDS = Commands()
 monitoring.register(COMMANDS)
 
-BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
+BACKEND = os.environ.get("NONREL_ENGINE") or "lmdb"
 BACKENDS = ("lmdb", "mongodb", "riak", "template")
 collect_ignore = [name for name in BACKENDS if name != BACKEND]
 if django.VERSION < (6, 1):

@@ -1,6 +1,6 @@
 """The settings of our own tests: the backend under test, LMDB and SQLite.
 
-NONREL_BACKEND names the backend under test, "default"; lmdb if it is not set. "lmdb" is
+NONREL_ENGINE names the backend under test, "default"; lmdb if it is not set. "lmdb" is
 LMDB in a folder, for its own tests. "oracle" is SQLite, to compare with.
 """
 
@@ -31,7 +31,7 @@ INSTALLED_APPS = [
 ]
 if django.VERSION >= (6, 1):
     INSTALLED_APPS.append("tests.django61")
-BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
+BACKEND = os.environ.get("NONREL_ENGINE") or "lmdb"
 if BACKEND == "mongodb":  # Models, the user's among them, whose keys are ObjectIds.
     INSTALLED_APPS.append("tests.objectids")
     AUTH_USER_MODEL = "objectids.User"

@@ -10,12 +10,30 @@ from statistics import median
 from typing import Any
 
 from ..report import as_table, geometric_mean
-from ..run import PEER_FOLDER, PEER_PACKAGES, Worker, WorkerError, names_of, python_with
+from ..run import (
+    PEER_FOLDER,
+    PEER_PACKAGES,
+    Worker,
+    WorkerError,
+    names_of,
+    prefix,
+    python_with,
+)
 from ..server import Server
 from .names import NAMES
 
-BACKENDS = ("sqlite", "lmdb", "raw", "ours", "peer")
+BACKENDS = ["sqlite", "lmdb", "raw", "ours", "peer"]
+if os.environ.get("NONREL_ENGINE"):
+    BACKENDS.append("engine")
+# The backends of this package's toolkit.
+OURS = ("lmdb", "ours", "engine")
 ON_MONGODB = ("raw", "ours", "peer")
+COMPARED = (
+    ("lmdb", "sqlite"),
+    ("engine", "sqlite"),
+    ("ours", "raw"),
+    ("ours", "peer"),
+)
 MOST_MEGABYTES = 400
 
 
@@ -34,6 +52,8 @@ class ScaleRun:
         name = str(self.folder / backend)
         if backend in ON_MONGODB:
             name = "scale_peer" if backend == "peer" else "scale"
+        if backend == "engine":
+            name = prefix() + "_scale"
         python = sys.executable
         if backend == "peer":
             python = python_with(PEER_PACKAGES, PEER_FOLDER)
@@ -93,7 +113,7 @@ class ScaleRun:
         return max((each["megabytes"] for each in found), default=0)
 
     def report(self) -> str:
-        ours = [each for each in ("lmdb", "ours") if each in self.workers]
+        ours = [each for each in OURS if each in self.workers]
         rows = [
             (
                 name,
@@ -104,7 +124,7 @@ class ScaleRun:
         ]
         headings = ("query", *self.workers, *(f"{each} MB" for each in ours))
         lines = [as_table(headings, rows)]
-        for over, under in (("lmdb", "sqlite"), ("ours", "raw"), ("ours", "peer")):
+        for over, under in COMPARED:
             ratios = [self.ratio(name, over, under) for name in self.options.only]
             known = [each for each in ratios if each is not None]
             if known:
@@ -137,13 +157,15 @@ def main() -> int:
             run.load()
             if options.explain:
                 for name in options.only:
-                    for backend in set(run.workers) & {"lmdb", "ours"}:
+                    for backend in set(run.workers) & {*OURS}:
                         found = run.workers[backend].ask("explain", name=name)
                         print(f"{name}, {backend}:", *found["queries"], sep="\n  ")
                 return 0
             for _ in range(options.rounds):
                 for name in options.only:
                     run.measure(name)
+            if "engine" in run.workers and not options.keep:
+                run.workers["engine"].ask("drop")
         finally:
             for worker in run.workers.values():
                 worker.close()

@@ -35,6 +35,12 @@ DAYS = 25_000
 # --- the data ---
 
 
+def drop() -> None:
+    with connection.schema_editor() as editor:
+        for model in (Book, Genre, Author):
+            editor.delete_model(model)
+
+
 def load(books: int) -> None:
     """Create the tables and their rows: a tenth as many authors, two genres a book."""
     with connection.schema_editor() as editor:

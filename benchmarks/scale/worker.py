@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import Any
 
 from ..answers import digest
-from ..worker import ENGINES, serve
+from ..worker import database, serve
 
 
 def set_up(backend: str, uri: str, name: str) -> Any:
@@ -20,13 +20,11 @@ def set_up(backend: str, uri: str, name: str) -> Any:
     import django
     from django.conf import settings
 
-    database: dict[str, Any] = {"ENGINE": ENGINES[backend], "NAME": name}
-    if uri:
-        database["HOST"] = uri
+    entry = database(backend, uri, name)
     if backend == "peer":
-        database["OPTIONS"] = {"timeoutMS": 60_000}
+        entry["OPTIONS"] = {"timeoutMS": 60_000}
     settings.configure(
-        DATABASES={"default": database},
+        DATABASES={"default": entry},
         INSTALLED_APPS=["benchmarks.scale"],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         USE_TZ=True,
@@ -76,6 +74,13 @@ def load(queries: Any, books: int) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - start}
 
 
+def drop(queries: Any) -> dict[str, Any]:
+    from .queries import drop
+
+    drop()
+    return {}
+
+
 def measure(queries: Any, name: str) -> dict[str, Any]:
     """Run a query once; return seconds, megabytes more at the most, and the answer."""
     watch = MostMemory()
@@ -101,7 +106,7 @@ def explain(queries: Any, name: str) -> dict[str, Any]:
 
 def main() -> None:
     backend, uri, name = sys.argv[1:]
-    commands = {"load": load, "measure": measure, "explain": explain}
+    commands = {"load": load, "drop": drop, "measure": measure, "explain": explain}
     serve(lambda: set_up(backend, uri, name), commands)
 
 

@@ -1,30 +1,30 @@
-"""Settings of the atlas. NONREL_BACKEND names the backend, by default lmdb."""
+"""Settings of the atlas. NONREL_ENGINE names the backend, by default lmdb.
+
+NONREL_OPTIONS holds its options, such as "host=db1 name=atlas".
+"""
 
 import os
 from pathlib import Path
 
+from nonrel_backend.backends import completed, from_environment
+
 BASE_DIR = Path(__file__).resolve().parents[1]
 
-BACKENDS = {
-    "lmdb": {"ENGINE": "nonrel_backend.lmdb", "NAME": BASE_DIR / "atlas.lmdb"},
-    "mongodb": {
-        "ENGINE": "nonrel_backend.mongodb",
-        "NAME": "atlas",
+DEFAULTS = {
+    "nonrel_backend.lmdb": {"NAME": BASE_DIR / "atlas.lmdb"},
+    "nonrel_backend.mongodb": {
         "HOST": os.environ.get("MONGODB_URI", "mongodb://127.0.0.1:27017/"),
     },
-    "riak": {
-        "ENGINE": "nonrel_backend.riak",
-        "NAME": "atlas",
+    "nonrel_backend.riak": {
         "HOST": os.environ.get("RIAK_HOST", "127.0.0.1:8087"),
         "OPTIONS": {"transactions": "none", "unique": "markers"},
     },
     # Django's own backend, for comparison.
-    "sqlite": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / "atlas.sqlite3",
-    },
+    "django.db.backends.sqlite3": {"NAME": BASE_DIR / "atlas.sqlite3"},
 }
-DATABASES = {"default": BACKENDS[os.environ.get("NONREL_BACKEND") or "lmdb"]}
+DATABASE = from_environment()
+DEFAULT = {"NAME": "atlas", **DEFAULTS.get(DATABASE["ENGINE"], {})}
+DATABASES = {"default": completed(DATABASE, DEFAULT)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "for a demonstration only")

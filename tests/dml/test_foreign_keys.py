@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, models, transaction
 
 from nonrel_backend.dml import foreign_keys
 
-BACKEND = os.environ.get("NONREL_BACKEND", "lmdb")
+BACKEND = os.environ.get("NONREL_ENGINE", "lmdb")
 pytestmark = pytest.mark.skipif(BACKEND == "sqlite", reason="It enforces foreign keys.")
 
 

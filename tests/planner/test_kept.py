@@ -12,7 +12,7 @@ from django.test import override_settings
 from nonrel_backend.local import table_cache
 
 only_lmdb = pytest.mark.skipif(
-    os.environ.get("NONREL_BACKEND", "lmdb") != "lmdb",
+    os.environ.get("NONREL_ENGINE", "lmdb") != "lmdb",
     reason="Tables are kept where the store can tell whether they have changed.",
 )
 
@@ -72,7 +72,7 @@ def test_every_write_is_seen(books):
 
 
 @pytest.mark.skipif(
-    os.environ.get("NONREL_BACKEND") == "riak", reason="Riak has no transactions."
+    os.environ.get("NONREL_ENGINE") == "riak", reason="Riak has no transactions."
 )
 def test_what_is_rolled_back_is_gone(books):
     with pytest.raises(ZeroDivisionError), transaction.atomic():

@@ -30,6 +30,18 @@ def test_the_atlas_passes_its_own_tests():
     manage("test", "--noinput")
 
 
+def test_the_atlas_takes_any_engine():
+    text = "c.vendor, c.settings_dict['NAME'], c.settings_dict['OPTIONS']"
+    expected = ("backend_template", "elsewhere", {"ttl": 60})
+    manage(
+        "shell",
+        "--command",
+        f"from django.db import connection as c; assert ({text}) == {expected}",
+        NONREL_ENGINE="backend_template",
+        NONREL_OPTIONS="name=elsewhere ttl=60",
+    )
+
+
 def test_no_migration_is_missing():
     manage("makemigrations", "--check", "--dry-run")
 

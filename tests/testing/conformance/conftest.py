@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 BACKENDS = ("lmdb", "mongodb", "riak", "template")
-tested = os.environ.get("NONREL_BACKEND") or "lmdb"
+tested = os.environ.get("NONREL_ENGINE") or "lmdb"
 collect_ignore = [f"test_{name}.py" for name in BACKENDS if name != tested]
 
 

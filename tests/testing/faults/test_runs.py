@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-BACKEND = os.environ.get("NONREL_BACKEND") or "lmdb"
+BACKEND = os.environ.get("NONREL_ENGINE") or "lmdb"
 MODULE = "nonrel_backend.testing.faults"
 
 
