@@ -1,8 +1,6 @@
 """What the LMDB backend can do."""
 
-import django
-
-from ..features import TOOLKIT_SKIPS, NonrelDatabaseFeatures, merged
+from ..features import TOOLKIT_SKIPS, NonrelDatabaseFeatures
 
 
 class DatabaseFeatures(NonrelDatabaseFeatures):
@@ -18,18 +16,3 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
 
     # Skipped tests of Django's suite, under the reason; the list only shrinks.
     django_test_skips = TOOLKIT_SKIPS
-    # Tests that only Django 6.1 has.
-    django_61_test_skips = {
-        "Expects another message than that of SQLite, the local engine.": {
-            "db_functions.test_uuid.TestUUID.test_uuid7_unsupported",
-        },
-        "Looks into SQL text; the log shows the scan, too.": {
-            "bulk_create.tests.BulkCreateTests.test_db_default_field_excluded",
-        },
-        "Mocks DDL as SQL, then counts on nothing having been created.": {
-            "migrations.test_commands.MigrateTests."
-            "test_migrate_syncdb_installed_truncated_db_model",
-        },
-    }
-    if django.VERSION >= (6, 1):
-        django_test_skips = merged(django_test_skips, django_61_test_skips)

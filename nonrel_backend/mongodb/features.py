@@ -111,9 +111,6 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     )
     # Tests that only Django 6.1 has, or that pass on 5.2.
     django_61_test_skips = {
-        "Expects another message than SQLite's, which is the local engine.": {
-            "db_functions.test_uuid.TestUUID.test_uuid7_unsupported",
-        },
         "Expects unordered rows in the order of their keys after a rollback.": {
             "defer.tests.DeferTests.test_fetch_peers_preserves_local_modification",
             "defer.tests.DeferTests.test_only_values_does_not_defer",
@@ -122,14 +119,9 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
             "test_fetch_mode_copied_reverse_fetching_many",
         },
         "Looks into SQL text; the log shows what MongoDB was asked.": {
-            "bulk_create.tests.BulkCreateTests.test_db_default_field_excluded",
             "indexes.tests.PartialIndexTests.test_boolean_restriction_partial",
             "migrations.test_operations.OperationTests."
             "test_rename_model_with_self_referential_fk_collect_sql",
-        },
-        "Mocks DDL as SQL, then counts on nothing having been created.": {
-            "migrations.test_commands.MigrateTests."
-            "test_migrate_syncdb_installed_truncated_db_model",
         },
     }
     if django.VERSION >= (6, 1):

@@ -27,12 +27,3 @@ def test_an_unknown_engine_is_an_error_that_lists_the_installed_ones(
     message = capsys.readouterr().err
     assert f"{engine!r} is neither" in message
     assert "lmdb, mongodb, riak" in message
-
-
-def test_an_option_without_a_value_is_an_error(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run(["--engine", "lmdb", "--option", "host"])
-    assert ended.value.code == 2
-    assert "'host' must be NAME=VALUE" in capsys.readouterr().err
