@@ -14,7 +14,7 @@ from .plans.counted import CountPlan
 from .plans.fallback import FallbackPlan
 from .plans.local import LocalPlan
 from .plans.native import NativePlan
-from .refusal import FallbackRequired, Refusal
+from .refusal import FallbackRequired, Refusal, Refused
 from .rules import local
 from .select import Select
 from .table_scan import Steps
@@ -62,7 +62,7 @@ def answered_there(plan: ScanPlan, compiler: Any) -> Plan:
     found.rule = "cached"
     found.refusals = (*plan.refusals, Refusal(plan.rule, READS_MANY, False))
 
-    def otherwise(required: FallbackRequired) -> Plan:
+    def otherwise(refused: Refused) -> Plan:
         return plan
 
     return FallbackPlan(found, otherwise)

@@ -82,9 +82,9 @@ def choose(compiler: Any, rules: Sequence[Rule] | None = None) -> Plan:
 def with_fallback(plan: Plan, compiler: Any) -> FallbackPlan:
     """Return the plan, with the local one to take its place."""
 
-    def fallback(required: Refused) -> Plan:
+    def fallback(refused: Refused) -> Plan:
         local: Plan = compiler.plan_locally()
-        refusal = Refusal(plan.rule, required.reason, False)
+        refusal = Refusal(plan.rule, refused.reason, False)
         local.refusals = (*plan.refusals, refusal)
         return local
 

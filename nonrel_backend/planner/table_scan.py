@@ -239,8 +239,8 @@ class TableScan:
     def open(self, steps: Steps) -> NonrelQuery | None:
         """Return the scan, ready to be fetched; None if nothing can match.
 
-        Fetch first what it is filtered by. Raise FallbackRequired if the store does
-        not take that filter, or if it has more values than one command.
+        Fetch first what it is filtered by. Raise Refused if the store does not take
+        that filter, or if it has more values than one command.
         """
         found = list(self.opened(steps))
         if len(found) > 1:
@@ -260,14 +260,17 @@ class TableScan:
             return
         if self.found is None:
             self.found = self.found_first(steps)
+        keys = None if self.cached_keys is None else self.cached_keys.condition(steps)
         conditions = [*also, *self.found]
-        if FALSE in conditions:
+        if FALSE in (*conditions, keys):
             return
         for batch in value_batches(conditions):
             if self.is_open:
                 self.query = self.again()
             self.is_open = True
             self.add([each for each in batch if each != TRUE])
+            if keys is not None:
+                ask(self.query.add_filters, keys)  # without it more rows are read
             if self.lock:
                 self.query.lock()
             yield self.query
@@ -277,11 +280,7 @@ class TableScan:
         if self.asks_exists_of_few():
             raise FallbackRequired(f"EXISTS is asked of at most {FEW_ROWS} rows")
         found = [resolved(each, steps) for each in self.deferred]
-        found += [each.condition(steps) for each in self.semi_joins]
-        if self.cached_keys is not None:
-            keys = self.cached_keys.condition(steps)
-            found += [] if keys is None else [keys]
-        return found
+        return found + [each.condition(steps) for each in self.semi_joins]
 
     def asks_exists_of_few(self) -> bool:
         """Return whether EXISTS is asked of few rows: other conditions find them."""

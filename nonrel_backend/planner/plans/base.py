@@ -22,7 +22,7 @@ class Plan(ABC):
 
     @property
     def needs_fallback(self) -> bool:
-        """Whether running the plan may raise FallbackRequired."""
+        """Whether running the plan may raise Refused."""
         return False
 
     @abstractmethod

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ...query import NonrelQuery
-from ..refusal import FallbackRequired
+from ..refusal import Refused
 from ..table_scan import Steps, TableScan
 from .base import Plan, Row, ScanPlan, joined
 from .native import NativePlan
@@ -58,7 +58,7 @@ class CountedRowsPlan(Plan):
         rows = self.native_rows()
         if rows is not None:
             # The inner plan has another to take its place.
-            with suppress(FallbackRequired):
+            with suppress(Refused):
                 return iter([[[counted(rows.scan, self.steps)]]])
         return iter([[[sum(map(len, self.inner.chunks()))]]])
 

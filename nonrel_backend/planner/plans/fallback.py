@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from ..refusal import FallbackRequired
+from ..refusal import Refused
 from .base import Plan, Row
 
 
 @dataclass
 class FallbackPlan(Plan):
-    """A native plan that may raise FallbackRequired: another plan answers then."""
+    """A native plan that may raise Refused when it runs: another plan answers then."""
 
     plan: Plan
-    fallback: Callable[[FallbackRequired], Plan]
+    fallback: Callable[[Refused], Plan]
 
     @property
     def yields_python(self) -> bool:  # type: ignore[override]
@@ -24,8 +24,8 @@ class FallbackPlan(Plan):
         try:
             chunks = self.plan.chunks()
             first = next(chunks, None)
-        except FallbackRequired as required:
-            self.plan = self.fallback(required)
+        except Refused as refused:
+            self.plan = self.fallback(refused)
             return self.plan.chunks()
         finally:
             # It refers to the compiler, which refers to the plan.
@@ -41,6 +41,6 @@ class FallbackPlan(Plan):
     def explain(self, analyze: bool) -> list[str]:
         try:
             return self.plan.explain(analyze)
-        except FallbackRequired as required:
-            self.plan = self.fallback(required)
+        except Refused as refused:
+            self.plan = self.fallback(refused)
             return self.plan.explain(analyze)

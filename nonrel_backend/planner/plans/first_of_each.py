@@ -25,6 +25,7 @@ class FirstOfEachPlan(LocalPlan):
     # find no more than these.
     ordering: list[tuple[Column, bool]] = field(kw_only=True, default_factory=list)
     high: int | None = field(kw_only=True, default=None)
+    needs_fallback = True
     name = "first rows of partitions, finished locally"
 
     def first_rows(

@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models.expressions import Col
+from django.db.models.sql.query import Query
+
 from ...conditions import Column, Leaf
 from ...query import NonrelQuery, ask
+from ..local_rows import rows_of_keys
+from ..refusal import Refused
 from ..scans import python_rows
 from ..table_scan import Steps, TableScan
 from .base import Plan, Row, joined
@@ -21,6 +26,9 @@ class FirstRelated:
     """The first row of a scan for each key, its first column."""
 
     scan: TableScan
+    # The query of all related rows: the column of their key, and that of the value.
+    query: Query
+    columns: list[Col]
     # Whether it is only asked if there is a row, or if there is none.
     exists: bool
     negated: bool
@@ -28,11 +36,16 @@ class FirstRelated:
     place: int = 0
     key: int = 0
 
-    def fill(self, rows: list[Row], steps: Steps) -> None:
-        """Set the value of each row."""
+    def fill(self, rows: list[Row], steps: Steps, first: bool) -> None:
+        """Set the value of each row; raise Refused if the store refuses the `first`."""
         keys = dict.fromkeys(row[self.key] for row in rows)
         keys.pop(None, None)
-        found = self.values(list(keys), steps) if keys else {}
+        try:
+            found = self.values(list(keys), steps) if keys else {}
+        except Refused:
+            if first:
+                raise  # all of the statement is finished locally
+            found = self.locally(list(keys))
         for row in rows:
             value = found.get(row[self.key])
             row[self.place] = (value is None) is self.negated if self.exists else value
@@ -55,6 +68,15 @@ class FirstRelated:
             return found
         for key in keys:
             found |= self.values([key], steps)
+        return found
+
+    def locally(self, keys: list[Any]) -> dict[Any, Any]:
+        """Return what values() does, as the local engine finds it."""
+        key, *values = self.columns
+        store = self.scan.query.connection
+        found: dict[Any, Any] = {}
+        for row in rows_of_keys(store, self.query.clone(), key, keys, values):
+            found.setdefault(row[0], row[-1])
         return found
 
     def limit(self, query: NonrelQuery) -> None:
@@ -87,9 +109,9 @@ class FirstRelatedPlan(Plan):
 
     def chunks(self) -> Iterator[list[Row]]:
         width = len(self.rows.output) - len(self.related)
-        for rows in self.rows.chunks():
+        for number, rows in enumerate(self.rows.chunks()):
             for each in self.related:
-                each.fill(rows, self.steps)
+                each.fill(rows, self.steps, number == 0)
             yield [row[:width] for row in rows]
 
     def text(self) -> str:

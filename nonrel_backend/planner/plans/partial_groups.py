@@ -16,7 +16,7 @@ from ...query import CHUNK, NonrelQuery
 from ...values.columns import stored_field
 from ...values.local import to_local
 from ..partial_aggregates import PartialGroups
-from ..refusal import FallbackRequired, Refused
+from ..refusal import FallbackRequired
 from ..table_refs import TableRef
 from .base import Row
 from .local import LocalPlan
@@ -47,10 +47,7 @@ class PartialGroupsPlan(LocalPlan):
     ) -> tuple[NonrelQuery, Iterator[list[Row]]]:
         if ref is not self.groups.ref:
             return super().scan(ref, fields, conditions)
-        try:
-            query = self.groups.query(conditions)
-        except Refused as refused:
-            raise FallbackRequired(refused.reason) from refused
+        query = self.groups.query(conditions)
         return query, self.rows(query, fields)
 
     def rows(self, query: NonrelQuery, fields: list[Any]) -> Iterator[list[Row]]:

@@ -81,8 +81,6 @@ class RelatedExtremes(RelatedAggregates):
 class RelatedExtremesPlan(RelatedGroupsPlan):
     """The base's rows, each beside the least or greatest of its related values."""
 
-    needs_fallback = True
-
     def chunks(self) -> Iterator[list[Row]]:
         query = self.scan.open(self.steps)
         if query is None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models.expressions import Col
+from django.db.models.sql.query import Query
 
 from ...conditions import Column, Condition, Leaf
 from ...query import CHUNK, Grouping, NonrelQuery, ask
-from ..refusal import FallbackRequired
+from ..local_rows import rows_of_keys
+from ..refusal import FallbackRequired, Refused
 from ..scans import key_batches, new_query, push, python_rows, require_filters
 from ..table_scan import Steps, require
 from .base import Plan, Row, ScanPlan, joined
@@ -69,6 +71,16 @@ class RelatedGroups(RelatedAggregates):
             found.update({key: values for key, *values in query.groups()})
         return found
 
+    def locally(self, keys: list[Any]) -> dict[Any, Row]:
+        """Return what of() does, as the local engine finds it."""
+        query = Query(self.model)
+        alias = query.get_initial_alias()
+        key = self.key.get_col(alias)
+        query.group_by = (key,)
+        values = [each.relabeled_clone({self.alias: alias}) for each in self.aggregates]
+        rows = rows_of_keys(self.store, query, key, keys, values)
+        return {key: values for key, *values in rows}
+
     def batches(self, keys: list[Any]) -> list[list[Condition]]:
         """Return the conditions of the scans that find the related rows of keys."""
         return [[each] for each in key_batches(Leaf(self.column(), "in", keys))]
@@ -87,6 +99,7 @@ class RelatedGroupsPlan(ScanPlan):
     # Whether the base's rows are neither filtered nor limited.
     of_all: bool
     steps: Steps = field(default_factory=list)
+    needs_fallback = True
 
     def chunks(self) -> Iterator[list[Row]]:
         query = self.scan.open(self.steps)
@@ -98,7 +111,12 @@ class RelatedGroupsPlan(ScanPlan):
             # Keys of all rows only make the store's work more.
             all_rows = self.of_all and number == 0 and len(chunk) < CHUNK
             keys = None if all_rows else [row[self.key_index] for row in chunk]
-            found = self.groups.of(keys, self.steps)
+            try:
+                found = self.groups.of(keys, self.steps)
+            except Refused:
+                if number == 0:
+                    raise  # all of the statement is finished locally
+                found = self.groups.locally([row[self.key_index] for row in chunk])
             yield self.beside(chunk, found)
 
     def beside(self, rows: list[Row], found: dict[Any, Row]) -> list[Row]:

@@ -77,10 +77,12 @@ def first_related(select: Select, expression: Any) -> tuple[FirstRelated, Col]:
     compiler = query.get_compiler(connection=select.store)
     compiler.using, compiler.ignores_repeats = select.compiler.using, True
     try:
-        scan = related_scan(Select(compiler), inner, exists)
+        found = Select(compiler)
+        scan = related_scan(found, inner, exists)
     except EmptyResultSet:
         raise Refused("nothing can match in a subquery") from None
-    return FirstRelated(scan, exists, negated), outer
+    columns = [inner] if exists else [inner, found.selected[0]]
+    return FirstRelated(scan, query, columns, exists, negated), outer
 
 
 def related_scan(select: Select, inner: Col, exists: bool) -> Any:
