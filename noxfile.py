@@ -61,11 +61,14 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(venv_backend="venv")
 def rules(session: nox.Session) -> None:
-    """Force each rule of the planner; arguments name some of the backends."""
+    """Force each rule of the planner, and have stores refuse parts of statements.
+
+    Arguments name some of the backends.
+    """
     session.install("-e", ".[test]")
-    tests = ["tests/testing/differential/test_queries.py", "-k", "forced"]
+    tests = ["tests/testing/differential/test_queries.py", "-k", "forced or refused"]
     for backend in session.posargs or ("lmdb", "mongodb", "riak", "template"):
-        env = {"FUZZ_FORCED": "20000", "CI": ""}
+        env = {"FUZZ_FORCED": "20000", "FUZZ_REFUSED": "20000", "CI": ""}
         session.run("python", "runtests.py", "--backend", backend, *tests, env=env)
     runs = session.run("python", "-m", "nonrel_backend.testing.forcing", silent=True)
     for rules in str(runs).split():

@@ -1,14 +1,17 @@
 """Draws random texts with Hypothesis and compares what two databases make of them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
-from django.db import IntegrityError, NotSupportedError
+from django.db import IntegrityError, NotSupportedError, connections
+from django.db.models.query import QuerySet
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from .. import forcing
+from .. import forcing, refusing
 from .answers import difference, read, written
 from .data import Data
 from .queries import query
@@ -18,6 +21,9 @@ QUERIES_PER_DATA = 250
 # The largest share of the texts that the backend may refuse.
 REFUSED = 0.01
 ENDINGS = ("rolled back", "savepoint", "committed")
+fetch_all = QuerySet._fetch_all
+# Returns what a text is run in on the database under test.
+Around = Callable[[str], AbstractContextManager[Any]]
 # Runs what was drawn on each database, and returns what to compare.
 Run = Callable[[Any, Data], list[tuple[Any, ...]]]
 
@@ -30,7 +36,11 @@ class Disagreement(AssertionError):
 
 
 def compare_queries(
-    models: Any, aliases: Sequence[str], count: int, first_seed: int
+    models: Any,
+    aliases: Sequence[str],
+    count: int,
+    first_seed: int,
+    around: Around = nullcontext,
 ) -> str:
     """Run random queries on two databases and return a line with the number of each
     outcome.
@@ -38,11 +48,40 @@ def compare_queries(
     `models` is the module of the models, `aliases` name the database under test and the
     one that is right. Raise Disagreement with the smallest query whose answers differ.
     """
+    ours, oracle = aliases
 
     def run(text: str, data: Data) -> list[tuple[Any, ...]]:
-        return [(read(data, text, alias),) for alias in aliases]
+        with around(text):
+            found = read(data, text, ours)
+        return [(found,), (read(data, text, oracle),)]
 
     return compare(models, aliases, query(), count, first_seed, run, dangling=True)
+
+
+def with_refusals(alias: str) -> Around:
+    """Return what has a database refuse some of what it is asked for.
+
+    The same text is refused the same, so that Hypothesis can shrink it. Each queryset
+    is explained before it is run.
+    """
+
+    @contextmanager
+    def around(text: str) -> Iterator[None]:
+        decide = refusing.at_random(text)
+        with (
+            refusing.refusing(connections[alias], decide),
+            patch.object(QuerySet, "_fetch_all", explained_and_fetched),
+        ):
+            yield
+
+    return around
+
+
+def explained_and_fetched(rows: QuerySet[Any]) -> None:
+    """Do what QuerySet._fetch_all() does, after explain()."""
+    if rows._result_cache is None:
+        rows.explain()
+    fetch_all(rows)
 
 
 def compare_rules(
@@ -83,16 +122,20 @@ def compare_writes(
     first_seed: int,
     endings: Sequence[str] = ENDINGS,
     writes: st.SearchStrategy[tuple[str, str]] | None = None,
+    around: Around = nullcontext,
 ) -> str:
     """Run random writes on two databases as `compare_queries` does queries.
 
     `writes` are those drawn, by default those of the ORM; raw.py draws SQL texts.
     `endings` are the ways a transaction can end there.
     """
+    ours, oracle = aliases
 
     def run(drawn: tuple[str, str], data: Data) -> list[tuple[Any, ...]]:
         ending = drawn[0] if drawn[0] in endings else "committed"
-        found = [written(data, ending, drawn[1], alias) for alias in aliases]
+        with around(drawn[1]):
+            found = [written(data, ending, drawn[1], ours)]
+        found.append(written(data, ending, drawn[1], oracle))
         if ending == "committed" and any(held != data.stored for _, held in found):
             data.store()
         return comparable(found, endings)

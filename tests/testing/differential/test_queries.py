@@ -1,8 +1,9 @@
 """Random queries and writes give the same on the backend and on SQLite.
 
 FUZZ_QUERIES is their number (2,000), FUZZ_SEED their seed; FUZZ_FORCED (500) is that of
-the queries with each rule of the planner forced. Hypothesis shrinks a failure to the
-smallest text that fails.
+the queries with each rule of the planner forced, FUZZ_REFUSED (500) of those, and of
+writes, of which the store refuses parts. Hypothesis shrinks a failure to the smallest
+text that fails.
 """
 
 import os
@@ -19,12 +20,14 @@ from nonrel_backend.testing.differential.compare import (
     compare_reads_after_writes,
     compare_rules,
     compare_writes,
+    with_refusals,
 )
 from nonrel_backend.testing.differential.raw import raw_write
 
 ALIASES = ("default", "oracle")
 QUERIES = int(os.environ.get("FUZZ_QUERIES") or 2000)
 FORCED = int(os.environ.get("FUZZ_FORCED") or 500)
+REFUSED = int(os.environ.get("FUZZ_REFUSED") or 500)
 SEED = int(os.environ.get("FUZZ_SEED") or 20261120)
 
 
@@ -52,6 +55,23 @@ def test_random_queries_agree_with_each_rule_forced(library: Any) -> None:
     planned: Counter[str] = Counter()
     print("\n" + compare_rules(library, ALIASES, FORCED, SEED, planned))
     print(f"queries by rule: {dict(planned)}")
+
+
+def test_random_queries_agree_whatever_is_refused(library: Any) -> None:
+    around = with_refusals("default")
+    print("\n" + compare_queries(library, ALIASES, REFUSED, SEED, around))
+    with forcing.cached():
+        found = compare_queries(library, ALIASES, REFUSED // 4, SEED, around)
+    print("\n" + found)
+
+
+def test_random_writes_agree_whatever_is_refused(library: Any) -> None:
+    around = with_refusals("default")
+    for writes in (None, raw_write()):
+        found = compare_writes(
+            *(library, ALIASES, REFUSED // 2, SEED, endings(), writes, around)
+        )
+        print("\n" + found)
 
 
 def test_random_queries_agree_from_cached_tables(library: Any) -> None:
