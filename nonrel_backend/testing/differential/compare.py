@@ -90,6 +90,7 @@ def compare_rules(
     count: int,
     first_seed: int,
     taken: Counter[str],
+    around: Around = nullcontext,
 ) -> str:
     """Run random queries as `compare_queries` does, with each rule forced that plans
     them.
@@ -106,7 +107,7 @@ def compare_rules(
             taken[rule] += 1
             if difference(found, expected):
                 break
-            with forcing.forced(rule):
+            with forcing.forced(rule), around(text):
                 found = read(data, text, ours)
             if wrong := difference(found, expected):
                 raise Disagreement(f"{text}  # {rule} forced", *wrong)

@@ -63,6 +63,9 @@ def test_random_queries_agree_whatever_is_refused(library: Any) -> None:
     with forcing.cached():
         found = compare_queries(library, ALIASES, REFUSED // 4, SEED, around)
     print("\n" + found)
+    planned: Counter[str] = Counter()
+    found = compare_rules(library, ALIASES, REFUSED // 4, SEED, planned, around)
+    print(f"\n{found}\nqueries by rule: {dict(planned)}")
 
 
 def test_random_writes_agree_whatever_is_refused(library: Any) -> None:
