@@ -33,7 +33,8 @@ def django61(session: nox.Session) -> None:
     apps = session.posargs or APPS
     # Fewer random tests than with the older Django. CI is unset, so that tests in a
     # browser are skipped without one.
-    few = {"FUZZ_QUERIES": "200", "FUZZ_DOCUMENTS": "100", "LMDB_KILLS": "20", "CI": ""}
+    few = {"FUZZ_QUERIES": "200", "FUZZ_REFUSED": "100", "FUZZ_DOCUMENTS": "100"}
+    few |= {"LMDB_KILLS": "20", "CI": ""}
     own = [f"test-{backend}" for backend in ("mongodb", "riak", "lmdb")]
     session.run("make", "--jobs=2", f"BIN={session.bin}", *own, env=few, external=True)
     for backend in ("lmdb", "mongodb"):

@@ -1,7 +1,7 @@
 """Random queries and writes give the same on the backend and on SQLite.
 
 FUZZ_QUERIES is their number (2,000), FUZZ_SEED their seed; FUZZ_FORCED (500) is that of
-the queries with each rule of the planner forced, FUZZ_REFUSED (500) of those, and of
+the queries with each rule of the planner forced, FUZZ_REFUSED (300) of those, and of
 writes, of which the store refuses parts. Hypothesis shrinks a failure to the smallest
 text that fails.
 """
@@ -27,7 +27,7 @@ from nonrel_backend.testing.differential.raw import raw_write
 ALIASES = ("default", "oracle")
 QUERIES = int(os.environ.get("FUZZ_QUERIES") or 2000)
 FORCED = int(os.environ.get("FUZZ_FORCED") or 500)
-REFUSED = int(os.environ.get("FUZZ_REFUSED") or 500)
+REFUSED = int(os.environ.get("FUZZ_REFUSED") or 300)
 SEED = int(os.environ.get("FUZZ_SEED") or 20261120)
 
 
