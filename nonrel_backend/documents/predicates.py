@@ -1,5 +1,6 @@
 """Conditions on document paths as predicates, for stores that filter rows in Python."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,14 @@ Predicate = Callable[[Any], bool]
 # A condition's value as it is stored, and the predicate of what the condition is on.
 Prepared = tuple[Any, Predicate]
 
+# Keys and texts that SQLite reads in a JSON path, and in JSON, just as they are.
+PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+PLAIN_TEXT = re.compile(
+    r"(?!(?:true|false|null)\Z|[\[{])[\1-\ud7ff\ue000-\uffff]*", re.DOTALL
+)
+# Larger whole numbers are not told apart as floating point numbers.
+LARGEST_EXACT = 1 << 53
+
 
 def path_test(
     leaf: Leaf, column_test: Callable[[Leaf], Prepared], is_nan: Predicate
@@ -25,7 +34,9 @@ def path_test(
     for conditions that the planner has to evaluate.
     """
     column, path = leaf.column, leaf.column.path
-    if isinstance(leaf.value, Column) or column.db_type == "json":
+    if column.db_type == "json":
+        return json_test(leaf)
+    if isinstance(leaf.value, Column):
         raise NotSupportedError(f"There is no predicate for {leaf.column}.")
     plain = replace(leaf, column=Column(column.name, column.db_type), negated=False)
     negated = leaf.negated
@@ -59,6 +70,36 @@ def path_test(
     return value, lambda document: any(
         not is_nan(each) and not test(each) for each in at_path(document, path)
     )
+
+
+def json_test(leaf: Leaf) -> Prepared:
+    """Return the predicate for a key of a JSONField that equals a number or a text.
+
+    Raise NotSupportedError for what SQLite compares in a form of its own: true, false,
+    null, lists and objects are their JSON text there.
+    """
+    wanted, path = leaf.value, leaf.column.path
+    kinds: tuple[type, ...] = ()
+    if type(wanted) is int and abs(wanted) <= LARGEST_EXACT:
+        kinds = (int, float)
+    elif type(wanted) is str and PLAIN_TEXT.fullmatch(wanted):
+        kinds = (str,)
+    if (
+        not kinds
+        or leaf.lookup_type != "exact"
+        or leaf.negated
+        or not all(type(key) is str and PLAIN_KEY.fullmatch(key) for key in path)
+    ):
+        raise NotSupportedError(f"There is no predicate for {leaf.column}.")
+
+    def matches(value: Any) -> bool:
+        for key in path:
+            if type(value) is not dict:
+                return False
+            value = value.get(key)
+        return value == wanted and type(value) in kinds
+
+    return wanted, matches
 
 
 def raw_test(leaf: Leaf) -> Predicate:

@@ -223,6 +223,11 @@ class Translator:
         Raise Refused for one that SQL compares in another form.
         """
         value, own = given.value, vars(given).get("output_field")
+        json_field = fields.json.JSONField
+        if isinstance(lookup.lhs.output_field, json_field) and not isinstance(
+            own, json_field
+        ):
+            raise Refused(f"SQL compares the constant {value!r} as JSON text")
         try:
             if own is not None:
                 value = own.get_prep_value(value)
