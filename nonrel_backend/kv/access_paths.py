@@ -20,7 +20,8 @@ Direction = Literal["forwards", "backwards"]
 class IndexScan:
     """Ranges of one index that hold all rows wanted, and perhaps others.
 
-    They are ranges of payloads, or of rows' keys if the index is the primary key.
+    They are ranges of payloads, or of rows' keys if the index is the primary key. If
+    `unique` rows are found by their keys, these are both ends of the ranges.
     """
 
     index: Index
@@ -131,7 +132,7 @@ def match_index(
         candidates = candidates_of(part, predicates)
         predicate, values = fewest_points(candidates, part.transform)
         if predicate is not None and len(starts) * len(values) <= table.most_ranges:
-            ends = sorted({part.encode(value) for value in values})
+            ends = sorted(set(map(part.encode, values)))
             starts = [start + end for start in starts for end in ends]
             satisfied.append(predicate)
             equalities += 1
@@ -160,14 +161,16 @@ def match_index(
             for each in found
             if each.leaf in index.conditions and each not in satisfied
         ]
-    if last is None:
-        ranges = [(start, following(start)) for start in starts]
-    else:
-        ranges = [(start + last[0], start + last[1]) for start in starts]
     size = table.key_size if index is table.primary else table.payload_size
     cut = size - HASH_SIZE
     longest = max(map(len, starts), default=0) + max(map(len, last or [b""]))
-    if index.truncated or longest > cut:
+    is_cut = index.truncated or longest > cut
+    if unique and index is table.primary and not is_cut:
+        ranges = list(zip(starts, starts, strict=True))
+    else:
+        first, end = last or EVERYTHING
+        ranges = [(start + first, start + end) for start in starts]
+    if is_cut:
         ranges = sorted({clipped(each, cut) for each in ranges})
         satisfied, unique = [], False
     return IndexScan(index, ranges, satisfied, equalities, unique)

@@ -10,6 +10,7 @@ microseconds.
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from .access import ReadAccess
 from .access_paths import (
@@ -69,6 +70,9 @@ def choose(
         in_order = ordered_choice(table, predicates, candidates, ordering, limit)
     if not candidates:
         return in_order or chosen(table, full_scan(table), predicates, ordering)
+    if len(candidates) > 1:
+        preferred = None if in_order is None else in_order.access_path
+        candidates = distinct(candidates, preferred)
     if in_order is not None and (
         len(candidates) == 1 and in_order.access_path is candidates[0]
     ):
@@ -155,9 +159,11 @@ def probed(
     scans = [
         each.scans if isinstance(each, IndexUnion) else [each] for each in candidates
     ]
-    asked = [(scan.index, scan.ranges) for part in scans for scan in part]
+    parts = [scan for part in scans for scan in part]
+    asked = [(scan.index, scan.ranges) for scan in parts if not scan.unique]
     for limit in limits:
-        found = iter(access.counts(table, asked, limit))
+        counted = iter(access.counts(table, asked, limit))
+        found = (len(x.ranges) if x.unique else next(counted) for x in parts)
         counts = [min(limit, sum(islice(found, len(part)))) for part in scans]
         if min(counts) < limit:
             break
@@ -208,10 +214,26 @@ def branch_scan(
         if branch.connector == "OR":
             return None
         predicates = branch.children
-    found = list(scans_of(table, predicates))
+    found = distinct(list(scans_of(table, predicates)))
     if len(found) < 2:
-        return found[0] if found else None
+        return found[0] if found else None  # type: ignore[return-value]
     return probed(access, table, found, table.probes)[0][1]  # type: ignore[return-value]
+
+
+def distinct(
+    candidates: Sequence[Candidate], preferred: AccessPath | None = None
+) -> list[Candidate]:
+    """Return the candidates, but only one of those that find the same rows.
+
+    So do an index on a column and one that begins with it.
+    """
+    found: dict[Any, Candidate] = {}
+    for each in candidates:
+        is_same = type(each) is IndexScan and each.satisfied and not each.index.many
+        key = frozenset(each.satisfied) if is_same else id(each)
+        if each is preferred or key not in found:
+            found[key] = each
+    return list(found.values())
 
 
 def constant_columns(predicates: Predicates) -> set[str]:
