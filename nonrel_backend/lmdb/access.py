@@ -1,7 +1,7 @@
 """The Access of LMDB: a transaction's keys and values."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,7 +11,7 @@ import lmdb
 from django.db import DatabaseError
 
 from ..batching import batches
-from ..kv.bytes import FIRST_BATCH, GROWTH, LARGEST_BATCH, Item
+from ..kv.bytes import FIRST_BATCH, GROWTH, LARGEST_BATCH, TREE_SIZE, Item
 from ..kv.encoding import CRC_SIZE, WHOLE, KeyRange, whole
 from ..kv.layouts import Changes
 from ..kv.snapshots import NotedReads, Reads
@@ -152,6 +152,54 @@ class LMDBAccess(TreesAccess):
                     count += LMDBAccess.count_items(self, key + b"\0", end, None)
         return count
 
+    def batches(
+        self,
+        prefix: bytes,
+        ranges: Sequence[KeyRange],
+        reverse: bool,
+        limit: int | None,
+    ) -> Iterator[list[Item]]:
+        if reverse or len(ranges) < 2:
+            return super().batches(prefix, ranges, reverse, limit)
+        return self.batches_of_ranges(prefix, list(ranges), limit)
+
+    def batches_of_ranges(
+        self, prefix: bytes, ranges: list[KeyRange], limit: int | None
+    ) -> Iterator[list[Item]]:
+        """Yield the items of ranges, most of which hold few: many ranges to a batch."""
+        size = FIRST_BATCH if limit is None else max(1, min(limit, LARGEST_BATCH))
+        while ranges:
+            part = tuple(ranges[:size])
+            found = self.items_of_ranges(prefix, part, size)
+            if found:
+                yield found
+            if len(found) < size:
+                del ranges[:size]
+            else:
+                last = found[-1][0][TREE_SIZE:]
+                at = next(
+                    at for at, (low, high) in enumerate(part) if low <= last < high
+                )
+                ranges[: at + 1] = [(last + b"\0", part[at][1])]
+            size = min(size * GROWTH, LARGEST_BATCH)
+
+    def items_of_ranges(
+        self, prefix: bytes, ranges: Sequence[KeyRange], limit: int
+    ) -> list[Item]:
+        """Return the first `limit` items of several ranges of a tree."""
+        cursor = self.now().cursor()
+        found: list[Item] = []
+        for low, high in ranges:
+            end = prefix + high
+            if low < high and cursor.set_range(prefix + low):
+                for item in cursor.iternext():
+                    if item[0] >= end:
+                        break
+                    found.append(item)
+                    if len(found) == limit:
+                        return found
+        return found
+
     # --- rows ---
 
     def pack(self, table: Table, row: list[Any]) -> bytes:
@@ -244,6 +292,14 @@ class SnapshotAccess(NotedReads, LMDBAccess):
         read = count + len(ranges)
         self.noted(read, count, "count_ranges", prefix, tuple(ranges))
         return count
+
+    def items_of_ranges(
+        self, prefix: bytes, ranges: Sequence[KeyRange], limit: int
+    ) -> list[Item]:
+        found = super().items_of_ranges(prefix, ranges, limit)
+        read = len(found) + len(ranges)
+        self.noted(read, found, "items_of_ranges", prefix, ranges, limit)
+        return found
 
 
 class LMDBWriter(LMDBAccess):

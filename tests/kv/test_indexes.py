@@ -460,3 +460,19 @@ def test_a_long_unique_value_is_found_by_its_shortened_payload(store):
         found = existing(access, table, index, [2, "x" * 1000, 2, None, None, None])
         assert found is not None and found[1] == row
         assert existing(access, table, index, [2, "x" * 999, 2, *row[3:]]) is None
+
+
+@pytest.mark.parametrize("limit", [None, 1, 40])
+def test_many_ranges_yield_what_each_of_them_holds(store, limit):
+    many(store)
+    with store() as access:
+        table = access.table("things")
+        index = table.indexes[1]  # of 30 rows for each number
+        numbers = [-7, *range(0, 100, 3), 500]
+        starts = [index.parts[0].encode(each) for each in numbers]
+        ranges = [(start, start + b"\xff") for start in starts]
+        found = access.batches(index.prefix, ranges, False, limit)
+        alone = (access.batches(index.prefix, [each], False, None) for each in ranges)
+        wanted = [item for batches in alone for batch in batches for item in batch]
+        assert [item for batch in found for item in batch] == wanted
+        assert len(wanted) == 34 * 30

@@ -129,6 +129,7 @@ def test_changes_of_what_the_block_did_not_read_are_no_conflict(counter):
         lambda: authors().get(pk=1),
         lambda: authors().get(email="1@x"),
         lambda: list(authors().filter(pk__in=[1, 2, 99])),
+        lambda: list(authors().filter(name__in=["a1", "a2", "a?"])),
         lambda: list(authors().all()),
         lambda: list(authors().filter(name__startswith="a1")),
         lambda: authors().count(),
