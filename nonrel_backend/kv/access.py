@@ -40,6 +40,14 @@ class Change:
     columns: AbstractSet[str] | None = None
 
 
+def new_rows(table: Table, rows: Iterable[Any]) -> list[Change]:
+    """Return the changes that insert rows."""
+    return [
+        Change(None, None, row, table.row_key(row), [], table.entries_of(row))
+        for row in rows
+    ]
+
+
 class ReadAccess(ABC):
     """The rows and entries of a store's tables, as one statement sees them.
 
@@ -205,6 +213,10 @@ class Access(ReadAccess):
         key is taken, nor one that others have changed since it was read; its change's
         `record` is then the row as it is now, None if there is none.
         """
+
+    def insert_rows(self, table: Table, rows: list[Any]) -> list[Change]:
+        """Put new rows; return the changes of those not written, as apply() does."""
+        return self.apply(table, new_rows(table, rows))
 
     def patch(self, table: Table, records: list[Record], changes: Changes) -> bool:
         """Change columns of rows, on which neither their keys nor entries depend.

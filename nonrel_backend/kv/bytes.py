@@ -78,6 +78,18 @@ class BytesAccess(Access):
         self.put(key, value)
         return True
 
+    def put_all(self, items: Iterable[Item]) -> None:
+        """Put several values."""
+        for key, value in items:
+            self.put(key, value)
+
+    def put_all_new(self, keys: list[bytes], values: list[bytes]) -> bool:
+        """Put several values; return False if one of the keys exists.
+
+        Some of the values may have been put then.
+        """
+        return all(map(self.put_new, keys, values))
+
     def values(self, keys: Sequence[bytes]) -> list[Item]:
         """Return (key, value) of those of the keys that exist, in their order."""
         found = ((key, self.value(key)) for key in keys)
@@ -119,6 +131,12 @@ class BytesAccess(Access):
     def entry_value(self, table: Table, key: bytes, row_key: bytes) -> bytes:
         """Return what is stored under the key of an entry; the default is the row's."""
         return row_key
+
+    def entry_values(
+        self, table: Table, keys: list[bytes], row_keys: list[bytes]
+    ) -> list[bytes]:
+        """Return entry_value() of several entries."""
+        return list(map(partial(self.entry_value, table), keys, row_keys))
 
     def row_keys(self, table: Table, entries: list[Item]) -> list[bytes]:
         """Return the keys of the rows of entries, of which entry_value() was stored.
@@ -212,6 +230,50 @@ class BytesAccess(Access):
 
     # --- writing ---
 
+    def insert_rows(self, table: Table, rows: list[Any]) -> list[Change]:
+        row_keys = list(map(table.row_key, rows))
+        entries = []
+        for index in table.indexes:
+            keys, owners, unique = self.entries_of(table, index, rows, row_keys)
+            if unique and (len({*unique}) < len(unique) or self.values(unique)):
+                raise table.duplicate(index)
+            entries.append((keys, self.entry_values(table, keys, owners)))
+        prefix = table.prefix
+        places = [prefix + row_key for row_key in row_keys]
+        if not self.put_all_new(places, [self.pack(table, row) for row in rows]):
+            raise table.duplicate(table.primary)
+        for keys, values in entries:
+            self.put_all(zip(keys, values, strict=True))
+        for row, row_key in zip(rows, row_keys, strict=True):
+            self.note_shortened(table, row, row_key)
+        if rows:
+            self.wrote(table, len(rows), row_keys)
+        return []
+
+    def entries_of(
+        self, table: Table, index: Index, rows: list[Any], row_keys: list[bytes]
+    ) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """Return the keys of the entries of rows, and for each that of its row.
+
+        Return also those keys that only one entry may have.
+        """
+        if index.is_plain:
+            ((get, encode),) = index.encoders
+            payloads = list(map(encode, map(get, rows)))
+            if len(max(payloads, key=len, default=b"")) <= table.payload_size:
+                found = zip(payloads, row_keys, strict=True)
+                prefix = index.prefix
+                return [prefix + payload + key for payload, key in found], row_keys, []
+        keys, owners, unique = [], [], []
+        for row, row_key in zip(rows, row_keys, strict=True):
+            for payload, is_unique in index.payloads(row):
+                key = self.entry_key(table, (index, payload, is_unique), row_key)
+                keys.append(key)
+                owners.append(row_key)
+                if is_unique:
+                    unique.append(key)
+        return keys, owners, unique
+
     def apply(self, table: Table, changes: Iterable[Change]) -> list[Any]:
         more = 0
         is_changed = False
@@ -225,11 +287,7 @@ class BytesAccess(Access):
                 columns = None
             elif columns is not None:
                 columns |= each.columns
-            if each.old_key is None:
-                self.put_row(table, each, True)
-                keys.append(each.key)  # type: ignore[arg-type]
-                more += 1
-                continue
+            assert each.old_key is not None, "new rows are inserted"
             if not each.same_row:
                 keys.append(each.old_key)
             if each.old_key != each.key:
@@ -262,13 +320,17 @@ class BytesAccess(Access):
             key = table.prefix + row_key
             if not self.put_new(key, self.pack(table, change.row)):
                 raise table.duplicate(table.primary)
-            if len(row_key) == table.key_size and not table.primary.truncated:
-                if table.shortens(change.row):
-                    self.truncates(table, table.primary)
+            self.note_shortened(table, change.row, row_key)
         elif not change.same_row:
             self.put(table.prefix + row_key, self.pack(table, change.row))
         for key in keys:
             self.put(key, self.entry_value(table, key, row_key))
+
+    def note_shortened(self, table: Table, row: Any, row_key: bytes) -> None:
+        """Note it if the key of a row is shortened."""
+        if len(row_key) == table.key_size and not table.primary.truncated:
+            if table.shortens(row):
+                self.truncates(table, table.primary)
 
     def entry_key(self, table: Table, entry: Entry, row_key: bytes) -> bytes:
         """Return the key of an entry; note it if its payload is shortened."""

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from ..batching import batches
 from ..progress import Progress
-from .access import Access, Change, Entry, Record
+from .access import Access, Change, Entry, Record, new_rows
 from .claims import write_claimed
 from .forms import Matches
 from .predicates import CompoundPredicate, Predicate, all_of, bind
@@ -25,20 +25,15 @@ def write(access: Access, table: Table, changes: Iterable[Change]) -> list[Chang
     return write_claimed(access, table, list(changes))
 
 
-def insert(access: Access, table: Table, rows: Iterable[Any]) -> list[Change]:
+def insert(access: Access, table: Table, rows: list[Any]) -> list[Change]:
     """Put new rows; return the changes of those whose key is taken.
 
     Where statements are atomic, raise IntegrityError if a key or another unique value
     is taken; of one row nothing is written then.
     """
-    return write(
-        access,
-        table,
-        (
-            Change(None, None, row, table.row_key(row), [], table.entries_of(row))
-            for row in rows
-        ),
-    )
+    if not table.claims_uniques:
+        return access.insert_rows(table, rows)
+    return write_claimed(access, table, new_rows(table, rows))
 
 
 def delete(access: Access, table: Table, found: Iterable[Found]) -> int:

@@ -1,7 +1,7 @@
 """The Access of LMDB: a transaction's keys and values."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -60,6 +60,14 @@ class LMDBAccess(TreesAccess):
 
     def remove(self, key: bytes) -> None:
         self.now().delete(key)
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        self.now().cursor().putmulti(items)
+
+    def put_all_new(self, keys: list[bytes], values: list[bytes]) -> bool:
+        items = zip(keys, values, strict=True)
+        _, added = self.now().cursor().putmulti(items, overwrite=False)
+        return bool(added == len(keys))
 
     def values(self, keys: Sequence[bytes]) -> list[Item]:
         if len(keys) != 1:
@@ -235,6 +243,16 @@ class LMDBAccess(TreesAccess):
         if "checksums" not in table.entry:
             return row_key
         return row_key + checksum(key + row_key)
+
+    def entry_values(
+        self, table: Table, keys: list[bytes], row_keys: list[bytes]
+    ) -> list[bytes]:
+        if "checksums" not in table.entry:
+            return row_keys
+        return [
+            row_key + checksum(key + row_key)
+            for key, row_key in zip(keys, row_keys, strict=True)
+        ]
 
     def row_keys(self, table: Table, entries: list[Item]) -> list[bytes]:
         if "checksums" not in table.entry:

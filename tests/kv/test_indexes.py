@@ -476,3 +476,12 @@ def test_many_ranges_yield_what_each_of_them_holds(store, limit):
         wanted = [item for batches in alone for batch in batches for item in batch]
         assert [item for batch in found for item in batch] == wanted
         assert len(wanted) == 34 * 30
+
+
+@pytest.mark.parametrize("other", [[1, "b"], [2, "a"]])
+def test_rows_of_one_insert_share_no_key_and_no_unique_value(store, other):
+    with store(write=True) as access:
+        table = make_table(access, [(["name"], None, True, None)])
+        rows = [[1, "a", *[None] * 4], [*other, *[None] * 4]]
+        with pytest.raises(IntegrityError, match="UNIQUE constraint failed"):
+            writing.insert(access, table, rows)
