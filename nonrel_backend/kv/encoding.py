@@ -49,6 +49,10 @@ def encode_int(value: Any) -> bytes:
     return _pack_unsigned(2, int(value) + SIGN)
 
 
+def encode_optional_int(value: Any) -> bytes:
+    return NULL if value is None else _pack_unsigned(2, int(value) + SIGN)
+
+
 def encode_double(value: float) -> bytes:
     """Return the IEEE bits with the sign flipped, or all bits flipped if negative.
 
@@ -66,7 +70,8 @@ def encode_bytes(value: bytes) -> bytes:
 
 
 def encode_text(value: str) -> bytes:
-    return encode_bytes(value.encode("utf-8", "surrogatepass"))
+    data = value.encode("utf-8", "surrogatepass")
+    return b"\x02%b\0\1" % data.replace(b"\0", b"\0\xff")  # encode_bytes(), in short
 
 
 def text_prefix(text: str) -> bytes:
@@ -168,6 +173,8 @@ def component(
 
     `encode` encodes the values that are not None, in ascending order.
     """
+    if encode is encode_int and not descending:
+        return encode_optional_int
     change = TRANSFORMS[transform] if transform else None
 
     def ascending(value: Any) -> bytes:
