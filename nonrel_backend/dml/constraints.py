@@ -141,7 +141,8 @@ class RowValidator:
             for field in self.generated:
                 columns[field] = [row[field] for row in rows]
         for field, values in columns.items():
-            self.validate_column(field, values, field is auto)
+            if None in values or is_positive(field):
+                self.validate_column(field, values, field is auto)
 
     def valid_columns(self, columns: dict, count: int, auto: Any) -> tuple[dict, int]:
         """Complete the rows; return the valid ones, and how many there are."""

@@ -1,9 +1,12 @@
 """InsertMixin: INSERT, with computed values, validated rows and conflicts resolved."""
 
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import partial
 from itertools import repeat
 from typing import Any
+from uuid import UUID
 
 from django.db import NotSupportedError
 from django.db.models.constants import OnConflict
@@ -15,6 +18,12 @@ from ..values.wrappers import Document, Json
 from .base import WriteMixin
 from .constraints import RowValidator
 from .expressions import is_json_null, json_as_text
+
+# Types of values that are no expressions.
+PLAIN = {
+    *(type(None), bool, int, float, str, bytes, Decimal),
+    *(date, datetime, time, timedelta, UUID, dict, list, Json, Document),
+}
 
 
 class InsertMixin(WriteMixin):
@@ -28,10 +37,9 @@ class InsertMixin(WriteMixin):
         meta = self.query.get_meta().concrete_model._meta
         objects = self.query.objs
         columns = {
-            field: [
-                self.prepare_value(field, self.pre_save_val(field, each))
-                for each in objects
-            ]
+            field: self.prepare_values(
+                field, [self.pre_save_val(field, each) for each in objects]
+            )
             for field in self.query.fields
         }
         stored = self.store.run_statement(
@@ -60,6 +68,12 @@ class InsertMixin(WriteMixin):
             + f" -- {len(self.query.objs)} rows"
         )
 
+    def prepare_values(self, field: Any, values: list[Any]) -> list[Any]:
+        """Return prepare_value() of several values."""
+        if PLAIN.issuperset(map(type, values)):
+            return [to_save(field, value, self.store) for value in values]
+        return [self.prepare_value(field, value) for value in values]
+
     def prepare_value(self, field: Any, value: Any) -> Any:
         if hasattr(value, "resolve_expression"):
             found = super().prepare_value(field, value)  # type: ignore[misc]
@@ -70,15 +84,17 @@ class InsertMixin(WriteMixin):
     def insert_columns(self, meta: Any, columns: dict, count: int) -> dict:
         """Compute, validate and store `count` rows.
 
-        Return them as {field: [Python value of each row]}.
+        Return {field: [Python value of each row]} of the fields to return.
         """
         self.compute_expressions(columns)
         auto = meta.auto_field
         if auto is not None and auto not in columns and hasattr(auto, "new_keys"):
             columns |= auto.new_keys(self.store, count)
-        for field in meta.local_concrete_fields:
-            if field not in columns and not field.generated and field is not auto:
-                columns[field] = [None] * count
+        given = len(columns) + (auto is not None and auto not in columns)
+        if given < len(meta.local_concrete_fields):
+            for field in meta.local_concrete_fields:
+                if field not in columns and not field.generated and field is not auto:
+                    columns[field] = [None] * count
         validator = RowValidator(self.store, meta)
         if self.query.on_conflict == OnConflict.IGNORE:
             columns, count = validator.valid_columns(columns, count, auto)
@@ -87,7 +103,9 @@ class InsertMixin(WriteMixin):
         if count:
             columns |= self.insert_rows(self.rows_of(columns, count))
         return {
-            field: list(map(python_value, values)) for field, values in columns.items()
+            field: list(map(python_value, columns[field]))
+            for field in self.returning_fields or ()
+            if field in columns
         }
 
     def rows_of(self, columns: dict, count: int) -> list[dict[str, Any]]:
@@ -173,6 +191,8 @@ class InsertMixin(WriteMixin):
         """Replace expressions by their values, which the local engine computes."""
         waiting: dict[int, list] = {}
         for field, values in columns.items():
+            if PLAIN.issuperset(map(type, values)):
+                continue
             for number, value in enumerate(values):
                 if is_json_null(value):
                     values[number] = Json(None)

@@ -31,7 +31,11 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
     """
     try:
         prepared = field.get_db_prep_save(value, store)
-        return checked(field, prepared, store) if type(prepared) in CHECKS else prepared
+        if type(prepared) not in CHECKS:
+            return prepared
+        if type(prepared) is int and prepared in INT64:  # the same, in short
+            return prepared
+        return checked(field, prepared, store)
     except (DataError, *UNFIT) as error:
         raise named(field, error) from error
     except TypeError as error:
@@ -42,8 +46,6 @@ def to_save(field: Any, value: Any, store: Any) -> Any:
 
 def checked(field: Any, prepared: Any, store: Any) -> Any:
     """Return a prepared value; NULL for NaN. Raise an error if no column holds it."""
-    if type(prepared) is int and prepared in INT64:
-        return prepared
     check = CHECKS.get(type(prepared))
     return prepared if check is None else check(field, prepared, store)
 
