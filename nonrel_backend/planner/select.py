@@ -211,7 +211,7 @@ class Select:
                 join.parent_alias,
                 left.column,
                 model._meta,
-                Column(right.column, right.db_type(self.store)),
+                Column(right.column, self.store.type_of(right)),
                 join.join_type == INNER,
                 many,
             )
@@ -393,7 +393,7 @@ class Select:
 
     def column_of(self, meta: Any, name: str) -> Column:
         """Return a column of a table; raise Refused if it is another table's."""
-        return Column(name, field_of(meta, name).db_type(self.store))
+        return Column(name, self.store.type_of(field_of(meta, name)))
 
     def ordering(self) -> list[tuple[Column, bool]]:
         """Return the order as [(Column, ascending), ...] of the base's columns."""
@@ -420,7 +420,7 @@ class Select:
                 raise Refused(f"the order is by {expression_text(expression)}")
             if expression.alias != alias:
                 raise Refused(f"the order is by a column of {expression.alias}")
-            if expression.target.db_type(self.store) == "json":
+            if self.store.type_of(expression.target) == "json":
                 raise Refused(f"the order is by the JSON {expression_text(expression)}")
             if collated(expression.target):
                 raise Refused(f"{expression_text(expression)} has a collation")

@@ -57,13 +57,15 @@ class DeferredSubquery:
         (expression, *_), *_ = self.compiler.select
         output = expression.output_field
         output = getattr(output, "target_field", None) or output
-        most = most_keys(new_query(store, self.compiler.query.model, []))
+        most = MOST_KEYS_BESIDE_KEPT_TABLES
         values: dict[Any, None] = {}
         for value, *_ in self.rows(plan, converters, steps):
             # A whole number is the same in the store.
             if value is not None and type(value) is not int:
                 value = output.get_db_prep_value(value, store)
             values[value] = None
+            if len(values) > most:
+                most = most_keys(new_query(store, self.compiler.query.model, []))
             if len(values) > most:
                 raise FallbackRequired(f"a subquery has more than {most} values")
         if self.without_null:
@@ -315,11 +317,13 @@ class TableScan:
     def keys_of(self, queries: Iterable[NonrelQuery], steps: Steps) -> Counter[Any]:
         """Return what keys() does, of the open scan."""
         found: Counter[Any] = Counter()
-        most = most_keys(self.query)
+        most = MOST_KEYS_BESIDE_KEPT_TABLES
         for query in queries:
             steps.append(query.describe)
             for chunk in python_rows(query, self.fields, 0, None):
                 found.update([key for (key,) in chunk])
+                if len(found) > most:
+                    most = most_keys(self.query)
                 if len(found) > most:
                     raise FallbackRequired(f"more than {most} keys are found first")
         found.pop(None, None)

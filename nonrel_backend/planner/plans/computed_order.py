@@ -31,7 +31,7 @@ class ComputedOrderPlan(FirstKeysPlan):
             if len(found) == self.wanted + self.more:
                 raise FallbackRequired(f"more than {self.more} rows are nearly equal")
             ranked = found
-        column = Column(pk.column, pk.db_type(self.store))
+        column = Column(pk.column, self.store.type_of(pk))
         (convert,) = self.ranking.converters([pk])
         keys = [key if convert is None else convert(key) for key, _ in ranked]
         ref.conditions = [Leaf(column, "in", keys)]

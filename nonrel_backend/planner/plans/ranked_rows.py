@@ -35,7 +35,7 @@ class RankedRowsPlan(FirstKeysPlan):
     def chunks(self) -> Iterator[list[Row]]:
         base = self.refs[0]
         pk = base.meta.pk
-        column = Column(pk.column, pk.db_type(self.store))
+        column = Column(pk.column, self.store.type_of(pk))
         self.steps.append(self.ranking.describe)
         ranked = [(key, value) for key, value in self.ranking.groups()]
         keys = [key for key, value in ranked if None not in (key, value)]

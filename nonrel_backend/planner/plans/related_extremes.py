@@ -36,7 +36,7 @@ class RelatedExtremes(RelatedAggregates):
     def walk(self) -> NonrelQuery:
         """Return the scan from that end; raise Refused if the store orders no such."""
         query = new_query(self.store, self.value.model, self.fields)
-        column = Column(self.value.column, self.value.db_type(self.store))
+        column = Column(self.value.column, self.store.type_of(self.value))
         require_filters(query, [Leaf(column, "isnull", False)])
         order(query, [(column, not self.greatest)])
         return query
@@ -65,7 +65,7 @@ class RelatedExtremes(RelatedAggregates):
         """Return, for each key wanted, the least or greatest of its values in these."""
         choose = max if self.greatest else min
         best: dict[Any, Any] = {}
-        column = Column(self.far_key.column, self.far_key.db_type(self.store))
+        column = Column(self.far_key.column, self.store.type_of(self.far_key))
         for condition in key_batches(Leaf(column, "in", list(values))):
             links = new_query(self.store, self.model, [self.key, self.far_key])
             push(links, [condition])

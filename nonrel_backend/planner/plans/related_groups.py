@@ -38,7 +38,7 @@ class RelatedGroups(RelatedAggregates):
 
     def column(self) -> Column:
         """Return the related table's column of the base's key."""
-        return Column(self.key.column, self.key.db_type(self.store))
+        return Column(self.key.column, self.store.type_of(self.key))
 
     def key_col(self) -> Col:
         """Return the same as Django's expression."""
