@@ -105,7 +105,7 @@ class translated_errors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None or isinstance(error, django_errors.Error):
+        if error is None or isinstance(error, django_errors.Error | GeneratorExit):
             return
         translated = self.connection.translate_error(error)
         if translated is None:
