@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -253,6 +253,26 @@ class NonrelQuery:
         while chunk := list(islice(rows, CHUNK)):
             yield chunk
 
+    def fetch_converted(
+        self,
+        columns: list[str],
+        absent: list[Any],
+        low_mark: int,
+        high_mark: int | None,
+        converting: Iterable[tuple[int, Callable[[Any], Any]]],
+        of_none: Collection[int] = (),
+    ) -> Iterator[list[Any]]:
+        """Yield what fetch_lists() does, with the values of some columns converted.
+
+        `converting` holds positions in `columns`, each with its function. None stays as
+        it is, but at the positions `of_none`. Override it where whole columns can be
+        read faster.
+        """
+        for chunk in self.fetch_lists(columns, absent, low_mark, high_mark):
+            if converting and chunk:
+                chunk = converted(chunk, converting, of_none)
+            yield chunk
+
     def version(self) -> Any:
         """Return the version of the table's rows, as the scan sees them.
 
@@ -414,6 +434,24 @@ def comparable(db_type: str, value: Any) -> Any:
         return [comparable(db_type, each) for each in value]
     number = isinstance(value, str) and NUMBER.fullmatch(value)
     return int(value) if number else value
+
+
+def converted(
+    rows: list[Any],
+    converting: Iterable[tuple[int, Callable[[Any], Any]]],
+    of_none: Collection[int] = (),
+) -> list[Any]:
+    """Return rows, of which there is one at least, with some columns converted.
+
+    None stays as it is, but in the columns `of_none`.
+    """
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    for index, convert in converting:
+        columns[index] = [
+            None if value is None and index not in of_none else convert(value)
+            for value in columns[index]
+        ]
+    return list(zip(*columns, strict=True))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.db import NotSupportedError, models
 
 from ..conditions import Condition
 from ..planner.raw_where import simple_where
-from ..planner.scans import converted, new_query, push
+from ..planner.scans import new_query, push
 from ..query import MISSING, NonrelQuery
 from ..values.columns import stored_field
 from ..values.local import ADAPTERS, to_local
@@ -38,7 +38,7 @@ SAME_LOCALLY = (
 def local_rows(
     query: NonrelQuery, fields: list[Any], zone: tzinfo, high: int | None = None
 ) -> Iterator[list[list[Any]]]:
-    """Yield chunks of rows of SQLite values, one for each field: `high` at most."""
+    """Return chunks of rows of SQLite values, one for each field: `high` at most."""
     columns = [field.column for field in fields]
     converts = query.converters(fields)
     types = [query.connection.type_of(field) for field in fields]
@@ -50,10 +50,7 @@ def local_rows(
             converting.append((index, json_converter(convert, zone)))
         elif not same_locally(field, convert):
             converting.append((index, converter(query, field, convert, zone)))
-    for chunk in query.fetch_lists(columns, absent, 0, high):
-        if converting and chunk:
-            chunk = converted(chunk, converting, of_json)
-        yield chunk
+    return query.fetch_converted(columns, absent, 0, high, converting, of_json)
 
 
 def to_local_values(

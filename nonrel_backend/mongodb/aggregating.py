@@ -50,7 +50,8 @@ class AggregatingMixin(NonrelQuery):
         first = list(islice(documents, 1))
         if not first:
             self.connection.require_table(self.table)
-        yield from self.pipeline.rows(chain(first, drained(documents, CHUNK)))
+        others = chain.from_iterable(drained(documents, CHUNK))
+        yield from self.pipeline.rows(chain(first, others))
 
     def first_of_each(
         self, keys: tuple[Any, ...], ordering: list[tuple[str, bool]]

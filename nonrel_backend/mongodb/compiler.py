@@ -205,8 +205,8 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         precision = self.store.precision(meta)
         copy = deepcopy if precision.documents else dict
         rows: list[Row] = list(map(copy, documents))
+        precision.join(rows, precision.columns)
         for row in rows:
-            precision.join(row, precision.columns)
             row[meta.pk.column] = row["_id"]
         return rows
 

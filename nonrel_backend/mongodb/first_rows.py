@@ -58,15 +58,14 @@ class FirstRows:
 
     def find(
         self, query: Any, low: int, high: int | None
-    ) -> tuple[Iterator[dict[str, Any]], dict[str, Any] | None]:
+    ) -> Iterator[list[dict[str, Any]]]:
         """Return what BackendQuery.find() does, of these documents."""
         stages = self.stages(query, low, high)
         collection = query.collection
 
-        def find(session: Any) -> tuple[Any, dict[str, Any] | None]:
+        def find(session: Any) -> Iterator[list[dict[str, Any]]]:
             cursor = collection.aggregate(stages, session=session, allowDiskUse=True)
             return begun(cursor, CHUNK)
 
-        found: tuple[Iterator[dict[str, Any]], dict[str, Any] | None]
-        found = query.connection.statement(find)
+        found: Iterator[list[dict[str, Any]]] = query.connection.statement(find)
         return found

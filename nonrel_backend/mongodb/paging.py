@@ -4,9 +4,8 @@ The server would sort all documents. What comes first is found by the index: the
 of the last row wanted bounds what is to be sorted, as incremental sorts of SQL do.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from time import monotonic
 from types import NoneType
@@ -30,7 +29,7 @@ COMPARED = {int, str, datetime, ObjectId, NoneType}
 SECONDS = 300
 
 
-def page(query: Any, low: int, high: int | None) -> Iterator[dict[str, Any]] | None:
+def page(query: Any, low: int, high: int | None) -> list[dict[str, Any]] | None:
     """Return the documents `low` to `high` of an ordered query without a filter.
 
     Return None where an index serves the whole order, or none of it.
@@ -39,14 +38,14 @@ def page(query: Any, low: int, high: int | None) -> Iterator[dict[str, Any]] | N
         return None
     equal = with_equal(query, high)
     if equal is not None:
-        return iter(equal[low:high]) if len(equal) > low else None
+        return equal[low:high] if len(equal) > low else None
     bound = bounded(query, high)
     if bound is None:
         return None
-    found, first = query.find(bound, query.projection(), low, high - low)
-    documents = [] if first is None else [first, *found]
+    found = query.find(bound, query.projection(), low, high - low)
+    documents = [*chain.from_iterable(found)]
     # Fewer if rows were deleted meanwhile: those behind the bound are missing.
-    return iter(documents) if len(documents) == high - low else None
+    return documents if len(documents) == high - low else None
 
 
 def with_equal(query: Any, high: int) -> list[dict[str, Any]] | None:

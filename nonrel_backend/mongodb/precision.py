@@ -83,10 +83,13 @@ class Precision:
                 key[hidden(name)] = row[hidden(name)]
         return key
 
-    def join(self, row: Document, names: Iterable[str]) -> None:
-        """Make the datetimes of these columns of a document whole, in place."""
+    def join(self, rows: list[Document], names: Iterable[str]) -> None:
+        """Make the datetimes of these columns of documents whole, in place."""
         for name in names:
-            self.inside.join_under(self.fields[name], self.key(name), row)
+            field, key = self.fields[name], self.key(name)
+            is_moment, other = name in self.moments, hidden(key)
+            for row in [each for each in rows if other in each] if is_moment else rows:
+                self.inside.join_under(field, key, row)
 
     def of_key(self, key: str) -> "Precision":
         """Return that of a single column with the column under another key."""

@@ -1,6 +1,6 @@
 """BackendQuery: one scan of one MongoDB collection."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice
@@ -188,39 +188,45 @@ class BackendQuery(AggregatingMixin):
     @safe_call
     def fetch(self, low_mark: int, high_mark: int | None) -> Iterator[dict[str, Any]]:
         pk_column = self.pk_column
-        for document in self.documents(low_mark, high_mark):
+        for document in chain.from_iterable(self.documents(low_mark, high_mark)):
             if pk_column is not None and "_id" in document:
                 document[pk_column] = document["_id"]
             yield document
 
     def documents(
         self, low_mark: int, high_mark: int | None
-    ) -> Iterator[dict[str, Any]]:
-        """Return what fetch() yields, with the primary key as `_id` alone."""
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Return what fetch() yields in lists, with the primary key as `_id` alone."""
         if high_mark is not None and high_mark <= low_mark:
             return iter(())
-        found: Iterator[dict[str, Any]]
-        documents: Iterator[dict[str, Any]] | None
+        found: Iterator[list[dict[str, Any]]]
         if self.parts:
-            found = islice(self.find_in_parts(), low_mark, high_mark)
-            first = next(found, None)
+            documents = islice(self.find_in_parts(), low_mark, high_mark)
+            found = iter(lambda: list(islice(documents, CHUNK)), [])
         elif self.first_rows is not None:
-            found, first = self.first_rows.find(self, low_mark, high_mark)
-        elif (documents := page(self, low_mark, high_mark)) is not None:
-            found, first = documents, next(documents)
+            found = self.first_rows.find(self, low_mark, high_mark)
+        elif (rows := page(self, low_mark, high_mark)) is not None:
+            found = iter([rows])
         else:
             limit = 0 if high_mark is None else high_mark - low_mark
-            found, first = self.find(self.filter, self.projection(), low_mark, limit)
+            found = self.find(self.filter, self.projection(), low_mark, limit)
+        first = next(found, None)
         if first is None:
             self.connection.require_table(self.table)
             return iter(())
-        documents = chain([first], found)
-        if self.computed:
-            documents = map(self.with_computed, documents)
-        if self.members:
-            documents = map(self.with_members, documents)
+        return map(self.completed, chain([first], found))
+
+    def completed(self, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the documents, completed in place where their table asks for it."""
+        for asked, complete in (
+            (self.computed, self.with_computed),
+            (self.members, self.with_members),
+        ):
+            if asked:
+                for document in documents:
+                    complete(document)
         if self.precise:
-            documents = map(self.whole, documents)
+            self.precision.join(documents, self.precise)
         return documents
 
     def find(
@@ -229,11 +235,11 @@ class BackendQuery(AggregatingMixin):
         projection: dict[str, Any] | None,
         skip: int = 0,
         limit: int = 0,
-    ) -> tuple[Iterator[dict[str, Any]], dict[str, Any] | None]:
-        """Return the cursor of a find(), and its first document, which it has left."""
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Return what a find() finds in lists, the first of which is fetched."""
         collection = self.collection
 
-        def find(session: Any) -> tuple[Any, dict[str, Any] | None]:
+        def find(session: Any) -> Iterator[list[dict[str, Any]]]:
             cursor = collection.find(
                 filter_,
                 projection,
@@ -245,7 +251,8 @@ class BackendQuery(AggregatingMixin):
             )
             return begun(cursor, CHUNK)
 
-        return self.connection.statement(find)
+        found: Iterator[list[dict[str, Any]]] = self.connection.statement(find)
+        return found
 
     def find_in_parts(self) -> Iterator[dict[str, Any]]:
         """Yield the documents of all parts, each once: a collation may make values of
@@ -256,8 +263,7 @@ class BackendQuery(AggregatingMixin):
             projection["_id"] = 1
         seen: set[Any] = set()
         for part in self.commands():
-            found, first = self.find(part, projection)
-            for document in chain([first], found) if first is not None else ():
+            for document in chain.from_iterable(self.find(part, projection)):
                 if (key := identity(document)) not in seen:
                     seen.add(key)
                     yield document
@@ -268,30 +274,33 @@ class BackendQuery(AggregatingMixin):
         columns = self.precision.columns
         return [each.column for each in self.fields if each.column in columns]
 
-    def whole(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Make the datetimes of a document whole, in place."""
-        self.precision.join(document, self.precise)
-        return document
-
-    @safe_call
     def fetch_lists(
         self,
         columns: list[str],
         absent: list[Any],
         low_mark: int,
         high_mark: int | None,
-    ) -> Iterator[list[list[Any]]]:
-        reader = Reader(self, columns)
+    ) -> Iterator[list[Any]]:
+        return self.fetch_converted(columns, absent, low_mark, high_mark, ())
+
+    @safe_call
+    def fetch_converted(
+        self,
+        columns: list[str],
+        absent: list[Any],
+        low_mark: int,
+        high_mark: int | None,
+        converting: Iterable[tuple[int, Callable[[Any], Any]]],
+        of_none: Collection[int] = (),
+    ) -> Iterator[list[Any]]:
+        reader = Reader(self, columns, absent, converting, of_none)
         documents = self.documents(low_mark, high_mark)
-        keys = list(map(self.precision.key, columns))
-        chunk = list(islice(documents, CHUNK))
+        chunk = next(documents, None)
         snapshot = self.connection.transaction.snapshot if chunk else None
         while chunk:
-            rows = [[*map(each.get, keys, absent)] for each in chunk]
-            reader.read(rows, chunk)
-            yield rows
+            yield reader.rows(chunk)
             self.connection.require_transaction(snapshot)
-            chunk = list(islice(documents, CHUNK))
+            chunk = next(documents, None)
 
     def converters(self, fields: Sequence[Any]) -> list[Callable[[Any], Any] | None]:
         found = super().converters(fields)
@@ -339,21 +348,19 @@ class BackendQuery(AggregatingMixin):
                 )
         self.computed = computed
 
-    def with_members(self, document: dict[str, Any]) -> dict[str, Any]:
+    def with_members(self, document: dict[str, Any]) -> None:
         """Give a document the columns of its compound key, in place."""
         key = document.get("_id")
         if isinstance(key, dict):
             document |= {name: key[name] for name in self.members if name in key}
-        return document
 
-    def with_computed(self, document: dict[str, Any]) -> dict[str, Any]:
+    def with_computed(self, document: dict[str, Any]) -> None:
         """Make the computed values of a document Python values, in place."""
         for name, found in self.computed.items():
             value = document.get(name)
             convert = result_converter(self.compiler, found.db_type)
             if value is not None and convert is not None:
                 document[name] = convert(value)
-        return document
 
     @safe_call
     def count(self, limit: int | None = None) -> int:

@@ -5,8 +5,10 @@ forms were read, updates leave a value alone that would only change its form.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime, time
+from itertools import chain
+from operator import itemgetter, pos
 from typing import Any
 
 from bson import Int64
@@ -45,16 +47,17 @@ def other_forms(connection: Any, table: str) -> set[str]:
     return _other_forms[connection.settings_dict["NAME"], table]
 
 
-def begun(cursor: Any, size: int) -> tuple[Iterator[Document], Document | None]:
-    """Return drained(cursor, size), and the first document, which it has left."""
-    first = next(cursor, None)
-    return drained(cursor, size), first
+def begun(cursor: Any, size: int) -> Iterator[list[Document]]:
+    """Return drained(cursor, size), with the first list fetched already."""
+    first = cursor.to_list(size)
+    return chain([first], drained(cursor, size)) if first else iter(())
 
 
-def drained(cursor: Any, size: int) -> Iterator[Document]:
-    """Yield a cursor's documents, `size` at a time: its own iterator costs more."""
+def drained(cursor: Any, size: int) -> Iterator[list[Document]]:
+    """Yield a cursor's documents in lists of `size`: its own iterator costs more."""
     while cursor.alive:
-        yield from cursor.to_list(size)
+        if found := cursor.to_list(size):
+            yield found
 
 
 class Columns:
@@ -78,7 +81,7 @@ class Columns:
             for field in self.fields
         ]
         # Text keys may be those of other types too: they say which they are.
-        self.looked_at = [
+        looked_at = [
             {Int64, str}
             if is_foreign
             and field is not None
@@ -87,26 +90,11 @@ class Columns:
             else {Int64, CHECKED.get(db_type or "")}
             for field, db_type in zip(self.fields, self.types, strict=True)
         ]
-        # Types of a row that need no look, and whether there is None among them.
-        self.known: dict[tuple[type, ...], bool] = {}
-
-    def strange(self, kinds: set[tuple[type, ...]]) -> set[int]:
-        """Return the positions where types of rows are to be looked at."""
-        found = set()
-        for kind in kinds:
-            other = {
-                position
-                for position, (one, native) in enumerate(
-                    zip(kind, self.native, strict=True)
-                )
-                if native is not None
-                and one is not NOTHING
-                and (one not in native or one in self.looked_at[position])
-            }
-            if not other:
-                self.known[kind] = NOTHING in kind
-            found |= other
-        return found
+        # Types whose values need no look; None stands for any.
+        self.plain = [
+            None if native is None else (native - looked) | {NOTHING}
+            for native, looked in zip(self.native, looked_at, strict=True)
+        ]
 
 
 def native_types(field: Any, db_type: str | None) -> frozenset[type] | None:
@@ -136,24 +124,13 @@ def date_reader(field: Any, note: Note, refuse: Refuse) -> Callable[[Any], Any]:
     return read
 
 
-def finite_reader(field: Any, note: Note, refuse: Refuse) -> Callable[[Any], Any]:
-    """Return the function from Decimal128 to Decimal; refuse NaN and infinity."""
-    read = decimal_reader(stored_field(field).decimal_places, note)
-
-    def read_finite(value: Any) -> Any:
-        found = read(value)
-        if not found.is_finite():
-            refuse(value, "it is not finite")
-        return found
-
-    return read_finite
-
-
 # By db_type, the function from a field, what notes another form and what refuses a
 # value to the converter.
 READERS: dict[str, Callable[[Any, Note, Refuse], Callable[[Any], Any]]] = {
     "json": lambda field, note, refuse: json_reader(note),
-    "decimal": finite_reader,
+    "decimal": lambda field, note, refuse: decimal_reader(
+        stored_field(field).decimal_places, note, refuse
+    ),
     "date": date_reader,
 }
 
@@ -198,9 +175,16 @@ def leaf_reader(
 
 
 class Reader:
-    """Makes rows of a scan hold values of their columns' own types, in place."""
+    """Makes rows of a scan's documents, of values of their columns' own types."""
 
-    def __init__(self, query: Any, names: list[str]) -> None:
+    def __init__(
+        self,
+        query: Any,
+        names: list[str],
+        absent: list[Any],
+        converting: Iterable[tuple[int, Callable[[Any], Any]]],
+        of_none: Collection[int],
+    ) -> None:
         self.query = query
         known = columns_of(query.meta)
         is_foreign = query.connection.is_foreign(query.table)
@@ -208,33 +192,48 @@ class Reader:
         if key not in known:
             known[key] = Columns(query.connection, query.meta, names, is_foreign)
         self.columns: Columns = known[key]
+        self.keys = list(map(query.precision.key, names))
+        self.absent, self.converting, self.of_none = absent, converting, of_none
 
-    def read(self, rows: list[list[Any]], documents: list[Document]) -> None:
-        """Read the rows, which are made of the documents."""
-        columns = self.columns
-        known = columns.known
-        kinds = {tuple(map(type, row)) for row in rows}
-        strange = kinds - known.keys()
-        if strange:
-            for position in columns.strange(strange):
-                self.look(position, rows, documents)
-        if any(NOTHING in kind for kind in strange) or any(map(known.get, kinds)):
-            for document in documents:
-                if None in document.values():
-                    self.note(key for key, value in document.items() if value is None)
+    def rows(self, documents: list[Document]) -> list[tuple[Any, ...]]:
+        """Return a row of each document, as fetch_converted() has them.
 
-    def look(
-        self, position: int, rows: list[list[Any]], documents: list[Document]
-    ) -> None:
-        """Read the values of one column that are of other types."""
+        Whole columns are read at a time: a step for each value would cost more.
+        """
+        if not self.keys:
+            return [()] * len(documents)
+        values, kinds = [], []
+        plain = self.columns.plain
+        for position, key in enumerate(self.keys):
+            column = column_of(documents, key, self.absent[position])
+            found = set(map(type, column))
+            expected = plain[position]
+            if expected is not None and not found <= expected:
+                self.look(position, column, documents)
+                found = set(map(type, column))
+            if NOTHING in found and any(each.get(key, 0) is None for each in documents):
+                self.note(key)
+            values.append(column)
+            kinds.append(found)
+        for position, convert in self.converting:
+            found, column = kinds[position], values[position]
+            if NOTHING in found and position not in self.of_none:
+                values[position] = [
+                    None if value is None else convert(value) for value in column
+                ]
+            elif convert is not pos or Int64 in found:
+                values[position] = list(map(convert, column))
+        return list(zip(*values, strict=True))
+
+    def look(self, position: int, values: list[Any], documents: list[Document]) -> None:
+        """Read the values of one column that are of other types, in place."""
         columns = self.columns
         field, db_type = columns.fields[position], columns.types[position]
         native, is_key = columns.native[position], columns.is_key[position]
         assert field is not None and native is not None
         noted = False
         is_own_text = db_type == "string" and field.primary_key
-        for row, document in zip(rows, documents, strict=True):
-            value = row[position]
+        for row, value in enumerate(values):
             kind = type(value)
             if kind is NOTHING:
                 continue
@@ -246,18 +245,18 @@ class Reader:
             try:
                 if db_type == "document" and kind not in native:
                     raise ValueError
-                row[position] = own(db_type, value, is_key)
+                values[row] = own(db_type, value, is_key)
                 if is_own_text and kind is str:
-                    row[position] = text_forms(value)[0]
+                    values[row] = text_forms(value)[0]
             except ValueError as error:
-                raise self.refusal(field, value, document, error) from error
+                raise self.refusal(field, value, documents[row], error) from error
         if noted:
             is_pk = field.column == self.query.pk_column
-            self.note(["_id" if is_pk else field.column])
+            self.note("_id" if is_pk else field.column)
 
-    def note(self, keys: Any) -> None:
-        """Note that there are other forms under these keys."""
-        other_forms(self.query.connection, self.query.table).update(keys)
+    def note(self, key: str) -> None:
+        """Note that there are other forms under a key."""
+        other_forms(self.query.connection, self.query.table).add(key)
 
     def refusal(
         self, field: Any, value: Any, document: Document, reason: object
@@ -268,3 +267,11 @@ class Reader:
             column = field.column
             key = query.connection.key_of_value(query.table, column, value)
         return refusal(query.table, key, field, value, reason)
+
+
+def column_of(documents: list[Document], key: str, absent: Any) -> list[Any]:
+    """Return what the documents hold under a key, `absent` for those that lack it."""
+    try:
+        return list(map(itemgetter(key), documents))
+    except KeyError:
+        return [each.get(key, absent) for each in documents]

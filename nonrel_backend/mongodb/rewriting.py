@@ -201,7 +201,7 @@ def change_values(
     def changed(document: Document) -> Any:
         parts = {name: document[name] for name in columns if name in document}
         if old.columns:
-            old.of_key(key).join(parts, [key])
+            old.of_key(key).join([parts], [key])
         return change(parts[key])
 
     for document in collection.find(found, columns):

@@ -180,24 +180,32 @@ BID_REST = (1 << BID_SHIFT) - 1
 
 
 def decimal_reader(
-    places: int | None, note: Callable[[], None]
+    places: int | None,
+    note: Callable[[], None],
+    refuse: Callable[[Any, str], None] | None = None,
 ) -> Callable[[Any], Decimal]:
     """Return the function from Decimal128 to Decimal.
 
-    Call `note` for numbers with other than these decimal places. Up to 18 digits are
-    read here: Decimal128.to_decimal() takes five times as long.
+    Call `note` for numbers with other than these decimal places, and `refuse` for NaN
+    and infinity. Up to 18 digits are read here: Decimal128.to_decimal() takes five
+    times as long.
     """
     own_exponent = None if places is None else -places
 
     def read(value: Any) -> Decimal:
         if type(value) is not Decimal128:
-            return Decimal(str(value))
+            found = Decimal(str(value))
+            if refuse is not None and not found.is_finite():
+                refuse(value, "it is not finite")
+            return found
         low, high = BID(value.bid)
         if low < 10**18 and high < BID_LIMIT and not high & BID_REST:
             exponent: Any = (high >> BID_SHIFT) - BID_BIAS
             found = Decimal(low).scaleb(exponent, DECIMAL_CONTEXT)
         else:
             found = value.to_decimal()
+            if refuse is not None and not found.is_finite():
+                refuse(value, "it is not finite")
             exponent = found.as_tuple().exponent
         if exponent != own_exponent and own_exponent is not None:
             note()

@@ -1,6 +1,6 @@
 """Scans: one table read through the author's interface, as rows of Python values."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..conditions import Condition, Leaf
@@ -82,33 +82,14 @@ def python_rows(
     high: int | None,
     names: Iterable[str] = (),
 ) -> Iterator[list[list[Any]]]:
-    """Yield chunks of rows of Python values: one for each field, then for each name."""
+    """Return chunks of rows of Python values, one for each field, then each name."""
     converting = [
         (index, convert)
         for index, convert in enumerate(query.converters(fields))
         if convert is not None
     ]
     keys = [*[field.column for field in fields], *names]
-    for chunk in query.fetch_lists(keys, [None] * len(keys), low, high):
-        yield converted(chunk, converting) if converting and chunk else chunk
-
-
-def converted(
-    rows: list[Any],
-    converting: Iterable[tuple[int, Callable[[Any], Any]]],
-    of_none: Collection[int] = (),
-) -> list[Any]:
-    """Return rows, of which there is one at least, with some columns converted.
-
-    None stays as it is, but in the columns `of_none`.
-    """
-    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
-    for index, convert in converting:
-        columns[index] = [
-            None if value is None and index not in of_none else convert(value)
-            for value in columns[index]
-        ]
-    return list(zip(*columns, strict=True))
+    return query.fetch_converted(keys, [None] * len(keys), low, high, converting)
 
 
 def key_batches(condition: Condition) -> Iterator[Condition]:

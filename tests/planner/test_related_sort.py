@@ -98,14 +98,14 @@ def test_related_rows_of_several_levels_and_types_are_sorted(books, library):
 
 def test_no_related_rows_are_read_where_there_are_no_rows(books, library, monkeypatch):
     found = books.filter(pages=99).order_by("author__name")
-    fetched = connection.ops.query_class.fetch_lists
+    fetched = connection.ops.query_class.fetch_converted
     tables = []
 
-    def fetch_lists(self, *arguments):
+    def fetch_converted(self, *arguments):
         tables.append(self.table)
         return fetched(self, *arguments)
 
-    monkeypatch.setattr(connection.ops.query_class, "fetch_lists", fetch_lists)
+    monkeypatch.setattr(connection.ops.query_class, "fetch_converted", fetch_converted)
     try:
         rows, _ = rows_by("related_sort", found)
     except Refused:

@@ -192,7 +192,15 @@ def test_explain_runs_nothing(books, monkeypatch):
 
         monkeypatch.setattr(query_class, name, forbidden)
 
-    for name in ("fetch", "fetch_lists", "count", "groups", "version", "lock"):
+    for name in (
+        "fetch",
+        "fetch_lists",
+        "fetch_converted",
+        "count",
+        "groups",
+        "version",
+        "lock",
+    ):
         forbid(name)
     for queryset in querysets:
         assert "rule: " in queryset.explain()
