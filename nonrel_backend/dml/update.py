@@ -101,9 +101,10 @@ class UpdateMixin(WriteMixin):
 
     def resolved(self, field: Any, value: Any) -> Any:
         if hasattr(value, "resolve_expression"):
-            value = value.resolve_expression(
-                self.query, allow_joins=False, for_save=True
-            )
+            if not is_resolved_case(value):
+                value = value.resolve_expression(
+                    self.query, allow_joins=False, for_save=True
+                )
             refuse_unsuited(field, value)
         elif hasattr(value, "prepare_database_save"):
             if not field.remote_field:
@@ -331,6 +332,23 @@ def refuse_unsuited(field: Any, value: Any) -> None:
             "Composite primary keys expressions are not allowed in this "
             f"query ({field.name}=F('pk'))."
         )
+
+
+def is_resolved_case(value: Any) -> bool:
+    """Return whether a value is bulk_update()'s CASE, which Django has resolved.
+
+    To do it again would take as long as the UPDATE of its rows.
+    """
+    return (
+        type(value) is Case
+        and value.default == Value(None)
+        and all(
+            type(when) is When
+            and type(when.condition) is WhereNode
+            and type(when.result) is Value
+            for when in value.cases
+        )
+    )
 
 
 def is_key(expression: Any, meta: Any) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 from django.apps.registry import Apps
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, When
 
 
 def test_a_unique_value_beside_an_expression_in_a_block(library):
@@ -50,3 +50,20 @@ def test_rows_of_a_proxy_are_changed_and_deleted(library):
     assert proxy.objects.order_by("-pk").filter(pk__in=[found.pk])[0] == found
     assert found.delete()[0] == 1
     assert not library.Counter.objects.exists()
+
+
+def test_the_cases_of_bulk_update_are_resolved_once(library, monkeypatch):
+    counters = [library.Counter.objects.create(name=name) for name in "abc"]
+    for number, counter in enumerate(counters):
+        counter.value = number
+    resolve, resolved = When.resolve_expression, []
+
+    def noted(self, *args, **kwargs):
+        resolved.append(self)
+        return resolve(self, *args, **kwargs)
+
+    monkeypatch.setattr(When, "resolve_expression", noted)
+    assert library.Counter.objects.bulk_update(counters, ["value"]) == 3
+    assert len(resolved) == 3
+    values = library.Counter.objects.order_by("name").values_list("value", flat=True)
+    assert list(values) == [0, 1, 2]
