@@ -19,7 +19,7 @@ LEFT = ("delete", "update")
 TOLD = ("about_rows", "changed_since", "distinct_values", "version")
 # Those that every store has: rows are written by key.
 BY_KEY = ("update_rows", "delete_rows")
-# How many rows fetch_lists() yields at a time: any number is right.
+# How many rows fetch_converted() yields at a time: any number is right.
 FEW_ROWS = 5
 
 # Returns the answer to one call of the method with that name.
@@ -91,11 +91,11 @@ def refusing_class(query_class: type[NonrelQuery], decide: Decide) -> Any:
 
         return method
 
-    def fetch_lists(self: NonrelQuery, *arguments: Any) -> Iterator[list[Any]]:
-        for rows in query_class.fetch_lists(self, *arguments):
+    def fetch_converted(self: NonrelQuery, *arguments: Any) -> Iterator[list[Any]]:
+        for rows in query_class.fetch_converted(self, *arguments):
             for start in range(0, len(rows), FEW_ROWS):
                 yield rows[start : start + FEW_ROWS]
 
     methods = {name: refusable(name) for name in (*ASKED, *LEFT, *TOLD, *BY_KEY)}
-    methods["fetch_lists"] = fetch_lists
+    methods["fetch_converted"] = fetch_converted
     return type(f"Refusing{query_class.__name__}", (query_class,), methods)
