@@ -21,8 +21,7 @@ NEGATION_MAP = {
     "isnull": lambda lookup_type, value: ("!=" if value else "=", None),
 }
 # TODO: the db_types that your store does not hold as Python values, and back.
-TO_DB = {"string": str, "json": lambda value: json.dumps(value.value)}
-TO_DB["uuid"] = lambda value: UUID(str(value)).hex
+TO_DB = {"string": str, "uuid": str, "json": lambda value: json.dumps(value.value)}
 FROM_DB = {"json": json.loads, "uuid": UUID}
 
 

@@ -81,7 +81,17 @@ def loaded(entry: list) -> Condition:
     if kind != "LEAF":
         return Node(kind, tuple(map(loaded, rest[0])))
     (name, db_type), lookup_type, value, negated = rest
-    return Leaf(Column(name, db_type), lookup_type, loaded_value(value), negated)
+    found = loaded_value(value)
+    if db_type == "uuid":
+        found = uuids(found)
+    return Leaf(Column(name, db_type), lookup_type, found, negated)
+
+
+def uuids(value: Any) -> Any:
+    """Return UUIDs for their texts, which older catalogs have; also in a list."""
+    if isinstance(value, list):
+        return list(map(uuids, value))
+    return UUID(value) if isinstance(value, str) else value
 
 
 def renamed(entry: list, old: str, new: str) -> list:

@@ -8,6 +8,7 @@ from django.db import DatabaseError, NotSupportedError
 from ..catalog.unique import UniqueIndex
 from ..conditions import FALSE, Column, Condition, Leaf, conjunction, disjunction
 from ..local.texts import Write
+from ..values.saving import of_column
 from .constraints import RowValidator
 from .raw_tables import WrittenTable
 
@@ -95,7 +96,8 @@ class ConstrainedTable(WrittenTable):
             db_type = self.store.type_of(field)
             if field.generated or db_type in ("json", "document"):
                 continue
-            values = [row[name] for row in rows if row[name] is not None]
+            given = [row[name] for row in rows if row[name] is not None]
+            values = [of_column(db_type, value) for value in given]
             if not values:
                 return FALSE  # a NULL collides with nothing
             conditions.append(Leaf(Column(name, db_type), "in", values))

@@ -25,6 +25,7 @@ from django.utils.duration import duration_string
 from ..caching import IdentityCache
 from ..values.columns import stored_field
 from ..values.local import PARSERS, to_local
+from ..values.saving import of_column
 from ..values.wrappers import Json
 from .sources import SOURCE_KEY, Form, Keys, Source
 
@@ -186,11 +187,15 @@ def store_codec(connection: BaseDatabaseWrapper) -> Codec:
         if is_raw(field):
             convert = compiler.for_db_converter("json")
             return lambda value: convert(Json(validated_json(value)))
-        convert = compiler.for_db_converter(connection.type_of(field))
+        db_type = connection.type_of(field)
+        convert = compiler.for_db_converter(db_type)
         places = quantized(stored_field(field))
-        return lambda value: convert(
-            places(field.get_db_prep_save(value, connection=connection))
-        )
+
+        def write(value: Any) -> Any:
+            prepared = places(field.get_db_prep_save(value, connection=connection))
+            return convert(of_column(db_type, prepared))
+
+        return write
 
     def read_leaf(field: Any) -> Convert:
         db_type = "json" if is_raw(field) else connection.type_of(field)

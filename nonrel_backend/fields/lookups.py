@@ -16,6 +16,7 @@ from ..documents.moments import moments_of
 from ..planner.refusal import Refused
 from ..planner.translate import Translator
 from ..values.columns import stored_field
+from ..values.saving import of_filter
 from .base import DocumentField
 from .collections import DictField, ListField, SetField
 from .paths import require_sql_functions
@@ -95,7 +96,7 @@ class DocumentLookup(Lookup):
         if any(each is None for each in self.rhs):
             raise Refused("the lookup asks for items that are NULL")
         store = translator.store
-        return [item.get_db_prep_value(each, store) for each in self.rhs]
+        return [of_filter(item, each, store) for each in self.rhs]
 
 
 class DocumentExact(DocumentLookup):

@@ -59,7 +59,7 @@ TO_STORED: dict[str, Callable[[Any], Any]] = {
     "date": to_date,
     "datetime": to_datetime,
     "time": to_time,
-    "uuid": lambda value: str(value if isinstance(value, UUID) else UUID(str(value))),
+    "uuid": str,
     "binary": lambda value: base64.b64encode(bytes(value)).decode(),
     "json": to_json,
 }

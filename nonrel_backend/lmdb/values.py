@@ -42,10 +42,6 @@ def to_time(value: Any) -> int:
     return (minutes * 60 + value.second) * 1_000_000 + value.microsecond
 
 
-def to_uuid(value: Any) -> bytes:
-    return (value if isinstance(value, UUID) else UUID(str(value))).bytes
-
-
 def to_json(value: Any) -> Any:
     if isinstance(value, Json):
         value = value.value
@@ -105,7 +101,7 @@ TO_STORED: dict[str, Callable[[Any], Any]] = {
     "date": to_date,
     "datetime": to_datetime,
     "time": to_time,
-    "uuid": to_uuid,
+    "uuid": attrgetter("bytes"),
     "binary": bytes,
     "json": to_json,
 }

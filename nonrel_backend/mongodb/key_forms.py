@@ -40,8 +40,7 @@ def uuid_forms(value: Any) -> list[Any]:
     """Return a UUID key with its texts."""
     if type(value) is StoredUUID or type(value) is StoredText:
         return [value]
-    found = value if isinstance(value, UUID) else UUID(str(value))
-    return [found, *(StoredText(each, each) for each in (found.hex, str(found)))]
+    return [value, *(StoredText(each, each) for each in (value.hex, str(value)))]
 
 
 FORMS = {"string": text_forms, "uuid": uuid_forms}

@@ -55,7 +55,7 @@ def to_text(value: Any) -> Any:
 def to_uuid(value: Any) -> Any:
     if type(value) is StoredUUID or type(value) is StoredText:
         return value.stored
-    return Binary.from_uuid(value if isinstance(value, UUID) else UUID(str(value)))
+    return Binary.from_uuid(value)
 
 
 def to_binary(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..conditions import FALSE, Column, Condition, Leaf
+from ..values.saving import of_filter
 from .plans.base import Plan, ScanPlan
 from .plans.counted import CountPlan
 from .plans.fallback import FallbackPlan
@@ -107,8 +108,7 @@ class CachedKeys:
         steps.append(plan.text)
         engine = store.local_engine
         values = [
-            field.get_db_prep_value(engine.from_local(field, key), store, prepared=True)
-            for key, *_ in rows
+            of_filter(field, engine.from_local(field, key), store) for key, *_ in rows
         ]
         column = Column(field.column, store.type_of(field))
         return Leaf(column, "in", values) if values else FALSE

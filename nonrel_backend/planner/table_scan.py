@@ -8,6 +8,7 @@ from typing import Any
 
 from ..conditions import FALSE, TRUE, Column, Condition, Leaf, Node, combine, leaves
 from ..query import EXACT, INEXACT, Answer, Grouping, NonrelQuery, ask
+from ..values.saving import of_filter
 from .refusal import FallbackRequired, Refused
 from .scans import new_query, python_rows, refusal, require_filters
 from .value_batches import value_batches
@@ -62,7 +63,7 @@ class DeferredSubquery:
         for value, *_ in self.rows(plan, converters, steps):
             # A whole number is the same in the store.
             if value is not None and type(value) is not int:
-                value = output.get_db_prep_value(value, store)
+                value = of_filter(output, value, store)
             values[value] = None
             if len(values) > most:
                 most = most_keys(new_query(store, self.compiler.query.model, []))

@@ -27,6 +27,7 @@ from ..conditions import (
     disjunction,
 )
 from ..values.columns import collated, of_one_kind, stored_field
+from ..values.saving import of_filter
 from ..values.storing import INT64
 from ..values.wrappers import Json
 from .exists import exists_in, uncorrelated
@@ -259,10 +260,9 @@ class Translator:
         field = lookup.lhs.output_field
         if isinstance(lookup.lhs, Col) and field.is_relation:
             field = lookup.lhs.target
-        target = getattr(field, "target_field", None)
-        prepare = getattr(target, "get_db_prep_value", field.get_db_prep_value)
+        field = getattr(field, "target_field", None) or field
         try:
-            found = [prepare(value, self.store, prepared=True) for value in values]
+            found = [of_filter(field, value, self.store) for value in values]
         except TypeError as error:  # of a constant without a type, as Value("text")
             text = expression_text(lookup)
             raise Refused(f"SQL compares the constant in {text} as it is") from error
@@ -373,7 +373,7 @@ class Translator:
                 Leaf(
                     column,
                     "exact",
-                    part.output_field.get_db_prep_value(value, self.store),
+                    of_filter(part.output_field, value, self.store),
                     negated,
                 )
                 for column, part, value in zip(columns, parts, row, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from django.db import DataError
 
@@ -16,7 +17,7 @@ from .wrappers import Json
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 # The types of columns for which of_column() has something to do.
-SPECIAL = {"json", "duration"}
+SPECIAL = {"json", "duration", "uuid"}
 # What Python raises for a value that is too large, or nested too deeply, to convert.
 TOO_LARGE = (OverflowError, InvalidOperation)
 UNFIT = (*TOO_LARGE, RecursionError)
@@ -60,14 +61,23 @@ def named(field: Any, error: BaseException) -> DataError:
 def of_column(db_type: str | None, value: Any) -> Any:
     """Return a prepared value as what its column's type has; None is NULL.
 
-    Django prepares durations for such stores as they are given, and fields of a
-    project's own may prepare JSON as text. Raise DataError for what is no duration.
+    Django prepares durations for such stores as they are given, UUIDs as text, and
+    fields of a project's own may prepare JSON as text. Raise DataError for what is no
+    duration.
     """
     if db_type == "json" and type(value) is str:
         return Json(json.loads(value))
     if db_type == "duration" and not isinstance(value, timedelta | None):
         raise DataError(f"{short(value)} is no timedelta.")
+    if db_type == "uuid" and type(value) is str:
+        return UUID(value)
     return value
+
+
+def of_filter(field: Any, value: Any, store: Any) -> Any:
+    """Return a value, prepared by its field, as filters by its column have it."""
+    found = field.get_db_prep_value(value, store, prepared=True)
+    return of_column(store.type_of(field), found) if type(found) is str else found
 
 
 def with_data_errors(method: Method) -> Method:

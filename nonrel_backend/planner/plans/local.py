@@ -10,6 +10,7 @@ from ...conditions import Condition, Leaf
 from ...local.load import Insert, Reads, RowLimit, local_rows
 from ...local.table_source import TableSource
 from ...query import NonrelQuery
+from ...values.saving import of_filter
 from ..refusal import FallbackRequired
 from ..scans import key_batches, new_query, push, refusal
 from ..table_refs import JoinEdge, TableRef
@@ -265,9 +266,7 @@ class Loading:
                 with suppress(ValueError, ArithmeticError):
                     if key is not None:
                         key = self.engine.from_local(key_field, key)
-                        values.append(
-                            key_field.get_db_prep_value(key, self.store, prepared=True)
-                        )
+                        values.append(of_filter(key_field, key, self.store))
             found.append(Leaf(edge.target_column, "in", values))
         return found
 
