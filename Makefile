@@ -6,7 +6,7 @@ BACKEND ?= $(or $(NONREL_ENGINE),lmdb)
 N ?= 2000
 BIN := $(VENV)/bin
 
-.PHONY: help demo test suite lint format bench fuzz docs clean
+.PHONY: help demo test suite lint format bench fuzz mutants docs clean
 
 help:
 	@echo "make demo    migrate, load and tour testproject on LMDB (SERVE=1 serves it;"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the benchmarks, side by side"
 	@echo "make fuzz    N=100000 random queries compared with SQLite"
+	@echo "make mutants plants faults, and has the conformance suite find each"
 	@echo "make docs    the tables of Django's suite in docs/ anew"
 
 $(BIN)/python:
@@ -62,6 +63,9 @@ bench: $(VENV)/.test
 
 fuzz: $(VENV)/.test
 	FUZZ_QUERIES=$(N) $(BIN)/python runtests.py --backend $(BACKEND) tests/testing/differential
+
+mutants: $(VENV)/.test
+	$(BIN)/python -m tests.mutants
 
 docs: $(VENV)/.test
 	$(BIN)/python runtests.py django --backend lmdb --save docs/django-suite-lmdb.md

@@ -40,13 +40,14 @@ def section(name: str) -> Callable[[Test], Test]:
 
 @contextmanager
 def recorded(section: Section, text: str) -> Iterator[None]:
-    """Record an error in the block as a wrong answer of the section, too."""
+    """Record an error in the block as a wrong answer, if the section has no other."""
     try:
         yield
     except (AssertionError, unittest.SkipTest):
         raise
     except Exception as error:
-        section.wrong.append((text, error, "no error"))
+        if not section.wrong:
+            section.wrong.append((text, error, "no error"))
         raise
 
 

@@ -82,6 +82,7 @@ class Copy(models.Model):
 class Counter(models.Model):
     name = models.CharField(max_length=20, unique=True)
     value = models.IntegerField(default=0)
+    other = models.IntegerField(default=0, null=True)
 
 
 class Tag(models.Model):

@@ -37,6 +37,8 @@ class Report:
     sections: dict[str, Section] = field(default_factory=dict)
     native: dict[str, list[str]] = field(default_factory=dict)
     local: dict[str, list[str]] = field(default_factory=dict)
+    # What the backend does not claim to do, and is not tested.
+    unclaimed: list[str] = field(default_factory=list)
 
     def section(self, name: str) -> Section:
         """Return the section of that name, which is added if it is new."""
@@ -56,6 +58,8 @@ class Report:
         lines += self.lines_of("REFUSED, the smallest of each", self.refusals())
         lines += self.lines_of("PUSHED DOWN to the store", table(self.native))
         lines += self.lines_of("FINISHED LOCALLY by the toolkit", table(self.local))
+        unclaimed = [", ".join(self.unclaimed)] if self.unclaimed else []
+        lines += self.lines_of("NOT CLAIMED by the backend", unclaimed)
         return "\n".join(lines) + "\n"
 
     def lines_of(self, title: str, lines: list[str]) -> list[str]:

@@ -149,7 +149,13 @@ JSON = [
 # As expressions: unlike a keyword's, their negation is not true of NULL.
 EXPRESSIONS = [
     f"{each}(F('{{f}}'), {{v!r}})"
-    for each in ("Exact", "GreaterThan", "GreaterThanOrEqual", "LessThan")
+    for each in (
+        "Exact",
+        "GreaterThan",
+        "GreaterThanOrEqual",
+        "LessThan",
+        "LessThanOrEqual",
+    )
 ]
 EXPRESSIONS.append("In(F('{f}'), [{v!r}, {w!r}])")
 ORDERED = [*EQUALITY, *ORDER, *RANGE, *EXPRESSIONS]

@@ -10,10 +10,23 @@ TAGS = "Tag.objects.using(db)"
 PLACES = "Place.objects.using(db)"
 
 ORDERING = [
+    f"listed({BOOKS}.order_by('{sign}{column}', 'pk'))"
+    for column in ("title", "pages", "in_print")
+    for sign in ("", "-")
+] + [
+    f"listed({BOOKS}.order_by('author__name', '-pages', 'pk'))",
+    f"listed({BOOKS}.order_by(Lower('title'), 'pk'))",
+    f"listed({BOOKS}.order_by('title', '-pk').reverse())",
+    f"listed({BOOKS}.order_by('pages').values_list('pages').distinct())",
+    f"len({BOOKS}.order_by('?'))",
+]
+
+# Orders by columns with NULLs, which come first in ascending order.
+NULLS = [
     f"listed({rows}.order_by({by}, 'pk'))"
     for rows, columns in {
-        BOOKS: ["title", "pages", "rating", "price", "published", "in_print"],
-        AUTHORS: ["name", "email", "born", "mentor"],
+        BOOKS: ["rating", "price", "published"],
+        AUTHORS: ["email", "born", "mentor"],
         "Copy.objects.using(db)": ["shelf", "bought", "opened", "lent_for", "worth"],
     }.items()
     for column in columns
@@ -24,12 +37,106 @@ ORDERING = [
         f"F('{column}').desc(nulls_first=True)",
     )
 ] + [
-    f"listed({BOOKS}.order_by('author__name', '-pages', 'pk'))",
-    f"listed({BOOKS}.order_by('editor__born', 'pk'))",
-    f"listed({BOOKS}.order_by(Lower('title'), 'pk'))",
-    f"listed({BOOKS}.order_by('title', '-pk').reverse())",
-    f"listed({BOOKS}.order_by('pages').values_list('pages').distinct())",
-    f"len({BOOKS}.order_by('?'))",
+    f"listed({BOOKS}.order_by('{first}', '{second}', 'pk'))"
+    for first, second in (
+        ("rating", "price"),
+        ("rating", "-price"),
+        ("-rating", "price"),
+        ("-rating", "-price"),
+        ("in_print", "rating"),
+        ("in_print", "-rating"),
+        ("-in_print", "published"),
+        ("editor__born", "rating"),
+    )
+]
+NULLS += [
+    f"listed({BOOKS}.order_by('-rating', '-price', '-pk'){bounds})"
+    for bounds in ("", "[:9]")
+]
+NULLS += [
+    f"listed({BOOKS}.filter(pages__gt=0).order_by('{by}', 'pk'){bounds})"
+    for by in ("rating", "-rating")
+    for bounds in ("", "[:3]", "[3:9]")
+]
+
+# Conditions on columns with an index, and their negations; and several conditions.
+NEW_YEAR = "datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)"
+ON_COLUMNS = [
+    f"{column}__{lookup}"
+    for column, low, high in (
+        ("pages", "0", "7"),
+        ("title", "'a'", "'b%c'"),
+        ("published", NEW_YEAR, "datetime.datetime.max.replace(tzinfo=datetime.UTC)"),
+        ("author", "2", "5"),
+        ("pk", "3", "11"),
+    )
+    for lookup in (
+        *(f"{each}={low}" for each in ("exact", "gt", "gte", "lt", "lte")),
+        f"in=[{high}, {low}]",
+        f"range=({low}, {high})",
+        "isnull=True",
+    )
+] + ["title__startswith='b%'", "title__startswith='日'"]
+TOGETHER = [
+    "Q(pages__gt=2) | Q(author=1)",
+    "Q(pages=1) | Q(author=2) | Q(pk=7)",
+    "Q(pages__lt=3) | Q(title='a', author__gt=2)",
+    "Q(pages__gt=0), Q(author__gt=2)",
+    "Q(pages__gt=-7), Q(author__in=[1, 2, 3]), Q(title__gte='')",
+    "Q(pages__gt=-7), Q(rating__isnull=False), Q(price__gt=0)",
+    "Q(rating__gt=0), Q(price__gt=0), Q(in_print=True), Q(author__gt=1)",
+    "Q(pages__in=[0, 1, 2, 3, 7]), ~Q(pages__in=[1, 2])",
+    "Q(rating__gt=0), Q(price__gt=0)",
+    "Q(pages__gt=0) ^ Q(author__gt=3)",
+    "~(Q(pages__gt=0) & Q(rating__gt=1))",
+    "~(Q(published__isnull=True) | Q(price__gt=1))",
+    "Q(pages__gt=F('author_id'))",
+    "Q(author_id=F('editor_id'))",
+    "~Q(author_id=F('editor_id'))",
+    "Q(pages__gte=F('editor_id')) | Q(pages__lt=F('author_id'))",
+    "Q(rating__gt=F('pages'))",
+    "~Q(rating__gt=F('pages'))",
+]
+CONDITIONS = [
+    f"unordered({BOOKS}.filter({condition}))"
+    for each in ON_COLUMNS
+    for condition in (each, f"~Q({each})")
+] + [f"unordered({BOOKS}.filter({each}))" for each in TOGETHER]
+CONDITIONS += [
+    f"unordered(Copy.objects.using(db).filter({sign}Q(worth__{lookup})))"
+    for sign in ("", "~")
+    for lookup in ("gt=-1", "lte=0", "lt=5", "in=[0, -1]", "isnull=True")
+]
+
+# Filters, orders and limits that meet.
+PAGES = [
+    f"listed({BOOKS}.filter({conditions}).order_by({by}){bounds})"
+    for conditions in (
+        "pages__gt=0",
+        "in_print=True, pages__gt=-7",
+        "title__gt='', pages__lt=100, author__gt=1",
+        "rating__isnull=False",
+        "pk__in=[1, 2, 3, 5, 8, 13]",
+        "pk__gt=3, pk__lt=20",
+        "pk=1, title='none'",
+        "title='a'",
+        "pages__in=[0, 1, 2, 3, 7, 100]",
+    )
+    for by in (
+        "'pk'",
+        "'-pk'",
+        "'pages', 'pk'",
+        "'-title', 'pages', 'pk'",
+        "'in_print', '-pages', '-pk'",
+    )
+    for bounds in ("[:1]", "[:2]", "[1:3]", "[2:]", "[0:50]")
+] + [
+    f"{BOOKS}.filter({conditions}).count()"
+    for conditions in (
+        "pages__gt=0, in_print=True",
+        "title__gt='', pages__lt=100, author__gt=1",
+        "title__gt='', pages__lt=100, author__gt=1, rating__isnull=False",
+    )
 ]
 
 SLICING = [
@@ -125,12 +232,29 @@ WRITES = [
     ".values('name')[:1]))",
     f"{BOOKS}.filter(pages__lt=0).update(pages=-5000)",
     f"{BOOKS}.update(title=None)",
+    # What is counted are the rows matched, changed or not.
+    f"{BOOKS}.filter(pages__gt=0).update(in_print=True)",
+    f"{BOOKS}.filter(pages__gt=0).update(pages=F('pages'))",
+    f"{BOOKS}.filter(pk=3).update(pages=3) and {BOOKS}.filter(pk=3).update(pages=3)",
+    f"{BOOKS}.filter(pages__gt=0, in_print=True).update(price=None)",
+    f"{BOOKS}.filter(pages__gt=0).order_by('-pages', 'pk').update(title='o')",
+    f"{BOOKS}.filter(pages__gt=0, in_print=True, author__gt=1).delete()",
+    f"{BOOKS}.filter(rating__isnull=True).update(rating=1, price=None)",
     f"{BOOKS}.filter(pages__gt=1).delete()",
     f"{BOOKS}.filter(author__name__gt='a').delete()",
     f"{BOOKS}.all().delete()",
     f"{AUTHORS}.get(pk=1).delete()",
     "Copy.objects.using(db).filter(shelf__isnull=True).delete()",
+    "Copy.objects.using(db).filter(worth__gt=0, shelf__gt='').update(shelf='s')",
+    "Copy.objects.using(db).filter(worth__gt=0).update(shelf=None, worth=3)",
+    "Copy.objects.using(db).filter(shelf__isnull=True).update(shelf=None)",
+    "Copy.objects.using(db).filter(worth__gt=-9, shelf__gte='', seen__isnull=False)"
+    ".delete()",
     "Copy.objects.using(db)._raw_delete(db) and None",
+    # Rows with NULL, too, which stays NULL.
+    "Copy.objects.using(db).filter(Q(worth__range=(-1, 9)) | Q(worth=None))"
+    ".update(worth=F('worth') + 1)",
+    "Copy.objects.using(db).filter(worth__range=(-1, 9)).update(worth=F('worth') - 2)",
     f"{BOOKS}.get_or_create(pk=1)",
     "Genre.objects.using(db).get_or_create(name='g1')",
     "Genre.objects.using(db).get_or_create(name='fresh')",
@@ -160,6 +284,19 @@ BULK = [
     "unordered(Genre.objects.using(db).in_bulk(['g1'], field_name='name'))",
 ]
 
+# Slices of rows that the same transaction has written.
+AFTER_WRITES = [
+    f"({write}, listed({BOOKS}.filter({conditions}).order_by({by}){bounds}))"
+    for write in (
+        "Book(pk=70, title='b', author_id=1, pages=2).save(using=db)",
+        f"{BOOKS}.filter(pk__in=[2, 3, 5]).update(pages=4, title='b')",
+        f"{BOOKS}.filter(pk__in=[2, 3, 5, 7]).delete()",
+    )
+    for conditions in ("pages__gt=0", "pages__gt=-7, in_print=True", "title__gte='a'")
+    for by in ("'pages', 'pk'", "'-title', '-pk'")
+    for bounds in ("[:2]", "[1:4]")
+]
+
 KEYS = [
     "Genre.objects.using(db).create(name='a').pk > 0",
     "(lambda a, b: b.pk > a.pk)("
@@ -167,12 +304,27 @@ KEYS = [
     "Genre.objects.using(db).create(pk=500, name='a').pk",
     "(Genre.objects.using(db).create(pk=500, name='a'), "
     "Genre.objects.using(db).create(name='b').pk > 500)[1]",
+    # No key is given again, nor one that the caller has used.
+    "(lambda pk: (Genre.objects.using(db).filter(pk=pk).delete(), "
+    "Genre.objects.using(db).create(name='b').pk > pk))"
+    "(Genre.objects.using(db).create(name='a').pk)",
+    "(Genre.objects.using(db).create(pk=500, name='a').delete(), "
+    "Genre.objects.using(db).create(name='b').pk > 500)",
+    "(Genre.objects.using(db).bulk_create([Genre(pk=600, name='a'), Genre(pk=50, "
+    "name='b')]) and None, Genre.objects.using(db).create(name='c').pk > 600)",
+    "(Genre(pk=700, name='a').save(using=db), "
+    "Genre.objects.using(db).create(name='b').pk > 700)",
+    "(Genre.objects.using(db).create(pk=2, name='g2'), 1)",
     "Genre.objects.using(db).create(pk=1, name='a')",
     "Genre.objects.using(db).get(pk='2')",
     "Genre.objects.using(db).get(pk=-1)",
     "Genre.objects.using(db).filter(pk__in=[3, 1, 1]).count()",
     "Genre.objects.using(db).filter(pk__gt=2).count()",
-    "Genre.objects.using(db).filter(pk=1).update(pk=400)",
+    "Copy.objects.using(db).filter(worth__gte=0).update(token=UUID(int=400))",
+    "Copy.objects.using(db).filter(pk=UUID(int=2)).update(token=UUID(int=400))",
+    "Copy.objects.using(db).filter(pk=UUID(int=2)).update(token=UUID(int=400)) and "
+    "listed(Copy.objects.using(db).filter(worth__gte=-(2**63)).order_by('worth', "
+    "'token'))",
     "Copy.objects.using(db).get(pk=UUID(int=2))",
     "Copy.objects.using(db).create(token=UUID(int=2))",
     "Copy.objects.using(db).create(token=UUID(int=9)).pk",
@@ -215,12 +367,39 @@ UNIQUE = [
     "[Offer.objects.using(db).create(seller='a', price=1, amount=2) for _ in 'ab']",
     "Offer.objects.using(db).create(seller='a', price=3, amount=2)",
     "Offer.objects.using(db).create(seller=None, price=1, amount=2)",
+    "[Offer.objects.using(db).create(seller='a', price=1, amount=2, active=active) "
+    "for active in (False, True)] and "
+    "Offer.objects.using(db).filter(seller='a').count()",
+]
+# What is read of 60 rows again and again, and what changes them.
+COUNTERS = "Counter.objects.using(db)"
+READ_AGAIN = f"unordered({COUNTERS}.values('value').annotate(n=Max(Lower('name'))))"
+BETWEEN_READS = [
+    f"{COUNTERS}.filter(name__lt='n3').update(value=5)",
+    f"{COUNTERS}.filter(name='n7').delete()",
+    "Counter(name='a', value=8).save(using=db)",
+    f"{COUNTERS}.filter(value=5).update(value=F('value') + 1)",
+    f"len({COUNTERS}.bulk_create([Counter(name=n, value=2) for n in 'bc']))",
+    f"({COUNTERS}.filter(name='n1').update(name='N'), "
+    f"{COUNTERS}.filter(name='N').update(value=9))",
+    f"({COUNTERS}.filter(name='n50').delete(), "
+    f"Counter(name='n50', value=1).save(using=db))",
+    f"{COUNTERS}.filter(name__gt='n4').delete()",
 ]
 # {section of the report: queries}, {section of the report: writes}
 READS = {
     "ordering": ORDERING,
+    "order of NULLs": NULLS,
     "slicing": SLICING,
+    "conditions": CONDITIONS,
+    "pages": PAGES,
     "joins": JOINS,
     "aggregates": AGGREGATES,
 }
-CHANGES = {"writes": WRITES, "bulk": BULK, "keys": KEYS, "unique": UNIQUE}
+CHANGES = {
+    "writes": WRITES,
+    "reads after writes": AFTER_WRITES,
+    "bulk": BULK,
+    "keys": KEYS,
+    "unique": UNIQUE,
+}

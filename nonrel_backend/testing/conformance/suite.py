@@ -22,12 +22,15 @@ from ..differential.answers import written
 from ..differential.data import empty
 from .comparison import Comparison, outcome, section
 from .databases import ALIASES, OURS, REFERENCE
+from .probe import has_own
 from .specimens import EXTREMES, LOOKUPS, lookups, patterns, records, values_in
-from .statements import CHANGES, READS
+from .statements import BETWEEN_READS, CHANGES, READ_AGAIN, READS
 from .threads import again, together
 
 ROLLED_BACK = "rolled back"
 THREADS, ROUNDS = 4, 10
+# Of two threads, which must meet within a statement.
+MANY_ROUNDS = 100
 
 
 class BackendConformance(Comparison):
@@ -139,13 +142,55 @@ class BackendConformance(Comparison):
         if self.can_store():
             self.agree(CHANGES[name], run)
 
+    @section("order of NULLs")
+    def test_03_order_of_nulls(self) -> None:
+        self.reads("order of NULLs")
+
     @section("slicing")
     def test_04_slicing(self) -> None:
         self.reads("slicing")
 
+    @section("conditions")
+    def test_02_conditions(self) -> None:
+        """Run lookups on columns with an index, and several conditions together."""
+        self.reads("conditions")
+
+    @section("pages")
+    def test_04_slicing_of_filters(self) -> None:
+        """Have filters, orders and limits meet."""
+        self.reads("pages")
+
     @section("writes")
     def test_05_writes(self) -> None:
         self.changes("writes")
+
+    @section("reads after writes")
+    def test_05_writes_and_reads(self) -> None:
+        self.changes("reads after writes")
+
+    @section("kept tables")
+    def test_05_writes_between_reads(self) -> None:
+        """Read a table again and again, so that it is kept, while it changes."""
+        model, names = self.models.Counter, [f"n{number}" for number in range(60)]
+        endings = [ROLLED_BACK] * connections[OURS].features.supports_transactions
+        for alias in ALIASES:
+            model.objects.using(alias).all().delete()
+            rows = [model(name=name, value=len(name)) for name in names]
+            model.objects.using(alias).bulk_create(rows)
+        for ending in (*endings, "committed"):
+            self.agree(BETWEEN_READS, partial(self.read_between, ending))
+
+    def read_between(self, ending: str, text: str, alias: str) -> list[Any]:
+        """Return what is read before a write, after it, and after its end."""
+        read = partial(self.read, READ_AGAIN, alias)
+        found = [read() for _ in range(4)]
+        if ending == ROLLED_BACK:
+            with transaction.atomic(alias):
+                found += [self.read(text, alias), read(), read()]
+                transaction.set_rollback(True, alias)
+        else:
+            self.read(text, alias)
+        return [*found, read(), read()]
 
     @section("bulk")
     def test_06_bulk(self) -> None:
@@ -275,7 +320,14 @@ class BackendConformance(Comparison):
 
     @section("threads")
     def test_14_threads(self) -> None:
-        """Write in several threads: no write may be lost or done twice."""
+        """Write in several threads: no write may be lost or done twice.
+
+        Left out where the backend claims neither transactions nor lock().
+        """
+        connection = connections[OURS]
+        has_transactions = connection.features.supports_transactions
+        if not has_transactions and not has_own(connection, "lock"):
+            self.leave_out("the backend has neither transactions nor lock()")
         counters = self.models.Counter.objects.using(OURS)
         counters.all().delete()
 
@@ -295,9 +347,15 @@ class BackendConformance(Comparison):
 
         errors = together(count, THREADS, OURS)
         self.expect("errors of update() in threads", errors, [])
+        self.expect(
+            "update(value=F('value') + 1) in threads",
+            counters.get().value,
+            ROUNDS * THREADS,
+        )
+        self.change_columns(counters)
+        self.delete_and_change(counters)
         value = counters.get().value
-        self.expect("update(value=F('value') + 1) in threads", value, ROUNDS * THREADS)
-        if not connections[OURS].features.supports_transactions:
+        if not has_transactions:
             return
 
         def read_and_write() -> None:
@@ -316,6 +374,39 @@ class BackendConformance(Comparison):
         self.expect(
             "select_for_update() and save() in threads", added, ROUNDS * THREADS
         )
+
+    def change_columns(self, counters: Any) -> None:
+        """Change one column of a row in each of two threads, in different ways."""
+        for text, change in {
+            "update()": lambda column, n: counters.update(**{column: n}),
+            "save(update_fields=...)": lambda column, n: self.models.Counter(
+                pk=counters.get().pk, **{column: n}
+            ).save(using=OURS, update_fields=[column]),
+        }.items():
+            errors, lost = change_two(counters, change)
+            self.expect(f"errors of {text} of two columns in threads", errors, [])
+            self.expect(f"writes lost of {text} of two columns in threads", lost, [])
+
+    def delete_and_change(self, counters: Any) -> None:
+        """Delete rows while another thread changes all of them: none may come back."""
+        number = ROUNDS * THREADS
+        made = [self.models.Counter(name=f"gone {n}") for n in range(number)]
+        gone = counters.filter(name__startswith="gone")
+        counters.bulk_create(made)
+        deletes = iter((True, False))
+
+        def delete_or_change() -> None:
+            if next(deletes):
+                for each in made:
+                    again(gone.filter(name=each.name).delete)
+            else:
+                for each in range(ROUNDS):
+                    again(partial(gone.update, other=each))
+
+        errors = together(delete_or_change, 2, OURS)
+        self.expect("errors of delete() and update() in threads", errors, [])
+        left = gone.count()
+        self.expect("rows that update() brought back in threads", left, 0)
 
     # --- documents: compared with an oracle in Python, as SQLite has none ---
 
@@ -373,6 +464,21 @@ class BackendConformance(Comparison):
 
 
 SPECIMENS = "sorted(Specimen.objects.using(db).filter({}).values_list('pk', flat=True))"
+
+
+def change_two(counters: Any, change: Callable[[str, int], object]) -> Any:
+    """Change two columns of a row, each in a thread; return errors, and lost writes."""
+    columns = iter(("value", "other"))
+    lost: list[str] = []
+
+    def change_one() -> None:
+        column = next(columns)
+        for number in range(MANY_ROUNDS):
+            again(partial(change, column, number))
+            if getattr(counters.get(), column) != number:
+                lost.append(f"{column}={number}")
+
+    return together(change_one, 2, OURS), lost
 
 
 def in_transaction(work: Callable[[], object]) -> None:

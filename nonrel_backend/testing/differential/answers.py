@@ -174,6 +174,8 @@ def written(data: Data, ending: str, text: str, alias: str) -> tuple[Any, ...]:
     if ending == "rolled back":
         return rolled_back(data, text, alias)
     with transaction.atomic(alias):
+        # What was written before the savepoint stays.
+        data.models.Tag(name="before").save(using=alias)
         found = *rolled_back(data, text, alias), data.contents(alias)
         transaction.set_rollback(True, alias)
     return found
