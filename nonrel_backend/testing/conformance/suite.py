@@ -151,7 +151,7 @@ class BackendConformance(Comparison):
         self.reads("slicing")
 
     @section("conditions")
-    def test_02_conditions(self) -> None:
+    def test_02_more_conditions(self) -> None:
         """Run lookups on columns with an index, and several conditions together."""
         self.reads("conditions")
 

@@ -14,7 +14,7 @@ def test_an_unknown_section_is_an_error_that_lists_the_sections(
     assert ended.value.code == 2
     message = capsys.readouterr().err
     assert "no section 'nosuchsection'" in message
-    assert "field types, lookups, ordering" in message
+    assert "field types, lookups, conditions" in message
 
 
 @pytest.mark.parametrize("engine", ["nosuchbackend", "json", "nosuch.package"])
