@@ -92,6 +92,11 @@ READS = {
     "groups of joined rows": lambda m: m.Book.objects.values("author__name").annotate(
         n=Sum("pages")
     ),
+    "groups of no rows": lambda m: (
+        m.Book.objects.filter(genres__pk__in=[])
+        .values("pk")
+        .annotate(n=Count("title", distinct=True))
+    ),
     "a union": lambda m: (
         m.Book.objects.filter(pages=1)
         .union(m.Book.objects.filter(title="t1"))
@@ -110,7 +115,7 @@ def test_rows_are_the_same_whichever_answer_is_refused(models, name):
     for decide in each_refused():
         with refusing(connection, decide):
             assert sorted(map(str, rows.values_list())) == expected
-            assert rows.all().explain()
+            assert rows.all().explain() or not expected
 
 
 def test_numbers_are_the_same_whichever_answer_is_refused(models):

@@ -11,6 +11,7 @@ from django.db.models.aggregates import Count
 from django.db.models.expressions import Star
 from django.db.models.sql.datastructures import Join
 
+from ...conditions import FALSE
 from ...query import Grouping, ask
 from ..partial_aggregates import PartialAggregates, PartialGroups
 from ..plans.partial_groups import PartialGroupsPlan
@@ -118,6 +119,8 @@ def split_where(select: Select, ref: TableRef) -> tuple[list[Any], list[Any]]:
             raise Refused("nothing can match") from None
         except (Refused, FullResultSet):
             condition = None
+        if condition == FALSE:
+            raise Refused("nothing can match")
         if condition is None or refusal(query, condition) is not None:
             left.append(child)
         else:
