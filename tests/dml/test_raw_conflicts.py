@@ -18,6 +18,7 @@ from nonrel_backend.dml import raw_tables
 
 from .conftest import BOTH, rows_of, run
 
+COUNTER = "INTO library_counter (id, name, value)"
 AUTHOR = "INTO library_author (id, name, email) VALUES"
 OFFER = "INTO library_offer (id, code, label, seller, active, price, amount) VALUES"
 # SQLite takes the condition only as Django has written it for the index.
@@ -37,14 +38,14 @@ STATEMENTS = [
     f"INSERT {AUTHOR} (1, 'one', 'a'), (13, 'n', NULL) "
     "ON CONFLICT (id) DO UPDATE SET name = excluded.name || library_author.name",
     (
-        "INSERT INTO library_counter VALUES (21, %s, %s), (22, %s, 1) "
+        f"INSERT {COUNTER} VALUES (21, %s, %s), (22, %s, 1) "
         "ON CONFLICT(name) DO UPDATE SET value = value + excluded.value + %s",
         ["c", 5, "c", 100],
     ),
-    "INSERT INTO library_counter VALUES (5, 'c', 5), (6, 'd', 1), (7, 'd', 7) "
+    f"INSERT {COUNTER} VALUES (5, 'c', 5), (6, 'd', 1), (7, 'd', 7) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value "
     "WHERE excluded.value > value RETURNING name, value, id",
-    "INSERT INTO library_counter SELECT id + 9, name, 1000 FROM library_counter "
+    f"INSERT {COUNTER} SELECT id + 9, name, 1000 FROM library_counter "
     "WHERE true ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
     f"INSERT {AUTHOR} (1, 'n', 'q'), (50, 'm', 'b') ON CONFLICT (id) DO UPDATE "
     "SET name = 'by key' ON CONFLICT (email) DO UPDATE SET name = 'by email'",
@@ -90,7 +91,12 @@ def test_lastrowid_is_the_key_of_the_last_new_row(library):
     key = run(alone)[1]
     assert run(f"{alone} ON CONFLICT DO NOTHING")[:2] == (0, None)
     assert run(f"{alone} ON CONFLICT (name) DO UPDATE SET value = 2")[:2] == (1, None)
-    assert run("REPLACE INTO library_counter VALUES (%s, 'b', 1)", [key])[1] == key
+    assert (
+        run(
+            "REPLACE INTO library_counter (id, name, value) VALUES (%s, 'b', 1)", [key]
+        )[1]
+        == key
+    )
     count, new, _ = run("REPLACE INTO library_counter (name, value) VALUES ('b', 1)")
     assert count == 1
     assert library.Counter.objects.get().pk == new != key
@@ -98,11 +104,11 @@ def test_lastrowid_is_the_key_of_the_last_new_row(library):
 
 def test_executemany_sees_the_rows_of_the_sets_before(both, library):
     texts = {
-        "INSERT INTO library_counter VALUES (%s, %s, %s) "
+        "INSERT INTO library_counter (id, name, value) VALUES (%s, %s, %s) "
         "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value": [
             (number + 1, str(number % 3), number) for number in range(10)
         ],
-        "INSERT OR IGNORE INTO library_counter VALUES (%s, %s, 50)": [
+        "INSERT OR IGNORE INTO library_counter (id, name, value) VALUES (%s, %s, 50)": [
             (number + 11, str(number % 5)) for number in range(10)
         ],
         "REPLACE INTO library_counter (id, name, value) VALUES (%s, %s, 7)": [
