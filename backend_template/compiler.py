@@ -8,7 +8,7 @@ from django.db import NotSupportedError
 from nonrel_backend.compiler import NonrelCompiler, NonrelInsertCompiler
 from nonrel_backend.query import MISSING, NonrelQuery, safe_call
 
-from .store import DuplicateKey
+from .store import DuplicateKey, matching
 
 # TODO: your store's operators. A function returns the operator and a new value.
 OPERATORS_MAP = {
@@ -66,7 +66,7 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def delete(self):
         with self.connection.db_connection.writing(self.table) as documents:
-            for key, _ in (found := self.found()):
+            for key, _ in (found := matching(documents, self.db_query)):
                 del documents[key]
         return len(found)
 
@@ -75,7 +75,7 @@ class BackendQuery(NonrelQuery):
         if any(hasattr(value, "as_sql") for value in values.values()):
             raise NotSupportedError("No expressions.")
         with self.connection.db_connection.writing(self.table) as documents:
-            for key, document in (found := self.found()):
+            for key, document in (found := matching(documents, self.db_query)):
                 new = {**document, **values}
                 documents[key] = {k: v for k, v in new.items() if v is not MISSING}
         return len(found)
@@ -83,6 +83,16 @@ class BackendQuery(NonrelQuery):
     @safe_call
     def lock(self):
         self.connection.db_connection.lock()
+
+    def writer_lock(self):
+        self.db_query["lock"] = True
+
+    @safe_call
+    def fetch_together(self, queries):
+        asked = [(query.table, query.db_query) for query in queries]
+        lock = any("lock" in query for _, query in asked)
+        found = self.connection.db_connection.find_all(asked, lock)
+        return [[row for _, row in rows] for rows in found]
 
 
 class SQLCompiler(NonrelCompiler):

@@ -25,6 +25,19 @@ class Conflict(Exception):
     """What a transaction has read has changed before its first write."""
 
 
+def matching(documents, query):
+    """Return [(key, document)] of {"key", "filters", "ordering"}."""
+    found = documents
+    if "key" in query:
+        found = {k: found[k] for k in [query["key"]] if k in found}
+    for name, op, value in query["filters"]:
+        found = {k: d for k, d in found.items() if passes(d.get(name), op, value)}
+    rows = list(found.items())
+    for name, up in reversed(query["ordering"]):
+        rows.sort(key=lambda r: (name in r[1], r[1].get(name)), reverse=not up)
+    return rows
+
+
 class Connection:
     """A connection reads what is committed, after its first write its own copy.
 
@@ -42,18 +55,15 @@ class Connection:
         self.closed = True
 
     def find(self, table, query):
-        """Return [(key, document)] for {"key", "filters", "ordering"}."""
-        if self.closed:
-            raise ConnectionError("The connection is closed.")
-        found = self.state(table).get(table, {})
-        if "key" in query:
-            found = {k: found[k] for k in [query["key"]] if k in found}
-        for name, op, value in query["filters"]:
-            found = {k: d for k, d in found.items() if passes(d.get(name), op, value)}
-        rows = list(found.items())
-        for name, up in reversed(query["ordering"]):
-            rows.sort(key=lambda r: (name in r[1], r[1].get(name)), reverse=not up)
-        return rows
+        """Return [(key, document)] that match the query."""
+        self.require_open()
+        return matching(self.state(table).get(table, {}), query)
+
+    def find_all(self, queries, lock=False):
+        """Return what find() does of each (table, query), as one request."""
+        if lock:
+            self.lock()
+        return [self.find(*each) for each in queries]
 
     def state(self, table):
         """Return the tables to read one of them from."""
@@ -63,7 +73,12 @@ class Connection:
         self.seen.add(table)
         return self.snapshot
 
+    def require_open(self):
+        if self.closed:
+            raise ConnectionError("The connection is closed.")
+
     def lock(self):
+        self.require_open()
         if self.copy is None:
             if not self.writer.acquire(timeout=5):
                 raise TimeoutError("Another connection has been writing for 5 seconds.")

@@ -16,6 +16,7 @@ from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
 from .catalog.unique import UniqueIndex, UniqueIndexes
 from .client import NonrelDatabaseClient
+from .conditions import Condition
 from .creation import NonrelDatabaseCreation
 from .cursor import NonrelCursor, Statement, result_of
 from .dml.foreign_keys import dangling_keys
@@ -121,6 +122,8 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         # What check_constraints() has found right:
         # {(table, column): (the foreign key, the versions of both tables)}.
         self.right_keys: dict[tuple[str, str], tuple[Any, tuple[Any, Any]]] = {}
+        # What scans of the running statement have refused: (table, condition, reason).
+        self.refusals: list[tuple[str, Condition, str]] = []
         # How many statements are running as a sequence of smaller ones.
         self.statements = 0
         # The error of a savepoint's rollback: the whole transaction is to be rolled
@@ -337,7 +340,7 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
 
         Return None if the store does not keep them: then the model's are validated.
         """
-        return self.catalog.entry(table)["checks"] if self.catalog else None
+        return self.catalog.last_entry(table)["checks"] if self.catalog else None
 
     def unique_indexes(self, model: Any) -> list[UniqueIndex]:
         """Return the unique indexes of a model's table, that of its key among them.

@@ -239,6 +239,7 @@ class NonrelCompiler(django_compiler.SQLCompiler):
         chunk_size: int = GET_ITERATOR_CHUNK_SIZE,
     ) -> Any:
         """Run the query as one ORM query: logged, wrapped and counted as such."""
+        self.store.refusals = []
         result_type = result_type or NO_RESULTS
         try:
             plan, self.converters = self.plan()

@@ -273,6 +273,16 @@ class NonrelQuery:
                 chunk = converted(chunk, converting, of_none)
             yield chunk
 
+    def fetch_together(
+        self, queries: "Sequence[NonrelQuery]"
+    ) -> list[list[dict[str, Any]]]:
+        """Return the rows of several scans, of any tables, of which this is the first.
+
+        The default asks for one after the other; override it where the store answers
+        several by one request.
+        """
+        return [list(query.fetch(0, None)) for query in queries]
+
     def version(self) -> Any:
         """Return the version of the table's rows, as the scan sees them.
 
@@ -352,6 +362,14 @@ class NonrelQuery:
 
     def lock(self) -> None:
         """Lock the rows of the scan until the transaction ends, where there is one."""
+
+    def writer_lock(self) -> None:
+        """Lock the whole table against other writers until the transaction ends.
+
+        It is called before the scan is filtered, and its rows are fetched next: it may
+        wait until then. The toolkit looks for unique values and for the last key so.
+        """
+        self.lock()
 
     # --- writing ---
 

@@ -14,18 +14,25 @@ from .tables import table_model
 from .unique import UniqueIndexes
 
 
-def insert(compiler: Any, rows: list[Row]) -> list:
+def insert(compiler: Any, rows: list[Row]) -> list | None:
     """Insert rows by the backend's `insert`; return their keys as Python values.
 
-    Raise IntegrityError if a unique value exists already.
+    Raise IntegrityError if a unique value exists already. Return None, and insert
+    nothing, if the table's entry in the catalog is another one than was read last.
     """
     meta = compiler.query.get_meta().concrete_model._meta
-    uniques = UniqueIndexes(compiler.store, meta.model)
-    uniques.rows.lock()
+    store, catalog, name = compiler.store, compiler.store.catalog, meta.db_table
+    entry = catalog.last_entry(name)
+    uniques = UniqueIndexes(store, meta.model, entry["indexes"])
+    give_defaults(store, meta, entry["columns"], rows)
+    asked = uniques.asked(rows)
+    found = catalog.look_up(
+        name, [each.lookup for each in asked], meta.auto_field is not None
+    )
+    if not found:
+        return None
+    uniques.compare(asked)
     give_keys(uniques.rows, rows)
-    columns = compiler.store.catalog.entry(meta.db_table)["columns"]
-    give_defaults(compiler.store, meta, columns, rows)
-    uniques.validate(rows)
     keys = []
     for row in rows:
         given = row.get(meta.pk.column) if meta.pk.column else None
@@ -39,12 +46,15 @@ def give_keys(table: Rows, rows: list[Row]) -> None:
     auto = table.meta.auto_field
     if auto is None:
         return
-    advance(table, rows)
-    missing = [row for row in rows if auto.column not in row]
-    if missing:
-        keys = table.store.catalog.next_keys(table.meta.db_table, len(missing))
-        for row, key in zip(missing, keys, strict=True):
-            row[auto.column] = table.to_stored(auto.column)(key)
+    try:
+        advance(table, rows)
+        missing = [row for row in rows if auto.column not in row]
+        if missing:
+            keys = table.store.catalog.next_keys(table.meta.db_table, len(missing))
+            for row, key in zip(missing, keys, strict=True):
+                row[auto.column] = table.to_stored(auto.column)(key)
+    finally:
+        table.store.catalog.last_keys.clear()
 
 
 def advance(table: Rows, rows: Iterable[Row]) -> None:
@@ -92,18 +102,23 @@ def insert_on_conflict(
     on_conflict: OnConflict,
     target: list[str],
     update: list[str],
-) -> list[Row]:
+) -> list[Row] | None:
     """Insert rows; skip (IGNORE) or update (UPDATE) those that exist.
 
-    After UPDATE, return the rows as they are stored then.
+    After UPDATE, return the rows as they are stored then. Return None, and change
+    nothing, if the table's entry in the catalog is another one than was read last.
     """
     meta = compiler.query.get_meta().concrete_model._meta
-    uniques = UniqueIndexes(compiler.store, meta.model)
-    uniques.rows.lock()
+    catalog = compiler.store.catalog
+    Rows(compiler.store, meta.model).lock()
+    if not catalog.confirm(meta.db_table):
+        return None
+    entry = catalog.last_entry(meta.db_table)
+    uniques = UniqueIndexes(compiler.store, meta.model, entry["indexes"])
     if on_conflict == OnConflict.IGNORE:
         free = uniques.free(rows)
-        if free:
-            compiler.insert_many(free, False)
+        if free and compiler.insert_many(free, False) is None:
+            return None
         return []
     index = uniques.of_columns(target)
     if index is None:
@@ -115,7 +130,8 @@ def insert_on_conflict(
     for row in rows:
         found = uniques.existing(index, row)
         if found is None:
-            insert(compiler, [row])
+            while insert(compiler, [row]) is None:
+                pass
             stored.append(row)
         else:
             stored.append(merge(compiler, meta, uniques, found, row, update))
@@ -145,7 +161,7 @@ def merge(
 def move(store: Any, meta: Any, changes: list[tuple[Any, Row]]) -> None:
     """Update rows whose keys change: delete them and insert them under the new keys."""
     table = meta.db_table
-    rows = Rows(store, table_model(table, store.catalog.entry(table)))
+    rows = Rows(store, table_model(table, store.catalog.last_entry(table)))
     changed = dict(changes)
     conditions = []
     if len(rows.meta.pk_fields) == 1:

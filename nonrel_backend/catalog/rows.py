@@ -1,13 +1,14 @@
 """Rows of one table in stored form, read and written past the ORM."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models.sql import InsertQuery
 
 from ..conditions import Condition
 from ..planner.scans import new_query, push
-from ..query import MISSING
+from ..query import MISSING, NonrelQuery
 
 # A row: {column: stored value}, without the columns that are NULL.
 Row = dict[str, Any]
@@ -31,15 +32,22 @@ class Rows:
 
     def find(self, conditions: Iterable[Condition] = ()) -> list[Row]:
         """Return the rows that satisfy the conditions, and maybe others."""
-        query = new_query(self.store, self.model, list(self.fields.values()))
+        query = self.scan()
         push(query, conditions)
+        return self.stored(query.fetch(0, None))
+
+    def scan(self) -> NonrelQuery:
+        return new_query(self.store, self.model, list(self.fields.values()))
+
+    def stored(self, found: Iterable[Row]) -> list[Row]:
+        """Return rows that a scan has fetched, without the columns that are NULL."""
         return [
             {
                 column: row[column]
                 for column in self.fields
                 if is_stored(row, column, self.fields, self.store)
             }
-            for row in query.fetch(0, None)
+            for row in found
         ]
 
     def key(self, row: Row) -> Any:
@@ -77,6 +85,33 @@ class Rows:
         """Return the function from a column's Python values to stored ones."""
         db_type = self.fields[column].db_type(self.store)
         return self.compiler.for_db_converter(db_type)
+
+
+@dataclass
+class Lookup:
+    """Conditions on the rows of one table, and what they find, or may find."""
+
+    rows: Rows
+    conditions: Sequence[Condition] = ()
+    # Whether no other writer may change the table from now on.
+    locks: bool = False
+    found: list[Row] = field(default_factory=list)
+
+
+def look_up(lookups: Iterable[Lookup]) -> None:
+    """Find the rows of all lookups, together: those that lock their tables first."""
+    ordered = sorted(lookups, key=lambda each: not each.locks)
+    queries = []
+    for each in ordered:
+        query = each.rows.scan()
+        if each.locks:
+            query.writer_lock()
+        push(query, each.conditions)
+        queries.append(query)
+    if not queries:
+        return
+    for each, found in zip(ordered, queries[0].fetch_together(queries), strict=True):
+        each.found = each.rows.stored(found)
 
 
 def same(value: Any) -> Any:

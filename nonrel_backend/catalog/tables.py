@@ -11,7 +11,7 @@ from django.db import ProgrammingError, models
 from ..conditions import Column, Leaf
 from ..planner.tables import stored_model
 from ..values.storing import INT64, no_key_left
-from .rows import Rows
+from .rows import Lookup, Rows, look_up
 
 TABLES = "nonrel_catalog"
 SEQUENCES = "nonrel_sequences"
@@ -42,19 +42,32 @@ class NamedValues:
         self.column = column
         self.name_column = Column("name", self.rows.fields["name"].db_type(store))
 
-    def get(self, name: str) -> Any:
+    def lookup(self, name: str, locks: bool = False) -> Lookup:
+        """Return the lookup of a name, for `found()`."""
+        return Lookup(self.rows, [Leaf(self.name_column, "exact", name)], locks)
+
+    def found(self, lookup: Lookup, name: str) -> Any:
+        """Return the value of a name that was looked up, or None."""
         stored = self.rows.to_stored("name")(name)
-        for row in self.rows.find([Leaf(self.name_column, "exact", name)]):
+        for row in lookup.found:
             if row["name"] == stored:
                 return self.rows.to_python(self.column)(row[self.column])
         return None
+
+    def get(self, name: str) -> Any:
+        lookup = self.lookup(name)
+        look_up([lookup])
+        return self.found(lookup, name)
 
     def names(self) -> list[str]:
         to_python = self.rows.to_python("name")
         return sorted(to_python(row["name"]) for row in self.rows.find())
 
     def set(self, name: str, value: Any) -> None:
-        known = self.get(name) is not None
+        self.write(name, value, self.get(name) is not None)
+
+    def write(self, name: str, value: Any, known: bool) -> None:
+        """Update the value of a name that is known, or insert one."""
         stored = self.rows.to_stored(self.column)(value)
         key = self.rows.to_stored("name")(name)
         if known:
@@ -79,6 +92,11 @@ class Catalog:
         self.store = store
         # Tables that existed when they were last looked up.
         self.known: set[str] = set(OWN_TABLES)
+        # The entries as they were last read. Others may have changed them: what writes
+        # by one has it confirmed before.
+        self.texts: dict[str, str] = {}
+        # The last keys of sequences that a statement has just read, and locked.
+        self.last_keys: dict[str, int | None] = {}
 
     @property
     def tables(self) -> NamedValues:
@@ -94,11 +112,37 @@ class Catalog:
     def find(self, table: str) -> dict[str, Any] | None:
         """Return a table's entry, not to be changed, or None."""
         text = self.tables.get(table)
+        self.note(table, text)
+        return None if text is None else parsed(text)
+
+    def note(self, table: str, text: str | None) -> None:
+        """Remember the text of an entry, None if there is none."""
         if text is None:
             self.known.discard(table)
-            return None
-        self.known.add(table)
-        return parsed(text)
+            self.texts.pop(table, None)
+        else:
+            self.known.add(table)
+            self.texts[table] = text
+
+    def last_entry(self, table: str) -> dict[str, Any]:
+        """Return a table's entry as it was last read, not to be changed.
+
+        Others may have changed it since: see `confirm()`.
+        """
+        text = self.texts.get(table)
+        return self.entry(table) if text is None else parsed(text)
+
+    def confirm(self, table: str, lookup: Lookup | None = None) -> bool:
+        """Read a table's entry; return whether it is the same as `last_entry()`.
+
+        `lookup` is that of `tables`, if it has been looked up.
+        """
+        before = self.texts.get(table)
+        if lookup is None:
+            self.entry(table)
+        else:
+            self.note(table, self.tables.found(lookup, table))
+        return self.texts.get(table) == before
 
     def entry(self, table: str) -> dict[str, Any]:
         """Return a table's entry, not to be changed; raise ProgrammingError if none."""
@@ -121,29 +165,58 @@ class Catalog:
 
     def save(self, table: str, entry: dict[str, Any]) -> None:
         self.tables.set(table, json.dumps(entry))
+        self.texts.pop(table, None)
 
     def remove(self, table: str) -> None:
         self.tables.remove(table)
         self.sequences.remove(table)
-        self.known.discard(table)
+        self.note(table, None)
 
     # --- keys ---
 
     def next_keys(self, table: str, count: int) -> range:
         """Return the next `count` keys of a table."""
         sequences = self.sequences
-        last = sequences.get(table) or 0
+        known = self.last_key(table)
+        last = known or 0
         if last + count not in INT64:
             how = f"set its last key: connection.catalog.sequences.set({table!r}, N)"
             raise no_key_left(table, how)
-        sequences.set(table, last + count)
+        sequences.write(table, last + count, known is not None)
         return range(last + 1, last + count + 1)
 
     def advance(self, table: str, key: int) -> None:
         """Make the next keys follow one that a row was given."""
-        sequences = self.sequences
-        if key > (sequences.get(table) or 0):
-            sequences.set(table, key)
+        last = self.last_key(table)
+        if key > (last or 0):
+            self.sequences.write(table, key, last is not None)
+            if table in self.last_keys:
+                self.last_keys[table] = key
+
+    def look_up(self, table: str, lookups: list[Lookup], reads_key: bool) -> bool:
+        """Find the rows of lookups, together with what else an INSERT needs to know.
+
+        That is the table's last key with `reads_key`, and its entry: return whether
+        that is still `last_entry()`.
+        """
+        entry = self.tables.lookup(table)
+        asked = [*lookups, entry]
+        if reads_key and type(self).next_keys is Catalog.next_keys:
+            key = self.sequences.lookup(table, locks=True)
+            asked.append(key)
+        look_up(asked)
+        if not self.confirm(table, entry):
+            return False
+        if len(asked) > len(lookups) + 1:
+            self.last_keys[table] = self.sequences.found(key, table)
+        return True
+
+    def last_key(self, table: str) -> int | None:
+        """Return the last key of a sequence, None if it has not begun."""
+        if table in self.last_keys:
+            return self.last_keys[table]
+        last: int | None = self.sequences.get(table)
+        return last
 
     def reset(self, table: str) -> None:
         """Make the next key 1."""

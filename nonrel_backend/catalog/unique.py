@@ -1,6 +1,7 @@
 """Unique indexes, validated by the toolkit for stores that have none."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError
@@ -10,7 +11,7 @@ from ..conditions import Column, Condition, Leaf
 from ..dml.constraints import RowValidator
 from ..query import filter_value
 from ..values.wrappers import Json
-from .rows import Row, Rows
+from .rows import Lookup, Row, Rows, look_up
 
 # How many new values one IN takes: see planner.scans.IN_BATCH.
 MOST_VALUES = 5_000
@@ -38,6 +39,15 @@ class UniqueIndex:
         )
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A lookup of the stored rows that may repeat values of new rows in an index."""
+
+    index: UniqueIndex
+    wanted: set[tuple]
+    lookup: Lookup
+
+
 class UniqueIndexes:
     """The unique indexes of one table, its primary key's first."""
 
@@ -59,9 +69,11 @@ class UniqueIndexes:
             each for each in found if each.columns.issubset(self.rows.fields)
         ]
 
-    def concern(self, columns: Iterable[str]) -> bool:
-        """Return whether any of the columns is in a unique index."""
-        return any(not index.columns.isdisjoint(columns) for index in self.indexes)
+    def restrict(self, columns: set[str]) -> None:
+        """Forget the indexes that have none of these columns."""
+        self.indexes = [
+            index for index in self.indexes if not index.columns.isdisjoint(columns)
+        ]
 
     def validate(self, rows: list[Row], replaced: Iterable[Any] = ()) -> None:
         """Raise IntegrityError if new rows repeat a unique value.
@@ -69,7 +81,16 @@ class UniqueIndexes:
         They are compared with each other and with the stored rows, except those with
         the keys `replaced`.
         """
-        gone = set(replaced)
+        asked = self.asked(rows)
+        look_up(each.lookup for each in asked)
+        self.compare(asked, replaced)
+
+    def asked(self, rows: list[Row]) -> list[Asked]:
+        """Return the lookups of stored rows that may repeat values of new rows.
+
+        Raise IntegrityError if new rows repeat values of each other.
+        """
+        asked = []
         for index in self.indexes:
             wanted: set[tuple] = set()
             for value in self.values(index, rows):
@@ -77,11 +98,21 @@ class UniqueIndexes:
                     raise self.duplicate(index)
                 if value is not None:
                     wanted.add(value)
-            if wanted and any(
-                value in wanted and key not in gone
-                for value, key, _ in self.present(index, rows)
-            ):
-                raise self.duplicate(index)
+            if wanted:
+                asked += [
+                    Asked(index, wanted, lookup) for lookup in self.lookups(index, rows)
+                ]
+        return asked
+
+    def compare(self, asked: list[Asked], replaced: Iterable[Any] = ()) -> None:
+        """Raise IntegrityError if what was asked for has found a repeated value."""
+        gone = set(replaced)
+        for each in asked:
+            found = each.lookup.found
+            values = self.values(each.index, found)
+            for value, row in zip(values, found, strict=True):
+                if value in each.wanted and self.rows.key(row) not in gone:
+                    raise self.duplicate(each.index)
 
     def free(self, rows: list[Row]) -> list[Row]:
         """Return the new rows that repeat no unique value of stored or other rows."""
@@ -130,17 +161,25 @@ class UniqueIndexes:
     def present(
         self, index: UniqueIndex, rows: list[Row]
     ) -> Iterator[tuple[tuple | None, Any, Row]]:
-        """Yield (values in the index, key, row) of stored rows that may collide.
+        """Yield (values in the index, key, row) of stored rows that may collide."""
+        for lookup in self.lookups(index, rows):
+            look_up([lookup])
+            found = lookup.found
+            for value, row in zip(self.values(index, found), found, strict=True):
+                yield value, self.rows.key(row), row
 
-        They are looked for by the values of some new rows at a time.
+    def lookups(self, index: UniqueIndex, rows: list[Row]) -> list[Lookup]:
+        """Return the lookups of stored rows that may collide with new ones.
+
+        Each is by the values of some new rows.
         """
         compared = any(
             self.rows.fields[name].db_type(self.store) != "json" for name in index.plain
         )
-        for batch in batches(rows, MOST_VALUES) if compared else [rows]:
-            found = self.rows.find(self.conditions(index, batch))
-            for value, row in zip(self.values(index, found), found, strict=True):
-                yield value, self.rows.key(row), row
+        return [
+            Lookup(self.rows, self.conditions(index, batch), locks=True)
+            for batch in (batches(rows, MOST_VALUES) if compared else [rows])
+        ]
 
     def conditions(self, index: UniqueIndex, rows: list[Row]) -> list[Condition]:
         """Return conditions that every stored row which may collide satisfies."""

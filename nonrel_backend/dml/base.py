@@ -10,7 +10,7 @@ from django.db.models.sql.query import Query
 
 from ..conditions import FALSE, conjuncts
 from ..planner.refusal import Refused
-from ..planner.scans import refusal
+from ..planner.scans import refusal_once
 from ..planner.tables import writes_own_sql
 from ..planner.translate import Translator
 from ..query import MISSING, NonrelQuery
@@ -73,7 +73,7 @@ class WriteMixin:
             raise EmptyResultSet
         scan = self.query_class(self, [meta.pk])
         for each in conjuncts(condition):
-            reason = refusal(scan, each)
+            reason = refusal_once(scan, each)
             if reason is not None:
                 self.refusal = reason
                 return None

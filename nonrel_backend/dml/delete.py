@@ -18,6 +18,7 @@ class DeleteMixin(WriteMixin):
 
     @with_data_errors
     def execute_sql(self, result_type: Any = None) -> int | None:
+        self.store.refusals = []
         self.query.get_initial_alias()
         try:
             scan = self.native_query(self.query)

@@ -95,13 +95,28 @@ class InsertMixin(WriteMixin):
             for field in meta.local_concrete_fields:
                 if field not in columns and not field.generated and field is not auto:
                     columns[field] = [None] * count
+        while True:
+            found = self.insert_valid(meta, dict(columns), count)
+            if found is not None:
+                return found
+
+    def insert_valid(self, meta: Any, columns: dict, count: int) -> dict | None:
+        """Validate and store rows whose values are computed.
+
+        Return None if nothing was stored, because the table's constraints have changed
+        since they were read.
+        """
+        auto = meta.auto_field
         validator = RowValidator(self.store, meta)
         if self.query.on_conflict == OnConflict.IGNORE:
             columns, count = validator.valid_columns(columns, count, auto)
         else:
             validator.complete_columns(columns, count, auto)
         if count:
-            columns |= self.insert_rows(self.rows_of(columns, count))
+            found = self.insert_rows(self.rows_of(columns, count))
+            if found is None:
+                return None
+            columns |= found
         return {
             field: list(map(python_value, columns[field]))
             for field in self.returning_fields or ()
@@ -124,7 +139,7 @@ class InsertMixin(WriteMixin):
             for row in rows
         ]
 
-    def insert_rows(self, rows: list[dict[str, Any]]) -> dict:
+    def insert_rows(self, rows: list[dict[str, Any]]) -> dict | None:
         """Store the rows, and resolve conflicts as the query asks.
 
         Return {field: [Python value of each row]} of the values that the store chose.
@@ -133,6 +148,8 @@ class InsertMixin(WriteMixin):
         auto = query.get_meta().concrete_model._meta.auto_field
         if query.on_conflict is None:
             keys = self.insert_many(rows, bool(self.returning_fields))
+            if keys is None:
+                return None
             return {auto: keys} if auto is not None and keys else {}
         stored = self.insert_on_conflict(
             rows,
@@ -140,6 +157,8 @@ class InsertMixin(WriteMixin):
             [field.column for field in query.unique_fields],
             [field.column for field in query.update_fields],
         )
+        if stored is None:
+            return None
         return {
             field: [self.read(field, each) for each in stored]
             for field in (self.returning_fields or ())
@@ -230,8 +249,11 @@ class InsertMixin(WriteMixin):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement insert().")
 
-    def insert_many(self, rows: list[dict[str, Any]], return_ids: bool) -> list:
-        """Store all rows or none; return their keys if `return_ids`."""
+    def insert_many(self, rows: list[dict[str, Any]], return_ids: bool) -> list | None:
+        """Store all rows or none; return their keys if `return_ids`.
+
+        Return None if the catalog has changed, so that they must be validated again.
+        """
         if self.store.catalog:
             return self.store.all_or_nothing(partial(inserts.insert, self, rows))
         if len(rows) == 1:
@@ -246,7 +268,7 @@ class InsertMixin(WriteMixin):
         on_conflict: OnConflict,
         unique_columns: list[str],
         update_columns: list[str],
-    ) -> list:
+    ) -> list | None:
         """Store rows; skip (IGNORE) or update (UPDATE) those that exist.
 
         After UPDATE, return the rows as they are stored, {column: stored value}. Call

@@ -269,6 +269,7 @@ class Statement:
 
         if self.store.catalog and (self.write.verb != "INSERT" or self.resolves):
             new_query(self.store, self.model, self.meta.pk_fields).lock()
+            self.store.catalog.entry(self.meta.db_table)  # what it writes by
         if self.write.verb == "UPDATE" or self.resolves:
             updating.guarded(self.meta, work)
         else:

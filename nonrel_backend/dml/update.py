@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import NotSupportedError
+from django.db import IntegrityError, NotSupportedError
 from django.db.models.expressions import Case, Col, ColPairs, Value, When
 from django.db.models.lookups import Exact
 from django.db.models.sql.query import Query
@@ -81,6 +81,7 @@ class UpdateMixin(WriteMixin):
 
     def update_statement(self) -> tuple[Callable[[], int], Callable[[], str]] | None:
         """Return what runs the UPDATE and what describes it; None if nothing to do."""
+        self.store.refusals = []
         try:
             self.pre_sql_setup()
             # The joins are in a subquery now: in the outer query they repeat rows.
@@ -125,9 +126,30 @@ class UpdateMixin(WriteMixin):
 
     def update_by(self, scan: NonrelQuery | None, values: dict) -> int:
         """Update the rows of the scan natively, or else by key."""
-        meta = self.query.get_meta()
+        while True:
+            count = self.update_as_declared(scan, values)
+            if count is not None:
+                return count
+
+    def update_as_declared(self, scan: NonrelQuery | None, values: dict) -> int | None:
+        """Update the rows by the constraints that were read last.
+
+        Return None if nothing was changed, because the table has others by now.
+        """
+        meta, catalog = self.query.get_meta(), self.store.catalog
         validator = RowValidator(self.store, meta, values)
+        entry = None if catalog is None else catalog.last_entry(meta.db_table)
         uniques = self.uniques(meta, values, validator)
+        if scan is not None and uniques and not validator.needs_rows(values):
+            key = self.unique_key(meta, values, uniques)
+            work = partial(self.update_one, scan, values, uniques, key)
+            count = None if key is None else self.store.all_or_nothing(work)
+            if count is not None:
+                return count
+            if catalog.last_entry(meta.db_table) != entry:
+                return None
+        if catalog is not None and not catalog.confirm(meta.db_table):
+            return None
         if scan is not None:
             if uniques or validator.needs_rows(values):
                 self.refusal = f"{meta.db_table} has constraints to validate row by row"
@@ -160,9 +182,48 @@ class UpdateMixin(WriteMixin):
         """Return the unique indexes, if the toolkit must validate them here."""
         if self.store.catalog is None:
             return None
-        uniques = UniqueIndexes(self.store, meta.model)
-        columns = {field.column for field in (*values, *validator.generated)}
-        return uniques if uniques.concern(columns) else None
+        entry = self.store.catalog.last_entry(meta.db_table)
+        uniques = UniqueIndexes(self.store, meta.model, entry["indexes"])
+        uniques.restrict({field.column for field in (*values, *validator.generated)})
+        return uniques if uniques.indexes else None
+
+    def unique_key(self, meta: Any, values: dict, uniques: UniqueIndexes) -> Any:
+        """Return the stored key of an UPDATE of one row by plain unique values.
+
+        Return None for any other UPDATE: its rows must be read to validate them.
+        """
+        if not self.store.features.supports_transactions or meta.pk in values:
+            return None
+        if any(hasattr(value, "as_sql") for value in values.values()):
+            return None
+        columns = {field.column for field in values}
+        if not all(index.columns <= columns for index in uniques.indexes):
+            return None
+        node = only_child(self.query.where)
+        return self.key_of(node, meta)
+
+    def update_one(
+        self, scan: NonrelQuery, values: dict, uniques: UniqueIndexes, key: Any
+    ) -> int | None:
+        """Update the row of the scan, whose key this is.
+
+        Return None, and change nothing, if its values may not be unique, if the table
+        has other constraints than were read last, or if the store refuses.
+        """
+        written = self.written(values)
+        asked = uniques.asked([inserts.without_missing(written)])
+        lookups = [each.lookup for each in asked]
+        table = uniques.meta.db_table
+        if not self.store.catalog.look_up(table, lookups, reads_key=False):
+            return None
+        try:
+            uniques.compare(asked, [key])
+        except IntegrityError:
+            return None  # it is none if there is no such row
+        try:
+            return scan.update(written)
+        except NotSupportedError:
+            return None
 
     def update_found(
         self,
@@ -295,7 +356,10 @@ class UpdateMixin(WriteMixin):
 
     def key_of_when(self, when: When, meta: Any) -> Any:
         """Return the stored key of `WHEN pk = key`; None for another condition."""
-        node = only_child(when.condition)
+        return self.key_of(only_child(when.condition), meta)
+
+    def key_of(self, node: Any, meta: Any) -> Any:
+        """Return the stored key of the condition `pk = key`; None for another."""
         if not isinstance(node, Exact) or type(node.lhs) is not Col:
             return None
         if node.lhs.target is not meta.pk or hasattr(node.rhs, "as_sql"):

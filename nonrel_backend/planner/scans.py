@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..conditions import Condition, Leaf
-from ..query import EXACT, INEXACT, NonrelQuery, ask
+from ..conditions import Condition, Leaf, Node
+from ..query import EXACT, INEXACT, Answer, NonrelQuery, Pushdown, ask
 from .refusal import Refused
 
 # How many keys one `IN` takes; more become more scans. It bounds the size of one
@@ -54,13 +54,17 @@ def push(query: NonrelQuery, conditions: Iterable[Condition]) -> list[Condition]
     return [
         condition
         for condition in conditions
-        if ask(query.add_filters, condition) is not EXACT
+        if refusal_once(query, condition) is not None
     ]
 
 
 def refusal(query: NonrelQuery, condition: Condition) -> str | None:
     """Give a condition to the scan; return why it does not take it exactly, or None."""
-    answer = ask(query.add_filters, condition)
+    return reason_of(query, condition, ask(query.add_filters, condition))
+
+
+def reason_of(query: NonrelQuery, condition: Condition, answer: Answer) -> str | None:
+    """Return why an answer is not exact, or None if it is."""
     if answer is EXACT:
         return None
     if answer is INEXACT:
@@ -68,10 +72,29 @@ def refusal(query: NonrelQuery, condition: Condition) -> str | None:
     return answer.reason
 
 
+def refusal_once(query: NonrelQuery, condition: Condition) -> str | None:
+    """Return refusal(), for a new scan; what was refused is not asked again.
+
+    That is remembered while a statement runs.
+    """
+    known: list[tuple[str, Condition, str]] = query.connection.refusals
+    for table, refused, reason in known:
+        if table == query.table and refused == condition:
+            return reason
+    answer = ask(query.add_filters, condition)
+    if answer is EXACT:
+        return None
+    # Of an AND the scan may have taken a part.
+    is_and = isinstance(condition, Node) and condition.connector == "AND"
+    if answer.pushdown is Pushdown.UNSUPPORTED and not is_and:
+        known.append((query.table, condition, answer.reason))
+    return reason_of(query, condition, answer)
+
+
 def require_filters(query: NonrelQuery, conditions: Iterable[Condition]) -> None:
     """Give the conditions to the scan; raise Refused for one not taken exactly."""
     for condition in conditions:
-        if (reason := refusal(query, condition)) is not None:
+        if (reason := refusal_once(query, condition)) is not None:
             raise Refused(reason)
 
 

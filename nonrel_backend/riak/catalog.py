@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ..catalog.rows import Lookup, look_up
 from ..catalog.tables import (
     OWN_TABLES,
     SEQUENCES,
@@ -91,6 +92,17 @@ class RiakCatalog(Catalog):
         if entry is not None:
             self.cache.put(table, entry)
         return entry
+
+    def last_entry(self, table: str) -> dict[str, Any]:
+        return self.entry(table)
+
+    def confirm(self, table: str, lookup: Lookup | None = None) -> bool:
+        """Return True: an entry is valid for as long as it is cached."""
+        return True
+
+    def look_up(self, table: str, lookups: list[Lookup], reads_key: bool) -> bool:
+        look_up(lookups)
+        return True
 
     def save(self, table: str, entry: dict[str, Any]) -> None:
         super().save(table, entry)

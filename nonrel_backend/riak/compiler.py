@@ -24,7 +24,7 @@ class SQLCompiler(KeyValueCompiler):
 
 class SQLInsertCompiler(KeyValueInsertCompiler, SQLCompiler):  # type: ignore[misc]
     # In a few requests for all rows.
-    insert_on_conflict = NonrelInsertCompiler.insert_on_conflict
+    insert_on_conflict = NonrelInsertCompiler.insert_on_conflict  # type: ignore[assignment]
 
 
 class SQLUpdateCompiler(RetriedUpdateCompiler, SQLCompiler):  # type: ignore[misc]

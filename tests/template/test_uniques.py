@@ -12,15 +12,15 @@ def test_many_new_rows_are_looked_for_in_batches(library, monkeypatch):
     authors = library.Author.objects
     authors.bulk_create(library.Author(pk=n, name=f"a{n}") for n in range(1, 11))
     found = []
-    find = Rows.find
+    stored = Rows.stored
 
-    def counted(self, conditions=()):
-        rows = find(self, conditions)
+    def counted(self, fetched):
+        rows = stored(self, fetched)
         if self.model is library.Author:
             found.append(len(rows))
         return rows
 
-    monkeypatch.setattr(Rows, "find", counted)
+    monkeypatch.setattr(Rows, "stored", counted)
     authors.bulk_create(library.Author(pk=n, name=f"a{n}") for n in range(11, 21))
     assert found and not any(found)
     with pytest.raises(IntegrityError):
