@@ -12,6 +12,7 @@ from django.db.utils import IntegrityError
 from django.utils.functional import cached_property
 
 from .caching import IdentityCache
+from .catalog import checking
 from .catalog.schema import CatalogSchemaEditor
 from .catalog.tables import Catalog
 from .catalog.unique import UniqueIndex, UniqueIndexes
@@ -328,6 +329,27 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
 
     def is_usable(self) -> bool:
         return not getattr(self.connection, "closed", False)
+
+    # --- for `manage.py nonrel_check` and `nonrel_backup` ---
+
+    def check_store(self, fix: bool = False) -> list[str]:
+        """Return a sentence for each fault of what is stored; repair it with `fix`.
+
+        The default looks for repeated unique values and for next keys that rows have,
+        where the store uses the catalog. Raise NotSupportedError if the store itself
+        takes care.
+        """
+        if self.catalog is None:
+            raise NotSupportedError(
+                f"{self.display_name} has no such check: it maintains the indexes."
+            )
+        return list(checking.problems(self, fix))
+
+    def backup(self, path: str) -> None:
+        """Copy the store, in a consistent state, to a new file or folder."""
+        raise NotSupportedError(
+            f"The backend of {self.alias!r} has no backups. Use those of its store."
+        )
 
     # --- constraints ---
 

@@ -13,12 +13,14 @@ from typing import Any, TypeVar, cast
 
 from django.db import NotSupportedError
 from django.db import utils as django_errors
+from django.db.models.expressions import Col, CombinedExpression, Value
 
 from .conditions import Column, Condition, Leaf, Node
 from .values.wrappers import Document, Json
 
 # What add_filter(), add_filters() and order_by() return for "INEXACT: check again".
 PREFILTER = object()
+INTEGERS = {"int", "long"}
 NUMBER = re.compile(r"-?[0-9]+")
 # A column that a document does not have.
 MISSING = object()
@@ -61,6 +63,8 @@ def ask(method: Callable[..., object], *arguments: Any) -> Answer:
     return INEXACT if answer is PREFILTER else EXACT
 
 
+# A key, and {column: stored value} before and after: see `update_rows_if`.
+Change = tuple[Any, dict[str, Any], dict[str, Any]]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -384,6 +388,22 @@ class NonrelQuery:
         """
         raise NotSupportedError(self.refusal("update by a filter"))
 
+    def increment(self, column: str, value: Any) -> int | None:
+        """Return n if a value for `update` is `F(column) + n`, of a column of integers.
+
+        Return -n for `F(column) - n`, and None for any other value.
+        """
+        if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
+            return None
+        left, right = value.lhs, value.rhs
+        if type(left) is not Col or left.target.column != column:
+            return None
+        if type(right) is not Value or type(right.value) is not int:
+            return None
+        if left.target.db_type(self.connection) not in INTEGERS:
+            return None
+        return right.value if value.connector == "+" else -right.value
+
     def update_rows(self, rows: list[tuple[Any, dict[str, Any]]]) -> int:
         """Set, by key, [(stored key, {column: stored value})]; return rows matched.
 
@@ -393,6 +413,15 @@ class NonrelQuery:
             self.with_key("exact", key, "update_rows").update(values)
             for key, values in rows
         )
+
+    def update_rows_if(self, rows: list[Change]) -> list[Any]:
+        """Set, by key, [(stored key, old, new)] of the rows that are still as `old`.
+
+        Both are {column: stored value}, MISSING for NULL. Return the keys of the rows
+        that others have changed. Where nothing is locked, for the lack of transactions,
+        the toolkit writes so what it has computed of rows, and computes it again.
+        """
+        raise NotSupportedError(self.refusal("compare rows with those to be written"))
 
     def delete_rows(self, keys: list[Any]) -> int:
         """Delete rows by stored key; return how many there were."""
@@ -446,7 +475,7 @@ def filter_value(compiler: Any, db_type: str, stored: Any) -> Any:
 
 def comparable(db_type: str, value: Any) -> Any:
     """Return text as the number that a column of numbers is compared with."""
-    if db_type not in ("int", "long"):
+    if db_type not in INTEGERS:
         return value
     if isinstance(value, list):
         return [comparable(db_type, each) for each in value]

@@ -7,15 +7,14 @@ from django.db import OperationalError, models
 from django.db.models.constants import OnConflict
 from django.db.models.sql.query import Query
 
-from ..conditions import Column, Leaf
-from ..query import MISSING, filter_value
+from ..query import MISSING
 from .rows import Row, Rows
 from .tables import table_model
 from .unique import UniqueIndexes
 
 
 def insert(compiler: Any, rows: list[Row]) -> list | None:
-    """Insert rows by the backend's `insert`; return their keys as Python values.
+    """Insert rows by the backend's `insert_rows`; return their keys as Python values.
 
     Raise IntegrityError if a unique value exists already. Return None, and insert
     nothing, if the table's entry in the catalog is another one than was read last.
@@ -33,12 +32,9 @@ def insert(compiler: Any, rows: list[Row]) -> list | None:
         return None
     uniques.compare(asked)
     give_keys(uniques.rows, rows)
-    keys = []
-    for row in rows:
-        given = row.get(meta.pk.column) if meta.pk.column else None
-        stored = compiler.insert(dict(row), given is None)
-        keys.append(stored if given is None else compiler.read(meta.pk, row))
-    return keys
+    has_keys = meta.pk.column and all(meta.pk.column in row for row in rows)
+    made = compiler.insert_rows(list(map(dict, rows)), not has_keys)
+    return [compiler.read(meta.pk, row) for row in rows] if has_keys else made
 
 
 def give_keys(table: Rows, rows: list[Row]) -> None:
@@ -163,14 +159,7 @@ def move(store: Any, meta: Any, changes: list[tuple[Any, Row]]) -> None:
     table = meta.db_table
     rows = Rows(store, table_model(table, store.catalog.last_entry(table)))
     changed = dict(changes)
-    conditions = []
-    if len(rows.meta.pk_fields) == 1:
-        pk = rows.meta.pk
-        db_type = pk.db_type(store)
-        keys = [filter_value(rows.compiler, db_type, key) for key in changed]
-        key_column = Column(pk.column, db_type)
-        conditions.append(Leaf(key_column, "in", keys))
-    moved = [row for row in rows.find(conditions) if rows.key(row) in changed]
+    moved = rows.with_keys(changed)
     new = [without_missing({**row, **changed[rows.key(row)]}) for row in moved]
     rows.delete(list(changed))
     advance(Rows(store, meta.model), new)

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.models.sql import InsertQuery
 
-from ..conditions import Condition
+from ..conditions import Column, Condition, Leaf
 from ..planner.scans import new_query, push
-from ..query import MISSING, NonrelQuery
+from ..query import MISSING, NonrelQuery, filter_value
 
 # A row: {column: stored value}, without the columns that are NULL.
 Row = dict[str, Any]
@@ -30,11 +30,27 @@ class Rows:
             InsertQuery(model), store, None
         )
 
+    @property
+    def compares(self) -> bool:
+        """Whether rows are written on the condition that they are as they were read."""
+        return compares(self.store)
+
     def find(self, conditions: Iterable[Condition] = ()) -> list[Row]:
         """Return the rows that satisfy the conditions, and maybe others."""
         query = self.scan()
         push(query, conditions)
         return self.stored(query.fetch(0, None))
+
+    def with_keys(self, keys: Iterable[Any]) -> list[Row]:
+        """Return the rows with these keys that there are."""
+        wanted = set(keys)
+        conditions = []
+        if len(self.meta.pk_fields) == 1:
+            pk = self.meta.pk
+            db_type = pk.db_type(self.store)
+            values = [filter_value(self.compiler, db_type, key) for key in wanted]
+            conditions.append(Leaf(Column(pk.column, db_type), "in", values))
+        return [row for row in self.find(conditions) if self.key(row) in wanted]
 
     def scan(self) -> NonrelQuery:
         return new_query(self.store, self.model, list(self.fields.values()))
@@ -56,8 +72,7 @@ class Rows:
         return parts if len(parts) > 1 else parts[0]
 
     def insert(self, rows: Iterable[Row]) -> None:
-        for row in rows:
-            self.compiler.insert(dict(row))
+        self.compiler.insert_rows(list(map(dict, rows)))
 
     def update(self, changes: list[tuple[Any, Row]]) -> None:
         if changes:
@@ -112,6 +127,12 @@ def look_up(lookups: Iterable[Lookup]) -> None:
         return
     for each, found in zip(ordered, queries[0].fetch_together(queries), strict=True):
         each.found = each.rows.stored(found)
+
+
+def compares(store: Any) -> bool:
+    """Return whether a store without a lock compares the rows that it writes."""
+    own = store.ops.query_class.update_rows_if is not NonrelQuery.update_rows_if
+    return own and not store.features.supports_transactions
 
 
 def same(value: Any) -> Any:

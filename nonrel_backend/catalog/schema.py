@@ -77,13 +77,13 @@ class CatalogSchemaEditor(CatalogIndexes):
         entry = self.catalog.copy(old)
         source = self.rows(old, entry)
         found = source.find()
-        sequence = self.catalog.sequences.get(old)
+        last_key = self.catalog.last_key(old)
         source.clear()
         self.catalog.remove(old)
         self.catalog.save(new, entry)
         self.rows(new, entry).insert(found)
-        if sequence is not None:
-            self.catalog.sequences.set(new, sequence)
+        if last_key is not None:
+            self.catalog.advance(new, last_key)
         self.rename_references(lambda reference: [new, reference[1]], old)
 
     def rename_references(self, rename: Callable[[list], list], table: str) -> None:

@@ -1,12 +1,14 @@
 """Catalog: the tables and next keys of a store, in two tables of its own."""
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
 from django.apps.registry import Apps
-from django.db import ProgrammingError, models
+from django.db import IntegrityError, NotSupportedError, ProgrammingError, models
 
 from ..conditions import Column, Leaf
 from ..planner.tables import stored_model
@@ -75,6 +77,28 @@ class NamedValues:
         else:
             self.rows.insert([{"name": key, self.column: stored}])
 
+    def replace(self, name: str, old: Any, new: Any) -> bool:
+        """Replace the value of a name, None for none, if it is still `old`.
+
+        Return whether it was. Stores with a lock know that it is.
+        """
+        if not self.rows.compares:
+            self.write(name, new, old is not None)
+            return True
+        if old is None:
+            try:
+                self.write(name, new, known=False)
+            except IntegrityError:
+                return False
+            return True
+        to_stored = self.rows.to_stored(self.column)
+        change = (
+            self.rows.to_stored("name")(name),
+            {self.column: to_stored(old)},
+            {self.column: to_stored(new)},
+        )
+        return not self.rows.scan().update_rows_if([change])
+
     def remove(self, name: str) -> None:
         if self.get(name) is not None:
             self.rows.delete([self.rows.to_stored("name")(name)])
@@ -86,6 +110,9 @@ class Catalog:
     A table's entry holds "columns" (see `columns.py`), "key" (the names of its primary
     key's columns), "indexes" (see `unique.py`) and "checks" (see the connection's
     `stored_checks`).
+
+    A store that does a part of this itself overrides the methods under "for backends"
+    in a subclass, which is its wrapper's `catalog_class`.
     """
 
     def __init__(self, store: Any) -> None:
@@ -97,6 +124,56 @@ class Catalog:
         self.texts: dict[str, str] = {}
         # The last keys of sequences that a statement has just read, and locked.
         self.last_keys: dict[str, int | None] = {}
+
+    # --- for backends ---
+
+    def next_keys(self, table: str, count: int) -> Iterable[int]:
+        """Return the next `count` keys of a table."""
+        while True:
+            known = self.last_key(table)
+            last = known or 0
+            if last + count not in INT64:
+                name = f"connection.catalog.sequences.set({table!r}, N)"
+                raise no_key_left(table, f"set its last key: {name}")
+            if self.sequences.replace(table, known, last + count):
+                return range(last + 1, last + count + 1)
+            self.last_keys.pop(table, None)
+
+    def advance(self, table: str, key: int) -> None:
+        """Make the next keys of a table follow one that a row was given."""
+        while key > ((known := self.last_key(table)) or 0):
+            if self.sequences.replace(table, known, key):
+                if table in self.last_keys:
+                    self.last_keys[table] = key
+                return
+            self.last_keys.pop(table, None)
+
+    def last_key(self, table: str) -> int | None:
+        """Return the last key of a table's sequence, None if it has not begun."""
+        if table in self.last_keys:
+            return self.last_keys[table]
+        last: int | None = self.sequences.get(table)
+        return last
+
+    def reset(self, table: str) -> None:
+        """Make the next key of a table 1."""
+        self.sequences.remove(table)
+
+    def add_index(
+        self, table: str, name: str, columns: list[str], unique: bool
+    ) -> None:
+        """Make an index of the store's own, of the rows that there are, too.
+
+        A unique one makes the store raise its error for a row that repeats the values
+        of another, unless one of them is NULL: the toolkit looks for none then. Raise
+        NotSupportedError to leave the index to the toolkit.
+        """
+        raise NotSupportedError(f"{self.store.display_name} makes no indexes")
+
+    def remove_index(self, table: str, name: str) -> None:
+        """Drop an index that `add_index` has made."""
+
+    # --- entries ---
 
     @property
     def tables(self) -> NamedValues:
@@ -164,34 +241,37 @@ class Catalog:
             self.entry(table)
 
     def save(self, table: str, entry: dict[str, Any]) -> None:
+        """Store a table's entry, and make or drop the store's own indexes to match."""
+        if type(self).add_index is not Catalog.add_index:
+            self.change_indexes(table, own_indexes(self.find(table)), entry)
         self.tables.set(table, json.dumps(entry))
         self.texts.pop(table, None)
 
+    def change_indexes(
+        self, table: str, before: dict[str, Any], entry: dict[str, Any]
+    ) -> None:
+        """Make and drop indexes; mark those that the store has made in the entry."""
+        after = {each["name"]: each for each in entry["indexes"]}
+        for name, index in before.items():
+            if name not in after or after[name]["parts"] != index["parts"]:
+                self.remove_index(table, name)
+        for name, index in after.items():
+            if name in before and before[name]["parts"] == index["parts"]:
+                continue
+            index["native"] = False
+            if index["condition"] is None and all(
+                isinstance(part, str) for part in index["parts"]
+            ):
+                with suppress(NotSupportedError):
+                    self.add_index(table, name, index["parts"], index["unique"])
+                    index["native"] = True
+
     def remove(self, table: str) -> None:
+        for name in own_indexes(self.find(table)):
+            self.remove_index(table, name)
         self.tables.remove(table)
-        self.sequences.remove(table)
+        self.reset(table)
         self.note(table, None)
-
-    # --- keys ---
-
-    def next_keys(self, table: str, count: int) -> range:
-        """Return the next `count` keys of a table."""
-        sequences = self.sequences
-        known = self.last_key(table)
-        last = known or 0
-        if last + count not in INT64:
-            how = f"set its last key: connection.catalog.sequences.set({table!r}, N)"
-            raise no_key_left(table, how)
-        sequences.write(table, last + count, known is not None)
-        return range(last + 1, last + count + 1)
-
-    def advance(self, table: str, key: int) -> None:
-        """Make the next keys follow one that a row was given."""
-        last = self.last_key(table)
-        if key > (last or 0):
-            self.sequences.write(table, key, last is not None)
-            if table in self.last_keys:
-                self.last_keys[table] = key
 
     def look_up(self, table: str, lookups: list[Lookup], reads_key: bool) -> bool:
         """Find the rows of lookups, together with what else an INSERT needs to know.
@@ -211,16 +291,11 @@ class Catalog:
             self.last_keys[table] = self.sequences.found(key, table)
         return True
 
-    def last_key(self, table: str) -> int | None:
-        """Return the last key of a sequence, None if it has not begun."""
-        if table in self.last_keys:
-            return self.last_keys[table]
-        last: int | None = self.sequences.get(table)
-        return last
 
-    def reset(self, table: str) -> None:
-        """Make the next key 1."""
-        self.sequences.remove(table)
+def own_indexes(entry: dict[str, Any] | None) -> dict[str, Any]:
+    """Return {name: index} of the indexes in an entry that the store has made."""
+    indexes = [] if entry is None else entry["indexes"]
+    return {each["name"]: each for each in indexes if each.get("native")}
 
 
 def stored_column(stored_type: str, **options: Any) -> models.Field:

@@ -26,9 +26,15 @@ class UniqueIndex:
     """
 
     def __init__(
-        self, name: str, parts: list[Any], condition: dict[str, Any] | None = None
+        self,
+        name: str,
+        parts: list[Any],
+        condition: dict[str, Any] | None = None,
+        native: bool = False,
     ) -> None:
         self.name = name
+        # Whether the store itself refuses rows that repeat a value.
+        self.native = native
         self.parts = parts
         self.condition = condition
         self.plain = [part for part in parts if isinstance(part, str)]
@@ -61,7 +67,12 @@ class UniqueIndexes:
             indexes = store.catalog.entry(self.meta.db_table)["indexes"]
         keys = [field.column for field in self.meta.pk_fields]
         found = [UniqueIndex(PRIMARY, keys)] + [
-            UniqueIndex(each["name"], each["parts"], each["condition"])
+            UniqueIndex(
+                each["name"],
+                each["parts"],
+                each["condition"],
+                each.get("native", False),
+            )
             for each in indexes
             if each["unique"]
         ]
@@ -70,9 +81,11 @@ class UniqueIndexes:
         ]
 
     def restrict(self, columns: set[str]) -> None:
-        """Forget the indexes that have none of these columns."""
+        """Forget the store's own indexes, and those that have none of these columns."""
         self.indexes = [
-            index for index in self.indexes if not index.columns.isdisjoint(columns)
+            index
+            for index in self.indexes
+            if not (index.native or index.columns.isdisjoint(columns))
         ]
 
     def validate(self, rows: list[Row], replaced: Iterable[Any] = ()) -> None:
@@ -91,7 +104,11 @@ class UniqueIndexes:
         Raise IntegrityError if new rows repeat values of each other.
         """
         asked = []
+        # Where nothing is rolled back, the store must not find out in the middle.
+        rolls_back = len(rows) == 1 or self.store.features.supports_transactions
         for index in self.indexes:
+            if index.native and rolls_back:
+                continue
             wanted: set[tuple] = set()
             for value in self.values(index, rows):
                 if value in wanted:

@@ -113,7 +113,7 @@ class InsertMixin(WriteMixin):
         else:
             validator.complete_columns(columns, count, auto)
         if count:
-            found = self.insert_rows(self.rows_of(columns, count))
+            found = self.insert_or_resolve(self.rows_of(columns, count))
             if found is None:
                 return None
             columns |= found
@@ -139,7 +139,7 @@ class InsertMixin(WriteMixin):
             for row in rows
         ]
 
-    def insert_rows(self, rows: list[dict[str, Any]]) -> dict | None:
+    def insert_or_resolve(self, rows: list[dict[str, Any]]) -> dict | None:
         """Store the rows, and resolve conflicts as the query asks.
 
         Return {field: [Python value of each row]} of the values that the store chose.
@@ -249,6 +249,16 @@ class InsertMixin(WriteMixin):
         """
         raise NotImplementedError(f"{type(self).__name__} must implement insert().")
 
+    def insert_rows(
+        self, rows: list[dict[str, Any]], return_ids: bool = False
+    ) -> list[Any]:
+        """Store several rows as `insert` does one; return what it returns.
+
+        The default inserts one after the other; override it where the store takes
+        several at once.
+        """
+        return [self.insert(row, return_ids) for row in rows]
+
     def insert_many(self, rows: list[dict[str, Any]], return_ids: bool) -> list | None:
         """Store all rows or none; return their keys if `return_ids`.
 
@@ -257,10 +267,8 @@ class InsertMixin(WriteMixin):
         if self.store.catalog:
             return self.store.all_or_nothing(partial(inserts.insert, self, rows))
         if len(rows) == 1:
-            return [self.insert(rows[0], return_ids)]
-        return self.store.all_or_nothing(
-            lambda: [self.insert(row, return_ids) for row in rows]
-        )
+            return self.insert_rows(rows, return_ids)
+        return self.store.all_or_nothing(partial(self.insert_rows, rows, return_ids))
 
     def insert_on_conflict(
         self,

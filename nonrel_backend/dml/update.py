@@ -5,21 +5,24 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldError
-from django.db import IntegrityError, NotSupportedError
+from django.db import IntegrityError, NotSupportedError, OperationalError
 from django.db.models.expressions import Case, Col, ColPairs, Value, When
 from django.db.models.lookups import Exact
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import WhereNode
 
 from ..catalog import inserts
+from ..catalog.rows import Row, Rows, compares
 from ..catalog.unique import UniqueIndexes
-from ..query import NonrelQuery
+from ..query import MISSING, NonrelQuery
 from ..values.saving import to_save, with_data_errors
 from ..values.wrappers import Json
 from .base import WriteMixin
 from .constraints import RowValidator
 from .expressions import is_json_null, is_plain, typed
 
+# How often an UPDATE computes rows again that others change meanwhile.
+MOST_ATTEMPTS = 100
 # What update_rows() takes: (stored key, {column: stored value}).
 Changes = list[tuple[Any, dict[str, Any]]]
 
@@ -31,6 +34,10 @@ class UpdateMixin(WriteMixin):
     """
 
     returning_fields: Any = None
+    # Where rows are compared when they are written: {key: row} as they were read, and
+    # the keys of those that others have changed since.
+    before: dict[Any, Row] | None = None
+    changed: Sequence[Any] = ()
 
     @with_data_errors
     def execute_sql(self, result_type: Any) -> int:
@@ -264,6 +271,8 @@ class UpdateMixin(WriteMixin):
         uniques: UniqueIndexes | None,
     ) -> int:
         """Read the matching rows, compute and validate the new ones, write these."""
+        if self.before is None and compares(self.store):
+            return self.update_compared(meta, validator, values, uniques)
         if self.store.catalog:
             self.query_class(self, [meta.pk]).lock()
         expressions = {
@@ -291,6 +300,31 @@ class UpdateMixin(WriteMixin):
             meta, validator, set(values), uniques, keys, changes, rows
         )
 
+    def update_compared(self, meta: Any, *arguments: Any) -> int:
+        """Do update_computed(), again for rows that others change meanwhile."""
+        rows = Rows(self.store, meta.model)
+        count = 0
+        try:
+            for _ in range(MOST_ATTEMPTS):
+                keys = [row[0] for row in self.select_keys(self.query)]
+                self.before = {rows.key(row): row for row in rows.with_keys(keys)}
+                self.changed = []
+                count += self.update_computed(meta, *arguments) - len(self.changed)
+                if not self.changed:
+                    return count
+                self.restrict(self.changed)
+        finally:
+            self.before = None
+        raise OperationalError(
+            f"Others have changed rows of {meta.db_table} {MOST_ATTEMPTS} times before "
+            f"an UPDATE could write them. {count} rows are written."
+        )
+
+    def restrict(self, keys: list[Any]) -> None:
+        """Restrict the query to the rows with these stored keys."""
+        self.query = self.query.chain()
+        self.query.add_filter("pk__in", self.python_keys(keys))
+
     def write_rows(
         self,
         meta: Any,
@@ -315,9 +349,22 @@ class UpdateMixin(WriteMixin):
             uniques.validate(list(stored), keys)
         if written and uniques and not set(meta.pk_fields).isdisjoint(assigned):
             inserts.move(self.store, meta, written)
-        elif written:
+        elif written and self.before is None:
             self.query_class(self, [meta.pk]).update_rows(written)
+        elif written:
+            self.changed = self.changed_since(self.before or {}, meta, written)
         return len(written)
+
+    def changed_since(self, before: dict, meta: Any, changes: Changes) -> list[Any]:
+        """Write changes of rows that are as `before`; return the keys of the others."""
+        columns = [each.column for each in meta.local_concrete_fields if each.column]
+        known = [
+            (key, {name: before[key].get(name, MISSING) for name in columns}, new)
+            for key, new in changes
+            if key in before
+        ]
+        unknown = [key for key, _ in changes if key not in before]
+        return unknown + self.query_class(self, [meta.pk]).update_rows_if(known)
 
     def guarded(self, meta: Any, work: Callable[[list[Any] | None], int]) -> int:
         """Return `work(None)`, which writes rows that it has read before.

@@ -184,11 +184,6 @@ class RetriedUpdateCompiler(NonrelUpdateCompiler, SQLCompiler):  # type: ignore[
             give_way(attempt)
         return count
 
-    def restrict(self, keys: list[Any]) -> None:
-        """Restrict the query to the rows with these stored keys."""
-        self.query = self.query.chain()
-        self.query.add_filter("pk__in", self.python_keys(keys))
-
 
 def conflict_index(table: Table, columns: list[str]) -> Index:
     """Return the unique index of these columns; raise OperationalError for none."""

@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any, TypeAlias
 
 from django.db import NotSupportedError
-from django.db.models.expressions import Col, CombinedExpression, Value
 
 from ..conditions import Column, Condition
 from ..documents.changing import changed as changed_document
@@ -222,23 +221,8 @@ class KeyValueQuery(NonrelQuery):
             steps = value.stored(self.connection)
             return lambda old: changed_document(deepcopy(old), deepcopy(steps))
         amount = self.increment(column, value)
-        return lambda old: None if old is None else to_int(old + amount)
-
-    def increment(self, column: str, value: Any) -> int:
-        """Return n for `F(column) + n`, -n for `F(column) - n`.
-
-        Raise NotSupportedError for any other expression.
-        """
-        if type(value) is CombinedExpression and value.connector in ("+", "-"):
-            left, right = value.lhs, value.rhs
-            if (
-                type(left) is Col
-                and left.target.column == column
-                and left.target.db_type(self.connection) in ("int", "long")
-                and type(right) is Value
-                and type(right.value) is int
-            ):
-                return right.value if value.connector == "+" else -right.value
+        if amount is not None:
+            return lambda old: None if old is None else to_int(old + amount)
         raise NotSupportedError(
             f"{self.connection.display_name} computes no expression for {column} but "
             f"F({column!r}) plus or minus a whole number"

@@ -5,7 +5,6 @@ from itertools import starmap
 from typing import Any
 
 from django.db import NotSupportedError
-from django.db.models.expressions import Col, CombinedExpression, Value
 
 from ..microseconds import hidden
 from ..planner.expressions import expression_text
@@ -61,8 +60,9 @@ def update_document(query: Any, filter_: dict[str, Any], values: dict[str, Any])
             for operator, parts in changes.items():
                 update.setdefault(operator, {}).update(parts)
         elif hasattr(value, "as_sql"):
-            by = increment(query, column, value)
-            if by is None or changes_forms:
+            by = query.increment(column, value)
+            # $inc makes a number of NULL, SQL leaves it NULL.
+            if by is None or value.lhs.target.null or changes_forms:
                 return update_pipeline(query, values)
             update.setdefault("$inc", {})[key] = by
         elif value is MISSING:
@@ -188,17 +188,3 @@ def update_pipeline(query: Any, values: dict[str, Any]) -> list[dict[str, Any]]:
                 stored = {"$toLong": stored}
             changes[key] = {"$ifNull": [stored, "$$REMOVE"]}
     return [{"$set": changes}]
-
-
-def increment(query: Any, column: str, value: Any) -> int | None:
-    """Return n if `value` is `F(column) + n`, None if it is anything else."""
-    if type(value) is not CombinedExpression or value.connector not in ("+", "-"):
-        return None
-    left, right = value.lhs, value.rhs
-    if type(left) is not Col or left.target.column != column:
-        return None
-    if type(right) is not Value or type(right.value) is not int:
-        return None
-    if left.target.null or query.db_type(column) not in INTEGERS:
-        return None  # $inc makes a number of NULL, SQL leaves it NULL
-    return right.value if value.connector == "+" else -right.value

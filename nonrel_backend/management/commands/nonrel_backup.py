@@ -18,9 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: str, database: str, **options: Any) -> None:
         backup = getattr(connections[database], "backup", None)
         if backup is None:
-            raise CommandError(
-                f"The backend of {database!r} has no backups. Use those of its store."
-            )
+            raise CommandError(f"{database!r} is no database of this kind.")
         try:
             backup(path)
         except DatabaseError as error:

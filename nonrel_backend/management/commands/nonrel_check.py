@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections
 
 
 class Command(BaseCommand):
@@ -38,11 +38,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"{table}: its rows have checksums now")
         check = getattr(connections[database], "check_store", None)
         if check is None:
-            raise CommandError(
-                f"The backend of {database!r} has no such check: its store "
-                "maintains the indexes."
-            )
-        problems = check(fix)
+            raise CommandError(f"{database!r} is no database of this kind.")
+        try:
+            problems = check(fix)
+        except NotSupportedError as error:
+            raise CommandError(str(error)) from error
         for problem in problems:
             self.stdout.write(problem)
         if problems and not fix:

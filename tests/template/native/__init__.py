@@ -1,0 +1,1 @@
+"""The template on a store that does more itself: it overrides the toolkit's hooks."""
