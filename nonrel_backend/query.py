@@ -2,11 +2,8 @@
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum
 from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -15,54 +12,15 @@ from django.db import NotSupportedError
 from django.db import utils as django_errors
 from django.db.models.expressions import Col, CombinedExpression, Value
 
+from .answers import EXACT, INEXACT, PREFILTER, Answer, Pushdown, ask
 from .conditions import Column, Condition, Leaf, Node
+from .values.filtering import INTEGERS, filter_argument, filter_list, filter_value
 from .values.wrappers import Document, Json
 
-# What add_filter(), add_filters() and order_by() return for "INEXACT: check again".
-PREFILTER = object()
-INTEGERS = {"int", "long"}
-NUMBER = re.compile(r"-?[0-9]+")
 # A column that a document does not have.
 MISSING = object()
 # How many rows are converted and handed on at a time.
 CHUNK = 1_000
-
-
-class Pushdown(Enum):
-    """How a store takes what it is asked for: a filter, an order, a GROUP BY."""
-
-    # The answer is exact, NULLs included.
-    EXACT = "exact"
-    # The store returns a superset of the rows: check again.
-    INEXACT = "inexact"
-    # The store leaves it to the planner.
-    UNSUPPORTED = "unsupported"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A store's answer to one request, with its reason where it is UNSUPPORTED."""
-
-    pushdown: Pushdown
-    reason: str = ""
-
-
-EXACT, INEXACT = Answer(Pushdown.EXACT), Answer(Pushdown.INEXACT)
-
-
-def ask(method: Callable[..., object], *arguments: Any) -> Answer:
-    """Return the store's answer to `method(*arguments)`, a method of NonrelQuery.
-
-    The author's convention is to return nothing (exact), to return PREFILTER, or to
-    raise NotSupportedError; this is the one place that knows it.
-    """
-    try:
-        answer = method(*arguments)
-    except NotSupportedError as error:
-        return Answer(Pushdown.UNSUPPORTED, str(error))
-    return INEXACT if answer is PREFILTER else EXACT
-
-
 # A key, and {column: stored value} before and after: see `update_rows_if`.
 Change = tuple[Any, dict[str, Any], dict[str, Any]]
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -219,7 +177,7 @@ class NonrelQuery:
             condition.lookup_type,
             condition.negated,
             condition.column.db_type,
-            comparable(condition.column.db_type, condition.value),
+            filter_argument(condition),
         )
 
     def order_by(self, ordering: list[tuple[str, bool]]) -> object | None:
@@ -440,6 +398,7 @@ class NonrelQuery:
                 db_type = field.db_type(self.connection)
                 parts = part if lookup_type == "in" else [part]
                 values = [filter_value(self.compiler, db_type, each) for each in parts]
+                values = filter_list(values, db_type)
                 value = values if lookup_type == "in" else values[0]
                 if scan.add_filter(field.column, lookup_type, False, db_type, value):
                     raise NotSupportedError("The filter by the key is not exact.")
@@ -462,25 +421,6 @@ class NonrelQuery:
         Only if `analyze` is set may it run the scan and tell what was read.
         """
         return self.describe()
-
-
-def filter_value(compiler: Any, db_type: str, stored: Any) -> Any:
-    """Return a stored value as add_filter() gets it: datetimes are naive."""
-    read = compiler.from_db_converter(db_type)
-    value = stored if read is None or stored is None else read(stored)
-    if isinstance(value, datetime):
-        return compiler.store.ops.adapt_datetimefield_value(value)
-    return value
-
-
-def comparable(db_type: str, value: Any) -> Any:
-    """Return text as the number that a column of numbers is compared with."""
-    if db_type not in INTEGERS:
-        return value
-    if isinstance(value, list):
-        return [comparable(db_type, each) for each in value]
-    number = isinstance(value, str) and NUMBER.fullmatch(value)
-    return int(value) if number else value
 
 
 def converted(
@@ -523,7 +463,9 @@ __all__ = [
     "Column",
     "Condition",
     "Document",
+    "EXACT",
     "Grouping",
+    "INEXACT",
     "Json",
     "Leaf",
     "MISSING",

@@ -8,7 +8,8 @@ from django.db.models.sql import InsertQuery
 
 from ..conditions import Column, Condition, Leaf
 from ..planner.scans import new_query, push
-from ..query import MISSING, NonrelQuery, filter_value
+from ..query import MISSING, NonrelQuery
+from ..values.filtering import filter_value
 
 # A row: {column: stored value}, without the columns that are NULL.
 Row = dict[str, Any]

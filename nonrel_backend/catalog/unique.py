@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from ..batching import batches
 from ..conditions import Column, Condition, Leaf
 from ..dml.constraints import RowValidator
-from ..query import filter_value
+from ..values.filtering import filter_value
 from ..values.wrappers import Json
 from .rows import Lookup, Row, Rows, look_up
 

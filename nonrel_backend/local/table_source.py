@@ -5,7 +5,8 @@ from typing import Any
 
 from ..conditions import Column, Leaf
 from ..planner.scans import key_batches, new_query, push
-from ..query import NonrelQuery, filter_value
+from ..query import NonrelQuery
+from ..values.filtering import filter_value
 from .load import RowLimit, local_rows, to_local_values
 
 
