@@ -25,13 +25,14 @@ def insert(compiler: Any, rows: list[Row]) -> list | None:
     uniques = UniqueIndexes(store, meta.model, entry["indexes"])
     give_defaults(store, meta, entry["columns"], rows)
     asked = uniques.asked(rows)
-    found = catalog.look_up(
-        name, [each.lookup for each in asked], meta.auto_field is not None
-    )
-    if not found:
-        return None
-    uniques.compare(asked)
-    give_keys(uniques.rows, rows)
+    lookups = [each.lookup for each in asked]
+    try:
+        if not catalog.look_up(name, lookups, meta.auto_field is not None):
+            return None
+        uniques.compare(asked)
+        give_keys(uniques.rows, rows)
+    finally:
+        catalog.last_keys.clear()
     has_keys = meta.pk.column and all(meta.pk.column in row for row in rows)
     made = compiler.insert_rows(list(map(dict, rows)), not has_keys)
     return [compiler.read(meta.pk, row) for row in rows] if has_keys else made
@@ -42,15 +43,12 @@ def give_keys(table: Rows, rows: list[Row]) -> None:
     auto = table.meta.auto_field
     if auto is None:
         return
-    try:
-        advance(table, rows)
-        missing = [row for row in rows if auto.column not in row]
-        if missing:
-            keys = table.store.catalog.next_keys(table.meta.db_table, len(missing))
-            for row, key in zip(missing, keys, strict=True):
-                row[auto.column] = table.to_stored(auto.column)(key)
-    finally:
-        table.store.catalog.last_keys.clear()
+    advance(table, rows)
+    missing = [row for row in rows if auto.column not in row]
+    if missing:
+        keys = table.store.catalog.next_keys(table.meta.db_table, len(missing))
+        for row, key in zip(missing, keys, strict=True):
+            row[auto.column] = table.to_stored(auto.column)(key)
 
 
 def advance(table: Rows, rows: Iterable[Row]) -> None:

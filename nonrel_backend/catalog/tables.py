@@ -164,6 +164,7 @@ class Catalog:
     ) -> None:
         """Make an index of the store's own, of the rows that there are, too.
 
+        It is a part of the open transaction, if the store has transactions.
         A unique one makes the store raise its error for a row that repeats the values
         of another, unless one of them is NULL: the toolkit looks for none then. Raise
         NotSupportedError to leave the index to the toolkit.

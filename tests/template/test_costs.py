@@ -225,6 +225,16 @@ def test_a_migration_that_is_rolled_back_changes_nothing(two):
     assert two.count() == 3
 
 
+def test_an_insert_that_fails_leaves_no_last_key_behind(two):
+    with pytest.raises(IntegrityError):
+        two.create(pk=two.first().pk, name="x")
+    rows = [two.using("other").create(name="x") for _ in range(5)]
+    free, last = rows[1].pk, rows[-1].pk
+    rows[1].delete()
+    two.filter(pk=rows[0].pk).update(id=free)
+    assert two.create(name="y").pk == last + 1
+
+
 def test_keys_of_two_connections_follow_each_other(two):
     other = two.using("other")
     keys = [each.create(name="x").pk for each in (two, other) * 3]
