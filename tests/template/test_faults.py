@@ -18,6 +18,11 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
+def test_each_fault_can_still_be_planted(mutant: Mutant) -> None:
+    assert (ROOT / mutant.file).read_text().count(mutant.find) == 1
+
+
 @pytest.mark.parametrize("mutant", SAMPLE, ids=lambda mutant: mutant.name)
 def test_a_fault_is_found_and_named(tmp_path: Path, mutant: Mutant) -> None:
     is_found, report = found(mutant, tmp_path)
