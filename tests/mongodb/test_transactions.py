@@ -417,7 +417,7 @@ def test_a_lock_leaves_no_trace(counters):
     with transaction.atomic():
         counters.select_for_update().get()
     (document,) = connection.database["library_counter"].find()
-    assert set(document) == {"_id", "name", "value"}
+    assert set(document) == {"_id", "name", "value", "other"}
 
 
 def test_a_block_that_only_read_is_not_committed(counters, monkeypatch):
