@@ -96,7 +96,7 @@ class DocumentLookup(Lookup):
         if any(each is None for each in self.rhs):
             raise Refused("the lookup asks for items that are NULL")
         store = translator.store
-        return [of_filter(item, each, store) for each in self.rhs]
+        return [of_filter(item, each, store, prepared=False) for each in self.rhs]
 
 
 class DocumentExact(DocumentLookup):

@@ -63,7 +63,7 @@ class DeferredSubquery:
         for value, *_ in self.rows(plan, converters, steps):
             # A whole number is the same in the store.
             if value is not None and type(value) is not int:
-                value = of_filter(output, value, store)
+                value = of_filter(output, value, store, prepared=False)
             values[value] = None
             if len(values) > most:
                 most = most_keys(new_query(store, self.compiler.query.model, []))

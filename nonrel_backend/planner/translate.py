@@ -373,7 +373,7 @@ class Translator:
                 Leaf(
                     column,
                     "exact",
-                    of_filter(part.output_field, value, self.store),
+                    of_filter(part.output_field, value, self.store, prepared=False),
                     negated,
                 )
                 for column, part, value in zip(columns, parts, row, strict=True)

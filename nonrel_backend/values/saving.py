@@ -74,9 +74,9 @@ def of_column(db_type: str | None, value: Any) -> Any:
     return value
 
 
-def of_filter(field: Any, value: Any, store: Any) -> Any:
-    """Return a value, prepared by its field, as filters by its column have it."""
-    found = field.get_db_prep_value(value, store, prepared=True)
+def of_filter(field: Any, value: Any, store: Any, prepared: bool = True) -> Any:
+    """Return a value, prepared by its field or not, as filters by a column have it."""
+    found = field.get_db_prep_value(value, store, prepared)
     return of_column(store.type_of(field), found) if type(found) is str else found
 
 
