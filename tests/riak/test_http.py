@@ -155,7 +155,7 @@ def test_a_row_is_read_over_http(riak: str | None, server: Any, store: Any) -> N
         connection = http.client.HTTPConnection("127.0.0.1", side.port, timeout=5)
         connection.request("GET", f"/buckets/{bucket}/keys/{row.pk}")
         found = json.loads(connection.getresponse().read())
-        assert found == {"id": row.pk, "name": "Zoë", "value": 7}
+        assert found == {"id": row.pk, "name": "Zoë", "value": 7, "other": 0}
         reply = store.db_connection.get(store.bucket("library_counter"), str(row.pk))
         (entry,) = (each for each in reply.content[0].indexes if b"name" in each.key)
         name, term = entry.key.decode(), quote(entry.value.decode())

@@ -353,10 +353,10 @@ class BackendConformance(Comparison):
             ROUNDS * THREADS,
         )
         self.change_columns(counters)
-        self.delete_and_change(counters)
-        value = counters.get().value
         if not has_transactions:
             return
+        self.delete_and_change(counters)
+        value = counters.get().value
 
         def read_and_write() -> None:
             with transaction.atomic(using=OURS):
