@@ -202,15 +202,16 @@ def resident(path):
 def test_a_long_scan_releases_its_memory(store, monkeypatch):
     from nonrel_backend.lmdb import memory
 
-    add_authors(0, 20_000)
+    add_authors(0, 60_000)
     path = store.environment.data_path
+    monkeypatch.setattr(memory, "ROWS", 1_000_000)
     memory.give_back(path)
     assert resident(path) == 0
-    assert sum(1 for _ in authors().iterator()) == 20_000
+    assert sum(1 for _ in authors().iterator()) == 60_000
     whole = resident(path)
     assert whole > 1_000_000
     monkeypatch.setattr(memory, "ROWS", 1_000)
-    assert sum(1 for _ in authors().iterator()) == 20_000
+    assert sum(1 for _ in authors().iterator()) == 60_000
     assert resident(path) < whole / 2
 
 
