@@ -1,4 +1,4 @@
-"""Backends by name: short names, which entry points give, and settings for tools"""
+"""Backends by name: short names, which entry points give, and settings for tools."""
 
 import os
 import shlex

@@ -31,11 +31,6 @@ class Rows:
             InsertQuery(model), store, None
         )
 
-    @property
-    def compares(self) -> bool:
-        """Whether rows are written on the condition that they are as they were read."""
-        return compares(self.store)
-
     def find(self, conditions: Iterable[Condition] = ()) -> list[Row]:
         """Return the rows that satisfy the conditions, and maybe others."""
         query = self.scan()
@@ -131,7 +126,10 @@ def look_up(lookups: Iterable[Lookup]) -> None:
 
 
 def compares(store: Any) -> bool:
-    """Return whether a store without a lock compares the rows that it writes."""
+    """Return whether rows are written on the condition that they are as they were read.
+
+    Stores without a lock do so.
+    """
     own = store.ops.query_class.update_rows_if is not NonrelQuery.update_rows_if
     return own and not store.features.supports_transactions
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, NotSupportedError, ProgrammingError, model
 from ..conditions import Column, Leaf
 from ..planner.tables import stored_model
 from ..values.storing import INT64, no_key_left
-from .rows import Lookup, Rows, look_up
+from .rows import Lookup, Rows, compares, look_up
 
 TABLES = "nonrel_catalog"
 SEQUENCES = "nonrel_sequences"
@@ -82,7 +82,7 @@ class NamedValues:
 
         Return whether it was. Stores with a lock know that it is.
         """
-        if not self.rows.compares:
+        if not compares(self.rows.store):
             self.write(name, new, old is not None)
             return True
         if old is None:

@@ -87,9 +87,7 @@ def conformance(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
 def found(mutant: Mutant, folder: Path) -> tuple[bool, str]:
     """Return whether the suite finds a fault, and what the report shows of it."""
     mutant.plant(folder)
-    done = conformance(
-        folder, *mutant.engine, "--random", str(RANDOM), *[mutant.section]
-    )
+    done = conformance(folder, *mutant.engine, "--random", str(RANDOM), mutant.section)
     report = done.stdout.partition("WRONG, the smallest of each")[2]
     report = report.partition("PUSHED DOWN")[0].partition("REFUSED")[0].strip()
     shown = all(text in report for text in mutant.shows)
