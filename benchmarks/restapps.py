@@ -66,6 +66,7 @@ def readings() -> list:
             queryset = Reading.objects.order_by("id")
             resource_name = "reading"
             total_count = "off"
+            export = True
 
     api = Api(api_name="v1")
     api.register(ReadingResource())

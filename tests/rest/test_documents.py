@@ -280,6 +280,7 @@ def messages(databases, serve, store):
 
         class Meta:
             resource_name = "message"
+            export = True
             store = documents
             authorization = Authorization()
             filtering = {

@@ -319,7 +319,12 @@ def test_an_authorization_may_return_a_list(pages, http, models):
 
     for text in ("a", "b", "hidden"):
         models.Page.objects.create(text=text)
-    pages(authorization=Listing(), ordering=["text"], filtering={"text": ["exact"]})
+    pages(
+        authorization=Listing(),
+        ordering=["text"],
+        filtering={"text": ["exact"]},
+        export=True,
+    )
     for query in ("", "?order_by=text", "?format=jsonl", "?fields=text&limit=5"):
         response = http.get(f"{URI}{query}")
         text = b"".join(response) if response.streaming else response.content

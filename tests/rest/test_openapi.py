@@ -37,6 +37,7 @@ def site(models, serve):
         class Meta:
             queryset = models.Page.objects.all()
             authorization = Authorization()
+            export = True
 
     return serve(AuthorResource, NoteResource, PageResource)
 

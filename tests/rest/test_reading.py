@@ -231,7 +231,7 @@ HUGE = "1" * 40
 )
 def test_values_that_only_the_store_rejects_are_400(rows, serve, http, query):
     options = dict.fromkeys(("pages", "created", "price", "extra", "author"), ALL)
-    serve(*resources(rows, filtering=options, total_count="off"))
+    serve(*resources(rows, filtering=options, total_count="off", export=True))
     for more in ("", "&cursor="):
         response = http.get(f"/api/v1/note/?{query}{more}")
         assert response.status_code == 400 or slugs(response) == []
@@ -477,7 +477,7 @@ def test_head_and_options(rows, serve, http):
 
 
 def test_export_of_a_whole_list(rows, serve, http, queries):
-    serve(*resources(rows, limit=1, ordering=["slug"]))
+    serve(*resources(rows, limit=1, ordering=["slug"], export=True))
     response = http.get("/api/v1/note/?format=jsonl&order_by=-slug&fields=slug")
     assert response["Content-Type"] == "application/jsonl" and response.streaming
     lines = b"".join(response.streaming_content).splitlines()
@@ -490,6 +490,7 @@ def test_an_export_is_read_lazily(rows, serve, http, monkeypatch):
     class AuthorResource(ModelResource):
         class Meta:
             queryset = rows.Author.objects.order_by("pk")
+            export = True
 
         def dehydrate(self, bundle):
             shown.append(bundle.obj.name)

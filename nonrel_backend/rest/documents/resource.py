@@ -135,6 +135,7 @@ class DocumentWriting(Writing):
         return resource.obj_update(bundle=bundle, **lookup)
 
     def check_parameters(self, request: HttpRequest) -> None:
+        super().check_parameters(request)
         reject_unknown(request.GET, self.resource.fields)
 
 

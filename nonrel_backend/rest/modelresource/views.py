@@ -54,10 +54,14 @@ class ModelReading(Reading):
             return super().page(request, objects)
 
     def stream(
-        self, request: HttpRequest, objects: Any, projection: Projection
+        self,
+        request: HttpRequest,
+        objects: Any,
+        projection: Projection,
+        content_type: str,
     ) -> HttpResponseBase:
         self.resource.filtering.check_executable(request, objects)
-        return super().stream(request, objects, projection)
+        return super().stream(request, objects, projection, content_type)
 
     def objs_of_keys(
         self, keys: list[Any], request: HttpRequest, lookup: dict[str, Any]
@@ -122,6 +126,7 @@ class ModelWriting(Writing):
         )
 
     def check_parameters(self, request: HttpRequest) -> None:
+        super().check_parameters(request)
         if self.resource.has_default("build_filters"):
             reject_unknown(request.GET, self.resource.fields)
 

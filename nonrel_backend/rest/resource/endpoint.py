@@ -13,6 +13,7 @@ from ..bundle import Bundle
 from ..errors import response_of
 from ..exceptions import BadRequest, ImmediateHttpResponse, UnsupportedFormat
 from ..exceptions import UnsupportedSerializationFormat as NotAcceptable
+from ..formats.negotiation import preferred
 from ..http import HttpBadRequest, HttpMethodNotAllowed
 from .options import ResourceOptions
 
@@ -89,15 +90,23 @@ class Endpoint:
                     f"{', '.join(serializer.formats)}."
                 )
             return serializer.get_mime_for_format(wanted)
-        default = self._meta.default_format
-        if request.META.get("HTTP_ACCEPT", "*/*") == "*/*":
-            return default
-        types = [default, *serializer.supported_formats, *serializer.other_names]
-        found = request.get_preferred_type(types)
+        accept = request.META.get("HTTP_ACCEPT", "*/*")
+        if accept == "*/*":
+            return self._meta.default_format
+        found = preferred(accept, self.offered_types())
         if found is None:
             supported = ", ".join(serializer.supported_formats)
             raise NotAcceptable(f"Not acceptable. Supported formats: {supported}.")
         return found
+
+    def offered_types(self) -> tuple[str, ...]:
+        """Return the content types of responses, the default one first."""
+        serializer = self._meta.serializer
+        return (
+            self._meta.default_format,
+            *serializer.supported_formats,
+            *serializer.other_names,
+        )
 
     def serialize(
         self, request: HttpRequest, data: Any, format: str, options: Any = None

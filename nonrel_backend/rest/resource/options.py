@@ -58,6 +58,8 @@ class ResourceOptions:
     # The most names in ?order_by=, and the most keys in set/1;2/.
     max_ordering = 5
     max_keys = 1000
+    # Whether ?format=jsonl streams the whole list, whatever max_limit says.
+    export = False
     # A field of the model that changes with every write. The ETag is made of it, and
     # writes compare it. Without it the ETag is a hash of the data.
     version_field: str | None = None

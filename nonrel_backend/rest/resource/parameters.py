@@ -32,6 +32,15 @@ def reject_unknown(given: Iterable[str], fields: Iterable[str]) -> None:
             raise InvalidFilterError(f"There is no field {name!r} to filter by.")
 
 
+def reject_pages(given: Iterable[str], fields: Iterable[str]) -> None:
+    """Raise InvalidFilterError for a parameter of pages or of the data shown, which a
+    write to a list does not use: it would write to more than the user expects.
+    """
+    for name in given:
+        if name in (RESERVED - {"format"}) - set(fields):
+            raise InvalidFilterError(f"A write to a list has no {name!r}.")
+
+
 def names_to_order_by(given: Any, most: int) -> list[str]:
     """Return the names of all ?order_by=. Raise InvalidSortError for more than
     `most`.

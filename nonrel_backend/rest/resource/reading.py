@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, NotFound
-from ..formats.export import JSON_LINES, is_export, lines
+from ..formats.export import check_export, export_type, lines
 from ..formats.projection import Projection, project, requested_fields
 from ..http import HttpPreconditionFailed
 from ..serializers import Serializer
@@ -42,8 +42,10 @@ class Reading:
             objects = resource.authorized_read_list(objects, bundle)
         objects = resource.apply_sorting(objects, options=request.GET)
         projection = requested_fields(resource, request)
-        if is_export(request):
-            return self.stream(request, objects, projection)
+        export = export_type(resource, request)
+        if export is not None:
+            check_export(request)
+            return self.stream(request, objects, projection, export)
         found = self.page(request, objects)
         name = resource._meta.collection_name
         found[name] = self.dehydrated(request, found[name], projection)
@@ -88,11 +90,15 @@ class Reading:
         return paginator
 
     def stream(
-        self, request: HttpRequest, objects: Any, projection: Projection
+        self,
+        request: HttpRequest,
+        objects: Any,
+        projection: Projection,
+        content_type: str,
     ) -> HttpResponseBase:
         """Return a response that streams the whole list as JSON Lines."""
         chunks = lines(self.resource, request, objects, projection)
-        return StreamingHttpResponse(chunks, content_type=JSON_LINES)
+        return StreamingHttpResponse(chunks, content_type=content_type)
 
     def get_detail(
         self, request: HttpRequest, lookup: dict[str, Any]

@@ -8,6 +8,7 @@ from ..bundle import Bundle
 from ..exceptions import BadRequest, ImmediateHttpResponse, MalformedKey
 from ..formats.projection import ALL_FIELDS
 from ..http import HttpAccepted, HttpCreated, HttpMethodNotAllowed, HttpNoContent
+from .parameters import reject_pages
 from .preconditions import etag_of, is_conditional
 from .reading import ABSENT
 from .undo import Changes
@@ -326,9 +327,10 @@ class Writing:
         resource.forget(**lookup)
 
     def check_parameters(self, request: HttpRequest) -> None:
-        """Raise InvalidFilterError for an unknown parameter: without its filter the
-        request would write to all objects.
+        """Raise InvalidFilterError for a parameter that a write to the list would not
+        use: without its filter the request would write to all objects.
         """
+        reject_pages(request.GET, self.resource.fields)
 
     # --- responses ---
 
