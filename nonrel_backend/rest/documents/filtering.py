@@ -17,9 +17,14 @@ from ..resource.parameters import (
     steps_of,
 )
 from .stores.base import NAMES, Condition, Ordering
+from .stores.values import READERS
 
 if TYPE_CHECKING:
     from .resource import DocumentResource
+
+# The fields whose values are compared as decimals and moments.
+TYPES = {type(field): kind for kind, field in READERS.items()}
+OF_TEXTS = {"iexact", "contains", "startswith", "endswith"}
 
 
 class DocumentFiltering:
@@ -42,6 +47,8 @@ class DocumentFiltering:
             lookup = rest.pop() if known else "exact"
             self.check(first, lookup, rest)
             field, path = part_at(fields[first], rest)
+            if lookup in OF_TEXTS and type_of_field(field) is not None:
+                raise InvalidFilterError(f"{name}: '{lookup}' compares texts only.")
             found.append((path, lookup, self.value(field, lookup, filters, name)))
         return found
 
@@ -88,7 +95,10 @@ class DocumentFiltering:
         if isinstance(field, NestedField):
             return nested_value(text, lookup)
         try:
-            return self.resource._meta.serializer.to_simple(field.clean(text))
+            value = field.clean(text)
+            if type_of_field(field) is not None:
+                return value
+            return self.resource._meta.serializer.to_simple(value)
         except ApiFieldError as error:
             raise InvalidFilterError(f"{name}: {error}") from error
 
@@ -106,9 +116,17 @@ class DocumentFiltering:
                 raise InvalidSortError(f"The '{first}' field does not allow ordering.")
             if first not in fields or not fields[first].steps:
                 raise InvalidSortError(f"There is no field {first!r} for ordering on.")
-            _, steps = part_at(fields[first], others)
-            found.append((steps, not name.startswith("-")))
+            field, steps = part_at(fields[first], others)
+            kind = type_of_field(field)
+            found.append((steps, not name.startswith("-"), kind))
         return found
+
+
+def type_of_field(field: Any) -> type | None:
+    """Return the type by which the values of a field are compared; None if they are
+    compared as they are stored.
+    """
+    return next((TYPES[kind] for kind in type(field).__mro__ if kind in TYPES), None)
 
 
 def part_at(field: Any, names: list[str]) -> tuple[Any, str]:

@@ -1,6 +1,7 @@
 """DocumentResource: a resource over a store of documents."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
@@ -8,6 +9,7 @@ from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import ImmediateHttpResponse, MalformedKey, NotFound
+from ..fields.base import step
 from ..http import HttpConflict, HttpPreconditionFailed
 from ..resource.cycles import Cycles
 from ..resource.endpoint import parameters
@@ -20,6 +22,12 @@ from ..resource.undo import Changes
 from ..resource.writing import Writing
 from .filtering import DocumentFiltering
 from .stores.base import Condition, Document, DocumentStore, Ordering
+from .stores.values import UNREADABLE
+
+
+def unchanged(value: Any) -> Any:
+    """Return the value."""
+    return value
 
 
 class DocumentObject:
@@ -27,17 +35,23 @@ class DocumentObject:
 
     document: dict[str, Any]
     pk: str | None
+    decode: Callable[[Any], Any]
 
     def __init__(
-        self, initial: dict[str, Any] | None = None, pk: str | None = None
+        self,
+        initial: dict[str, Any] | None = None,
+        pk: str | None = None,
+        decode: Callable[[Any], Any] = unchanged,
     ) -> None:
         self.__dict__["document"] = {} if initial is None else initial
         self.__dict__["pk"] = pk
+        # Returns a stored value as one of Python's.
+        self.__dict__["decode"] = decode
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self.document.get(name)
+        return self.decode(self.document.get(name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.document[name] = value
@@ -45,6 +59,11 @@ class DocumentObject:
     def to_dict(self) -> dict[str, Any]:
         """Return the document."""
         return self.document
+
+
+def decoder(store: DocumentStore) -> Callable[[Any], Any]:
+    """Return the function that returns a stored value as one of Python's."""
+    return getattr(store, "decode", unchanged)
 
 
 class Documents:
@@ -61,7 +80,8 @@ class Documents:
     def fetched(self, start: int = 0, stop: int | None = None) -> Iterator[Any]:
         """Return the objects from `start` until before `stop`."""
         found = self.store.find(self.conditions, self.ordering, start, stop)
-        return (DocumentObject(document, key) for key, document in found)
+        decode = decoder(self.store)
+        return (DocumentObject(document, key, decode) for key, document in found)
 
     def __iter__(self) -> Iterator[Any]:
         return self.fetched()
@@ -81,10 +101,36 @@ class Documents:
 class DocumentCycles(Cycles):
     """The cycles of a DocumentResource."""
 
+    resource: "DocumentResource"
+
     def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
-        """Set the new value of a field, as JSON has it, on the object."""
-        simple = self.resource._meta.serializer.to_simple(value)
-        super().set_value(bundle, field, simple)
+        """Set the new value of a field in the document, as the store holds it. A value
+        that is shown as it was stays as it is stored.
+        """
+        if callable(field.attribute):
+            return
+        resource = self.resource
+        simple = resource._meta.serializer.to_simple
+        *way, last = field.steps
+        target = bundle.obj.document
+        for name in way:
+            target = step(target, name)
+        if not isinstance(target, dict):
+            return
+        if last in target or not bundle.is_new:
+            old = decoder(resource.store)(target.get(last))
+            try:
+                shown = None if old is None else field.convert(old)
+                if simple(shown) == simple(shown_value(field, value)):
+                    return
+            except UNREADABLE:
+                pass  # the stored value is none of this field
+        target[last] = getattr(resource.store, "encode", simple)(value)
+
+
+def shown_value(field: Any, value: Any) -> Any:
+    """Return a new value of a field as data."""
+    return None if value is None else field.convert(value)
 
 
 class DocumentTransactions(Transactions):
@@ -148,7 +194,7 @@ class DocumentResource(Resource):
         object_class = DocumentObject
 
     @property
-    def store(self) -> DocumentStore:
+    def store(self) -> Any:
         """The store of `Meta`."""
         store = getattr(self._meta, "store", None)
         if store is None:
@@ -229,10 +275,14 @@ class DocumentResource(Resource):
             raise NotFound(f"There is no document {key!r}.")
         return document
 
+    def object_of(self, document: Document, key: str | None) -> DocumentObject:
+        """Return the object of a document."""
+        return DocumentObject(document, key, decoder(self.store))
+
     def obj_get(self, bundle: Bundle, **kwargs: Any) -> Any:
         """Return one document. Raise NotFound if there is none."""
         key = self.key_of(kwargs)
-        bundle.obj = DocumentObject(self.stored(key), key)
+        bundle.obj = self.object_of(self.stored(key), key)
         self.authorized_read_detail([bundle.obj], bundle)
         return bundle.obj
 
@@ -247,7 +297,7 @@ class DocumentResource(Resource):
     def obj_create(self, bundle: Bundle, **kwargs: Any) -> Bundle:
         """Store a new document. Respond with 409 if its key is taken."""
         key = self.key_of(kwargs) if kwargs else None
-        bundle.obj, bundle.is_new = DocumentObject(pk=key), True
+        bundle.obj, bundle.is_new = self.object_of({}, key), True
         document = self.hydrated(bundle)
         self.authorized_create_detail([], bundle)
         stored = self.store.insert(key, document)
@@ -256,14 +306,14 @@ class DocumentResource(Resource):
             raise ImmediateHttpResponse(
                 self.error_response(bundle.request, {"error": text}, HttpConflict)
             )
-        bundle.obj = DocumentObject(document, stored)
+        bundle.obj = self.object_of(document, stored)
         return bundle
 
     def obj_update(self, bundle: Bundle, **kwargs: Any) -> Bundle:
         """Store the bundle's data in an existing document, by compare and set."""
         key = self.key_of(kwargs)
         before = self.stored(key)
-        bundle.obj, bundle.is_new = DocumentObject(dict(before), key), False
+        bundle.obj, bundle.is_new = self.object_of(deepcopy(before), key), False
         self.authorized_update_detail([bundle.obj], bundle)
         document = self.hydrated(bundle)
         self.authorized_update_detail([bundle.obj], bundle)
@@ -271,7 +321,7 @@ class DocumentResource(Resource):
         if not self.store.replace(key, document, expected):
             self.handle_conflict(bundle)
         if bundle.changes is not None:
-            bundle.changes.remember(DocumentObject(before, key))
+            bundle.changes.remember(self.object_of(before, key))
         return bundle
 
     def handle_conflict(self, bundle: Bundle) -> NoReturn:

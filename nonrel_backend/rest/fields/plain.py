@@ -296,6 +296,8 @@ class BinaryField(ApiField):
     help_text = 'Bytes in base64. Ex: "aGVsbG8="'
 
     def convert(self, value: Any) -> str:
+        if isinstance(value, str):  # of a document, which has them in base64
+            return value
         return base64.b64encode(bytes(value)).decode()
 
     def clean(self, value: Any) -> bytes:

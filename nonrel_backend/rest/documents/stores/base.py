@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 from uuid import uuid4
 
+from .values import as_type, compares, type_of
+
 Document = dict[str, Any]
-# (path, lookup, value); all of them must hold.
+# (path, lookup, value); all of them must hold. A Decimal, a date, a datetime, a time or
+# a timedelta is compared with stored values as what it is, also if they are text.
 Condition = tuple[str, str, Any]
-# (path, ascending)
-Ordering = tuple[str, bool]
+# (path, ascending, the type of the values if it is one of those; None otherwise)
+Ordering = tuple[str, bool, type | None]
 
 
 class DocumentStore(Protocol):
     """What a DocumentResource needs of a store.
 
-    A document is a dictionary of JSON values without its key. A key is a string.
+    A document is a dictionary of JSON values without its key. A key is a string. A
+    store of further types has the methods `encode(value)`, which returns a value of a
+    field as the store holds it, and `decode(value)`, which does the opposite.
     """
 
     def get(self, key: str) -> Document | None:
@@ -154,6 +159,8 @@ def holds(document: Document, path: str, lookup: str, value: Any) -> bool:
     found = list(all_at(document, path.split(".")))
     if lookup == "isnull":
         return (not found or None in found) == value
+    if type_of(value) is not None:
+        return any(compares(each, lookup, value) for each in found)
     return any(LOOKUPS[lookup](each, value) for each in found if each is not None)
 
 
@@ -164,14 +171,31 @@ def rank(value: Any) -> tuple[int, Any]:
     return (kind(value), repr(value) if kind(value) == 3 else value)
 
 
-def in_order(
-    pairs: list[tuple[str, Document]], ordering: list[Ordering]
+def rank_at(document: Document, path: str, kind: type | None) -> tuple[int, Any]:
+    """Return a key that sorts documents by the values of a path."""
+    value = at(document, path)
+    if kind is None:
+        return rank(value)
+    value = as_type(value, kind)
+    return (0, 0) if value is None else (1, value)
+
+
+def scanned(
+    pairs: Iterable[tuple[str, Document]],
+    conditions: list[Condition],
+    ordering: list[Ordering],
+    decode: Callable[[Any], Any] = lambda document: document,
 ) -> list[tuple[str, Document]]:
-    """Sort (key, document) pairs in place, and return them."""
-    pairs.sort(key=lambda pair: pair[0])
-    for path, ascending in reversed(ordering):
-        pairs.sort(key=lambda pair: rank(at(pair[1], path)), reverse=not ascending)
-    return pairs
+    """Return those of all (key, document) pairs that meet the conditions, in order.
+
+    `decode` returns a document as the conditions see it.
+    """
+    rows = [(key, document, decode(document)) for key, document in pairs]
+    rows = [row for row in rows if meets(row[2], conditions)]
+    rows.sort(key=lambda row: row[0])
+    for path, ascending, kind in reversed(ordering):
+        rows.sort(key=lambda row: rank_at(row[2], path, kind), reverse=not ascending)
+    return [(key, document) for key, document, _ in rows]
 
 
 class ScannedStore:
@@ -191,8 +215,7 @@ class ScannedStore:
         start: int = 0,
         stop: int | None = None,
     ) -> Iterable[tuple[str, Document]]:
-        found = [pair for pair in self.pairs() if meets(pair[1], conditions)]
-        return in_order(found, ordering)[start:stop]
+        return scanned(self.pairs(), conditions, ordering)[start:stop]
 
     def count(self, conditions: list[Condition]) -> int:
         return sum(meets(document, conditions) for _, document in self.pairs())

@@ -1,19 +1,23 @@
 """MongoStore: documents in a collection of MongoDB."""
 
+import datetime
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
-from uuid import uuid4
 
+from bson import ObjectId
 from bson.errors import BSONError
+from django.core.exceptions import MultipleObjectsReturned
 from django.db import DataError, OperationalError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ....mongodb.deadlines import abort, bounded, commit
-from .base import Condition, Document, Ordering
+from .base import Condition, Document, Ordering, scanned
+from .bsonvalues import decode, encode, ids_of_text, new_id, text_of_id
+from .values import type_of
 
 
 @contextmanager
@@ -34,13 +38,55 @@ def escaped(value: Any) -> str:
     return re.escape(str(value)).replace("\0", r"\x00")
 
 
-class MongoStore:
-    """Documents in a collection of pymongo. `_id` is the key."""
+def equal_values(value: Any) -> list[Any]:
+    """Return the stored values that a filter's value is equal to: text stands for an
+    ObjectId, too.
+    """
+    is_id = isinstance(value, str) and ObjectId.is_valid(value)
+    return [value, ObjectId(value)] if is_id else [value]
 
+
+def range_of_day(day: datetime.date, lookup: str) -> Document:
+    """Return the query of a date. A stored date is a moment of its day."""
+    start = datetime.datetime(day.year, day.month, day.day)
+    end = datetime.datetime.combine(day, datetime.time.max)
+    return {
+        "exact": {"$gte": start, "$lte": end},
+        "gt": {"$gt": end},
+        "gte": {"$gte": start},
+        "lt": {"$lt": start},
+        "lte": {"$lte": end},
+    }[lookup]
+
+
+def is_range(path: str, lookup: str, value: Any) -> bool:
+    """Return whether a condition needs a range of moments that one query cannot have:
+    those of a list.
+    """
+    if type_of(value) is not datetime.date:
+        return False
+    return lookup in ("in", "contains") or (lookup == "exact" and "." in path)
+
+
+# Values that MongoDB has no type for: they are compared as text, one by one.
+WITHOUT_TYPE = (datetime.time, datetime.timedelta)
+
+
+class MongoStore:
+    """Documents in a collection of pymongo. `_id` is the key.
+
+    Decimals and dates are stored in MongoDB's types. A filter by them that meets text
+    in the collection reads all documents that the other filters leave.
+    """
+
+    decode = staticmethod(decode)
+    encode = staticmethod(encode)
     operators: dict[str, Callable[[Any], Document]] = {
-        "exact": lambda value: {"$eq": value},
+        "exact": lambda value: {"$in": equal_values(value)},
         "iexact": lambda value: {"$regex": rf"^{escaped(value)}\z", "$options": "i"},
-        "in": lambda value: {"$in": value},
+        "in": lambda value: {
+            "$in": [one for all in value for one in equal_values(all)]
+        },
         "startswith": lambda value: {"$regex": f"^{escaped(value)}"},
         "endswith": lambda value: {"$regex": rf"{escaped(value)}\z"},
         "gt": lambda value: {"$gt": value},
@@ -65,10 +111,18 @@ class MongoStore:
     @translated_errors()
     def get(self, key: str) -> Document | None:
         with bounded(self.client):
-            found = self.collection.find_one({"_id": key}, session=self.session)
-        if found is not None:
-            found.pop("_id")
-        return found
+            cursor = self.collection.find(self.by_key(key), session=self.session)
+            found = list(cursor.limit(2))
+        if len(found) > 1:
+            raise MultipleObjectsReturned(f"Several documents have the key {key!r}.")
+        for document in found:
+            document.pop("_id")
+        return found[0] if found else None
+
+    def by_key(self, key: str) -> Document:
+        """Return the query of a document by its key."""
+        ids = ids_of_text(key)
+        return {"_id": {"$in": ids} if len(ids) > 1 else ids[0]}
 
     def query(self, conditions: list[Condition]) -> Document:
         """Return the query of the conditions."""
@@ -84,9 +138,14 @@ class MongoStore:
         if lookup == "isnull":
             nulls = [{path: {"$exists": False}}, {path: {"$eq": None, **no_list}}]
             return {"$or" if value else "$nor": nulls}
+        if type(value) is datetime.date and lookup != "contains":
+            return {path: range_of_day(value, lookup) | no_list}
+        value = encode(value)
         if lookup == "contains":
-            part = {path: {"$regex": escaped(value), **no_list}}
-            return {"$or": [part, {path: {"$eq": value, "$type": "array"}}]}
+            is_text = isinstance(value, str)
+            part = {path: {"$regex": escaped(value), **no_list}} if is_text else {}
+            items = {path: {"$in": equal_values(value), "$type": "array"}}
+            return {"$or": [part, items]} if part else items
         return {path: self.operators[lookup](value) | no_list}
 
     def find(
@@ -98,40 +157,76 @@ class MongoStore:
     ) -> Iterable[tuple[str, Document]]:
         if stop is not None and stop <= start:
             return iter(())
+        if self.must_scan(conditions, ordering):
+            return self.scan(conditions, ordering)[start:stop]
         cursor = self.collection.find(self.query(conditions), session=self.session)
-        names = [(path, 1 if ascending else -1) for path, ascending in ordering]
+        names = [(path, 1 if ascending else -1) for path, ascending, _ in ordering]
         cursor = cursor.sort([*names, ("_id", 1)]).skip(start)
         return self.pairs(cursor if stop is None else cursor.limit(stop - start))
 
     @translated_errors()
     def count(self, conditions: list[Condition]) -> int:
+        if self.must_scan(conditions, []):
+            return len(self.scan(conditions, []))
         query = self.query(conditions)
         return self.collection.count_documents(query, session=self.session)
+
+    @translated_errors()
+    def must_scan(self, conditions: list[Condition], ordering: list[Ordering]) -> bool:
+        """Return whether values that must be compared as decimals or moments are
+        stored as text.
+        """
+        types = {path: type_of(value) for path, _, value in conditions}
+        types |= {path: kind for path, _, kind in ordering}
+        if any(kind in WITHOUT_TYPE for kind in types.values()):
+            return True
+        if any(is_range(*condition) for condition in conditions):
+            return True
+        paths = [path for path, kind in types.items() if kind is not None]
+        texts = [{path: {"$type": "string"}} for path in paths]
+        if not texts:
+            return False
+        found = self.collection.find_one({"$or": texts}, {"_id": 1})
+        return found is not None
+
+    def scan(
+        self, conditions: list[Condition], ordering: list[Ordering]
+    ) -> list[tuple[str, Document]]:
+        """Return what find() returns, with decimals and moments compared here."""
+        plain = [each for each in conditions if type_of(each[2]) is None]
+        query = self.query(plain)
+        cursor = self.collection.find(query, session=self.session).sort("_id", 1)
+        return scanned(self.pairs(cursor), conditions, ordering, decode)
 
     def pairs(self, cursor: Any) -> Iterator[tuple[str, Document]]:
         """Yield (key, document) of a cursor."""
         with translated_errors():
             for found in cursor:
-                yield str(found.pop("_id")), found
+                yield text_of_id(found.pop("_id")), found
 
     @translated_errors()
     def insert(self, key: str | None, document: Document) -> str | None:
-        key = uuid4().hex if key is None else key
-        row = {**document, "_id": key}
+        own: Any = ObjectId() if key is None else new_id(key)
+        row = {**document, "_id": own}
         try:
             with bounded(self.client):
+                query = None if key is None else self.by_key(key)
+                if query and query != {"_id": own}:  # the key has other forms
+                    if self.collection.find_one(query, session=self.session):
+                        return None
                 self.collection.insert_one(row, session=self.session)
         except DuplicateKeyError:
             return None
-        return key
+        return text_of_id(own)
 
     def condition(self, key: str, expected: Document | None) -> Document:
         """Return the query of a document by its key, and as it was."""
-        found: Document = {"_id": key}
-        if expected is not None:
-            as_it_was = {"$literal": {"_id": key, **expected}}
-            found["$expr"] = {"$eq": ["$$ROOT", as_it_was]}
-        return found
+        if expected is None:
+            return self.by_key(key)
+        as_it_was = [{"_id": each, **expected} for each in ids_of_text(key)]
+        return self.by_key(key) | {
+            "$expr": {"$in": ["$$ROOT", {"$literal": as_it_was}]}
+        }
 
     @translated_errors()
     def replace(self, key: str, document: Document, expected: Document | None) -> bool:
