@@ -1,7 +1,7 @@
 """Databases with all tables for every test, the tables empty for each."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import django
@@ -120,12 +120,7 @@ def library(databases: Any) -> Any:
         models.Place,
         models.Tag,
     )
-    tables = [model._meta.db_table for model in rows]
-    for alias in ("default", "lmdb"):
-        databases[alias].ops.flush(tables, reset_sequences=True)
-    databases["oracle"].ops.execute_sql_flush(
-        [f'DELETE FROM "{table}"' for table in tables]
-    )
+    empty(databases, ("default", "lmdb", "oracle"), *rows)
     return models
 
 
@@ -134,12 +129,7 @@ def documents(databases: Any) -> Any:
     """Return the models of tests.documents, without rows in any database."""
     from tests.documents import models
 
-    tables = [models.City._meta.db_table, models.Sample._meta.db_table]
-    databases["default"].ops.flush(tables, reset_sequences=True)
-    databases["lmdb"].ops.flush(tables, reset_sequences=True)
-    databases["oracle"].ops.execute_sql_flush(
-        [f'DELETE FROM "{table}"' for table in tables]
-    )
+    empty(databases, ("default", "lmdb", "oracle"), models.City, models.Sample)
     return models
 
 
@@ -148,9 +138,18 @@ def orders(databases: Any) -> Any:
     """Return the models of tests.orders, without rows in any database."""
     from tests.orders import models
 
-    tables = [models.Order._meta.db_table, models.Customer._meta.db_table]
-    databases["default"].ops.flush(tables, reset_sequences=True)
-    databases["oracle"].ops.execute_sql_flush(
-        [f'DELETE FROM "{table}"' for table in tables]
-    )
+    empty(databases, ("default", "oracle"), models.Order, models.Customer)
     return models
+
+
+def empty(databases: Any, aliases: Iterable[str], *models: Any) -> None:
+    """Delete all rows of the models, and reset their sequences where a store has
+    them.
+    """
+    tables = [model._meta.db_table for model in models]
+    for alias in aliases:
+        ops = databases[alias].ops
+        if hasattr(ops, "flush"):
+            ops.flush(tables, reset_sequences=True)
+        else:  # SQLite
+            ops.execute_sql_flush([f'DELETE FROM "{table}"' for table in tables])

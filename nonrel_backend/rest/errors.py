@@ -19,11 +19,13 @@ from django.db import (
     IntegrityError,
     NotSupportedError,
     OperationalError,
+    connections,
 )
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpResponse, UnreadablePostError
 
 from . import exceptions, http
+from .resource.retries import ChangedMeanwhile
 
 if TYPE_CHECKING:
     from .resource.endpoint import Endpoint
@@ -84,6 +86,11 @@ ANSWERS: list[tuple[Any, type[HttpResponse], Callable[[Any], dict[str, Any]]]] =
         text(
             "The store does not support this query. Add filters or change the ordering."
         ),
+    ),
+    (
+        ChangedMeanwhile,
+        http.HttpConflict,
+        text("Another request has changed or deleted the object. Read it again."),
     ),
     (
         OperationalError,
@@ -162,6 +169,9 @@ def save_rejected(
     """Return a response with the reason why the store rejected an object: 409 for a
     duplicate, 400 for a violated constraint.
     """
+    if connections[rejected.resource.database].needs_rollback:
+        # A transaction of the project without savepoints: it answers no query.
+        return endpoint.error_response(request, {"error": CONFLICT}, http.HttpConflict)
     missing = rejected.resource.relations.errors_of_missing(rejected.bundle)
     if missing:
         field_error = exceptions.field_errors(missing)

@@ -9,6 +9,9 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import clear_url_caches, include, path, set_urlconf
 
+from nonrel_backend.rest import fields
+from tests.rest.sites import model_resource
+
 
 class Http(Client):
     """Django's client. Bodies are JSON unless a content type is given."""
@@ -115,3 +118,46 @@ def without_transactions(databases, monkeypatch):
 @pytest.fixture
 def settings_of():
     return override_settings
+
+
+@pytest.fixture
+def site(models, serve):
+    """Return site(**Meta of notes), which serves authors, genres, comments, notes."""
+
+    def start(full=False, author_authorization=None, comments=None, **options):
+        authors = model_resource(
+            models.Author.objects.all(), "author", authorization=author_authorization
+        )
+        genres = model_resource(models.Genre.objects.all(), "genre")
+        declared = {
+            "author": fields.ForeignKey(authors, "author", full=full),
+            "genres": fields.ManyToManyField(genres, "genres", full=full, blank=True),
+        }
+        notes = model_resource(
+            models.Note.objects.order_by("slug"), "note", declared, **options
+        )
+        comment_resource = model_resource(models.Comment.objects.all(), "comment")
+        if comments:
+            comment_fields = {"note": fields.ForeignKey(notes, "note")}
+            comment_resource = model_resource(
+                models.Comment.objects.order_by("text"),
+                "comment",
+                comment_fields,
+                **({} if comments is True else comments),
+            )
+            notes.base_fields["comments"] = fields.OneToManyField(
+                comment_resource, "comments", full=True, blank=True
+            )
+            notes.base_fields["comments"].contribute_to_class(notes, "comments")
+        models.resource = notes
+        serve(authors, genres, notes, comment_resource)
+
+    ann = models.Author.objects.create(name="Ann")
+    fun = models.Genre.objects.create(name="fun")
+    models.note = models.Note.objects.create(
+        slug="a", title="A", author=ann, pages=3, extra={"city": {"name": "Rome"}}
+    )
+    models.note.genres.set([fun])
+    models.ann, models.fun, models.start = ann, fun, start
+    models.uri = f"/api/v1/note/{models.note.pk}/"
+    return models

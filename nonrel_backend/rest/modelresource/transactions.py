@@ -47,15 +47,17 @@ class ModelTransactions(Transactions):
             with_log = super().all_or_nothing
             return retried(lambda: with_log(work, request, data), on=ChangedMeanwhile)
         unlogged = Changes(self.resource, records=False)
-        if self.is_single_write(request, data):
-            return retried(lambda: work(unlogged), on=ChangedMeanwhile)
         database = self.resource.database
+        # A write that fails within another transaction, such as the one of
+        # ATOMIC_REQUESTS, must leave it usable: it needs a savepoint.
+        nested = connections[database].in_atomic_block
+        if not nested and self.is_single_write(request, data):
+            return retried(lambda: work(unlogged), on=ChangedMeanwhile)
 
         def run() -> Any:
             with transaction.atomic(using=database):
                 return work(unlogged)
 
-        nested = connections[database].in_atomic_block
         return retried(run, attempts=1 if nested else ATTEMPTS)
 
     def is_single_write(
