@@ -23,6 +23,11 @@ class Authentication:
     def __init__(self, require_active: bool = True) -> None:
         self.require_active = require_active
 
+    @property
+    def varies(self) -> tuple[str, ...]:
+        """The headers that say who the user is, for Vary."""
+        return () if type(self) is Authentication else ("Authorization", "Cookie")
+
     def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         """Return whether the user is known, or a response."""
         return True
@@ -47,6 +52,7 @@ class HeaderAuthentication(Authentication):
 
     auth_type = ""
     realm = "api"
+    varies = ("Authorization",)
 
     def unauthorized(self) -> HttpUnauthorized:
         """Return the response to unknown users."""
@@ -148,6 +154,7 @@ class SessionAuthentication(Authentication):
     """The user of Django's session. Writes need Django's CSRF token."""
 
     scheme = {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+    varies = ("Cookie",)
 
     def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         user = getattr(request, "user", None)
@@ -176,6 +183,11 @@ class MultiAuthentication(Authentication):
     def __init__(self, *backends: Authentication, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.backends = backends
+
+    @property
+    def varies(self) -> tuple[str, ...]:
+        names = [name for each in self.backends for name in each.varies]
+        return tuple(dict.fromkeys(names))
 
     def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         rejected: Any = False

@@ -35,7 +35,11 @@ class NoCache:
 
 
 class SimpleCache(NoCache):
-    """Caches objects in one of Django's caches for `timeout` seconds."""
+    """Caches objects in one of Django's caches for `timeout` seconds.
+
+    Responses to users with credentials are private unless `public` is set, as are all
+    those of a resource with an authentication.
+    """
 
     def __init__(
         self,
@@ -68,7 +72,7 @@ class SimpleCache(NoCache):
         return request.method in ("GET", "HEAD") and response.status_code == 200
 
     def cache_control(self) -> dict[str, Any]:
-        control = {"max_age": self.timeout, "s_maxage": self.timeout}
+        control: dict[str, Any] = {"max_age": self.timeout, "s_maxage": self.timeout}
         if self.public is not None:
             control["public"] = self.public
         elif self.private is not None:

@@ -1,8 +1,9 @@
 """ModelResource: a resource over the objects of a Django model."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.db import models, router
+from django.db import connections, models, router, transaction
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -217,6 +218,19 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
         if limits is not None or not is_ours(type(self).get_object_list):
             return self.obj_get(bundle=bundle, **kwargs)
         return super().cached_obj_get(bundle, **kwargs)
+
+    def lookup_in_cache(
+        self, request: HttpRequest, kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the arguments of a URI as values of the model: `02` is `2`."""
+        bundle = self.build_bundle(request=request)
+        return self.lookup_kwargs_with_identifiers(bundle, kwargs)
+
+    def after_commit(self, work: Callable[[], Any]) -> None:
+        """Do this now and, in a transaction, again when it is committed."""
+        work()
+        if connections[self.database].in_atomic_block:
+            transaction.on_commit(work, using=self.database, robust=True)
 
     # --- writing ---
 

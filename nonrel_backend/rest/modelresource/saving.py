@@ -192,6 +192,7 @@ class Saving:
         """Save a bundle whose data was within another one's, with the log of that."""
         bundle.changes = changes
         self.resource.save(bundle, bundle.before)
+        self.resource.forget_all()
 
     def save_m2m(self, bundle: Bundle) -> None:
         """Save the to-many relations: first the objects given as data, then which
@@ -212,6 +213,7 @@ class Saving:
                     # The relation is a column of the related object.
                     bundle.changes.remember(each.obj, resource)
             self.set_related(field, manager, [each.obj for each in related], back)
+            resource.forget_all()
             getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
 
     def set_related(

@@ -1,9 +1,11 @@
 """Access: how a resource reaches its objects, and what the user may do with them."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.crypto import get_random_string
 
 from ..authorization import Authorization
 from ..bundle import Bundle
@@ -11,6 +13,9 @@ from ..cache import NoCache
 from ..exceptions import ImmediateHttpResponse, Unauthorized
 from .dispatch import Dispatch
 from .endpoint import parameters
+
+# How long a cache remembers the generation of its objects: longer than the objects.
+GENERATION_SECONDS = 30 * 24 * 3600
 
 
 class Access(Dispatch):
@@ -242,7 +247,7 @@ class Access(Dispatch):
         """Return obj_get() through the cache. The authorization is asked each time."""
         if type(self._meta.cache) is NoCache:
             return self.obj_get(bundle=bundle, **kwargs)
-        key = self.generate_cache_key("detail", **kwargs)
+        key = self.detail_cache_key(bundle.request, kwargs)
         obj = self._meta.cache.get(key)
         if obj is None:
             obj = self.obj_get(bundle=bundle, **kwargs)
@@ -263,7 +268,37 @@ class Access(Dispatch):
             self._meta.cache.set(key, objects)
         return objects
 
-    def forget(self, **kwargs: Any) -> None:
+    def detail_cache_key(self, request: HttpRequest, kwargs: dict[str, Any]) -> str:
+        """Return the cache key of an object. It changes with the generation, which
+        forget_all() replaces, and is the same for all ways to write the object's key.
+        """
+        cache = self._meta.cache
+        generation_key = self.generate_cache_key("generation")
+        generation = cache.get(generation_key)
+        if generation is None:
+            generation = get_random_string(12)
+            cache.set(generation_key, generation, GENERATION_SECONDS)
+        lookup = self.lookup_in_cache(request, kwargs)
+        return self.generate_cache_key("detail", generation, **lookup)
+
+    def lookup_in_cache(
+        self, request: HttpRequest, kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the arguments of a URI in one form for each object."""
+        return kwargs
+
+    def forget(self, request: HttpRequest, **kwargs: Any) -> None:
         """Delete an object that was written from the cache."""
         if type(self._meta.cache) is not NoCache:
-            self._meta.cache.delete(self.generate_cache_key("detail", **kwargs))
+            key = self.detail_cache_key(request, kwargs)
+            self.after_commit(lambda: self._meta.cache.delete(key))
+
+    def forget_all(self) -> None:
+        """Delete all objects from the cache, since many were written."""
+        if type(self._meta.cache) is not NoCache:
+            key = self.generate_cache_key("generation")
+            self.after_commit(lambda: self._meta.cache.delete(key))
+
+    def after_commit(self, work: Callable[[], Any]) -> None:
+        """Do this now and, in a transaction, again when it is committed."""
+        work()

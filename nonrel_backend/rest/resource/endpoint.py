@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
@@ -39,15 +40,35 @@ class Endpoint:
         return wrapper
 
     def with_cache_headers(self, request: Any, response: Any) -> HttpResponseBase:
-        """Set Vary and Cache-Control as Meta.cache says."""
+        """Set Vary and Cache-Control as Meta.cache says. A response that the cache says
+        nothing about may be stored, but not used without asking: `no-cache`.
+        """
         cache = self._meta.cache
-        if cache.varies and response.has_header("Vary"):
-            patch_vary_headers(response, cache.varies)
-        elif cache.varies:
-            response.headers["Vary"] = ", ".join(cache.varies)
+        varies = [*cache.varies, *self._meta.authentication.varies]
+        if varies and response.has_header("Vary"):
+            patch_vary_headers(response, varies)
+        elif varies:
+            response.headers["Vary"] = ", ".join(varies)
         if cache.cacheable(request, response):
-            patch_cache_control(response, **cache.cache_control())
+            patch_cache_control(response, **self.cache_control(request))
+        elif not response.has_header("Cache-Control"):
+            response.headers["Cache-Control"] = "no-cache"
         return response
+
+    def cache_control(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the cache's arguments of patch_cache_control(). Unless the cache says
+        `public`, what users with credentials get is private.
+        """
+        control = dict(self._meta.cache.cache_control())
+        known = (
+            self._meta.authentication.varies
+            or "HTTP_AUTHORIZATION" in request.META
+            or settings.SESSION_COOKIE_NAME in request.COOKIES
+        )
+        if known and not control.get("public"):
+            control.pop("s_maxage", None)
+            control["private"] = True
+        return control
 
     def method_check(
         self, request: HttpRequest, allowed: list[str] | None = None

@@ -98,7 +98,7 @@ class Writing:
             return self.put_at(request, altered, changes, lookup, expected)
 
         bundle, is_new = resource.transactions.all_or_nothing(work, request, data)
-        resource.forget(**lookup)
+        resource.forget(request, **lookup)
         if is_new:
             response = self.response(request, bundle, HttpCreated)
         else:
@@ -129,6 +129,7 @@ class Writing:
             return bundles
 
         bundles = resource.transactions.all_or_nothing(work, request)
+        resource.forget_all()
         return self.list_response(request, bundles, HttpResponse, HttpNoContent)
 
     def put_one(
@@ -186,7 +187,7 @@ class Writing:
             return self.patch_at(request, sent, changes, lookup, expected)
 
         bundle = resource.transactions.all_or_nothing(work, request, data)
-        resource.forget(**lookup)
+        resource.forget(request, **lookup)
         response = self.response(request, bundle, HttpAccepted)
         return self.with_etag(request, response, lookup)
 
@@ -217,6 +218,7 @@ class Writing:
             return bundles
 
         bundles = resource.transactions.all_or_nothing(work, request)
+        resource.forget_all()
         return self.list_response(request, bundles, HttpAccepted)
 
     def patch_one(
@@ -236,13 +238,11 @@ class Writing:
             raise BadRequest("'resource_uri' must be a string.")
         own = resource.uris.kwargs_of(uri, request)
         try:
-            bundle = self.patch_at(request, data, changes, own)
+            return self.patch_at(request, data, changes, own)
         except MalformedKey as error:
             raise BadRequest(f"The URI {uri!r} has an invalid key.") from error
         except ABSENT:
             return self.create_at(request, data, changes, own)
-        resource.forget(**own)
-        return bundle
 
     def patch_at(
         self,
@@ -296,6 +296,7 @@ class Writing:
             resource.obj_delete_list(bundle=bundle, **lookup)
 
         resource.transactions.all_or_nothing(work, request)
+        resource.forget_all()
         return HttpNoContent()
 
     def delete_detail(
@@ -312,7 +313,7 @@ class Writing:
             resource.obj_delete(bundle=bundle, **lookup)
 
         resource.transactions.all_or_nothing(work, request)
-        resource.forget(**lookup)
+        resource.forget(request, **lookup)
         return HttpNoContent()
 
     def delete_one(self, request: HttpRequest, uri: str, changes: Changes) -> None:
@@ -324,7 +325,6 @@ class Writing:
         changes.remember(obj)
         resource.authorize("delete", bundle)
         resource.obj_delete(bundle=bundle, **lookup)
-        resource.forget(**lookup)
 
     def check_parameters(self, request: HttpRequest) -> None:
         """Raise InvalidFilterError for a parameter that a write to the list would not
