@@ -13,6 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from .models import ApiKey
 
 
+class ApiKeyInline(admin.StackedInline):
+    """Shows on a user's page when the key was made, and deletes it."""
+
+    model = ApiKey
+    readonly_fields = ["created"]
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # a new key is only shown on the page of API keys
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):
     """A new key is shown on the page that follows, and nowhere else."""

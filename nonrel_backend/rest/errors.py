@@ -1,9 +1,11 @@
 """Responses to errors: what the user should know, and nothing internal."""
 
 import logging
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import (
     FieldError,
     MultipleObjectsReturned,
@@ -25,6 +27,7 @@ from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpResponse, UnreadablePostError
 
 from . import exceptions, http
+from .conf import setting
 from .resource.retries import ChangedMeanwhile
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django.request")
 # Seconds.
 RETRY_AFTER = 1
+FAILED = "Sorry, this request could not be processed. Please try again later."
 CONFLICT = "The data conflicts with an existing object."
 
 
@@ -125,12 +129,15 @@ def response_of(endpoint: "Endpoint", request: Any, error: Exception) -> HttpRes
                 found["Retry-After"] = str(RETRY_AFTER)
                 logger.error("The store failed.", exc_info=error)
             return found
+    if settings.DEBUG and setting("FULL_DEBUG", False):
+        raise error
     got_request_exception.send(sender=type(endpoint), request=request)
     logger.error("Internal Server Error: %s", request.path, exc_info=error)
-    sentence = "Sorry, this request could not be processed. Please try again later."
-    return endpoint.error_response(
-        request, {"error": sentence}, http.HttpApplicationError
-    )
+    answer = {"error": setting("CANNED_ERROR", FAILED)}
+    if settings.DEBUG:
+        lines = traceback.format_exception(error)
+        answer |= {"error_message": str(error), "traceback": "".join(lines)}
+    return endpoint.error_response(request, answer, http.HttpApplicationError)
 
 
 def bad_request(endpoint: "Endpoint", request: Any, content: Any) -> HttpResponse:

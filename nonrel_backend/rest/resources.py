@@ -1,5 +1,7 @@
 """The classes of resources, and the constants of their `Meta`."""
 
+from django.views.decorators.csrf import csrf_exempt
+
 from .constants import ALL, ALL_WITH_RELATIONS
 from .documents import DocumentResource
 from .modelresource.resource import ModelResource
@@ -19,4 +21,5 @@ __all__ = [
     "ModelResource",
     "Resource",
     "ResourceOptions",
+    "csrf_exempt",
 ]

@@ -4,20 +4,26 @@ import base64
 import datetime
 import json
 import math
+from functools import cache
 from importlib import import_module
 from typing import Any, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.utils.duration import duration_iso_string
 from django.utils.encoding import force_str
 
 from .bundle import Bundle
+from .conf import setting
 from .exceptions import (
     BadRequest,
     UnsupportedDeserializationFormat,
     UnsupportedSerializationFormat,
 )
 from .formats.xml import from_xml, to_xml
+from .utils.formatting import format_date, format_datetime, format_time
+from .utils.timezone import make_naive
 
 # The deepest nesting of received data.
 MAX_DEPTH = 64
@@ -66,16 +72,39 @@ def is_installed(format_name: str) -> bool:
         return False
 
 
+@cache
+def formatting_of_settings() -> str | None:
+    """Return the form of dates and times of the setting; None for this package's."""
+    found = setting("DATETIME_FORMATTING")
+    if found not in FORMATTINGS:
+        raise ImproperlyConfigured(
+            f"REST_DATETIME_FORMATTING is {found!r}; it must be one of "
+            f"{', '.join(map(str, FORMATTINGS))}."
+        )
+    return found
+
+
+@receiver(setting_changed)
+def forget_formatting(**kwargs: Any) -> None:
+    """Read the setting again. Tests change settings."""
+    formatting_of_settings.cache_clear()
+
+
 def iso(value: datetime.datetime | datetime.time) -> str:
     """Return the ISO format, with Z for UTC as JavaScript writes it."""
     text = value.isoformat()
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
+# By the name of a datetime_formatting.
+RFC_2822, STRICT = "rfc-2822", "iso-8601-strict"
+FORMATTINGS = (None, "iso-8601", STRICT, RFC_2822)
+DATES = {
+    datetime.datetime: "format_datetime",
+    datetime.date: "format_date",
+    datetime.time: "format_time",
+}
 SIMPLE: dict[type, Any] = {
-    datetime.datetime: iso,
-    datetime.time: iso,
-    datetime.date: datetime.date.isoformat,
     datetime.timedelta: duration_iso_string,
     bytes: lambda value: base64.b64encode(value).decode(),
     memoryview: lambda value: base64.b64encode(bytes(value)).decode(),
@@ -85,20 +114,11 @@ SIMPLE: dict[type, Any] = {
 }
 
 
-def simplified(value: Any) -> Any:
-    """Return a value of a type that no format has as one of a simple type."""
-    if isinstance(value, Bundle):
-        return value.data
-    simple = SIMPLE.get(type(value))
-    return force_str(value) if simple is None else simple(value)
-
-
 def reject_constant(name: str) -> NoReturn:
     """Raise ValueError for NaN and Infinity, which are not JSON."""
     raise ValueError(f"{name} is not valid JSON")
 
 
-ENCODER = json.JSONEncoder(default=simplified, allow_nan=False, ensure_ascii=False)
 DECODER = json.JSONDecoder(parse_constant=reject_constant)
 
 
@@ -123,7 +143,10 @@ class Serializer:
         if formats is not None:
             self.formats = list(formats)
         else:
-            self.formats = [each for each in self.formats if is_installed(each)]
+            wanted = self.formats
+            if wanted is Serializer.formats:
+                wanted = setting("DEFAULT_FORMATS", wanted)
+            self.formats = [each for each in wanted if is_installed(each)]
         self.content_types = {**self.content_types, **(content_types or {})}
         missing = [each for each in self.formats if each not in self.content_types]
         if missing:
@@ -131,7 +154,15 @@ class Serializer:
                 f"The formats {missing} have no content type. Add them to "
                 "content_types."
             )
+        if datetime_formatting not in FORMATTINGS:
+            raise ImproperlyConfigured(
+                f"datetime_formatting is {datetime_formatting!r}; it must be one of "
+                f"{', '.join(map(str, FORMATTINGS))}."
+            )
         self.datetime_formatting = datetime_formatting
+        self.encoder = json.JSONEncoder(
+            default=self.simplified, allow_nan=False, ensure_ascii=False
+        )
         self.supported_formats = [self.content_types[each] for each in self.formats]
         self.other_names = [
             name for name, format_name in ALIASES.items() if format_name in self.formats
@@ -205,7 +236,7 @@ class Serializer:
         if b"\\" not in written:
             return
         try:
-            json.dumps(data, default=simplified, ensure_ascii=False).encode()
+            json.dumps(data, default=self.simplified, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise BadRequest(
                 "A string in the body has half a surrogate pair."
@@ -262,14 +293,56 @@ class Serializer:
             return str.__str__(data)
         if isinstance(data, int):
             return int(data)
-        return simplified(data)
+        return self.simplified(data)
+
+    def simplified(self, value: Any) -> Any:
+        """Return a value of a type that no format has as one of a simple type."""
+        if isinstance(value, Bundle):
+            return value.data
+        name = DATES.get(type(value))
+        if name is not None:
+            return getattr(self, name)(value)
+        simple = SIMPLE.get(type(value))
+        return force_str(value) if simple is None else simple(value)
+
+    # --- dates and times ---
+
+    @property
+    def formatting(self) -> str | None:
+        """The form of dates and times: the serializer's own, or the setting's."""
+        return self.datetime_formatting or formatting_of_settings()
+
+    def format_datetime(self, data: datetime.datetime) -> str:
+        """Return a moment as text: in ISO 8601 with its offset, or as the formatting
+        says. The others are in the default time zone, and those in ISO 8601 naive.
+        """
+        form = self.formatting
+        if form is None:
+            return iso(data)
+        if form == RFC_2822:
+            return format_datetime(data)
+        data = make_naive(data)
+        return (data.replace(microsecond=0) if form == STRICT else data).isoformat()
+
+    def format_date(self, data: datetime.date) -> str:
+        """Return a date as text."""
+        if self.formatting == RFC_2822:
+            return format_date(data)
+        return data.isoformat()
+
+    def format_time(self, data: datetime.time) -> str:
+        """Return a time as text."""
+        form = self.formatting
+        if form == RFC_2822:
+            return format_time(data)
+        return iso(data.replace(microsecond=0) if form == STRICT else data)
 
     # --- JSON ---
 
     def to_json(self, data: Any, options: dict[str, Any] | None = None) -> str:
         """Serialize data as JSON."""
         try:
-            return ENCODER.encode(data)
+            return self.encoder.encode(data)
         except (ValueError, TypeError):  # infinity, or a key that is not a string
             return json.dumps(self.to_simple(data, options), ensure_ascii=False)
 

@@ -57,6 +57,7 @@ def models(databases):
         models.Diary,
         models.Page,
         models.Seat,
+        models.Mark,
     ):
         model._base_manager.all()._raw_delete("default")
     get_user_model().objects.all().delete()

@@ -2,6 +2,8 @@
 
 import uuid
 
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 
@@ -95,3 +97,12 @@ class Diary(Page):
     """A model with a parent."""
 
     owner = models.CharField(max_length=20)
+
+
+class Mark(models.Model):
+    """A model with a generic foreign key."""
+
+    text = models.CharField(max_length=20)
+    content_type = models.ForeignKey(ContentType, models.CASCADE)
+    object_id = models.PositiveBigIntegerField()
+    of = GenericForeignKey("content_type", "object_id")

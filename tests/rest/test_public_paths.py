@@ -32,10 +32,20 @@ TASTYPIE = {
     "models": "ApiAccess ApiKey create_api_key",
     "paginator": "Paginator",
     "resources": "ALL ALL_WITH_RELATIONS DeclarativeMetaclass "
-    "ModelDeclarativeMetaclass ModelResource Resource ResourceOptions",
+    "ModelDeclarativeMetaclass ModelResource Resource ResourceOptions csrf_exempt",
     "serializers": "Serializer",
     "throttle": "BaseThrottle CacheDBThrottle CacheThrottle",
-    "utils": "now trailing_slash",
+    "utils": "aware_date aware_datetime format_date format_datetime format_time "
+    "make_aware make_naive mk_datetime now string_to_python trailing_slash",
+    "utils.formatting": "format_date format_datetime format_time mk_datetime",
+    "utils.mime": "build_content_type determine_format",
+    "utils.timezone": "aware_date aware_datetime make_aware make_naive make_naive_utc "
+    "now",
+    "utils.urls": "trailing_slash",
+    "admin": "ApiKeyInline",
+    "contrib.contenttypes.fields": "GenericForeignKeyField",
+    "contrib.contenttypes.resources": "GenericResource",
+    "test": "ResourceTestCase ResourceTestCaseMixin TestApiClient",
     "validation": "CleanedDataFormValidation FormValidation Validation",
 }
 # Ours, which the docs name.

@@ -264,7 +264,8 @@ class DocumentResource(Resource):
     def obj_get_list(self, bundle: Bundle, **kwargs: Any) -> Any:
         """Return the documents that match the filters of the request."""
         request = bundle.request
-        objects = self.apply_filters(request, self.build_filters(parameters(request)))
+        filters = parameters(request).copy()
+        objects = self.apply_filters(request, self.build_filters(filters))
         objects = self.apply_authorization_limits(request, objects)
         return self.authorized_read_list(objects, bundle)
 

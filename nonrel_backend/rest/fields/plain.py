@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import dateparse, timezone
 
 from ..bundle import Bundle
+from ..utils.formatting import parse_date, parse_datetime, parse_time
 from .base import NOT_PROVIDED, ApiField
 
 NUMBERS = (int, float, decimal.Decimal)
@@ -196,7 +197,7 @@ class DateField(ParsedField):
 
     @staticmethod
     def parse(text: str) -> Any:
-        moment = dateparse.parse_date(text) or dateparse.parse_datetime(text)
+        moment = parse_date(text) or parse_datetime(text)
         return moment.date() if isinstance(moment, datetime.datetime) else moment
 
     def convert(self, value: Any) -> Any:
@@ -215,12 +216,7 @@ class DateTimeField(ParsedField):
     value_class = datetime.datetime
     wanted = "a date and time, such as 2010-11-10T03:07:43Z"
 
-    @staticmethod
-    def parse(text: str) -> Any:
-        moment = dateparse.parse_datetime(text)
-        if moment is None and (day := dateparse.parse_date(text)):
-            moment = datetime.datetime(day.year, day.month, day.day)
-        return moment
+    parse = staticmethod(parse_datetime)
 
     def clean(self, value: Any) -> Any:
         if type(value) is datetime.date:
@@ -228,14 +224,16 @@ class DateTimeField(ParsedField):
         return self.in_zone(super().clean(value))
 
     def in_zone(self, moment: datetime.datetime) -> datetime.datetime:
-        """Return the moment as USE_TZ demands: aware of its zone, or naive."""
+        """Return the moment as USE_TZ demands and as stores return it: in UTC, or
+        naive.
+        """
         try:
             if settings.USE_TZ and timezone.is_naive(moment):
-                return timezone.make_aware(moment)
-            if not settings.USE_TZ and timezone.is_aware(moment):
-                return timezone.make_naive(moment)
+                moment = timezone.make_aware(moment)
             if settings.USE_TZ:
-                moment.astimezone(datetime.UTC)
+                return moment.astimezone(datetime.UTC)
+            if timezone.is_aware(moment):
+                return timezone.make_naive(moment)
         except (ValueError, OverflowError) as error:
             raise self.wrong("between the years 1 and 9999") from error
         return moment
@@ -251,7 +249,7 @@ class TimeField(ParsedField):
     help_text = 'A time as string. Ex: "20:05:23"'
     value_class = datetime.time
     wanted = "a time, such as 20:05:23"
-    parse = staticmethod(dateparse.parse_time)
+    parse = staticmethod(parse_time)
 
 
 class DurationField(ParsedField):

@@ -92,6 +92,11 @@ class RelatedField(ApiField):
             self._related = (api_name, resource)
         return self._related[1]
 
+    @property
+    def related_resources(self) -> list["Resource"]:
+        """The resources that the relation may lead to."""
+        return [self.related]
+
     def get_related_resource(self, related_instance: Any = None) -> "Resource":
         """Return the related resource."""
         return self.related
@@ -115,7 +120,7 @@ class RelatedField(ApiField):
 
     def shown(self, obj: Any, bundle: Bundle, for_list: bool, full: bool) -> Any:
         """Return the URI of a related object, or a bundle of its data."""
-        resource = self.related
+        resource = self.get_related_resource(obj)
         if not full:
             return resource.get_resource_uri(obj)
         related = resource.build_bundle(obj=obj, request=bundle.request)
@@ -178,11 +183,14 @@ class RelatedField(ApiField):
     related_type = ""
 
     def schema(self) -> dict[str, Any]:
-        resource = self.related
         return super().schema() | {
             "related_type": self.related_type,
-            "related_schema": resource.get_resource_uri(url_name="api_get_schema"),
+            "related_schema": self.schema_uri(),
         }
+
+    def schema_uri(self) -> Any:
+        """Return the URI of the related resource's description."""
+        return self.related.get_resource_uri(url_name="api_get_schema")
 
 
 class ToOneField(RelatedField):

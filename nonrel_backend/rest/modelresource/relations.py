@@ -14,7 +14,7 @@ from ..exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound
 from ..fields.base import ApiField
 from ..fields.related import RelatedField
 from ..resource.relations import Relations
-from .paths import relation, relations
+from .paths import column, relation, relations
 from .state import changed, is_ours, state
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def prefetches_of(
     """Return the arguments of prefetch_related() for one field."""
     way, last, target = relations(model, field.steps)
     if not way:
-        return []
+        return list(field.steps) if is_generic(model, field) else []
     prefix = LOOKUP_SEP.join(way)
     if not isinstance(field, RelatedField) or target is None:
         return [prefix]
@@ -336,6 +336,13 @@ def prefetches_of(
     if related.relations.key_reader(model, field.steps) is not None:
         return []
     return [prefix]
+
+
+def is_generic(model: Any, field: ApiField) -> bool:
+    """Return whether a field shows a generic foreign key of the model."""
+    if not isinstance(field, RelatedField) or len(field.steps) != 1:
+        return False
+    return hasattr(column(model, field.steps[0]), "ct_field")
 
 
 def key_columns(resource: "Resource", last: Any) -> list[str] | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connections, models, router, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.functional import cached_property
 
 from ..bundle import Bundle
@@ -188,7 +188,10 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
     def obj_get_list(self, bundle: Bundle, **kwargs: Any) -> Any:
         """Return the objects that match the filters of the request."""
         request = bundle.request
-        applicable = self.build_filters(filters=getattr(request, "GET", {}))
+        # A copy, since a project's build_filters() may change it.
+        given = getattr(request, "GET", None)
+        filters = given.copy() if given else QueryDict(mutable=True)
+        applicable = self.build_filters(filters=filters)
         objects = self.apply_filters(request, applicable)
         if kwargs:
             objects = objects.filter(

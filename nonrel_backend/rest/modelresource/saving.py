@@ -2,7 +2,7 @@
 
 import copy
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from django.db import IntegrityError
 
@@ -179,7 +179,10 @@ class Saving:
         for name, related in bundle.related.items():
             field = self.resource.relations.field(name)
             if isinstance(related, Bundle) and not related.via_uri:
-                related_resource(field).saving.save_nested(related, bundle.changes)
+                resource = cast(
+                    "ModelResource", field.get_related_resource(related.obj)
+                )
+                resource.saving.save_nested(related, bundle.changes)
             if (
                 isinstance(related, Bundle)
                 and related.key is None

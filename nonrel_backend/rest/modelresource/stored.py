@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import connections, models
 
 TIMES = (models.DateTimeField, models.TimeField, models.DurationField)
@@ -15,6 +16,7 @@ class StoredColumns(NamedTuple):
 
     generated: bool
     times: list[str]
+    moments: list[str]
     decimals: list[tuple[Any, Decimal]]
 
 
@@ -25,6 +27,7 @@ def columns_of(model: Any) -> StoredColumns:
     return StoredColumns(
         any(field.generated for field in fields),
         [field.attname for field in fields if isinstance(field, TIMES)],
+        [each.attname for each in fields if isinstance(each, models.DateTimeField)],
         [
             (field, Decimal(1).scaleb(-field.decimal_places))
             for field in fields
@@ -61,6 +64,12 @@ def as_stored(obj: Any, database: str) -> Any:
         and not all(is_exact(getattr(obj, name)) for name in columns.times)
     ):
         return model._base_manager.using(database).get(pk=obj.pk)
+    if settings.USE_TZ:
+        zone = connections[database].timezone
+        for name in columns.moments:
+            value = getattr(obj, name)
+            if isinstance(value, datetime) and value.tzinfo not in (None, zone):
+                setattr(obj, name, value.astimezone(zone))
     for field, places in columns.decimals:
         value = getattr(obj, field.attname)
         if value is not None:

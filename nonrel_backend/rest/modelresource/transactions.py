@@ -1,5 +1,6 @@
 """ModelTransactions: a request's changes in one transaction, if the store has them."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, models, transaction
@@ -117,11 +118,25 @@ class ModelTransactions(Transactions):
         if bundle.changes is not None and bundle.changes.records:
             return state(bundle.obj)
         if bundle.sent is not None and (
-            self.has_own_writes or not all(map(is_ours, kinds))
+            self.has_own_writes
+            or not all(map(is_ours, kinds))
+            or not self.sets_columns(bundle.sent)
         ):
             return state(bundle.obj)
         name = meta.version_field
         return {name: getattr(bundle.obj, name)} if name else {}
+
+    def sets_columns(self, names: set[str]) -> bool:
+        """Return whether each of the fields sets the column of its attribute, and not
+        others, as a property or a generic foreign key may.
+        """
+        columns = attributes_of_columns(self.resource._meta.object_class)
+        fields = [self.resource.fields.get(name) for name in names]
+        return all(
+            field.is_m2m or not field.steps or field.steps[0] in columns
+            for field in fields
+            if field is not None
+        )
 
     def check_items(self, request: HttpRequest, items: list[dict[str, Any]]) -> None:
         if not self.are_supported:
@@ -137,6 +152,13 @@ class ModelTransactions(Transactions):
 
     def restore(self, image: Any) -> None:
         self.resource.saving.restore(image)
+
+
+@cache
+def attributes_of_columns(model: Any) -> set[str]:
+    """Return the names and the attributes of a model's columns."""
+    fields = model._meta.concrete_fields
+    return {name for each in fields for name in (each.name, each.attname)}
 
 
 class ModelPreconditions(Preconditions):

@@ -184,7 +184,8 @@ class Writer:
                 if not (field.null or field.blank or field.has_default):
                     required.append(key)
             if isinstance(field, RelatedField) and field.full:
-                self.add_schemas(field.related)
+                for related in field.related_resources:
+                    self.add_schemas(related)
         new: dict[str, Any] = {"type": "object", "properties": sent}
         if required:
             new["required"] = required

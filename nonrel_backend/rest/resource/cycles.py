@@ -148,8 +148,27 @@ class Cycles:
             except ApiFieldError as error:
                 errors.update(error.errors or {name: [str(error)]})
         if errors:
-            raise field_errors(errors)
+            raise field_errors(self.errors_of_validation(bundle) | errors)
         return bundle
+
+    def errors_of_validation(self, bundle: Bundle) -> dict[str, list[str]]:
+        """Return what is_valid() says of data that some fields have rejected, so that
+        a client gets all errors at once.
+        """
+        resource = self.resource
+        try:
+            resource.is_valid(bundle)
+        except Exception:
+            return {}  # it expects what the fields have just rejected
+        found = bundle.errors.pop(resource._meta.resource_name, {})
+        if not isinstance(found, dict):
+            return {}
+        return {
+            name: [str(each) for each in texts]
+            if isinstance(texts, list | tuple)
+            else [str(texts)]
+            for name, texts in found.items()
+        }
 
     def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
         """Set the new value of a field on the object."""

@@ -19,7 +19,7 @@ from django.urls import (
 from django.utils.functional import cached_property
 
 from ..exceptions import BadRequest
-from ..utils import trailing_slash
+from ..utils.urls import trailing_slash
 
 if TYPE_CHECKING:
     from .resource import Resource
