@@ -34,6 +34,12 @@ class Authentication:
 
     def get_identifier(self, request: Any) -> str:
         """Return the name under which the throttle counts the request."""
+        return self.get_address(request)
+
+    def get_address(self, request: Any) -> str:
+        """Return where the request comes from. The throttle counts wrong credentials
+        under it.
+        """
         meta = request.META
         return (
             f"{meta.get('REMOTE_ADDR', 'noaddr')}_{meta.get('REMOTE_HOST', 'nohost')}"
@@ -63,7 +69,7 @@ class HeaderAuthentication(Authentication):
     def credentials(self, request: Any) -> str | None:
         """Return the header without its scheme; None if it has another scheme."""
         kind, _, rest = request.headers.get("Authorization", "").partition(" ")
-        return rest.strip() if kind.lower() == self.auth_type else None
+        return as_utf8(rest.strip()) if kind.lower() == self.auth_type else None
 
     def user_of(self, request: Any) -> Any:
         """Return the user of the credentials, or None."""
@@ -72,8 +78,11 @@ class HeaderAuthentication(Authentication):
     def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         user = self.user_of(request)
         if user is None or not self.check_active(user):
+            if self.credentials(request) is not None:
+                # The throttle counts them, even if anonymous users are accepted.
+                request.has_wrong_credentials = True
             return self.unauthorized()
-        request.user = user
+        request.user, request.has_wrong_credentials = user, False
         return True
 
     def get_identifier(self, request: Any) -> str:
@@ -81,6 +90,14 @@ class HeaderAuthentication(Authentication):
         if user is not None and user.is_authenticated:
             return user.get_username()
         return super().get_identifier(request)
+
+
+def as_utf8(text: str) -> str:
+    """Return a header, which WSGI reads as Latin-1, as UTF-8 if it is that."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 class BasicAuthentication(HeaderAuthentication):
@@ -123,7 +140,8 @@ class ApiKeyAuthentication(HeaderAuthentication):
         return response
 
     def user_of(self, request: Any) -> Any:
-        username, colon, key = (self.credentials(request) or "").partition(":")
+        # The name may have colons; keys have none.
+        username, colon, key = (self.credentials(request) or "").rpartition(":")
         if not colon or "\x00" in username:
             return None
         try:
@@ -139,7 +157,11 @@ class ApiKeyAuthentication(HeaderAuthentication):
         # Models can only be imported when the apps are loaded.
         from .models import ApiKey
 
-        found = ApiKey.objects.filter(user=user).first() if user is not None else None
+        if user is None:  # look for a key, as for other users
+            get_user_model()()
+            ApiKey.objects.filter(pk=0).first()
+            return ApiKey().matches(api_key)
+        found = ApiKey.objects.filter(user=user).first()
         return (found or ApiKey()).matches(api_key)
 
 
@@ -164,14 +186,17 @@ class SessionAuthentication(Authentication):
         check.process_request(request)
         # The view is exempt from the middleware, since other authentications need no
         # token.
-        if check.process_view(request, lambda request: None, (), {}) is None:
+        reason = check.process_view(request, lambda request: None, (), {})
+        if reason is None:
             return True
         # Models can only be imported when the apps are loaded.
         from django.contrib.auth.models import AnonymousUser
 
         # Another authentication may still accept the request, but not as this user.
         request.user = AnonymousUser()
-        return False
+        response = HttpUnauthorized()
+        response.reason = f"The CSRF check failed: {reason}"
+        return response
 
     def get_identifier(self, request: Any) -> str:
         return request.user.get_username()

@@ -45,6 +45,8 @@ class HttpBadRequest(HttpResponse):
 
 class HttpUnauthorized(HttpResponse):
     status_code = 401
+    # What the user is told.
+    reason = "Authentication required."
 
 
 class HttpForbidden(HttpResponse):

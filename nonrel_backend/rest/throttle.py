@@ -33,6 +33,10 @@ class BaseThrottle:
         """Return False, or the seconds until the next request is allowed."""
         return False
 
+    def is_exhausted(self, identifier: str) -> bool | int:
+        """Return the same as should_be_throttled() will, without counting."""
+        return False
+
     def accessed(self, identifier: str, **kwargs: Any) -> None:
         """Record a request that was answered."""
 
@@ -45,18 +49,25 @@ class CacheThrottle(BaseThrottle):
     """
 
     def should_be_throttled(self, identifier: str, **kwargs: Any) -> bool | int:
-        now = time.time()
-        window = int(now // self.timeframe)
-        key = f"{self.convert_identifier_to_key(identifier)}_{window}"
+        key, wait = self.window(identifier)
         cache.add(key, 0, self.expiration)
         try:
             count = cache.incr(key)
         except ValueError:  # the cache has evicted it since
             cache.set(key, 1, self.expiration)
             count = 1
-        if count <= self.throttle_at:
-            return False
-        return max(1, int((window + 1) * self.timeframe - now) + 1)
+        return False if count <= self.throttle_at else wait
+
+    def is_exhausted(self, identifier: str) -> bool | int:
+        key, wait = self.window(identifier)
+        return wait if cache.get(key, 0) >= self.throttle_at else False
+
+    def window(self, identifier: str) -> tuple[str, int]:
+        """Return the cache key of the current window, and the seconds until its end."""
+        now = time.time()
+        number = int(now // self.timeframe)
+        key = f"{self.convert_identifier_to_key(identifier)}_{number}"
+        return key, max(1, int((number + 1) * self.timeframe - now) + 1)
 
 
 class CacheDBThrottle(CacheThrottle):

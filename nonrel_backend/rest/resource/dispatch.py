@@ -1,6 +1,6 @@
 """Dispatch: from a request to the method of a resource that answers it."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -69,14 +69,15 @@ class Dispatch(Endpoint):
         """Raise ImmediateHttpResponse, with the response of Meta.authentication or with
         401, if the user is unknown.
         """
+        self.check_failures(request)
         answer = self._meta.authentication.is_authenticated(request)
+        self.count_failure(request, answer)
         if answer is True:
             return
         if isinstance(answer, HttpResponse) and answer.content:
             raise ImmediateHttpResponse(answer)
-        response = self.error_response(
-            request, {"error": "Authentication required."}, HttpUnauthorized
-        )
+        reason = getattr(answer, "reason", HttpUnauthorized.reason)
+        response = self.error_response(request, {"error": reason}, HttpUnauthorized)
         if isinstance(answer, HttpResponse) and "WWW-Authenticate" in answer:
             response["WWW-Authenticate"] = answer["WWW-Authenticate"]
         raise ImmediateHttpResponse(response)
@@ -102,8 +103,11 @@ class Dispatch(Endpoint):
             return
         identifier = self._meta.authentication.get_identifier(request)
         wait = self._meta.throttle.should_be_throttled(identifier)
-        if not wait:
-            return
+        if wait:
+            self.reject_too_many(request, wait)
+
+    def reject_too_many(self, request: HttpRequest, wait: bool | int) -> NoReturn:
+        """End the request with 429. `wait` are the seconds until the next one."""
         response = self.error_response(
             request,
             {"error": "Too many requests. Try again later."},
@@ -112,6 +116,29 @@ class Dispatch(Endpoint):
         seconds = self._meta.throttle.timeframe if wait is True else int(wait)
         response["Retry-After"] = str(seconds)
         raise ImmediateHttpResponse(response)
+
+    def check_failures(self, request: HttpRequest) -> None:
+        """Raise ImmediateHttpResponse with 429, before any password is checked, if too
+        many wrong credentials came from the request's address.
+        """
+        throttle = self._meta.throttle
+        if type(throttle) is BaseThrottle or "HTTP_AUTHORIZATION" not in request.META:
+            return
+        wait = throttle.is_exhausted(self.name_of_failures(request))
+        if wait:
+            self.reject_too_many(request, wait)
+
+    def count_failure(self, request: HttpRequest, answer: Any) -> None:
+        """Have the throttle count wrong credentials."""
+        throttle = self._meta.throttle
+        if type(throttle) is BaseThrottle or "HTTP_AUTHORIZATION" not in request.META:
+            return
+        if answer is not True or getattr(request, "has_wrong_credentials", False):
+            throttle.should_be_throttled(self.name_of_failures(request))
+
+    def name_of_failures(self, request: HttpRequest) -> str:
+        """Return the name under which the throttle counts wrong credentials."""
+        return f"failed_{self._meta.authentication.get_address(request)}"
 
     def log_throttled_access(self, request: HttpRequest) -> None:
         """Tell the throttle that the request was answered."""
