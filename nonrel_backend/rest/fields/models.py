@@ -55,8 +55,10 @@ def field_class(
 
 def options_of(model_field: Any) -> dict[str, Any]:
     """Return the options of the resource's field: null, blank, default and others."""
+    # A FileField without a file is null in the data, and empty text in the column.
+    may_be_empty = isinstance(model_field, models.FileField) and model_field.blank
     found: dict[str, Any] = {
-        "null": model_field.null,
+        "null": model_field.null or may_be_empty,
         "unique": model_field.unique,
         "readonly": is_readonly(model_field),
         "verbose_name": str(model_field.verbose_name),

@@ -46,9 +46,12 @@ class FileField(CharField):
     help_text = 'A file URL as a string. Ex: "http://media.example.com/photo.jpg"'
 
     def convert(self, value: Any) -> Any:
-        if not hasattr(value, "url"):
-            return str(value)
-        return value.url if value else None
+        if not value:
+            return None  # no file
+        try:
+            return value.url
+        except (AttributeError, NotImplementedError, ValueError):
+            return str(value)  # a text, or a file of a storage without URLs
 
     def hydrate(self, bundle: Bundle) -> Any:
         value = super().hydrate(bundle)

@@ -39,7 +39,9 @@ class ModelCycles(Cycles):
         found = column(kind, field.steps[0])
         if found is None:
             return value
-        if value is None or value == "" or isinstance(found, models.FileField):
+        if isinstance(found, models.FileField):
+            return value
+        if value is None or value == "":
             if value == "" and not found.empty_strings_allowed:
                 value = None
             if value is None and not found.null and not found.primary_key:
