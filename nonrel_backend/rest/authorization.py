@@ -71,16 +71,14 @@ class ReadOnlyAuthorization(Authorization):
 
 
 class DjangoAuthorization(Authorization):
-    """Allows writing by Django's permissions, and reading to all.
+    """Allows what Django's permissions allow.
 
-    `read_permission` is the permission that reading requires, such as "view"; None for
-    none.
+    `read_permission` is the permission that reading requires; None for none. As in the
+    admin, who may change objects may view them.
     """
 
-    read_permission: str | None = None
-
-    def __init__(self, read_permission: str | None = None) -> None:
-        self.read_permission = read_permission or self.read_permission
+    def __init__(self, read_permission: str | None = "view") -> None:
+        self.read_permission = read_permission
 
     def check(self, action: str | None, object_list: Any, bundle: Bundle) -> bool:
         """Return True if the user has the permission for an action. Raise Unauthorized
@@ -92,9 +90,12 @@ class DjangoAuthorization(Authorization):
         if not hasattr(model, "_meta"):
             raise Unauthorized("Only objects of models have permissions.")
         options = model._meta
-        permission = f"{options.app_label}.{get_permission_codename(action, options)}"
+        granting = ["view", "change"] if action == "view" else [action]
+        names = [get_permission_codename(name, options) for name in granting]
         user = getattr(bundle.request, "user", None)
-        if user is None or not user.has_perm(permission):
+        if user is None or not any(
+            user.has_perm(f"{options.app_label}.{name}") for name in names
+        ):
             raise Unauthorized(f"You are not allowed to {action} that resource.")
         return True
 

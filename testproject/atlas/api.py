@@ -61,7 +61,7 @@ class Open:
     """The Meta of the resources that everybody may read."""
 
     authentication = OpenForReading(*KNOWN)
-    authorization = DjangoAuthorization()
+    authorization = DjangoAuthorization(read_permission=None)
 
 
 class CountryResource(ModelResource):

@@ -56,6 +56,7 @@ def models(databases):
         models.Country,
         models.Diary,
         models.Page,
+        models.Paper,
         models.Seat,
         models.Mark,
     ):

@@ -93,6 +93,13 @@ class Seat(models.Model):
     taken = models.BooleanField(default=False)
 
 
+class Paper(models.Model):
+    """A model with a file."""
+
+    name = models.CharField(max_length=20)
+    scan = models.FileField(upload_to="papers", blank=True)
+
+
 class Diary(Page):
     """A model with a parent."""
 

@@ -135,7 +135,7 @@ def test_djangos_permissions_need_a_model(databases, serve, http):
         class Meta:
             resource_name = "memo"
             store = documents
-            authorization = DjangoAuthorization()
+            authorization = DjangoAuthorization(read_permission=None)
 
     serve(MemoResource)
     assert http.get("/api/v1/memo/a/").json()["text"] == "x"

@@ -256,23 +256,34 @@ def test_reading_is_the_default(pages, http, models):
 def test_djangos_permissions(pages, user, http, models):
     from django.contrib.auth.models import Permission
 
+    def allow(codename):
+        app = "rest_tests"
+        user.user_permissions.set(
+            Permission.objects.filter(codename=codename, content_type__app_label=app)
+        )
+
     pages(authorization=DjangoAuthorization(), authentication=BasicAuthentication())
     headers = basic("ann:secret")
-    assert http.get(URI, headers=headers).status_code == 200
+    page = models.Page.objects.create(text="x")
+    uri = f"{URI}{page.pk}/"
+    for address in (URI, uri):
+        assert http.get(address, headers=headers).status_code == 403
+    assert http.get(f"{URI}set/{page.pk}/", headers=headers).json()["not_found"]
+    for codename in ("view_page", "change_page"):  # as in the admin
+        allow(codename)
+        for address in (URI, uri, f"{URI}set/{page.pk}/"):
+            assert http.get(address, headers=headers).status_code == 200
+    assert http.patch(uri, {"text": "y"}, headers=headers).status_code == 202
     assert http.post(URI, {"text": "x"}, headers=headers).status_code == 403
-    user.user_permissions.add(
-        Permission.objects.get(
-            codename="add_page", content_type__app_label="rest_tests"
-        )
-    )
-    created = http.post(URI, {"text": "x"}, headers=headers)
-    assert created.status_code == 201
-    assert http.delete(created["Location"], headers=headers).status_code == 403
+    allow("add_page")
+    assert http.post(URI, {"text": "x"}, headers=headers).status_code == 201
+    assert http.delete(uri, headers=headers).status_code == 403
+    assert http.get(uri, headers=headers).status_code == 403
     pages(
-        authorization=DjangoAuthorization(read_permission="view"),
+        authorization=DjangoAuthorization(read_permission=None),
         authentication=BasicAuthentication(),
     )
-    assert http.get(URI, headers=headers).status_code == 403
+    assert http.get(URI, headers=headers).status_code == 200
 
 
 class Mine(Authorization):

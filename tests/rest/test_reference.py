@@ -52,7 +52,7 @@ def test_the_quick_start(models, serve, http):
             list_allowed_methods = ["get", "post"]
             detail_allowed_methods = ["get", "post", "put", "delete"]
             resource_name = "myapp/note"
-            authorization = DjangoAuthorization()
+            authorization = DjangoAuthorization(read_permission=None)
             filtering = {
                 "slug": ALL,
                 "author": ALL_WITH_RELATIONS,

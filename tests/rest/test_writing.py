@@ -75,6 +75,9 @@ def test_the_uri_overrides_the_key_in_the_data(site, models, http, serve):
 def test_post_never_overwrites(site, http):
     site.start()
     response = http.post("/api/v1/note/", data_of(site, id=site.note.pk))
+    assert response.status_code == 400 and "id" in response.json()["note"]
+    site.start(writable_keys=True)
+    response = http.post("/api/v1/note/", data_of(site, id=site.note.pk))
     assert response.status_code == 409
     assert slugs(site) == ["a"]
 

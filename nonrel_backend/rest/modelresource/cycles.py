@@ -1,19 +1,50 @@
 """ModelCycles: how data is set on an object of a model."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.functional import cached_property
 
 from ..bundle import Bundle
-from ..exceptions import ApiFieldError
+from ..exceptions import ApiFieldError, field_errors
 from ..resource.cycles import Cycles
 from .lookups import limits
 from .paths import column, relation
 
+if TYPE_CHECKING:
+    from .resource import ModelResource
+
 
 class ModelCycles(Cycles):
     """The cycles of a ModelResource."""
+
+    resource: "ModelResource"
+
+    @cached_property
+    def made_keys(self) -> list[str]:
+        """The fields of keys that the database makes, and data may not choose."""
+        model = self.resource._meta.object_class
+        return [
+            name
+            for name, field in self.resource.fields.items()
+            if field.readonly
+            and len(field.steps) == 1
+            and isinstance(column(model, field.steps[0]), models.AutoField)
+        ]
+
+    def full_hydrate(self, bundle: Bundle) -> Bundle:
+        for name in self.made_keys:
+            given = bundle.data.get(name)
+            if given is None or bundle.sent is not None and name not in bundle.sent:
+                continue
+            key = getattr(bundle.obj, self.resource.fields[name].steps[0])
+            if str(given) != str(key):
+                text = "The key of an object cannot be changed."
+                if bundle.obj._state.adding:
+                    text = "The database makes this key: leave it out."
+                raise field_errors({name: [text]})
+        return super().full_hydrate(bundle)
 
     def set_value(self, bundle: Bundle, field: Any, value: Any) -> None:
         """Set the new value of a field on the object, cleaned by the model's field."""

@@ -8,10 +8,11 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connections, models
 
 from ..bundle import Bundle
-from ..exceptions import MalformedKey
+from ..exceptions import BadRequest, MalformedKey
 from ..fields.models import field_class
 from ..fields.plain import IntegerField
 from .lookups import limits
+from .paths import column
 
 if TYPE_CHECKING:
     from .resource import ModelResource
@@ -119,9 +120,32 @@ class Keys:
             attname, fields = self.attribute(name)
             if attname is None:
                 continue
+            if bundle.is_new:
+                self.check_new(attname, value)
             setattr(bundle.obj, attname, value)
             for own in fields:
                 bundle.data.pop(own, None)
+
+    @property
+    def are_made(self) -> bool:
+        """Whether the database makes the keys, and data may not choose them."""
+        field, *_ = self.field("pk")
+        return (
+            isinstance(field, models.AutoField)
+            and not self.resource._meta.writable_keys
+        )
+
+    def check_new(self, attname: str, value: Any) -> None:
+        """Raise BadRequest for the key of a new object after which too few are left."""
+        field = column(self.resource._meta.object_class, attname)
+        if not isinstance(field, models.AutoField) or self.resource._meta.writable_keys:
+            return
+        bounds = limits(field)
+        if bounds and type(value) is int and value > bounds[1] // 2:
+            raise BadRequest(
+                f"No object can be created with the key {value}: the keys that the "
+                f"database makes follow it. Use one up to {bounds[1] // 2}."
+            )
 
     def attribute(self, name: str) -> tuple[str | None, list[str]]:
         """Return the attribute that a name in a URI sets, or None, and the resource's

@@ -181,7 +181,7 @@ class ModelRelations(Relations):
         if obj is None:
             if not resource.can_create():
                 raise ApiFieldError(f"Creating a {name} is not allowed.")
-            if identifying and not set(data) - identifying:
+            if identifying and (resource.keys.are_made or not set(data) - identifying):
                 raise ApiFieldError(f"This {name} does not exist.")
             bundle.is_new = True
             return resource.full_hydrate(bundle)

@@ -112,20 +112,22 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
     def get_fields(
         cls, fields: list[str] | None = None, excludes: list[str] | None = None
     ) -> dict[str, ApiField]:
-        """Return a field for each model field in `fields` (all if empty) that is not in
+        """Return a field for each model field in `fields` (all if None) that is not in
         `excludes`.
         """
         found: dict[str, ApiField] = {}
         for field in cls._meta.object_class._meta.fields:
             if (
                 field.name in cls.base_fields
-                or (fields and field.name not in fields)
+                or (fields is not None and field.name not in fields)
                 or (excludes and field.name in excludes)
                 or cls.should_skip_field(field)
             ):
                 continue
             kind = cls.api_field_from_django_field(field)
             made = api_field(field, field.name, kind)
+            if isinstance(field, models.AutoField) and not cls._meta.writable_keys:
+                made.readonly = True
             made.contribute_to_class(cls, field.name)
             found[field.name] = made
         return found

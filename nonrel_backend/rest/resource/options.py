@@ -63,10 +63,15 @@ class ResourceOptions:
     # A field of the model that changes with every write. The ETag is made of it, and
     # writes compare it. Without it the ETag is a hash of the data.
     version_field: str | None = None
+    # Whether data may choose the key of an AutoField. PUT may, at an address whose key
+    # leaves half of the sequence.
+    writable_keys = False
     # Whether PUT, PATCH and DELETE of a detail require If-Match (428).
     require_if_match = False
 
     def __init__(self, meta: type | None = None) -> None:
+        # Without Meta.fields all of the model's are shown; with an empty one, none.
+        self.shows_all_fields = not hasattr(meta, "fields")
         for name in dir(meta) if meta is not None else ():
             if not name.startswith("_"):
                 setattr(self, name, getattr(meta, name))
@@ -147,7 +152,8 @@ class ModelDeclarativeMetaclass(DeclarativeMetaclass):
             return super().collected_fields()
         declared = super().collected_fields()
         cls.base_fields = declared
-        found = cls.get_fields(list(meta.fields or []), list(meta.excludes or []))
+        listed = None if meta.shows_all_fields else list(meta.fields or [])
+        found = cls.get_fields(listed, list(meta.excludes or []))
         return found | declared
 
     def get_fields(
