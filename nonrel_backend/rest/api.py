@@ -7,21 +7,35 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import NoReverseMatch, include, re_path, reverse
 
+from .authentication import Authentication
 from .exceptions import NotRegistered
 from .openapi.docs import docs_file, docs_page
 from .openapi.document import document
-from .resource.endpoint import Endpoint
+from .resource.checks import Checks
 from .resource.options import ResourceOptions
 from .resource.resource import Resource
 from .serializers import Serializer
+from .throttle import BaseThrottle
+from .visibility import Visibility
 
 
-class Api(Endpoint):
-    """A set of resources. `urls` has their URL patterns, below `api_name`/."""
+class Api(Checks):
+    """A set of resources. `urls` has their URL patterns, below `api_name`/.
+
+    The list of the resources, the OpenAPI document and the page that shows it are for
+    those whom `authentication` knows. They show the resources that the user may read;
+    with `describes_all`, all.
+    """
 
     def __init__(
-        self, api_name: str = "v1", serializer_class: type[Serializer] = Serializer
+        self,
+        api_name: str = "v1",
+        serializer_class: type[Serializer] = Serializer,
+        authentication: Authentication | None = None,
+        throttle: BaseThrottle | None = None,
+        describes_all: bool = False,
     ) -> None:
+        self.describes_all = describes_all
         self.api_name = api_name
         self._registry: dict[str, Resource] = {}
         self._canonicals: dict[str, Resource] = {}
@@ -29,6 +43,8 @@ class Api(Endpoint):
         self._meta = ResourceOptions()
         self._meta.serializer = self.serializer
         self._meta.resource_name = api_name
+        self._meta.authentication = authentication or self._meta.authentication
+        self._meta.throttle = throttle or self._meta.throttle
 
     def register(self, resource: Resource, canonical: bool = True) -> None:
         """Add an instance of a resource. Relations lead to the canonical one."""
@@ -96,13 +112,21 @@ class Api(Endpoint):
 
     # --- views ---
 
+    def visibility(self, request: HttpRequest) -> Visibility:
+        """Return which resources the user of the request may read."""
+        trusted = type(self._meta.authentication) is not Authentication
+        return Visibility(request, self.describes_all, trusted)
+
     def top_level(
         self, request: HttpRequest, api_name: str | None = None, **kwargs: Any
     ) -> HttpResponse:
         """Respond with the URIs of the list and the schema of each resource."""
-        self.method_check(request, ["get"])
+        self.check_get(request)
         found: dict[str, dict[str, Any]] = {}
+        visibility = self.visibility(request)
         for name in sorted(self._registry):
+            if not visibility.shows(self._registry[name]):
+                continue
             found[name] = {
                 "list_endpoint": self.address("api_dispatch_list", name),
                 "schema": self.address("api_get_schema", name),
@@ -118,9 +142,9 @@ class Api(Endpoint):
             return ""
 
     def openapi(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        """Respond with the OpenAPI document of all resources."""
-        self.method_check(request, ["get"])
-        content = self.serializer.to_json(document(self))
+        """Respond with the OpenAPI document of the resources that the user may read."""
+        self.check_get(request)
+        content = self.serializer.to_json(document(self, self.visibility(request)))
         return HttpResponse(content, content_type="application/json")
 
     def docs(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
@@ -130,6 +154,7 @@ class Api(Endpoint):
         self.method_check(request, ["get"])
         if kwargs.get("name"):
             return docs_file(request, kwargs["name"])
+        self.check_get(request)
         kwargs = {"api_name": self.api_name}
         return docs_page(
             self.api_name, reverse(f"api_{self.api_name}_openapi", kwargs=kwargs)

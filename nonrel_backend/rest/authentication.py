@@ -50,6 +50,14 @@ class Authentication:
         return user.is_active if self.require_active else True
 
 
+def anonymous() -> Any:
+    """Return the user of requests without one."""
+    # Models can only be imported when the apps are loaded.
+    from django.contrib.auth.models import AnonymousUser
+
+    return AnonymousUser()
+
+
 class HeaderAuthentication(Authentication):
     """The base of authentications by the header Authorization.
 
@@ -189,11 +197,8 @@ class SessionAuthentication(Authentication):
         reason = check.process_view(request, lambda request: None, (), {})
         if reason is None:
             return True
-        # Models can only be imported when the apps are loaded.
-        from django.contrib.auth.models import AnonymousUser
-
         # Another authentication may still accept the request, but not as this user.
-        request.user = AnonymousUser()
+        request.user = anonymous()
         response = HttpUnauthorized()
         response.reason = f"The CSRF check failed: {reason}"
         return response

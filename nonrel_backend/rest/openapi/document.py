@@ -41,11 +41,12 @@ ERROR = {
 }
 
 
-def document(api: Any) -> dict[str, Any]:
-    """Return the document of all registered resources."""
-    writer = Writer()
+def document(api: Any, visibility: Any = None) -> dict[str, Any]:
+    """Return the document of the visible resources of an Api; of all by default."""
+    writer = Writer(visibility)
     for name in sorted(api._registry):
-        writer.add(api._registry[name])
+        if writer.shows(api._registry[name]):
+            writer.add(api._registry[name])
     schemas = {"Error": ERROR, **writer.schemas}
     return {
         "openapi": "3.1.0",
@@ -61,10 +62,15 @@ def document(api: Any) -> dict[str, Any]:
 class Writer:
     """Collects the paths, the schemas and the security schemes of resources."""
 
-    def __init__(self) -> None:
+    def __init__(self, visibility: Any = None) -> None:
+        self.visibility = visibility
         self.paths: dict[str, Any] = {}
         self.schemas: dict[str, Any] = {}
         self.security: dict[str, Any] = {}
+
+    def shows(self, resource: Resource) -> bool:
+        """Return whether the document's reader may know the resource."""
+        return self.visibility is None or self.visibility.shows(resource)
 
     def add(self, resource: Resource) -> None:
         """Add the paths and the schemas of a resource."""
@@ -165,6 +171,13 @@ class Writer:
                 found.append(name)
         return found
 
+    def schema_of(self, field: Any) -> dict[str, Any]:
+        """Return the schema of a field; that of related data only if it is visible."""
+        if isinstance(field, RelatedField) and field.full:
+            if not all(map(self.shows, field.related_resources)):
+                return {"type": "array"} if field.is_m2m else {}
+        return nullable(field)
+
     def add_schemas(self, resource: Resource) -> None:
         """Add the schemas of an object shown, of data sent, and of the resources of
         full relations.
@@ -177,14 +190,14 @@ class Writer:
         required: list[str] = []
         self.schemas[name] = {"type": "object", "properties": shown}
         for key, field in resource.fields.items():
-            described = nullable(field) | {"description": str(field.help_text)}
+            described = self.schema_of(field) | {"description": str(field.help_text)}
             shown[key] = described | ({"readOnly": True} if field.readonly else {})
             if not field.readonly:
                 sent[key] = described
                 if not (field.null or field.blank or field.has_default):
                     required.append(key)
             if isinstance(field, RelatedField) and field.full:
-                for related in field.related_resources:
+                for related in filter(self.shows, field.related_resources):
                     self.add_schemas(related)
         new: dict[str, Any] = {"type": "object", "properties": sent}
         if required:

@@ -181,6 +181,11 @@ class Access(Dispatch):
         """Return the objects that the user may read."""
         return self.authorized_list("read", object_list, bundle)
 
+    def check_readable(self, request: HttpRequest) -> None:
+        """Raise Unauthorized if the user may read no list of the resource."""
+        objects = self.get_object_list(request) if self.authorizes_itself else []
+        self.authorized_read_list(objects, self.build_bundle(request=request))
+
     def authorized_read_detail(self, object_list: Any, bundle: Bundle) -> bool:
         """Return True if the user may read the object, or raise Unauthorized."""
         return self.authorized_detail("read", object_list, bundle)

@@ -211,6 +211,7 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
     def get_schema(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Respond with 200 and build_schema()."""
         self.check_get(request)
+        self.check_readable(request)
         self.log_throttled_access(request)
         return self.create_response(request, self.build_schema())
 
