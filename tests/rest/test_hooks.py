@@ -448,6 +448,7 @@ def test_full_list_and_full_detail_may_be_callables(models, serve, http):
 
         class Meta:
             queryset = models.Author.objects.all()
+            parameters = ["full"]
 
     serve(AuthorResource)
     uri = f"/api/v1/author/{ann.pk}/"

@@ -166,7 +166,6 @@ def test_a_malformed_key_is_not_found(rows, serve, http, key):
         ("genres__name__in=fun,war", ["n1", "n2", "n3"]),
         ("extra__city=Rome", ["n1"]),
         ("extra.city=Rome", ["n1"]),
-        ("nothing=5", ["n1", "n2", "n3"]),
     ],
 )
 def test_filters(rows, serve, http, query, found):

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import JSONField
 
 from ..constants import ALL, ALL_WITH_RELATIONS
@@ -11,10 +12,14 @@ from ..fields.nested import JSONField as AnyField
 from ..fields.plain import BOOLEANS
 from ..resource.parameters import (
     MAX_VALUES,
+    NOT,
     RESERVED,
+    Alternative,
     names_to_order_by,
     nested_value,
+    special_parameters,
     steps_of,
+    words_of,
 )
 from .stores.base import NAMES, Condition, Ordering
 from .stores.values import READERS
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
 # The fields whose values are compared as decimals and moments.
 TYPES = {type(field): kind for kind, field in READERS.items()}
-OF_TEXTS = {"iexact", "contains", "startswith", "endswith"}
+OF_TEXTS = {"iexact", "contains", "icontains", "startswith", "endswith"}
 
 
 class DocumentFiltering:
@@ -37,20 +42,53 @@ class DocumentFiltering:
 
     def build(self, filters: Any) -> list[Condition]:
         """Return the store's conditions for the parameters."""
-        fields, found = self.resource.fields, []
-        for name in filters or {}:
-            first, *rest = steps_of(name)
-            if first not in fields or name in RESERVED - set(fields):
-                continue
-            last = rest[-1] if rest else ""
-            known = last in NAMES or last in JSONField.get_lookups()
-            lookup = rest.pop() if known else "exact"
-            self.check(first, lookup, rest)
-            field, path = part_at(fields[first], rest)
-            if lookup in OF_TEXTS and type_of_field(field) is not None:
-                raise InvalidFilterError(f"{name}: '{lookup}' compares texts only.")
-            found.append((path, lookup, self.value(field, lookup, filters, name)))
+        given = filters or {}
+        found = [condition for name in given for condition in self.one(given, name)]
+        special = special_parameters(given, self.resource)
+        for name, each in special.excluded:
+            found.append(("", "not", self.one(each, name)))
+        for alternatives in special.alternatives:
+            found.append(("", "or", [self.all_of(each) for each in alternatives]))
+        for word in words_of(special.search):
+            search = [
+                [(path, lookup, word)]
+                for path, lookup in map(self.searched, self.resource._meta.search)
+            ]
+            found.append(("", "or", search))
         return found
+
+    def one(self, filters: Any, name: str) -> list[Condition]:
+        """Return the condition of one parameter; none if it is not a field's."""
+        fields, (first, *rest) = self.resource.fields, steps_of(name)
+        if first not in fields or name in RESERVED - set(fields) or name.endswith(NOT):
+            return []
+        last = rest[-1] if rest else ""
+        known = last in NAMES or last in JSONField.get_lookups()
+        lookup = rest.pop() if known else "exact"
+        self.check(first, lookup, rest)
+        field, path = part_at(fields[first], rest)
+        if lookup in OF_TEXTS and type_of_field(field) is not None:
+            raise InvalidFilterError(f"{name}: '{lookup}' compares texts only.")
+        return [(path, lookup, self.value(field, lookup, filters, name))]
+
+    def all_of(self, alternative: Alternative) -> list[Condition]:
+        """Return the conditions of one alternative."""
+        found: list[Condition] = []
+        for name, given, is_excluded in alternative:
+            own = self.one(given, name)
+            found += [("", "not", own)] if is_excluded else own
+        return found
+
+    def searched(self, name: str) -> tuple[str, str]:
+        """Return the path and the lookup of a name in Meta.search."""
+        first, *rest = steps_of(name)
+        lookup = rest.pop() if rest and rest[-1] in NAMES else "icontains"
+        if first not in self.resource.fields:
+            raise ImproperlyConfigured(
+                f"{type(self.resource).__name__}.Meta.search has {name!r}, which is no "
+                "field."
+            )
+        return part_at(self.resource.fields[first], rest)[1], lookup
 
     def check(self, name: str, lookup: str, path: list[str]) -> None:
         """Raise InvalidFilterError if a filter is not allowed."""
@@ -82,7 +120,7 @@ class DocumentFiltering:
             return [self.cleaned(field, each, "exact", name) for each in values]
         if lookup == "contains" and isinstance(field, ListField) and field.of:
             return self.cleaned(field.of, text, lookup, name)
-        if lookup in ("startswith", "endswith", "iexact"):
+        if lookup in ("startswith", "endswith", "iexact", "icontains"):
             return text
         if lookup == "contains" and not isinstance(field, NestedField):
             return text

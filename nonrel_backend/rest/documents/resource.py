@@ -11,6 +11,7 @@ from ..bundle import Bundle
 from ..exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from ..fields.base import step
 from ..http import HttpConflict, HttpPreconditionFailed
+from ..modelresource.state import is_ours
 from ..resource.cycles import Cycles
 from ..resource.endpoint import parameters
 from ..resource.parameters import reject_unknown
@@ -182,7 +183,7 @@ class DocumentWriting(Writing):
 
     def check_parameters(self, request: HttpRequest) -> None:
         super().check_parameters(request)
-        reject_unknown(request.GET, self.resource.fields)
+        reject_unknown(request.GET, self.resource)
 
 
 class DocumentResource(Resource):
@@ -200,6 +201,12 @@ class DocumentResource(Resource):
         if store is None:
             raise NotImplementedError(f"{type(self).__name__}.Meta has no store.")
         return store() if isinstance(store, type) else store
+
+    @property
+    def knows_parameters(self) -> bool:
+        kind = type(self)
+        names = ("build_filters", "apply_filters", "obj_get_list", "get_list")
+        return all(is_ours(getattr(kind, name)) for name in names)
 
     # --- the parts ---
 

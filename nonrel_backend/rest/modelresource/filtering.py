@@ -18,13 +18,17 @@ from ..fields.plain import BOOLEANS, BooleanField, CharField
 from ..fields.related import RelatedField
 from ..resource.endpoint import parameters
 from ..resource.parameters import (
+    LISTS,
     MAX_VALUES,
+    NOT,
     RESERVED,
     SEPARATOR,
     names_to_order_by,
     nested_value,
+    special_parameters,
     steps_of,
 )
+from .conditions import CONDITIONS, conditions_of, names_of
 from .keys import MALFORMED
 from .paths import query_path
 from .relations import related_resource
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
 
 # A user's regular expression can take forever, so ALL does not include them.
 UNLISTED = {"regex", "iregex"}
-LIST_LOOKUPS = {"in", "range", "has_keys", "has_any_keys"}
 NULLS = {"null", "none", "None", "NULL"}
 # The most keys of has_keys and has_any_keys.
 MAX_KEYS = 100
@@ -59,19 +62,30 @@ class Filtering:
 
     def build(self, filters: Any) -> dict[str, Any]:
         """Return the ORM's filters for the parameters."""
-        fields, found = self.resource.fields, {}
-        for name in filters or {}:
-            bits = steps_of(name)
-            if bits[0] not in fields or name in RESERVED - set(fields):
-                continue
-            attributes, lookup, field = self.resolved(bits)
-            value = self.value(filters, name, lookup, field)
-            path = LOOKUP_SEP.join(attributes)
-            if value is None and lookup == "exact":
-                found[f"{path}__isnull"] = True
-            else:
-                found[f"{path}__{lookup}"] = value
+        given = filters or {}
+        found: dict[str, Any] = {}
+        for name in given:
+            found |= self.one(given, name)
+        if given:
+            special = special_parameters(given, self.resource)
+            conditions = conditions_of(self, special)
+            if conditions:
+                found[CONDITIONS] = conditions
         return found
+
+    def one(self, filters: Any, name: str) -> dict[str, Any]:
+        """Return the ORM's filter for one parameter; empty if it is not a field's."""
+        fields, bits = self.resource.fields, steps_of(name)
+        if bits[0] not in fields or name in RESERVED - set(fields):
+            return {}
+        if name.endswith(NOT):
+            return {}
+        attributes, lookup, field = self.resolved(bits)
+        value = self.value(filters, name, lookup, field)
+        path = LOOKUP_SEP.join(attributes)
+        if value is None and lookup == "exact":
+            return {f"{path}__isnull": True}
+        return {f"{path}__{lookup}": value}
 
     def resolved(self, bits: list[str]) -> tuple[list[str], str, ApiField]:
         """Return the attributes, the lookup and the field of the parts of a name."""
@@ -171,7 +185,7 @@ class Filtering:
         """
         value = filters[name]
         last = lookup.split(LOOKUP_SEP)[-1]
-        if last in LIST_LOOKUPS:
+        if last in LISTS:
             return list_value(filters, name, last)
         if not isinstance(value, str):
             return value
@@ -193,10 +207,13 @@ class Filtering:
     def apply(self, request: HttpRequest, filters: dict[str, Any]) -> Any:
         """Return the filtered queryset, without duplicates."""
         queryset = self.resource.get_object_list(request)
+        plain = dict(filters)
+        conditions = plain.pop(CONDITIONS, [])
         with rejected_values():
-            filtered = queryset.filter(**filters)
+            filtered = queryset.filter(*conditions, **plain)
         options = queryset.model._meta
-        if any(lookup_spawns_duplicates(options, name) for name in filters):
+        names = [*plain, *(name for each in conditions for name in names_of(each))]
+        if any(lookup_spawns_duplicates(options, name) for name in names):
             return queryset.filter(pk__in=filtered.order_by().values("pk"))
         return filtered
 

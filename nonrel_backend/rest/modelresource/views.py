@@ -128,7 +128,7 @@ class ModelWriting(Writing):
     def check_parameters(self, request: HttpRequest) -> None:
         super().check_parameters(request)
         if self.resource.has_default("build_filters"):
-            reject_unknown(request.GET, self.resource.fields)
+            reject_unknown(request.GET, self.resource)
 
     def as_stored(self, obj: Any) -> Any:
         return as_stored(obj, self.resource.database)

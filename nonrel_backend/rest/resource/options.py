@@ -39,6 +39,12 @@ class ResourceOptions:
     default_format = "application/json"
     filtering: dict[str, Any] = {}
     ordering: list[str] = []
+    # What ?search= looks in: names of fields, with "__lookup" if not icontains.
+    search: list[str] = []
+    # Whether GET rejects unknown parameters; REST_STRICT, or True, by default.
+    strict: bool | None = None
+    # Further parameters, which a project uses itself.
+    parameters: list[str] = []
     object_class: Any = None
     queryset: Any = None
     fields: list[str] = []

@@ -3,18 +3,39 @@
 import json
 import math
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.text import smart_split, unescape_string_literal
 
 from ..exceptions import InvalidFilterError, InvalidSortError
+
+if TYPE_CHECKING:
+    from .resource import Resource
 
 SEPARATOR = re.compile(r"__|\.")
 # Parameters with a meaning of their own.
 RESERVED = {"format", "limit", "offset", "order_by", "cursor", "fields"}
+# Parameters that filter, without a field: ?or= and ?search=.
+OR, SEARCH = "or", "search"
+# The end of the name of an exclusion: ?name!=ann.
+NOT = "!"
+# What jQuery adds so that nothing is taken from a cache.
+UNCACHED = "_"
 ORDERED = {"gt", "gte", "lt", "lte"}
 # The most values of a filter, and the most parts of a name.
 MAX_VALUES = 1000
 MAX_STEPS = 32
+# The most alternatives of ?or=, conditions of one, and words of ?search=.
+MAX_ALTERNATIVES = 20
+MAX_CONDITIONS = 10
+MAX_WORDS = 10
+LISTS = {"in", "range", "has_keys", "has_any_keys"}
+
+# (the name of a filter, its parameter, whether it is an exclusion)
+Alternative = list[tuple[str, MultiValueDict, bool]]
 
 
 def steps_of(name: str) -> list[str]:
@@ -25,11 +46,91 @@ def steps_of(name: str) -> list[str]:
     return steps
 
 
-def reject_unknown(given: Iterable[str], fields: Iterable[str]) -> None:
-    """Raise InvalidFilterError for a parameter that is not a field's."""
+def reject_unknown(given: Iterable[str], resource: "Resource") -> None:
+    """Raise InvalidFilterError for a parameter that the resource does not know."""
+    meta = resource._meta
+    known = {*RESERVED, OR, *meta.parameters, *resource.fields}
+    if meta.search:
+        known.add(SEARCH)
     for name in given:
-        if SEPARATOR.split(name)[0] not in RESERVED | set(fields):
+        if SEPARATOR.split(name.removesuffix(NOT))[0] not in known:
             raise InvalidFilterError(f"There is no field {name!r} to filter by.")
+
+
+class Parameters(NamedTuple):
+    """The parameters of a list that are not plain filters."""
+
+    # (the name of a filter, its parameter)
+    excluded: list[tuple[str, MultiValueDict]]
+    alternatives: list[list[Alternative]]
+    search: str
+
+
+def special_parameters(given: Any, resource: "Resource") -> Parameters:
+    """Return the exclusions, the alternatives and the search."""
+    fields, lists = resource.fields, given if hasattr(given, "getlist") else None
+    excluded: list[tuple[str, MultiValueDict]] = []
+    alternatives: list[list[Alternative]] = []
+    for name in given:
+        values = [given[name]] if lists is None else lists.getlist(name)
+        if name == OR and OR not in fields:
+            alternatives += [alternatives_of(each, resource) for each in values]
+        elif name.endswith(NOT) and SEPARATOR.split(name[:-1])[0] in fields:
+            excluded += exclusions(name[:-1], values)
+    search = given.get(SEARCH, "") if resource._meta.search else ""
+    return Parameters(excluded, alternatives, "" if SEARCH in fields else search)
+
+
+def exclusions(name: str, values: list[str]) -> Iterator[tuple[str, MultiValueDict]]:
+    """Yield an exclusion for each value: of several, none may hold. A lookup by a list
+    has one.
+    """
+    last = SEPARATOR.split(name)[-1]
+    for each in [values] if last in LISTS else [[value] for value in values]:
+        yield name, MultiValueDict({name: each})
+
+
+def alternatives_of(text: str, resource: "Resource") -> list[Alternative]:
+    """Return the alternatives of ?or=name=ann|pages__gt=5, of which one must hold.
+
+    Each is a query string: its conditions are separated by &, and must all hold.
+    """
+    parts = text.split("|")
+    if len(parts) > MAX_ALTERNATIVES:
+        raise InvalidFilterError(f"'or' has more than {MAX_ALTERNATIVES} alternatives.")
+    return [alternative_of(QueryDict(part), resource) for part in parts]
+
+
+def alternative_of(given: QueryDict, resource: "Resource") -> Alternative:
+    """Return one alternative."""
+    found: Alternative = []
+    for name in given:
+        plain, values = name.removesuffix(NOT), given.getlist(name)
+        if SEPARATOR.split(plain)[0] not in resource.fields:
+            raise InvalidFilterError(f"There is no field {plain!r} to filter by.")
+        if plain == name:
+            found.append((name, MultiValueDict({name: values}), False))
+        else:
+            found += [(plain, each, True) for _, each in exclusions(plain, values)]
+    if not found or len(found) > MAX_CONDITIONS:
+        raise InvalidFilterError(
+            f"An alternative of 'or' has 1 to {MAX_CONDITIONS} conditions."
+        )
+    return found
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a search, all of which must be found. Quotes keep words
+    together.
+    """
+    words = []
+    for word in smart_split(text):
+        if word[0] in "\"'" and word[0] == word[-1] and len(word) > 1:
+            word = unescape_string_literal(word)
+        words.append(word)
+    if len(words) > MAX_WORDS:
+        raise InvalidFilterError(f"A search has at most {MAX_WORDS} words.")
+    return words
 
 
 def reject_pages(given: Iterable[str], fields: Iterable[str]) -> None:

@@ -9,11 +9,14 @@ from django.utils.cache import get_conditional_response
 from django.utils.functional import cached_property
 
 from ..bundle import Bundle
+from ..conf import setting
 from ..exceptions import BadRequest, NotFound
 from ..formats.export import check_export, export_type, lines
 from ..formats.projection import Projection, project, requested_fields
 from ..http import HttpPreconditionFailed
 from ..serializers import Serializer
+from .endpoint import parameters
+from .parameters import UNCACHED, reject_unknown
 from .preconditions import CHANGED, etag_of
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class Reading:
     def get_list(self, request: HttpRequest, lookup: dict[str, Any]) -> Any:
         """Return a page of the list, or stream all of it as JSON Lines."""
         resource = self.resource
+        self.check_parameters(request)
         bundle = resource.build_bundle(request=request)
         objects = resource.obj_get_list(bundle=bundle, **lookup)
         if not resource.authorizes_itself:
@@ -51,6 +55,15 @@ class Reading:
         found[name] = self.dehydrated(request, found[name], projection)
         found = resource.alter_list_data_to_serialize(request, found)
         return resource.create_response(request, found)
+
+    def check_parameters(self, request: HttpRequest) -> None:
+        """Raise InvalidFilterError for an unknown parameter if Meta.strict says so."""
+        strict = self.resource._meta.strict
+        if strict is None:
+            strict = setting("STRICT", True)
+        if strict and self.resource.knows_parameters:
+            given = [name for name in parameters(request) if name != UNCACHED]
+            reject_unknown(given, self.resource)
 
     def dehydrated(
         self, request: HttpRequest, objects: Any, projection: Projection

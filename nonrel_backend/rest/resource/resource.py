@@ -50,6 +50,13 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
         """Return whether a method of Resource is not overridden."""
         return getattr(type(self), name) is getattr(Resource, name)
 
+    @property
+    def knows_parameters(self) -> bool:
+        """Whether the resource filters by the parameters of its fields alone, so that
+        an unknown one can be rejected.
+        """
+        return False
+
     # --- the parts ---
 
     @cached_property

@@ -12,6 +12,8 @@ from .values import as_type, compares, type_of
 Document = dict[str, Any]
 # (path, lookup, value); all of them must hold. A Decimal, a date, a datetime, a time or
 # a timedelta is compared with stored values as what it is, also if they are text.
+# Without a path, ("", "not", conditions) holds if not all conditions hold, and
+# ("", "or", lists) if all conditions of one of the lists do.
 Condition = tuple[str, str, Any]
 # (path, ascending, the type of the values if it is one of those; None otherwise)
 Ordering = tuple[str, bool, type | None]
@@ -139,6 +141,7 @@ LOOKUPS: dict[str, Callable[[Any, Any], bool]] = {
     "iexact": of_texts(lambda value, other: value.lower() == other.lower()),
     "in": lambda value, other: any(same(value, each) for each in other),
     "contains": contains,
+    "icontains": of_texts(lambda value, other: other.lower() in value.lower()),
     "startswith": of_texts(str.startswith),
     "endswith": of_texts(str.endswith),
     "gt": of_a_kind(operator.gt),
@@ -149,6 +152,18 @@ LOOKUPS: dict[str, Callable[[Any, Any], bool]] = {
 NAMES = {*LOOKUPS, "isnull"}
 
 
+def leaves(conditions: Iterable[Condition]) -> Iterator[Condition]:
+    """Yield the conditions that have a path, those inside others too."""
+    for path, lookup, value in conditions:
+        if lookup == "not":
+            yield from leaves(value)
+        elif lookup == "or":
+            for each in value:
+                yield from leaves(each)
+        else:
+            yield path, lookup, value
+
+
 def meets(document: Document, conditions: list[Condition]) -> bool:
     """Return whether a document meets all conditions."""
     return all(holds(document, *condition) for condition in conditions)
@@ -156,6 +171,10 @@ def meets(document: Document, conditions: list[Condition]) -> bool:
 
 def holds(document: Document, path: str, lookup: str, value: Any) -> bool:
     """Return whether one of the values of the path meets a condition."""
+    if lookup == "not":
+        return not meets(document, value)
+    if lookup == "or":
+        return any(meets(document, each) for each in value)
     found = list(all_at(document, path.split(".")))
     if lookup == "isnull":
         return (not found or None in found) == value

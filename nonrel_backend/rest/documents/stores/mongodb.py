@@ -15,7 +15,7 @@ from django.db import DataError, OperationalError
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ....mongodb.deadlines import abort, bounded, commit
-from .base import Condition, Document, Ordering, scanned
+from .base import Condition, Document, Ordering, leaves, scanned
 from .bsonvalues import decode, encode, ids_of_text, new_id, text_of_id
 from .values import type_of
 
@@ -87,6 +87,7 @@ class MongoStore:
         "in": lambda value: {
             "$in": [one for all in value for one in equal_values(all)]
         },
+        "icontains": lambda value: {"$regex": escaped(value), "$options": "i"},
         "startswith": lambda value: {"$regex": f"^{escaped(value)}"},
         "endswith": lambda value: {"$regex": rf"{escaped(value)}\z"},
         "gt": lambda value: {"$gt": value},
@@ -134,6 +135,10 @@ class MongoStore:
         """Return the query of one condition. The items of a list do not count as values
         of its path.
         """
+        if lookup == "not":
+            return {"$nor": [self.query(value)]}
+        if lookup == "or":
+            return {"$or": [self.query(each) for each in value]}
         no_list = {"$not": {"$type": "array"}}
         if lookup == "isnull":
             nulls = [{path: {"$exists": False}}, {path: {"$eq": None, **no_list}}]
@@ -176,6 +181,7 @@ class MongoStore:
         """Return whether values that must be compared as decimals or moments are
         stored as text.
         """
+        conditions = list(leaves(conditions))
         types = {path: type_of(value) for path, _, value in conditions}
         types |= {path: kind for path, _, kind in ordering}
         if any(kind in WITHOUT_TYPE for kind in types.values()):
@@ -193,7 +199,11 @@ class MongoStore:
         self, conditions: list[Condition], ordering: list[Ordering]
     ) -> list[tuple[str, Document]]:
         """Return what find() returns, with decimals and moments compared here."""
-        plain = [each for each in conditions if type_of(each[2]) is None]
+        plain = [
+            each
+            for each in conditions
+            if all(type_of(value) is None for _, _, value in leaves([each]))
+        ]
         query = self.query(plain)
         cursor = self.collection.find(query, session=self.session).sort("_id", 1)
         return scanned(self.pairs(cursor), conditions, ordering, decode)
