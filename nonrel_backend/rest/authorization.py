@@ -1,5 +1,6 @@
 """Authorization: what a user may do."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib.auth import get_permission_codename
@@ -68,6 +69,76 @@ class ReadOnlyAuthorization(Authorization):
 
     def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
         raise Unauthorized("You are not allowed to delete that resource.")
+
+
+# A permission of Django's, or several; a boolean, for everyone or nobody; or a function
+# of the user that returns a boolean.
+Permission = str | Sequence[str] | bool | Callable[[Any], bool]
+
+
+class PermissionAuthorization(Authorization):
+    """Allows each action to the users with its permission.
+
+        PermissionAuthorization(
+            read=True, create="shop.add_order", update=lambda user: user.is_staff
+        )
+
+    An action without one is allowed to nobody.
+    """
+
+    def __init__(
+        self,
+        read: Permission = False,
+        create: Permission = False,
+        update: Permission = False,
+        delete: Permission = False,
+    ) -> None:
+        self.permissions = {
+            "read": read, "create": create, "update": update, "delete": delete
+        }  # fmt: skip
+
+    def check(self, action: str, bundle: Bundle) -> bool:
+        """Return True if the user has the permission of an action. Raise Unauthorized
+        if not.
+        """
+        wanted = self.permissions[action]
+        user = getattr(bundle.request, "user", None)
+        if isinstance(wanted, bool):
+            allowed = wanted
+        elif user is None:
+            allowed = False
+        elif callable(wanted):
+            allowed = bool(wanted(user))
+        else:
+            names = [wanted] if isinstance(wanted, str) else list(wanted)
+            allowed = user.has_perms(names)
+        if not allowed:
+            raise Unauthorized(f"You are not allowed to {action} that resource.")
+        return True
+
+    def read_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return object_list if self.check("read", bundle) else []
+
+    def read_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.check("read", bundle)
+
+    def create_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return object_list if self.check("create", bundle) else []
+
+    def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.check("create", bundle)
+
+    def update_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return object_list if self.check("update", bundle) else []
+
+    def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.check("update", bundle)
+
+    def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return object_list if self.check("delete", bundle) else []
+
+    def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.check("delete", bundle)
 
 
 class DjangoAuthorization(Authorization):

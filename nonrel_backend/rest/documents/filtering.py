@@ -95,7 +95,8 @@ class DocumentFiltering:
         filtering = self.resource._meta.filtering
         allowed = filtering.get(".".join([name, *path]), filtering.get(name))
         field = self.resource.fields[name]
-        if allowed is None or not isinstance(field.attribute, str):
+        unreadable = field.write_only or not isinstance(field.attribute, str)
+        if allowed is None or unreadable:
             raise InvalidFilterError(f"The '{name}' field does not allow filtering.")
         listed = allowed in (ALL, ALL_WITH_RELATIONS) or lookup in allowed
         if not listed or lookup not in NAMES:
@@ -152,7 +153,11 @@ class DocumentFiltering:
             path = ".".join([first, *others])
             if path not in meta.ordering and first not in meta.ordering:
                 raise InvalidSortError(f"The '{first}' field does not allow ordering.")
-            if first not in fields or not fields[first].steps:
+            if (
+                first not in fields
+                or not fields[first].steps
+                or fields[first].write_only
+            ):
                 raise InvalidSortError(f"There is no field {first!r} for ordering on.")
             field, steps = part_at(fields[first], others)
             kind = type_of_field(field)

@@ -64,7 +64,10 @@ class ApiField:
         help_text: str | None = None,
         use_in: str | Callable[[Any], bool] = "all",
         verbose_name: str | None = None,
+        write_only: bool = False,
     ) -> None:
+        if readonly and write_only:
+            raise ImproperlyConfigured("A field cannot be readonly and write_only.")
         if not (callable(use_in) or use_in in ("all", "list", "detail")):
             raise ImproperlyConfigured(
                 f"use_in is {use_in!r}; it must be 'all', 'list', 'detail' or callable."
@@ -81,6 +84,7 @@ class ApiField:
         self.unique = unique
         self.use_in = use_in
         self.verbose_name = verbose_name
+        self.write_only = write_only
         if help_text is not None:
             self.help_text = help_text
 
@@ -103,6 +107,8 @@ class ApiField:
 
     def is_used(self, bundle: Bundle, for_list: bool) -> bool:
         """Return whether this list or detail shows the field."""
+        if self.write_only:
+            return False
         if self.use_in == "all":
             return True
         if callable(self.use_in):
@@ -210,6 +216,7 @@ class ApiField:
             "nullable": self.null,
             "blank": self.blank,
             "readonly": self.readonly,
+            "write_only": self.write_only,
             "help_text": self.help_text,
             "unique": self.unique,
             "verbose_name": self.verbose_name,

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from ..bundle import Bundle
 from ..exceptions import WrongValue
 from .base import MISSING, ApiField, step
@@ -177,6 +179,11 @@ class EmbeddedField(NestedField):
         if fields is not None:
             self.fields = fields
             for name, field in fields.items():
+                if field.write_only:
+                    raise ImproperlyConfigured(
+                        f"{name!r} is a part of an object: only fields of a resource "
+                        "can be write_only."
+                    )
                 field.instance_name = field.instance_name or name
 
     def part(self, name: str) -> ApiField | None:

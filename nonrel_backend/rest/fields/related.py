@@ -45,6 +45,7 @@ class RelatedField(ApiField):
         full_list: bool | Callable[[Any], bool] = True,
         full_detail: bool | Callable[[Any], bool] = True,
         verbose_name: str | None = None,
+        write_only: bool = False,
     ) -> None:
         super().__init__(
             attribute=attribute,
@@ -56,6 +57,7 @@ class RelatedField(ApiField):
             help_text=help_text,
             use_in=use_in,
             verbose_name=verbose_name,
+            write_only=write_only,
         )
         self.to = to
         self.related_name = related_name

@@ -34,7 +34,7 @@ def requested_fields(resource: "Resource", request: HttpRequest) -> Projection:
     tree: dict[str, Any] = {}
     for path in filter(None, map(str.strip, text.split(","))):
         head, *rest = path.split(".")
-        if head not in resource.fields:
+        if head not in resource.fields or resource.fields[head].write_only:
             raise BadRequest(f"There is no field {head!r}.")
         place = tree.setdefault(head, {})
         for name in rest:

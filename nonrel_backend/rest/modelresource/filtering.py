@@ -119,7 +119,7 @@ class Filtering:
                 f"The '{field_name}' field does not allow filtering."
             )
         field = self.resource.fields[field_name]
-        if not isinstance(field.attribute, str):
+        if field.write_only or not isinstance(field.attribute, str):
             raise InvalidFilterError(
                 f"The '{field_name}' field has no 'attribute' for searching with."
             )
@@ -265,7 +265,7 @@ class Filtering:
         field = fields[first]
         if first not in meta.ordering and LOOKUP_SEP.join(bits) not in meta.ordering:
             raise InvalidSortError(f"The '{first}' field does not allow ordering.")
-        if not isinstance(field.attribute, str):
+        if field.write_only or not isinstance(field.attribute, str):
             raise InvalidSortError(
                 f"The '{first}' field has no 'attribute' for ordering with."
             )

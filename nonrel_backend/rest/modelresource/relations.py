@@ -294,7 +294,7 @@ class ModelRelations(Relations):
     ) -> list[Any]:
         found: list[Any] = []
         for name, field in self.resource.fields.items():
-            if names is not None and name not in names:
+            if field.write_only or (names is not None and name not in names):
                 continue
             if field.use_in not in ("all", "list" if for_list else "detail"):
                 if not callable(field.use_in):

@@ -191,7 +191,10 @@ class Writer:
         self.schemas[name] = {"type": "object", "properties": shown}
         for key, field in resource.fields.items():
             described = self.schema_of(field) | {"description": str(field.help_text)}
-            shown[key] = described | ({"readOnly": True} if field.readonly else {})
+            if field.write_only:
+                described |= {"writeOnly": True}
+            else:
+                shown[key] = described | ({"readOnly": True} if field.readonly else {})
             if not field.readonly:
                 sent[key] = described
                 if not (field.null or field.blank or field.has_default):

@@ -217,6 +217,8 @@ class Cycles:
                 errors[name] = [f"There is no field {head!r}."]
             elif not dot:
                 data[name] = value
+            elif field.write_only:
+                errors[name] = [f"The field {head!r} can only be set as a whole."]
             elif not isinstance(field, NestedField):
                 errors[name] = [f"The field {head!r} has no parts."]
             else:

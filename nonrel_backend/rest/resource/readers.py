@@ -46,6 +46,8 @@ def new_readers(resource: "Resource", model: Any, for_list: bool) -> list[Reader
     for name, field in resource.fields.items():
         if field.use_in not in ("all", kind) and not callable(field.use_in):
             continue
+        if field.write_only:
+            continue
         read = new_reader(field, model)
         hook = resource.cycles.dehydrate_hooks.get(name)
         if name == "resource_uri" and resource.cycles.has_default_uri_hook:

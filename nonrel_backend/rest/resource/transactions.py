@@ -69,6 +69,11 @@ class Transactions:
     def restore(self, image: Any) -> None:
         """Store an object as it was."""
         resource = self.resource
-        data = resource.full_dehydrate(Bundle(obj=image)).data
+        bundle = resource.full_dehydrate(Bundle(obj=image))
+        data = bundle.data | {
+            name: field.dehydrate(bundle)
+            for name, field in resource.fields.items()
+            if field.write_only
+        }
         bundle = resource.build_bundle(data=data)
         resource.obj_create(bundle, **resource.detail_uri_kwargs(image))
