@@ -57,6 +57,9 @@ def models(databases):
         models.Diary,
         models.Page,
         models.Paper,
+        models.Badge,
+        models.Payment,
+        models.Job,
         models.Seat,
         models.Mark,
     ):

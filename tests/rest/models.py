@@ -93,6 +93,28 @@ class Seat(models.Model):
     taken = models.BooleanField(default=False)
 
 
+class Job(models.Model):
+    """A model that a OneToOneField leads to."""
+
+    name = models.CharField(max_length=20, unique=True)
+
+
+class Payment(models.Model):
+    """A model with a OneToOneField that may be null."""
+
+    job = models.OneToOneField(
+        Job, models.CASCADE, related_name="payment", null=True, blank=True
+    )
+    amount = models.IntegerField()
+
+
+class Badge(models.Model):
+    """A model that requires its OneToOneField."""
+
+    job = models.OneToOneField(Job, models.CASCADE, related_name="badge")
+    color = models.CharField(max_length=20)
+
+
 class Paper(models.Model):
     """A model with a file."""
 

@@ -31,9 +31,11 @@ def step(value: Any, name: str) -> Any:
             return value[int(name)] if int(name) < len(value) else MISSING
         return MISSING
     try:
-        found = getattr(value, name, MISSING)
+        found = getattr(value, name)
     except ObjectDoesNotExist:
-        return None
+        return None  # of a reverse one-to-one relation this is an AttributeError, too
+    except AttributeError:
+        return MISSING
     if callable(found) and not hasattr(found, "all"):
         return found()
     return found

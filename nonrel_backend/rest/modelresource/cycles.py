@@ -52,6 +52,9 @@ class ModelCycles(Cycles):
             value = self.cleaned(bundle.obj, field, value)
             setattr(bundle.obj, field.steps[0], value)
             return
+        if field.is_related and self.resource.relations.stored_by(field) is not None:
+            bundle.related[field.instance_name] = value  # written after the object
+            return
         if isinstance(value, Bundle) and value.key is not None:
             bundle.related[field.instance_name] = value
             kind: Any = type(bundle.obj)

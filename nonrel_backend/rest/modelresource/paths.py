@@ -30,6 +30,17 @@ def relation(model: Any, name: str) -> Any:
     return None
 
 
+@cache
+def reverse_one_to_one(model: Any, steps: tuple[str, ...]) -> Any:
+    """Return the OneToOneField of the related model whose reverse the steps are, or
+    None.
+    """
+    found = relation(model, steps[0]) if len(steps) == 1 else None
+    if found is None or found.concrete or not found.one_to_one:
+        return None
+    return found.field
+
+
 def relations(model: Any, steps: list[str]) -> tuple[list[str], Any, Any]:
     """Return the steps that are relations, the last relation, and its model.
 

@@ -14,7 +14,7 @@ from ..exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound
 from ..fields.base import ApiField
 from ..fields.related import RelatedField
 from ..resource.relations import Relations
-from .paths import column, relation, relations
+from .paths import column, relation, relations, reverse_one_to_one
 from .state import changed, is_ours, state
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ class ModelRelations(Relations):
     def field(self, name: str) -> RelatedField:
         """Return the relation with this name."""
         return cast(RelatedField, self.resource.fields[name])
+
+    def stored_by(self, field: RelatedField) -> Any:
+        """Return the related model's field that stores a relation to one object, if it
+        is the reverse of a OneToOneField; None for any other relation.
+        """
+        if field.is_m2m:
+            return None
+        return reverse_one_to_one(self.resource._meta.object_class, tuple(field.steps))
 
     # --- relations by key ---
 
@@ -244,8 +252,14 @@ class ModelRelations(Relations):
         if changed(bundle.obj, before):
             return True
         for name, related in bundle.related.items():
+            stored_by = self.stored_by(self.field(name))
+            if stored_by is not None:
+                key = None if related is None else related.obj.pk
+                stored = self.resource.members.stored(bundle.obj, stored_by)
+                if key != (None if stored is None else stored.pk):
+                    return True
             each = related if isinstance(related, list) else [related]
-            if any(not one.via_uri for one in each):
+            if any(one is not None and not one.via_uri for one in each):
                 return True
             if isinstance(related, list):
                 steps = self.resource.fields[name].steps

@@ -19,6 +19,7 @@ from .cycles import ModelCycles
 from .filtering import Filtering
 from .keys import Keys
 from .lookups import one_of
+from .members import Members
 from .relations import ModelRelations
 from .saving import Saving
 from .state import is_ours, state
@@ -94,6 +95,11 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
     def saving(self) -> Saving:
         """The writes to the database."""
         return Saving(self)
+
+    @cached_property
+    def members(self) -> Members:
+        """The relations that other rows store."""
+        return Members(self)
 
     # --- fields ---
 
@@ -274,8 +280,8 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
         self.saving.save_related(bundle)
 
     def save_m2m(self, bundle: Bundle) -> None:
-        """Save the to-many relations, after the object."""
-        self.saving.save_m2m(bundle)
+        """Save the relations that other rows store, after the object."""
+        self.members.save(bundle)
 
     def obj_delete(self, bundle: Bundle, **kwargs: Any) -> None:
         """Delete one object."""

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from django.db import IntegrityError
 
 from ..bundle import Bundle
-from ..exceptions import BadRequest, SaveRejected
-from ..fields.related import RelatedField, objects
+from ..exceptions import SaveRejected
 from ..http import HttpPreconditionFailed
 from ..resource.preconditions import CHANGED
 from ..resource.retries import ChangedMeanwhile
 from ..resource.undo import Changes
-from .relations import related_resource
 from .state import changed, state
 from .updates import conditional_save, saves_plainly, update_row
 
@@ -51,7 +49,7 @@ class Saving:
         resource.check_valid(bundle)
         self.authorize("create" if before is None else "update", bundle)
         bundle = resource.hydrate_m2m(bundle)
-        many = any(isinstance(each, list) for each in bundle.related.values())
+        many = any(map(resource.members.are_stored_apart, bundle.related))
         if (
             bundle.expected is not None
             and many
@@ -60,6 +58,8 @@ class Saving:
             resource.preconditions.require_version(bundle, "change its relations")
         resource.save_related(bundle)
         self.save_object(bundle, before)
+        if before is not None and many:
+            self.log(bundle, before)  # also if no column of the object was written
         bundle.objects_saved.add(resource.create_identifier(bundle.obj))
         resource.save_m2m(bundle)
         return bundle
@@ -177,6 +177,8 @@ class Saving:
     def save_related(self, bundle: Bundle) -> None:
         """Save the to-one relations that were given as data, before the object."""
         for name, related in bundle.related.items():
+            if self.resource.members.are_stored_apart(name):
+                continue
             field = self.resource.relations.field(name)
             if isinstance(related, Bundle) and not related.via_uri:
                 resource = cast(
@@ -196,52 +198,6 @@ class Saving:
         bundle.changes = changes
         self.resource.save(bundle, bundle.before)
         self.resource.forget_all()
-
-    def save_m2m(self, bundle: Bundle) -> None:
-        """Save the to-many relations: first the objects given as data, then which
-        objects belong to the relation.
-        """
-        for name, related in bundle.related.items():
-            field = self.resource.relations.field(name)
-            if not isinstance(related, list) or len(field.steps) != 1:
-                continue
-            manager = getattr(bundle.obj, field.steps[0])
-            if not hasattr(manager, "set"):
-                continue
-            back, resource = field.back_name(bundle.obj), related_resource(field)
-            for each in related:
-                if not each.via_uri:
-                    resource.saving.save_nested(each, bundle.changes)
-                elif back is not None and bundle.changes is not None:
-                    # The relation is a column of the related object.
-                    bundle.changes.remember(each.obj, resource)
-            self.set_related(field, manager, [each.obj for each in related], back)
-            resource.forget_all()
-            getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
-
-    def set_related(
-        self, field: RelatedField, manager: Any, members: list[Any], back: str | None
-    ) -> None:
-        """Have the relation lead to exactly these objects."""
-        if hasattr(manager, "remove") or back is None:
-            manager.set(members)
-            return
-        # The foreign key is not null: objects left out are deleted.
-        resource, keys = field.related, {each.pk for each in members}
-        for other in objects(manager):
-            if other.pk in keys:
-                continue
-            if not resource.can_delete():
-                raise BadRequest(
-                    f"The '{field.instance_name}' field leaves out {other.pk!r}, which "
-                    "requires its relation and may not be deleted."
-                )
-            bundle = Bundle(obj=other)
-            resource.authorized_delete_detail(
-                resource.get_object_list(bundle.request), bundle
-            )
-            other.delete()
-        manager.add(*members)
 
     # --- deletion ---
 
@@ -276,23 +232,12 @@ class Saving:
                 manager.filter(pk=bundle.obj.pk).delete()
 
     def image(self, obj: Any) -> tuple[Any, dict[str, list[Any]]]:
-        """Return a copy of the object, and the members of its to-many relations."""
-        related = {}
-        for field in self.resource.fields.values():
-            if field.is_m2m and len(field.steps) == 1 and not field.readonly:
-                manager = getattr(obj, field.steps[0])
-                related[field.steps[0]] = list(objects(manager))
-        return copy.copy(obj), related
+        """Return a copy of the object, and the members of its relations."""
+        return copy.copy(obj), self.resource.members.image(obj)
 
     def restore(self, image: tuple[Any, dict[str, list[Any]]]) -> None:
-        """Store an object and the members of its to-many relations as they were."""
+        """Store an object and the members of its relations as they were."""
         obj, related = image
         database = self.resource.database
         obj.save_base(raw=True, using=database)
-        for name, members in related.items():
-            manager = getattr(obj, name)
-            if hasattr(manager, "through"):
-                manager.set(members)
-                continue
-            for member in members:
-                member.save_base(raw=True, using=database)
+        self.resource.members.restore(obj, related)

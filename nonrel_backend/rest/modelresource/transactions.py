@@ -79,10 +79,12 @@ class ModelTransactions(Transactions):
             return False
         for name, value in data.items():
             field = self.resource.fields.get(name)
-            if "." in name or isinstance(value, dict) and field and field.is_related:
+            if "." in name:
                 return False
-            if field is not None and field.is_m2m:
-                return False
+            if field is not None and field.is_related:
+                apart = self.resource.members.are_stored_apart(name)
+                if apart or isinstance(value, dict):
+                    return False
         return True
 
     @property
