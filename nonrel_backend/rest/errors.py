@@ -24,7 +24,13 @@ from django.db import (
     connections,
 )
 from django.db.models import ProtectedError, RestrictedError
-from django.http import Http404, HttpResponse, UnreadablePostError
+from django.http import (
+    Http404,
+    HttpResponse,
+    RawPostDataException,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParserError
 
 from . import exceptions, http
 from .conf import setting
@@ -75,6 +81,13 @@ ANSWERS: list[tuple[Any, type[HttpResponse], Callable[[Any], dict[str, Any]]]] =
         text("The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE."),
     ),
     (UnreadablePostError, http.HttpBadRequest, text("The body is incomplete.")),
+    # The CSRF check has read it.
+    (
+        RawPostDataException,
+        http.HttpUnsupportedMediaType,
+        text("A form with files is not supported here."),
+    ),
+    (MultiPartParserError, http.HttpBadRequest, text("The form cannot be read.")),
     (SuspiciousOperation, http.HttpBadRequest, text("The request was rejected.")),
     (
         (ProtectedError, RestrictedError),

@@ -21,12 +21,16 @@ from .exceptions import (
     UnsupportedDeserializationFormat,
     UnsupportedSerializationFormat,
 )
+from .formats.checks import check_characters, check_data, too_deep
 from .formats.xml import from_xml, to_xml
+from .formats.yaml import Reader as YamlReader
 from .utils.formatting import format_date, format_datetime, format_time
 from .utils.timezone import make_naive
 
 # The deepest nesting of received data.
 MAX_DEPTH = 64
+# The most values in a YAML body, which takes longer to read than others.
+MAX_YAML_VALUES = 100_000
 CONTENT_TYPES = {
     "json": "application/json",
     "xml": "application/xml",
@@ -119,6 +123,11 @@ def reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not valid JSON")
 
 
+def reject_extension(code: int, data: bytes) -> NoReturn:
+    """Raise ValueError for a type that only MessagePack has."""
+    raise ValueError(f"the extension type {code} is not supported")
+
+
 DECODER = json.JSONDecoder(parse_constant=reject_constant)
 
 
@@ -133,6 +142,7 @@ class Serializer:
     formats: list[str] = ["json", "xml", "yaml", "msgpack"]
     content_types: dict[str, str] = CONTENT_TYPES
     max_depth = MAX_DEPTH
+    max_yaml_values = MAX_YAML_VALUES
 
     def __init__(
         self,
@@ -224,54 +234,9 @@ class Serializer:
             data = getattr(self, f"from_{name}")(content)
         except RecursionError as error:
             raise BadRequest("The body is nested too deeply.") from error
-        self.check_depth(data)
-        if name != "json":  # in JSON all names are strings
-            self.check_names(data)
-        self.check_characters(content, data)
+        check_data(data, self.max_depth, is_json=name == "json")
+        check_characters(content, data, self.simplified)
         return data
-
-    def check_characters(self, content: bytes | str, data: Any) -> None:
-        """Raise BadRequest for half a surrogate pair, which only an escape can make."""
-        written = content if isinstance(content, bytes) else content.encode()
-        if b"\\" not in written:
-            return
-        try:
-            json.dumps(data, default=self.simplified, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise BadRequest(
-                "A string in the body has half a surrogate pair."
-            ) from error
-        except TypeError:
-            pass  # a name that is not a string: its field rejects it
-
-    def check_names(self, data: Any) -> None:
-        """Raise BadRequest for a name in an object that is not a string."""
-        if isinstance(data, dict):
-            if not all(isinstance(name, str) for name in data):
-                raise BadRequest("A name in the body is not a string.")
-            data = data.values()
-        elif not isinstance(data, list):
-            return
-        for part in data:
-            self.check_names(part)
-
-    def check_depth(self, data: Any) -> None:
-        """Raise BadRequest for data that is nested too deeply."""
-        level = [data]
-        for _ in range(self.max_depth):
-            level = [
-                part
-                for each in level
-                if isinstance(each, dict | list)
-                for part in (each.values() if isinstance(each, dict) else each)
-            ]
-            if not level:
-                return
-        raise self.too_deep()
-
-    def too_deep(self) -> BadRequest:
-        """Return the error for data that is nested too deeply."""
-        return BadRequest(f"The body is nested deeper than {self.max_depth} levels.")
 
     def to_simple(self, data: Any, options: dict[str, Any] | None = None) -> Any:
         """Return data as dictionaries, lists, strings, numbers, booleans and None."""
@@ -370,34 +335,25 @@ class Serializer:
 
     def to_yaml(self, data: Any, options: dict[str, Any] | None = None) -> str:
         """Serialize data as YAML."""
-        return needed("yaml").safe_dump(
-            self.to_simple(data), sort_keys=False, allow_unicode=True
+        yaml = needed("yaml")
+        return yaml.dump(
+            self.to_simple(data),
+            Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+            sort_keys=False,
+            allow_unicode=True,
         )
 
     def from_yaml(self, content: bytes | str) -> Any:
         """Deserialize YAML without aliases."""
         yaml = needed("yaml")
         try:
-            self.check_tokens(yaml, content)
-            return yaml.safe_load(content)
-        except (yaml.YAMLError, ValueError, TypeError) as error:
+            return YamlReader(
+                yaml, content, self.max_depth, self.max_yaml_values
+            ).document()
+        except (yaml.YAMLError, ValueError) as error:
+            if "nesting depth" in str(error):  # libyaml's own limit
+                raise too_deep(self.max_depth) from error
             raise BadRequest(f"The body is not valid YAML: {error}") from error
-
-    def check_tokens(self, yaml: Any, content: bytes | str) -> None:
-        """Raise BadRequest for aliases, which can expand to more than fits in memory,
-        and for deep nesting, which PyYAML reads in quadratic time.
-        """
-        depth = 0
-        for token in yaml.scan(content):
-            if isinstance(token, yaml.AliasToken):
-                raise BadRequest("YAML aliases are not allowed.")
-            name = type(token).__name__
-            depth += name.endswith(("SequenceStartToken", "MappingStartToken"))
-            depth -= name.endswith(
-                ("SequenceEndToken", "MappingEndToken", "BlockEndToken")
-            )
-            if depth > self.max_depth:
-                raise self.too_deep()
 
     # --- MessagePack ---
 
@@ -415,6 +371,6 @@ class Serializer:
         """Deserialize MessagePack."""
         msgpack = needed("msgpack")
         try:
-            return msgpack.unpackb(content, timestamp=3)
-        except (ValueError, msgpack.UnpackException) as error:
+            return msgpack.unpackb(content, timestamp=3, ext_hook=reject_extension)
+        except (ValueError, OverflowError, msgpack.UnpackException) as error:
             raise BadRequest(f"The body is not valid MessagePack: {error}") from error
