@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connections, models, router, transaction
 from django.http import HttpRequest, QueryDict
+from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
 
 from ..bundle import Bundle
@@ -20,6 +21,7 @@ from .filtering import Filtering
 from .keys import Keys
 from .lookups import one_of
 from .members import Members
+from .nested import Nested
 from .relations import ModelRelations
 from .saving import Saving
 from .state import is_ours, state
@@ -100,6 +102,18 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
     def members(self) -> Members:
         """The relations that other rows store."""
         return Members(self)
+
+    @cached_property
+    def nested(self) -> Nested:
+        """The lists of relations at addresses below an object's."""
+        return Nested(self)
+
+    def dispatch_nested(
+        self, request: HttpRequest, nested_name: str = "", **kwargs: Any
+    ) -> HttpResponseBase:
+        """Answer a request for the list of a relation of one object."""
+        lookup = self.remove_api_resource_names(kwargs)
+        return self.nested.dispatch(request, nested_name, lookup)
 
     # --- fields ---
 

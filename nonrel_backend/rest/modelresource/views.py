@@ -1,9 +1,11 @@
 """ModelUris, ModelReading and ModelWriting: the views of a ModelResource."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import re_path
 from django.utils.functional import cached_property
 
 from ..bundle import Bundle
@@ -12,8 +14,9 @@ from ..formats.projection import Projection
 from ..resource.endpoint import parameters
 from ..resource.parameters import reject_unknown
 from ..resource.reading import Reading
-from ..resource.uris import Uris
+from ..resource.uris import NESTED, Uris
 from ..resource.writing import Writing
+from ..utils.urls import trailing_slash
 from ..validation import Validation
 from .filtering import rejected_values
 from .stored import as_stored
@@ -37,9 +40,24 @@ URI_METHODS = (
 class ModelUris(Uris):
     """The URIs of a ModelResource."""
 
+    resource: "ModelResource"
+
     @cached_property
     def are_plain(self) -> bool:
         return all(map(self.resource.has_default, URI_METHODS))
+
+    def patterns(self) -> list[Any]:
+        found, resource = super().patterns(), self.resource
+        names = "|".join(map(re.escape, resource.nested.names))
+        if names:
+            own = re_path(
+                rf"{self.prefix}/(?P<{resource._meta.detail_uri_name}>[\s\S]+?)/"
+                rf"(?P<nested_name>{names}){trailing_slash()}$",
+                resource.wrap_view("dispatch_nested"),
+                name=NESTED,
+            )
+            found.insert(-1, own)
+        return found
 
 
 class ModelReading(Reading):

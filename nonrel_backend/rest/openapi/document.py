@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document of an Api."""
 
-from typing import Any
+from typing import Any, cast
 
 from ..constants import ALL, ALL_WITH_RELATIONS
 from ..fields.nested import nullable
@@ -87,6 +87,12 @@ class Writer:
         if details:
             in_path = {"name": key, "in": "path", "required": True, "schema": KEY}
             self.paths[f"{uri}{{{key}}}/"] = {"parameters": [in_path], **details}
+            for nested in meta.nested:
+                related = cast(RelatedField, resource.fields[nested]).related
+                if self.shows(related):
+                    address = f"{uri}{{{key}}}/{nested}/"
+                    operations = self.nested_operations(resource, nested)
+                    self.paths[address] = {"parameters": [in_path], **operations}
         keys = {
             "name": f"{key}_list",
             "in": "path",
@@ -105,6 +111,21 @@ class Writer:
                 resource, "Describe", ("200",), {"type": "object"}, f"{name}.schema"
             )
         }
+
+    def nested_operations(self, resource: Any, nested: str) -> dict[str, Any]:
+        """Return the operations of the list of a relation, by method."""
+        related, found = resource.fields[nested].related, {}
+        self.add_schemas(related)
+        name, operations = schema_name(related), self.operations(related, "list")
+        for method in resource.nested.methods_of(nested):
+            operation = operations[method]
+            operation["operationId"] = f"{schema_name(resource)}.{nested}.{method}"
+            if method == "get":
+                operation["parameters"] = list_parameters(related)
+            else:  # the relation is in the address
+                operation["requestBody"] = content(ref(f"{name}.change"))
+            found[method] = operation
+        return found
 
     def operations(self, resource: Resource, kind: str) -> dict[str, Any]:
         """Return the operations of "list" or "detail", by method."""

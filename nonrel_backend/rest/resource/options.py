@@ -39,6 +39,8 @@ class ResourceOptions:
     default_format = "application/json"
     filtering: dict[str, Any] = {}
     ordering: list[str] = []
+    # The to-many relations with an address of their own: /author/5/books/.
+    nested: list[str] = []
     # What ?search= looks in: names of fields, with "__lookup" if not icontains.
     search: list[str] = []
     # Whether GET rejects unknown parameters; REST_STRICT, or True, by default.

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PLAIN_KEY = re.compile(r"[\w-]+", re.ASCII)
 NUMBER = re.compile(r"\d+", re.ASCII)
 PLACEHOLDER = "k0k"
+# The name of the URLs of nested lists.
+NESTED = "api_dispatch_nested"
 
 
 def key_in_uri(key: Any) -> Any:
@@ -52,10 +54,16 @@ class Uris:
         """
         return False
 
+    @property
+    def prefix(self) -> str:
+        """The beginning of the resource's URL patterns."""
+        name = re.escape(str(self.resource._meta.resource_name))
+        return f"^(?P<resource_name>{name})"
+
     def patterns(self) -> list[Any]:
         """Return the URL patterns of the list, the schema, sets and details."""
         meta, wrap = self.resource._meta, self.resource.wrap_view
-        name = rf"^(?P<resource_name>{re.escape(meta.resource_name)})"
+        name = self.prefix
         slash, detail = trailing_slash(), meta.detail_uri_name
         return [
             re_path(
@@ -141,7 +149,7 @@ class Uris:
         lookup = self.resource.remove_api_resource_names(kwargs)
         if (
             not lookup  # which would be any object
-            or match.url_name == "api_get_multiple"
+            or match.url_name in ("api_get_multiple", NESTED)
             or kwargs.get("resource_name") != meta.resource_name
             or (api_name is not None and kwargs.get("api_name", api_name) != api_name)
         ):
