@@ -189,6 +189,16 @@ def save_rejected(
     """Return a response with the reason why the store rejected an object: 409 for a
     duplicate, 400 for a violated constraint.
     """
+    obj = rejected.bundle.obj
+    empty = [
+        field.name
+        for field in obj._meta.concrete_fields
+        if not (field.null or field.primary_key or field.generated)
+        and getattr(obj, field.attname) is None
+    ]
+    if empty:
+        nulls = ValidationError(dict.fromkeys(empty, "This field cannot be null."))
+        return bad_request(endpoint, request, by_validation(endpoint, nulls))
     if connections[rejected.resource.database].needs_rollback:
         # A transaction of the project without savepoints: it answers no query.
         return endpoint.error_response(request, {"error": CONFLICT}, http.HttpConflict)
@@ -196,7 +206,6 @@ def save_rejected(
     if missing:
         field_error = exceptions.field_errors(missing)
         return bad_request(endpoint, request, by_field(endpoint, field_error))
-    obj = rejected.bundle.obj
     try:
         obj.validate_unique()
     except ValidationError as error:

@@ -57,6 +57,7 @@ def models(databases):
         models.Diary,
         models.Page,
         models.Paper,
+        models.Tour,
         models.Badge,
         models.Payment,
         models.Job,

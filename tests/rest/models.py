@@ -4,7 +4,10 @@ import uuid
 
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.db import models
+
+from nonrel_backend.fields import ListField
 
 
 class Author(models.Model):
@@ -113,6 +116,23 @@ class Badge(models.Model):
 
     job = models.OneToOneField(Job, models.CASCADE, related_name="badge")
     color = models.CharField(max_length=20)
+
+
+class Tour(models.Model):
+    """A model with defaults that are empty, and a rule of its own."""
+
+    name = models.CharField(max_length=20)
+    note = models.CharField(max_length=20, blank=True)
+    languages = models.JSONField(default=list)
+    stops = ListField(models.CharField(max_length=10), default=list)
+    first = models.IntegerField(default=1)
+    last = models.IntegerField(default=1)
+    guide = models.ForeignKey(Author, models.CASCADE, null=True, blank=True)
+
+    def clean(self):
+        self.note = self.note.strip()
+        if self.last < self.first:
+            raise ValidationError({"last": "It is before the first."})
 
 
 class Paper(models.Model):

@@ -66,8 +66,11 @@ class ModelCycles(Cycles):
         super().set_value(bundle, field, value)
 
     def cleaned(self, obj: Any, field: Any, value: Any) -> Any:
-        """Return the value cleaned by the model's field. Raise ApiFieldError if it is
-        invalid.
+        """Return the value cleaned by the model's field, as full_clean() does. Raise
+        ApiFieldError if it is invalid.
+
+        Null is a matter of the column alone, and a default is always valid: GET may
+        return both.
         """
         kind: Any = type(obj)
         found = column(kind, field.steps[0])
@@ -75,14 +78,18 @@ class ModelCycles(Cycles):
             return value
         if isinstance(found, models.FileField):
             return value
-        if value is None or value == "":
-            if value == "" and not found.empty_strings_allowed:
-                value = None
-            if value is None and not found.null and not found.primary_key:
+        if value == "" and not found.empty_strings_allowed:
+            value = None
+        if value is None:
+            if not found.null and not found.primary_key:
                 raise ApiFieldError(
                     f"The '{field.instance_name}' field doesn't allow a null value."
                 )
-            return value
+            return None
+        if found.has_default() and value in list(found.empty_values):
+            default = found.get_default()
+            if value == default:
+                return default
         is_key = found.primary_key or found in obj._meta.pk_fields
         if is_key and not obj._state.adding:
             key = getattr(obj, found.attname)

@@ -282,6 +282,13 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
         self.keys.set(bundle, kwargs)
         return self.save(bundle, before)
 
+    def check_valid(self, bundle: Bundle) -> None:
+        """Raise an error, which is answered by 400, if Meta.validation or the model's
+        clean() rejects the data.
+        """
+        super().check_valid(bundle)
+        bundle.obj.clean()
+
     def save(self, bundle: Bundle, before: dict[str, Any] | None = None) -> Bundle:
         """Save a hydrated bundle and its related objects.
 

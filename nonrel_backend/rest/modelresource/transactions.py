@@ -94,6 +94,7 @@ class ModelTransactions(Transactions):
         return (
             self.has_own_methods
             or model.save is not models.Model.save
+            or model.clean is not models.Model.clean
             or pre_save.has_listeners(model)
             or post_save.has_listeners(model)
         )
