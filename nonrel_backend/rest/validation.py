@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.uploadedfile import UploadedFile
 from django.forms import BaseForm, BaseModelForm, model_to_dict
 from django.http import HttpRequest
 
@@ -36,7 +37,10 @@ class FormValidation(Validation):
     def form_args(self, bundle: Bundle) -> dict[str, Any]:
         """Return the arguments of the form: the object, and the data over its own."""
         data = dict(bundle.data)
-        arguments: dict[str, Any] = {"data": data}
+        files = {
+            name: each for name, each in data.items() if isinstance(each, UploadedFile)
+        }
+        arguments: dict[str, Any] = {"data": data, "files": files}
         obj = bundle.obj
         if issubclass(self.form_class, BaseModelForm) and hasattr(obj, "_meta"):
             if obj.pk is not None:

@@ -47,6 +47,7 @@ def models(databases):
     for model in (
         ApiKey,
         ApiAccess,
+        models.Photo,
         models.Comment,
         models.Note.genres.through,
         models.Note,

@@ -5,6 +5,7 @@ import uuid
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
+from django.core.validators import FileExtensionValidator
 from django.db import models
 
 from nonrel_backend.fields import ListField
@@ -155,3 +156,25 @@ class Mark(models.Model):
     content_type = models.ForeignKey(ContentType, models.CASCADE)
     object_id = models.PositiveBigIntegerField()
     of = GenericForeignKey("content_type", "object_id")
+
+
+class Photo(models.Model):
+    """A model with an image and a file, for uploads."""
+
+    name = models.CharField(max_length=20, unique=True)
+    image = models.ImageField(upload_to="photos", width_field="width", max_length=60)
+    width = models.IntegerField(null=True, blank=True, editable=False)
+    notes = models.FileField(
+        upload_to="notes", blank=True, validators=[FileExtensionValidator(["txt"])]
+    )
+    tags = models.JSONField(default=list, blank=True)
+    taken = models.DateField(null=True, blank=True)
+    rank = models.IntegerField(default=0)
+    author = models.ForeignKey(Author, models.CASCADE, null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(rank__gte=0), name="rest_photo_rank"
+            )
+        ]

@@ -5,10 +5,14 @@ import binascii
 import datetime
 import decimal
 import math
+import mimetypes
+import re
 import uuid
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.utils import dateparse, timezone
 
 from ..bundle import Bundle
@@ -40,10 +44,18 @@ class CharField(ApiField):
         return text
 
 
-class FileField(CharField):
-    """A file, shown by its URL. Uploads need a view of their own."""
+DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[^;,]*)*;base64,")
 
-    help_text = 'A file URL as a string. Ex: "http://media.example.com/photo.jpg"'
+
+class FileField(CharField):
+    """A file, shown by its URL. A ModelResource stores what is uploaded: in a form, as
+    a data URI, or as an object with its name and its content in base64.
+    """
+
+    help_text = (
+        'A file URL as a string. Ex: "http://media.example.com/photo.jpg". To upload a '
+        'file: a data URI, or {"name": "photo.jpg", "content": "<base64>"}'
+    )
 
     def convert(self, value: Any) -> Any:
         if not value:
@@ -53,13 +65,45 @@ class FileField(CharField):
         except (AttributeError, NotImplementedError, ValueError):
             return str(value)  # a text, or a file of a storage without URLs
 
-    def hydrate(self, bundle: Bundle) -> Any:
-        value = super().hydrate(bundle)
-        if value is NOT_PROVIDED or value is None:
+    def read(self, value: Any, bundle: Bundle) -> Any:
+        if isinstance(value, str) and value == self.dehydrate(bundle):
+            return NOT_PROVIDED
+        can_store = getattr(self._resource, "stores_files", False)
+        upload = self.upload_of(value) if can_store else None
+        if upload is None:
+            raise self.wrong("its current URL, a file, or null")
+        most = self._resource._meta.max_upload_size
+        if most is not None and upload.size > most:
+            raise self.wrong(f"a file of at most {most} bytes")
+        # What validation and hooks see.
+        bundle.data[self.instance_name] = upload
+        return upload
+
+    def upload_of(self, value: Any) -> UploadedFile | None:
+        """Return the file that data contains; None if it contains none."""
+        if isinstance(value, UploadedFile):
             return value
-        if value != self.dehydrate(bundle):
-            raise self.wrong("its current URL, or null")
-        return NOT_PROVIDED
+        if isinstance(value, dict):
+            name, content = value.get("name"), value.get("content")
+            if set(value) != {"name", "content"} or not isinstance(name, str):
+                return None
+        else:
+            found = DATA_URI.match(value) if isinstance(value, str) else None
+            if found is None:
+                return None
+            name = f"upload{mimetypes.guess_extension(found[1] or '') or ''}"
+            content = value[found.end() :]
+        try:
+            read = base64.b64decode(content or "", validate=True)
+        except (binascii.Error, ValueError, TypeError) as error:
+            raise self.wrong("a file with its content in base64") from error
+        try:
+            upload = SimpleUploadedFile(name, read)
+        except SuspiciousFileOperation:
+            upload = None
+        if upload is None or "\x00" in str(upload.name):
+            raise self.wrong("a file with a name")
+        return upload
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "uri-reference"}

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db import models
 from django.utils.functional import cached_property
 
@@ -77,6 +78,9 @@ class ModelCycles(Cycles):
         if found is None:
             return value
         if isinstance(found, models.FileField):
+            if isinstance(value, UploadedFile):
+                uploads = self.resource.uploads
+                return uploads.cleaned(found, field.instance_name, value)
             return value
         if value == "" and not found.empty_strings_allowed:
             value = None

@@ -26,6 +26,7 @@ from .relations import ModelRelations
 from .saving import Saving
 from .state import is_ours, state
 from .transactions import ModelPreconditions, ModelTransactions
+from .uploads import Uploads
 from .views import ModelReading, ModelUris, ModelWriting
 
 
@@ -37,6 +38,7 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
     """
 
     authorizes_itself = True
+    stores_files = True
 
     def has_default(self, name: str) -> bool:
         """Return whether a method of ModelResource is not overridden."""
@@ -114,6 +116,17 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
         """Answer a request for the list of a relation of one object."""
         lookup = self.remove_api_resource_names(kwargs)
         return self.nested.dispatch(request, nested_name, lookup)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """The files that are uploaded."""
+        return Uploads(self)
+
+    def read_body(self, request: HttpRequest) -> Any:
+        """Return the data of the request's body, which may be a form with files."""
+        if self.uploads.are_sent(request):
+            return self.uploads.read(request)
+        return super().read_body(request)
 
     # --- fields ---
 

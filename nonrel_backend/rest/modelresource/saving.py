@@ -11,9 +11,10 @@ from ..exceptions import SaveRejected
 from ..http import HttpPreconditionFailed
 from ..resource.preconditions import CHANGED
 from ..resource.retries import ChangedMeanwhile
-from ..resource.undo import Changes
+from ..resource.undo import Changes, discard
 from .state import changed, state
 from .updates import conditional_save, saves_plainly, update_row
+from .uploads import new_files
 
 if TYPE_CHECKING:
     from .resource import ModelResource
@@ -72,6 +73,19 @@ class Saving:
             authorized(resource.get_object_list(bundle.request), bundle)
 
     def save_object(self, bundle: Bundle, before: dict[str, Any] | None) -> None:
+        """INSERT or UPDATE the object. Delete its new files if that fails."""
+        changes, files = bundle.changes, new_files(bundle.obj)
+        try:
+            self.write_object(bundle, before)
+        except BaseException:
+            if changes is None:
+                discard(files)
+            raise
+        finally:
+            if changes is not None:
+                changes.files += files
+
+    def write_object(self, bundle: Bundle, before: dict[str, Any] | None) -> None:
         """INSERT or UPDATE the object."""
         try:
             if before is None:

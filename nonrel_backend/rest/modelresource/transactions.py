@@ -1,5 +1,6 @@
 """ModelTransactions: a request's changes in one transaction, if the store has them."""
 
+from contextlib import nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -47,19 +48,29 @@ class ModelTransactions(Transactions):
         if not self.are_supported:
             with_log = super().all_or_nothing
             return retried(lambda: with_log(work, request, data), on=ChangedMeanwhile)
-        unlogged = Changes(self.resource, records=False)
         database = self.resource.database
         # A write that fails within another transaction, such as the one of
         # ATOMIC_REQUESTS, must leave it usable: it needs a savepoint.
         nested = connections[database].in_atomic_block
         if not nested and self.is_single_write(request, data):
-            return retried(lambda: work(unlogged), on=ChangedMeanwhile)
+            return retried(lambda: self.without_log(work), on=ChangedMeanwhile)
 
         def run() -> Any:
-            with transaction.atomic(using=database):
-                return work(unlogged)
+            return self.without_log(work, transaction.atomic(using=database))
 
         return retried(run, attempts=1 if nested else ATTEMPTS)
+
+    def without_log(self, work: Work, context: Any = None) -> Any:
+        """Return work(changes) within a context. If it fails, delete the files that it
+        stored: all else is the database's.
+        """
+        changes = Changes(self.resource, records=False)
+        try:
+            with context or nullcontext():
+                return work(changes)
+        except BaseException:
+            changes.discard_files()
+            raise
 
     def is_single_write(
         self, request: HttpRequest, data: dict[str, Any] | None

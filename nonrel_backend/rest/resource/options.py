@@ -41,6 +41,8 @@ class ResourceOptions:
     ordering: list[str] = []
     # The to-many relations with an address of their own: /author/5/books/.
     nested: list[str] = []
+    # The most bytes of an uploaded file; None for no limit.
+    max_upload_size: int | None = 10 * 1024 * 1024
     # What ?search= looks in: names of fields, with "__lookup" if not icontains.
     search: list[str] = []
     # Whether GET rejects unknown parameters; REST_STRICT, or True, by default.

@@ -32,6 +32,8 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
 
     base_fields: dict[str, ApiField]
     fields: dict[str, ApiField]
+    # Whether files can be uploaded.
+    stores_files = False
 
     def __init__(self, api_name: str | None = None) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Changes: the log of what a request has written, to undo it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..bundle import Bundle
@@ -25,6 +25,8 @@ class Changes:
         self.records = records
         # (the bundle or the object, the method that undoes the change, its argument)
         self.entries: list[tuple[Any, Callable[[Any], None], Any]] = []
+        # The files that were stored with objects.
+        self.files: list[Any] = []
 
     def created(self, bundle: Bundle, resource: "Resource | None" = None) -> None:
         """Log a created object, unless it is logged already."""
@@ -46,3 +48,21 @@ class Changes:
             except Exception:
                 logger.exception("A part of a request could not be undone.")
         self.entries.clear()
+        self.discard_files()
+
+    def discard_files(self) -> None:
+        """Delete the files that were stored."""
+        discard(self.files)
+        self.files.clear()
+
+
+def discard(files: Iterable[Any]) -> None:
+    """Delete those of an object's new files that were stored. Log errors and raise
+    none.
+    """
+    for each in files:
+        try:
+            if each._committed and each.name:
+                each.storage.delete(each.name)
+        except Exception:
+            logger.exception("A file of a failed request could not be deleted.")
