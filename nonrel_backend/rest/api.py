@@ -5,12 +5,13 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import NoReverseMatch, include, re_path, reverse
+from django.urls import include, re_path
 
 from .authentication import Authentication
 from .exceptions import NotRegistered
 from .openapi.docs import docs_file, docs_page
 from .openapi.document import document
+from .resource.addresses import address
 from .resource.checks import Checks
 from .resource.options import ResourceOptions
 from .resource.resource import Resource
@@ -136,10 +137,7 @@ class Api(Checks):
     def address(self, url_name: str, resource_name: str) -> str:
         """Return the URI of a resource's view; empty if there is none."""
         kwargs = {"api_name": self.api_name, "resource_name": resource_name}
-        try:
-            return reverse(url_name, kwargs=kwargs)
-        except NoReverseMatch:
-            return ""
+        return address(url_name, kwargs)
 
     def openapi(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Respond with the OpenAPI document of the resources that the user may read."""
@@ -156,6 +154,5 @@ class Api(Checks):
             return docs_file(request, kwargs["name"])
         self.check_get(request)
         kwargs = {"api_name": self.api_name}
-        return docs_page(
-            self.api_name, reverse(f"api_{self.api_name}_openapi", kwargs=kwargs)
-        )
+        found = address(f"api_{self.api_name}_openapi", kwargs)
+        return docs_page(self.api_name, found)

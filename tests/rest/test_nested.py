@@ -239,3 +239,41 @@ def test_computed_fields_are_put_back(orders, serve, http):
     data["first"] |= {"created": None, "changed": None}
     assert http.put(uri, data).status_code == 204
     assert orders.Order.objects.get().first.created > before.first.created
+
+
+def test_computed_fields_cannot_be_set(orders, serve, http):
+    class OrderResource(ModelResource):
+        class Meta:
+            queryset = orders.Order.objects.all()
+            authorization = Authorization()
+            excludes = ["customer"]
+
+    serve(OrderResource)
+    invented = {"serial": "x", "key": "1" * 32, "created": "2000-01-01T00:00:00Z"}
+    line = {"name": "a", **invented, "parts": [{"name": "p", **invented}]}
+    sent = {"first": line, "lines": [line], "named": {"a": line}}
+    uri = http.post("/api/v1/order/", sent)["Location"]
+
+    def lines():
+        order = orders.Order.objects.get()
+        found = [order.first, order.lines[0], order.named["a"]]
+        return found + [each.parts[0] for each in found]
+
+    before = lines()
+    for each in before:
+        assert each.serial == "none" and each.key.hex != "1" * 32
+        assert each.created.year > 2000
+    assert http.patch(uri, sent).status_code == 202
+    assert http.put(uri, sent).status_code == 204
+    assert http.patch(uri, {"first.serial": "x"}).status_code == 202
+    for old, new in zip(before, lines(), strict=True):
+        assert (new.serial, new.key, new.created) == (old.serial, old.key, old.created)
+    # What is there may be put in another place.
+    data = http.get(uri).json()
+    data["lines"] = [{"name": "new"}, data["lines"][0], data["first"]]
+    assert http.put(uri, data).status_code == 204
+    new, second, third = orders.Order.objects.get().lines
+    assert second.key == before[1].key
+    assert len({new.key, second.key, before[0].key, third.key}) == 4
+    wrong = http.patch(uri, {"first": {"name": "a", "key": 5}})
+    assert wrong.status_code == 400 and "first.key" in wrong.json()["error"]

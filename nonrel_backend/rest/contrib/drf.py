@@ -13,7 +13,6 @@ from django.db import models
 from rest_framework import serializers
 
 from ..exceptions import ApiFieldError
-from ..fields.kept import with_sources
 from ..modelfields import api_field
 from ..serializers import Serializer
 
@@ -23,14 +22,14 @@ class DocumentField(serializers.Field):
 
     def __init__(self, model_field: Any, **kwargs: Any) -> None:
         self.model_field = model_field
-        self.field = api_field(model_field, model_field.name)
+        self.field: Any = api_field(model_field, model_field.name)
         self.field.instance_name = model_field.name
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
         try:
             old = getattr(self.parent.instance, self.source or "", None)
-            value = with_sources(self.field.clean(data), old)
+            value = self.field.clean_over(data, old)
             return self.model_field.clean(value, None)
         except ApiFieldError as error:
             raise serializers.ValidationError(str(error)) from error

@@ -16,6 +16,7 @@ from ..resource.parameters import (
     RESERVED,
     Alternative,
     names_to_order_by,
+    naming,
     nested_value,
     special_parameters,
     steps_of,
@@ -65,11 +66,12 @@ class DocumentFiltering:
         last = rest[-1] if rest else ""
         known = last in NAMES or last in JSONField.get_lookups()
         lookup = rest.pop() if known else "exact"
-        self.check(first, lookup, rest)
-        field, path = part_at(fields[first], rest)
-        if lookup in OF_TEXTS and type_of_field(field) is not None:
-            raise InvalidFilterError(f"{name}: '{lookup}' compares texts only.")
-        return [(path, lookup, self.value(field, lookup, filters, name))]
+        with naming(name):
+            self.check(first, lookup, rest)
+            field, path = part_at(fields[first], rest)
+            if lookup in OF_TEXTS and type_of_field(field) is not None:
+                raise InvalidFilterError(f"'{lookup}' compares texts only.")
+            return [(path, lookup, self.value(field, lookup, filters, name))]
 
     def all_of(self, alternative: Alternative) -> list[Condition]:
         """Return the conditions of one alternative."""

@@ -7,11 +7,18 @@ from typing import Any
 from django.utils.functional import cached_property
 
 from ... import fields as model_fields
-from ..exceptions import WrongValue
+from ..exceptions import ApiFieldError, WrongValue
 from .base import ApiField
 from .kept import MODEL_KEY
 from .models import options_of, register_field, registered_field
-from .nested import DictField, EmbeddedField, ListField, NestedField, SetField
+from .nested import (
+    DictField,
+    EmbeddedField,
+    ListField,
+    NestedField,
+    SetField,
+    attribute_of,
+)
 
 
 class EmbeddedModelField(EmbeddedField):
@@ -57,6 +64,39 @@ class EmbeddedModelField(EmbeddedField):
                 if each is not None or name not in computed
             }
         return super().clean(value)
+
+    def with_computed(self, value: Any, old: Any, every: list[Any]) -> Any:
+        if not isinstance(value, dict):
+            return value
+        found, mine = {}, old if type(old) is self.model else None
+        for name, each in value.items():
+            field = self.fields.get(name)
+            before = getattr(mine, attribute_of(field, name), None) if field else None
+            if isinstance(field, NestedField) and not field.readonly:
+                each = field.with_computed(each, before, every)
+            elif field is not None and field.readonly and each is not None:
+                if not self.has_value(field, name, each, every):
+                    if mine is None:
+                        continue  # it is computed
+                    each = None if before is None else field.convert(before)
+            found[name] = each
+        return found
+
+    def has_value(
+        self, field: ApiField, name: str, value: Any, every: list[Any]
+    ) -> bool:
+        """Return whether one of the models has a value in a field: it may be put back,
+        also in another place.
+        """
+        try:
+            wanted = field.clean(value)
+        except ApiFieldError:
+            return True  # clean() says what is wrong
+        attribute = attribute_of(field, name)
+        return any(
+            type(each) is self.model and getattr(each, attribute) == wanted
+            for each in every
+        )
 
     @property
     def is_within_itself(self) -> bool:
@@ -109,6 +149,12 @@ class AnyModelField(NestedField):
     def part(self, name: str) -> ApiField | None:
         found = (field.part(name) for field in self.choices.values())
         return next((field for field in found if field is not None), None)
+
+    def with_computed(self, value: Any, old: Any, every: list[Any]) -> Any:
+        label = value.get(MODEL_KEY) if isinstance(value, dict) else None
+        if not isinstance(label, str) or label not in self.choices:
+            return value
+        return self.choices[label].with_computed(value, old, every)
 
     def convert(self, value: Any) -> dict[str, Any]:
         label = value._meta.label

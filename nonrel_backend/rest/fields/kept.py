@@ -1,5 +1,6 @@
 """What new data keeps of an object's embedded models: the keys they do not know."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from ...documents.sources import SourcedDict
@@ -32,6 +33,19 @@ def with_sources(new: Any, old: Any) -> Any:
             for each, found in zip(new, replaced(new, old), strict=True)
         ]
     return new
+
+
+def embedded_in(value: Any) -> Iterator[Any]:
+    """Yield all embedded models in a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from embedded_in(each)
+    elif hasattr(value, "_source"):
+        yield value
+        for field in value._meta.concrete_fields:
+            yield from embedded_in(getattr(value, field.attname))
 
 
 def has_source(value: Any) -> bool:

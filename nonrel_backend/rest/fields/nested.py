@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ..bundle import Bundle
 from ..exceptions import WrongValue
 from .base import MISSING, ApiField, step
-from .kept import with_sources
+from .kept import embedded_in, with_sources
 
 
 class NestedField(ApiField):
@@ -22,7 +22,20 @@ class NestedField(ApiField):
 
     def read(self, value: Any, bundle: Bundle) -> Any:
         old = step(bundle.obj, self.steps[0]) if len(self.steps) == 1 else None
+        return self.clean_over(value, old)
+
+    def clean_over(self, value: Any, old: Any) -> Any:
+        """Return cleaned data that replaces an old value: it keeps the old values of
+        fields that may not be written, and the keys that the fields do not know.
+        """
+        value = self.with_computed(value, old, list(embedded_in(old)))
         return with_sources(self.clean(value), old)
+
+    def with_computed(self, value: Any, old: Any, every: list[Any]) -> Any:
+        """Return data whose values of fields that may not be written are those of the
+        old value, or of another in `every`, the embedded models that are replaced.
+        """
+        return value
 
     def part_error(self, name: Any, field: ApiField, error: WrongValue) -> WrongValue:
         """Return the error of a part with the path from this field."""
@@ -77,6 +90,24 @@ class ItemsField(NestedField):
 
     def part(self, name: str) -> ApiField | None:
         return self.of or JSONField()
+
+    def with_computed(self, value: Any, old: Any, every: list[Any]) -> Any:
+        if not isinstance(self.of, NestedField):
+            return value
+        if isinstance(value, dict):
+            known = old if isinstance(old, dict) else {}
+            return {
+                name: self.of.with_computed(each, known.get(name), every)
+                for name, each in value.items()
+            }
+        if isinstance(value, list):
+            paired = isinstance(old, list) and len(old) == len(value)
+            olds: Any = old if paired else [None] * len(value)
+            return [
+                self.of.with_computed(each, mine, every)
+                for each, mine in zip(value, olds, strict=True)
+            ]
+        return value
 
     def schema(self) -> dict[str, Any]:
         found = super().schema()

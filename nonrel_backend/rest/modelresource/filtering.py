@@ -24,6 +24,7 @@ from ..resource.parameters import (
     RESERVED,
     SEPARATOR,
     names_to_order_by,
+    naming,
     nested_value,
     special_parameters,
     steps_of,
@@ -39,17 +40,12 @@ if TYPE_CHECKING:
 # A user's regular expression can take forever, so ALL does not include them.
 UNLISTED = {"regex", "iregex"}
 NULLS = {"null", "none", "None", "NULL"}
+# Raised for a value that the store rejects.
+REJECTED = (*MALFORMED, FieldError)
+# The most filters that are tried one by one.
+MAX_NAMED = 10
 # The most keys of has_keys and has_any_keys.
 MAX_KEYS = 100
-
-
-@contextmanager
-def rejected_values() -> Iterator[None]:
-    """Raise InvalidFilterError if the store rejects a filter's value."""
-    try:
-        yield
-    except (*MALFORMED, FieldError) as error:
-        raise InvalidFilterError("A filter has an invalid value.") from error
 
 
 class Filtering:
@@ -80,8 +76,9 @@ class Filtering:
             return {}
         if name.endswith(NOT):
             return {}
-        attributes, lookup, field = self.resolved(bits)
-        value = self.value(filters, name, lookup, field)
+        with naming(name):
+            attributes, lookup, field = self.resolved(bits)
+            value = self.value(filters, name, lookup, field)
         path = LOOKUP_SEP.join(attributes)
         if value is None and lookup == "exact":
             return {f"{path}__isnull": True}
@@ -209,7 +206,7 @@ class Filtering:
         queryset = self.resource.get_object_list(request)
         plain = dict(filters)
         conditions = plain.pop(CONDITIONS, [])
-        with rejected_values():
+        with self.rejected_values(request):
             filtered = queryset.filter(*conditions, **plain)
         options = queryset.model._meta
         names = [*plain, *(name for each in conditions for name in names_of(each))]
@@ -222,8 +219,35 @@ class Filtering:
         sent or written.
         """
         if parameters(request) and hasattr(objects, "exists"):
-            with rejected_values():
+            with self.rejected_values(request):
                 objects.exists()
+
+    @contextmanager
+    def rejected_values(self, request: HttpRequest) -> Iterator[None]:
+        """Raise InvalidFilterError if the store rejects a filter's value."""
+        try:
+            yield
+        except REJECTED as error:
+            name = self.rejected(request) or "A filter"
+            raise InvalidFilterError(f"{name} has an invalid value.") from error
+
+    def rejected(self, request: HttpRequest) -> str | None:
+        """Return the name of the first filter whose value the store rejects; None if
+        only several together are.
+        """
+        given = parameters(request)
+        try:
+            found = {name: self.one(given, name) for name in given}
+        except InvalidFilterError:  # the project's own build_filters() knows it
+            return None
+        names = [name for name, own in found.items() if own]
+        objects = self.resource.get_object_list(request)
+        for name in names[:MAX_NAMED]:
+            try:
+                objects.filter(**found[name]).exists()
+            except REJECTED:
+                return name
+        return None
 
     # --- orderings ---
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from django.db import IntegrityError
 
 from ..bundle import Bundle
-from ..exceptions import SaveRejected
+from ..exceptions import BadRequest, SaveRejected
 from ..http import HttpPreconditionFailed
 from ..resource.preconditions import CHANGED
 from ..resource.retries import ChangedMeanwhile
 from ..resource.undo import Changes, discard
+from ..resource.uris import is_unreachable
 from .state import changed, state
 from .updates import conditional_save, saves_plainly, update_row
 from .uploads import new_files
@@ -100,7 +101,13 @@ class Saving:
             self.handle_conflict(bundle)
 
     def insert(self, bundle: Bundle) -> None:
-        """INSERT the object, and log it."""
+        """INSERT the object, and log it. Raise BadRequest for a key that no URI can
+        have.
+        """
+        if is_unreachable(self.resource.keys.of(bundle.obj)):
+            raise BadRequest(
+                f"The key {self.resource.keys.of(bundle.obj)!r} cannot be in a URI."
+            )
         try:
             bundle.obj.save(force_insert=True, using=self.resource.database)
         finally:

@@ -18,7 +18,6 @@ from ..resource.uris import NESTED, Uris
 from ..resource.writing import Writing
 from ..utils.urls import trailing_slash
 from ..validation import Validation
-from .filtering import rejected_values
 from .stored import as_stored
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class ModelReading(Reading):
     def page(self, request: HttpRequest, objects: Any) -> dict[str, Any]:
         if not parameters(request):
             return super().page(request, objects)
-        with rejected_values():
+        with self.resource.filtering.rejected_values(request):
             return super().page(request, objects)
 
     def stream(

@@ -4,13 +4,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.text import smart_split, unescape_string_literal
 
-from ..exceptions import InvalidFilterError, InvalidSortError
+from ..exceptions import BadRequest, InvalidFilterError, InvalidSortError
 
 if TYPE_CHECKING:
     from .resource import Resource
@@ -44,6 +45,17 @@ def steps_of(name: str) -> list[str]:
     if len(steps) > MAX_STEPS:
         raise InvalidFilterError(f"A name has at most {MAX_STEPS} parts.")
     return steps
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Have the error of a filter name its parameter."""
+    try:
+        yield
+    except BadRequest as error:
+        if name in str(error):
+            raise
+        raise InvalidFilterError(f"{name}: {error}") from error
 
 
 def reject_unknown(given: Iterable[str], resource: "Resource") -> None:

@@ -1,6 +1,7 @@
 """Preconditions: ETags, and writes that depend on them."""
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -14,6 +15,8 @@ from ..http import HttpPreconditionFailed, HttpPreconditionRequired
 if TYPE_CHECKING:
     from .resource import Resource
 
+# The end of an ETag that says which representation it is of.
+REPRESENTATION = re.compile(r'^("[0-9a-f]{32})-[^"]*(?=")')
 CHANGED = "The object has changed since you read it. Read it again."
 
 
@@ -37,11 +40,23 @@ def is_conditional(request: HttpRequest) -> bool:
     return "HTTP_IF_MATCH" in sent or "HTTP_IF_NONE_MATCH" in sent
 
 
-def strong(etags: list[str]) -> list[str]:
-    """Return the ETags without W/. Django's GZipMiddleware marks ours as weak, and
-    clients send them back so.
+def representation(etag: str, content_type: str, tree: Any) -> str:
+    """Return the ETag of one representation of an object: `-xml` for XML, and so on.
+
+    `tree` are the fields that are shown; None for all.
     """
-    return [etag.removeprefix("W/") for etag in etags]
+    kind = content_type.partition(";")[0]
+    parts = [] if kind == "application/json" else [kind.partition("/")[2]]
+    if tree is not None:
+        parts.append(hashlib.sha256(repr(tree).encode()).hexdigest()[:8])
+    return "-".join([etag[:-1], *parts]) + '"'
+
+
+def strong(etags: list[str]) -> list[str]:
+    """Return the ETags of the objects: without W/, since Django's GZipMiddleware marks
+    ours as weak and clients send them back so, and of any representation.
+    """
+    return [REPRESENTATION.sub(r"\1", etag.removeprefix("W/")) for etag in etags]
 
 
 def fails(request: HttpRequest, etag: str | None) -> bool:

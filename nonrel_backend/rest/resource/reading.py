@@ -1,5 +1,6 @@
 """Reading: GET of lists, details and sets."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -17,7 +18,7 @@ from ..http import HttpPreconditionFailed
 from ..serializers import Serializer
 from .endpoint import parameters
 from .parameters import UNCACHED, reject_unknown
-from .preconditions import CHANGED, etag_of
+from .preconditions import CHANGED, etag_of, representation
 
 if TYPE_CHECKING:
     from .resource import Resource
@@ -28,6 +29,8 @@ CONDITIONS = (
     "HTTP_IF_UNMODIFIED_SINCE",
 )  # fmt: skip
 ABSENT = (NotFound, ObjectDoesNotExist)
+# Between the keys of a set. A ; within a key is written \\;
+KEYS = re.compile(r"(?<!\\);")
 
 
 class Reading:
@@ -131,6 +134,7 @@ class Reading:
             request, project(bundle, projection)
         )
         response = resource.create_response(request, bundle)
+        etag = representation(etag, response["Content-Type"], projection.tree)
         response["ETag"] = etag
         if not any(name in request.META for name in CONDITIONS):
             return response
@@ -151,7 +155,7 @@ class Reading:
         """Return the objects of set/1;2/, and the keys that were not found."""
         resource, meta = self.resource, self.resource._meta
         text = lookup.pop(f"{meta.detail_uri_name}_list", "")
-        keys = [key for key in text.split(";") if key]
+        keys = [key.replace(r"\;", ";") for key in KEYS.split(text) if key]
         if len(keys) > meta.max_keys:
             raise BadRequest(f"Too many keys: at most {meta.max_keys} are allowed.")
         found = self.objs_of_keys(keys, request, lookup)

@@ -6,20 +6,20 @@ from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 
 from ..bundle import Bundle
 from ..exceptions import NotFound
 from ..fields.base import ApiField
 from .access import Access
+from .addresses import address
 from .cycles import Cycles
 from .options import DeclarativeMetaclass
 from .preconditions import Preconditions
 from .reading import Reading
 from .relations import Relations
 from .transactions import Transactions
-from .uris import Uris
+from .uris import Uris, is_unreachable
 from .writing import Writing
 
 
@@ -145,10 +145,11 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
             if self.uris.are_plain:
                 return self.uris.of_key(self.get_bundle_detail_data(bundle_or_obj))
             url_name = "api_dispatch_detail"
-        try:
-            return reverse(url_name, kwargs=self.resource_uri_kwargs(bundle_or_obj))
-        except NoReverseMatch:
-            return ""
+        kwargs = self.resource_uri_kwargs(bundle_or_obj)
+        if bundle_or_obj is not None:
+            if is_unreachable(kwargs.get(self._meta.detail_uri_name)):
+                return ""
+        return address(url_name, kwargs)
 
     def get_via_uri(self, uri: str, request: HttpRequest | None = None) -> Any:
         """Return the object of a URI. Raise NotFound if there is none."""

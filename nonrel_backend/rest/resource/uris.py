@@ -8,18 +8,17 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import (
-    NoReverseMatch,
     Resolver404,
     get_script_prefix,
     get_urlconf,
     re_path,
     resolve,
-    reverse,
 )
 from django.utils.functional import cached_property
 
 from ..exceptions import BadRequest
 from ..utils.urls import trailing_slash
+from .addresses import address
 
 if TYPE_CHECKING:
     from .resource import Resource
@@ -30,6 +29,13 @@ NUMBER = re.compile(r"\d+", re.ASCII)
 PLACEHOLDER = "k0k"
 # The name of the URLs of nested lists.
 NESTED = "api_dispatch_nested"
+# Clients remove these from paths, or another view is at the address.
+UNREACHABLE = (".", "..", "schema")
+
+
+def is_unreachable(key: Any) -> bool:
+    """Return whether no URI can lead to an object with this key."""
+    return key in UNREACHABLE or str(key).startswith("set/")
 
 
 def key_in_uri(key: Any) -> Any:
@@ -91,15 +97,14 @@ class Uris:
         if key is None or key == "":
             return ""
         text = str(key_in_uri(key))
+        if is_unreachable(text):
+            return ""
         if self.are_plain and PLAIN_KEY.fullmatch(text):
             parts = self.parts()
             return f"{parts[0]}{text}{parts[1]}" if parts else ""
         kwargs = self.resource.resource_uri_kwargs()
         kwargs[self.resource._meta.detail_uri_name] = text
-        try:
-            return reverse("api_dispatch_detail", kwargs=kwargs)
-        except NoReverseMatch:
-            return ""
+        return address("api_dispatch_detail", kwargs)
 
     def parts(self) -> tuple[str, str] | None:
         """Return what is before and after the key in a URI; None if the resource is not
@@ -112,9 +117,8 @@ class Uris:
         if place not in self.known_parts:
             kwargs = self.resource.resource_uri_kwargs()
             kwargs[meta.detail_uri_name] = PLACEHOLDER
-            try:
-                uri = reverse("api_dispatch_detail", kwargs=kwargs)
-            except NoReverseMatch:
+            uri = address("api_dispatch_detail", kwargs)
+            if not uri:
                 return None
             before, _, rest = uri.rpartition(PLACEHOLDER)
             self.known_parts[place] = (before, rest)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest, HttpResponse
 
 from ..bundle import Bundle
-from ..exceptions import BadRequest, ImmediateHttpResponse, MalformedKey
+from ..exceptions import BadRequest, ImmediateHttpResponse, MalformedKey, NotFound
 from ..formats.projection import ALL_FIELDS
 from ..http import HttpAccepted, HttpCreated, HttpMethodNotAllowed, HttpNoContent
 from .parameters import reject_pages
@@ -91,6 +91,7 @@ class Writing:
         """Update the object at an address, or create it."""
         resource = self.resource
         data = resource.read_object(request)
+        self.check_own_uri(request, data, lookup)
 
         def work(changes: Changes) -> tuple[Bundle, bool]:
             expected = resource.preconditions.check(request, lookup)
@@ -180,6 +181,7 @@ class Writing:
         """Update what was sent of an object."""
         resource = self.resource
         data = resource.read_object(request)
+        self.check_own_uri(request, data, lookup)
 
         def work(changes: Changes) -> Bundle:
             expected = resource.preconditions.check(request, lookup)
@@ -269,6 +271,33 @@ class Writing:
         bundle.data = resource.cycles.merged(shown, new_data)
         resource.authorize("update", bundle)
         return resource.obj_update(bundle=bundle, **resource.detail_uri_kwargs(obj))
+
+    def check_own_uri(
+        self, request: HttpRequest, data: dict[str, Any], lookup: dict[str, Any]
+    ) -> None:
+        """Raise BadRequest if the data has the URI of another object than the one at
+        this address.
+        """
+        resource, uri = self.resource, data.get("resource_uri")
+        field = resource.fields.get("resource_uri")
+        if not uri or field is None or not field.readonly or uri == request.path:
+            return
+        if not isinstance(uri, str):
+            raise BadRequest("'resource_uri' must be a string.")
+        own = resource.uris.kwargs_of(uri, request)
+        try:
+            theirs = resource.lookup_in_cache(request, own)
+            same = theirs == resource.lookup_in_cache(request, lookup)
+            if not same and theirs.keys() != lookup.keys():  # by another URL pattern
+                obj = resource.get_via_uri(uri, request)
+                wanted = resource.detail_uri_kwargs(obj)
+                same = resource.lookup_in_cache(request, wanted) == (
+                    resource.lookup_in_cache(request, lookup)
+                )
+        except NotFound:
+            same = False
+        if not same:
+            raise BadRequest(f"The URI {uri!r} is of another object than this address.")
 
     def check_detail_method(self, request: HttpRequest, method: str) -> None:
         """Respond with 405 if the method is not allowed on details."""
