@@ -1,6 +1,7 @@
 """Uploads: the data of forms with files, and the files that are stored."""
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -127,10 +128,14 @@ class Uploads:
         return File(upload.file, upload.name)
 
 
+@cache
+def file_columns(model: Any) -> list[str]:
+    """Return the attributes of a model's files."""
+    fields = model._meta.concrete_fields
+    return [each.attname for each in fields if isinstance(each, models.FileField)]
+
+
 def new_files(obj: models.Model) -> list[Any]:
     """Return the files of an object that are not stored yet."""
-    fields = [
-        each for each in obj._meta.concrete_fields if isinstance(each, models.FileField)
-    ]
-    found = [getattr(obj, field.attname) for field in fields]
+    found = [getattr(obj, name) for name in file_columns(type(obj))]
     return [each for each in found if each and not each._committed]
