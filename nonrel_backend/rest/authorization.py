@@ -148,8 +148,12 @@ class DjangoAuthorization(Authorization):
     admin, who may change objects may view them.
     """
 
-    def __init__(self, read_permission: str | None = "view") -> None:
-        self.read_permission = read_permission
+    # The default of `read_permission`, which a subclass may set.
+    READ_PERM_CODE: str | None = "view"
+
+    def __init__(self, read_permission: str | None = "") -> None:
+        given = read_permission != ""
+        self.read_permission = read_permission if given else self.READ_PERM_CODE
 
     def check(self, action: str | None, object_list: Any, bundle: Bundle) -> bool:
         """Return True if the user has the permission for an action. Raise Unauthorized

@@ -150,7 +150,8 @@ def response_of(endpoint: "Endpoint", request: Any, error: Exception) -> HttpRes
     if settings.DEBUG:
         lines = traceback.format_exception(error)
         answer |= {"error_message": str(error), "traceback": "".join(lines)}
-    return endpoint.error_response(request, answer, http.HttpApplicationError)
+    response_class = endpoint.get_response_class_for_exception(request, error)
+    return endpoint.error_response(request, answer, response_class)
 
 
 def bad_request(endpoint: "Endpoint", request: Any, content: Any) -> HttpResponse:

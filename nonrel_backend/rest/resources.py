@@ -12,9 +12,13 @@ from .resource.options import (
 )
 from .resource.resource import Resource
 
+# The name of what tastypie's ModelResource inherits.
+BaseModelResource = ModelResource
+
 __all__ = [
     "ALL",
     "ALL_WITH_RELATIONS",
+    "BaseModelResource",
     "DeclarativeMetaclass",
     "DocumentResource",
     "ModelDeclarativeMetaclass",

@@ -178,9 +178,9 @@ class Serializer:
             name for name, format_name in ALIASES.items() if format_name in self.formats
         ]
 
-    def get_mime_for_format(self, name: str) -> str:
+    def get_mime_for_format(self, format: str) -> str:
         """Return the content type of a format; JSON's if it is unknown."""
-        return self.content_types.get(name, CONTENT_TYPES["json"])
+        return self.content_types.get(format, CONTENT_TYPES["json"])
 
     def format_of(self, content_type: str) -> str | None:
         """Return the name of the format of a content type, or None."""

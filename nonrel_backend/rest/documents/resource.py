@@ -14,7 +14,7 @@ from ..http import HttpConflict, HttpPreconditionFailed
 from ..modelresource.state import is_ours
 from ..resource.cycles import Cycles
 from ..resource.endpoint import parameters
-from ..resource.parameters import reject_unknown
+from ..resource.parameters import allowed, reject_unknown
 from ..resource.preconditions import CHANGED
 from ..resource.resource import Resource
 from ..resource.retries import retried
@@ -259,9 +259,15 @@ class DocumentResource(Resource):
         """Return all documents."""
         return Documents(self.store, [], [])
 
-    def build_filters(self, filters: Any = None) -> list[Condition]:
-        """Return the store's conditions for the parameters."""
-        return self.filtering.build(filters)
+    def build_filters(
+        self, filters: Any = None, ignore_bad_filters: bool = False
+    ) -> list[Condition]:
+        """Return the store's conditions for the parameters. Leave out those that are
+        not allowed if `ignore_bad_filters` is set.
+        """
+        return self.filtering.build(
+            allowed(self.filtering, filters, ignore_bad_filters)
+        )
 
     def apply_filters(self, request: HttpRequest, applicable_filters: Any) -> Any:
         """Return the documents that meet the conditions, in the requested order."""

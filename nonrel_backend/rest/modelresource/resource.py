@@ -14,6 +14,7 @@ from ..fields.models import field_class
 from ..fields.plain import CharField
 from ..modelfields import api_field
 from ..resource.options import ModelDeclarativeMetaclass
+from ..resource.parameters import allowed
 from ..resource.resource import Resource
 from ..resource.uris import key_in_uri
 from .cycles import ModelCycles
@@ -196,11 +197,15 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
         """Return all objects."""
         return self._meta.queryset.all()
 
-    def build_filters(self, filters: Any = None) -> dict[str, Any]:
+    def build_filters(
+        self, filters: Any = None, ignore_bad_filters: bool = False
+    ) -> dict[str, Any]:
         """Return the ORM's filters for parameters with the names of the resource's
-        fields.
+        fields. Leave out those that are not allowed if `ignore_bad_filters` is set.
         """
-        return self.filtering.build(filters)
+        return self.filtering.build(
+            allowed(self.filtering, filters, ignore_bad_filters)
+        )
 
     def check_filtering(
         self,

@@ -105,8 +105,12 @@ class Access(Dispatch):
                     bundle.changes.remember(obj)
                 self.obj_delete(bundle=bundle, **lookup)
 
-    def build_filters(self, filters: Any = None) -> Any:
-        """Return the store's filters for the parameters of the request."""
+    def build_filters(
+        self, filters: Any = None, ignore_bad_filters: bool = False
+    ) -> Any:
+        """Return the store's filters for the parameters of the request. Leave out
+        those that are not allowed if `ignore_bad_filters` is set.
+        """
         return {}
 
     def apply_filters(self, request: HttpRequest, applicable_filters: Any) -> Any:
@@ -190,6 +194,14 @@ class Access(Dispatch):
     def authorized_create_detail(self, object_list: Any, bundle: Bundle) -> bool:
         """Return True if the user may create the object, or raise Unauthorized."""
         return self.authorized_detail("create", object_list, bundle)
+
+    def authorized_create_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may create."""
+        return self.authorized_list("create", object_list, bundle)
+
+    def authorized_update_list(self, object_list: Any, bundle: Bundle) -> Any:
+        """Return the objects that the user may change."""
+        return self.authorized_list("update", object_list, bundle)
 
     def authorized_update_detail(self, object_list: Any, bundle: Bundle) -> bool:
         """Return True if the user may change the object, or raise Unauthorized."""

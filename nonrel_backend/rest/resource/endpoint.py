@@ -15,7 +15,7 @@ from ..errors import response_of
 from ..exceptions import BadRequest, ImmediateHttpResponse, UnsupportedFormat
 from ..exceptions import UnsupportedSerializationFormat as NotAcceptable
 from ..formats.negotiation import preferred
-from ..http import HttpBadRequest, HttpMethodNotAllowed
+from ..http import HttpApplicationError, HttpBadRequest, HttpMethodNotAllowed
 from .options import ResourceOptions
 
 JSON = "application/json"
@@ -175,6 +175,12 @@ class Endpoint:
         )
 
     # --- errors ---
+
+    def get_response_class_for_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> type[HttpResponse]:
+        """Return the class of the response to an error of the program. A hook."""
+        return HttpApplicationError
 
     def error_response(
         self,

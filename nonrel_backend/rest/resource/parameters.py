@@ -69,6 +69,23 @@ def reject_unknown(given: Iterable[str], resource: "Resource") -> None:
             raise InvalidFilterError(f"There is no field {name!r} to filter by.")
 
 
+def allowed(filtering: Any, filters: Any, ignores: bool) -> Any:
+    """Return the parameters, without those that `filtering` rejects if it ignores
+    them.
+    """
+    if not ignores or not filters:
+        return filters
+    found = filters.copy()
+    for name in list(found):
+        try:
+            lists = hasattr(found, "getlist")
+            values = found.getlist(name) if lists else [found[name]]
+            filtering.build(MultiValueDict({name: values}))
+        except InvalidFilterError:
+            del found[name]
+    return found
+
+
 class Parameters(NamedTuple):
     """The parameters of a list that are not plain filters."""
 
