@@ -56,6 +56,8 @@ class Api(Checks):
                 "Resource that has a resource_name."
             )
         resource._meta.api_name = self.api_name
+        if self.urlconf_namespace is not None:
+            resource._meta.urlconf_namespace = self.urlconf_namespace
         self._registry[name] = resource
         if canonical:
             self._canonicals[name] = resource
@@ -74,6 +76,9 @@ class Api(Checks):
         return self._canonicals[resource_name]
 
     # --- URLs ---
+
+    # The namespace that the project includes `urls` in; None for the first.
+    urlconf_namespace: str | None = None
 
     @property
     def urls(self) -> list[Any]:
@@ -137,7 +142,7 @@ class Api(Checks):
     def address(self, url_name: str, resource_name: str) -> str:
         """Return the URI of a resource's view; empty if there is none."""
         kwargs = {"api_name": self.api_name, "resource_name": resource_name}
-        return address(url_name, kwargs)
+        return address(url_name, kwargs, self.urlconf_namespace)
 
     def openapi(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Respond with the OpenAPI document of the resources that the user may read."""
@@ -154,5 +159,20 @@ class Api(Checks):
             return docs_file(request, kwargs["name"])
         self.check_get(request)
         kwargs = {"api_name": self.api_name}
-        found = address(f"api_{self.api_name}_openapi", kwargs)
+        found = address(f"api_{self.api_name}_openapi", kwargs, self.urlconf_namespace)
         return docs_page(self.api_name, found)
+
+
+class NamespacedApi(Api):
+    """An Api that the project includes in the URL namespace `urlconf_namespace`, where
+    several have resources of one name.
+    """
+
+    def __init__(
+        self,
+        api_name: str = "v1",
+        urlconf_namespace: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(api_name, **kwargs)
+        self.urlconf_namespace = urlconf_namespace

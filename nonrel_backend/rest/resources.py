@@ -15,6 +15,11 @@ from .resource.resource import Resource
 # The name of what tastypie's ModelResource inherits.
 BaseModelResource = ModelResource
 
+
+class NamespacedModelResource(ModelResource):
+    """A ModelResource of a NamespacedApi, as any ModelResource may be."""
+
+
 __all__ = [
     "ALL",
     "ALL_WITH_RELATIONS",
@@ -23,6 +28,7 @@ __all__ = [
     "DocumentResource",
     "ModelDeclarativeMetaclass",
     "ModelResource",
+    "NamespacedModelResource",
     "Resource",
     "ResourceOptions",
     "csrf_exempt",

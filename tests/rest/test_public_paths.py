@@ -13,7 +13,7 @@ import pytest
 DOCS = Path(__file__).parent.parent.parent / "docs"
 # The names of tastypie's modules, and what a project imports from each.
 TASTYPIE = {
-    "api": "Api",
+    "api": "Api NamespacedApi",
     "authentication": "Authentication ApiKeyAuthentication BasicAuthentication "
     "MultiAuthentication SessionAuthentication",
     "authorization": "Authorization DjangoAuthorization PermissionAuthorization "
@@ -34,8 +34,9 @@ TASTYPIE = {
     "HttpUnauthorized",
     "models": "ApiAccess ApiKey create_api_key",
     "paginator": "Paginator",
-    "resources": "ALL ALL_WITH_RELATIONS DeclarativeMetaclass "
-    "ModelDeclarativeMetaclass ModelResource Resource ResourceOptions csrf_exempt",
+    "resources": "ALL ALL_WITH_RELATIONS BaseModelResource DeclarativeMetaclass "
+    "ModelDeclarativeMetaclass ModelResource Resource ResourceOptions "
+    "NamespacedModelResource csrf_exempt",
     "serializers": "Serializer",
     "throttle": "BaseThrottle CacheDBThrottle CacheThrottle",
     "utils": "aware_date aware_datetime format_date format_datetime format_time "

@@ -3,12 +3,19 @@
 import pytest
 from django.contrib.auth import get_user_model
 from django.http import QueryDict
+from django.urls import include, path
 
+from nonrel_backend.rest import fields
+from nonrel_backend.rest.api import NamespacedApi
 from nonrel_backend.rest.authorization import Authorization, DjangoAuthorization
 from nonrel_backend.rest.constants import ALL
 from nonrel_backend.rest.exceptions import InvalidFilterError
 from nonrel_backend.rest.http import HttpConflict
-from nonrel_backend.rest.resources import BaseModelResource, ModelResource
+from nonrel_backend.rest.resources import (
+    BaseModelResource,
+    ModelResource,
+    NamespacedModelResource,
+)
 
 URI = "/api/v1/country/"
 
@@ -55,6 +62,7 @@ def test_the_class_of_the_response_to_an_error(countries, models, serve, http):
         "get_response_class_for_exception": get_response_class_for_exception,
     }
     serve(country_resource(models, hooks))
+    http.raise_request_exception = False
     assert http.get(f"{URI}it/").status_code == 409
 
 
@@ -99,3 +107,37 @@ def rf():
     from django.test import RequestFactory
 
     return RequestFactory()
+
+
+def test_apis_of_one_name_in_two_namespaces(models, serve, http):
+    class AuthorResource(NamespacedModelResource):
+        class Meta:
+            queryset = models.Author.objects.all()
+            authorization = Authorization()
+
+    class NoteResource(NamespacedModelResource):
+        author = fields.ForeignKey(AuthorResource, "author")
+
+        class Meta:
+            queryset = models.Note.objects.all()
+            authorization = Authorization()
+
+    patterns = []
+    for name in ("old", "new"):
+        api = NamespacedApi("v1", urlconf_namespace=name)
+        api.register(AuthorResource())
+        api.register(NoteResource())
+        patterns.append(path(f"{name}/", include((api.urls, "rest"), namespace=name)))
+    serve.patterns(patterns)
+    for name in ("old", "new"):
+        start = f"/{name}/v1/"
+        found = http.get(start).json()["author"]
+        assert found["list_endpoint"] == f"{start}author/"
+        author = http.post(f"{start}author/", {"name": name})["Location"]
+        assert author.startswith(f"{start}author/")
+        data = {"slug": name, "title": "t", "author": author}
+        note = http.post(f"{start}note/", data)["Location"]
+        assert note.startswith(f"{start}note/")
+        shown = http.get(note).json()
+        assert (shown["author"], shown["resource_uri"]) == (author, note)
+        assert f"{start}note/" in http.get(f"{start}openapi.json").json()["paths"]

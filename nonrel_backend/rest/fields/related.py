@@ -91,6 +91,7 @@ class RelatedField(ApiField):
         if self._related is None or self._related[0] != api_name:
             resource = self.to_class()
             resource._meta.api_name = resource._meta.api_name or api_name
+            resource._meta.urlconf_namespace = self._resource._meta.urlconf_namespace
             self._related = (api_name, resource)
         return self._related[1]
 

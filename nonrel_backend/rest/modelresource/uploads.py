@@ -137,5 +137,6 @@ def file_columns(model: Any) -> list[str]:
 
 def new_files(obj: models.Model) -> list[Any]:
     """Return the files of an object that are not stored yet."""
-    found = [getattr(obj, name) for name in file_columns(type(obj))]
+    model: Any = type(obj)
+    found = [getattr(obj, name) for name in file_columns(model)]
     return [each for each in found if each and not each._committed]

@@ -6,12 +6,17 @@ from typing import Any
 from django.urls import NoReverseMatch, get_resolver, get_urlconf, reverse
 
 
-def address(view: str, kwargs: dict[str, Any]) -> str:
+def address(view: str, kwargs: dict[str, Any], namespace: str | None = None) -> str:
     """Return the URI of a view by name; empty if there is none.
 
-    If the project includes the Api in a namespace, it is the first that has the view.
+    If the project includes the Api in a namespace, it is the one given, or the first
+    that has the view.
     """
-    for name in (view, *(f"{each}:{view}" for each in namespaces())):
+    if namespace is not None:
+        names = [f"{namespace}:{view}"]
+    else:
+        names = [view, *(f"{each}:{view}" for each in namespaces())]
+    for name in names:
         try:
             return reverse(name, kwargs=kwargs)
         except NoReverseMatch:

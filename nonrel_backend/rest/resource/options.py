@@ -34,6 +34,8 @@ class ResourceOptions:
     limit: int | None = None
     max_limit: int | None = 1000
     api_name: str | None = None
+    # The URL namespace of the Api; None for the first that has the resource.
+    urlconf_namespace: str | None = None
     # A text: the metaclass names the resource after its class.
     resource_name: Any = None
     default_format = "application/json"

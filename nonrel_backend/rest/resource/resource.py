@@ -149,7 +149,7 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
         if bundle_or_obj is not None:
             if is_unreachable(kwargs.get(self._meta.detail_uri_name)):
                 return ""
-        return address(url_name, kwargs)
+        return address(url_name, kwargs, self._meta.urlconf_namespace)
 
     def get_via_uri(self, uri: str, request: HttpRequest | None = None) -> Any:
         """Return the object of a URI. Raise NotFound if there is none."""

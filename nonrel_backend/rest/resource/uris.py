@@ -104,7 +104,12 @@ class Uris:
             return f"{parts[0]}{text}{parts[1]}" if parts else ""
         kwargs = self.resource.resource_uri_kwargs()
         kwargs[self.resource._meta.detail_uri_name] = text
-        return address("api_dispatch_detail", kwargs)
+        return self.address(kwargs)
+
+    def address(self, kwargs: dict[str, Any]) -> str:
+        """Return the URI of an object by the arguments of its URL."""
+        namespace = self.resource._meta.urlconf_namespace
+        return address("api_dispatch_detail", kwargs, namespace)
 
     def parts(self) -> tuple[str, str] | None:
         """Return what is before and after the key in a URI; None if the resource is not
@@ -117,7 +122,7 @@ class Uris:
         if place not in self.known_parts:
             kwargs = self.resource.resource_uri_kwargs()
             kwargs[meta.detail_uri_name] = PLACEHOLDER
-            uri = address("api_dispatch_detail", kwargs)
+            uri = self.address(kwargs)
             if not uri:
                 return None
             before, _, rest = uri.rpartition(PLACEHOLDER)

@@ -55,6 +55,8 @@ class GenericForeignKeyField(ToOneField):
             found = {model: resource() for model, resource in self.to.items()}
             for resource in found.values():
                 resource._meta.api_name = resource._meta.api_name or api_name
+                own = self._resource._meta.urlconf_namespace
+                resource._meta.urlconf_namespace = own
             self._related = (api_name, found)  # type: ignore[assignment]
         return self._related[1]  # type: ignore[index,return-value]
 
