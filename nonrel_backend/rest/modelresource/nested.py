@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import models
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
@@ -41,7 +42,7 @@ class Nested:
         found = self.model_relation(field)
         if found is None:
             return ""
-        if not found.concrete:
+        if isinstance(found, models.ForeignObjectRel):
             return found.field.name
         if found.remote_field.hidden:
             return ""
@@ -57,7 +58,7 @@ class Nested:
         """Return whether the members of a model's relation have a foreign key to its
         owner.
         """
-        return not found.concrete and found.one_to_many
+        return isinstance(found, models.ManyToOneRel) and found.one_to_many
 
     def methods_of(self, name: str) -> list[str]:
         """Return the methods of a list that the related resource allows too."""
