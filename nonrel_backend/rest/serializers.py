@@ -108,6 +108,11 @@ DATES = {
     datetime.date: "format_date",
     datetime.time: "format_time",
 }
+PLAIN_DATES: dict[type, Any] = {
+    datetime.datetime: iso,
+    datetime.date: datetime.date.isoformat,
+    datetime.time: iso,
+}
 SIMPLE: dict[type, Any] = {
     datetime.timedelta: duration_iso_string,
     bytes: lambda value: base64.b64encode(value).decode(),
@@ -170,6 +175,11 @@ class Serializer:
                 f"{', '.join(map(str, FORMATTINGS))}."
             )
         self.datetime_formatting = datetime_formatting
+        # Whether dates and times may be formatted otherwise than in ISO 8601.
+        self.has_own_dates = datetime_formatting is not None or any(
+            getattr(type(self), name) is not getattr(Serializer, name)
+            for name in DATES.values()
+        )
         self.encoder = json.JSONEncoder(
             default=self.simplified, allow_nan=False, ensure_ascii=False
         )
@@ -264,10 +274,12 @@ class Serializer:
         """Return a value of a type that no format has as one of a simple type."""
         if isinstance(value, Bundle):
             return value.data
-        name = DATES.get(type(value))
-        if name is not None:
-            return getattr(self, name)(value)
-        simple = SIMPLE.get(type(value))
+        kind = type(value)
+        if kind in DATES:
+            if self.has_own_dates or formatting_of_settings() is not None:
+                return getattr(self, DATES[kind])(value)
+            return PLAIN_DATES[kind](value)
+        simple = SIMPLE.get(kind)
         return force_str(value) if simple is None else simple(value)
 
     # --- dates and times ---
