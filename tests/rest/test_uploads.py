@@ -13,6 +13,7 @@ from django.forms import CharField, FileField, Form
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from nonrel_backend.rest import fields
+from nonrel_backend.rest.authentication import SessionAuthentication
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.resources import DocumentResource, ModelResource
 from nonrel_backend.rest.stores import DictStore
@@ -276,3 +277,29 @@ def test_what_is_stored_outside_of_requests_is_shown(photos, http, media):
     found = http.get(f"{URI}{photo.pk}/").json()
     assert found["image"] == "/media/photos/c.png" and found["notes"] is None
     assert json.loads(json.dumps(found)) == found
+
+
+def test_forms_of_users_with_a_session(models, serve, media):
+    from django.contrib.auth import get_user_model
+
+    from tests.rest.conftest import Http
+
+    serve(*photo_resource(models, authentication=SessionAuthentication()))
+    client = Http(enforce_csrf_checks=True)
+    client.force_login(get_user_model().objects.create_user("ann"))
+    token = "a" * 32
+    client.cookies["csrftoken"] = token
+    data = {"name": "x", "image": png()}
+    assert send(client, "POST", URI, **data).status_code == 401
+    data = {"name": "x", "image": png(), "csrfmiddlewaretoken": token}
+    made = send(client, "POST", URI, **data)
+    assert made.status_code == 201, made.content
+    body = encode_multipart(BOUNDARY, {"image": png("b.png")})
+    headers = {"X-CSRFToken": token}
+    for method in ("PATCH", "PUT"):
+        body = encode_multipart(BOUNDARY, {"name": method, "image": png("b.png")})
+        changed = client.generic(
+            method, made["Location"], body, MULTIPART_CONTENT, headers=headers
+        )
+        assert changed.status_code in (200, 202), changed.content
+    assert len(stored(media)) == 3  # Django keeps what is replaced
