@@ -25,6 +25,7 @@ def texts(site, note):
 
 def test_a_superuser_may_leave_children_out(children, http):
     from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Permission
 
     children.start(
         comments={
@@ -38,7 +39,13 @@ def test_a_superuser_may_leave_children_out(children, http):
     data = {"comments": [f"/api/v1/comment/{children.kept.pk}/"]}
     assert http.patch(children.uri, data).status_code == 202
     assert texts(children, children.note) == ["k"]
-    http.force_login(users.create_user("bob"))
+    bob = users.create_user("bob")
+    bob.user_permissions.set(
+        Permission.objects.filter(
+            codename="view_comment", content_type__app_label="rest_tests"
+        )
+    )
+    http.force_login(bob)
     answer = http.patch(children.uri, {"comments": []})
     assert answer.status_code == 403 and texts(children, children.note) == ["k"]
 

@@ -23,7 +23,8 @@ class RelatedField(ApiField):
     """The abstract base of the relations.
 
     `to` is a resource class, its dotted path, or 'self'. `related_name` is the field of
-    the related object that leads back.
+    the related object that leads back. `authorize` says whether the related resource's
+    authorization decides which objects this user sees here, and can filter by.
     """
 
     dehydrated_type = "related"
@@ -46,6 +47,7 @@ class RelatedField(ApiField):
         full_detail: bool | Callable[[Any], bool] = True,
         verbose_name: str | None = None,
         write_only: bool = False,
+        authorize: bool = True,
     ) -> None:
         super().__init__(
             attribute=attribute,
@@ -60,6 +62,7 @@ class RelatedField(ApiField):
             write_only=write_only,
         )
         self.to = to
+        self.authorize = authorize
         self.related_name = related_name
         self.full = full
         self.full_list = full_list
@@ -211,7 +214,12 @@ class ToOneField(RelatedField):
                 key = key_of(bundle.obj)
                 return None if key is None else related.uris.of_key(key)
         obj = self.value_of(bundle)
-        return None if obj is None else self.shown(obj, bundle, for_list, full)
+        if obj is None:
+            return None
+        if full and self.authorize:
+            relations = self.get_related_resource(obj).relations
+            full = relations.is_readable(obj, bundle.request)
+        return self.shown(obj, bundle, for_list, full)
 
     def hydrate(self, bundle: Bundle) -> Any:
         back = bundle.related_obj is not None and bundle.related_name in (
@@ -264,6 +272,8 @@ class ToManyField(RelatedField):
             return []
         found = self.value_of(bundle)
         full = self.is_full(bundle, for_list)
+        if self.authorize:
+            found = self.related.relations.readable_members(found, bundle.request)
         return [self.shown(obj, bundle, for_list, full) for obj in objects(found)]
 
     def hydrate(self, bundle: Bundle) -> Any:

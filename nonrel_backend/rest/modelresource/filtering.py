@@ -32,6 +32,7 @@ from ..resource.parameters import (
 from .conditions import CONDITIONS, conditions_of, names_of
 from .keys import MALFORMED
 from .paths import query_path
+from .readable import ASKING, keys_of
 from .relations import related_resource
 
 if TYPE_CHECKING:
@@ -77,15 +78,48 @@ class Filtering:
         if name.endswith(NOT):
             return {}
         with naming(name):
-            attributes, lookup, field = self.resolved(bits)
-            value = self.value(filters, name, lookup, field)
+            attributes, lookup, way = self.resolved(bits)
+            value = self.value(filters, name, lookup, way[-1])
         path = LOOKUP_SEP.join(attributes)
         if value is None and lookup == "exact":
-            return {f"{path}__isnull": True}
-        return {f"{path}__{lookup}": value}
+            lookup, value = "isnull", True
+        limits = self.limits(way)
+        if limits and way[-1].is_m2m and lookup == "isnull" and value is True:
+            # Those that lead to no object that the user may read.
+            others = self.keys_with(limits)
+            model = self.resource._meta.object_class
+            manager = model._base_manager.using(self.resource.database)
+            return {"pk__in": manager.exclude(pk__in=others).values("pk")}
+        return {**limits, f"{path}__{lookup}": value}
 
-    def resolved(self, bits: list[str]) -> tuple[list[str], str, ApiField]:
-        """Return the attributes, the lookup and the field of the parts of a name."""
+    def keys_with(self, filters: dict[str, Any]) -> Any:
+        """Return the keys of the objects that match the ORM's filters."""
+        model = self.resource._meta.object_class
+        manager = model._base_manager.using(self.resource.database)
+        return manager.filter(**filters).values("pk")
+
+    def limits(self, way: list[ApiField]) -> dict[str, Any]:
+        """Return filters of the relations of a way: that they lead to objects which the
+        user may read. Raise Unauthorized if the user may not read one of them at all.
+        """
+        request, path = ASKING.get(), []
+        found: dict[str, Any] = {}
+        model = self.resource._meta.object_class
+        for number, field in enumerate(way, 1):
+            if not isinstance(field, RelatedField) or request is None:
+                break
+            path += query_path(model, field.steps)
+            related = related_resource(field)
+            # The key of a relation to one object is in the data of this one.
+            if field.authorize and (number < len(way) or field.is_m2m):
+                objects = related.relations.readable(request)
+                if objects is not None:
+                    found[LOOKUP_SEP.join([*path, "pk__in"])] = keys_of(objects)
+            model = related._meta.object_class
+        return found
+
+    def resolved(self, bits: list[str]) -> tuple[list[str], str, list[ApiField]]:
+        """Return the attributes, the lookup and the fields of the parts of a name."""
         names, lookup = list(bits), "exact"
         resource = self.resource
         field = resource.fields[names.pop(0)]
@@ -101,7 +135,7 @@ class Filtering:
             lookup, names = lookup_of(resource, field, names)
         rest = [each.instance_name for each in way[1:]]
         attributes = self.resource.check_filtering(bits[0], lookup, [*rest, *names])
-        return attributes, lookup, field
+        return attributes, lookup, way
 
     def check(self, field_name: str, lookup: str, bits: list[str]) -> list[str]:
         """Return the attributes of a filter. Raise InvalidFilterError if it is not
@@ -303,6 +337,7 @@ class Filtering:
         if not isinstance(field, RelatedField):
             raise InvalidSortError(f"The '{first}' field is not a relation.")
         related = related_resource(field)
+        self.check_order_of(field, first)
         if (
             LOOKUP_SEP.join(bits) in meta.ordering
             and len(rest) == 1
@@ -311,6 +346,19 @@ class Filtering:
             model = related._meta.object_class
             return attributes + query_path(model, related.fields[rest[0]].steps)
         return attributes + related.filtering.check_order(rest)
+
+    def check_order_of(self, field: RelatedField, name: str) -> None:
+        """Raise InvalidSortError if the user may not read all objects of a relation:
+        their order would tell about them.
+        """
+        request = ASKING.get()
+        if request is None or not field.authorize:
+            return
+        if related_resource(field).relations.readable(request) is not None:
+            raise InvalidSortError(
+                f"The '{name}' field does not allow ordering by what it leads to: some "
+                "of it is hidden from you."
+            )
 
 
 def lookup_of(

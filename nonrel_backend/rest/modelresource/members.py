@@ -53,16 +53,28 @@ class Members:
             elif back is not None:
                 self.check_joins(resource, each, bundle, back)
         members = [each.obj for each in related]
+        shown = self.shown(field, bundle)
         if back is None:
-            manager.set(members)
+            # Objects that this user may not read stay.
+            visible = {each.pk for each in shown}
+            hidden = [each for each in objects(manager) if each.pk not in visible]
+            manager.set([*members, *hidden])
         else:
             keys = {each.pk for each in members}
-            for other in list(objects(manager)):
+            for other in shown:
                 if other.pk not in keys:
                     self.leave_out(field, other, bundle, hasattr(manager, "remove"))
             manager.add(*members)
         resource.forget_all()
         getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
+
+    def shown(self, field: RelatedField, bundle: Bundle) -> list[Any]:
+        """Return the stored objects of a to-many relation that the user may read."""
+        manager = getattr(bundle.obj, field.steps[0])
+        stored = manager.get_queryset() if hasattr(manager, "get_queryset") else manager
+        if field.authorize:
+            stored = field.related.relations.readable_members(stored, bundle.request)
+        return list(objects(stored))
 
     # --- to one object ---
 

@@ -4,17 +4,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from ..bundle import Bundle
-from ..exceptions import ApiFieldError, BadRequest, MalformedKey, NotFound
+from ..exceptions import (
+    ApiFieldError,
+    BadRequest,
+    MalformedKey,
+    NotFound,
+    Unauthorized,
+)
 from ..fields.base import ApiField
 from ..fields.related import RelatedField
 from ..resource.relations import Relations
 from .paths import column, relation, relations, reverse_one_to_one
+from .readable import is_marked, is_readable, keys_of, marked, readable
 from .state import changed, is_ours, state
 
 if TYPE_CHECKING:
@@ -45,6 +52,31 @@ class ModelRelations(Relations):
         if field.is_m2m:
             return None
         return reverse_one_to_one(self.resource._meta.object_class, tuple(field.steps))
+
+    # --- what the user may read ---
+
+    def readable(self, request: HttpRequest) -> Any:
+        """Return the objects that the user may read: a queryset or a list; None if none
+        are hidden. Raise Unauthorized if the user may not read at all.
+        """
+        return readable(self.resource, request)
+
+    def is_readable(self, obj: Any, request: HttpRequest) -> bool:
+        return is_readable(self.resource, obj, request)
+
+    def readable_members(self, members: Any, request: HttpRequest) -> Any:
+        try:
+            found = self.readable(request)
+        except Unauthorized:
+            return []
+        if found is None or members is None:
+            return members
+        members = members.all() if hasattr(members, "all") else members
+        if is_marked(members):
+            return list(members)  # loaded already
+        if isinstance(members, QuerySet):
+            return members.filter(pk__in=keys_of(found))
+        return [obj for obj in members if self.is_readable(obj, request)]
 
     # --- relations by key ---
 
@@ -262,9 +294,8 @@ class ModelRelations(Relations):
             if any(one is not None and not one.via_uri for one in each):
                 return True
             if isinstance(related, list):
-                steps = self.resource.fields[name].steps
-                manager = getattr(bundle.obj, steps[0])
-                keys = set(manager.values_list("pk", flat=True))
+                field = self.field(name)
+                keys = {one.pk for one in self.resource.members.shown(field, bundle)}
                 if keys != {one.obj.pk for one in related}:
                     return True
         return False
@@ -290,11 +321,15 @@ class ModelRelations(Relations):
         return {each: found[key] for each, key in keys.items() if key in found}
 
     def load(
-        self, objects: list[Any], for_list: bool, names: set[str] | None
+        self,
+        objects: list[Any],
+        for_list: bool,
+        names: set[str] | None,
+        request: HttpRequest,
     ) -> list[Any]:
         if not objects:
             return objects
-        wanted = self.prefetches(type(objects[0]), for_list, (), names)
+        wanted = self.prefetches(type(objects[0]), for_list, (), names, request)
         if wanted:
             prefetch_related_objects(objects, *wanted)
         return objects
@@ -305,6 +340,7 @@ class ModelRelations(Relations):
         for_list: bool,
         path: tuple[Any, ...],
         names: set[str] | None = None,
+        request: HttpRequest | None = None,
     ) -> list[Any]:
         found: list[Any] = []
         for name, field in self.resource.fields.items():
@@ -314,7 +350,7 @@ class ModelRelations(Relations):
                 if not callable(field.use_in):
                     continue
             if isinstance(field.attribute, str):
-                found += prefetches_of(field, model, for_list, path)
+                found += prefetches_of(field, model, for_list, path, request)
         return found
 
 
@@ -324,7 +360,11 @@ def related_resource(field: RelatedField) -> "ModelResource":
 
 
 def prefetches_of(
-    field: ApiField, model: Any, for_list: bool, path: tuple[Any, ...]
+    field: ApiField,
+    model: Any,
+    for_list: bool,
+    path: tuple[Any, ...],
+    request: HttpRequest | None,
 ) -> list[Any]:
     """Return the arguments of prefetch_related() for one field."""
     way, last, target = relations(model, field.steps)
@@ -338,15 +378,23 @@ def prefetches_of(
         wanted = field.full_list if for_list else field.full_detail
         full = bool(wanted)
     related = field.related
-    if full:
-        inner = related.relations.prefetches(target, for_list, (*path, field.place))
-        return [prefix, *(below(prefix, each) for each in inner)]
+    own: Any = prefix
     if field.is_m2m:
-        columns = key_columns(related, last)
-        if columns is None:
-            return [prefix]
-        queryset = target._default_manager.only(*columns)
-        return [Prefetch(prefix, queryset=queryset)]
+        queryset = members_of(field, target, request)
+        columns = None if full else key_columns(related, last)
+        if columns is not None:
+            queryset = (
+                target._default_manager.all() if queryset is None else queryset
+            ).only(*columns)
+        if queryset is not None:
+            own = Prefetch(prefix, queryset=queryset)
+    if full:
+        inner = related.relations.prefetches(
+            target, for_list, (*path, field.place), request=request
+        )
+        return [own, *(below(prefix, each) for each in inner)]
+    if field.is_m2m:
+        return [own]
     if related.relations.key_reader(model, field.steps) is not None:
         return []
     return [prefix]
@@ -357,6 +405,20 @@ def is_generic(model: Any, field: ApiField) -> bool:
     if not isinstance(field, RelatedField) or len(field.steps) != 1:
         return False
     return hasattr(column(model, field.steps[0]), "ct_field")
+
+
+def members_of(field: RelatedField, target: Any, request: HttpRequest | None) -> Any:
+    """Return a queryset of the objects that a to-many relation may show the user; None
+    if it may show all.
+    """
+    if not field.authorize or request is None:
+        return None
+    objects = target._default_manager.all()
+    try:
+        found = related_resource(field).relations.readable(request)
+    except Unauthorized:
+        return marked(objects.none())
+    return None if found is None else marked(objects.filter(pk__in=keys_of(found)))
 
 
 def key_columns(resource: "Resource", last: Any) -> list[str] | None:

@@ -23,6 +23,7 @@ from .keys import Keys
 from .lookups import one_of
 from .members import Members
 from .nested import Nested
+from .readable import asking
 from .relations import ModelRelations
 from .saving import Saving
 from .state import is_ours, state
@@ -236,7 +237,8 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
         # A copy, since a project's build_filters() may change it.
         given = getattr(request, "GET", None)
         filters = given.copy() if given else QueryDict(mutable=True)
-        applicable = self.build_filters(filters=filters)
+        with asking(request):
+            applicable = self.build_filters(filters=filters)
         objects = self.apply_filters(request, applicable)
         if kwargs:
             objects = objects.filter(

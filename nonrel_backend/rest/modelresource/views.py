@@ -18,6 +18,7 @@ from ..resource.uris import NESTED, Uris
 from ..resource.writing import Writing
 from ..utils.urls import trailing_slash
 from ..validation import Validation
+from .readable import asking
 from .stored import as_stored
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class ModelReading(Reading):
     """The answers of a ModelResource to GET."""
 
     resource: "ModelResource"
+
+    def sorted(self, request: HttpRequest, objects: Any) -> Any:
+        with asking(request):
+            return super().sorted(request, objects)
 
     def page(self, request: HttpRequest, objects: Any) -> dict[str, Any]:
         if not parameters(request):

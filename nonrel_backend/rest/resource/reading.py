@@ -47,7 +47,7 @@ class Reading:
         objects = resource.obj_get_list(bundle=bundle, **lookup)
         if not resource.authorizes_itself:
             objects = resource.authorized_read_list(objects, bundle)
-        objects = resource.apply_sorting(objects, options=request.GET)
+        objects = self.sorted(request, objects)
         projection = requested_fields(resource, request)
         export = export_type(resource, request)
         if export is not None:
@@ -73,7 +73,9 @@ class Reading:
     ) -> list[Bundle]:
         """Return the objects of a page as bundles."""
         resource = self.resource
-        objects = resource.relations.load(list(objects), True, projection.names)
+        objects = resource.relations.load(
+            list(objects), True, projection.names, request
+        )
         bundles = []
         readers = resource.cycles.readers(type(objects[0]), True) if objects else None
         for obj in objects:
@@ -82,6 +84,10 @@ class Reading:
             bundle = resource.full_dehydrate(bundle, for_list=True)
             bundles.append(project(bundle, projection))
         return bundles
+
+    def sorted(self, request: HttpRequest, objects: Any) -> Any:
+        """Return the objects in the order of the request."""
+        return self.resource.apply_sorting(objects, options=request.GET)
 
     def page(self, request: HttpRequest, objects: Any) -> dict[str, Any]:
         """Return the requested page of the objects."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest
 
 from ..bundle import Bundle
+from ..exceptions import Unauthorized
 
 if TYPE_CHECKING:
     from ..fields.related import RelatedField
@@ -42,6 +43,23 @@ class Relations:
         """Return whether the store itself rejects a key that leads to no object."""
         return False
 
+    def is_readable(self, obj: Any, request: HttpRequest) -> bool:
+        """Return whether the user may read a related object."""
+        bundle = Bundle(obj, request=request)
+        try:
+            return self.resource.authorized_read_detail([], bundle)
+        except Unauthorized:
+            return False
+
+    def readable_members(self, members: Any, request: HttpRequest) -> Any:
+        """Return those objects of a to-many relation that the user may read.
+
+        `members` are a manager, a queryset or a list of objects; None for none.
+        """
+        if self.resource.allows_all("read"):
+            return members
+        return [obj for obj in members or () if self.is_readable(obj, request)]
+
     def bundle_from_data(
         self,
         data: dict[str, Any],
@@ -68,16 +86,22 @@ class Relations:
         for_list: bool,
         path: tuple[Any, ...],
         names: set[str] | None = None,
+        request: HttpRequest | None = None,
     ) -> list[Any]:
         """Return the arguments of prefetch_related() for the relations shown.
 
         `path` are the full relations that led here, `names` the fields shown; None for
-        all.
+        all. Of to-many relations, the objects are loaded that the request's user may
+        read.
         """
         return []
 
     def load(
-        self, objects: list[Any], for_list: bool, names: set[str] | None
+        self,
+        objects: list[Any],
+        for_list: bool,
+        names: set[str] | None,
+        request: HttpRequest,
     ) -> list[Any]:
         """Return the objects with all that the fields shown will read, in as few
         queries as possible.
