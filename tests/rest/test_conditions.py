@@ -105,7 +105,8 @@ def test_exclusions_and_alternatives(notes, serve, http, query, found):
         "content!=a", "slug__nothing!=a", "pages!=x", "nothing!=5", "or=", "or=slug=a|",
         "or=nothing=5|slug=a", "or=content=x|slug=a", "or=limit=5", "or=or=slug=a",
         "or=" + "|".join(["slug=a"] * 21), "or=" + "%26".join(["slug!=a"] * 11),
-        "or=pages=x|slug=a",
+        "or=pages=x|slug=a", "&".join(["genres__name!=x"] * 51),
+        "&".join(["or=" + "|".join(["slug=a"] * 20)] * 3),
     ],
 )  # fmt: skip
 def test_conditions_that_are_not_allowed_are_400(notes, serve, http, query):

@@ -3,6 +3,7 @@
 import datetime
 import os
 from decimal import Decimal
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
@@ -38,7 +39,7 @@ def item_resource(documents):
             authorization = Authorization()
             always_return_data = True
             filtering = dict.fromkeys(
-                ("price", "made", "day", "at", "takes", "owner", "parts"), ALL
+                ("price", "made", "day", "at", "takes", "owner", "parts", "more"), ALL
             )
             ordering = ["price", "made", "takes"]
 
@@ -248,3 +249,23 @@ def test_new_documents_of_a_collection_have_objectids(collection, http):
 def test_a_decimal_that_mongodb_cannot_hold_is_400(collection, http):
     assert http.post(URI, {"price": "1." + "1" * 40}).status_code == 400
     assert collection.count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        '{"$gt":""}', '{"$regularExpression":{"pattern":".*","options":""}}',
+        '{"$regex":".*"}', '{"$ne":null}', '{"$where":"1"}', '{"$oid":"x"}',
+        "null", "[]",
+        '{"$numberDecimal":"x"}', '{"$date":"x"}', '{"$date":1e400}', '{"$uuid":"x"}',
+    ],
+)  # fmt: skip
+def test_keys_are_values_and_no_operators(collection, http, key):
+    collection.insert_one({"_id": "a", "name": "a", "more": 5})
+    uri = f"{URI}{quote(key)}/"
+    assert http.get(uri).status_code == 404
+    assert http.delete(uri).status_code == 404
+    assert http.get(f"{URI}set/{quote(key)}/").json()["objects"] == []
+    for lookup in ("", "__in", "__contains"):
+        assert names(http, f"more{lookup}={quote(key)}") == ""
+    assert collection.count_documents({}) == 1

@@ -90,7 +90,13 @@ class DocumentFiltering:
                 f"{type(self.resource).__name__}.Meta.search has {name!r}, which is no "
                 "field."
             )
-        return part_at(self.resource.fields[first], rest)[1], lookup
+        field, path = part_at(self.resource.fields[first], rest)
+        if type_of_field(field) is not None:
+            raise ImproperlyConfigured(
+                f"{type(self.resource).__name__}.Meta.search has {name!r}, which is no "
+                "text."
+            )
+        return path, lookup
 
     def check(self, name: str, lookup: str, path: list[str]) -> None:
         """Raise InvalidFilterError if a filter is not allowed."""

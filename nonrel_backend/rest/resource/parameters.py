@@ -31,6 +31,8 @@ MAX_VALUES = 1000
 MAX_STEPS = 32
 # The most alternatives of ?or=, conditions of one, and words of ?search=.
 MAX_ALTERNATIVES = 20
+# The most exclusions and conditions of alternatives of a request: each may be a query.
+MAX_SPECIAL = 50
 MAX_CONDITIONS = 10
 MAX_WORDS = 10
 LISTS = {"in", "range", "has_keys", "has_any_keys"}
@@ -106,6 +108,11 @@ def special_parameters(given: Any, resource: "Resource") -> Parameters:
             alternatives += [alternatives_of(each, resource) for each in values]
         elif name.endswith(NOT) and SEPARATOR.split(name[:-1])[0] in fields:
             excluded += exclusions(name[:-1], values)
+    parts = [len(each) for either in alternatives for each in either]
+    if len(excluded) + sum(parts) > MAX_SPECIAL:
+        raise InvalidFilterError(
+            f"There are more than {MAX_SPECIAL} exclusions and alternatives."
+        )
     search = given.get(SEARCH, "") if resource._meta.search else ""
     return Parameters(excluded, alternatives, "" if SEARCH in fields else search)
 

@@ -38,12 +38,22 @@ def escaped(value: Any) -> str:
     return re.escape(str(value)).replace("\0", r"\x00")
 
 
-def equal_values(value: Any) -> list[Any]:
-    """Return the stored values that a filter's value is equal to: text stands for an
-    ObjectId, too.
+def is_id(value: Any) -> bool:
+    """Return whether a filter's value is the text of an ObjectId."""
+    return isinstance(value, str) and ObjectId.is_valid(value)
+
+
+def equals(value: Any) -> Document:
+    """Return the query of an equal value. The text of an ObjectId stands for that,
+    too.
     """
-    is_id = isinstance(value, str) and ObjectId.is_valid(value)
-    return [value, ObjectId(value)] if is_id else [value]
+    # Not {"$in": [value]}, which would read a regular expression or an operator.
+    return {"$in": [value, ObjectId(value)]} if is_id(value) else {"$eq": value}
+
+
+def is_one_of(values: list[Any]) -> Document:
+    """Return the query of one of several values, none of which is an object."""
+    return {"$in": [*values, *(ObjectId(each) for each in values if is_id(each))]}
 
 
 def range_of_day(day: datetime.date, lookup: str) -> Document:
@@ -82,11 +92,9 @@ class MongoStore:
     decode = staticmethod(decode)
     encode = staticmethod(encode)
     operators: dict[str, Callable[[Any], Document]] = {
-        "exact": lambda value: {"$in": equal_values(value)},
+        "exact": equals,
         "iexact": lambda value: {"$regex": rf"^{escaped(value)}\z", "$options": "i"},
-        "in": lambda value: {
-            "$in": [one for all in value for one in equal_values(all)]
-        },
+        "in": is_one_of,
         "icontains": lambda value: {"$regex": escaped(value), "$options": "i"},
         "startswith": lambda value: {"$regex": f"^{escaped(value)}"},
         "endswith": lambda value: {"$regex": rf"{escaped(value)}\z"},
@@ -122,8 +130,8 @@ class MongoStore:
 
     def by_key(self, key: str) -> Document:
         """Return the query of a document by its key."""
-        ids = ids_of_text(key)
-        return {"_id": {"$in": ids} if len(ids) > 1 else ids[0]}
+        found = [{"_id": {"$eq": each}} for each in ids_of_text(key)]
+        return {"$or": found} if len(found) > 1 else found[0]
 
     def query(self, conditions: list[Condition]) -> Document:
         """Return the query of the conditions."""
@@ -146,10 +154,12 @@ class MongoStore:
         if type(value) is datetime.date and lookup != "contains":
             return {path: range_of_day(value, lookup) | no_list}
         value = encode(value)
+        if lookup == "in" and any(isinstance(each, dict) for each in value):
+            return {"$or": [self.operator(path, "exact", each) for each in value]}
         if lookup == "contains":
             is_text = isinstance(value, str)
             part = {path: {"$regex": escaped(value), **no_list}} if is_text else {}
-            items = {path: {"$in": equal_values(value), "$type": "array"}}
+            items = {path: equals(value) | {"$type": "array"}}
             return {"$or": [part, items]} if part else items
         return {path: self.operators[lookup](value) | no_list}
 
@@ -221,7 +231,7 @@ class MongoStore:
         try:
             with bounded(self.client):
                 query = None if key is None else self.by_key(key)
-                if query and query != {"_id": own}:  # the key has other forms
+                if query and "$or" in query:  # the key has other forms
                     if self.collection.find_one(query, session=self.session):
                         return None
                 self.collection.insert_one(row, session=self.session)
