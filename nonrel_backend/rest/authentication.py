@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate, get_user_model
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.translation import gettext
 
 from .http import HttpUnauthorized
 
@@ -200,7 +201,9 @@ class SessionAuthentication(Authentication):
         # Another authentication may still accept the request, but not as this user.
         request.user = anonymous()
         response = HttpUnauthorized()
-        response.reason = f"The CSRF check failed: {reason}"
+        response.reason = gettext("The CSRF check failed: %(reason)s") % {
+            "reason": reason
+        }
         return response
 
     def get_identifier(self, request: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib.auth import get_permission_codename
+from django.utils.translation import gettext
 
 from .bundle import Bundle
 from .exceptions import Unauthorized
@@ -56,19 +57,19 @@ class ReadOnlyAuthorization(Authorization):
         return []
 
     def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        raise Unauthorized("You are not allowed to create that resource.")
+        raise Unauthorized(gettext("You are not allowed to create that resource."))
 
     def update_list(self, object_list: Any, bundle: Bundle) -> Any:
         return []
 
     def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        raise Unauthorized("You are not allowed to change that resource.")
+        raise Unauthorized(gettext("You are not allowed to change that resource."))
 
     def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
-        raise Unauthorized("You are not allowed to delete that resource.")
+        raise Unauthorized(gettext("You are not allowed to delete that resource."))
 
     def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        raise Unauthorized("You are not allowed to delete that resource.")
+        raise Unauthorized(gettext("You are not allowed to delete that resource."))
 
 
 # A permission of Django's, or several; a boolean, for everyone or nobody; or a function
@@ -113,7 +114,10 @@ class PermissionAuthorization(Authorization):
             names = [wanted] if isinstance(wanted, str) else list(wanted)
             allowed = user.has_perms(names)
         if not allowed:
-            raise Unauthorized(f"You are not allowed to {action} that resource.")
+            raise Unauthorized(
+                gettext("You are not allowed to %(action)s that resource.")
+                % {"action": action}
+            )
         return True
 
     def read_list(self, object_list: Any, bundle: Bundle) -> Any:
@@ -163,7 +167,7 @@ class DjangoAuthorization(Authorization):
             return True
         model = getattr(object_list, "model", None) or type(bundle.obj)
         if not hasattr(model, "_meta"):
-            raise Unauthorized("Only objects of models have permissions.")
+            raise Unauthorized(gettext("Only objects of models have permissions."))
         options = model._meta
         granting = ["view", "change"] if action == "view" else [action]
         names = [get_permission_codename(name, options) for name in granting]
@@ -171,7 +175,10 @@ class DjangoAuthorization(Authorization):
         if user is None or not any(
             user.has_perm(f"{options.app_label}.{name}") for name in names
         ):
-            raise Unauthorized(f"You are not allowed to {action} that resource.")
+            raise Unauthorized(
+                gettext("You are not allowed to %(action)s that resource.")
+                % {"action": action}
+            )
         return True
 
     def checked(self, action: str | None, object_list: Any, bundle: Bundle) -> Any:

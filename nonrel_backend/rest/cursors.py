@@ -9,6 +9,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connections
 from django.db.models import CompositePrimaryKey, F, Field, Q
 from django.db.models.constants import LOOKUP_SEP
+from django.utils.translation import gettext
 
 from .exceptions import BadRequest
 from .paginator import Paginator
@@ -31,7 +32,7 @@ class Order:
     def all_of(cls, name: Any, model: Any) -> list["Order"]:
         """Return the orders of a name. Those of a relation are its model's ordering."""
         if not isinstance(name, str) or name == "?":
-            raise BadRequest("Cursors do not support this ordering.")
+            raise BadRequest(gettext("Cursors do not support this ordering."))
         path, descending = name.lstrip("-+"), name.startswith("-")
         key = model._meta.pk
         if path == "pk" and isinstance(key, CompositePrimaryKey):
@@ -45,7 +46,8 @@ class Order:
                 field = options.pk if part == "pk" else options.get_field(part)
             except FieldDoesNotExist as error:
                 raise BadRequest(
-                    f"Cursors do not support the ordering by {path!r}."
+                    gettext("Cursors do not support the ordering by %(path)r.")
+                    % {"path": path}
                 ) from error
             nullable = nullable or field.null
             if field.related_model is not None:
@@ -53,7 +55,7 @@ class Order:
         if field.is_relation and part not in ("pk", field.attname):
             own = field.related_model._meta.ordering
             if own and not all(isinstance(each, str) for each in own):
-                raise BadRequest("Cursors do not support this ordering.")
+                raise BadRequest(gettext("Cursors do not support this ordering."))
             names = [each.lstrip("-+") for each in own]
             signs = ["-" if descending != each.startswith("-") else "" for each in own]
             return [
@@ -205,9 +207,11 @@ class CursorPaginator(Paginator):
                 order.read(value) for order, value in zip(orders, written, strict=False)
             ]
         except (signing.BadSignature, ValidationError, ValueError, TypeError) as error:
-            raise BadRequest("The cursor is invalid.") from error
+            raise BadRequest(gettext("The cursor is invalid.")) from error
         if of != names:
             raise BadRequest(
-                "The cursor belongs to another ordering. Start again with ?cursor=."
+                gettext(
+                    "The cursor belongs to another ordering. Start again with ?cursor=."
+                )
             )
         return back, values

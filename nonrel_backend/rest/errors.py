@@ -31,6 +31,7 @@ from django.http import (
     UnreadablePostError,
 )
 from django.http.multipartparser import MultiPartParserError
+from django.utils.translation import gettext, gettext_lazy
 
 from . import exceptions, http
 from .conf import setting
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django.request")
 # Seconds.
 RETRY_AFTER = 1
-FAILED = "Sorry, this request could not be processed. Please try again later."
-CONFLICT = "The data conflicts with an existing object."
+FAILED = gettext_lazy(
+    "Sorry, this request could not be processed. Please try again later."
+)
+CONFLICT = gettext_lazy("The data conflicts with an existing object.")
 
 
 def message(error: Exception) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def text(sentence: str) -> Callable[[Exception], dict[str, Any]]:
     return lambda error: {"error": sentence}
 
 
-NOT_FOUND = text("There is no such object.")
+NOT_FOUND = text(gettext_lazy("There is no such object."))
 
 # (error classes, response, function that returns the message); the first match counts.
 ANSWERS: list[tuple[Any, type[HttpResponse], Callable[[Any], dict[str, Any]]]] = [
@@ -65,7 +68,7 @@ ANSWERS: list[tuple[Any, type[HttpResponse], Callable[[Any], dict[str, Any]]]] =
     (
         MultipleObjectsReturned,
         http.HttpMultipleChoices,
-        text("More than one object is found at this URI."),
+        text(gettext_lazy("More than one object is found at this URI.")),
     ),
     (
         exceptions.UnsupportedDeserializationFormat,
@@ -74,47 +77,82 @@ ANSWERS: list[tuple[Any, type[HttpResponse], Callable[[Any], dict[str, Any]]]] =
     ),
     (exceptions.UnsupportedFormat, http.HttpNotAcceptable, message),
     (exceptions.BadRequest, http.HttpBadRequest, message),
-    (PermissionDenied, http.HttpForbidden, text("You are not allowed to do that.")),
+    (
+        PermissionDenied,
+        http.HttpForbidden,
+        text(gettext_lazy("You are not allowed to do that.")),
+    ),
     (
         RequestDataTooBig,
         http.HttpContentTooLarge,
-        text("The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE."),
+        text(gettext_lazy("The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE.")),
     ),
-    (UnreadablePostError, http.HttpBadRequest, text("The body is incomplete.")),
+    (
+        UnreadablePostError,
+        http.HttpBadRequest,
+        text(gettext_lazy("The body is incomplete.")),
+    ),
     # The CSRF check has read it.
     (
         RawPostDataException,
         http.HttpUnsupportedMediaType,
-        text("A form with files is not supported here."),
+        text(gettext_lazy("A form with files is not supported here.")),
     ),
-    (MultiPartParserError, http.HttpBadRequest, text("The form cannot be read.")),
-    (SuspiciousOperation, http.HttpBadRequest, text("The request was rejected.")),
+    (
+        MultiPartParserError,
+        http.HttpBadRequest,
+        text(gettext_lazy("The form cannot be read.")),
+    ),
+    (
+        SuspiciousOperation,
+        http.HttpBadRequest,
+        text(gettext_lazy("The request was rejected.")),
+    ),
     (
         (ProtectedError, RestrictedError),
         http.HttpConflict,
-        text("The object cannot be deleted: other objects refer to it."),
+        text(gettext_lazy("The object cannot be deleted: other objects refer to it.")),
     ),
     (IntegrityError, http.HttpConflict, text(CONFLICT)),
-    (DataError, http.HttpBadRequest, text("The store cannot store this value.")),
-    (FieldError, http.HttpBadRequest, text("The store does not support this query.")),
+    (
+        DataError,
+        http.HttpBadRequest,
+        text(gettext_lazy("The store cannot store this value.")),
+    ),
+    (
+        FieldError,
+        http.HttpBadRequest,
+        text(gettext_lazy("The store does not support this query.")),
+    ),
     (
         NotSupportedError,
         http.HttpBadRequest,
         text(
-            "The store does not support this query. Add filters or change the ordering."
+            gettext_lazy(
+                "The store does not support this query. Add filters or change "
+                "the ordering."
+            )
         ),
     ),
     (
         ChangedMeanwhile,
         http.HttpConflict,
-        text("Another request has changed or deleted the object. Read it again."),
+        text(
+            gettext_lazy(
+                "Another request has changed or deleted the object. Read it again."
+            )
+        ),
     ),
     (
         OperationalError,
         http.HttpServiceUnavailable,
-        text("The store is unavailable. Try again later."),
+        text(gettext_lazy("The store is unavailable. Try again later.")),
     ),
-    (NotImplementedError, http.HttpNotImplemented, text("Not implemented.")),
+    (
+        NotImplementedError,
+        http.HttpNotImplemented,
+        text(gettext_lazy("Not implemented.")),
+    ),
 ]
 
 
@@ -180,7 +218,7 @@ def unauthorized(endpoint: "Endpoint", request: Any, error: Exception) -> HttpRe
     user = getattr(request, "user", None)
     known = user is not None and user.is_authenticated
     response_class = http.HttpForbidden if known else http.HttpUnauthorized
-    sentence = str(error) or "You are not allowed to do that."
+    sentence = str(error) or gettext("You are not allowed to do that.")
     return endpoint.error_response(request, {"error": sentence}, response_class)
 
 
@@ -198,7 +236,9 @@ def save_rejected(
         and getattr(obj, field.attname) is None
     ]
     if empty:
-        nulls = ValidationError(dict.fromkeys(empty, "This field cannot be null."))
+        nulls = ValidationError(
+            dict.fromkeys(empty, gettext("This field cannot be null."))
+        )
         return bad_request(endpoint, request, by_validation(endpoint, nulls))
     if connections[rejected.resource.database].needs_rollback:
         # A transaction of the project without savepoints: it answers no query.

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
+from django.utils.translation import gettext
 
 if TYPE_CHECKING:
     from .bundle import Bundle
@@ -54,7 +55,8 @@ class WrongValue(ApiFieldError):
     """The data at `path` is invalid. `text` says why."""
 
     def __init__(self, path: str, text: str) -> None:
-        super().__init__(f"The '{path}' field {text}.")
+        sentence = gettext("The '%(path)s' field %(text)s.")
+        super().__init__(sentence % {"path": path, "text": text})
         self.path, self.text = path, text
 
 

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from .exceptions import BadRequest
 
@@ -17,9 +18,15 @@ def number(request_data: Any, name: str, default: int) -> int:
     try:
         found = int(text)
     except (TypeError, ValueError) as error:
-        raise BadRequest(f"Invalid {name} '{text}': it must be an integer.") from error
+        raise BadRequest(
+            gettext("Invalid %(name)s '%(text)s': it must be an integer.")
+            % {"name": name, "text": text}
+        ) from error
     if found < 0:
-        raise BadRequest(f"Invalid {name} '{found}': it must be 0 or more.")
+        raise BadRequest(
+            gettext("Invalid %(name)s '%(found)s': it must be 0 or more.")
+            % {"name": name, "found": found}
+        )
     return found
 
 
@@ -67,8 +74,11 @@ class Paginator:
         offset = number(self.request_data, "offset", self.offset)
         if self.max_offset and offset > self.max_offset:
             raise BadRequest(
-                f"Invalid offset '{offset}': it must be at most {self.max_offset}. Use "
-                "?cursor= instead."
+                gettext(
+                    "Invalid offset '%(offset)s': it must be at most "
+                    "%(max_offset)s. Use ?cursor= instead."
+                )
+                % {"offset": offset, "max_offset": self.max_offset}
             )
         return offset
 

@@ -13,6 +13,7 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.utils.duration import duration_iso_string
 from django.utils.encoding import force_str
+from django.utils.translation import gettext
 
 from .bundle import Bundle
 from .conf import setting
@@ -216,8 +217,8 @@ class Serializer:
         name = self.format_of(format)
         if name is None or not hasattr(self, f"to_{name}"):
             raise UnsupportedSerializationFormat(
-                f"Unsupported format {format!r}. Supported formats: "
-                f"{', '.join(self.supported_formats)}."
+                gettext("Unsupported format %(format)r. Supported formats: %(value)s.")
+                % {"format": format, "value": ", ".join(self.supported_formats)}
             )
         return getattr(self, f"to_{name}")(data, options)
 
@@ -237,13 +238,16 @@ class Serializer:
                 if hasattr(self, f"from_{each}")
             ]
             raise UnsupportedDeserializationFormat(
-                f"Unsupported content type {format!r}. Supported content types: "
-                f"{', '.join(readable)}."
+                gettext(
+                    "Unsupported content type %(format)r. Supported content types: "
+                    "%(value)s."
+                )
+                % {"format": format, "value": ", ".join(readable)}
             )
         try:
             data = getattr(self, f"from_{name}")(content)
         except RecursionError as error:
-            raise BadRequest("The body is nested too deeply.") from error
+            raise BadRequest(gettext("The body is nested too deeply.")) from error
         check_data(data, self.max_depth, is_json=name == "json")
         check_characters(content, data, self.simplified)
         return data
@@ -330,7 +334,9 @@ class Serializer:
                 content = content.decode(json.detect_encoding(content), "surrogatepass")
             return DECODER.decode(content)
         except ValueError as error:
-            raise BadRequest(f"The body is not valid JSON: {error}") from error
+            raise BadRequest(
+                gettext("The body is not valid JSON: %(error)s") % {"error": error}
+            ) from error
 
     # --- XML ---
 
@@ -365,7 +371,9 @@ class Serializer:
         except (yaml.YAMLError, ValueError) as error:
             if "nesting depth" in str(error):  # libyaml's own limit
                 raise too_deep(self.max_depth) from error
-            raise BadRequest(f"The body is not valid YAML: {error}") from error
+            raise BadRequest(
+                gettext("The body is not valid YAML: %(error)s") % {"error": error}
+            ) from error
 
     # --- MessagePack ---
 
@@ -376,7 +384,7 @@ class Serializer:
             return needed("msgpack").packb(data)
         except OverflowError as error:
             raise UnsupportedSerializationFormat(
-                "A number is too large for MessagePack. Request JSON instead."
+                gettext("A number is too large for MessagePack. Request JSON instead.")
             ) from error
 
     def from_msgpack(self, content: bytes) -> Any:
@@ -385,4 +393,7 @@ class Serializer:
         try:
             return msgpack.unpackb(content, timestamp=3, ext_hook=reject_extension)
         except (ValueError, OverflowError, msgpack.UnpackException) as error:
-            raise BadRequest(f"The body is not valid MessagePack: {error}") from error
+            raise BadRequest(
+                gettext("The body is not valid MessagePack: %(error)s")
+                % {"error": error}
+            ) from error

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import JSONField
+from django.utils.translation import gettext
 
 from ..constants import ALL, ALL_WITH_RELATIONS
 from ..exceptions import ApiFieldError, InvalidFilterError, InvalidSortError
@@ -70,7 +71,9 @@ class DocumentFiltering:
             self.check(first, lookup, rest)
             field, path = part_at(fields[first], rest)
             if lookup in OF_TEXTS and type_of_field(field) is not None:
-                raise InvalidFilterError(f"'{lookup}' compares texts only.")
+                raise InvalidFilterError(
+                    gettext("'%(lookup)s' compares texts only.") % {"lookup": lookup}
+                )
             return [(path, lookup, self.value(field, lookup, filters, name))]
 
     def all_of(self, alternative: Alternative) -> list[Condition]:
@@ -105,11 +108,17 @@ class DocumentFiltering:
         field = self.resource.fields[name]
         unreadable = field.write_only or not isinstance(field.attribute, str)
         if allowed is None or unreadable:
-            raise InvalidFilterError(f"The '{name}' field does not allow filtering.")
+            raise InvalidFilterError(
+                gettext("The '%(name)s' field does not allow filtering.")
+                % {"name": name}
+            )
         listed = allowed in (ALL, ALL_WITH_RELATIONS) or lookup in allowed
         if not listed or lookup not in NAMES:
             raise InvalidFilterError(
-                f"'{lookup}' is not an allowed filter on the '{name}' field."
+                gettext(
+                    "'%(lookup)s' is not an allowed filter on the '%(name)s' field."
+                )
+                % {"lookup": lookup, "name": name}
             )
 
     def value(self, field: Any, lookup: str, filters: Any, name: str) -> Any:
@@ -117,14 +126,17 @@ class DocumentFiltering:
         text = filters[name]
         if lookup == "isnull":
             if text.lower() not in BOOLEANS:
-                raise InvalidFilterError(f"{name} must be true or false.")
+                raise InvalidFilterError(
+                    gettext("%(name)s must be true or false.") % {"name": name}
+                )
             return BOOLEANS[text.lower()]
         if lookup == "in":
             given = filters.getlist(name) if hasattr(filters, "getlist") else [text]
             values = [part for each in given for part in each.split(",")]
             if len(values) > MAX_VALUES:
                 raise InvalidFilterError(
-                    f"{name} has {len(values)} values, more than {MAX_VALUES}."
+                    gettext("%(name)s has %(value)s values, more than %(max_values)s.")
+                    % {"name": name, "value": len(values), "max_values": MAX_VALUES}
                 )
             return [self.cleaned(field, each, "exact", name) for each in values]
         if lookup == "contains" and isinstance(field, ListField) and field.of:
@@ -147,7 +159,9 @@ class DocumentFiltering:
                 return value
             return self.resource._meta.serializer.to_simple(value)
         except ApiFieldError as error:
-            raise InvalidFilterError(f"{name}: {error}") from error
+            raise InvalidFilterError(
+                gettext("%(name)s: %(error)s") % {"name": name, "error": error}
+            ) from error
 
     # --- orderings ---
 
@@ -160,13 +174,19 @@ class DocumentFiltering:
             first, *others = steps_of(name.removeprefix("-"))
             path = ".".join([first, *others])
             if path not in meta.ordering and first not in meta.ordering:
-                raise InvalidSortError(f"The '{first}' field does not allow ordering.")
+                raise InvalidSortError(
+                    gettext("The '%(first)s' field does not allow ordering.")
+                    % {"first": first}
+                )
             if (
                 first not in fields
                 or not fields[first].steps
                 or fields[first].write_only
             ):
-                raise InvalidSortError(f"There is no field {first!r} for ordering on.")
+                raise InvalidSortError(
+                    gettext("There is no field %(first)r for ordering on.")
+                    % {"first": first}
+                )
             field, steps = part_at(fields[first], others)
             kind = type_of_field(field)
             found.append((steps, not name.startswith("-"), kind))
@@ -191,7 +211,10 @@ def part_at(field: Any, names: list[str]) -> tuple[Any, str]:
             field = field.of or AnyField()  # each of the items
         part = field.part(name) if isinstance(field, NestedField) else None
         if part is None:
-            raise InvalidFilterError(f"{field.instance_name!r} has no {name!r}.")
+            raise InvalidFilterError(
+                gettext("%(field)r has no %(name)r.")
+                % {"field": field.instance_name, "name": name}
+            )
         own = isinstance(field, EmbeddedField) and part.attribute
         steps.append(own or name)
         field = part

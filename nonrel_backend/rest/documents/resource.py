@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import ImmediateHttpResponse, MalformedKey, NotFound
@@ -246,7 +247,7 @@ class DocumentResource(Resource):
         """
         key = kwargs.get(self._meta.detail_uri_name)
         if not isinstance(key, str | int) or "\x00" in str(key):
-            raise MalformedKey("No document can have this key.")
+            raise MalformedKey(gettext("No document can have this key."))
         return str(key)
 
     def get_bundle_detail_data(self, bundle: Any) -> Any:
@@ -286,7 +287,7 @@ class DocumentResource(Resource):
         """Return the document with this key. Raise NotFound if there is none."""
         document = self.store.get(key)
         if document is None:
-            raise NotFound(f"There is no document {key!r}.")
+            raise NotFound(gettext("There is no document %(key)r.") % {"key": key})
         return document
 
     def object_of(self, document: Document, key: str | None) -> DocumentObject:
@@ -316,7 +317,9 @@ class DocumentResource(Resource):
         self.authorized_create_detail([], bundle)
         stored = self.store.insert(key, document)
         if stored is None:
-            text = f"A {self._meta.resource_name} with this key exists already."
+            text = gettext("A %(resource)s with this key exists already.") % {
+                "resource": self._meta.resource_name
+            }
             raise ImmediateHttpResponse(
                 self.error_response(bundle.request, {"error": text}, HttpConflict)
             )

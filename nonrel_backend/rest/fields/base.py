@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, WrongValue
@@ -138,8 +139,11 @@ class ApiField:
                     value = None
                     break
                 raise ApiFieldError(
-                    f"The object has no attribute {name!r}, which the field "
-                    f"{self.instance_name!r} shows."
+                    gettext(
+                        "The object has no attribute %(name)r, which the field "
+                        "%(field)r shows."
+                    )
+                    % {"name": name, "field": self.instance_name}
                 )
             value = found
             if value is None:
@@ -162,7 +166,8 @@ class ApiField:
         if value is None:
             if not self.null:
                 raise ApiFieldError(
-                    f"The '{self.instance_name}' field doesn't allow a null value."
+                    gettext("The '%(field)s' field doesn't allow a null value.")
+                    % {"field": self.instance_name}
                 )
             return None
         return self.read(value, bundle)
@@ -188,8 +193,11 @@ class ApiField:
         if self.null:
             return None
         raise ApiFieldError(
-            f"The '{self.instance_name}' field has no data and doesn't allow a default "
-            "or null value."
+            gettext(
+                "The '%(field)s' field has no data and doesn't allow a default "
+                "or null value."
+            )
+            % {"field": self.instance_name}
         )
 
     def clean(self, value: Any) -> Any:
@@ -201,7 +209,9 @@ class ApiField:
 
     def wrong(self, wanted: str) -> ApiFieldError:
         """Return the error for data that is not `wanted`."""
-        return WrongValue(self.instance_name, f"must be {wanted}")
+        return WrongValue(
+            self.instance_name, gettext("must be %(wanted)s") % {"wanted": wanted}
+        )
 
     # --- descriptions ---
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.utils.functional import cached_property
+from django.utils.translation import gettext, gettext_lazy
 
 from ... import fields as model_fields
 from ..exceptions import ApiFieldError, WrongValue
@@ -119,7 +120,9 @@ class AnyModelField(NestedField):
     """
 
     dehydrated_type = "dict"
-    help_text = 'An object that names its model. Ex: {"_model": "app.Circle"}'
+    help_text = gettext_lazy(
+        'An object that names its model. Ex: {"_model": "app.Circle"}'
+    )
 
     def __init__(
         self,
@@ -163,7 +166,10 @@ class AnyModelField(NestedField):
     def clean(self, value: Any) -> dict[str, Any]:
         label = value.get(MODEL_KEY) if isinstance(value, dict) else None
         if not isinstance(label, str) or label not in self.choices:
-            raise self.wrong(f"an object whose {MODEL_KEY} is one of the allowed")
+            raise self.wrong(
+                gettext("an object whose %(model_key)s is one of the allowed")
+                % {"model_key": MODEL_KEY}
+            )
         rest = {name: each for name, each in value.items() if name != MODEL_KEY}
         try:
             return {MODEL_KEY: label, **self.choices[label].clean(rest)}

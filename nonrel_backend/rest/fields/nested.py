@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext, gettext_lazy
 
 from ..bundle import Bundle
 from ..exceptions import WrongValue
@@ -65,7 +66,7 @@ class JSONField(NestedField):
     """Any JSON value."""
 
     dehydrated_type = "json"
-    help_text = "Any JSON value."
+    help_text = gettext_lazy("Any JSON value.")
 
     def part(self, name: str) -> ApiField | None:
         return JSONField()
@@ -120,7 +121,7 @@ class ListField(ItemsField):
     """A list."""
 
     dehydrated_type = "list"
-    help_text = "A list of data. Ex: ['abc', 26.73, 8]"
+    help_text = gettext_lazy("A list of data. Ex: ['abc', 26.73, 8]")
 
     def part(self, name: str) -> ApiField | None:
         return super().part(name) if name.isdecimal() else None
@@ -133,7 +134,7 @@ class ListField(ItemsField):
 
     def clean(self, value: Any) -> Any:
         if not isinstance(value, list | tuple):
-            raise self.wrong("a list")
+            raise self.wrong(gettext("a list"))
         return [item for _, item in self.each(enumerate(value), "clean")]
 
     def json_schema(self) -> dict[str, Any]:
@@ -146,7 +147,7 @@ class ListField(ItemsField):
 class SetField(ListField):
     """A set, shown as a list without duplicates."""
 
-    help_text = "A list of distinct data. Ex: ['abc', 'def']"
+    help_text = gettext_lazy("A list of distinct data. Ex: ['abc', 'def']")
 
     def part(self, name: str) -> ApiField | None:
         return self.of or JSONField()
@@ -161,7 +162,7 @@ class SetField(ListField):
         try:
             return set(super().clean(value))
         except TypeError as error:
-            raise self.wrong("a list of plain values") from error
+            raise self.wrong(gettext("a list of plain values")) from error
 
     def json_schema(self) -> dict[str, Any]:
         return super().json_schema() | {"uniqueItems": True}
@@ -171,7 +172,9 @@ class DictField(ItemsField):
     """A dictionary."""
 
     dehydrated_type = "dict"
-    help_text = "A dictionary of data. Ex: {'price': 26.73, 'name': 'Daniel'}"
+    help_text = gettext_lazy(
+        "A dictionary of data. Ex: {'price': 26.73, 'name': 'Daniel'}"
+    )
 
     def convert(self, value: Any) -> dict[Any, Any]:
         value = dict(value)
@@ -179,7 +182,7 @@ class DictField(ItemsField):
 
     def clean(self, value: Any) -> dict[Any, Any]:
         if not isinstance(value, dict):
-            raise self.wrong("an object")
+            raise self.wrong(gettext("an object"))
         return dict(self.each(value.items(), "clean"))
 
     def json_schema(self) -> dict[str, Any]:
@@ -197,7 +200,7 @@ class EmbeddedField(NestedField):
     """
 
     dehydrated_type = "dict"
-    help_text = "An object. Ex: {'city': 'Berlin'}"
+    help_text = gettext_lazy("An object. Ex: {'city': 'Berlin'}")
 
     def __init__(
         self,
@@ -229,18 +232,23 @@ class EmbeddedField(NestedField):
 
     def clean(self, value: Any) -> Any:
         if not isinstance(value, dict):
-            raise self.wrong("an object")
+            raise self.wrong(gettext("an object"))
         unknown = sorted(map(str, set(value) - set(self.fields)))
         if unknown:
-            raise WrongValue(self.instance_name, f"has no {', '.join(unknown)}")
+            raise WrongValue(
+                self.instance_name,
+                gettext("has no %(value)s") % {"value": ", ".join(unknown)},
+            )
         for name, field in self.fields.items():
             missing = value.get(name, MISSING)
             if missing is None and not field.null:
-                raise WrongValue(f"{self.instance_name}.{name}", "must not be null")
+                raise WrongValue(
+                    f"{self.instance_name}.{name}", gettext("must not be null")
+                )
             if missing is MISSING and not (
                 field.null or field.blank or field.has_default
             ):
-                raise WrongValue(f"{self.instance_name}.{name}", "is required")
+                raise WrongValue(f"{self.instance_name}.{name}", gettext("is required"))
         cleaned = {
             attribute_of(self.fields[name], name): each
             for name, each in self.each(value.items(), "clean")

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.utils import dateparse, timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from ..bundle import Bundle
 from ..utils.formatting import parse_date, parse_datetime, parse_time
@@ -26,7 +27,7 @@ BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 class CharField(ApiField):
     """A string of any length."""
 
-    help_text = 'Unicode string data. Ex: "Hello World"'
+    help_text = gettext_lazy('Unicode string data. Ex: "Hello World"')
 
     def convert(self, value: Any) -> str:
         return value if type(value) is str else str(value)
@@ -35,12 +36,12 @@ class CharField(ApiField):
         if isinstance(value, bool) or not isinstance(
             value, str | int | float | decimal.Decimal | uuid.UUID | datetime.date
         ):
-            raise self.wrong("a string")
+            raise self.wrong(gettext("a string"))
         text = str(value)
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise self.wrong("a string of complete characters") from error
+            raise self.wrong(gettext("a string of complete characters")) from error
         return text
 
 
@@ -52,9 +53,11 @@ class FileField(CharField):
     a data URI, or as an object with its name and its content in base64.
     """
 
-    help_text = (
-        'A file URL as a string. Ex: "http://media.example.com/photo.jpg". To upload a '
-        'file: a data URI, or {"name": "photo.jpg", "content": "<base64>"}'
+    help_text = gettext_lazy(
+        "A file URL as a string. Ex: "
+        '"http://media.example.com/photo.jpg". To upload a file: a '
+        'data URI, or {"name": "photo.jpg", "content": '
+        '"<base64>"}'
     )
 
     def convert(self, value: Any) -> Any:
@@ -71,10 +74,12 @@ class FileField(CharField):
         can_store = getattr(self._resource, "stores_files", False)
         upload = self.upload_of(value) if can_store else None
         if upload is None:
-            raise self.wrong("its current URL, a file, or null")
+            raise self.wrong(gettext("its current URL, a file, or null"))
         most = self._resource._meta.max_upload_size
         if most is not None and upload.size > most:
-            raise self.wrong(f"a file of at most {most} bytes")
+            raise self.wrong(
+                gettext("a file of at most %(most)s bytes") % {"most": most}
+            )
         # What validation and hooks see.
         bundle.data[self.instance_name] = upload
         return upload
@@ -96,13 +101,13 @@ class FileField(CharField):
         try:
             read = base64.b64decode(content or "", validate=True)
         except (binascii.Error, ValueError, TypeError) as error:
-            raise self.wrong("a file with its content in base64") from error
+            raise self.wrong(gettext("a file with its content in base64")) from error
         try:
             upload = SimpleUploadedFile(name, read)
         except SuspiciousFileOperation:
             upload = None
         if upload is None or "\x00" in str(upload.name):
-            raise self.wrong("a file with a name")
+            raise self.wrong(gettext("a file with a name"))
         return upload
 
     def json_schema(self) -> dict[str, Any]:
@@ -112,7 +117,7 @@ class FileField(CharField):
 class NumberField(ApiField):
     """The base of the number fields. A subclass implements `number`."""
 
-    wanted = "a finite number"
+    wanted = gettext_lazy("a finite number")
 
     def number(self, value: Any) -> Any:
         """Return the value as a number. Raise ValueError or ArithmeticError if it is
@@ -133,8 +138,8 @@ class IntegerField(NumberField):
     """An integer."""
 
     dehydrated_type = "integer"
-    help_text = "Integer data. Ex: 2673"
-    wanted = "an integer"
+    help_text = gettext_lazy("Integer data. Ex: 2673")
+    wanted = gettext_lazy("an integer")
 
     def convert(self, value: Any) -> int:
         return int(value)
@@ -153,7 +158,7 @@ class FloatField(NumberField):
     """A floating point number."""
 
     dehydrated_type = "float"
-    help_text = "Floating point numeric data. Ex: 26.73"
+    help_text = gettext_lazy("Floating point numeric data. Ex: 26.73")
 
     def convert(self, value: Any) -> float:
         return float(value)
@@ -172,7 +177,7 @@ class DecimalField(NumberField):
     """A decimal number, shown as a string so that it stays exact."""
 
     dehydrated_type = "decimal"
-    help_text = 'Fixed precision numeric data. Ex: "26.73"'
+    help_text = gettext_lazy('Fixed precision numeric data. Ex: "26.73"')
 
     def convert(self, value: Any) -> decimal.Decimal:
         return value if isinstance(value, decimal.Decimal) else decimal.Decimal(value)
@@ -191,7 +196,7 @@ class BooleanField(ApiField):
     """A boolean."""
 
     dehydrated_type = "boolean"
-    help_text = "Boolean data. Ex: True"
+    help_text = gettext_lazy("Boolean data. Ex: True")
 
     def convert(self, value: Any) -> bool:
         return bool(value)
@@ -201,7 +206,7 @@ class BooleanField(ApiField):
             return value
         found = BOOLEANS.get(str(value).lower())
         if found is None or isinstance(value, float | list | dict):
-            raise self.wrong("true or false")
+            raise self.wrong(gettext("true or false"))
         return found
 
     def json_schema(self) -> dict[str, Any]:
@@ -238,9 +243,9 @@ class DateField(ParsedField):
     """A date."""
 
     dehydrated_type = "date"
-    help_text = 'A date as a string. Ex: "2010-11-10"'
+    help_text = gettext_lazy('A date as a string. Ex: "2010-11-10"')
     value_class = datetime.date
-    wanted = "a date, such as 2010-11-10"
+    wanted = gettext_lazy("a date, such as 2010-11-10")
 
     @staticmethod
     def parse(text: str) -> Any:
@@ -259,9 +264,9 @@ class DateTimeField(ParsedField):
     """A date and time. Without an offset it is in the current time zone."""
 
     dehydrated_type = "datetime"
-    help_text = 'A date & time as a string. Ex: "2010-11-10T03:07:43"'
+    help_text = gettext_lazy('A date & time as a string. Ex: "2010-11-10T03:07:43"')
     value_class = datetime.datetime
-    wanted = "a date and time, such as 2010-11-10T03:07:43Z"
+    wanted = gettext_lazy("a date and time, such as 2010-11-10T03:07:43Z")
 
     parse = staticmethod(parse_datetime)
 
@@ -282,7 +287,7 @@ class DateTimeField(ParsedField):
             if timezone.is_aware(moment):
                 return timezone.make_naive(moment)
         except (ValueError, OverflowError) as error:
-            raise self.wrong("between the years 1 and 9999") from error
+            raise self.wrong(gettext("between the years 1 and 9999")) from error
         return moment
 
     def json_schema(self) -> dict[str, Any]:
@@ -293,9 +298,9 @@ class TimeField(ParsedField):
     """A time of day."""
 
     dehydrated_type = "time"
-    help_text = 'A time as string. Ex: "20:05:23"'
+    help_text = gettext_lazy('A time as string. Ex: "20:05:23"')
     value_class = datetime.time
-    wanted = "a time, such as 20:05:23"
+    wanted = gettext_lazy("a time, such as 20:05:23")
     parse = staticmethod(parse_time)
 
 
@@ -303,9 +308,9 @@ class DurationField(ParsedField):
     """A duration."""
 
     dehydrated_type = "duration"
-    help_text = 'A duration as a string. Ex: "P1DT00H00M20S"'
+    help_text = gettext_lazy('A duration as a string. Ex: "P1DT00H00M20S"')
     value_class = datetime.timedelta
-    wanted = "a duration, such as P1DT00H00M20S"
+    wanted = gettext_lazy("a duration, such as P1DT00H00M20S")
 
     @staticmethod
     def parse(text: str) -> Any:
@@ -319,7 +324,9 @@ class UUIDField(ApiField):
     """A UUID."""
 
     dehydrated_type = "uuid"
-    help_text = 'A UUID as a string. Ex: "6fa459ea-ee8a-3ca4-894e-db77e160355e"'
+    help_text = gettext_lazy(
+        'A UUID as a string. Ex: "6fa459ea-ee8a-3ca4-894e-db77e160355e"'
+    )
 
     def convert(self, value: Any) -> str:
         return str(value)
@@ -328,7 +335,7 @@ class UUIDField(ApiField):
         try:
             return uuid.UUID(value)
         except (ValueError, AttributeError, TypeError) as error:
-            raise self.wrong("a UUID") from error
+            raise self.wrong(gettext("a UUID")) from error
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}
@@ -338,7 +345,7 @@ class BinaryField(ApiField):
     """Bytes, shown in base64."""
 
     dehydrated_type = "binary"
-    help_text = 'Bytes in base64. Ex: "aGVsbG8="'
+    help_text = gettext_lazy('Bytes in base64. Ex: "aGVsbG8="')
 
     def convert(self, value: Any) -> str:
         if isinstance(value, str):  # of a document, which has them in base64
@@ -351,7 +358,7 @@ class BinaryField(ApiField):
         try:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError, TypeError) as error:
-            raise self.wrong("bytes in base64") from error
+            raise self.wrong(gettext("bytes in base64")) from error
 
     def json_schema(self) -> dict[str, Any]:
         return {"type": "string", "contentEncoding": "base64"}

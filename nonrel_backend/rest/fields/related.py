@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext, gettext_lazy
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, BadRequest, NotFound
@@ -146,7 +147,7 @@ class RelatedField(ApiField):
                 value, bundle.request, bundle.obj, self.back_name(bundle.obj)
             )
         if isinstance(value, list | bool | float):
-            raise self.wrong("a URI, a key or an object")
+            raise self.wrong(gettext("a URI, a key or an object"))
         if hasattr(value, "pk"):
             obj = value
         else:
@@ -169,8 +170,8 @@ class RelatedField(ApiField):
     def leads_nowhere(self, value: Any) -> ApiFieldError:
         """Return the error for a reference to an object that does not exist."""
         return ApiFieldError(
-            f"The '{self.instance_name}' field refers to {value!r}, which does not "
-            "exist."
+            gettext("The '%(field)s' field refers to %(value)r, which does not exist.")
+            % {"field": self.instance_name, "value": value}
         )
 
     def back_name(self, obj: Any) -> str | None:
@@ -203,7 +204,7 @@ class ToOneField(RelatedField):
     """A relation to one object."""
 
     related_type = "to_one"
-    help_text = "A single related resource: a URI, or its data."
+    help_text = gettext_lazy("A single related resource: a URI, or its data.")
 
     def dehydrate(self, bundle: Bundle, for_list: bool = True) -> Any:
         full = self.is_full(bundle, for_list)
@@ -265,7 +266,9 @@ class ToManyField(RelatedField):
 
     related_type = "to_many"
     is_m2m = True
-    help_text = "Many related resources: a list of URIs, or of their data."
+    help_text = gettext_lazy(
+        "Many related resources: a list of URIs, or of their data."
+    )
 
     def dehydrate(self, bundle: Bundle, for_list: bool = True) -> list[Any]:
         if getattr(bundle.obj, "pk", True) is None:
@@ -294,7 +297,7 @@ class ToManyField(RelatedField):
         if values is None and self.null:
             return []
         if not isinstance(values, list | tuple):
-            raise self.wrong("a list")
+            raise self.wrong(gettext("a list"))
         found = self.found_at_once(values, bundle)
         return [
             found[value]
@@ -316,8 +319,8 @@ class ToManyField(RelatedField):
 
     def absent(self, bundle: Bundle) -> Any:
         raise ApiFieldError(
-            f"The '{self.instance_name}' field has no data and doesn't allow a null "
-            "value."
+            gettext("The '%(field)s' field has no data and doesn't allow a null value.")
+            % {"field": self.instance_name}
         )
 
     def json_schema(self) -> dict[str, Any]:

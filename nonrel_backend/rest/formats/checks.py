@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext
+
 from ..exceptions import BadRequest
 
 # Values that need no further look.
@@ -13,7 +15,9 @@ PLAIN = {str, int, bool, type(None)}
 
 def too_deep(most: int) -> BadRequest:
     """Return the error for data that is nested too deeply."""
-    return BadRequest(f"The body is nested deeper than {most} levels.")
+    return BadRequest(
+        gettext("The body is nested deeper than %(most)s levels.") % {"most": most}
+    )
 
 
 def check_data(data: Any, max_depth: int, is_json: bool) -> None:
@@ -27,11 +31,11 @@ def check_data(data: Any, max_depth: int, is_json: bool) -> None:
             if isinstance(each, dict):
                 found += each.values()
                 if not (is_json or all(isinstance(name, str) for name in each)):
-                    raise BadRequest("A name in the body is not a string.")
+                    raise BadRequest(gettext("A name in the body is not a string."))
             elif isinstance(each, list):
                 found += each
             elif not is_json and isinstance(each, float) and not math.isfinite(each):
-                raise BadRequest("A number in the body is not finite.")
+                raise BadRequest(gettext("A number in the body is not finite."))
         level = [each for each in found if type(each) not in PLAIN]
         if not level:
             return
@@ -46,4 +50,6 @@ def check_characters(content: bytes | str, data: Any, simplified: Callable) -> N
     try:
         json.dumps(data, default=simplified, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise BadRequest("A string in the body has half a surrogate pair.") from error
+        raise BadRequest(
+            gettext("A string in the body has half a surrogate pair.")
+        ) from error

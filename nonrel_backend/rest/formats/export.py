@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from ..exceptions import BadRequest
 from ..resource.endpoint import parameters
@@ -39,7 +40,10 @@ def check_export(request: HttpRequest) -> None:
     """Raise BadRequest for a parameter of pages: an export is of the whole list."""
     for name in PAGES:
         if name in request.GET:
-            raise BadRequest(f"An export is of the whole list: it has no {name!r}.")
+            raise BadRequest(
+                gettext("An export is of the whole list: it has no %(name)r.")
+                % {"name": name}
+            )
 
 
 def lines(

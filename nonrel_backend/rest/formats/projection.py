@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest
@@ -35,7 +36,7 @@ def requested_fields(resource: "Resource", request: HttpRequest) -> Projection:
     for path in filter(None, map(str.strip, text.split(","))):
         head, *rest = path.split(".")
         if head not in resource.fields or resource.fields[head].write_only:
-            raise BadRequest(f"There is no field {head!r}.")
+            raise BadRequest(gettext("There is no field %(head)r.") % {"head": head})
         place = tree.setdefault(head, {})
         for name in rest:
             place = place.setdefault(name, {})

@@ -7,6 +7,8 @@ import re
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 
+from django.utils.translation import gettext
+
 from ..exceptions import BadRequest
 
 NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
@@ -67,13 +69,15 @@ def from_xml(content: bytes | str) -> Any:
         root = fromstring(content, forbid_dtd=True)
         return value_of(root, 0)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise BadRequest(f"The body is not valid XML: {error}") from error
+        raise BadRequest(
+            gettext("The body is not valid XML: %(error)s") % {"error": error}
+        ) from error
 
 
 def value_of(element: Element, depth: int) -> Any:
     """Return the data of an element."""
     if depth > 500:
-        raise BadRequest("The body is nested too deeply.")
+        raise BadRequest(gettext("The body is nested too deeply."))
     kind = element.get("type")
     if kind == "null":
         return None

@@ -5,6 +5,8 @@ Only what JSON has and dates are values: no aliases, and no tags of other types.
 
 from typing import Any
 
+from django.utils.translation import gettext
+
 from ..exceptions import BadRequest
 from .checks import too_deep
 
@@ -38,7 +40,7 @@ class Reader:
             data = self.value(self.loader.get_event(), 0)
             self.loader.get_event()  # the end of the document
             if not isinstance(self.loader.get_event(), events.StreamEndEvent):
-                raise BadRequest("The body has more than one YAML document.")
+                raise BadRequest(gettext("The body has more than one YAML document."))
             return data
         finally:
             self.loader.dispose()
@@ -48,18 +50,23 @@ class Reader:
         self.count += 1
         if self.count > self.max_values:
             raise BadRequest(
-                f"The body has more than {self.max_values} values. Send it in parts "
-                "or as JSON."
+                gettext(
+                    "The body has more than %(max_values)s values. Send it in "
+                    "parts or as JSON."
+                )
+                % {"max_values": self.max_values}
             )
         kind, events = type(event), self.yaml.events
         if kind is events.ScalarEvent:
             return self.scalar(event)
         if kind is events.AliasEvent:
-            raise BadRequest("YAML aliases are not allowed.")
+            raise BadRequest(gettext("YAML aliases are not allowed."))
         if depth >= self.max_depth:
             raise too_deep(self.max_depth)
         if event.tag not in COLLECTIONS:
-            raise BadRequest(f"The YAML tag {event.tag!r} is not supported.")
+            raise BadRequest(
+                gettext("The YAML tag %(tag)r is not supported.") % {"tag": event.tag}
+            )
         next_event = self.loader.get_event
         if kind is events.SequenceStartEvent:
             items = []
@@ -70,7 +77,7 @@ class Reader:
         while type(each := next_event()) is not events.MappingEndEvent:
             name = self.value(each, depth + 1)
             if type(name) is not str:
-                raise BadRequest("A name in the body is not a string.")
+                raise BadRequest(gettext("A name in the body is not a string."))
             found[name] = self.value(next_event(), depth + 1)
         return found
 
@@ -84,12 +91,17 @@ class Reader:
         if tag not in SCALARS:
             if tag in (f"{PREFIX}merge", f"{PREFIX}value"):
                 return text  # << and =
-            raise BadRequest(f"The YAML tag {tag!r} is not supported.")
+            raise BadRequest(
+                gettext("The YAML tag %(tag)r is not supported.") % {"tag": tag}
+            )
         construct = self.loader.yaml_constructors[tag]
         try:
             value = construct(self.loader, yaml.ScalarNode(tag, text))
         except (LookupError, AttributeError) as error:  # a tag was given
-            raise BadRequest(f"{text!r} is not a YAML {tag[len(PREFIX) :]}.") from error
+            raise BadRequest(
+                gettext("%(text)r is not a YAML %(value)s.")
+                % {"text": text, "value": tag[len(PREFIX) :]}
+            ) from error
         if type(value) is int and value.bit_length() > MAX_BITS:
-            raise BadRequest("A number in the body has too many digits.")
+            raise BadRequest(gettext("A number in the body has too many digits."))
         return value

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, field_errors
@@ -41,9 +42,9 @@ class ModelCycles(Cycles):
                 continue
             key = getattr(bundle.obj, self.resource.fields[name].steps[0])
             if str(given) != str(key):
-                text = "The key of an object cannot be changed."
+                text = gettext("The key of an object cannot be changed.")
                 if bundle.obj._state.adding:
-                    text = "The database makes this key: leave it out."
+                    text = gettext("The database makes this key: leave it out.")
                 raise field_errors({name: [text]})
         return super().full_hydrate(bundle)
 
@@ -87,7 +88,8 @@ class ModelCycles(Cycles):
         if value is None:
             if not found.null and not found.primary_key:
                 raise ApiFieldError(
-                    f"The '{field.instance_name}' field doesn't allow a null value."
+                    gettext("The '%(field)s' field doesn't allow a null value.")
+                    % {"field": field.instance_name}
                 )
             return None
         if found.has_default() and value in list(found.empty_values):
@@ -98,7 +100,7 @@ class ModelCycles(Cycles):
         if is_key and not obj._state.adding:
             key = getattr(obj, found.attname)
             if found.to_python(value) != key:
-                raise ApiFieldError("The key of an object cannot be changed.")
+                raise ApiFieldError(gettext("The key of an object cannot be changed."))
             return key
         if type(value) is int:
             bounds = limits(found)
@@ -108,7 +110,8 @@ class ModelCycles(Cycles):
             return found.clean(value, obj)
         except ValidationError as error:
             raise ApiFieldError(
-                f"The '{field.instance_name}' field: {' '.join(error.messages)}"
+                gettext("The '%(field)s' field: %(value)s")
+                % {"field": field.instance_name, "value": " ".join(error.messages)}
             ) from error
         except (ValueError, TypeError, ArithmeticError) as error:
-            raise field.wrong("a valid value") from error
+            raise field.wrong(gettext("a valid value")) from error

@@ -9,6 +9,7 @@ from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from ..constants import ALL, ALL_WITH_RELATIONS
 from ..exceptions import InvalidFilterError, InvalidSortError
@@ -147,19 +148,26 @@ class Filtering:
         allowed = meta.filtering.get(path, allowed) if bits else allowed
         if allowed is None:
             raise InvalidFilterError(
-                f"The '{field_name}' field does not allow filtering."
+                gettext("The '%(field_name)s' field does not allow filtering.")
+                % {"field_name": field_name}
             )
         field = self.resource.fields[field_name]
         if field.write_only or not isinstance(field.attribute, str):
             raise InvalidFilterError(
-                f"The '{field_name}' field has no 'attribute' for searching with."
+                gettext(
+                    "The '%(field_name)s' field has no 'attribute' for searching with."
+                )
+                % {"field_name": field_name}
             )
         attributes = query_path(meta.object_class, field.steps)
         if isinstance(field, RelatedField) and bits:
             if allowed != ALL_WITH_RELATIONS:
                 raise InvalidFilterError(
-                    f"Lookups are not allowed more than one level deep on the "
-                    f"'{field_name}' field."
+                    gettext(
+                        "Lookups are not allowed more than one level deep on the "
+                        "'%(field_name)s' field."
+                    )
+                    % {"field_name": field_name}
                 )
             related = related_resource(field)
             return attributes + related.check_filtering(bits[0], lookup, bits[1:])
@@ -168,11 +176,18 @@ class Filtering:
             and (path in meta.filtering or isinstance(allowed, int))
         ):
             raise InvalidFilterError(
-                f"The '{field_name}' field does not allow filtering by {path!r}."
+                gettext(
+                    "The '%(field_name)s' field does not allow filtering by %(path)r."
+                )
+                % {"field_name": field_name, "path": path}
             )
         if not self.is_listed(allowed, lookup, field, attributes, bool(bits)):
             raise InvalidFilterError(
-                f"'{lookup}' is not an allowed filter on the '{field_name}' field."
+                gettext(
+                    "'%(lookup)s' is not an allowed filter on the '%(field_name)s' "
+                    "field."
+                )
+                % {"lookup": lookup, "field_name": field_name}
             )
         return attributes + bits
 
@@ -224,7 +239,9 @@ class Filtering:
             if value.lower() in BOOLEANS:
                 return BOOLEANS[value.lower()]
             if last == "isnull" or value not in NULLS:
-                raise InvalidFilterError(f"{name} must be true or false.")
+                raise InvalidFilterError(
+                    gettext("%(name)s must be true or false.") % {"name": name}
+                )
             return None
         if isinstance(field, NestedField):
             leaf = leaf_of(field, SEPARATOR.split(name), lookup)
@@ -263,7 +280,9 @@ class Filtering:
             yield
         except REJECTED as error:
             name = self.rejected(request) or "A filter"
-            raise InvalidFilterError(f"{name} has an invalid value.") from error
+            raise InvalidFilterError(
+                gettext("%(name)s has an invalid value.") % {"name": name}
+            ) from error
 
     def rejected(self, request: HttpRequest) -> str | None:
         """Return the name of the first filter whose value the store rejects; None if
@@ -319,23 +338,36 @@ class Filtering:
         first, *rest = bits
         fields, meta = self.resource.fields, self.resource._meta
         if first not in fields:
-            raise InvalidSortError(f"There is no field {first!r} for ordering on.")
+            raise InvalidSortError(
+                gettext("There is no field %(first)r for ordering on.")
+                % {"first": first}
+            )
         field = fields[first]
         if first not in meta.ordering and LOOKUP_SEP.join(bits) not in meta.ordering:
-            raise InvalidSortError(f"The '{first}' field does not allow ordering.")
+            raise InvalidSortError(
+                gettext("The '%(first)s' field does not allow ordering.")
+                % {"first": first}
+            )
         if field.write_only or not isinstance(field.attribute, str):
             raise InvalidSortError(
-                f"The '{first}' field has no 'attribute' for ordering with."
+                gettext("The '%(first)s' field has no 'attribute' for ordering with.")
+                % {"first": first}
             )
         if field.is_m2m:
             raise InvalidSortError(
-                f"The '{first}' field does not allow ordering: it has many objects."
+                gettext(
+                    "The '%(first)s' field does not allow ordering: it has many "
+                    "objects."
+                )
+                % {"first": first}
             )
         attributes = query_path(meta.object_class, field.steps)
         if not rest:
             return attributes
         if not isinstance(field, RelatedField):
-            raise InvalidSortError(f"The '{first}' field is not a relation.")
+            raise InvalidSortError(
+                gettext("The '%(first)s' field is not a relation.") % {"first": first}
+            )
         related = related_resource(field)
         self.check_order_of(field, first)
         if (
@@ -356,8 +388,11 @@ class Filtering:
             return
         if related_resource(field).relations.readable(request) is not None:
             raise InvalidSortError(
-                f"The '{name}' field does not allow ordering by what it leads to: some "
-                "of it is hidden from you."
+                gettext(
+                    "The '%(name)s' field does not allow ordering by what it leads "
+                    "to: some of it is hidden from you."
+                )
+                % {"name": name}
             )
 
 
@@ -384,9 +419,15 @@ def list_value(filters: Any, name: str, lookup: str) -> list[Any]:
         values = [part for each in values for part in each.split(",")]
     most = MAX_KEYS if lookup.startswith("has_") else MAX_VALUES
     if len(values) > most:
-        raise InvalidFilterError(f"{name} has {len(values)} values, more than {most}.")
+        raise InvalidFilterError(
+            gettext("%(name)s has %(value)s values, more than %(most)s.")
+            % {"name": name, "value": len(values), "most": most}
+        )
     if lookup == "range" and len(values) != 2:
-        raise InvalidFilterError(f"{name} has {len(values)} values instead of 2.")
+        raise InvalidFilterError(
+            gettext("%(name)s has %(value)s values instead of 2.")
+            % {"name": name, "value": len(values)}
+        )
     return values
 
 
@@ -408,7 +449,7 @@ def key_of_uri(name: str, uri: str, field: RelatedField) -> Any:
     """Return the key of a related object's URI."""
     key = field.related.uris.kwargs_of(uri).get("pk")
     if key is None:
-        raise InvalidFilterError(f"{name} must be a key.")
+        raise InvalidFilterError(gettext("%(name)s must be a key.") % {"name": name})
     return key
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import connections, models
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, MalformedKey
@@ -60,7 +61,10 @@ class Keys:
                 return number
         if isinstance(field, models.CompositePrimaryKey):
             return self.composite_value(field, value)
-        malformed = MalformedKey(f"No object has the {name} {value!r}.")
+        malformed = MalformedKey(
+            gettext("No object has the %(name)s %(value)r.")
+            % {"name": name, "value": value}
+        )
         if isinstance(value, dict | list | bool | float) or "\x00" in str(value):
             raise malformed
         if is_integer and not INTEGER.fullmatch(str(value)):
@@ -76,7 +80,9 @@ class Keys:
 
     def composite_value(self, field: Any, value: Any) -> tuple[Any, ...]:
         """Return the values of a composite key, which is a JSON list in a URI."""
-        malformed = MalformedKey(f"No object has the key {value!r}.")
+        malformed = MalformedKey(
+            gettext("No object has the key %(value)r.") % {"value": value}
+        )
         try:
             parts = json.loads(value) if isinstance(value, str) else value
         except (ValueError, RecursionError) as error:
@@ -143,8 +149,11 @@ class Keys:
         bounds = limits(field)
         if bounds and type(value) is int and value > bounds[1] // 2:
             raise BadRequest(
-                f"No object can be created with the key {value}: the keys that the "
-                f"database makes follow it. Use one up to {bounds[1] // 2}."
+                gettext(
+                    "No object can be created with the key %(value)s: the keys "
+                    "that the database makes follow it. Use one up to %(value2)s."
+                )
+                % {"value": value, "value2": bounds[1] // 2}
             )
 
     def attribute(self, name: str) -> tuple[str | None, list[str]]:

@@ -5,6 +5,8 @@ These are the to-many relations, and the reverse of a OneToOneField.
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext
+
 from ..bundle import Bundle
 from ..exceptions import BadRequest
 from ..fields.related import RelatedField, objects
@@ -117,7 +119,10 @@ class Members:
             return
         if column.primary_key:
             raise BadRequest(
-                f"{obj.pk!r} cannot be moved: its relation is its key. Send its data."
+                gettext(
+                    "%(pk)r cannot be moved: its relation is its key. Send its data."
+                )
+                % {"pk": obj.pk}
             )
         self.check_update(resource, obj, bundle)
         if bundle.changes is not None:
@@ -140,8 +145,11 @@ class Members:
             return
         if not resource.can_delete():
             raise BadRequest(
-                f"The '{field.instance_name}' field leaves out {other.pk!r}, which "
-                "requires its relation and may not be deleted."
+                gettext(
+                    "The '%(field)s' field leaves out %(pk)r, which requires its "
+                    "relation and may not be deleted."
+                )
+                % {"field": field.instance_name, "pk": other.pk}
             )
         resource.saving.authorize("delete", Bundle(obj=other, request=bundle.request))
         other.delete(using=resource.database)

@@ -8,6 +8,7 @@ from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import (
@@ -125,7 +126,10 @@ class ModelRelations(Relations):
             reference = kwargs[name]
         key = resource.keys.value(name, reference)
         if not (owner.relations.store_validates(field) or self.has_key(key, request)):
-            raise NotFound(f"No object has the {name} {key!r}.")
+            raise NotFound(
+                gettext("No object has the %(name)s %(key)r.")
+                % {"name": name, "key": key}
+            )
         return key
 
     @cached_property
@@ -220,9 +224,13 @@ class ModelRelations(Relations):
         name = resource._meta.resource_name
         if obj is None:
             if not resource.can_create():
-                raise ApiFieldError(f"Creating a {name} is not allowed.")
+                raise ApiFieldError(
+                    gettext("Creating a %(name)s is not allowed.") % {"name": name}
+                )
             if identifying and (resource.keys.are_made or not set(data) - identifying):
-                raise ApiFieldError(f"This {name} does not exist.")
+                raise ApiFieldError(
+                    gettext("This %(name)s does not exist.") % {"name": name}
+                )
             bundle.is_new = True
             return resource.full_hydrate(bundle)
         bundle.obj, bundle.is_new = obj, False
@@ -234,7 +242,9 @@ class ModelRelations(Relations):
         bundle.via_uri = not self.has_changes(bundle, before)
         if not bundle.via_uri:
             if not resource.can_update():
-                raise ApiFieldError(f"Changing a {name} is not allowed.")
+                raise ApiFieldError(
+                    gettext("Changing a %(name)s is not allowed.") % {"name": name}
+                )
             original = resource._meta.object_class._base_manager.using(
                 resource.database
             )

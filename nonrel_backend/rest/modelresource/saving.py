@@ -5,6 +5,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from django.db import IntegrityError
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, SaveRejected
@@ -57,7 +58,9 @@ class Saving:
             and many
             and not resource.transactions.are_supported
         ):
-            resource.preconditions.require_version(bundle, "change its relations")
+            resource.preconditions.require_version(
+                bundle, gettext("change its relations")
+            )
         resource.save_related(bundle)
         self.save_object(bundle, before)
         if before is not None and many:
@@ -106,7 +109,8 @@ class Saving:
         """
         if is_unreachable(self.resource.keys.of(bundle.obj)):
             raise BadRequest(
-                f"The key {self.resource.keys.of(bundle.obj)!r} cannot be in a URI."
+                gettext("The key %(value)r cannot be in a URI.")
+                % {"value": self.resource.keys.of(bundle.obj)}
             )
         try:
             bundle.obj.save(force_insert=True, using=self.resource.database)

@@ -8,6 +8,7 @@ from django.db import connections, models, transaction
 from django.db.models.signals import post_save, pre_save
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..http import HttpNotImplemented
@@ -185,7 +186,7 @@ class ModelPreconditions(Preconditions):
         resource = self.resource
         if not resource.transactions.are_supported:
             if bundle.request.method == "DELETE":
-                self.require_version(bundle, "be deleted")
+                self.require_version(bundle, gettext("be deleted"))
             return obj
         if connections[resource.database].features.has_select_for_update:
             manager = type(obj)._base_manager.using(resource.database)
@@ -200,8 +201,8 @@ class ModelPreconditions(Preconditions):
         """
         if self.resource._meta.version_field or not is_conditional(bundle.request):
             return
-        text = (
-            f"This store has no transactions: an object can {action} by its ETag only "
-            "if Meta.version_field names a field."
-        )
+        text = gettext(
+            "This store has no transactions: an object can %(action)s by "
+            "its ETag only if Meta.version_field names a field."
+        ) % {"action": action}
         self.resource.reject(bundle.request, HttpNotImplemented, text)

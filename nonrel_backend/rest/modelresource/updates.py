@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import models, transaction
+from django.utils.translation import gettext_lazy
 
 from ..resource.retries import ChangedMeanwhile
 from .lookups import narrowed, own_column
 
-CHANGED = "The object was changed by another request."
+CHANGED = gettext_lazy("The object was changed by another request.")
 
 
 def conditional_save(

@@ -12,6 +12,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..exceptions import ApiFieldError, BadRequest, field_errors
 from ..fields.nested import ListField, NestedField
@@ -65,12 +66,14 @@ class Uploads:
                 form, files = request.parse_file_upload(request.META, request)
                 request._files = files  # closed with the request
         except MultiPartParserError as error:
-            raise BadRequest(f"The form cannot be read: {error}") from error
+            raise BadRequest(
+                gettext("The form cannot be read: %(error)s") % {"error": error}
+            ) from error
         data: dict[str, Any] = {
             name: self.value(name, form.getlist(name)) for name in form if name != CSRF
         }
         wrong = {
-            name: [f"The '{name}' field is not for files."]
+            name: [gettext("The '%(name)s' field is not for files.") % {"name": name}]
             for name in files
             if name not in self.names
         }
@@ -89,7 +92,7 @@ class Uploads:
         if most is None or others is None:
             return
         if length > most * len(self.names) + others:
-            text = "The form is larger than Meta.max_upload_size."
+            text = gettext("The form is larger than Meta.max_upload_size.")
             self.resource.reject(request, HttpContentTooLarge, text)
 
     def value(self, name: str, values: list[str]) -> Any:
@@ -103,7 +106,9 @@ class Uploads:
             try:
                 return json.loads(text) if text else None
             except (ValueError, RecursionError) as error:
-                raise field_errors({name: [f"{name} must be JSON."]}) from error
+                raise field_errors(
+                    {name: [gettext("%(name)s must be JSON.") % {"name": name}]}
+                ) from error
         is_text = field is None or isinstance(field, CharField)
         return None if text == "" and not is_text else text
 
@@ -123,7 +128,9 @@ class Uploads:
             model_field.run_validators(upload)
         except ValidationError as error:
             text = " ".join(error.messages)
-            raise ApiFieldError(f"The '{name}' field: {text}") from error
+            raise ApiFieldError(
+                gettext("The '%(name)s' field: %(text)s") % {"name": name, "text": text}
+            ) from error
         # Not the upload, whose file would be moved: a write may be retried.
         return File(upload.file, upload.name)
 

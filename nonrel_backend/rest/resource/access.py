@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.crypto import get_random_string
+from django.utils.translation import gettext
 
 from ..authorization import Authorization
 from ..bundle import Bundle
@@ -173,7 +174,10 @@ class Access(Dispatch):
         try:
             method = getattr(self._meta.authorization, f"{action}_detail", None)
             if method is not None and method(object_list, bundle) is not True:
-                raise Unauthorized(f"You are not allowed to {action} that resource.")
+                raise Unauthorized(
+                    gettext("You are not allowed to %(action)s that resource.")
+                    % {"action": action}
+                )
         except Unauthorized as error:
             self.unauthorized_result(error)
         return True

@@ -3,6 +3,7 @@
 from typing import Any, NoReturn
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from ..exceptions import ImmediateHttpResponse
 from ..http import HttpTooManyRequests, HttpUnauthorized
@@ -58,7 +59,7 @@ class Checks(Endpoint):
         """End the request with 429. `wait` are the seconds until the next one."""
         response = self.error_response(
             request,
-            {"error": "Too many requests. Try again later."},
+            {"error": gettext("Too many requests. Try again later.")},
             response_class=HttpTooManyRequests,
         )
         seconds = self._meta.throttle.timeframe if wait is True else int(wait)

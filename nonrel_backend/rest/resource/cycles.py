@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.urls import get_script_prefix, get_urlconf
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import ApiFieldError, field_errors
@@ -214,13 +215,18 @@ class Cycles:
             head, dot, path = name.partition(".")
             field = self.resource.fields.get(head)
             if field is None:
-                errors[name] = [f"There is no field {head!r}."]
+                errors[name] = [gettext("There is no field %(head)r.") % {"head": head}]
             elif not dot:
                 data[name] = value
             elif field.write_only:
-                errors[name] = [f"The field {head!r} can only be set as a whole."]
+                errors[name] = [
+                    gettext("The field %(head)r can only be set as a whole.")
+                    % {"head": head}
+                ]
             elif not isinstance(field, NestedField):
-                errors[name] = [f"The field {head!r} has no parts."]
+                errors[name] = [
+                    gettext("The field %(head)r has no parts.") % {"head": head}
+                ]
             else:
                 try:
                     data[head] = replaced(data.get(head), field, path.split("."), value)
@@ -238,15 +244,23 @@ def replaced(data: Any, field: Any, path: list[str], value: Any) -> Any:
     name, *rest = path
     part = field.part(name) if isinstance(field, NestedField) else None
     if part is None or (isinstance(field, EmbeddedField) and name not in field.fields):
-        raise ApiFieldError(f"{field.instance_name!r} has no {name!r}.")
+        raise ApiFieldError(
+            gettext("%(field)r has no %(name)r.")
+            % {"field": field.instance_name, "name": name}
+        )
     if isinstance(data, list):
         if not name.isdecimal() or int(name) >= len(data):
-            raise ApiFieldError(f"The list has no item {name!r}.")
+            raise ApiFieldError(
+                gettext("The list has no item %(name)r.") % {"name": name}
+            )
         items = list(data)
         items[int(name)] = replaced(items[int(name)], part, rest, value)
         return items
     if data is not None and not isinstance(data, dict):
-        raise ApiFieldError(f"{name!r} cannot be set: its parent is not an object.")
+        raise ApiFieldError(
+            gettext("%(name)r cannot be set: its parent is not an object.")
+            % {"name": name}
+        )
     parts = dict(data or {})
     parts[name] = replaced(parts.get(name), part, rest, value)
     return parts

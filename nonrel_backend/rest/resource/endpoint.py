@@ -8,6 +8,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 
 from ..bundle import Bundle
@@ -89,7 +90,10 @@ class Endpoint:
         if method not in answered:
             response = self.error_response(
                 request,
-                {"error": f"Method {request.method} is not allowed."},
+                {
+                    "error": gettext("Method %(method)s is not allowed.")
+                    % {"method": request.method}
+                },
                 response_class=HttpMethodNotAllowed,
             )
             response["Allow"] = allow
@@ -107,8 +111,10 @@ class Endpoint:
         if wanted:
             if wanted not in serializer.formats:
                 raise NotAcceptable(
-                    f"Unsupported format {wanted!r}. Supported formats: "
-                    f"{', '.join(serializer.formats)}."
+                    gettext(
+                        "Unsupported format %(wanted)r. Supported formats: %(value)s."
+                    )
+                    % {"wanted": wanted, "value": ", ".join(serializer.formats)}
                 )
             return serializer.get_mime_for_format(wanted)
         accept = request.META.get("HTTP_ACCEPT", "*/*")
@@ -117,7 +123,10 @@ class Endpoint:
         found = preferred(accept, self.offered_types())
         if found is None:
             supported = ", ".join(serializer.supported_formats)
-            raise NotAcceptable(f"Not acceptable. Supported formats: {supported}.")
+            raise NotAcceptable(
+                gettext("Not acceptable. Supported formats: %(supported)s.")
+                % {"supported": supported}
+            )
         return found
 
     def offered_types(self) -> tuple[str, ...]:
@@ -153,7 +162,7 @@ class Endpoint:
         """
         data = self.read_body(request)
         if not isinstance(data, dict):
-            raise BadRequest("The body must be an object.")
+            raise BadRequest(gettext("The body must be an object."))
         return data
 
     def create_response(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.utils.text import smart_split, unescape_string_literal
+from django.utils.translation import gettext
 
 from ..exceptions import BadRequest, InvalidFilterError, InvalidSortError
 
@@ -45,7 +46,10 @@ def steps_of(name: str) -> list[str]:
     """Return the parts of the name of a filter or an ordering."""
     steps = SEPARATOR.split(name)
     if len(steps) > MAX_STEPS:
-        raise InvalidFilterError(f"A name has at most {MAX_STEPS} parts.")
+        raise InvalidFilterError(
+            gettext("A name has at most %(max_steps)s parts.")
+            % {"max_steps": MAX_STEPS}
+        )
     return steps
 
 
@@ -57,7 +61,9 @@ def naming(name: str) -> Iterator[None]:
     except BadRequest as error:
         if name in str(error):
             raise
-        raise InvalidFilterError(f"{name}: {error}") from error
+        raise InvalidFilterError(
+            gettext("%(name)s: %(error)s") % {"name": name, "error": error}
+        ) from error
 
 
 def reject_unknown(given: Iterable[str], resource: "Resource") -> None:
@@ -68,7 +74,9 @@ def reject_unknown(given: Iterable[str], resource: "Resource") -> None:
         known.add(SEARCH)
     for name in given:
         if SEPARATOR.split(name.removesuffix(NOT))[0] not in known:
-            raise InvalidFilterError(f"There is no field {name!r} to filter by.")
+            raise InvalidFilterError(
+                gettext("There is no field %(name)r to filter by.") % {"name": name}
+            )
 
 
 def allowed(filtering: Any, filters: Any, ignores: bool) -> Any:
@@ -111,7 +119,8 @@ def special_parameters(given: Any, resource: "Resource") -> Parameters:
     parts = [len(each) for either in alternatives for each in either]
     if len(excluded) + sum(parts) > MAX_SPECIAL:
         raise InvalidFilterError(
-            f"There are more than {MAX_SPECIAL} exclusions and alternatives."
+            gettext("There are more than %(max_special)s exclusions and alternatives.")
+            % {"max_special": MAX_SPECIAL}
         )
     search = given.get(SEARCH, "") if resource._meta.search else ""
     return Parameters(excluded, alternatives, "" if SEARCH in fields else search)
@@ -133,7 +142,10 @@ def alternatives_of(text: str, resource: "Resource") -> list[Alternative]:
     """
     parts = text.split("|")
     if len(parts) > MAX_ALTERNATIVES:
-        raise InvalidFilterError(f"'or' has more than {MAX_ALTERNATIVES} alternatives.")
+        raise InvalidFilterError(
+            gettext("'or' has more than %(max_alternatives)s alternatives.")
+            % {"max_alternatives": MAX_ALTERNATIVES}
+        )
     return [alternative_of(QueryDict(part), resource) for part in parts]
 
 
@@ -143,14 +155,17 @@ def alternative_of(given: QueryDict, resource: "Resource") -> Alternative:
     for name in given:
         plain, values = name.removesuffix(NOT), given.getlist(name)
         if SEPARATOR.split(plain)[0] not in resource.fields:
-            raise InvalidFilterError(f"There is no field {plain!r} to filter by.")
+            raise InvalidFilterError(
+                gettext("There is no field %(plain)r to filter by.") % {"plain": plain}
+            )
         if plain == name:
             found.append((name, MultiValueDict({name: values}), False))
         else:
             found += [(plain, each, True) for _, each in exclusions(plain, values)]
     if not found or len(found) > MAX_CONDITIONS:
         raise InvalidFilterError(
-            f"An alternative of 'or' has 1 to {MAX_CONDITIONS} conditions."
+            gettext("An alternative of 'or' has 1 to %(max_conditions)s conditions.")
+            % {"max_conditions": MAX_CONDITIONS}
         )
     return found
 
@@ -165,7 +180,10 @@ def words_of(text: str) -> list[str]:
             word = unescape_string_literal(word)
         words.append(word)
     if len(words) > MAX_WORDS:
-        raise InvalidFilterError(f"A search has at most {MAX_WORDS} words.")
+        raise InvalidFilterError(
+            gettext("A search has at most %(max_words)s words.")
+            % {"max_words": MAX_WORDS}
+        )
     return words
 
 
@@ -175,7 +193,9 @@ def reject_pages(given: Iterable[str], fields: Iterable[str]) -> None:
     """
     for name in given:
         if name in (RESERVED - {"format"}) - set(fields):
-            raise InvalidFilterError(f"A write to a list has no {name!r}.")
+            raise InvalidFilterError(
+                gettext("A write to a list has no %(name)r.") % {"name": name}
+            )
 
 
 def names_to_order_by(given: Any, most: int) -> list[str]:
@@ -189,7 +209,9 @@ def names_to_order_by(given: Any, most: int) -> list[str]:
     wanted = [wanted] if isinstance(wanted, str) else wanted
     names = [name for each in wanted for name in each.split(",") if name]
     if len(names) > most:
-        raise InvalidSortError(f"An ordering has at most {most} names.")
+        raise InvalidSortError(
+            gettext("An ordering has at most %(most)s names.") % {"most": most}
+        )
     return names
 
 
@@ -208,5 +230,8 @@ def nested_value(text: str, lookup: str) -> Any:
     except (ValueError, RecursionError):
         return text
     if lookup in ORDERED and isinstance(value, list | dict):
-        raise InvalidFilterError(f"{text!r} cannot be compared by {lookup!r}.")
+        raise InvalidFilterError(
+            gettext("%(text)r cannot be compared by %(lookup)r.")
+            % {"text": text, "lookup": lookup}
+        )
     return value

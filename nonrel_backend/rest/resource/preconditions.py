@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest
 from django.utils.http import parse_etags
+from django.utils.translation import gettext, gettext_lazy
 
 from ..bundle import Bundle
 from ..exceptions import MalformedKey, NotFound
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 # The end of an ETag that says which representation it is of.
 REPRESENTATION = re.compile(r'^("[0-9a-f]{32})-[^"]*(?=")')
-CHANGED = "The object has changed since you read it. Read it again."
+CHANGED = gettext_lazy("The object has changed since you read it. Read it again.")
 
 
 def etag_of(resource: "Resource", bundle: Bundle) -> str:
@@ -104,7 +105,7 @@ class Preconditions:
                 resource.reject(
                     request,
                     HttpPreconditionRequired,
-                    "If-Match is required.",
+                    gettext("If-Match is required."),
                 )
             return None
         etag = None

@@ -8,6 +8,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..conf import setting
@@ -104,7 +105,9 @@ class Reading:
         }
         if "cursor" in request.GET and meta.cursor_paginator_class is not None:
             if not hasattr(objects, "query"):
-                raise BadRequest("This list has no cursors: use limit and offset.")
+                raise BadRequest(
+                    gettext("This list has no cursors: use limit and offset.")
+                )
             return meta.cursor_paginator_class(request.GET, objects, **options)
         paginator = meta.paginator_class(request.GET, objects, **options)
         paginator.total_count = meta.total_count
@@ -163,7 +166,10 @@ class Reading:
         text = lookup.pop(f"{meta.detail_uri_name}_list", "")
         keys = [key.replace(r"\;", ";") for key in KEYS.split(text) if key]
         if len(keys) > meta.max_keys:
-            raise BadRequest(f"Too many keys: at most {meta.max_keys} are allowed.")
+            raise BadRequest(
+                gettext("Too many keys: at most %(max_keys)s are allowed.")
+                % {"max_keys": meta.max_keys}
+            )
         found = self.objs_of_keys(keys, request, lookup)
         projection = requested_fields(resource, request)
         objects = [found[key] for key in keys if key in found]

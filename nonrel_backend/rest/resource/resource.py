@@ -7,6 +7,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import NotFound
@@ -158,7 +159,9 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
         try:
             return self.obj_get(bundle=bundle, **kwargs)
         except ObjectDoesNotExist as error:
-            raise NotFound(f"There is no object at {uri!r}.") from error
+            raise NotFound(
+                gettext("There is no object at %(uri)r.") % {"uri": uri}
+            ) from error
 
     def json_ref(self) -> dict[str, Any]:
         """Return the reference to the schema of an object in OpenAPI."""

@@ -15,6 +15,7 @@ from django.urls import (
     resolve,
 )
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 
 from ..exceptions import BadRequest
 from ..utils.urls import trailing_slash
@@ -142,18 +143,23 @@ class Uris:
         try:
             parts = urlsplit(uri)
         except ValueError as error:
-            raise BadRequest(f"{uri!r} is not a URI.") from error
+            raise BadRequest(gettext("%(uri)r is not a URI.") % {"uri": uri}) from error
         prefix = get_script_prefix().rstrip("/")
         path = unquote(parts.path)
         foreign = parts.netloc and (
             request is None or parts.netloc != request.get_host()
         )
         if foreign or not path.startswith(f"{prefix}/"):
-            raise BadRequest(f"The URI {uri!r} does not belong to this resource.")
+            raise BadRequest(
+                gettext("The URI %(uri)r does not belong to this resource.")
+                % {"uri": uri}
+            )
         try:
             match = resolve(path.removeprefix(prefix), get_urlconf())
         except Resolver404 as error:
-            raise BadRequest(f"The URI {uri!r} does not exist.") from error
+            raise BadRequest(
+                gettext("The URI %(uri)r does not exist.") % {"uri": uri}
+            ) from error
         kwargs, api_name = match.kwargs, meta.api_name
         lookup = self.resource.remove_api_resource_names(kwargs)
         if (
@@ -162,7 +168,10 @@ class Uris:
             or kwargs.get("resource_name") != meta.resource_name
             or (api_name is not None and kwargs.get("api_name", api_name) != api_name)
         ):
-            raise BadRequest(f"The URI {uri!r} is not of an object of this resource.")
+            raise BadRequest(
+                gettext("The URI %(uri)r is not of an object of this resource.")
+                % {"uri": uri}
+            )
         return lookup
 
     def number_in(self, uri: str) -> str | None:
@@ -183,7 +192,7 @@ class Uris:
         uri = data.pop("resource_uri", None)
         if uri is not None:
             if not isinstance(uri, str):
-                raise BadRequest("'resource_uri' must be a string.")
+                raise BadRequest(gettext("'resource_uri' must be a string."))
             return self.kwargs_of(uri, request)
         name = self.resource._meta.detail_uri_name
         return {name: data[name]} if isinstance(data.get(name), str | int) else {}

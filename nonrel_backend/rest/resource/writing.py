@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from ..bundle import Bundle
 from ..exceptions import BadRequest, ImmediateHttpResponse, MalformedKey, NotFound
@@ -32,7 +33,9 @@ class Writing:
         if isinstance(data, list):
             return self.post_many(request, data, lookup)
         if not isinstance(data, dict):
-            raise BadRequest("The body must be an object, or a list of objects.")
+            raise BadRequest(
+                gettext("The body must be an object, or a list of objects.")
+            )
 
         def work(changes: Changes) -> Bundle:
             return self.create_one(request, data, changes, lookup)
@@ -113,7 +116,7 @@ class Writing:
         name = resource._meta.collection_name
         data = resource.read_object(request)
         if name not in data:
-            raise BadRequest(f"The body has no {name!r}.")
+            raise BadRequest(gettext("The body has no %(name)r.") % {"name": name})
         data = resource.alter_deserialized_list_data(request, data)
         items = data[name]
         check_objects(items)
@@ -148,7 +151,7 @@ class Writing:
         try:
             return self.put_at(request, data, changes, own)[0]
         except MalformedKey as error:
-            raise BadRequest("An object has an invalid key.") from error
+            raise BadRequest(gettext("An object has an invalid key.")) from error
 
     def put_at(
         self,
@@ -200,14 +203,20 @@ class Writing:
         deleted_name = f"deleted_{name}"
         data = resource.read_object(request)
         if name not in data and deleted_name not in data:
-            raise BadRequest(f"The body has neither {name!r} nor {deleted_name!r}.")
+            raise BadRequest(
+                gettext("The body has neither %(name)r nor %(deleted_name)r.")
+                % {"name": name, "deleted_name": deleted_name}
+            )
         data = resource.alter_deserialized_list_data(request, data)
         items, deleted = data.get(name, []), data.get(deleted_name, [])
         check_objects(items)
         if not isinstance(deleted, list) or not all(
             isinstance(uri, str) for uri in deleted
         ):
-            raise BadRequest(f"{deleted_name!r} must be a list of URIs.")
+            raise BadRequest(
+                gettext("%(deleted_name)r must be a list of URIs.")
+                % {"deleted_name": deleted_name}
+            )
         self.check_detail_method(request, "patch")
         if deleted:
             self.check_detail_method(request, "delete")
@@ -237,12 +246,14 @@ class Writing:
         if uri is None:
             return self.create_at(request, data, changes, lookup)
         if not isinstance(uri, str):
-            raise BadRequest("'resource_uri' must be a string.")
+            raise BadRequest(gettext("'resource_uri' must be a string."))
         own = resource.uris.kwargs_of(uri, request)
         try:
             return self.patch_at(request, data, changes, own)
         except MalformedKey as error:
-            raise BadRequest(f"The URI {uri!r} has an invalid key.") from error
+            raise BadRequest(
+                gettext("The URI %(uri)r has an invalid key.") % {"uri": uri}
+            ) from error
         except ABSENT:
             return self.create_at(request, data, changes, own)
 
@@ -283,7 +294,7 @@ class Writing:
         if not uri or field is None or not field.readonly or uri == request.path:
             return
         if not isinstance(uri, str):
-            raise BadRequest("'resource_uri' must be a string.")
+            raise BadRequest(gettext("'resource_uri' must be a string."))
         own = resource.uris.kwargs_of(uri, request)
         try:
             theirs = resource.lookup_in_cache(request, own)
@@ -297,14 +308,19 @@ class Writing:
         except NotFound:
             same = False
         if not same:
-            raise BadRequest(f"The URI {uri!r} is of another object than this address.")
+            raise BadRequest(
+                gettext("The URI %(uri)r is of another object than this address.")
+                % {"uri": uri}
+            )
 
     def check_detail_method(self, request: HttpRequest, method: str) -> None:
         """Respond with 405 if the method is not allowed on details."""
         allowed = self.resource._meta.detail_allowed_methods
         if method in allowed:
             return
-        text = f"{method.upper()} is not allowed on details."
+        text = gettext("%(value)s is not allowed on details.") % {
+            "value": method.upper()
+        }
         response = self.resource.error_response(
             request, {"error": text}, response_class=HttpMethodNotAllowed
         )
@@ -411,7 +427,7 @@ class Writing:
 def check_objects(items: Any) -> None:
     """Raise BadRequest unless the items are a list of objects."""
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        raise BadRequest("The objects must be a list of objects.")
+        raise BadRequest(gettext("The objects must be a list of objects."))
 
 
 def without_body(response_class: Any) -> HttpResponse:

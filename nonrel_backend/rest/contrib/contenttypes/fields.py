@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
+from django.utils.translation import gettext, gettext_lazy
 
 from ...bundle import Bundle
 from ...exceptions import ApiFieldError
@@ -18,7 +19,7 @@ class GenericForeignKeyField(ToOneField):
     It is written by the URI of an existing object, or by data with its resource_uri.
     """
 
-    help_text = "A related resource of one of several kinds: a URI."
+    help_text = gettext_lazy("A related resource of one of several kinds: a URI.")
 
     def __init__(self, to: Any, attribute: str, **kwargs: Any) -> None:
         if not isinstance(to, dict) or not to:
@@ -64,7 +65,8 @@ class GenericForeignKeyField(ToOneField):
     def related(self) -> Resource:
         """Refuse what needs one resource, such as a filter through the relation."""
         raise ApiFieldError(
-            f"The '{self.instance_name}' field leads to several resources."
+            gettext("The '%(field)s' field leads to several resources.")
+            % {"field": self.instance_name}
         )
 
     def get_related_resource(self, related_instance: Any = None) -> Resource:
@@ -74,8 +76,10 @@ class GenericForeignKeyField(ToOneField):
             if model in self.by_model:
                 return self.by_model[model]
         raise ApiFieldError(
-            f"The '{self.instance_name}' field has no resource for "
-            f"{kind._meta.verbose_name} objects."
+            gettext(
+                "The '%(field)s' field has no resource for %(verbose_name)s objects."
+            )
+            % {"field": self.instance_name, "verbose_name": kind._meta.verbose_name}
         )
 
     # --- data ---
@@ -93,14 +97,14 @@ class GenericForeignKeyField(ToOneField):
         if not isinstance(value, dict):
             return super().related_bundle(value, bundle)
         if not isinstance(value.get("resource_uri"), str):
-            raise self.wrong("a URI, or an object with its resource_uri")
+            raise self.wrong(gettext("a URI, or an object with its resource_uri"))
         obj = self.found(value["resource_uri"], bundle.request)
         relations = self.get_related_resource(obj).relations
         return relations.bundle_from_data(value, bundle.request, bundle.obj, None)
 
     def found(self, value: Any, request: Any) -> Any:
         if not isinstance(value, str) or "/" not in value:
-            raise self.wrong("a URI")
+            raise self.wrong(gettext("a URI"))
         return GenericResource(self.related_resources).get_via_uri(value, request)
 
     # --- descriptions ---

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from ...exceptions import ApiFieldError, BadRequest, NotFound
 from ...resource.resource import Resource
@@ -26,4 +27,4 @@ class GenericResource:
                 return resource.get_via_uri(uri, request)
             except NotFound:
                 break
-        raise ApiFieldError(f"There is no object at {uri!r}.")
+        raise ApiFieldError(gettext("There is no object at %(uri)r.") % {"uri": uri})

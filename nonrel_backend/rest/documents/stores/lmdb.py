@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
+from django.utils.translation import gettext
+
 from ...exceptions import BadRequest
 from .base import Document, ScannedStore, encoded_key
 
@@ -57,7 +59,7 @@ class LMDBStore(ScannedStore):
         key = uuid4().hex if key is None else key
         encoded = self.encoded(key)
         if encoded is None:
-            raise BadRequest("The key is too long.")
+            raise BadRequest(gettext("The key is too long."))
         text = json.dumps(document).encode()
         with self.writing() as txn:
             stored = txn.put(encoded, text, overwrite=False, db=self.database)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+from django.utils.translation import gettext
+
 from ....kv.retrying import attempts, give_way, turns
 from ....riak.changing import delete, put_changed
 from ....riak.client import AlreadyThere, Client, RiakError
@@ -69,7 +71,7 @@ class RiakStore(ScannedStore):
         key = uuid4().hex if key is None else key
         encoded = encoded_key(key, LONGEST_KEY)
         if encoded is None:
-            raise BadRequest("The key is too long.")
+            raise BadRequest(gettext("The key is too long."))
         try:
             self.objects.client.put(
                 self.objects.table.bucket,
