@@ -298,6 +298,13 @@ class ToManyField(RelatedField):
             return []
         if not isinstance(values, list | tuple):
             raise self.wrong(gettext("a list"))
+        most = self._resource._meta.max_items
+        number = sum(isinstance(value, dict) for value in values)
+        if most is not None and number > most:
+            raise self.wrong(
+                gettext("a list with the data of at most %(most)s objects")
+                % {"most": most}
+            )
         found = self.found_at_once(values, bundle)
         return [
             found[value]

@@ -153,9 +153,11 @@ class ModelTransactions(Transactions):
             if field is not None
         )
 
-    def check_items(self, request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    def check_items(
+        self, request: HttpRequest, name: str, items: list[dict[str, Any]]
+    ) -> None:
         if not self.are_supported:
-            super().check_items(request, items)
+            super().check_items(request, name, items)
 
     def remember(
         self, request: HttpRequest, changes: Changes, lookup: dict[str, Any]

@@ -17,6 +17,7 @@ from ..exceptions import BadRequest, ImmediateHttpResponse, UnsupportedFormat
 from ..exceptions import UnsupportedSerializationFormat as NotAcceptable
 from ..formats.negotiation import preferred
 from ..http import HttpApplicationError, HttpBadRequest, HttpMethodNotAllowed
+from .items import with_item
 from .options import ResourceOptions
 
 JSON = "application/json"
@@ -198,9 +199,10 @@ class Endpoint:
         response_class: type[HttpResponse] | None = None,
     ) -> HttpResponse:
         """Return the errors in the requested format, or in JSON if that is not
-        supported.
+        supported. They say which item of a list they are of.
         """
         response_class = response_class or HttpBadRequest
+        errors = with_item(request, errors)
         try:
             return self.create_response(request, errors, response_class)
         except (UnsupportedFormat, SuspiciousOperation):

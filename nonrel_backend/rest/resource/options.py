@@ -70,6 +70,9 @@ class ResourceOptions:
     # The most names in ?order_by=, and the most keys in set/1;2/.
     max_ordering = 5
     max_keys = 1000
+    # The most objects that a request writes, and the most that the data of one relation
+    # contains; None for no limit.
+    max_items: int | None = 1000
     # Whether ?format=jsonl streams the whole list, whatever max_limit says.
     export = False
     # A field of the model that changes with every write. The ETag is made of it, and

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest
 
 from ..bundle import Bundle
+from .items import each
 from .undo import Changes
 
 if TYPE_CHECKING:
@@ -42,10 +43,15 @@ class Transactions:
         """Return whether one command of the store writes all of it."""
         return data is not None
 
-    def check_items(self, request: HttpRequest, items: list[dict[str, Any]]) -> None:
-        """Raise BadRequest for invalid data before anything is written."""
+    def check_items(
+        self, request: HttpRequest, name: str, items: list[dict[str, Any]]
+    ) -> None:
+        """Raise BadRequest for invalid data before anything is written.
+
+        `name` is that of the list in the body.
+        """
         resource = self.resource
-        for data in items:
+        for data in each(request, name, items):
             data = resource.alter_deserialized_detail_data(request, dict(data))
             bundle = resource.build_bundle(data=data, request=request)
             if "resource_uri" in data:

@@ -8,7 +8,14 @@ from django.utils.translation import gettext
 from ..bundle import Bundle
 from ..exceptions import BadRequest, ImmediateHttpResponse, MalformedKey, NotFound
 from ..formats.projection import ALL_FIELDS
-from ..http import HttpAccepted, HttpCreated, HttpMethodNotAllowed, HttpNoContent
+from ..http import (
+    HttpAccepted,
+    HttpContentTooLarge,
+    HttpCreated,
+    HttpMethodNotAllowed,
+    HttpNoContent,
+)
+from .items import each
 from .parameters import reject_pages
 from .preconditions import etag_of, is_conditional
 from .reading import ABSENT
@@ -52,11 +59,14 @@ class Writing:
     ) -> HttpResponse:
         """Create all objects of a list, or none."""
         transactions = self.resource.transactions
-        check_objects(items)
-        transactions.check_items(request, items)
+        self.check_objects(request, items)
+        transactions.check_items(request, "", items)
 
         def work(changes: Changes) -> list[Bundle]:
-            return [self.create_one(request, data, changes, lookup) for data in items]
+            return [
+                self.create_one(request, data, changes, lookup)
+                for data in each(request, "", items)
+            ]
 
         bundles = transactions.all_or_nothing(work, request)
         return self.list_response(request, bundles, HttpCreated)
@@ -119,12 +129,15 @@ class Writing:
             raise BadRequest(gettext("The body has no %(name)r.") % {"name": name})
         data = resource.alter_deserialized_list_data(request, data)
         items = data[name]
-        check_objects(items)
+        self.check_objects(request, items)
         self.check_parameters(request)
-        resource.transactions.check_items(request, items)
+        resource.transactions.check_items(request, name, items)
 
         def work(changes: Changes) -> list[Bundle]:
-            bundles = [self.put_one(request, each, changes, lookup) for each in items]
+            bundles = [
+                self.put_one(request, data, changes, lookup)
+                for data in each(request, name, items)
+            ]
             old = resource.build_bundle(request=request)
             old.stored = [bundle.obj for bundle in bundles]
             old.changes = changes
@@ -209,7 +222,7 @@ class Writing:
             )
         data = resource.alter_deserialized_list_data(request, data)
         items, deleted = data.get(name, []), data.get(deleted_name, [])
-        check_objects(items)
+        self.check_objects(request, items)
         if not isinstance(deleted, list) or not all(
             isinstance(uri, str) for uri in deleted
         ):
@@ -217,14 +230,18 @@ class Writing:
                 gettext("%(deleted_name)r must be a list of URIs.")
                 % {"deleted_name": deleted_name}
             )
+        self.check_number(request, len(items) + len(deleted))
         self.check_detail_method(request, "patch")
         if deleted:
             self.check_detail_method(request, "delete")
-        resource.transactions.check_items(request, items)
+        resource.transactions.check_items(request, name, items)
 
         def work(changes: Changes) -> list[Bundle]:
-            bundles = [self.patch_one(request, each, changes, lookup) for each in items]
-            for uri in deleted:
+            bundles = [
+                self.patch_one(request, data, changes, lookup)
+                for data in each(request, name, items)
+            ]
+            for uri in each(request, deleted_name, deleted):
                 self.delete_one(request, uri, changes)
             return bundles
 
@@ -377,6 +394,26 @@ class Writing:
         """
         reject_pages(request.GET, self.resource.fields)
 
+    def check_objects(self, request: HttpRequest, items: Any) -> None:
+        """Raise BadRequest unless the items are a list of objects, and respond with 413
+        if they are too many.
+        """
+        if not isinstance(items, list):
+            raise BadRequest(gettext("The objects must be a list of objects."))
+        self.check_number(request, len(items))
+        if not all(isinstance(item, dict) for item in items):
+            raise BadRequest(gettext("The objects must be a list of objects."))
+
+    def check_number(self, request: HttpRequest, number: int) -> None:
+        """Respond with 413 if a request writes more objects than Meta.max_items."""
+        most = self.resource._meta.max_items
+        if most is not None and number > most:
+            text = gettext(
+                "A request writes at most %(most)s objects; this one has %(number)s."
+            )
+            text %= {"most": most, "number": number}
+            self.resource.reject(request, HttpContentTooLarge, text)
+
     # --- responses ---
 
     def as_stored(self, obj: Any) -> Any:
@@ -422,12 +459,6 @@ class Writing:
             bundle = resource.build_bundle(obj=obj, request=request)
             response["ETag"] = etag_of(resource, resource.full_dehydrate(bundle))
         return response
-
-
-def check_objects(items: Any) -> None:
-    """Raise BadRequest unless the items are a list of objects."""
-    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        raise BadRequest(gettext("The objects must be a list of objects."))
 
 
 def without_body(response_class: Any) -> HttpResponse:
