@@ -202,7 +202,9 @@ class MongoStore:
         texts = [{path: {"$type": "string"}} for path in paths]
         if not texts:
             return False
-        found = self.collection.find_one({"$or": texts}, {"_id": 1})
+        found = self.collection.find_one(
+            {"$or": texts}, {"_id": 1}, session=self.session
+        )
         return found is not None
 
     def scan(
