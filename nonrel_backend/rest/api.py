@@ -25,7 +25,7 @@ class Api(Checks):
 
     The list of the resources, the OpenAPI document and the page that shows it are for
     those whom `authentication` knows. They show the resources that the user may read;
-    with `describes_all`, all.
+    with `describes_all`, all. With `browsable`, browsers get pages with forms.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Api(Checks):
         authentication: Authentication | None = None,
         throttle: BaseThrottle | None = None,
         describes_all: bool = False,
+        browsable: bool = False,
     ) -> None:
         self.describes_all = describes_all
         self.api_name = api_name
@@ -46,6 +47,7 @@ class Api(Checks):
         self._meta.resource_name = api_name
         self._meta.authentication = authentication or self._meta.authentication
         self._meta.throttle = throttle or self._meta.throttle
+        self._meta.browsable = browsable
 
     def register(self, resource: Resource, canonical: bool = True) -> None:
         """Add an instance of a resource. Relations lead to the canonical one."""
@@ -56,6 +58,7 @@ class Api(Checks):
                 "Resource that has a resource_name."
             )
         resource._meta.api_name = self.api_name
+        resource._meta.browsable = resource._meta.browsable or self._meta.browsable
         if self.urlconf_namespace is not None:
             resource._meta.urlconf_namespace = self.urlconf_namespace
         self._registry[name] = resource
@@ -160,7 +163,7 @@ class Api(Checks):
         self.check_get(request)
         kwargs = {"api_name": self.api_name}
         found = address(f"api_{self.api_name}_openapi", kwargs, self.urlconf_namespace)
-        return docs_page(self.api_name, found)
+        return docs_page(request, self.api_name, found)
 
 
 class NamespacedApi(Api):

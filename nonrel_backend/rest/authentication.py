@@ -33,6 +33,12 @@ class Authentication:
         """Return whether the user is known, or a response."""
         return True
 
+    def accepts_anyone(self, method: str) -> bool:
+        """Return whether requests with a method, such as "get", need no user: OpenAPI
+        says so.
+        """
+        return type(self) is Authentication
+
     def get_identifier(self, request: Any) -> str:
         """Return the name under which the throttle counts the request."""
         return self.get_address(request)
@@ -141,7 +147,12 @@ class ApiKeyAuthentication(HeaderAuthentication):
     """`Authorization: ApiKey <username>:<key>`. Never in the URL, which is logged."""
 
     auth_type = "apikey"
-    scheme = {"type": "apiKey", "in": "header", "name": "Authorization"}
+    scheme = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`ApiKey name:key`, with the user's name and key.",
+    }
 
     def unauthorized(self) -> HttpUnauthorized:
         response = super().unauthorized()
@@ -184,7 +195,12 @@ class CsrfCheck(CsrfViewMiddleware):
 class SessionAuthentication(Authentication):
     """The user of Django's session. Writes need Django's CSRF token."""
 
-    scheme = {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+    scheme = {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "The session of the site: log in there.",
+    }
     varies = ("Cookie",)
 
     def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
@@ -216,6 +232,9 @@ class MultiAuthentication(Authentication):
     def __init__(self, *backends: Authentication, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.backends = backends
+
+    def accepts_anyone(self, method: str) -> bool:
+        return any(each.accepts_anyone(method) for each in self.backends)
 
     @property
     def varies(self) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ KNOWN = (ApiKeyAuthentication(), SessionAuthentication())
 class OpenForReading(MultiAuthentication):
     """Authentication that is not needed for reading."""
 
+    def accepts_anyone(self, method: str) -> bool:
+        return method == "get"
+
     def is_authenticated(self, request: Any, **kwargs: Any) -> Any:
         answer = super().is_authenticated(request, **kwargs)
         return True if request.method in ("GET", "HEAD") else answer
@@ -124,7 +127,7 @@ class VisitResource(ModelResource):
         ordering = ["arrived", "nights", "spent"]
 
 
-v1 = Api("v1")
+v1 = Api("v1", browsable=True)
 for resource in (
     UserResource,
     CountryResource,

@@ -53,6 +53,8 @@ class ApiField:
     help_text = ""
     # Further keywords of JSON Schema, such as maxLength.
     limits: dict[str, Any] = {}
+    # The model's field, if the resource's was made of it.
+    column: Any = None
     is_related = False
     is_m2m = False
 

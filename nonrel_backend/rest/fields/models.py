@@ -98,6 +98,7 @@ def registered_field(
             return FACTORIES[kind](model_field, options)
     found = (api_field_class or field_class(model_field))(**options)
     found.limits = limits_of(model_field, found)
+    found.column = model_field
     return found
 
 

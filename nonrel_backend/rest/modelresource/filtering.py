@@ -44,8 +44,8 @@ UNLISTED = {"regex", "iregex"}
 NULLS = {"null", "none", "None", "NULL"}
 # Raised for a value that the store rejects.
 REJECTED = (*MALFORMED, FieldError)
-# The most filters that are tried one by one.
-MAX_NAMED = 10
+# The most filters that the store is asked about one by one.
+MAX_ASKED = 10
 # The most keys of has_keys and has_any_keys.
 MAX_KEYS = 100
 
@@ -232,7 +232,10 @@ class Filtering:
         value = filters[name]
         last = lookup.split(LOOKUP_SEP)[-1]
         if last in LISTS:
-            return list_value(filters, name, last)
+            values = list_value(filters, name, last)
+            if isinstance(field, BooleanField):
+                return [BOOLEANS.get(str(each).lower(), each) for each in values]
+            return values
         if not isinstance(value, str):
             return value
         if last == "isnull" or isinstance(field, BooleanField):
@@ -295,9 +298,11 @@ class Filtering:
             return None
         names = [name for name, own in found.items() if own]
         objects = self.resource.get_object_list(request)
-        for name in names[:MAX_NAMED]:
+        for number, name in enumerate(names):
             try:
-                objects.filter(**found[name]).exists()
+                filtered = objects.filter(**found[name])
+                if number < MAX_ASKED:
+                    filtered.exists()
             except REJECTED:
                 return name
         return None

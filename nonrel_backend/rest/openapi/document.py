@@ -1,13 +1,11 @@
 """The OpenAPI 3.1 document of an Api."""
 
-from typing import Any, cast
+from typing import Any
 
-from ..constants import ALL, ALL_WITH_RELATIONS
-from ..fields.nested import nullable
-from ..fields.related import RelatedField
 from ..resource.resource import Resource, schema_name
+from .components import Components, ref
+from .filters import filter_parameters, list_parameters
 
-KEY = {"type": "string"}
 # The status codes of all requests, and of those with a body.
 ALWAYS = ("400", "401", "403", "404", "405", "406", "429", "503")
 WITH_BODY = ("409", "412", "413", "415", "428", "501")
@@ -23,37 +21,28 @@ METHODS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("detail", "patch"): ("Change", ("202",)),
     ("detail", "delete"): ("Delete", ("204",)),
 }
-LIST_PARAMETERS: dict[str, dict[str, Any]] = {
-    "limit": {"type": "integer", "minimum": 0},
-    "offset": {"type": "integer", "minimum": 0},
-    "cursor": {"type": "string"},
-    "order_by": {"type": "string"},
-    "fields": {"type": "string"},
-}
-HEADERS = ("If-Match", "If-None-Match")
-LOOKUPS_OF_ALL = (
-    "exact iexact in gt gte lt lte range contains icontains startswith endswith isnull"
-).split()
-ERROR = {
-    "type": "object",
-    "properties": {"error": {"type": "string"}},
-    "additionalProperties": True,
-}
+ABOUT = (
+    "`?format=` or Accept chooses the format, and `?fields=name,country.name` shows a "
+    "part of the data. Writes with `If-Match` are 412 if the object has changed."
+)
 
 
 def document(api: Any, visibility: Any = None) -> dict[str, Any]:
     """Return the document of the visible resources of an Api; of all by default."""
     writer = Writer(visibility)
     for name in sorted(api._registry):
-        if writer.shows(api._registry[name]):
+        if writer.components.shows(api._registry[name]):
             writer.add(api._registry[name])
-    schemas = {"Error": ERROR, **writer.schemas}
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"API {api.api_name}", "version": api.api_name},
+        "info": {
+            "title": f"API {api.api_name}",
+            "version": api.api_name,
+            "description": ABOUT,
+        },
         "paths": writer.paths,
         "components": {
-            "schemas": dict(sorted(schemas.items())),
+            "schemas": dict(sorted(writer.components.schemas.items())),
             "securitySchemes": writer.security,
         },
     }
@@ -63,69 +52,66 @@ class Writer:
     """Collects the paths, the schemas and the security schemes of resources."""
 
     def __init__(self, visibility: Any = None) -> None:
-        self.visibility = visibility
+        self.components = Components(visibility)
         self.paths: dict[str, Any] = {}
-        self.schemas: dict[str, Any] = {}
         self.security: dict[str, Any] = {}
-
-    def shows(self, resource: Resource) -> bool:
-        """Return whether the document's reader may know the resource."""
-        return self.visibility is None or self.visibility.shows(resource)
 
     def add(self, resource: Resource) -> None:
         """Add the paths and the schemas of a resource."""
-        self.add_schemas(resource)
+        self.components.add(resource)
         uri = resource.get_resource_uri()
         meta, name = resource._meta, schema_name(resource)
         key = meta.detail_uri_name
         lists = self.operations(resource, "list")
-        if "get" in lists:
-            lists["get"]["parameters"] = list_parameters(resource)
         if lists:
             self.paths[uri] = lists
         details = self.operations(resource, "detail")
         if details:
-            in_path = {"name": key, "in": "path", "required": True, "schema": KEY}
+            in_path = {
+                "name": key,
+                "in": "path",
+                "required": True,
+                "schema": path_schema(resource),
+            }
             self.paths[f"{uri}{{{key}}}/"] = {"parameters": [in_path], **details}
-            for nested in meta.nested:
-                related = cast(RelatedField, resource.fields[nested]).related
-                if self.shows(related):
-                    address = f"{uri}{{{key}}}/{nested}/"
-                    operations = self.nested_operations(resource, nested)
-                    self.paths[address] = {"parameters": [in_path], **operations}
+            self.add_nested(resource, f"{uri}{{{key}}}/", in_path)
         keys = {
             "name": f"{key}_list",
             "in": "path",
             "required": True,
-            "schema": KEY,
-            "description": "Keys, separated by ;.",
+            "schema": {"type": "string", "minLength": 1},
+            "description": r"Keys, separated by `;`. A `;` within a key is `\;`.",
         }
+        shown = ref(f"{name}.set")
         self.paths[f"{uri}set/{{{key}_list}}/"] = {
             "parameters": [keys],
             "get": self.operation(
-                resource, "Read several", ("200",), list_ref(name), f"{name}.set"
+                resource, "get", "Read several", ("200",), shown, f"{name}.set"
             ),
         }
+        shown = {"type": "object"}
         self.paths[f"{uri}schema/"] = {
             "get": self.operation(
-                resource, "Describe", ("200",), {"type": "object"}, f"{name}.schema"
+                resource, "get", "Describe", ("200",), shown, f"{name}.schema"
             )
         }
 
-    def nested_operations(self, resource: Any, nested: str) -> dict[str, Any]:
-        """Return the operations of the list of a relation, by method."""
-        related, found = resource.fields[nested].related, {}
-        self.add_schemas(related)
-        name, operations = schema_name(related), self.operations(related, "list")
-        for method in resource.nested.methods_of(nested):
-            operation = operations[method]
-            operation["operationId"] = f"{schema_name(resource)}.{nested}.{method}"
-            if method == "get":
-                operation["parameters"] = list_parameters(related)
-            else:  # the relation is in the address
-                operation["requestBody"] = content(ref(f"{name}.change"))
-            found[method] = operation
-        return found
+    def add_nested(self, resource: Any, uri: str, in_path: dict[str, Any]) -> None:
+        """Add the paths of the lists of relations below an object."""
+        for nested in resource._meta.nested:
+            related = resource.fields[nested].related
+            if not self.components.shows(related):
+                continue
+            self.components.add(related)
+            name, found = schema_name(related), {}
+            operations = self.operations(related, "list")
+            for method in resource.nested.methods_of(nested):
+                operation = operations[method]
+                operation["operationId"] = f"{schema_name(resource)}.{nested}.{method}"
+                if method != "get":  # the relation is in the address
+                    operation["requestBody"] = content(ref(f"{name}.change"))
+                found[method] = operation
+            self.paths[f"{uri}{nested}/"] = {"parameters": [in_path], **found}
 
     def operations(self, resource: Resource, kind: str) -> dict[str, Any]:
         """Return the operations of "list" or "detail", by method."""
@@ -134,29 +120,76 @@ class Writer:
             if (kind, method) not in METHODS:
                 continue
             summary, statuses = METHODS[kind, method]
-            shown = ref(name) if kind == "detail" else list_ref(name)
+            shown = ref(name) if kind == "detail" else ref(f"{name}.list")
             if method != "get" and not meta.always_return_data:
                 shown = {}
+            elif (kind, method) == ("list", "post"):  # of one, or of a list
+                shown = {"anyOf": [ref(name), shown]}
             operation = self.operation(
-                resource, summary, statuses, shown, f"{name}.{kind}.{method}"
+                resource, method, summary, statuses, shown, f"{name}.{kind}.{method}"
             )
-            body = request_body(name, kind, method, meta.collection_name)
+            body = self.request_body(resource, kind, method)
             if body is not None:
-                operation["requestBody"] = content(body) | {"required": True}
+                operation["requestBody"] = body
             if method != "get":
                 for status in WITH_BODY:
                     operation["responses"].setdefault(status, error_response())
-            if kind == "detail":
-                operation["parameters"] = [
-                    {"name": each, "in": "header", "schema": {"type": "string"}}
-                    for each in HEADERS
-                ]
+            parameters = self.parameters(resource, kind, method)
+            if parameters:
+                operation["parameters"] = parameters
+            if (kind, method) == ("list", "get") and meta.export:
+                lines = {"application/jsonl": {"schema": {"type": "string"}}}
+                operation["responses"]["200"]["content"] |= lines
             found[method] = operation
         return found
+
+    def parameters(self, resource: Any, kind: str, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of an operation."""
+        if kind == "list":
+            shows = self.components.shows
+            if method == "get":
+                return list_parameters(resource, shows)
+            if method in ("put", "delete"):
+                return filter_parameters(resource, shows)
+        elif method != "get" and resource._meta.require_if_match:
+            return [
+                {
+                    "name": "If-Match",
+                    "in": "header",
+                    "required": True,
+                    "schema": {"type": "string"},
+                }
+            ]
+        return []
+
+    def request_body(self, resource: Resource, kind: str, method: str) -> Any:
+        """Return the body of a request; None if it has none."""
+        name, collection = schema_name(resource), resource._meta.collection_name
+        uri = self.components.reference(resource)
+        schema = body_schema(name, kind, method, collection, uri)
+        if (kind, method) == ("detail", "put"):
+            has_own = f"{name}.put" in self.components.schemas
+            schema = ref(f"{name}.put" if has_own else f"{name}.new")
+        if schema is None:
+            return None
+        found = content(schema)
+        example = self.components.examples.get(name)
+        if example is not None and (kind, method) != ("list", "put"):
+            if kind == "detail":
+                keys = getattr(resource, "keys", None)
+                key = [] if keys is None else keys.attribute("pk")[1]
+                example = {each: example[each] for each in example if each not in key}
+            if (kind, method) == ("detail", "patch"):
+                example = dict(list(example.items())[-1:])
+            elif method == "patch":
+                example = {collection: [example]}
+            found["content"]["application/json"]["example"] = example
+        return found | {"required": True}
 
     def operation(
         self,
         resource: Resource,
+        method: str,
         summary: str,
         statuses: tuple[str, ...],
         shown: Any,
@@ -177,9 +210,13 @@ class Writer:
             "tags": [resource._meta.resource_name],
             "responses": responses,
         }
-        schemes = self.schemes_of(resource._meta.authentication)
+        authentication = resource._meta.authentication
+        schemes: list[dict[str, Any]] = [
+            {each: []} for each in self.schemes_of(authentication)
+        ]
         if schemes:
-            found["security"] = [{each: []} for each in schemes]
+            anyone = authentication.accepts_anyone(method)
+            found["security"] = [*schemes, *([{}] if anyone else [])]
         return found
 
     def schemes_of(self, authentication: Any) -> list[str]:
@@ -192,61 +229,6 @@ class Writer:
                 found.append(name)
         return found
 
-    def schema_of(self, field: Any) -> dict[str, Any]:
-        """Return the schema of a field; that of related data only if it is visible."""
-        if isinstance(field, RelatedField) and field.full:
-            if not all(map(self.shows, field.related_resources)):
-                return {"type": "array"} if field.is_m2m else {}
-        return nullable(field)
-
-    def add_schemas(self, resource: Resource) -> None:
-        """Add the schemas of an object shown, of data sent, and of the resources of
-        full relations.
-        """
-        name, meta = schema_name(resource), resource._meta
-        if name in self.schemas:
-            return
-        shown: dict[str, Any] = {}
-        sent: dict[str, Any] = {}
-        required: list[str] = []
-        self.schemas[name] = {"type": "object", "properties": shown}
-        for key, field in resource.fields.items():
-            described = self.schema_of(field) | {"description": str(field.help_text)}
-            if field.write_only:
-                described |= {"writeOnly": True}
-            else:
-                shown[key] = described | ({"readOnly": True} if field.readonly else {})
-            if not field.readonly:
-                sent[key] = described
-                if not (field.null or field.blank or field.has_default):
-                    required.append(key)
-            if isinstance(field, RelatedField) and field.full:
-                for related in filter(self.shows, field.related_resources):
-                    self.add_schemas(related)
-        new: dict[str, Any] = {"type": "object", "properties": sent}
-        if required:
-            new["required"] = required
-        self.schemas[f"{name}.new"] = new
-        self.schemas[f"{name}.change"] = {"type": "object", "properties": sent}
-        self.schemas[f"{name}.list"] = {
-            "type": "object",
-            "properties": {
-                "meta": {"type": "object"},
-                meta.collection_name: {"type": "array", "items": ref(name)},
-                "not_found": {"type": "array", "items": {"type": "string"}},
-            },
-        }
-
-
-def ref(name: str) -> dict[str, Any]:
-    """Return the reference to a schema."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def list_ref(name: str) -> dict[str, Any]:
-    """Return the reference to the schema of a list."""
-    return ref(f"{name}.list")
-
 
 def content(schema: Any) -> dict[str, Any]:
     """Return the content of a request or a response."""
@@ -258,14 +240,26 @@ def error_response() -> dict[str, Any]:
     return {"description": "Rejected.", **content(ref("Error"))}
 
 
-def request_body(name: str, kind: str, method: str, collection: str) -> Any:
-    """Return the schema of the body of a request; None if it has no body."""
-    new, change = ref(f"{name}.new"), ref(f"{name}.change")
+def path_schema(resource: Any) -> dict[str, Any]:
+    """Return the schema of a resource's key in a URI."""
+    keys = getattr(resource, "keys", None)
+    if keys is not None and keys.field(keys.name)[1]:
+        return {"type": "integer"}
+    return {"type": "string", "minLength": 1}
+
+
+def body_schema(
+    name: str, kind: str, method: str, collection: str, uri: dict[str, Any]
+) -> Any:
+    """Return the schema of the body of a request; None if it has no body. `uri` is that
+    of an object's URI.
+    """
+    new = ref(f"{name}.new")
     if kind == "detail":
-        return {"put": new, "patch": change}.get(method)
+        return {"put": new, "patch": ref(f"{name}.change")}.get(method)
     items = {"type": "array", "items": new}
     if method == "post":
-        return {"oneOf": [new, items]}
+        return {"anyOf": [new, items]}
     if method == "put":
         return {
             "type": "object",
@@ -273,37 +267,13 @@ def request_body(name: str, kind: str, method: str, collection: str) -> Any:
             "required": [collection],
         }
     if method == "patch":
-        uris = {"type": "array", "items": {"type": "string"}}
-        objects = {"type": "array", "items": {"type": "object"}}
+        uris = {"type": "array", "items": uri}
         return {
             "type": "object",
-            "properties": {collection: objects, f"deleted_{collection}": uris},
+            "properties": {collection: items, f"deleted_{collection}": uris},
+            "anyOf": [
+                {"required": [collection]},
+                {"required": [f"deleted_{collection}"]},
+            ],
         }
     return None
-
-
-def list_parameters(resource: Resource) -> list[dict[str, Any]]:
-    """Return the parameters of GET on a list: pages, orderings, filters."""
-    schemas = dict(LIST_PARAMETERS)
-    for name, allowed in resource._meta.filtering.items():
-        field = resource.fields.get(name.partition(".")[0])
-        if field is None:
-            continue
-        own = field.json_schema() if name in resource.fields else {}
-        all_lookups = allowed in (ALL, ALL_WITH_RELATIONS)
-        for lookup in LOOKUPS_OF_ALL if all_lookups else allowed:
-            key = name if lookup == "exact" else f"{name}__{lookup}"
-            schemas[key] = lookup_schema(lookup, own, field.is_related)
-    return [
-        {"name": name, "in": "query", "schema": schema}
-        for name, schema in schemas.items()
-    ]
-
-
-def lookup_schema(lookup: str, own: dict[str, Any], related: bool) -> dict[str, Any]:
-    """Return the schema of a filter by a lookup. `own` is the schema of the field."""
-    if lookup == "isnull":
-        return {"type": "boolean"}
-    if lookup in ("exact", "gt", "gte", "lt", "lte") and not related:
-        return own if own.get("type") in ("string", "integer", "number") else {}
-    return {"type": "string"}

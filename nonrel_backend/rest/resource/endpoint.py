@@ -15,6 +15,7 @@ from ..bundle import Bundle
 from ..errors import response_of
 from ..exceptions import BadRequest, ImmediateHttpResponse, UnsupportedFormat
 from ..exceptions import UnsupportedSerializationFormat as NotAcceptable
+from ..formats.html import HTML, page
 from ..formats.negotiation import preferred
 from ..http import HttpApplicationError, HttpBadRequest, HttpMethodNotAllowed
 from .items import with_item
@@ -137,6 +138,7 @@ class Endpoint:
             self._meta.default_format,
             *serializer.supported_formats,
             *serializer.other_names,
+            *([HTML] if self._meta.browsable else []),
         )
 
     def serialize(
@@ -145,6 +147,8 @@ class Endpoint:
         """Serialize data in the format of a content type."""
         if format == JSON and isinstance(data, Bundle) and data.text is not None:
             return data.text
+        if format == HTML and self._meta.browsable:
+            return page(self, request, data)
         return self._meta.serializer.serialize(data, format, options or {})
 
     def deserialize(

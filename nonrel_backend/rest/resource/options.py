@@ -73,6 +73,8 @@ class ResourceOptions:
     # The most objects that a request writes, and the most that the data of one relation
     # contains; None for no limit.
     max_items: int | None = 1000
+    # Whether browsers, which prefer text/html, get pages with forms.
+    browsable = False
     # Whether ?format=jsonl streams the whole list, whatever max_limit says.
     export = False
     # A field of the model that changes with every write. The ETag is made of it, and

@@ -1,11 +1,11 @@
 """The content types of responses."""
 
-from types import SimpleNamespace
 from typing import Any
 
 from django.http import HttpRequest
 
 from ..resource.endpoint import Endpoint
+from ..resource.options import ResourceOptions
 
 
 def determine_format(
@@ -15,9 +15,9 @@ def determine_format(
 
     Raise UnsupportedSerializationFormat if the serializer supports none.
     """
-    endpoint, meta = Endpoint(), SimpleNamespace()
+    endpoint, meta = Endpoint(), ResourceOptions()
     meta.serializer, meta.default_format = serializer, default_format
-    endpoint._meta = meta  # type: ignore[assignment]
+    endpoint._meta = meta
     return endpoint.determine_format(request)
 
 
