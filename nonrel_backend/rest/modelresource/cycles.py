@@ -92,7 +92,7 @@ class ModelCycles(Cycles):
                     % {"field": field.instance_name}
                 )
             return None
-        if found.has_default() and value in list(found.empty_values):
+        if not value and found.has_default() and value in list(found.empty_values):
             default = found.get_default()
             if value == default:
                 return default

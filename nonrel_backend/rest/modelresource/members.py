@@ -5,6 +5,7 @@ These are the to-many relations, and the reverse of a OneToOneField.
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 
 from ..bundle import Bundle
@@ -22,10 +23,16 @@ class Members:
     def __init__(self, resource: "ModelResource") -> None:
         self.resource = resource
 
-    def are_stored_apart(self, name: str) -> bool:
-        """Return whether other rows than the object's store a relation."""
-        field = self.resource.relations.field(name)
-        return field.is_m2m or self.resource.relations.stored_by(field) is not None
+    @cached_property
+    def names(self) -> set[str]:
+        """The fields of these relations."""
+        stored_by = self.resource.relations.stored_by
+        return {
+            name
+            for name, field in self.resource.fields.items()
+            if isinstance(field, RelatedField)
+            and (field.is_m2m or stored_by(field) is not None)
+        }
 
     def save(self, bundle: Bundle) -> None:
         """Save the objects that were given as data, then which objects belong to the

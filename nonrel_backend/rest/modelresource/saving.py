@@ -52,7 +52,7 @@ class Saving:
         resource.check_valid(bundle)
         self.authorize("create" if before is None else "update", bundle)
         bundle = resource.hydrate_m2m(bundle)
-        many = any(map(resource.members.are_stored_apart, bundle.related))
+        many = not resource.members.names.isdisjoint(bundle.related)
         if (
             bundle.expected is not None
             and many
@@ -202,7 +202,7 @@ class Saving:
     def save_related(self, bundle: Bundle) -> None:
         """Save the to-one relations that were given as data, before the object."""
         for name, related in bundle.related.items():
-            if self.resource.members.are_stored_apart(name):
+            if name in self.resource.members.names:
                 continue
             field = self.resource.relations.field(name)
             if isinstance(related, Bundle) and not related.via_uri:

@@ -94,8 +94,7 @@ class ModelTransactions(Transactions):
             if "." in name:
                 return False
             if field is not None and field.is_related:
-                apart = self.resource.members.are_stored_apart(name)
-                if apart or isinstance(value, dict):
+                if name in self.resource.members.names or isinstance(value, dict):
                     return False
         return True
 
