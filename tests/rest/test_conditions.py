@@ -193,6 +193,16 @@ def test_unknown_parameters_are_400_if_the_resource_is_strict(
         assert http.get(f"{URI}?slgu=a").status_code == 400
 
 
+def test_the_openapi_document_names_the_search(notes, serve, http):
+    serve(*resources(notes, search=["title"]))
+    found = http.get("/api/v1/openapi.json").json()["paths"]
+    for method in ("get", "delete"):
+        names = [each["name"] for each in found[URI][method]["parameters"]]
+        assert "search" in names and "`or=" in found[URI][method]["description"]
+    names = [each["name"] for each in found["/api/v1/author/"]["get"]["parameters"]]
+    assert "search" not in names
+
+
 # --- documents ---
 
 

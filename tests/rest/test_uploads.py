@@ -303,3 +303,13 @@ def test_forms_of_users_with_a_session(models, serve, media):
         )
         assert changed.status_code in (200, 202), changed.content
     assert len(stored(media)) == 3  # Django keeps what is replaced
+
+
+def test_forms_are_in_the_openapi_document(photos, http):
+    paths = http.get("/api/v1/openapi.json").json()["paths"]
+    for uri, method in ((URI, "post"), (f"{URI}{{pk}}/", "put")):
+        found = paths[uri][method]["requestBody"]["content"]["multipart/form-data"]
+        image = found["schema"]["properties"]["image"]
+        assert image == {"type": "string", "format": "binary"}
+    content = paths["/api/v1/author/"]["post"]["requestBody"]["content"]
+    assert list(content) == ["application/json"]

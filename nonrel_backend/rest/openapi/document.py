@@ -26,6 +26,13 @@ ABOUT = (
     "part of the data. Writes with `If-Match` are 412 if the object has changed."
 )
 
+# The operations whose data may be a form with files.
+FORMS = {("list", "post"), ("detail", "put"), ("detail", "patch")}
+CONDITIONS = (
+    "Besides the filters below, `name!=value` excludes, and `or=name=a|name=b` has "
+    "alternatives."
+)
+
 
 def document(api: Any, visibility: Any = None) -> dict[str, Any]:
     """Return the document of the visible resources of an Api; of all by default."""
@@ -137,6 +144,8 @@ class Writer:
             parameters = self.parameters(resource, kind, method)
             if parameters:
                 operation["parameters"] = parameters
+            if parameters and kind == "list" and meta.filtering:
+                operation["description"] = CONDITIONS
             if (kind, method) == ("list", "get") and meta.export:
                 lines = {"application/jsonl": {"schema": {"type": "string"}}}
                 operation["responses"]["200"]["content"] |= lines
@@ -173,6 +182,10 @@ class Writer:
         if schema is None:
             return None
         found = content(schema)
+        uploads = getattr(resource, "uploads", None)
+        if uploads is not None and uploads.names and (kind, method) in FORMS:
+            form = form_schema(resource, uploads.names)
+            found["content"]["multipart/form-data"] = {"schema": form}
         example = self.components.examples.get(name)
         if example is not None and (kind, method) != ("list", "put"):
             if kind == "detail":
@@ -228,6 +241,19 @@ class Writer:
                 self.security[name] = each.scheme
                 found.append(name)
         return found
+
+
+def form_schema(resource: Resource, files: set[str]) -> dict[str, Any]:
+    """Return the schema of a form. Lists and nested data are JSON in it."""
+    file = {"type": "string", "format": "binary"}
+    return {
+        "type": "object",
+        "properties": {
+            name: file if name in files else {"type": "string"}
+            for name, field in resource.fields.items()
+            if not field.readonly
+        },
+    }
 
 
 def content(schema: Any) -> dict[str, Any]:

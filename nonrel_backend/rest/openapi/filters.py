@@ -8,7 +8,7 @@ from ..exceptions import BadRequest
 from ..fields.nested import EmbeddedField, ListField, NestedField
 from ..fields.plain import CharField, DecimalField
 from ..fields.related import RelatedField
-from ..resource.parameters import MAX_VALUES
+from ..resource.parameters import MAX_VALUES, MAX_WORDS, SEARCH
 from ..resource.resource import Resource
 from .schemas import own_schema
 
@@ -29,13 +29,15 @@ def list_parameters(resource: Resource, shows: Any) -> list[dict[str, Any]]:
 
     `shows` says whether the reader may know a related resource.
     """
-    schemas = page_schemas(resource) | dict(filters_of(resource, shows, ()))
+    filters = dict(filters_of(resource, shows, ()))
+    schemas = page_schemas(resource) | search_schemas(resource) | filters
     return [parameter(name, schema) for name, schema in schemas.items()]
 
 
 def filter_parameters(resource: Resource, shows: Any) -> list[dict[str, Any]]:
     """Return the filters alone, which DELETE and PUT on a list have, too."""
-    return [parameter(*each) for each in filters_of(resource, shows, ())]
+    found = search_schemas(resource) | dict(filters_of(resource, shows, ()))
+    return [parameter(*each) for each in found.items()]
 
 
 def parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +69,15 @@ def page_schemas(resource: Resource) -> dict[str, dict[str, Any]]:
             "maxItems": meta.max_ordering,
         }
     return found
+
+
+def search_schemas(resource: Resource) -> dict[str, dict[str, Any]]:
+    """Return the schema of ?search=, if the resource has one."""
+    if not resource._meta.search or SEARCH in resource.fields:
+        return {}
+    text = f"Up to {MAX_WORDS} words, each of which must be found."
+    pattern = rf"^\S{{0,50}}( \S{{1,50}}){{0,{MAX_WORDS - 1}}}$"
+    return {SEARCH: {"type": "string", "pattern": pattern, "description": text}}
 
 
 def filters_of(
