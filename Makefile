@@ -12,7 +12,7 @@ help:
 	@echo "make demo    migrate, load and tour testproject on LMDB (SERVE=1 serves it;"
 	@echo "             BACKEND=mongodb starts a MongoDB for it)"
 	@echo "make test    our own tests on LMDB, MongoDB, Riak (a stand-in, or RIAK_HOST)"
-	@echo "             and the template, a choice of Django's own suite"
+	@echo "             and the template, REST on SQLite too, a choice of Django's suite"
 	@echo "make suite   all 128 apps of Django's suite on LMDB"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the benchmarks, side by side"
@@ -40,8 +40,13 @@ demo: $(VENV)/$(if $(filter lmdb,$(BACKEND)),.demo,.test)
 	NONREL_ENGINE=$(BACKEND) SERVE=$(SERVE) $(BIN)/python testproject/demo.py
 
 test: $(VENV)/.test
-	$(MAKE) --jobs=2 --output-sync=target test-mongodb test-riak test-lmdb test-template
+	$(MAKE) --jobs=2 --output-sync=target \
+		test-mongodb test-riak test-lmdb test-template test-sqlite
 	$(BIN)/python runtests.py django --quick --backend mongodb
+
+# REST serves models on any database; what else is tested is ours.
+test-sqlite: $(VENV)/.test
+	$(BIN)/python runtests.py --backend sqlite tests/rest
 
 test-%: $(VENV)/.test
 	$(BIN)/python runtests.py --backend $*
