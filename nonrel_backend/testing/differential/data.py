@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -164,6 +164,7 @@ class Data:
         """Replace all rows of each database by these."""
         self.remove()
         for alias in self.aliases:
+            find_rows_first(alias, self.tables.values())
             checks = connections[alias].constraint_checks_disabled()
             with checks, transaction.atomic(alias):
                 for model, rows in self.rows:
@@ -223,6 +224,23 @@ class Data:
                             return None
                         found[name, value] = values.get(model._meta.pk)
         return found
+
+
+def find_rows_first(alias: str, tables: Iterable[str]) -> None:
+    """Have SQLite find all rows of an UPDATE before it changes one, as SQL says.
+
+    SQLite 3.40 does so only where the table has a trigger, or else finds rows by those
+    that it has changed, where a subquery of the WHERE reads the table, too.
+    """
+    connection = connections[alias]
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(
+                f'CREATE TEMP TRIGGER IF NOT EXISTS "{table}_changes" '
+                f'AFTER UPDATE ON "{table}" WHEN 0 BEGIN SELECT 1; END'
+            )
 
 
 def empty(alias: str, tables: list[str]) -> None:
