@@ -8,6 +8,7 @@ from itertools import chain
 from math import inf
 from typing import Any, TypeAlias
 
+from ..planner.refusal import Refused
 from .table_source import TableSource
 
 # Reading one row from LMDB takes as long as scanning about this many rows of a cached
@@ -191,11 +192,13 @@ class TableCache:
             for _ in range(ATTEMPTS if is_right else 0):
                 if version == known:
                     return True
-                if not self.replace(cached, source, known):
+                if version is None or not self.replace(cached, source, known):
                     break
                 # Rows that others have changed meanwhile are of a later version.
                 known, version = version, source.query.version()
                 cached.version = (known, *circumstances)
+        except Refused:
+            pass  # the store does not find the rows that have changed
         except BaseException:
             if not self.engine.is_full:  # else all tables go
                 self.forget(cached, source.table.name)
@@ -231,10 +234,13 @@ class TableCache:
         values = ", ".join(f"{quote(column)} = ?" for column in columns)
         rows = chain.from_iterable(source.rows_of([*columns, key], keys))
         connection.execute("BEGIN")
-        connection.executemany(
-            f"UPDATE {cached.name} SET {values} WHERE {quote(key)} = ?", rows
-        )
-        connection.execute("COMMIT")
+        try:
+            connection.executemany(
+                f"UPDATE {cached.name} SET {values} WHERE {quote(key)} = ?", rows
+            )
+        finally:
+            if connection.in_transaction:
+                connection.execute("COMMIT")
 
     def replace_rows(
         self, cached: CachedTable, source: TableSource, keys: list[Any]

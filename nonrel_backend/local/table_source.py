@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..conditions import Column, Leaf
-from ..planner.scans import key_batches, new_query, push
+from ..planner.scans import key_batches, new_query, require_filters
 from ..query import NonrelQuery
 from ..values.filtering import filter_value
 from .load import RowLimit, local_rows, to_local_values
@@ -36,7 +36,10 @@ class TableSource:
         return chunks if self.limit is None else self.limit.counted(chunks, query)
 
     def rows_of(self, columns: list[str], keys: list[Any]) -> Iterator[list[Any]]:
-        """Yield chunks of the rows with these stored keys."""
+        """Yield chunks of the rows with these stored keys.
+
+        Raise Refused if the store does not find just these.
+        """
         field = self.table.fields[self.table.key]
         db_type = self.store.type_of(field)
         context = self.query.compiler
@@ -44,8 +47,7 @@ class TableSource:
         column = Column(field.column, db_type)
         for condition in key_batches(Leaf(column, "in", values)):
             query = self.scan(columns)
-            if push(query, [condition]):
-                raise AssertionError("The filter by the key is not exact.")
+            require_filters(query, [condition])
             yield from local_rows(query, self.fields(columns), self.store.timezone)
 
     def local_keys(self, keys: list[Any]) -> list[Any]:

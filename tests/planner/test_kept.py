@@ -10,6 +10,8 @@ from django.db.models.functions import ExtractHour
 from django.test import override_settings
 
 from nonrel_backend.local import table_cache
+from nonrel_backend.query import Pushdown
+from nonrel_backend.testing.refusing import refusing
 
 only_lmdb = pytest.mark.skipif(
     os.environ.get("NONREL_ENGINE", "lmdb") != "lmdb",
@@ -69,6 +71,32 @@ def test_every_write_is_seen(books):
     assert pages() == {"b": 45}
     books.all().delete()
     assert pages() == {"b": None}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_version_that_is_not_told_once_costs_only_time(books, number):
+    asked = []
+
+    def decide(method):
+        asked.append(method)
+        is_refused = method == "version" and asked.count(method) == number
+        return Pushdown.UNSUPPORTED if is_refused else Pushdown.EXACT
+
+    books.filter(pages=3).update(pages=F("pages") + 1)
+    with refusing(connection, decide):
+        assert pages() == {"a": 46}
+    assert pages() == {"a": 46}
+
+
+@pytest.mark.parametrize("kind", [Pushdown.INEXACT, Pushdown.UNSUPPORTED])
+def test_rows_that_the_store_does_not_find_by_key_are_read_with_all_others(books, kind):
+    decide = {"add_filters": kind}.get
+    books.filter(pages=3).update(pages=F("pages") + 1)
+    with refusing(connection, lambda method: decide(method, Pushdown.EXACT)):
+        assert pages() == {"a": 46}
+        books.create(title="new", author=books.first().author, pages=100)
+        assert pages() == {"a": 146}
+    assert pages() == {"a": 146}
 
 
 @pytest.mark.skipif(
