@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from django.db import NotSupportedError
 
+from ..planner import scans
 from ..query import PREFILTER, NonrelQuery, Pushdown
 
 # Methods of NonrelQuery that answer with EXACT, INEXACT or UNSUPPORTED.
@@ -19,7 +20,8 @@ LEFT = ("delete", "update")
 TOLD = ("about_rows", "changed_since", "distinct_values", "version")
 # Those that every store has: rows are written by key.
 BY_KEY = ("update_rows", "delete_rows")
-# How many rows fetch_converted() yields at a time: any number is right.
+# How many rows fetch_converted() yields at a time, and how many keys one IN takes: any
+# number is right.
 FEW_ROWS = 5
 
 # Returns the answer to one call of the method with that name.
@@ -55,6 +57,7 @@ def refusing(connection: Any, decide: Decide) -> Iterator[None]:
     with (
         patch.object(owner, "query_class", scan_class),
         patch.object(connection.ops, "query_class", scan_class),
+        patch.object(scans, "IN_BATCH", FEW_ROWS),
     ):
         yield
 

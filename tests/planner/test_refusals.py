@@ -92,6 +92,11 @@ READS = {
     "groups of joined rows": lambda m: m.Book.objects.values("author__name").annotate(
         n=Sum("pages")
     ),
+    "groups of rows of many keys": lambda m: (
+        m.Book.objects.filter(author__name__gt="a0")
+        .values("author__name")
+        .annotate(n=Sum("pages"))
+    ),
     "groups of no rows": lambda m: (
         m.Book.objects.filter(genres__pk__in=[])
         .values("pk")

@@ -165,7 +165,11 @@ class Loading:
             for edge in self.plan.edges
             if edge.source is ref and edge.target in waiting
         ]
-        identity = [each.column for each in ref.meta.pk_fields] if is_shared else []
+        # A store that does not take an IN finds the same rows by each of its batches.
+        may_repeat = is_shared or any(map(is_long, conditions))
+        keys = [each.column for each in ref.meta.pk_fields]
+        has_keys = table.fields.keys() >= {*keys}  # groups have none, and do not repeat
+        identity = keys if may_repeat and has_keys else []
         read = list(self.reads[ref.table]) or [ref.meta.pk_fields[0].column]
         columns = list(dict.fromkeys([*read, *wanted, *identity]))
         if not conditions:
