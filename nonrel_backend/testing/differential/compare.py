@@ -152,16 +152,18 @@ def compare_reads_after_writes(
     count: int,
     first_seed: int,
     endings: Sequence[str] = ENDINGS,
+    around: Around = nullcontext,
 ) -> str:
     """Run random queries, each after a random write, as `compare_queries` does."""
 
     def run(drawn: tuple[str, str], data: Data) -> list[tuple[Any, ...]]:
         ending = drawn[0] if drawn[0] in endings else "committed"
         text, asked = drawn[1].split("\n")
-        found = [
-            (*written(data, ending, text, alias), read(data, asked, alias))
-            for alias in aliases
-        ]
+        found = []
+        for alias, context in zip(aliases, (around, nullcontext), strict=True):
+            with context(drawn[1]):
+                done = written(data, ending, text, alias)
+                found.append((*done, read(data, asked, alias)))
         if ending == "committed" and any(each[1] != data.stored for each in found):
             data.store()
         return comparable(found, endings)

@@ -75,6 +75,11 @@ def test_random_writes_agree_whatever_is_refused(library: Any) -> None:
             *(library, ALIASES, REFUSED // 2, SEED, endings(), writes, around)
         )
         print("\n" + found)
+    with forcing.cached():
+        found = compare_reads_after_writes(
+            *(library, ALIASES, REFUSED // 4, SEED, endings(), around)
+        )
+    print("\n" + found)
 
 
 def test_random_queries_agree_from_cached_tables(library: Any) -> None:
