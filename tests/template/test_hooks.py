@@ -140,6 +140,25 @@ def test_rows_are_fetched_as_lists_and_kept_until_they_change(native):
         assert [row.square for row in squares.all()][2:4] == [9, 9]
 
 
+def test_parts_of_documents_order_rows(native, documents):
+    with tables_of(documents.City, using="native"):
+        cities = documents.City.objects.using("native")
+        for zip_code in (3, None, 10, 3):
+            address = documents.Address(
+                zip=zip_code, place=documents.Place(lat=zip_code)
+            )
+            cities.create(address=address, sizes={"n": -(zip_code or 0)})
+        cities.create()
+        for ordering, keys, is_native in (
+            (["-address__zip", "-id"], [3, 4, 1, 5, 2], True),
+            (["sizes__n", "id"], [5, 3, 1, 4, 2], True),
+            (["address__place__lat", "id"], [2, 5, 1, 4, 3], False),
+        ):
+            rows = cities.order_by(*ordering).values_list("id", flat=True)
+            assert [list(rows), list(rows[1:3])] == [keys, keys[1:3]]
+            assert rows.explain().startswith("native:") is is_native, ordering
+
+
 def test_a_check_a_backup_and_a_shell_of_the_backends_own(native, tmp_path):
     path = tmp_path / "copy"
     call_command("nonrel_backup", path, database="native", stdout=StringIO())

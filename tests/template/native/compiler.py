@@ -1,17 +1,35 @@
 """Queries and writes by the store's own commands."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db import NotSupportedError
 
 from backend_template import compiler
 from backend_template.store import matching
-from nonrel_backend.query import MISSING, safe_call
+from nonrel_backend.query import MISSING, Column, safe_call
 
 
 class BackendQuery(compiler.BackendQuery):
+    # What order_by_columns() was asked for.
+    by_parts: list[tuple[Column, bool]] = []
+
+    def order_by_columns(self, ordering: list[tuple[Column, bool]]) -> None:
+        """Order by parts of documents, which the store holds as JSON text."""
+        for column, _ in ordering:
+            if column.is_many or column.db_type not in ("int", "long", "string"):
+                raise NotSupportedError(self.refusal(f"order by {column}"))
+        self.by_parts = ordering
+
+    def found(self) -> list[tuple[Any, dict[str, Any]]]:
+        rows: list[tuple[Any, dict[str, Any]]] = super().found()
+        for column, ascending in reversed(self.by_parts):
+            rows.sort(key=partial(sort_key, column), reverse=not ascending)
+        return rows
+
     def version(self) -> Any:
         """Return the table itself: the store replaces it as a whole."""
         return Same(self.connection.db_connection.state(self.table).get(self.table))
@@ -42,6 +60,16 @@ class BackendQuery(compiler.BackendQuery):
                 documents[key] = {k: v for k, v in new.items() if v is not MISSING}
             connection.require_unique(self.table, documents)
         return len(found)
+
+
+def sort_key(column: Column, row: tuple[Any, dict[str, Any]]) -> tuple[bool, Any]:
+    """Return what sorts a row by a part of a document, NULL before every value."""
+    value = row[1].get(column.name)
+    if column.path and value is not None:
+        value = json.loads(value)
+    for step in column.path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value is not None, value
 
 
 class Same:
