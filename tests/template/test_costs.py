@@ -198,6 +198,7 @@ def test_a_table_that_went_is_an_error_of_each_write(two):
     with connections["other"].schema_editor() as editor:
         editor.delete_model(two.model)
     try:
+        assert not two.exists()  # see "Fewer requests" in the tutorial
         for write in (
             lambda: two.create(name="b"),
             row.save,
@@ -206,6 +207,8 @@ def test_a_table_that_went_is_an_error_of_each_write(two):
         ):
             with pytest.raises(ProgrammingError, match="no such table"):
                 write()
+        with pytest.raises(ProgrammingError, match="no such table"):
+            two.exists()
     finally:
         with connections["other"].schema_editor() as editor:
             editor.create_model(two.model)
