@@ -206,7 +206,7 @@ class Expressions:
         parts = [self(each) for each in expression.get_source_expressions()]
         if len({part.db_type for part in parts} - {NULL}) > 1:
             raise conversion_refused(expression)
-        # MongoDB 6.0 does not group by an $ifNull that names a field twice.
+        # See case().
         values: list = []
         for part in parts:
             nested = isinstance(part.value, dict) and part.value.get("$ifNull")
@@ -225,12 +225,18 @@ class Expressions:
             raise conversion_refused(expression)
         if not results:
             return default
+        # MongoDB 6.0 groups by no $switch or $ifNull that names a field twice.
+        values: list = []
+        for part in [*results, default]:
+            again = isinstance(part.value, str) and part.value in values
+            values.append({"$ifNull": [part.value, None]} if again else part.value)
+        *found, otherwise = values
         branches = [
-            {"case": self.condition(when.condition), "then": result.value}
-            for when, result in zip(expression.cases, results, strict=True)
+            {"case": self.condition(when.condition), "then": value}
+            for when, value in zip(expression.cases, found, strict=True)
         ]
         return Expression(
-            {"$switch": {"branches": branches, "default": default.value}},
+            {"$switch": {"branches": branches, "default": otherwise}},
             db_type,
             all(part.always for part in [*results, default]),
         )

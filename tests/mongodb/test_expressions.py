@@ -290,6 +290,20 @@ def test_a_group_by_coalesce_of_one_column_twice(library):
     assert list(authors.values_list("contact").annotate(n=Count("pk"))) == [("a@x", 1)]
 
 
+def test_a_group_by_case_of_one_column_twice(books, library):
+    case = Case(
+        *(When(pages=pages, then=F("rating")) for pages in (1, 2, 3)),
+        default=F("rating"),
+    )
+    for names, more in [(["r"], {"r": case}), (["author"], {}), (["pages"], {})]:
+        query = library.Book.objects.annotate(**more).values(*names)
+        query = query.annotate(n=Sum(case), m=Count(case, distinct=True)).order_by()
+        assert query.explain().startswith("native")
+        found, wanted = query.all(), query.using("oracle")
+        assert sorted(map(str, found)) == sorted(map(str, wanted))
+        assert len(found) > 2
+
+
 def test_an_aggregate_may_be_filtered_by_a_json_key_across_a_key(library):
     author = library.Author.objects.create(name="Ann")
     book = library.Book.objects.create(author=author, pages=1, notes={"k": 1})
