@@ -28,13 +28,24 @@ def rows_of_keys(
         plan = compiler.plan_locally()
     except EmptyResultSet:
         return
-    converters = [store.ops.get_db_converters(each) for each in selected]
+    converters = [local_converters(store, each) for each in selected]
     for chunk in plan.chunks():
         for row in chunk:
             yield [
                 converted(value, converters[index], each, store)
                 for index, (value, each) in enumerate(zip(row, selected, strict=False))
             ]
+
+
+def local_converters(store: Any, expression: Any) -> list[Any]:
+    """Return what makes values of the local engine those that the store would give.
+
+    The local engine has fewer types: durations are numbers there.
+    """
+    local = store.local_engine.wrapper
+    own = expression.get_db_converters(store)
+    others = [each for each in expression.get_db_converters(local) if each not in own]
+    return [*local.ops.get_db_converters(expression), *others]
 
 
 def converted(value: Any, converters: list[Any], expression: Any, store: Any) -> Any:

@@ -1,6 +1,8 @@
 """What a store refuses, the toolkit finishes: whichever of its answers that is."""
 
+from datetime import timedelta
 from itertools import count
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -48,6 +50,9 @@ def models(library):
                 title=f"t{n % 5}", author=author, pages=n * m % 5, rating=m
             )
             book.genres.add(genre)
+            library.Copy.objects.create(
+                token=UUID(int=book.pk), book=book, lent_for=timedelta(days=n)
+            )
     library.Novel.objects.create(title="n", author=author, pages=1, series="s")
     library.Novel.objects.create(title="", author=author, pages=1, series=None)
     return library
@@ -70,6 +75,16 @@ READS = {
     ),
     "EXISTS beside rows": lambda m: m.Author.objects.annotate(
         x=Exists(titles(m, None))
+    ),
+    "first related durations": lambda m: m.Book.objects.annotate(
+        x=Subquery(
+            m.Copy.objects.filter(book=OuterRef("pk"))
+            .order_by("pk")
+            .values("lent_for")[:1]
+        )
+    ),
+    "durations beside rows": lambda m: m.Book.objects.annotate(
+        most=Max("copies__lent_for"), n=Sum("copies__lent_for")
     ),
     "aggregates beside rows": lambda m: m.Author.objects.annotate(
         n=Count("books"), most=Max("books__rating")
