@@ -21,7 +21,7 @@ ORDERED = ("exact", "gt", "gte", "lt", "lte")
 BOOLEAN = {"type": "boolean"}
 DECIMAL = r"^-?\d{1,12}(\.\d{1,9})?$"
 # How many relations a filter leads through.
-MAX_DEPTH = 3
+MAX_DEPTH = 2
 
 
 def list_parameters(resource: Resource, shows: Any) -> list[dict[str, Any]]:
