@@ -170,7 +170,7 @@ def value_schema(field: Any, lookup: str) -> dict[str, Any] | None:
         return {"type": "string"} if lookup in ("contains", "exact") else None
     else:
         own = field.json_schema()
-        if lookup in ("exact", "in"):
+        if lookup in ("in", "range"):
             own |= bounds(field)
         if isinstance(field, DecimalField):
             own = {"type": "string", "pattern": DECIMAL}
