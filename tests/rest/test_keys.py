@@ -81,3 +81,10 @@ def test_no_fields_are_shown_if_none_are_listed(models, serve, http):
     ann = models.Author.objects.create(name="Ann")
     uri = f"/api/v1/author/{ann.pk}/"
     assert http.get(uri).json() == {"called": "Ann", "resource_uri": uri}
+
+
+def test_a_key_that_no_uri_can_have_is_not_stored(models, serve, http):
+    serve(model_resource(models.Country.objects.all(), "country"))
+    answer = http.post("/api/v1/country/", {"code": "a\0", "name": "A"})
+    assert answer.status_code == 400 and "code" in answer.json()["country"]
+    assert not models.Country.objects.exists()

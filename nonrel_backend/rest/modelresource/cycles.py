@@ -97,6 +97,8 @@ class ModelCycles(Cycles):
             if value == default:
                 return default
         is_key = found.primary_key or found in obj._meta.pk_fields
+        if is_key and isinstance(value, str) and "\x00" in value:
+            raise field.wrong(gettext("a text without null characters"))
         if is_key and not obj._state.adding:
             key = getattr(obj, found.attname)
             if found.to_python(value) != key:

@@ -150,12 +150,12 @@ class Access(Dispatch):
         object, so that it need not be asked.
         """
         authorization, name = self._meta.authorization, f"{action}_detail"
-        if function_of(authorization, name) is not OPEN[name]:
+        if not is_method(authorization, name, OPEN[name]):
             return False
         if hasattr(authorization, "apply_limits"):
             return False
         for each in (f"authorized_{name}", *ASKING_ALWAYS):
-            if function_of(self, each) is not ASKING[each]:
+            if not is_method(self, each, ASKING[each]):
                 return False
         return True
 
@@ -322,9 +322,11 @@ class Access(Dispatch):
         work()
 
 
-def function_of(thing: Any, name: str) -> Any:
-    """Return the function of a method; None if an attribute has its place."""
-    return getattr(getattr(thing, name, None), "__func__", None)
+def is_method(thing: Any, name: str, method: Any) -> bool:
+    """Return whether a method of an object is this function, and nothing has its
+    place.
+    """
+    return getattr(type(thing), name, None) is method and name not in vars(thing)
 
 
 # The methods as they are here, so that one that a test replaces is asked.
