@@ -86,6 +86,7 @@ def site(models, serve):
             search=["author__name", "genres__name"],
             **options,
         )
+        models.resource_of_notes = notes
         serve(notes, *resources)
 
     models.start = start
@@ -233,3 +234,11 @@ def test_objects_of_other_lists_are_hidden(site, serve, http):
     a, b = http.get(NOTES).json()["objects"]
     assert a["author"]["name"] == "Ann"
     assert b["author"] == f"/api/v1/author/{site.spy.pk}/"
+
+
+def test_a_bundle_without_a_request_shows_all(site, http):
+    """Code of the project serializes an object, outside of any request."""
+    site.start(Nothing(), Nothing(), Nothing())
+    resource = site.resource_of_notes()
+    shown = resource.full_dehydrate(resource.build_bundle(obj=site.a)).data
+    assert shown["author"].data["name"] == "Ann" and len(shown["genres"]) == 2

@@ -108,6 +108,12 @@ class RelatedField(ApiField):
         """Return the related resource."""
         return self.related
 
+    def hides_from(self, request: HttpRequest | None) -> bool:
+        """Return whether the related resource's authorization is to be asked: for a
+        user's request, and not for a bundle that code of the project makes without one.
+        """
+        return self.authorize and request is not None and request.method is not None
+
     # --- from the object to data ---
 
     def is_full(self, bundle: Bundle, for_list: bool) -> bool:
@@ -217,7 +223,7 @@ class ToOneField(RelatedField):
         obj = self.value_of(bundle)
         if obj is None:
             return None
-        if full and self.authorize:
+        if full and self.hides_from(bundle.request):
             relations = self.get_related_resource(obj).relations
             full = relations.is_readable(obj, bundle.request)
         return self.shown(obj, bundle, for_list, full)
@@ -275,7 +281,7 @@ class ToManyField(RelatedField):
             return []
         found = self.value_of(bundle)
         full = self.is_full(bundle, for_list)
-        if self.authorize:
+        if self.hides_from(bundle.request):
             found = self.related.relations.readable_members(found, bundle.request)
         return [self.shown(obj, bundle, for_list, full) for obj in objects(found)]
 

@@ -112,7 +112,7 @@ class Filtering:
             path += query_path(model, field.steps)
             related = related_resource(field)
             # The key of a relation to one object is in the data of this one.
-            if field.authorize and (number < len(way) or field.is_m2m):
+            if field.hides_from(request) and (number < len(way) or field.is_m2m):
                 objects = related.relations.readable(request)
                 if objects is not None:
                     found[LOOKUP_SEP.join([*path, "pk__in"])] = keys_of(objects)
@@ -389,7 +389,7 @@ class Filtering:
         their order would tell about them.
         """
         request = ASKING.get()
-        if request is None or not field.authorize:
+        if request is None or not field.hides_from(request):
             return
         if related_resource(field).relations.readable(request) is not None:
             raise InvalidSortError(

@@ -81,7 +81,7 @@ class Members:
         """Return the stored objects of a to-many relation that the user may read."""
         manager = getattr(bundle.obj, field.steps[0])
         stored = manager.get_queryset() if hasattr(manager, "get_queryset") else manager
-        if field.authorize:
+        if field.hides_from(bundle.request):
             stored = field.related.relations.readable_members(stored, bundle.request)
         return list(objects(stored))
 

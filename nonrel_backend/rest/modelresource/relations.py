@@ -421,7 +421,7 @@ def members_of(field: RelatedField, target: Any, request: HttpRequest | None) ->
     """Return a queryset of the objects that a to-many relation may show the user; None
     if it may show all.
     """
-    if not field.authorize or request is None:
+    if request is None or not field.hides_from(request):
         return None
     objects = target._default_manager.all()
     try:
