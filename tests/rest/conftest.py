@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import clear_url_caches, include, path, set_urlconf
@@ -168,3 +169,23 @@ def site(models, serve):
     models.ann, models.fun, models.start = ann, fun, start
     models.uri = f"/api/v1/note/{models.note.pk}/"
     return models
+
+
+@pytest.fixture
+def pages(models, serve):
+    """Return pages(**Meta), which serves pages and returns their manager."""
+
+    def start(body=None, **options):
+        serve(model_resource(models.Page.objects.all(), "page", body, **options))
+        return models.Page.objects
+
+    cache.clear()
+    return start
+
+
+@pytest.fixture
+def user(models):
+    from django.contrib.auth import get_user_model
+
+    cache.clear()
+    return get_user_model().objects.create_user("ann", password="secret")

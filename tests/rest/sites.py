@@ -1,5 +1,7 @@
 """Resources over the tests' models, and data for them."""
 
+import base64
+
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.resources import ModelResource
 
@@ -22,3 +24,8 @@ def data_of(site, slug="b", **more):
 
 def slugs(site):
     return list(site.Note.objects.order_by("slug").values_list("slug", flat=True))
+
+
+def basic(text):
+    """Return the headers of BasicAuthentication for "name:password"."""
+    return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}

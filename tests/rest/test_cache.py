@@ -15,6 +15,7 @@ from nonrel_backend.rest.authentication import (
 from nonrel_backend.rest.authorization import Authorization
 from nonrel_backend.rest.cache import NoCache, SimpleCache
 from nonrel_backend.rest.resources import ModelResource
+from tests.rest.sites import model_resource
 
 URI = "/api/v1/page/"
 
@@ -25,17 +26,13 @@ def pages(models, serve):
 
     def start(**options):
         options = {
-            "queryset": models.Page.objects.all(),
-            "resource_name": "page",
-            "authorization": Authorization(),
             "cache": SimpleCache(timeout=50),
             "filtering": {"text": ["exact"]},
             **options,
         }
-        meta = type("Meta", (), options)
-        resource = type("PageResource", (ModelResource,), {"Meta": meta})(api_name="v1")
-        serve(resource)
-        start.resource = resource
+        kind = model_resource(models.Page.objects.all(), "page", **options)
+        start.resource = kind(api_name="v1")
+        serve(start.resource)
         return [models.Page.objects.create(text=text) for text in "ab"]
 
     cache.clear()

@@ -2,7 +2,6 @@
 validation.
 """
 
-import base64
 import threading
 from io import StringIO
 
@@ -26,38 +25,9 @@ from nonrel_backend.rest.exceptions import Unauthorized
 from nonrel_backend.rest.resources import ModelResource
 from nonrel_backend.rest.throttle import BaseThrottle, CacheDBThrottle, CacheThrottle
 from nonrel_backend.rest.validation import FormValidation, Validation
+from tests.rest.sites import basic
 
 URI = "/api/v1/page/"
-
-
-@pytest.fixture
-def pages(models, serve):
-    """Return pages(**Meta), which serves pages and returns their manager."""
-
-    def start(body=None, **options):
-        options = {
-            "queryset": models.Page.objects.all(),
-            "resource_name": "page",
-            "authorization": Authorization(),
-            **options,
-        }
-        attributes = {**(body or {}), "Meta": type("Meta", (), options)}
-        serve(type("PageResource", (ModelResource,), attributes))
-        return models.Page.objects
-
-    cache.clear()
-    return start
-
-
-@pytest.fixture
-def user(models):
-    from django.contrib.auth import get_user_model
-
-    return get_user_model().objects.create_user("ann", password="secret")
-
-
-def basic(text):
-    return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
 
 
 # --- authentication ---

@@ -1,12 +1,10 @@
 """Wrong credentials: they are throttled, and do not tell which users exist."""
 
-import base64
 import statistics
 import time
 
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.core.cache import cache
 from django.test import Client, RequestFactory
 
 from nonrel_backend.rest.authentication import (
@@ -15,40 +13,10 @@ from nonrel_backend.rest.authentication import (
     MultiAuthentication,
     SessionAuthentication,
 )
-from nonrel_backend.rest.authorization import Authorization
-from nonrel_backend.rest.resources import ModelResource
 from nonrel_backend.rest.throttle import CacheThrottle
+from tests.rest.sites import basic
 
 URI = "/api/v1/page/"
-
-
-@pytest.fixture
-def user(models):
-    from django.contrib.auth import get_user_model
-
-    cache.clear()
-    return get_user_model().objects.create_user("ann", password="secret")
-
-
-@pytest.fixture
-def pages(models, serve):
-    """Return pages(**Meta), which serves pages."""
-
-    def start(**options):
-        options = {
-            "queryset": models.Page.objects.all(),
-            "resource_name": "page",
-            "authorization": Authorization(),
-            **options,
-        }
-        meta = type("Meta", (), options)
-        serve(type("PageResource", (ModelResource,), {"Meta": meta}))
-
-    return start
-
-
-def basic(text):
-    return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
 
 
 class OpenForReading(MultiAuthentication):
