@@ -104,3 +104,22 @@ def test_a_change_of_members_alone_is_undone(children, http, without_transaction
     ]
     assert http.patch("/api/v1/note/", {"objects": objects}).status_code == 409
     assert [each.name for each in children.note.genres.all()] == ["fun"]
+
+
+def test_members_that_are_there_already_are_not_written(children, http, queries):
+    children.start(comments=True)
+    comments = [
+        f"/api/v1/comment/{each.pk}/" for each in (children.kept, children.other)
+    ]
+    for data, table in (
+        ({"comments": comments}, "rest_tests_comment"),
+        ({"genres": [f"/api/v1/genre/{children.fun.pk}/"]}, "rest_tests_note_genres"),
+    ):
+        with queries() as found:
+            assert http.patch(children.uri, data).status_code == 202
+        texts = [each["sql"].replace('"', "") for each in found]
+        assert not [
+            x
+            for x in texts
+            if x.startswith((f"UPDATE {table}", f"INSERT INTO {table}"))
+        ]

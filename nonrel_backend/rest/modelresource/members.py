@@ -3,6 +3,7 @@
 These are the to-many relations, and the reverse of a OneToOneField.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import cached_property
@@ -62,28 +63,53 @@ class Members:
             elif back is not None:
                 self.check_joins(resource, each, bundle, back)
         members = [each.obj for each in related]
-        shown = self.shown(field, bundle)
         if back is None:
             # Objects that this user may not read stay.
-            visible = {each.pk for each in shown}
-            hidden = [each for each in objects(manager) if each.pk not in visible]
-            manager.set([*members, *hidden])
+            manager.set([*members, *self.hidden(field, bundle)])
         else:
-            keys = {each.pk for each in members}
-            for other in shown:
-                if other.pk not in keys:
-                    self.leave_out(field, other, bundle, hasattr(manager, "remove"))
-            manager.add(*members)
+            shown = self.shown(field, bundle)
+            self.leave_out_all(field, manager, less(shown, members), bundle)
+            manager.add(*less(members, shown))
         resource.forget_all()
         getattr(bundle.obj, "_prefetched_objects_cache", {}).clear()
 
+    def stored_members(self, field: RelatedField, bundle: Bundle) -> Any:
+        """Return a queryset of the stored objects of a to-many relation."""
+        manager = getattr(bundle.obj, field.steps[0])
+        return manager.get_queryset() if hasattr(manager, "get_queryset") else manager
+
+    def readable(self, field: RelatedField, stored: Any, bundle: Bundle) -> Any:
+        """Return those of the stored objects that the user may read; `stored` itself if
+        none are hidden.
+        """
+        if not field.hides_from(bundle.request):
+            return stored
+        return field.related.relations.readable_members(stored, bundle.request)
+
     def shown(self, field: RelatedField, bundle: Bundle) -> list[Any]:
         """Return the stored objects of a to-many relation that the user may read."""
-        manager = getattr(bundle.obj, field.steps[0])
-        stored = manager.get_queryset() if hasattr(manager, "get_queryset") else manager
-        if field.hides_from(bundle.request):
-            stored = field.related.relations.readable_members(stored, bundle.request)
-        return list(objects(stored))
+        stored = self.stored_members(field, bundle)
+        return list(objects(self.readable(field, stored, bundle)))
+
+    def hidden(self, field: RelatedField, bundle: Bundle) -> list[Any]:
+        """Return the stored objects of a to-many relation that the user may not
+        read.
+        """
+        stored = self.stored_members(field, bundle)
+        readable = self.readable(field, stored, bundle)
+        return [] if readable is stored else less(stored, readable)
+
+    def leave_out_all(
+        self, field: RelatedField, manager: Any, others: list[Any], bundle: Bundle
+    ) -> None:
+        """Take objects out of a to-many relation."""
+        if not hasattr(manager, "remove"):  # they require the relation
+            for other in others:
+                self.leave_out(field, other, bundle, may_be_null=False)
+            return
+        for other in others:
+            self.check_update(related_resource(field), other, bundle)
+        manager.remove(*others)
 
     # --- to one object ---
 
@@ -187,3 +213,9 @@ class Members:
                 continue
             for member in members:
                 member.save_base(raw=True, using=self.resource.database)
+
+
+def less(members: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+    """Return the objects that are not among the others."""
+    keys = {each.pk for each in others}
+    return [each for each in members if each.pk not in keys]
