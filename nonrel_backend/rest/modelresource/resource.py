@@ -269,7 +269,7 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
             return self.obj_get(bundle=bundle, **kwargs)
         return super().cached_obj_get(bundle, **kwargs)
 
-    def lookup_in_cache(
+    def canonical_lookup(
         self, request: HttpRequest, kwargs: dict[str, Any]
     ) -> dict[str, Any]:
         """Return the arguments of a URI as values of the model: `02` is `2`."""

@@ -296,10 +296,10 @@ class Access(Dispatch):
         if generation is None:
             generation = get_random_string(12)
             cache.set(generation_key, generation, GENERATION_SECONDS)
-        lookup = self.lookup_in_cache(request, kwargs)
+        lookup = self.canonical_lookup(request, kwargs)
         return self.generate_cache_key("detail", generation, **lookup)
 
-    def lookup_in_cache(
+    def canonical_lookup(
         self, request: HttpRequest, kwargs: dict[str, Any]
     ) -> dict[str, Any]:
         """Return the arguments of a URI in one form for each object."""

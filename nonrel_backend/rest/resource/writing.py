@@ -314,14 +314,12 @@ class Writing:
             raise BadRequest(gettext("'resource_uri' must be a string."))
         own = resource.uris.kwargs_of(uri, request)
         try:
-            theirs = resource.lookup_in_cache(request, own)
-            same = theirs == resource.lookup_in_cache(request, lookup)
-            if not same and theirs.keys() != lookup.keys():  # by another URL pattern
-                obj = resource.get_via_uri(uri, request)
-                wanted = resource.detail_uri_kwargs(obj)
-                same = resource.lookup_in_cache(request, wanted) == (
-                    resource.lookup_in_cache(request, lookup)
-                )
+            mine = resource.canonical_lookup(request, lookup)
+            theirs = resource.canonical_lookup(request, own)
+            if theirs.keys() != mine.keys():  # by another URL pattern
+                found = resource.detail_uri_kwargs(resource.get_via_uri(uri, request))
+                theirs = resource.canonical_lookup(request, found)
+            same = theirs == mine
         except NotFound:
             same = False
         if not same:
