@@ -77,7 +77,46 @@ class ReadOnlyAuthorization(Authorization):
 Permission = str | Sequence[str] | bool | Callable[[Any], bool]
 
 
-class PermissionAuthorization(Authorization):
+class AskingAuthorization(Authorization):
+    """The base of authorizations that decide about actions, not about objects."""
+
+    def ask(self, action: str, object_list: Any, bundle: Bundle) -> bool:
+        """Return True if the user is allowed to "read", "create", "update" or "delete".
+        Raise Unauthorized if not.
+        """
+        raise NotImplementedError
+
+    def asked(self, action: str, object_list: Any, bundle: Bundle) -> Any:
+        """Return all the objects if the user is allowed to."""
+        self.ask(action, object_list, bundle)
+        return object_list
+
+    def read_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return self.asked("read", object_list, bundle)
+
+    def read_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.ask("read", object_list, bundle)
+
+    def create_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return self.asked("create", object_list, bundle)
+
+    def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.ask("create", object_list, bundle)
+
+    def update_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return self.asked("update", object_list, bundle)
+
+    def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.ask("update", object_list, bundle)
+
+    def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
+        return self.asked("delete", object_list, bundle)
+
+    def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
+        return self.ask("delete", object_list, bundle)
+
+
+class PermissionAuthorization(AskingAuthorization):
     """Allows each action to the users with its permission.
 
         PermissionAuthorization(
@@ -98,10 +137,7 @@ class PermissionAuthorization(Authorization):
             "read": read, "create": create, "update": update, "delete": delete
         }  # fmt: skip
 
-    def check(self, action: str, bundle: Bundle) -> bool:
-        """Return True if the user has the permission of an action. Raise Unauthorized
-        if not.
-        """
+    def ask(self, action: str, object_list: Any, bundle: Bundle) -> bool:
         wanted = self.permissions[action]
         user = getattr(bundle.request, "user", None)
         if isinstance(wanted, bool):
@@ -120,32 +156,12 @@ class PermissionAuthorization(Authorization):
             )
         return True
 
-    def read_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return object_list if self.check("read", bundle) else []
 
-    def read_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check("read", bundle)
-
-    def create_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return object_list if self.check("create", bundle) else []
-
-    def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check("create", bundle)
-
-    def update_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return object_list if self.check("update", bundle) else []
-
-    def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check("update", bundle)
-
-    def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return object_list if self.check("delete", bundle) else []
-
-    def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check("delete", bundle)
+# The permissions that Django makes for each model, by action.
+PERMISSIONS = {"create": "add", "update": "change", "delete": "delete"}
 
 
-class DjangoAuthorization(Authorization):
+class DjangoAuthorization(AskingAuthorization):
     """Allows what Django's permissions allow.
 
     `read_permission` is the permission that reading requires; None for none. As in the
@@ -181,31 +197,6 @@ class DjangoAuthorization(Authorization):
             )
         return True
 
-    def checked(self, action: str | None, object_list: Any, bundle: Bundle) -> Any:
-        """Return the objects if the user has the permission for an action."""
-        self.check(action, object_list, bundle)
-        return object_list
-
-    def read_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return self.checked(self.read_permission, object_list, bundle)
-
-    def read_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check(self.read_permission, object_list, bundle)
-
-    def create_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return self.checked("add", object_list, bundle)
-
-    def create_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check("add", object_list, bundle)
-
-    def update_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return self.checked("change", object_list, bundle)
-
-    def update_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check("change", object_list, bundle)
-
-    def delete_list(self, object_list: Any, bundle: Bundle) -> Any:
-        return self.checked("delete", object_list, bundle)
-
-    def delete_detail(self, object_list: Any, bundle: Bundle) -> bool:
-        return self.check("delete", object_list, bundle)
+    def ask(self, action: str, object_list: Any, bundle: Bundle) -> bool:
+        permission = self.read_permission if action == "read" else PERMISSIONS[action]
+        return self.check(permission, object_list, bundle)
