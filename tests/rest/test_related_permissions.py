@@ -5,6 +5,7 @@ import pytest
 from nonrel_backend.rest import fields
 from nonrel_backend.rest.authorization import Authorization, DjangoAuthorization
 from nonrel_backend.rest.constants import ALL, ALL_WITH_RELATIONS
+from nonrel_backend.rest.contrib.contenttypes.fields import GenericForeignKeyField
 from nonrel_backend.rest.exceptions import Unauthorized
 from tests.rest.sites import model_resource
 
@@ -242,3 +243,18 @@ def test_a_bundle_without_a_request_shows_all(site, http):
     resource = site.resource_of_notes()
     shown = resource.full_dehydrate(resource.build_bundle(obj=site.a)).data
     assert shown["author"].data["name"] == "Ann" and len(shown["genres"]) == 2
+
+
+def test_a_generic_relation_to_a_hidden_object_is_its_uri(site, serve, http):
+    authors, genres = (
+        model_resource(model.objects.all(), name, authorization=NoSecrets())
+        for model, name in ((site.Author, "author"), (site.Genre, "genre"))
+    )
+    of = GenericForeignKeyField(
+        {site.Author: authors, site.Genre: genres}, "of", full=True
+    )
+    serve(authors, genres, model_resource(site.Mark.objects.all(), "mark", {"of": of}))
+    for obj, uri in ((site.ann, None), (site.spy, f"/api/v1/author/{site.spy.pk}/")):
+        mark = site.Mark.objects.create(text="m", of=obj)
+        shown = http.get(f"/api/v1/mark/{mark.pk}/").json()["of"]
+        assert shown == uri if uri else shown["name"] == "Ann"

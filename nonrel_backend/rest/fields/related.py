@@ -93,11 +93,15 @@ class RelatedField(ApiField):
         """The related resource. It joins this resource's Api unless it has its own."""
         api_name = self._resource._meta.api_name
         if self._related is None or self._related[0] != api_name:
-            resource = self.to_class()
-            resource._meta.api_name = resource._meta.api_name or api_name
-            resource._meta.urlconf_namespace = self._resource._meta.urlconf_namespace
-            self._related = (api_name, resource)
+            self._related = (api_name, self.joined(self.to_class()))
         return self._related[1]
+
+    def joined(self, resource: "Resource") -> "Resource":
+        """Have a related resource join this one's Api, unless it has its own."""
+        meta, own = resource._meta, self._resource._meta
+        meta.api_name = meta.api_name or own.api_name
+        meta.urlconf_namespace = own.urlconf_namespace
+        return resource
 
     @property
     def related_resources(self) -> list["Resource"]:
@@ -220,6 +224,12 @@ class ToOneField(RelatedField):
             if key_of is not None:
                 key = key_of(bundle.obj)
                 return None if key is None else related.uris.of_key(key)
+        return self.shown_value(bundle, for_list, full)
+
+    def shown_value(self, bundle: Bundle, for_list: bool, full: bool) -> Any:
+        """Return the data of the related object, its URI if the user may not read it,
+        or None.
+        """
         obj = self.value_of(bundle)
         if obj is None:
             return None

@@ -53,11 +53,7 @@ class GenericForeignKeyField(ToOneField):
         """The resources by model."""
         api_name = self._resource._meta.api_name
         if self._related is None or self._related[0] != api_name:
-            found = {model: resource() for model, resource in self.to.items()}
-            for resource in found.values():
-                resource._meta.api_name = resource._meta.api_name or api_name
-                own = self._resource._meta.urlconf_namespace
-                resource._meta.urlconf_namespace = own
+            found = {model: self.joined(kind()) for model, kind in self.to.items()}
             self._related = (api_name, found)  # type: ignore[assignment]
         return self._related[1]  # type: ignore[index,return-value]
 
@@ -85,10 +81,7 @@ class GenericForeignKeyField(ToOneField):
     # --- data ---
 
     def dehydrate(self, bundle: Bundle, for_list: bool = True) -> Any:
-        obj = self.value_of(bundle)
-        if obj is None:
-            return None
-        return self.shown(obj, bundle, for_list, self.is_full(bundle, for_list))
+        return self.shown_value(bundle, for_list, self.is_full(bundle, for_list))
 
     def read(self, value: Any, bundle: Bundle) -> Bundle:
         return self.related_bundle(value, bundle)
