@@ -2,6 +2,7 @@
 
 import base64
 import json
+from functools import partialmethod
 from typing import Any
 
 from django.http import HttpResponse
@@ -31,12 +32,14 @@ class TestApiClient:
         self,
         method: str,
         uri: str,
-        format: str,
-        data: Any,
-        authentication: str | None,
-        kwargs: dict[str, Any],
+        format: str = "json",
+        data: Any = None,
+        authentication: str | None = None,
+        **kwargs: Any,
     ) -> HttpResponse:
-        """Send a request. Data is its query for GET and DELETE, and else its body."""
+        """Return the response to a request. Data are the parameters of GET and DELETE,
+        and else the body.
+        """
         content_type = self.get_content_type(format)
         kwargs["HTTP_ACCEPT"] = content_type
         if authentication is not None:
@@ -50,60 +53,12 @@ class TestApiClient:
         body = b"" if data is None else self.serializer.serialize(data, content)
         return send(uri, body, content_type=content, **kwargs)
 
-    def get(
-        self,
-        uri: str,
-        format: str = "json",
-        data: Any = None,
-        authentication: str | None = None,
-        **kwargs: Any,
-    ) -> HttpResponse:
-        """Return the response to GET. `data` are the parameters."""
-        return self.request("get", uri, format, data, authentication, kwargs)
-
-    def post(
-        self,
-        uri: str,
-        format: str = "json",
-        data: Any = None,
-        authentication: str | None = None,
-        **kwargs: Any,
-    ) -> HttpResponse:
-        """Return the response to POST. `data` is the body."""
-        return self.request("post", uri, format, data, authentication, kwargs)
-
-    def put(
-        self,
-        uri: str,
-        format: str = "json",
-        data: Any = None,
-        authentication: str | None = None,
-        **kwargs: Any,
-    ) -> HttpResponse:
-        """Return the response to PUT. `data` is the body."""
-        return self.request("put", uri, format, data, authentication, kwargs)
-
-    def patch(
-        self,
-        uri: str,
-        format: str = "json",
-        data: Any = None,
-        authentication: str | None = None,
-        **kwargs: Any,
-    ) -> HttpResponse:
-        """Return the response to PATCH. `data` is the body."""
-        return self.request("patch", uri, format, data, authentication, kwargs)
-
-    def delete(
-        self,
-        uri: str,
-        format: str = "json",
-        data: Any = None,
-        authentication: str | None = None,
-        **kwargs: Any,
-    ) -> HttpResponse:
-        """Return the response to DELETE. `data` are the parameters."""
-        return self.request("delete", uri, format, data, authentication, kwargs)
+    # Each takes the arguments of request() after the method.
+    get = partialmethod(request, "get")
+    post = partialmethod(request, "post")
+    put = partialmethod(request, "put")
+    patch = partialmethod(request, "patch")
+    delete = partialmethod(request, "delete")
 
 
 class ResourceTestCaseMixin:
