@@ -12,7 +12,6 @@ from ..bundle import Bundle
 from ..exceptions import ImmediateHttpResponse, MalformedKey, NotFound
 from ..fields.base import step
 from ..http import HttpConflict, HttpPreconditionFailed
-from ..modelresource.state import is_ours
 from ..resource.cycles import Cycles
 from ..resource.endpoint import parameters
 from ..resource.parameters import allowed, reject_unknown
@@ -202,12 +201,6 @@ class DocumentResource(Resource):
         if store is None:
             raise NotImplementedError(f"{type(self).__name__}.Meta has no store.")
         return store() if isinstance(store, type) else store
-
-    @property
-    def knows_parameters(self) -> bool:
-        kind = type(self)
-        names = ("build_filters", "apply_filters", "obj_get_list", "get_list")
-        return all(is_ours(getattr(kind, name)) for name in names)
 
     # --- the parts ---
 

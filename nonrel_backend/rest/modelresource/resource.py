@@ -52,11 +52,6 @@ class ModelResource(Resource, metaclass=ModelDeclarativeMetaclass):
         model = self._meta.object_class
         return self._meta.queryset._db or router.db_for_write(model)
 
-    @property
-    def knows_parameters(self) -> bool:
-        names = ("build_filters", "apply_filters", "obj_get_list", "get_list")
-        return all(map(self.has_default, names))
-
     # --- the parts ---
 
     @cached_property

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from ..bundle import Bundle
 from ..exceptions import NotFound
 from ..fields.base import ApiField
+from ..modelresource.state import is_ours
 from .access import Access
 from .addresses import address
 from .cycles import Cycles
@@ -22,6 +23,9 @@ from .relations import Relations
 from .transactions import Transactions
 from .uris import Uris, is_unreachable
 from .writing import Writing
+
+# The methods that filter by parameters, which a project may override.
+FILTERING = ("build_filters", "apply_filters", "obj_get_list", "get_list")
 
 
 class Resource(Access, metaclass=DeclarativeMetaclass):
@@ -58,7 +62,7 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
         """Whether the resource filters by the parameters of its fields alone, so that
         an unknown one can be rejected.
         """
-        return False
+        return all(is_ours(getattr(type(self), name)) for name in FILTERING)
 
     # --- the parts ---
 
