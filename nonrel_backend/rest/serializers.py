@@ -77,16 +77,22 @@ def is_installed(format_name: str) -> bool:
         return False
 
 
+def known_formatting(name: str, value: str | None) -> str | None:
+    """Return a form of dates and times. Raise ImproperlyConfigured for an unknown one,
+    which was given by `name`.
+    """
+    if value not in FORMATTINGS:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; it must be one of "
+            f"{', '.join(map(str, FORMATTINGS))}."
+        )
+    return value
+
+
 @cache
 def formatting_of_settings() -> str | None:
     """Return the form of dates and times of the setting; None for this package's."""
-    found = setting("DATETIME_FORMATTING")
-    if found not in FORMATTINGS:
-        raise ImproperlyConfigured(
-            f"REST_DATETIME_FORMATTING is {found!r}; it must be one of "
-            f"{', '.join(map(str, FORMATTINGS))}."
-        )
-    return found
+    return known_formatting("REST_DATETIME_FORMATTING", setting("DATETIME_FORMATTING"))
 
 
 @receiver(setting_changed)
@@ -170,12 +176,9 @@ class Serializer:
                 f"The formats {missing} have no content type. Add them to "
                 "content_types."
             )
-        if datetime_formatting not in FORMATTINGS:
-            raise ImproperlyConfigured(
-                f"datetime_formatting is {datetime_formatting!r}; it must be one of "
-                f"{', '.join(map(str, FORMATTINGS))}."
-            )
-        self.datetime_formatting = datetime_formatting
+        self.datetime_formatting = known_formatting(
+            "datetime_formatting", datetime_formatting
+        )
         # Whether dates and times may be formatted otherwise than in ISO 8601.
         self.has_own_dates = datetime_formatting is not None or any(
             getattr(type(self), name) is not getattr(Serializer, name)
