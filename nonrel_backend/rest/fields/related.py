@@ -271,11 +271,6 @@ class ToOneField(RelatedField):
         found.key, found.make = key, partial(getattr, bundle.obj, self.steps[0])
         return found
 
-    def json_schema(self) -> dict[str, Any]:
-        if self.full:
-            return {"anyOf": [{"type": "string"}, self.related.json_ref()]}
-        return {"type": "string", "format": "uri-reference"}
-
 
 class ToManyField(RelatedField):
     """A relation to many objects. `attribute` may be a callable of the bundle."""
@@ -345,12 +340,6 @@ class ToManyField(RelatedField):
             gettext("The '%(field)s' field has no data and doesn't allow a null value.")
             % {"field": self.instance_name}
         )
-
-    def json_schema(self) -> dict[str, Any]:
-        item: dict[str, Any] = {"type": "string", "format": "uri-reference"}
-        if self.full:
-            item = {"anyOf": [{"type": "string"}, self.related.json_ref()]}
-        return {"type": "array", "items": item}
 
 
 def is_reference(value: Any) -> bool:

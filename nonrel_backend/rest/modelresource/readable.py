@@ -1,10 +1,9 @@
 """What a user may read of a relation: what the related resource's authorization says.
 
 It costs nothing where that allows all to everyone, or to this user (a permission). Else
-a filter or a to-many relation has one more subquery, and each different object of a
-full relation is asked about: by read_detail(), or by a query if the authorization has
-none of its own or the resource a get_object_list(). A relation's `authorize=False`
-switches it off.
+a filter or a to-many relation has one more subquery, and each object of a full relation
+is asked about: by read_detail(), or by a query if the authorization has none of its own
+or the resource a get_object_list(). A relation's `authorize=False` switches it off.
 """
 
 from collections.abc import Iterator

@@ -167,10 +167,6 @@ class Resource(Access, metaclass=DeclarativeMetaclass):
                 gettext("There is no object at %(uri)r.") % {"uri": uri}
             ) from error
 
-    def json_ref(self) -> dict[str, Any]:
-        """Return the reference to the schema of an object in OpenAPI."""
-        return {"$ref": f"#/components/schemas/{schema_name(self)}"}
-
     # --- the cycles ---
 
     def full_dehydrate(self, bundle: Bundle, for_list: bool = False) -> Bundle:

@@ -108,9 +108,3 @@ class GenericForeignKeyField(ToOneField):
             each.get_resource_uri(url_name="api_get_schema")
             for each in self.related_resources
         ]
-
-    def json_schema(self) -> dict[str, Any]:
-        if not self.full:
-            return {"type": "string", "format": "uri-reference"}
-        refs = [each.json_ref() for each in self.related_resources]
-        return {"anyOf": [{"type": "string"}, *refs]}
