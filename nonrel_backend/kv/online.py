@@ -12,6 +12,7 @@ from ..catalog.schema import RowChange
 from ..progress import Progress
 from . import claims, writing
 from .access import Access, Change, Record
+from .cached_catalog import CACHED_SECONDS
 from .encoding import EVERYTHING
 from .retrying import attempts, give_way
 from .schema import ConditionEditor, try_change
@@ -25,8 +26,11 @@ class OnlineSchemaEditor(ConditionEditor):
     but no query uses them yet.
     """
 
-    # Seconds until other processes see a changed catalog.
-    schema_wait = 0.0
+    @property
+    def schema_wait(self) -> float:
+        """Seconds until other processes see a changed catalog."""
+        wait: float = self.connection.option("schema_wait", CACHED_SECONDS)
+        return wait
 
     def build_index(
         self, table: str, entry: dict[str, Any], index: dict[str, Any]

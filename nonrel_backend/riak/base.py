@@ -10,13 +10,14 @@ from django.db import NotSupportedError
 
 from ..base import NonrelDatabaseWrapper
 from ..cursor import NonrelCursor, Statement
+from ..kv.cached_catalog import CatalogCache
 from ..query import translated_errors
 from . import (
     checking,
     checks,  # noqa: F401 (registers them)
 )
 from .access import CLAIMS, RiakAccess
-from .catalog import CatalogCache, RiakCatalog
+from .catalog import RiakCatalog
 from .client import Client, Pool
 from .creation import DatabaseCreation
 from .datatypes import KINDS, DataColumn
@@ -91,7 +92,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     * `bucket_type`: the bucket type of all tables (default: Riak's own).
     * `props`: bucket properties of new tables.
-    * `keys`: "time" (default; see keys.py) or "sequence" (see sequences.py).
+    * `keys`: "time" (default; see kv/keys.py) or "sequence" (see sequences.py).
     * `unique`: "markers" (default), "strong" or "off"; `unique_type`: the bucket type
       of the claims of unique values (see docs/riak.md).
     * `resolvers`: see resolving.py.
@@ -267,7 +268,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
 
     @property
     def keys(self) -> str:
-        """How the keys of AutoField are made; see keys.py and sequences.py."""
+        """How the keys of AutoField are made; see kv/keys.py and sequences.py."""
         return self.option("keys", "time")
 
     def check_store(self, fix: bool = False) -> list[str]:

@@ -7,8 +7,8 @@ from django.core import checks
 from django.db import models
 
 from ..fields import SetField
+from ..kv.keys import make_keys
 from ..values.columns import stored_field
-from .keys import make_keys
 
 # Digits that sort as their values do, without I, L, O and U.
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -17,7 +17,7 @@ LENGTH = 13
 
 
 def make_key() -> str:
-    """Return the next key of keys.py in 13 characters."""
+    """Return the next key of kv/keys.py in 13 characters."""
     (number,) = make_keys(1)
     return "".join(DIGITS[number >> 5 * at & 31] for at in reversed(range(LENGTH)))
 

@@ -10,7 +10,6 @@ from ..catalog.indexes import named
 from ..kv.online import OnlineSchemaEditor
 from ..query import translated_errors
 from . import datatypes
-from .catalog import CACHED_SECONDS
 from .tables import ENTRIES, Row
 
 
@@ -139,11 +138,6 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
         super().change_column(model, old_field, new_field, value)
 
     # --- rewriting all rows of a table ---
-
-    @property
-    def schema_wait(self) -> float:  # type: ignore[override]
-        wait: float = self.connection.option("schema_wait", CACHED_SECONDS)
-        return wait
 
     def renew_entries(self, table: str) -> None:
         """Write the entries of rows whose entries are of an older version."""

@@ -79,11 +79,11 @@ def require_type(server):
 @pytest.fixture
 def open_database(databases, server, require_type, riak, monkeypatch):
     """Return a function that opens database "own" on the server, with OPTIONS."""
-    from nonrel_backend.riak import catalog
+    from nonrel_backend.kv import cached_catalog
     from nonrel_backend.riak.base import DatabaseWrapper
 
     # On a slow server the cache would expire, and its requests would be counted.
-    monkeypatch.setattr(catalog, "CACHED_SECONDS", 600)
+    monkeypatch.setattr(cached_catalog, "CACHED_SECONDS", 600)
 
     name = f"own_{uuid4().hex[:8]}"
 

@@ -8,8 +8,8 @@ from django.db import models
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nonrel_backend.kv.keys import KeyMaker
 from nonrel_backend.riak.client.client import content
-from nonrel_backend.riak.keys import KeyMaker
 from nonrel_backend.riak.resolving import union
 from nonrel_backend.riak.tables import escaped, index_name
 from nonrel_backend.riak.values import FORMS, key_of, object_key
