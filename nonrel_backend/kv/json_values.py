@@ -53,6 +53,38 @@ def to_json(value: Any) -> Any:
     return value.value if isinstance(value, Json) else value
 
 
+JSON_PLAIN = (type(None), bool, float, str, int)
+
+
+def json_value(value: Any) -> Any:
+    """Return a value of plain types; raise TypeError as `json.dumps` would."""
+    if type(value) in JSON_PLAIN:
+        return value
+    if isinstance(value, dict):
+        return {json_key(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(item) for item in value]
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+JSON_KEYS = {True: "true", False: "false", None: "null"}
+
+
+def json_key(key: Any) -> str:
+    if type(key) is str:
+        return key
+    if isinstance(key, bool) or key is None:
+        return JSON_KEYS[key]
+    if not isinstance(key, (str, int, float)):
+        raise TypeError(
+            f"keys must be str, int, float, bool or None, not {type(key).__name__}"
+        )
+    return str(key)
+
+
 TO_STORED: dict[str, Callable[[Any], Any]] = {
     **storing.TO_STORED,
     "double": to_double,

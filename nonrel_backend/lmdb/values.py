@@ -16,6 +16,7 @@ from django.utils.duration import duration_microseconds
 
 from ..kv.encoding import CRC_SIZE, ENCODERS
 from ..kv.forms import BAD_VALUE, JSON_NULL, Forms, JsonNull
+from ..kv.json_values import json_value
 from ..kv.layouts import differs
 from ..values import storing
 from ..values.storing import moment, time_of_day
@@ -46,38 +47,6 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Json):
         value = value.value
     return JSON_NULL if value is None else json_value(value)
-
-
-JSON_PLAIN = (type(None), bool, float, str, int)
-
-
-def json_value(value: Any) -> Any:
-    """Return a value of plain types; raise TypeError as `json.dumps` would."""
-    if type(value) in JSON_PLAIN:
-        return value
-    if isinstance(value, dict):
-        return {json_key(key): json_value(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [json_value(item) for item in value]
-    for kind in (str, int, float):
-        if isinstance(value, kind):
-            return kind(value)
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
-
-
-JSON_KEYS = {True: "true", False: "false", None: "null"}
-
-
-def json_key(key: Any) -> str:
-    if type(key) is str:
-        return key
-    if isinstance(key, bool) or key is None:
-        return JSON_KEYS[key]
-    if not isinstance(key, (str, int, float)):
-        raise TypeError(
-            f"keys must be str, int, float, bool or None, not {type(key).__name__}"
-        )
-    return str(key)
 
 
 def from_datetime(value: int) -> datetime:
