@@ -152,7 +152,7 @@ def match_index(
         if last is not None and part.descending:
             last = inverted_range(*last)
         break
-    if not satisfied:
+    if not satisfied or (index.hashed and not equalities):
         return None
     if index.conditions:
         satisfied += [

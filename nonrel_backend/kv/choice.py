@@ -266,7 +266,7 @@ def ordered_choice(
     matched = {each.index for each in scans}
     scans.sort(key=lambda scan: -scan.equalities)
     for index in searched(table, predicates):
-        if index not in matched:
+        if index not in matched and not index.hashed:
             scans.append(whole_index(index))
     shortest = len(ordering) if limit is None else 1
     for length in range(len(ordering), shortest - 1, -1):

@@ -128,6 +128,9 @@ def place_of(name: str, path: tuple[Any, ...]) -> Any:
 class Index:
     """One index of a table; the primary key is an index whose entries are the rows."""
 
+    # Whether the store finds its entries only by a value of the first column.
+    hashed = False
+
     def __init__(self, table: "Table", entry: Entry) -> None:
         self.entry = entry
         # Of the keys of its entries, in a space of bytes: see trees.py.
