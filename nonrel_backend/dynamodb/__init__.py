@@ -1,0 +1,1 @@
+"""Django's database backend for DynamoDB: ENGINE is "nonrel_backend.dynamodb"."""

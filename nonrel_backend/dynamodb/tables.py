@@ -1,0 +1,345 @@
+"""Tables of DynamoDB, the keys of their rows, and the entries of their indexes.
+
+The key of a row in the core is its values as components of bytes (see kv/encoding.py),
+of which the attributes of the native key are made again. The entries of all indexes
+are items of one table, `nonrel_index`: `h` tells the index and `r` is the key of the
+entry, its payload and the key of the row, shortened to what DynamoDB takes.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from zlib import crc32
+
+from django.db import DataError
+
+from ..kv.access import Entry
+from ..kv.encoding import NULL, following, shortened
+from ..kv.tables import Index, Table
+from .components import decoded, edge, end_of
+from .items import (
+    LONGEST_HASH,
+    LONGEST_RANGE,
+    Item,
+    Row,
+    check_key,
+    column_codec,
+    key_codec,
+    key_tag,
+    row_reader,
+    row_writer,
+)
+from .values import FORMS, Attribute
+
+# The table of the entries of all indexes, with its prefix; and the index of the keys.
+INDEX_TABLE = "nonrel_index"
+KEY_INDEX = "primary-key"
+# The attribute of a range key of several columns.
+RANGE = "_range"
+# Bytes of the key of a row at the end of an entry's; longer ones end with a hash.
+OWNER_SIZE = 160
+# Names of DynamoDB's tables have 3 to 255 of these characters (its documentation).
+# Others, "-" and "." are "-" and two digits for each byte.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
+SHORTEST_NAME, LONGEST_NAME = 3, 255
+# Of the hash at the end of a name that is too long.
+HASH_DIGITS = 16
+
+
+@lru_cache(maxsize=4096)
+def table_name(prefix: str, name: str) -> str:
+    """Return the name of DynamoDB's table for a table of this name.
+
+    A name that is too long ends with a hash, one that is too short with hyphens.
+    """
+    if not PLAIN_NAME.fullmatch(name):
+        name = "".join(
+            each if PLAIN_NAME.fullmatch(each) else escaped_character(each)
+            for each in name
+        )
+    full = prefix + name
+    if len(full) > LONGEST_NAME:
+        digest = hashlib.sha256(full.encode()).hexdigest()[:HASH_DIGITS]
+        full = f"{full[: LONGEST_NAME - HASH_DIGITS - 1]}-{digest}"
+    return full.ljust(SHORTEST_NAME, "-")
+
+
+def escaped_character(character: str) -> str:
+    return "".join(f"-{byte:02X}" for byte in character.encode())
+
+
+class NativeIndex(Index):
+    """An index that DynamoDB keeps: the table's own key, or a secondary index.
+
+    It is read where its first column is compared for equality.
+    """
+
+    hashed = True
+
+    def __init__(self, table: "DynamoTable", entry: dict[str, Any]) -> None:
+        super().__init__(table, entry)
+        self.is_plain = False
+        # The name for DynamoDB, None for the table's own key.
+        self.native: str | None = None
+        if entry["kind"] != "native":
+            self.native = entry.get("id", self.name)
+
+    def payloads(self, row: Any) -> list[tuple[bytes, bool]]:
+        """Return nothing: no entries are written for it."""
+        return []
+
+    def payload(self, row: Row) -> bytes:
+        return b"".join([encode(get(row)) for get, encode in self.encoders])
+
+
+@dataclass(slots=True)
+class Bounds:
+    """A range of a native index; it may hold more than was asked for.
+
+    Both ends are in it; None is no end.
+    """
+
+    hash: tuple[str, Attribute]
+    range: str | None = None
+    low: Attribute | None = None
+    high: Attribute | None = None
+
+
+class DynamoTable(Table):
+    """A table whose rows are items of a table of DynamoDB.
+
+    In its entry, "existing" is a table that migrate did not make: its items have no
+    versions, and no entries of ours. "unindexed" is one without entries. "id" is what
+    its entries are named by, and "buckets" in how many partitions those of the keys
+    are. "key_truncated" tells that some keys are shortened in their entries.
+    """
+
+    ordered_keys = False
+    entries_follow_rows = False
+    # Each counting is a request of some milliseconds, charged like reading.
+    probes = (100, 1_000)
+    most_ranges = 2_000
+    # No key of a row is shortened: DynamoDB refuses longer ones.
+    key_size = 2 * (LONGEST_HASH + LONGEST_RANGE) + 64
+    payload_size = LONGEST_RANGE - OWNER_SIZE
+
+    def __init__(self, name: str, entry: dict[str, Any], physical: str) -> None:
+        super().__init__(name, entry, FORMS)
+        self.physical = physical
+        self.has_versions = not entry.get("existing")
+        self.has_entries = self.has_versions and not entry.get("unindexed")
+        self.key_columns = [self.column(each) for each in self.key]
+        for each in self.key_columns:
+            key_tag(name, each)
+        # The attributes of the key: the hash, and the range if there is one.
+        self.hash = self.key[0]
+        self.range: str | None = None
+        if len(self.key) > 1:
+            self.range = self.key[1] if len(self.key) == 2 else RANGE
+        native = [self.hash, self.range]
+        self.row_of = row_reader(name, self.columns, native)
+        self.write_item = row_writer(self.columns, native)
+        # Functions from the values of the key to attributes.
+        self.key_writers = [key_codec(each)[0] for each in self.key_columns]
+        self.native_key = self.key_maker()
+        # Whether keys have a form that DynamoDB may lack, whatever their length.
+        self.checks_keys = self.range is not None or any(
+            each["db_type"] in ("decimal", "double") for each in self.key_columns
+        )
+        for each in entry.get("building", ()):
+            self.indexes.append(self.make_index({**each, "building": True}))
+        # Secondary indexes of DynamoDB, for queries to which old rows will do.
+        self.secondary = [each for each in self.indexes if each.entry.get("kind")]
+        self.indexes = [each for each in self.indexes if not each.entry.get("kind")]
+        self.key_index = self.make_index(
+            {
+                "name": KEY_INDEX,
+                "unique": False,
+                "parts": self.key,
+                "descending": [False] * len(self.key),
+                "truncated": entry.get("key_truncated", False),
+                "buckets": entry.get("buckets", 1),
+                **({"kind": "native"} if self.range else {}),
+            }
+        )
+        if self.has_entries or self.range:
+            self.indexes.append(self.key_index)
+
+    def make_index(self, entry: dict[str, Any]) -> Index:
+        return (NativeIndex if entry.get("kind") else Index)(self, entry)
+
+    def key_schema(self) -> dict[str, Any]:
+        """Return the parameters of CreateTable that describe the key."""
+        parts = [(self.hash, key_tag(self.name, self.key_columns[0]), "HASH")]
+        if self.range == RANGE:
+            parts.append((RANGE, "B", "RANGE"))
+        elif self.range:
+            tag = key_tag(self.name, self.key_columns[1])
+            parts.append((self.range, tag, "RANGE"))
+        return {
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": tag} for name, tag, _ in parts
+            ],
+            "KeySchema": [
+                {"AttributeName": name, "KeyType": kind} for name, _, kind in parts
+            ],
+        }
+
+    # --- keys ---
+
+    def key_maker(self) -> Callable[[bytes], Item]:
+        """Return the function from the key of a row to the native key."""
+        hash, range, writers = self.hash, self.range, self.key_writers
+        decode, *others = [decoded(each["db_type"]) for each in self.key_columns]
+        write = writers[0]
+        if range is None:
+            return lambda key: {hash: write(decode(key))}
+        end = end_of(self.key_columns[0]["db_type"])
+
+        def native(key: bytes) -> Item:
+            at = end(key)
+            if range == RANGE:
+                return {hash: write(decode(key[:at])), RANGE: {"B": key[at:]}}
+            return {
+                hash: write(decode(key[:at])),
+                range: writers[1](others[0](key[at:])),
+            }
+
+        return native
+
+    def row_key(self, row: Row) -> bytes:
+        """Return the key of a row; raise DataError if DynamoDB cannot hold it."""
+        key = super().row_key(row)
+        if self.checks_keys or len(key) > LONGEST_RANGE:
+            self.check(key)
+        return key
+
+    def check(self, key: bytes) -> None:
+        """Raise DataError if DynamoDB cannot hold the key of a row."""
+        try:
+            native = self.native_key(key)
+        except (TypeError, ValueError) as error:  # NULL, or too long for the core
+            raise DataError(
+                f"DynamoDB cannot hold this key of {self.name}, which is NaN or has "
+                f"more than {LONGEST_HASH} bytes."
+            ) from error
+        hash, *others = self.key_columns
+        check_key(self.name, hash, native[self.hash], LONGEST_HASH)
+        if self.range == RANGE:
+            size = len(native[RANGE]["B"])
+            if size > LONGEST_RANGE:
+                names = ", ".join(each["name"] for each in others)
+                raise DataError(
+                    f"The key {self.name}.({names}) has {size} bytes; DynamoDB takes "
+                    f"{LONGEST_RANGE} at most."
+                )
+        elif self.range:
+            check_key(self.name, others[0], native[self.range], LONGEST_RANGE)
+
+    def is_possible(self, key: bytes) -> bool:
+        """Return whether a row can have this key."""
+        if self.checks_keys or len(key) > LONGEST_RANGE or key == NULL:
+            try:
+                self.check(key)
+            except DataError:
+                return False
+        return True
+
+    def key_of_item(self, item: Item, row: Row) -> bytes:
+        """Return the key of the row that was made of an item.
+
+        The row may lack columns that are not in the native key.
+        """
+        if self.range != RANGE:
+            return Table.row_key(self, row)
+        get, encode = self.primary.encoders[0]
+        rest: bytes = item[RANGE]["B"]
+        return encode(get(row)) + rest
+
+    # --- items ---
+
+    def item_of(self, row: Row) -> Item:
+        """Return the item of a row, without its version."""
+        item = self.write_item(row)
+        if self.range == RANGE:
+            item[RANGE] = self.native_key(Table.row_key(self, row))[RANGE]
+        return item
+
+    # --- entries ---
+
+    def entry_key(self, entry: Entry, row_key: bytes) -> tuple[bytes, list[Index]]:
+        """Return the key of an entry, and indexes to be marked as truncated before.
+
+        The primary key is one of them if the key of the row is shortened.
+        """
+        index, payload, unique = entry
+        marked = []
+        if unique or index is self.key_index:
+            size, owner = LONGEST_RANGE, b""
+        else:
+            size, owner = self.payload_size, row_key
+            if len(row_key) > OWNER_SIZE:
+                owner = shortened(row_key, OWNER_SIZE)
+                if not self.primary.truncated:
+                    marked.append(self.primary)
+        if len(payload) > size:
+            payload = shortened(payload, size)
+            if not index.truncated:
+                marked.append(index)
+        return payload + owner, marked
+
+    def partitions(self, index: Index) -> list[str]:
+        """Return the hashes under which the entries of an index are."""
+        buckets = index.entry.get("buckets") or 1
+        begin = self.partition_name(index)
+        return [f"{begin}#{number}" for number in range(buckets)]
+
+    def partition(self, index: Index, key: bytes) -> str:
+        """Return the hash under which an entry with this key is."""
+        buckets = index.entry.get("buckets") or 1
+        number = crc32(key) % buckets if buckets > 1 else 0
+        return f"{self.partition_name(index)}#{number}"
+
+    def partition_name(self, index: Index) -> str:
+        return partition_name(
+            self.entry.get("id") or self.name, index.entry.get("id") or index.name
+        )
+
+    # --- native indexes ---
+
+    def bounds(self, index: NativeIndex, low: bytes, high: bytes) -> Bounds | None:
+        """Return a range of a native index that holds all entries from `low` to `high`.
+
+        Return None if it is not one of a single hash.
+        """
+        columns = [self.column(each) for each in index.columns if each]
+        types = [each["db_type"] for each in columns]
+        is_key = index.native is None
+        write = [(key_codec if is_key else column_codec)(each)[0] for each in columns]
+        try:
+            end = end_of(types[0])(low)
+            hash = write[0](decoded(types[0])(low[:end]))
+        except (IndexError, TypeError, ValueError):
+            return None
+        if high == following(low[:end]):
+            high = low[:end] + b"\xff"
+        if not high.startswith(low[:end]):
+            return None
+        found = Bounds((columns[0]["name"], hash))
+        if is_key and self.range == RANGE:
+            found.range = RANGE
+            found.low, found.high = edge("", low[end:]), edge("", high[end:])
+        elif len(columns) > 1:
+            found.range = columns[1]["name"]
+            found.low = edge(types[1], low[end:], write[1])
+            found.high = edge(types[1], high[end:], write[1])
+        return found
+
+
+@lru_cache(maxsize=4096)
+def partition_name(table: str, index: str) -> str:
+    """Return a name of an index of a table that no other index has."""
+    return f"{table.replace('~', '~~').replace('.', '~.')}.{index}"
