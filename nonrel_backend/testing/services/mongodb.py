@@ -1,22 +1,18 @@
 """MongoDB servers and replica sets that tests start and stop."""
 
-import atexit
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
+
+from .processes import ServerError, ServerProcess, Startable, free_port, wait_until
 
 # The path of the server in the wheel of the "test" extra, below a folder of sys.path.
 WHEEL_BINARY = Path("fiftyone", "db", "bin", "mongod")
@@ -32,10 +28,6 @@ PARAMETERS = {
 }
 # Elections take a second or two instead of ten.
 REPLICA_SET_SETTINGS = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250}
-
-
-class ServerError(RuntimeError):
-    """No server was found, or it did not start."""
 
 
 def mongod_binary() -> str:
@@ -55,44 +47,7 @@ def mongod_binary() -> str:
     )
 
 
-def free_port() -> int:
-    """Return a free TCP port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(ready: Callable[[], bool], what: str, seconds: float) -> None:
-    """Return when `ready()` is true. Raise ServerError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            raise ServerError(f"Waited {seconds:.0f} seconds for {what}.")
-        time.sleep(0.05)
-
-
-class _Startable:
-    """A server that runs for a `with` block."""
-
-    def start(self) -> Any:
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> Any:
-        return self.start()
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-
-class MongoServer(_Startable):
+class MongoServer(ServerProcess):
     """A mongod on a free port of 127.0.0.1.
 
     It is a replica set of one node, so that it has transactions; with `replset=None` it
@@ -117,7 +72,6 @@ class MongoServer(_Startable):
         self.cache_gb = cache_gb
         self.parameters = {**PARAMETERS, **(parameters or {})}
         self.initiate = initiate
-        self.process: subprocess.Popen[bytes] | None = None
         self.folder: Path | None = None
 
     @property
@@ -147,10 +101,7 @@ class MongoServer(_Startable):
         """
         if self.folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix="mongod-"))
-        self.process = subprocess.Popen(
-            self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        atexit.register(self.stop)
+        self.launch(self.command())
         wait_until(self.answers, f"mongod at {self.address}", START_SECONDS)
         if self.replset and self.initiate:
             initiate(self, [self])
@@ -188,41 +139,15 @@ class MongoServer(_Startable):
         except PyMongoError:
             return False
 
-    def kill(self) -> None:
-        """End the process with SIGKILL, and keep its data for the next `start()`."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def pause(self) -> None:
-        """Stop the process with SIGSTOP: it answers nothing, and its sockets stay."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
-        # Until all of its threads have stopped, one may still answer.
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
-    def resume(self) -> None:
-        """Let a paused process go on."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
-
     def stop(self) -> None:
         """End the process and remove its folder, if it was not stopped before."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self.process = None
+        super().stop()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
-        atexit.unregister(self.stop)
 
 
-class MongoReplicaSet(_Startable):
+class MongoReplicaSet(Startable):
     """A replica set of several mongods, for tests of elections and lost nodes."""
 
     def __init__(
