@@ -21,7 +21,7 @@ from nonrel_backend.testing.packages.suites import PACKAGES
 from nonrel_backend.testing.services.addresses import server
 
 ROOT = Path(__file__).resolve().parent
-BACKENDS = ("lmdb", "mongodb", "riak", "template", "sqlite")
+BACKENDS = ("lmdb", "mongodb", "riak", "dynamodb", "template", "sqlite")
 
 
 def run_own(arguments: list[str]) -> int:

@@ -13,7 +13,9 @@ from . import __version__
 
 GROUP = "nonrel_backend.backends"
 # A checkout that is not installed has these, too.
-OWN = {name: f"nonrel_backend.{name}" for name in ("lmdb", "mongodb", "riak")}
+OWN = {
+    name: f"nonrel_backend.{name}" for name in ("lmdb", "mongodb", "riak", "dynamodb")
+}
 # Short names that no entry point has: Django's own SQLite, and a checkout's template.
 OTHERS = {"sqlite": "django.db.backends.sqlite3", "template": "backend_template"}
 SETTINGS = ("HOST", "NAME", "PASSWORD", "PORT", "USER")

@@ -41,7 +41,7 @@ COMMANDS = Commands()
 monitoring.register(COMMANDS)
 
 BACKEND = os.environ.get("NONREL_ENGINE") or "lmdb"
-BACKENDS = ("lmdb", "mongodb", "riak", "template")
+BACKENDS = ("lmdb", "mongodb", "riak", "dynamodb", "template")
 collect_ignore = [name for name in BACKENDS if name != BACKEND]
 if django.VERSION < (6, 1):
     collect_ignore.append("django61")
@@ -49,6 +49,8 @@ if BACKEND != "lmdb":
     collect_ignore.append("kv")  # the core's own tests: they choose their stores
 if BACKEND != "mongodb":
     collect_ignore.append("testing/services/test_mongodb.py")
+if BACKEND != "dynamodb":
+    collect_ignore.append("testing/services/test_dynamodb.py")
 if BACKEND != "riak":
     collect_ignore.append("testing/faults/test_riak.py")
 if BACKEND == "template":

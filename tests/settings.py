@@ -77,6 +77,16 @@ BACKENDS: dict[str, dict[str, Any]] = {
             "unique_type": "mult1",
         },
     },
+    "dynamodb": {
+        "ENGINE": "nonrel_backend.dynamodb",
+        "NAME": f"nonrel_{uuid4().hex[:8]}",
+        "OPTIONS": {
+            "endpoint_url": os.environ.get("DYNAMODB_URL", ""),
+            "region": "us-east-1",
+            "keys": "sequence",
+            "schema_wait": 0,
+        },
+    },
     "template": {"ENGINE": "backend_template", "NAME": "tests"},
 }
 BACKENDS["sqlite"] = {

@@ -61,6 +61,7 @@ ALLOWED_BELOW: dict[str, dict[str, str]] = {
     "testing.faults.worker": {"nonrel_backend.testing.faults.operations": MODELS},
     "testing.services.addresses": {
         "nonrel_backend.testing.riak.server": OPTIONAL,
+        "nonrel_backend.testing.services.dynamodb": LIGHT,
         "nonrel_backend.testing.services.mongodb": OPTIONAL,
     },
 }

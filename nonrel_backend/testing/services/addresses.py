@@ -11,6 +11,7 @@ from ...backends import engine_of
 HOST_VARIABLES = {
     "nonrel_backend.mongodb": "MONGODB_URI",
     "nonrel_backend.riak": "RIAK_HOST",
+    "nonrel_backend.dynamodb": "DYNAMODB_URL",
 }
 
 
@@ -31,12 +32,18 @@ def server(backend: str) -> Iterator[None]:
         from ..riak.server import named, riak_host
 
         address = riak_host
+    elif name == "nonrel_backend.dynamodb":
+        from . import dynamodb
+
+        address = dynamodb.dynamodb_url
     else:
         yield
         return
     with address() as found:
         if name == "nonrel_backend.riak":
             print(f"The server is {named(found)}.", flush=True)
+        elif name == "nonrel_backend.dynamodb":
+            print(f"The server is {dynamodb.named(found)}.", flush=True)
         with mock.patch.dict(os.environ, {HOST_VARIABLES[name]: found}):
             yield
 
