@@ -143,6 +143,14 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
         return self.catalog_class(self) if self.catalog_class else None
 
     @property
+    def needs_unique_checks(self) -> bool:
+        """Whether the toolkit looks for unique values that an UPDATE would repeat.
+
+        If not, the store raises the error.
+        """
+        return self.catalog is not None
+
+    @property
     def db_connection(self) -> Any:
         """What get_new_connection() returned; connects if needed."""
         self.ensure_connection()

@@ -187,7 +187,7 @@ class UpdateMixin(WriteMixin):
         self, meta: Any, values: dict, validator: RowValidator
     ) -> UniqueIndexes | None:
         """Return the unique indexes, if the toolkit must validate them here."""
-        if self.store.catalog is None:
+        if not self.store.needs_unique_checks:
             return None
         entry = self.store.catalog.last_entry(meta.db_table)
         uniques = UniqueIndexes(self.store, meta.model, entry["indexes"])

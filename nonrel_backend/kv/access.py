@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeAlias
 
-from .encoding import EVERYTHING, KeyRange, following
+from .encoding import EVERYTHING, LAST, KeyRange, following
 from .layouts import Changes
 from .tables import Index, Table
 
@@ -111,6 +111,13 @@ class ReadAccess(ABC):
         Rows may be written between batches. `limit` is how many records the caller
         expects to need.
         """
+
+    def scan_after(self, table: Table, key: bytes) -> Iterator[list[Record]]:
+        """Yield the records of all rows after a key, in batches.
+
+        They come in an order of the store's, in which an empty key is the first.
+        """
+        return self.scan(table, [(key, LAST)])
 
     def all_rows(self, table: Table) -> Iterator[list[tuple[Record, bytes, Any]]]:
         """Yield (record, key, row) of all rows in lists.

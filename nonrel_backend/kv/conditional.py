@@ -40,6 +40,8 @@ class Stored:
     # What each change of a row changes. It is opaque to the core, which compares it.
     version: Any = None
     intent: Intent | None = None
+    # Of an entry of an index that the store itself keeps: its row, if it came with it.
+    row: "Stored | None" = None
 
 
 class Expected(Enum):
@@ -106,11 +108,13 @@ class ConditionalStore(ABC):
 
     @abstractmethod
     def all_rows(
-        self, table: Table, limit: int | None = None
+        self, table: Table, limit: int | None = None, after: bytes | None = None
     ) -> Iterator[list[Stored]]:
         """Yield all rows of a table, in any order.
 
-        `limit` is how many rows the caller expects to need.
+        `limit` is how many rows the caller expects to need. With `after` they come in
+        an order of the store's, one after another, from the one after this key on; an
+        empty key stands for the beginning.
         """
 
     @abstractmethod
@@ -159,6 +163,17 @@ class ConditionalStore(ABC):
         unknown it is safe to carry out the batch again.
         """
 
+    def update_row(
+        self, table: Table, key: bytes, values: dict[str, Any]
+    ) -> bool | None:
+        """Change columns of a row, in one request; return whether there is one.
+
+        A value is a stored one, JSON_NULL, MISSING for NULL, or an Increment. Return
+        None, and change nothing, where the row must be read: where an intent or a NULL
+        is in the way, or a sum has more than 64 bits.
+        """
+        return None
+
     # --- commits that are larger than a batch: see commits.py ---
 
     @abstractmethod
@@ -179,6 +194,10 @@ class ConditionalStore(ABC):
     @abstractmethod
     def state(self, commit: str) -> tuple[State, float] | None:
         """Return (state, until) of a commit's record, None if there is none."""
+
+    @abstractmethod
+    def commits(self) -> list[tuple[str, State, float]]:
+        """Return (commit, state, until) of all records of commits."""
 
     @abstractmethod
     def end(self, commit: str) -> None:

@@ -1,0 +1,221 @@
+"""Commits of any size, all or nothing, on a store with conditional writes.
+
+A commit that fits into one atomic batch of the store is one. Any other is carried out
+by intents and a record, as Google's Percolator does it:
+
+1. a record of the commit is put: it is pending until a time;
+2. each item gets an intent, which names the commit, beside its old value;
+3. the record is set to "committed", on condition that it is pending: now it counts;
+4. the intents are moved into place, and the record is deleted.
+
+Whoever reads an item with an intent asks the record. While it is pending, the old value
+counts; past its time it is set to "aborted". If it is committed, the new value counts.
+The reader moves or removes the intents of decided commits that it has met: so a crash
+at any place leaves nothing that is shown wrongly.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.db import DatabaseError
+
+from .conditional import ConditionalStore, Conflict, State, Stored, Write
+from .retrying import give_way
+from .tables import Index, Table
+
+logger = logging.getLogger("nonrel_backend.commits")
+# Seconds that a commit has for its next steps. A writer that is slower, or has crashed,
+# is aborted by whoever meets its intents.
+PATIENCE = 20.0
+# How often an item is read again that has got another intent meanwhile.
+LOOKS = 20
+
+
+def commit(records: ConditionalStore, writes: list[Write], large: bool = True) -> None:
+    """Carry out writes, all or none.
+
+    Raise Conflict if the condition of one is not met. Without `large`, raise
+    DatabaseError for more than one batch of the store holds.
+    """
+    if not writes:
+        return
+    if len(writes) == 1:
+        records.commit(writes)
+        return
+    batches = list(in_batches(records, writes))
+    if len(batches) == 1:
+        records.commit(writes)
+    elif not large:
+        raise DatabaseError(
+            f"The transaction has {len(writes)} writes, more than one batch of the "
+            f'store holds ({records.batch_writes}), and OPTIONS["oversize"] is '
+            '"refuse". Nothing was written. Commit less at a time.'
+        )
+    else:
+        LargeCommit(records).run(in_order(writes))
+
+
+def in_order(writes: list[Write]) -> list[Write]:
+    """Return writes in an order that all commits have, so that one of two goes on."""
+    return sorted(writes, key=lambda each: (each.table.name, each.index.name, each.key))
+
+
+def in_batches(
+    records: ConditionalStore, writes: Iterable[Write]
+) -> Iterator[list[Write]]:
+    """Yield the writes in batches that the store takes."""
+    batch: list[Write] = []
+    total = 0
+    for each in writes:
+        size = records.size(each)
+        if batch and (
+            len(batch) == records.batch_writes or total + size > records.batch_bytes
+        ):
+            yield batch
+            batch, total = [], 0
+        batch.append(each)
+        total += size
+    if batch:
+        yield batch
+
+
+class LargeCommit:
+    """A commit by intents and a record."""
+
+    def __init__(self, records: ConditionalStore) -> None:
+        self.records = records
+        self.id = secrets.token_urlsafe(9)
+        self.until = 0.0
+        # Batches whose intents may have been put.
+        self.begun: list[list[Write]] = []
+
+    def run(self, writes: list[Write]) -> None:
+        self.until = time.time() + PATIENCE
+        self.records.begin(self.id, self.until)
+        try:
+            for batch in in_batches(self.records, writes):
+                self.extend()
+                self.begun.append(batch)
+                self.records.put_intents(self.id, batch)
+            state = self.records.decide(self.id, State.COMMITTED)
+        except BaseException:
+            # The outcome of decide() may be unknown.
+            if self.decided() is not State.COMMITTED:
+                self.settle(State.ABORTED)
+                raise
+            state = State.COMMITTED
+        self.settle(state)
+        if state is not State.COMMITTED:
+            raise Conflict(
+                f"The commit of {len(writes)} writes took longer than it may, and was "
+                "given up. Nothing was written. Run the whole atomic() block again."
+            )
+
+    def extend(self) -> None:
+        """Put off the time until which the commit is pending, if half is over."""
+        now = time.time()
+        if self.until - now < PATIENCE / 2:
+            self.until = now + PATIENCE
+            self.records.extend(self.id, self.until)
+
+    def decided(self) -> State:
+        """Abort the commit, unless it is committed; return which of both it is.
+
+        Raise the store's error if that is unknown: then the record tells others.
+        """
+        return self.records.decide(self.id, State.ABORTED)
+
+    def settle(self, state: State) -> None:
+        """Move the intents into place, or remove them, and delete the record.
+
+        What is left undone by an error, those do who meet the intents.
+        """
+        try:
+            for batch in self.begun:
+                items = [(each.table, each.index, each.key) for each in batch]
+                self.records.settle(self.id, items, state)
+            self.records.end(self.id)
+        except Exception as error:  # the commit is decided: it did not fail
+            logger.warning(
+                "The commit %s is %s; its intents are left to readers: %s",
+                self.id,
+                state.value,
+                error,
+            )
+
+
+def resolved(
+    records: ConditionalStore, table: Table, index: Index, found: list[Stored]
+) -> list[Stored]:
+    """Return what was read as the commits have decided whose intents it has.
+
+    Items that do not exist are left out. Intents of decided commits are settled.
+    """
+    if all(each.intent is None for each in found):
+        return found
+    items = {each.key: each for each in found}
+    # The keys of the items that must be read again.
+    left = {each.key for each in found if each.intent is not None}
+    orphans: set[tuple[bytes, str]] = set()
+    for attempt in range(LOOKS):
+        left = settled(records, table, index, [items[key] for key in left], orphans)
+        if not left:
+            break
+        give_way(attempt)
+        read = records.rows if index is table.primary else None
+        keys = list(left)
+        again = read(table, keys) if read else records.found(table, index, keys)
+        fresh = {each.key: each for each in again}
+        for key in keys:
+            if key in fresh:
+                items[key] = fresh[key]
+            else:
+                del items[key]
+        left = {each.key for each in again if each.intent is not None}
+    return [each for each in items.values() if each.value is not None]
+
+
+def settled(
+    records: ConditionalStore,
+    table: Table,
+    index: Index,
+    found: Sequence[Stored],
+    orphans: set[tuple[bytes, str]],
+) -> set[bytes]:
+    """Settle the intents of decided commits; return the keys of their items.
+
+    Those of pending commits stay. `orphans` are items and commits without a record that
+    were met before: if they are met again, the commit was aborted.
+    """
+    by_commit: dict[str, list[bytes]] = {}
+    for each in found:
+        assert each.intent is not None
+        by_commit.setdefault(each.intent.commit, []).append(each.key)
+    again: set[bytes] = set()
+    for commit, keys in by_commit.items():
+        state = state_of(records, commit)
+        if state is State.PENDING:
+            continue
+        again.update(keys)
+        if state is None:
+            # The commit has ended since the item was read, or it was aborted.
+            known = {(key, commit) for key in keys}
+            keys = [key for key, _ in known & orphans]
+            orphans |= known
+            state = State.ABORTED
+        if keys:
+            records.settle(commit, [(table, index, key) for key in keys], state)
+    return again
+
+
+def state_of(records: ConditionalStore, commit: str) -> State | None:
+    """Return the state of a commit, which is aborted if its time is over."""
+    found = records.state(commit)
+    if found is None:
+        return None
+    state, until = found
+    if state is State.PENDING and time.time() > until:
+        return records.decide(commit, State.ABORTED)
+    return state

@@ -1,0 +1,1 @@
+"""A backend on conditional writes in memory, for the tests of OptimisticWrapper."""

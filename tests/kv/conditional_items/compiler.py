@@ -1,0 +1,13 @@
+"""The compilers: the core's, whose scans are OptimisticQueries."""
+
+from nonrel_backend.kv.compiler import SQLCompiler as KeyValueCompiler
+from nonrel_backend.kv.compiler import SQLInsertCompiler as KeyValueInsertCompiler
+from nonrel_backend.kv.optimistic_query import OptimisticQuery
+
+
+class SQLCompiler(KeyValueCompiler):
+    query_class = OptimisticQuery
+
+
+class SQLInsertCompiler(KeyValueInsertCompiler, SQLCompiler):
+    pass
