@@ -91,9 +91,6 @@ class NativeIndex(Index):
         """Return nothing: no entries are written for it."""
         return []
 
-    def payload(self, row: Row) -> bytes:
-        return b"".join([encode(get(row)) for get, encode in self.encoders])
-
 
 @dataclass(slots=True)
 class Bounds:

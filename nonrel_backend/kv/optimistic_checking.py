@@ -26,7 +26,7 @@ def problems(store: Any, fix: bool) -> Iterator[str]:
     for name in (*sorted(OWN_TABLES), *store.catalog.names()):
         table = store.catalog.table(name)
         for index in table.indexes:
-            if not index.native:
+            if not index.is_native:
                 yield from entry_problems(store, table, index, fix)
         yield from row_problems(store, table, fix)
     yield from left_commits(store, fix)

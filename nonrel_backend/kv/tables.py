@@ -140,7 +140,7 @@ class Index:
         # Whether some payloads are shortened, so that the entries have no order.
         self.truncated: bool = entry.get("truncated", False)
         # Whether the store itself keeps the index, and its entries are not written.
-        self.native: bool = "kind" in entry
+        self.is_native: bool = "kind" in entry
         # Whether rows may still lack their entries: queries do not use the index.
         self.building: bool = entry.get("building", False)
         self.parts = [
@@ -178,6 +178,10 @@ class Index:
         self.applies = predicates.bind(
             predicates.prepare(condition, table.forms), table.getter
         )
+
+    def payload(self, row: Any) -> bytes:
+        """Return what orders a row in an index that the store itself keeps."""
+        return b"".join([encode(get(row)) for get, encode in self.encoders])
 
     def payloads(self, row: Any) -> list[tuple[bytes, bool]]:
         """Return (payload, whether it is unique) for each entry of a row.
@@ -368,9 +372,25 @@ class Table:
 
         Those that the store itself keeps are not among them.
         """
-        kept = [each for each in self.indexes if not each.native]
+        kept = [each for each in self.indexes if not each.is_native]
         plain = [(each, *each.encoders[0]) for each in kept if each.is_plain]
         return plain, [each for each in kept if not each.is_plain]
+
+    def entry_key(
+        self, entry: tuple[Index, bytes, bool], row_key: bytes
+    ) -> tuple[bytes, list[Index]]:
+        """Return the key of an entry, of a payload and the key of its row.
+
+        Return also the indexes that are to be marked as truncated, because a part of
+        the key is shortened. No other row may have the key of a unique entry.
+        """
+        index, payload, unique = entry
+        marked = []
+        if len(payload) > self.payload_size:
+            payload = shortened(payload, self.payload_size)
+            if not index.truncated:
+                marked.append(index)
+        return payload if unique else payload + row_key, marked
 
     # --- errors ---
 

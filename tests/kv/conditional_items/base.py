@@ -14,7 +14,8 @@ from nonrel_backend.kv.conditional import (
 )
 from nonrel_backend.kv.json_values import json_forms
 from nonrel_backend.kv.online import OnlineSchemaEditor
-from nonrel_backend.kv.optimistic import OptimisticAccess, OptimisticWrapper
+from nonrel_backend.kv.optimistic import OptimisticWrapper
+from nonrel_backend.kv.optimistic_access import OptimisticAccess
 from nonrel_backend.kv.ordered import OrderedCreation, OrderedFeatures
 from nonrel_backend.kv.tables import Table
 
