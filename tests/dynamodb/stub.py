@@ -63,7 +63,11 @@ class Stub:
                 self.wfile.write(body[:-1] if reply == CUT else body)
                 self.close_connection = reply == CUT
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *arguments: Any) -> None:
+                pass  # A client has hung up.
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(
             target=self.server.serve_forever, args=[0.01], daemon=True

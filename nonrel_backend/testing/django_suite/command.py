@@ -8,7 +8,7 @@ from pathlib import Path
 import django
 
 from ... import backends
-from ..services.addresses import server
+from ..services.addresses import SERVER_EACH, server, server_name
 from .suite import AppResult, Suite, page, table, total, user_cache
 
 HERE = Path(__file__).resolve().parent
@@ -82,9 +82,10 @@ def run(
         timeout=options.timeout,
         parallel=options.parallel,
     )
-    # On Riak each app has its own server.
-    on_riak = suite.server == "nonrel_backend.riak"
-    with nullcontext() if on_riak else server(suite.server):
+    each = suite.server in SERVER_EACH
+    if each:
+        print(f"The server of each app is {server_name(suite.server)}.", flush=True)
+    with nullcontext() if each else server(suite.server):
         for result in suite.run(apps):
             results.append(result)
             show_progress(result, len(results), len(apps))

@@ -18,7 +18,7 @@ from typing import Any
 import django
 
 from ...backends import completed, engine_of
-from ..services.addresses import HOST_VARIABLES, app_server
+from ..services.addresses import HOST_OPTIONS, HOST_VARIABLES, app_server
 from .recorder import RECORD_VARIABLE
 
 # At most RUN_AGAIN failed tests of an app are run again, up to TRIES times. More
@@ -36,6 +36,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
             "unique": "markers",
             "schema_wait": 0,
         }
+    },
+    "nonrel_backend.dynamodb": {
+        "OPTIONS": {"region": "us-east-1", "keys": "sequence", "schema_wait": 0}
     },
 }
 # These apps take the longest and start first.
@@ -59,7 +62,8 @@ import os
 import django
 
 DATABASE = {database!r}
-DATABASE.setdefault("HOST", os.environ.get({host_variable!r}, ""))
+ADDRESS = os.environ.get({host_variable!r}, "")
+{entry}.setdefault({key!r}, ADDRESS)
 NAME = DATABASE["NAME"]
 if NAME != ":memory:":
     NAME += "_" + os.environ["NONREL_TEST_NAME"]
@@ -158,7 +162,9 @@ class Suite:
     ) -> None:
         self.engine = database["ENGINE"]
         # Without an address, our own stores have servers for tests.
-        self.server = "" if database.get("HOST") else self.engine
+        option = HOST_OPTIONS.get(self.engine)
+        address = database["OPTIONS"].get(option) if option else database.get("HOST")
+        self.server = "" if address else self.engine
         self.timeout = timeout
         self.parallel = parallel
         self.running: set[subprocess.Popen[bytes]] = set()
@@ -170,6 +176,8 @@ class Suite:
             SETTINGS.format(
                 database=completed(database, defaults),
                 host_variable=HOST_VARIABLES.get(self.engine, ""),
+                entry='DATABASE["OPTIONS"]' if option else "DATABASE",
+                key=option or "HOST",
             )
         )
 

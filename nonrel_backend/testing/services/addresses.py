@@ -15,50 +15,68 @@ HOST_VARIABLES = {
 }
 
 
+# Where OPTIONS has the address, and not HOST.
+HOST_OPTIONS = {"nonrel_backend.dynamodb": "endpoint_url"}
+# One server, which is one process, is too slow for several apps of Django's suite.
+SERVER_EACH = {"nonrel_backend.riak", "nonrel_backend.dynamodb"}
+
+
+def server_name(engine: str) -> str:
+    """Return which of several servers the tests of a backend are going to run on."""
+    if os.environ.get(HOST_VARIABLES.get(engine, "")):
+        return f"the one of {HOST_VARIABLES[engine]}"
+    if engine == "nonrel_backend.dynamodb":
+        from . import dynamodb
+
+        return dynamodb.server_name()
+    return "a stand-in for Riak" if engine == "nonrel_backend.riak" else ""
+
+
 @contextmanager
-def server(backend: str) -> Iterator[None]:
-    """Set the variable with the server's address for the block.
+def variables_of(engine: str) -> Iterator[dict[str, str]]:
+    """Yield the environment variables with the address of a backend's server.
 
     A server is started if the variable is not set. An embedded store needs none, and
     of other backends' servers nothing is known.
     """
-    name = engine_of(backend)
     # Each store's driver is optional.
-    if name == "nonrel_backend.mongodb":
+    if engine == "nonrel_backend.mongodb":
         from .mongodb import mongodb_uri
 
-        address = mongodb_uri
-    elif name == "nonrel_backend.riak":
-        from ..riak.server import named, riak_host
+        with mongodb_uri() as uri:
+            yield {"MONGODB_URI": uri}
+    elif engine == "nonrel_backend.riak":
+        from ..riak.server import riak_host
 
-        address = riak_host
-    elif name == "nonrel_backend.dynamodb":
+        with riak_host() as host:
+            yield {"RIAK_HOST": host}
+    elif engine == "nonrel_backend.dynamodb":
         from . import dynamodb
 
-        address = dynamodb.dynamodb_url
+        with dynamodb.dynamodb_variables() as variables:
+            yield variables
     else:
-        yield
-        return
-    with address() as found:
-        if name == "nonrel_backend.riak":
-            print(f"The server is {named(found)}.", flush=True)
-        elif name == "nonrel_backend.dynamodb":
-            print(f"The server is {dynamodb.named(found)}.", flush=True)
-        with mock.patch.dict(os.environ, {HOST_VARIABLES[name]: found}):
+        yield {}
+
+
+@contextmanager
+def server(backend: str) -> Iterator[None]:
+    """Set the variables with the server's address for the block."""
+    engine = engine_of(backend)
+    with variables_of(engine) as variables:
+        if name := server_name(engine):
+            address = variables[HOST_VARIABLES[engine]]
+            print(f"The server is {name} at {address}.", flush=True)
+        with mock.patch.dict(os.environ, variables):
             yield
 
 
 @contextmanager
 def app_server(backend: str) -> Iterator[dict[str, str]]:
-    """Yield the environment variables for one app of Django's suite.
-
-    On Riak they name a stand-in of the app's own: one stand-in, which is one process,
-    is too slow for several apps at a time.
-    """
-    if engine_of(backend) != "nonrel_backend.riak":
+    """Yield the environment variables for one app of Django's suite."""
+    engine = engine_of(backend)
+    if engine not in SERVER_EACH:
         yield {}
         return
-    from ..riak.server import riak_host
-
-    with riak_host() as host:
-        yield {"RIAK_HOST": host}
+    with variables_of(engine) as variables:
+        yield variables

@@ -85,25 +85,32 @@ class DynamoServer(ServerProcess):
         return True
 
 
-def named(url: str) -> str:
-    """Return a text that says which DynamoDB answers at an address."""
-    if url == os.environ.get("DYNAMODB_URL"):
-        return f"the one at DYNAMODB_URL, {url}"
-    kind = "dynoxide" if dynoxide_binary() else "ministack"
-    return f"{kind} at {url}"
+def server_name() -> str:
+    """Return the name of the server that is started for tests."""
+    return "dynoxide" if dynoxide_binary() else "ministack"
+
+
+@contextmanager
+def dynamodb_variables() -> Iterator[dict[str, str]]:
+    """Yield the environment variables of a DynamoDB for the block: the one at
+    DYNAMODB_URL, if that is set, else a new one.
+
+    Credentials are among them, unless there are some.
+    """
+    new = {name: text for name, text in CREDENTIALS.items() if name not in os.environ}
+    known = os.environ.get("DYNAMODB_URL")
+    if known:
+        yield {"DYNAMODB_URL": known, **new}
+        return
+    with DynamoServer() as server:
+        yield {"DYNAMODB_URL": server.url, **new}
 
 
 @contextmanager
 def dynamodb_url() -> Iterator[str]:
-    """Yield DYNAMODB_URL, if it is set, else the URL of a server for the block.
-
-    In the block there are credentials in the environment.
-    """
-    new = {name: text for name, text in CREDENTIALS.items() if name not in os.environ}
-    with mock.patch.dict(os.environ, new):
-        known = os.environ.get("DYNAMODB_URL")
-        if known:
-            yield known
-            return
-        with DynamoServer() as server:
-            yield server.url
+    """Yield the URL of a DynamoDB; in the block the environment has credentials."""
+    with (
+        dynamodb_variables() as variables,
+        mock.patch.dict(os.environ, variables),
+    ):
+        yield variables["DYNAMODB_URL"]
