@@ -19,6 +19,9 @@ DEFAULTS = {
         "HOST": os.environ.get("RIAK_HOST", "127.0.0.1:8087"),
         "OPTIONS": {"transactions": "none", "unique": "markers"},
     },
+    "nonrel_backend.dynamodb": {
+        "OPTIONS": {"endpoint_url": os.environ.get("DYNAMODB_URL", "")},
+    },
     # Django's own backend, for comparison.
     "django.db.backends.sqlite3": {"NAME": BASE_DIR / "atlas.sqlite3"},
 }
