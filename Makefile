@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make demo    migrate, load and tour testproject on LMDB (SERVE=1 serves it;"
-	@echo "             BACKEND=mongodb starts a MongoDB for it)"
-	@echo "make test    our own tests on LMDB, MongoDB, Riak (a stand-in, or RIAK_HOST)"
-	@echo "             and the template, REST on SQLite too, a choice of Django's suite"
+	@echo "             BACKEND=mongodb or BACKEND=dynamodb starts a server for it)"
+	@echo "make test    our own tests on LMDB, MongoDB, DynamoDB, Riak (a stand-in, or"
+	@echo "             RIAK_HOST) and the template, REST on SQLite too, a choice of"
+	@echo "             Django's suite"
 	@echo "make suite   all 128 apps of Django's suite on LMDB"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the benchmarks, side by side"
@@ -41,8 +42,9 @@ demo: $(VENV)/$(if $(filter lmdb,$(BACKEND)),.demo,.test)
 
 test: $(VENV)/.test
 	$(MAKE) --jobs=2 --output-sync=target \
-		test-mongodb test-riak test-lmdb test-template test-sqlite
+		test-mongodb test-dynamodb test-riak test-lmdb test-template test-sqlite
 	$(BIN)/python runtests.py django --quick --backend mongodb
+	$(BIN)/python runtests.py django --quick --backend dynamodb
 
 # REST serves models on any database; what else is tested is ours.
 test-sqlite: $(VENV)/.test

@@ -54,6 +54,15 @@ def django61_all(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="venv")
+def dynamodb(session: nox.Session) -> None:
+    """Run all apps of Django's suite on DynamoDB; arguments name others."""
+    session.install("-e", ".[test]")
+    command = ["runtests.py", "django", "--backend", "dynamodb"]
+    save = ["--save", "docs/django-suite-dynamodb.md"]
+    session.run("python", *command, *(session.posargs or save), env={"CI": ""})
+
+
+@nox.session(venv_backend="venv")
 def faults(session: nox.Session) -> None:
     """Run five minutes of faults on each backend; arguments are those of the runs."""
     session.install("-e", ".[test]")
