@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, ProgrammingError
@@ -13,7 +14,7 @@ from ..query import MISSING
 from ..schema import Command
 from ..values.converting import converter
 from ..values.saving import of_column
-from . import partial
+from . import partial as partial_indexes
 from .columns import column_field, default_sql
 from .indexes import CatalogIndexes, named, path_of_part
 from .rows import Row, Rows
@@ -42,9 +43,12 @@ class CatalogSchemaEditor(CatalogIndexes):
 
     def execute(self, sql: Any, params: Any = ()) -> Any:
         if isinstance(sql, Command):
-            work = sql.work
-            sql = Command(sql.text, lambda: self.connection.all_or_nothing(work))
+            sql = Command(sql.text, partial(self.run, sql.work))
         return super().execute(sql, params)
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        """Return what the work of a command returns; it is one statement."""
+        return self.connection.all_or_nothing(work)
 
     def rows(self, table: str, entry: dict[str, Any]) -> Rows:
         return Rows(self.connection, table_model(table, entry))
@@ -172,6 +176,8 @@ class CatalogSchemaEditor(CatalogIndexes):
         def change(row: Row) -> Row:
             changed = row.get(old, MISSING)
             if changed is MISSING:
+                if old != new and new in row:
+                    return {}  # it was changed before the change was interrupted
                 changed = default
             elif convert is not None:
                 changed = convert(changed)
@@ -375,4 +381,4 @@ def rename(
             if quote and each.get("sql"):
                 each["sql"] = each["sql"].replace(quote(old), quote(new))
             if each.get("tree"):
-                each["tree"] = partial.renamed(each["tree"], old, new)
+                each["tree"] = partial_indexes.renamed(each["tree"], old, new)

@@ -61,6 +61,9 @@ class RiakAccess(Access):
     ) -> Iterator[list[Found]]:
         return pages(self.objects(table).all(ranges[0][0]))
 
+    def scan_after(self, table: Any, key: bytes) -> Iterator[list[Found]]:
+        return super().scan_after(table, key and key + b"\0")
+
     def keys(self, table: Any, records: list[Found]) -> list[bytes]:
         return [each.key for each in records]
 

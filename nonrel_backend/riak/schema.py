@@ -4,27 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import NotSupportedError, ProgrammingError
-from django.db.transaction import TransactionManagementError
 
-from ..catalog.indexes import named
 from ..kv.online import OnlineSchemaEditor
-from ..query import translated_errors
 from . import datatypes
-from .tables import ENTRIES, Row
+from .tables import ENTRIES
 
 
 class DatabaseSchemaEditor(OnlineSchemaEditor):
     """Rewrites rows in an order that other processes may read and write meanwhile."""
-
-    def execute(self, sql: Any, params: Any = ()) -> Any:
-        # Django's rule for DDL in transactions, as on databases without rollback of it.
-        if self.connection.in_atomic_block and not self.collect_sql and self.logs:
-            raise TransactionManagementError(
-                "Executing DDL statements while in a transaction on databases "
-                "that can't perform a rollback is prohibited."
-            )
-        with translated_errors(self.connection):
-            return super().execute(sql, params)
 
     def make_table(self, model: Any) -> None:
         for field in model._meta.local_concrete_fields:
@@ -79,39 +66,12 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
             keys = [each.key for each in objects.all()]
             datatypes.write(objects, column, change, keys)
 
-    def fill_column(
-        self, table: str, entry: dict[str, Any], name: str, stored: Any
-    ) -> None:
-        # Values that an interrupted migration has written stay, even different ones.
-        self.put_all(table, f"with {name}", lambda row: {name: stored, **row})
-        self.catalog.save(table, entry)
-
-    def drop_column(self, model: Any, field: Any) -> None:
-        table = model._meta.db_table
-        name, objects = field.column, self.connection.objects(table)
-        if name in self.catalog.entry(table)["key"]:
-            super().drop_column(model, field)
-            return
-        self.drop_parts(table, name)
+    def clear_column(self, table: str, name: str) -> None:
+        objects = self.connection.objects(table)
         if name in objects.table.data:
             datatypes.clear(objects, objects.table.data[name])
         else:
-            self.put_all(table, f"without {name}", lambda row: without(row, name))
-        entry = self.catalog.copy(table)
-        entry["columns"].remove(named(entry["columns"], name))
-        self.catalog.save(table, entry)
-
-    def drop_parts(self, table: str, column: str) -> None:
-        """Remove the indexes and constraints of a column that will be dropped."""
-        entry = self.catalog.copy(table)
-        for index in entry["indexes"]:
-            if index["unique"] and column in index["columns"]:
-                self.release_claims(table, index["name"])
-        for kind in ("indexes", "building", "checks"):
-            entry[kind] = [
-                each for each in entry.get(kind, ()) if column not in each["columns"]
-            ]
-        self.catalog.save(table, entry)
+            super().clear_column(table, name)
 
     def store_check(self, table: str, check: dict[str, Any]) -> None:
         self.refuse_data(table, check["columns"], "no constraint can be on it")
@@ -137,15 +97,9 @@ class DatabaseSchemaEditor(OnlineSchemaEditor):
             )
         super().change_column(model, old_field, new_field, value)
 
-    # --- rewriting all rows of a table ---
-
     def renew_entries(self, table: str) -> None:
         """Write the entries of rows whose entries are of an older version."""
         self.write_entries(table, "index entries")
         entry = self.catalog.copy(table)
         entry["entries"] = ENTRIES
         self.catalog.save(table, entry)
-
-
-def without(row: Row, column: str) -> Row:
-    return {name: value for name, value in row.items() if name != column}

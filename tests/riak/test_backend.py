@@ -574,6 +574,33 @@ def test_an_interrupted_field_addition_is_continued(server, store):
     assert store.check_store() == []
 
 
+def test_an_interrupted_field_renaming_is_continued(server, store):
+    from tests.library.models import Book
+
+    books(1_200)
+    old = Book._meta.get_field("pages")
+    new = IntegerField()
+    new.set_attributes_from_name("sheets")
+    new.model = Book
+
+    def rename_field():
+        with store.schema_editor() as editor:
+            editor.alter_field(Book, old, new)
+
+    before = [
+        json.loads(each.object.content[0].value)
+        for each in store.db_connection.fold(store.bucket("library_book"), 500)
+    ]
+    break_off(server, rename_field, 700)
+    rename_field()
+    values = []
+    for each in store.db_connection.fold(store.bucket("library_book"), 500):
+        row = json.loads(each.object.content[0].value)
+        assert "pages" not in row
+        values.append(row["sheets"])
+    assert sorted(values) == sorted(row["pages"] for row in before)
+
+
 def test_removing_a_field_removes_its_claims(store):
     from tests.library.models import Counter
 
