@@ -110,28 +110,30 @@ class OptimisticAccess(Access):
     ) -> Iterator[list[Stored]]:
         """Yield rows of the store, with those of the buffer laid over them."""
         primary = table.primary
+        space = self.space(table, primary)
+        # The store filters rows as they were before the transaction changed them.
+        changed = set() if space is None else {*space.held}
         for batch in batches:
-            found = self.resolved(table, primary, batch)
+            found = []
             space = self.space(table, primary)
-            if space is not None:
-                found = [
-                    as_stored(table, each.key, space.held[each.key])
-                    if each.key in space.held
-                    else each
-                    for each in found
-                ]
-                found = [each for each in found if each.value is not None]
+            for each in self.resolved(table, primary, batch):
+                if each.key in changed:
+                    continue
+                if space is not None and each.key in space.held:
+                    each = as_stored(table, each.key, space.held[each.key])
+                if each.value is not None:
+                    found.append(each)
             if found:
                 yield found
         space = self.space(table, primary)
         if space is not None:
-            new = [
+            rest = [
                 as_stored(table, key, held)
                 for key, held in space.held.items()
-                if held.before is None and held.value is not None
+                if (held.before is None or key in changed) and held.value is not None
             ]
-            if new:
-                yield new
+            if rest:
+                yield rest
 
     def keys(self, table: Table, records: list[Stored]) -> list[bytes]:
         return [each.key for each in records]
