@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..transactions import TransactionConflict
 from .encoding import KeyRange
+from .predicates import CompoundPredicate, Predicate
 from .tables import Index, Table
+
+Predicates: TypeAlias = Sequence[Predicate | CompoundPredicate]
 
 
 @dataclass(slots=True)
@@ -103,18 +106,33 @@ class ConditionalStore(ABC):
     # --- reading ---
 
     @abstractmethod
-    def rows(self, table: Table, keys: Sequence[bytes]) -> list[Stored]:
-        """Return the rows with these keys that exist, in any order."""
+    def rows(
+        self,
+        table: Table,
+        keys: Sequence[bytes],
+        columns: AbstractSet[str] | None = None,
+    ) -> list[Stored]:
+        """Return the rows with these keys that exist, in any order.
+
+        With `columns`, they may lack others.
+        """
 
     @abstractmethod
     def all_rows(
-        self, table: Table, limit: int | None = None, after: bytes | None = None
+        self,
+        table: Table,
+        limit: int | None = None,
+        after: bytes | None = None,
+        columns: AbstractSet[str] | None = None,
+        filters: Predicates = (),
     ) -> Iterator[list[Stored]]:
         """Yield all rows of a table, in any order.
 
         `limit` is how many rows the caller expects to need. With `after` they come in
         an order of the store's, one after another, from the one after this key on; an
-        empty key stands for the beginning.
+        empty key stands for the beginning. With `columns`, rows may lack others. Rows
+        for which one of the filters is not true may be left out, unless they have an
+        intent.
         """
 
     @abstractmethod

@@ -1,13 +1,14 @@
 """What a statement reads, and writes into the buffer of an optimistic transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
 from . import commits
 from .access import Access, Change
 from .buffer import Buffer, Held, Space, unshared
-from .conditional import ConditionalStore, Stored
+from .conditional import ConditionalStore, Predicates, Stored
 from .encoding import KeyRange
 from .overlays import laid_over
 from .tables import Index, Table
@@ -41,6 +42,10 @@ class OptimisticAccess(Access):
         self.locks = transaction is not None and transaction.locks
         # Rows that came with the entries of an index of the store's own.
         self.known: dict[bytes, Stored] = {}
+        # The columns that the statement reads, None for all; and what the rows satisfy
+        # that it finds by reading a whole table.
+        self.columns: AbstractSet[str] | None = None
+        self.filters: Predicates = ()
         # The keys of rows that were made for them: no other row has them.
         self.made: set[bytes] = set()
 
@@ -88,7 +93,7 @@ class OptimisticAccess(Access):
             elif key not in found:
                 asked.append(key)
         if asked:
-            stored = self.records.rows(table, list(dict.fromkeys(asked)))
+            stored = self.records.rows(table, list(dict.fromkeys(asked)), self.columns)
             for each in self.resolved(table, table.primary, stored):
                 found[each.key] = each
         return [found[key] for key in keys if key in found]
@@ -100,7 +105,10 @@ class OptimisticAccess(Access):
         reverse: bool = False,
         limit: int | None = None,
     ) -> Iterator[list[Stored]]:
-        return self.over_rows(table, self.records.all_rows(table, limit))
+        found = self.records.all_rows(
+            table, limit, columns=self.columns, filters=self.filters
+        )
+        return self.over_rows(table, found)
 
     def scan_after(self, table: Table, key: bytes) -> Iterator[list[Stored]]:
         return self.over_rows(table, self.records.all_rows(table, after=key))

@@ -1,6 +1,7 @@
 """OptimisticQuery: a scan whose rows are locked by conditions of the commit."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ..query import safe_call
@@ -8,6 +9,8 @@ from .access import ReadAccess
 from .access_paths import Ordering
 from .choice import single_key
 from .forms import JSON_NULL
+from .optimistic_access import OptimisticAccess
+from .predicates import columns as columns_of
 from .query import KeyValueQuery
 from .scan import Scan
 from .tables import Table
@@ -36,9 +39,17 @@ class OptimisticQuery(KeyValueQuery):
         ordered: bool = True,
         columns: list[str] | None = None,
     ) -> tuple[Table, Scan, Ordering]:
-        if self.locks_rows:
-            access.locks = True  # type: ignore[attr-defined]
-        return super().scan(access, limit, ordered, columns)
+        assert isinstance(access, OptimisticAccess)
+        access.locks |= self.locks_rows
+        found = super().scan(access, limit, ordered, columns)
+        table, scan, ordering = found
+        access.filters = scan.choice.residual
+        # A transaction remembers rows as a whole.
+        if columns is not None and access.transaction is None:
+            names = [*columns, *(column.name for column, _ in ordering), *table.key]
+            tested = map(columns_of, scan.choice.residual)
+            access.columns = frozenset(chain(names, *tested))
+        return found
 
     @safe_call
     def update(self, values: dict[str, Any]) -> int:

@@ -47,7 +47,7 @@ class Items(ConditionalStore):
             space = self.space(table, index)
             return [deepcopy(space[key]) for key in keys if key in space]
 
-    def rows(self, table, keys):
+    def rows(self, table, keys, columns=None):
         self.asked("rows")
         return self.read(table, table.primary, keys)
 
@@ -55,7 +55,7 @@ class Items(ConditionalStore):
         self.asked("found")
         return self.read(table, index, keys)
 
-    def all_rows(self, table, limit=None, after=None):
+    def all_rows(self, table, limit=None, after=None, columns=None, filters=()):
         keys = sorted(self.space(table, table.primary))
         for start in range(0, len(keys), 3):
             self.asked("all_rows")
