@@ -55,7 +55,9 @@ class Consumed:
         for each in (self, *self.meters):
             each.requests += 1
             for part in parts:
-                each.add_units(operation, part["TableName"], part["CapacityUnits"])
+                # A transaction that is sent again, and was carried out, only reads.
+                is_read = operation in READS or part.get("ReadCapacityUnits")
+                each.add_units(part["TableName"], part["CapacityUnits"], not is_read)
         if logger.isEnabledFor(logging.DEBUG):
             for part in parts:
                 logger.debug(
@@ -63,8 +65,7 @@ class Consumed:
                     *(operation, part["TableName"], part["CapacityUnits"]),
                 )
 
-    def add_units(self, operation: str, table: str, units: float) -> None:
-        is_write = operation in WRITES
+    def add_units(self, table: str, units: float, is_write: bool) -> None:
         if is_write:
             self.written += units
         else:
