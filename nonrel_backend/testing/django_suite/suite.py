@@ -18,7 +18,7 @@ from typing import Any
 import django
 
 from ...backends import completed, engine_of
-from ..services.addresses import HOST_OPTIONS, HOST_VARIABLES, app_server
+from ..services.addresses import HOST_OPTIONS, HOST_VARIABLES, app_server, server_name
 from .recorder import RECORD_VARIABLE
 
 # At most RUN_AGAIN failed tests of an app are run again, up to TRIES times. More
@@ -317,10 +317,13 @@ def table(results: Sequence[AppResult]) -> str:
     return "\n".join([lines[0], rule + "|", *lines[1:]])
 
 
-def stands_in(name: str) -> bool:
-    """Return whether a stand-in, which is in this package, answers for the store."""
-    variable = HOST_VARIABLES.get(engine_of(name), "")
-    return variable == "RIAK_HOST" and not os.environ.get(variable)
+def on_server(name: str) -> str:
+    """Return " on" which of several servers a backend's tests run, "" if on the one."""
+    engine = engine_of(name)
+    found = (
+        "" if os.environ.get(HOST_VARIABLES.get(engine, "")) else server_name(engine)
+    )
+    return f" on {found}" if found else ""
 
 
 def page(name: str, results: Sequence[AppResult], seconds: float) -> str:
@@ -337,7 +340,7 @@ def page(name: str, results: Sequence[AppResult], seconds: float) -> str:
         f"`{engine_of(name)}`: {counts['passed']} of {counts['tests']} passed, "
         f"{counts['failed']} failed, {counts['errors']} errors, in {seconds:.0f} s.",
         f"Made by `python -m nonrel_backend django-suite --engine {name} --save FILE`"
-        f"{' on the stand-in' if stands_in(name) else ''}.",
+        f"{on_server(name)}.",
         "",
         '"Skipped by our list" are tests named under a reason in `features.py`;',
         '"skipped by Django" are those that Django itself skips by feature flags or',
