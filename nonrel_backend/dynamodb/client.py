@@ -197,11 +197,10 @@ def failure(
 ) -> Unavailable:
     """Return the error for an operation that is not sent again."""
     times = "once" if attempts == 1 else f"{attempts} times"
-    text = (
-        f"{operation} was sent to DynamoDB {times}, the last time: {described(error)}"
-    )
+    text = f"{operation} was tried {times} on DynamoDB. Last error: {described(error)}"
     if not unknown:
-        return Unavailable(f"{text} It was not carried out.")
+        done = "" if operation in READS else " It was not carried out."
+        return Unavailable(f"{text}{done}")
     return UnknownOutcome(
         f"{text} Whether it was carried out is unknown: read before you retry."
     )

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -49,6 +50,18 @@ def test_values_of_all_types_come_back_as_they_were_sent(client, table):
     key = {"h": item["h"]}
     found = client.call("get_item", TableName=table, Key=key, ConsistentRead=True)
     assert found["Item"] == item
+
+
+def test_threads_share_a_client_and_get_their_own_items(client, table):
+    def put_and_get(number):
+        item = {"h": {"S": f"{number}"}, "data": {"B": bytes([number]) * 100}}
+        client.call("put_item", TableName=table, Item=item)
+        key = {"h": item["h"]}
+        found = client.call("get_item", TableName=table, Key=key, ConsistentRead=True)
+        return found["Item"] == item
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(put_and_get, range(200)))
 
 
 def test_a_missing_item_is_not_in_the_reply(client, table):
@@ -143,7 +156,7 @@ def test_a_write_that_may_be_carried_out_is_not_sent_again(
     answering, clock, reply, operation
 ):
     client, stub = answering(reply, OK)
-    with pytest.raises(UnknownOutcome, match=f"{operation} was sent to DynamoDB once"):
+    with pytest.raises(UnknownOutcome, match=f"{operation} was tried once on DynamoDB"):
         client.call(operation, **KEY)
     assert len(stub.requests) == 1
 
@@ -190,7 +203,7 @@ def test_the_deadline_is_kept(answering, clock):
         client.call("put_item", **ITEM)
     assert not isinstance(caught.value, UnknownOutcome)
     assert 1_009 <= clock.now < 1_010
-    assert f"put_item was sent to DynamoDB {len(stub.requests)} times" in str(
+    assert f"put_item was tried {len(stub.requests)} times on DynamoDB" in str(
         caught.value
     )
     assert "ProvisionedThroughputExceededException" in str(caught.value)
@@ -243,19 +256,50 @@ def test_a_read_timeout_is_retried(answering):
 # --- a real server that fails ---
 
 
-def test_replies_that_are_cut_are_asked_for_again(client, table):
+@pytest.fixture
+def proxy(dynamodb):
+    """Yield a proxy of the DynamoDB that can cut replies."""
+    found = Proxy(int(dynamodb.rpartition(":")[2]), seed=1)
+    yield found
+    found.close()
+
+
+def test_replies_that_are_cut_are_asked_for_again(client, table, proxy):
     item = {"h": {"S": "a"}, "text": {"S": "x" * 100_000}}
     client.call("put_item", TableName=table, Item=item)
-    port = int(client.settings.endpoint_url.rpartition(":")[2])
-    proxy = Proxy(port, seed=1)
-    try:
-        relayed = Client("us-east-1", f"http://127.0.0.1:{proxy.port}")
-        for _ in range(10):
-            proxy.cuts = 2
-            key = {"h": {"S": "a"}}
-            assert relayed.call("get_item", TableName=table, Key=key)["Item"] == item
-    finally:
-        proxy.close()
+    relayed = Client("us-east-1", f"http://127.0.0.1:{proxy.port}")
+    for _ in range(10):
+        proxy.cuts = 2
+        key = {"h": {"S": "a"}}
+        assert relayed.call("get_item", TableName=table, Key=key)["Item"] == item
+    assert proxy.cuts == 0
+
+
+def test_a_transaction_whose_reply_is_cut_is_carried_out_once(client, table, proxy):
+    key = {"TableName": table, "Key": {"h": {"S": "a"}}}
+    add = {
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    relayed = Client("us-east-1", f"http://127.0.0.1:{proxy.port}")
+    for number in range(1, 11):
+        proxy.cuts = 2
+        relayed.call("transact_write_items", TransactItems=[{"Update": key | add}])
+        found = client.call("get_item", ConsistentRead=True, **key)
+        assert found["Item"]["n"] == {"N": str(number)}
+        assert proxy.cuts == 0
+
+
+def test_whether_a_write_whose_reply_is_cut_is_carried_out_is_unknown(
+    client, table, proxy
+):
+    relayed = Client("us-east-1", f"http://127.0.0.1:{proxy.port}")
+    proxy.cuts = 1
+    item = {"TableName": table, "Item": {"h": {"S": "a"}}}
+    with pytest.raises(UnknownOutcome):
+        relayed.call("put_item", **item)
+    found = client.call("get_item", TableName=table, Key={"h": {"S": "a"}})
+    assert "Item" in found
 
 
 def test_a_server_that_restarts_is_found_again(dynamodb, tmp_path):
