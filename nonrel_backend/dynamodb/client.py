@@ -91,7 +91,10 @@ class Client:
 
     Without `region` and credentials boto3 looks for them where it always does: in the
     environment, the shared files (there in `profile`), the machine's role. `config` is
-    a botocore Config, or a dict of its arguments. `deadline` is in seconds.
+    a botocore Config, or a dict of its arguments.
+
+    `deadline` is in seconds. No try begins after it, and each waits for its reply for
+    half of it at most, and not past it (a boto3 before 1.44 does: by half at most).
     """
 
     def __init__(
