@@ -183,9 +183,12 @@ class Client:
             return method(**parameters)
         SENDING.parameters = parameters
         try:
-            # What instruments of botocore record is the table.
-            table = parameters.get("TableName")
-            return method(TableName=table) if table else method()
+            # botocore chooses the endpoint by the names of tables, and instruments
+            # of it record them.
+            named = {"TableName": parameters.get("TableName")}
+            if "RequestItems" in parameters:
+                named = {"RequestItems": dict.fromkeys(parameters["RequestItems"], {})}
+            return method(**{name: each for name, each in named.items() if each})
         finally:
             SENDING.parameters = None
 
