@@ -171,7 +171,7 @@ def check_key(
 
 
 def row_reader(
-    table: str, columns: Mapping[str, Mapping[str, Any]], key: Sequence[str | None]
+    table: str, columns: Mapping[str, Mapping[str, Any]], key: Sequence[str]
 ) -> Callable[[Item], Row]:
     """Return the function from an item to a row; `key` are the native key's names.
 
@@ -213,7 +213,7 @@ def row_reader(
 
 
 def row_writer(
-    columns: Mapping[str, Mapping[str, Any]], key: Sequence[str | None]
+    columns: Mapping[str, Mapping[str, Any]], key: Sequence[str]
 ) -> Callable[[Row], Item]:
     """Return the function from a row to an item."""
     writers: dict[str, Write] = {

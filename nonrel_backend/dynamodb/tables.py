@@ -17,7 +17,7 @@ from zlib import crc32
 from django.db import DataError
 
 from ..kv.access import Entry
-from ..kv.encoding import NULL, following, shortened
+from ..kv.encoding import LAST, NULL, following, shortened
 from ..kv.tables import Index, Table
 from .components import decoded, edge, end_of
 from .items import (
@@ -96,10 +96,11 @@ class NativeIndex(Index):
 class Bounds:
     """A range of a native index; it may hold more than was asked for.
 
-    Both ends are in it; None is no end.
+    Both ends are in it; None is no end. A whole one holds all of a hash, as asked for.
     """
 
     hash: tuple[str, Attribute]
+    is_whole: bool
     range: str | None = None
     low: Attribute | None = None
     high: Attribute | None = None
@@ -136,9 +137,10 @@ class DynamoTable(Table):
         self.range: str | None = None
         if len(self.key) > 1:
             self.range = self.key[1] if len(self.key) == 2 else RANGE
-        native = [self.hash, self.range]
-        self.row_of = row_reader(name, self.columns, native)
-        self.write_item = row_writer(self.columns, native)
+        # Both of them.
+        self.attributes = [self.hash, *filter(None, [self.range])]
+        self.row_of = row_reader(name, self.columns, self.attributes)
+        self.write_item = row_writer(self.columns, self.attributes)
         # Functions from the values of the key to attributes.
         self.key_writers = [key_codec(each)[0] for each in self.key_columns]
         self.native_key = self.key_maker()
@@ -256,6 +258,11 @@ class DynamoTable(Table):
         rest: bytes = item[RANGE]["B"]
         return encode(get(row)) + rest
 
+    def shown(self, key: bytes) -> str:
+        """Return the key of a row as an error shows it."""
+        native = self.native_key(key)
+        return ", ".join(str(*native[each].values()) for each in self.attributes)
+
     # --- items ---
 
     def item_of(self, row: Row) -> Item:
@@ -322,10 +329,11 @@ class DynamoTable(Table):
         except (IndexError, TypeError, ValueError):
             return None
         if high == following(low[:end]):
-            high = low[:end] + b"\xff"
+            high = low[:end] + LAST
         if not high.startswith(low[:end]):
             return None
-        found = Bounds((columns[0]["name"], hash))
+        is_whole = low[end:] == b"" and high[end:] == LAST
+        found = Bounds((columns[0]["name"], hash), is_whole)
         if is_key and self.range == RANGE:
             found.range = RANGE
             found.low, found.high = edge("", low[end:]), edge("", high[end:])

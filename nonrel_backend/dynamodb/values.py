@@ -11,6 +11,7 @@ maps, lists, texts, numbers, booleans and nulls, but for
 Where a document itself has such keys, each has one more "$" at its beginning.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias
 
 from django.db import DataError
 
-from ..kv.encoding import encode_bytes, encode_double
+from ..kv.encoding import encode_bytes, encode_double, encode_text
 from ..kv.json_values import FROM_STORED, TO_STORED, json_forms, json_value, to_json
 
 Attribute: TypeAlias = dict[str, Any]
@@ -48,6 +49,11 @@ def double_component(value: Any) -> bytes:
     return encode_double(float(value))
 
 
+def document_component(value: Any) -> bytes:
+    """Return the component of a document: its maps come back in another order."""
+    return encode_text(json.dumps(value, default=repr, sort_keys=True))
+
+
 base = json_forms("DynamoDB")
 CHANGED = {"binary": bytes, "json": lambda value: json_value(to_json(value))}
 
@@ -65,7 +71,13 @@ FORMS = replace(
     base,
     to_stored=to_stored,
     from_stored={key: each for key, each in FROM_STORED.items() if key != "binary"},
-    encoders={**base.encoders, "double": double_component, "binary": encode_bytes},
+    encoders={
+        **base.encoders,
+        "double": double_component,
+        "binary": encode_bytes,
+        "json": document_component,
+        "document": document_component,
+    },
     comparable={"decimal": Decimal, "double": float},
 )
 

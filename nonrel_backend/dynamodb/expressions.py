@@ -1,0 +1,358 @@
+"""The expressions of requests: conditions of writes, and what they change.
+
+A row is changed on its version, `_v`, and an item without one on all the columns that
+are known. `_i` is the intent of a large commit, a map:
+
+    t        the id of the commit
+    set      the attributes that the item will have, of those that change
+    remove   the names of attributes that it will not have
+    delete   there: the item will be deleted
+    new      there: there is no item yet, only the intent
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..kv.conditional import Expected, Intent, Stored, Write
+from ..kv.encoding import LAST, following
+from ..kv.forms import JSON_NULL
+from ..kv.optimistic_query import Increment
+from ..query import MISSING
+from ..values.storing import INT64
+from .items import LONGEST_RANGE, Item, Row, check_size, item_size, number
+from .tables import Bounds, DynamoTable
+from .values import Attribute
+
+VERSION, INTENT = "_v", "_i"
+# The attributes of an entry: where it is, its key, and that of its row.
+PARTITION, ENTRY, OWNER = "h", "r", "k"
+# About the bytes of a write that are not its item's.
+OVERHEAD = 100
+
+
+class Expressions:
+    """The expressions of a request, with placeholders for their names and values."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.values: dict[str, Attribute] = {}
+
+    def name(self, attribute: str) -> str:
+        return self.names.setdefault(attribute, f"#{len(self.names)}")
+
+    def value(self, value: Attribute) -> str:
+        found = f":{len(self.values)}"
+        self.values[found] = value
+        return found
+
+    def equal(self, attribute: str, value: Attribute) -> str:
+        return f"{self.name(attribute)} = {self.value(value)}"
+
+    def absent(self, attribute: str) -> str:
+        return f"attribute_not_exists({self.name(attribute)})"
+
+    def of_commit(self, commit: str) -> str:
+        """Return the condition that an item has the intent of a commit."""
+        return f"{self.name(INTENT)}.{self.equal('t', {'S': commit})}"
+
+    def assignments(
+        self, attributes: Item, removed: list[str], sums: Sequence[str] = ()
+    ) -> str:
+        """Return an UpdateExpression."""
+        sets = ", ".join([*(self.equal(*each) for each in attributes.items()), *sums])
+        names = ", ".join(map(self.name, removed))
+        parts = [f"SET {sets}" if sets else "", f"REMOVE {names}" if names else ""]
+        return " ".join(filter(None, parts))
+
+    def parameters(self, **expressions: Any) -> dict[str, Any]:
+        """Return expressions with their names and values, without those that are empty.
+
+        It comes last: the placeholders are made before.
+        """
+        found = {
+            **expressions,
+            "ExpressionAttributeNames": {key: name for name, key in self.names.items()},
+            "ExpressionAttributeValues": self.values,
+        }
+        return {key: each for key, each in found.items() if each}
+
+
+# --- reading ---
+
+
+def returning(found: Expressions, attributes: list[str] | None) -> dict[str, Any]:
+    """Return the parameters by which only some attributes of items are returned.
+
+    Without attributes the items are counted, those with an intent as read only.
+    """
+    if attributes is None:
+        return {"Select": "COUNT", "FilterExpression": found.absent(INTENT)}
+    return {"ProjectionExpression": ", ".join(map(found.name, attributes))}
+
+
+def projection(attributes: list[str]) -> dict[str, Any]:
+    """Return the parameters by which only some attributes are returned."""
+    found = Expressions()
+    return found.parameters(**returning(found, attributes))
+
+
+def entries_between(partition: str, low: bytes, high: bytes, found: Expressions) -> str:
+    """Return the condition of the entries from `low` to before `high`."""
+    begin = found.equal(PARTITION, {"S": partition})
+    key = found.name(ENTRY)
+    if low and high in (low + LAST, following(low)):
+        return f"{begin} AND begins_with({key}, {found.value({'B': low})})"
+    if not low:
+        return f"{begin} AND {key} < {found.value({'B': high})}"
+    if high == LAST:
+        return f"{begin} AND {key} >= {found.value({'B': low})}"
+    first, last = found.value({"B": low}), found.value({"B": before(high)})
+    return f"{begin} AND {key} BETWEEN {first} AND {last}"
+
+
+def before(high: bytes) -> bytes:
+    """Return the last of all keys of entries that sort before one: both ends of
+    DynamoDB's ranges are in them.
+    """
+    if high[-1] == 0:
+        return high[:-1]
+    return (high[:-1] + bytes([high[-1] - 1])).ljust(LONGEST_RANGE, LAST)
+
+
+def native_between(bounds: Bounds, found: Expressions) -> str:
+    """Return the condition of the items within bounds of a native index."""
+    begin = found.equal(*bounds.hash)
+    low, high = bounds.low, bounds.high
+    if bounds.range is None or (low is None and high is None):
+        return begin
+    name = found.name(bounds.range)
+    if low is None or high is None:
+        sign, end = ("<=", high) if low is None else (">=", low)
+        assert end is not None
+        return f"{begin} AND {name} {sign} {found.value(end)}"
+    return f"{begin} AND {name} BETWEEN {found.value(low)} AND {found.value(high)}"
+
+
+# --- items as they were read ---
+
+
+def row_stored(table: DynamoTable, item: Item) -> Stored:
+    """Return a row of its item."""
+    row = table.row_of(item)
+    key = table.key_of_item(item, row)
+    found = Stored(key, row, version_of(table, item))
+    intent = item.get(INTENT)
+    if intent is not None:
+        will_be = after(item, intent["M"])
+        value = None if will_be is None else table.row_of(will_be)
+        found.intent = Intent(intent["M"]["t"]["S"], value)
+        if is_only_intent(item, table.attributes):
+            found.value = None
+    return found
+
+
+def version_of(table: DynamoTable, item: Item) -> Any:
+    """Return the version of an item: all that is known of it if it has none."""
+    found = item.get(VERSION)
+    if found is not None:
+        return found["S"]
+    return {name: item.get(name) for name in table.columns}
+
+
+def entry_stored(item: Item) -> Stored:
+    """Return an entry of its item."""
+    owner, intent = item.get(OWNER), item.get(INTENT)
+    found = Stored(item[ENTRY]["B"], owner and owner["B"])
+    if intent is not None:
+        will_be = after(item, intent["M"])
+        value = None if will_be is None else will_be[OWNER]["B"]
+        found.intent = Intent(intent["M"]["t"]["S"], value)
+    return found
+
+
+def after(item: Item, intent: Item) -> Item | None:
+    """Return an item as its intent will make it, None if it will be deleted."""
+    if "delete" in intent:
+        return None
+    removed = {each["S"] for each in intent["remove"]["L"]}
+    found = {name: each for name, each in item.items() if name not in removed}
+    return {**found, **intent["set"]["M"]}
+
+
+def is_only_intent(item: Item, key: list[str]) -> bool:
+    return "new" in item[INTENT]["M"] and item.keys() <= {*key, INTENT}
+
+
+# --- writing ---
+
+
+def condition(write: Write, found: Expressions) -> str:
+    """Return the condition of a write: that of any has no intent in its way either."""
+    table: Any = write.table
+    if write.expected is Expected.NOTHING:
+        return found.absent(table.hash if write.is_row else PARTITION)
+    no_intent = found.absent(INTENT)
+    if write.expected is Expected.ANYTHING:
+        return no_intent
+    assert write.before is not None
+    if not write.is_row:
+        return f"{found.equal(OWNER, {'B': write.before.value})} AND {no_intent}"
+    version = write.before.version
+    if isinstance(version, str):
+        return f"{found.equal(VERSION, {'S': version})} AND {no_intent}"
+    parts = [no_intent, f"attribute_exists({found.name(table.hash)})"]
+    if table.has_versions:
+        parts.append(found.absent(VERSION))
+    for name, value in version.items():
+        if name not in table.attributes:
+            parts.append(found.equal(name, value) if value else found.absent(name))
+    return " AND ".join(parts)
+
+
+def changes_of(write: Write, version: str) -> tuple[Item, list[str]]:
+    """Return (the attributes that a write sets, the names of those that it removes).
+
+    Raise DataError if the item is too large.
+    """
+    if not write.is_row:
+        return {OWNER: {"B": write.value}}, []
+    table: Any = write.table
+    row: Row = write.value
+    item = table.item_of(row)
+    check_size(table.name, table.shown(write.key), item)
+    columns = table.columns if write.columns is None else write.columns
+    if write.expected is Expected.NOTHING:
+        columns = item.keys()
+    changed = {
+        name: item[name]
+        for name in columns
+        if name in item and name not in table.attributes
+    }
+    if table.has_versions:
+        changed[VERSION] = {"S": version}
+    return changed, [name for name in columns if name not in item]
+
+
+def native_key(write: Write, partition: str) -> Item:
+    """Return the key of a write's item."""
+    table: Any = write.table
+    if write.is_row:
+        key: Item = table.native_key(write.key)
+        return key
+    return {PARTITION: {"S": partition}, ENTRY: {"B": write.key}}
+
+
+def request(write: Write, place: dict[str, Any], version: str) -> tuple[str, Any]:
+    """Return (kind of a write in a transaction, its parameters).
+
+    `place` has the names of the table and the key of the item.
+    """
+    found = Expressions()
+    wanted = condition(write, found)
+    if not write.changes:
+        return "ConditionCheck", {
+            **place,
+            **found.parameters(ConditionExpression=wanted),
+        }
+    if write.value is None:
+        return "Delete", {**place, **found.parameters(ConditionExpression=wanted)}
+    attributes, removed = changes_of(write, version)
+    if write.expected is Expected.NOTHING or not write.is_row:
+        item = {**place["Key"], **attributes}
+        parameters = found.parameters(ConditionExpression=wanted)
+        return "Put", {"TableName": place["TableName"], "Item": item, **parameters}
+    update = found.assignments(attributes, removed)
+    return "Update", {
+        **place,
+        **found.parameters(UpdateExpression=update, ConditionExpression=wanted),
+    }
+
+
+def update_of(
+    table: DynamoTable, values: dict[str, Any], version: str
+) -> dict[str, Any]:
+    """Return the parameters of an update of a row that is there, without an intent.
+
+    See ConditionalStore.update_row().
+    """
+    found = Expressions()
+    conditions = [f"attribute_exists({found.name(table.hash)})", found.absent(INTENT)]
+    changed: Row = {}
+    sums, removed = [], []
+    for name, value in values.items():
+        if isinstance(value, Increment):
+            column, amount = found.name(name), value.amount
+            sums.append(f"{column} = {column} + {found.value(number(amount))}")
+            # The sum has 64 bits.
+            ends = (INT64[0] - min(amount, 0), INT64[-1] - max(amount, 0))
+            low, high = (found.value(number(end)) for end in ends)
+            conditions.append(f"{column} BETWEEN {low} AND {high}")
+        elif value is MISSING:
+            removed.append(name)
+        else:
+            changed[name] = None if value is JSON_NULL else value
+    attributes = table.write_item(changed)
+    if table.has_versions:
+        attributes[VERSION] = {"S": version}
+    return found.parameters(
+        UpdateExpression=found.assignments(attributes, removed, sums),
+        ConditionExpression=" AND ".join(conditions),
+    )
+
+
+def intent_request(
+    write: Write, place: dict[str, Any], version: str, commit: str
+) -> Any:
+    """Return the parameters of an update that puts the intent of a write.
+
+    It may be there already: the request may be repeated.
+    """
+    intent: Item = {"t": {"S": commit}}
+    if write.before is None:
+        intent["new"] = {"BOOL": True}
+    attributes: Item = {}
+    removed: list[str] = []
+    if write.changes and write.value is None:
+        intent["delete"] = {"BOOL": True}
+    elif write.changes:
+        attributes, removed = changes_of(write, version)
+    intent["set"] = {"M": attributes}
+    intent["remove"] = {"L": [{"S": each} for each in removed]}
+    found = Expressions()
+    wanted = f"({condition(write, found)}) OR {found.of_commit(commit)}"
+    update = found.assignments({INTENT: {"M": intent}}, [])
+    return {
+        **place,
+        **found.parameters(UpdateExpression=update, ConditionExpression=wanted),
+    }
+
+
+def settling(
+    item: Item, key: list[str], place: dict[str, Any], commit: str, is_committed: bool
+) -> tuple[str, dict[str, Any]]:
+    """Return the operation that moves the intent of an item into place, or removes it,
+    with its parameters.
+    """
+    found = Expressions()
+    wanted = found.of_commit(commit)
+    intent = item[INTENT]["M"]
+    if "delete" in intent if is_committed else is_only_intent(item, key):
+        parameters = found.parameters(ConditionExpression=wanted)
+        return "delete_item", {**place, **parameters}
+    attributes: Item = {}
+    removed = [INTENT]
+    if is_committed:
+        attributes = intent["set"]["M"]
+        removed += [each["S"] for each in intent["remove"]["L"]]
+    update = found.assignments(attributes, removed)
+    parameters = found.parameters(UpdateExpression=update, ConditionExpression=wanted)
+    return "update_item", {**place, **parameters}
+
+
+def write_size(write: Write) -> int:
+    """Return about the bytes of a write in a request."""
+    table: Any = write.table
+    size = OVERHEAD + len(write.key)
+    if write.changes and write.value is not None and write.is_row:
+        return size + item_size(table.item_of(write.value))
+    return size
