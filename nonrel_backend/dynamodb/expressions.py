@@ -11,15 +11,26 @@ are known. `_i` is the intent of a large commit, a map:
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from ..kv.conditional import Expected, Intent, Stored, Write
+from ..kv.conditional import Expected, Intent, Predicates, Stored, Write
 from ..kv.encoding import LAST, following
 from ..kv.forms import JSON_NULL
 from ..kv.optimistic_query import Increment
+from ..kv.predicates import CompoundPredicate, Predicate
 from ..query import MISSING
 from ..values.storing import INT64
-from .items import LONGEST_RANGE, Item, Row, check_size, item_size, number
+from .items import (
+    LONGEST_RANGE,
+    NUMBERS,
+    TEXTS,
+    Item,
+    Row,
+    check_size,
+    item_size,
+    number,
+)
 from .tables import Bounds, DynamoTable
 from .values import Attribute
 
@@ -79,6 +90,19 @@ class Expressions:
 
 # --- reading ---
 
+# Lookups as conditions of a filter; and the operands of an IN (Amazon's documentation).
+TESTS = {
+    "exact": "{column} = {}",
+    "gt": "{column} > {}",
+    "gte": "{column} >= {}",
+    "lt": "{column} < {}",
+    "lte": "{column} <= {}",
+    "range": "{column} >= {} AND {column} <= {}",
+    "startswith": "begins_with({column}, {})",
+    "in": "{column} IN ({})",
+}
+MOST_OPERANDS = 100
+
 
 def returning(found: Expressions, attributes: list[str] | None) -> dict[str, Any]:
     """Return the parameters by which only some attributes of items are returned.
@@ -90,10 +114,61 @@ def returning(found: Expressions, attributes: list[str] | None) -> dict[str, Any
     return {"ProjectionExpression": ", ".join(map(found.name, attributes))}
 
 
-def projection(attributes: list[str]) -> dict[str, Any]:
-    """Return the parameters by which only some attributes are returned."""
+def reading(
+    table: DynamoTable, columns: AbstractSet[str] | None, filters: Predicates = ()
+) -> dict[str, Any]:
+    """Return the parameters by which only some columns of some items are returned.
+
+    An item without a version is compared as a whole: of these all is read.
+    """
     found = Expressions()
-    return found.parameters(**returning(found, attributes))
+    parameters: dict[str, Any] = {}
+    tests = [tested(table, each, found) for each in filters if is_testable(table, each)]
+    if tests:
+        has_intent = f"attribute_exists({found.name(INTENT)})"
+        parameters["FilterExpression"] = f"{has_intent} OR {' AND '.join(tests)}"
+    if columns is not None and table.has_versions:
+        names = dict.fromkeys([*columns, *table.key, *table.attributes])
+        parameters |= returning(found, [*names, VERSION, INTENT])
+    return found.parameters(**parameters)
+
+
+def is_testable(table: DynamoTable, predicate: Predicate | CompoundPredicate) -> bool:
+    """Return whether DynamoDB can tell that a predicate is not true for an item."""
+    if isinstance(predicate, CompoundPredicate):
+        quantor = all if predicate.connector == "OR" else any
+        return quantor(is_testable(table, each) for each in predicate.children)
+    value = predicate.value
+    if predicate.lookup_type == "in" and not 0 < len(value) <= MOST_OPERANDS:
+        return False
+    return (
+        predicate.lookup_type in TESTS
+        and predicate.db_type in (*NUMBERS, *TEXTS)
+        and predicate.column in table.columns
+        and predicate.column not in table.attributes
+        and not (predicate.negated or predicate.other or predicate.path)
+        and value is not None
+    )
+
+
+def tested(
+    table: DynamoTable, predicate: Predicate | CompoundPredicate, found: Expressions
+) -> str:
+    """Return a condition of all items for which a testable predicate is true."""
+    if isinstance(predicate, CompoundPredicate):
+        parts = [
+            tested(table, each, found)
+            for each in predicate.children
+            if is_testable(table, each)
+        ]
+        is_any = predicate.connector == "OR" and len(parts) > 1
+        return f"({' OR '.join(parts)})" if is_any else " AND ".join(parts)
+    column, value = predicate.column, predicate.value
+    values = value if predicate.lookup_type in ("in", "range") else [value]
+    names = [found.value(table.write_item({column: each})[column]) for each in values]
+    if predicate.lookup_type == "in":
+        names = [", ".join(names)]
+    return TESTS[predicate.lookup_type].format(*names, column=found.name(column))
 
 
 def entries_between(partition: str, low: bytes, high: bytes, found: Expressions) -> str:
@@ -319,7 +394,7 @@ def intent_request(
     intent["set"] = {"M": attributes}
     intent["remove"] = {"L": [{"S": each} for each in removed]}
     found = Expressions()
-    wanted = f"({condition(write, found)}) OR {found.of_commit(commit)}"
+    wanted = f"{condition(write, found)} OR {found.of_commit(commit)}"
     update = found.assignments({INTENT: {"M": intent}}, [])
     return {
         **place,

@@ -20,12 +20,11 @@ from .expressions import (
     INTENT,
     OWNER,
     PARTITION,
-    VERSION,
     Expressions,
     entries_between,
     entry_stored,
     native_between,
-    projection,
+    reading,
     returning,
     row_stored,
 )
@@ -104,7 +103,7 @@ class Reading:
             for key in dict.fromkeys(keys)
             if table.is_possible(key)
         ]
-        items = self.items(table.physical, native, wanted(table, columns))
+        items = self.items(table.physical, native, reading(table, columns))
         return [row_stored(table, item) for item in items]
 
     def items(
@@ -153,7 +152,7 @@ class Reading:
         columns: AbstractSet[str] | None = None,
         filters: Predicates = (),
     ) -> Iterator[list[Stored]]:
-        parameters = {"TableName": table.physical, **wanted(table, columns)}
+        parameters = {"TableName": table.physical, **reading(table, columns, filters)}
         begin = table.native_key(after) if after else None
         items, start = self.page("scan", parameters, limit, begin)
         first = [row_stored(table, item) for item in items]
@@ -433,17 +432,6 @@ class Reading:
 
 def grown(limit: int | None) -> int | None:
     return None if limit is None else max(limit, 1) * GROWTH
-
-
-def wanted(table: DynamoTable, columns: Iterable[str] | None) -> dict[str, Any]:
-    """Return the parameters by which only these columns are read of items.
-
-    An item without a version is compared as a whole: of these all is read.
-    """
-    if columns is None or not table.has_versions:
-        return {}
-    names = dict.fromkeys([*columns, *table.key, *table.attributes, VERSION, INTENT])
-    return projection(list(names))
 
 
 def native_entry(index: NativeIndex, stored: Stored) -> Stored | None:

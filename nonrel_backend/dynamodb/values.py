@@ -29,8 +29,9 @@ Attribute: TypeAlias = dict[str, Any]
 DIGITS = 38
 EXPONENTS = range(-92, 126)
 LARGEST, SMALLEST = 1e126, 1e-92
-# Of maps and lists, one in the other (Amazon's documentation).
-DEEPEST = 32
+# Of maps and lists, one in the other: there may be 32 (Amazon's documentation), two of
+# them for the intent of a large commit, and one for the escape of a float.
+DEEPEST = 29
 # Texts of numbers that DynamoDB surely holds, without looking at their digits.
 PLAIN_NUMBER = re.compile(r"-?(?=[0-9.]{1,38}\Z)[0-9]+(?:\.[0-9]+)?")
 # The only key of a map that stands for a number, and keys that DynamoDB lacks; more

@@ -9,14 +9,17 @@ import pytest
 from botocore.exceptions import ClientError
 from django.db import DataError
 
+from nonrel_backend.conditions import Column, Leaf, Node
 from nonrel_backend.dynamodb import reading
 from nonrel_backend.dynamodb.errors import UnknownOutcome
 from nonrel_backend.dynamodb.store import COMMITS_TABLE, DynamoStore
 from nonrel_backend.dynamodb.tables import INDEX_TABLE, DynamoTable, table_name
+from nonrel_backend.dynamodb.values import FORMS
 from nonrel_backend.kv.conditional import Conflict, Expected, Intent, State, Write
 from nonrel_backend.kv.encoding import EVERYTHING, following
 from nonrel_backend.kv.forms import JSON_NULL
 from nonrel_backend.kv.optimistic_query import Increment
+from nonrel_backend.kv.predicates import prepare
 from nonrel_backend.query import MISSING
 
 from .test_tables import index
@@ -219,6 +222,63 @@ def test_all_rows_are_read_in_segments_each_once(store, table, database):
         found = [each.value for page in store.all_rows(table) for each in page]
         assert sorted(found, key=lambda row: row["id"]) == rows
         assert calls == ["scan"] * wanted
+
+
+def leaf(name, lookup_type, value, negated=False):
+    (db_type,) = (each["db_type"] for each in COLUMNS if each["name"] == name)
+    return Leaf(Column(name, db_type), lookup_type, value, negated)
+
+
+def either(*children):
+    return Node("OR", children)
+
+
+def both(*children):
+    return Node("AND", children)
+
+
+TWO, FOUR = leaf("number", "exact", 2), leaf("number", "exact", 4)
+FIRST = leaf("name", "startswith", "n1")
+NOT_TWO = leaf("number", "exact", 2, negated=True)
+NULL = leaf("number", "isnull", True)
+LONG = leaf("number", "in", list(range(200)))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ids"),
+    [
+        ([TWO], [2]),
+        ([leaf("number", "gt", 2)], [3, 4]),
+        ([leaf("number", "gte", 2), leaf("number", "lt", 4)], [2, 3]),
+        ([leaf("number", "range", (1, 2))], [1, 2]),
+        ([leaf("number", "range", (2, 1))], []),
+        ([leaf("number", "in", [1, 4, 9])], [1, 4]),
+        ([FIRST], [1]),
+        ([either(FIRST, FOUR)], [1, 4]),
+        ([either(both(FIRST, leaf("number", "lte", 1)), FOUR)], [1, 4]),
+        ([either(FIRST, FOUR), leaf("number", "gt", 1)], [4]),
+        ([either(both(FIRST, NOT_TWO), TWO)], [1, 2]),
+        # What the store leaves to the core.
+        ([NOT_TWO], [0, 1, 2, 3, 4]),
+        ([NULL, TWO], [2]),
+        ([leaf("id", "exact", 3)], [0, 1, 2, 3, 4]),
+        ([either(FIRST, NULL)], [0, 1, 2, 3, 4]),
+        ([LONG, FOUR], [4]),
+        ([leaf("number", "in", [])], [0, 1, 2, 3, 4]),
+    ],
+)
+def test_rows_are_filtered_by_the_store(store, table, conditions, ids):
+    insert(store, table, *({"id": n, "name": f"n{n}", "number": n} for n in range(5)))
+    before = read(store, table, 0)[0]
+    filters = [prepare(each, FORMS) for each in conditions]
+    for columns in (None, {"id", "number"}):
+        pages = store.all_rows(table, filters=filters, columns=columns)
+        found = {each.key for page in pages for each in page}
+        assert found == {table.key_of((each,)) for each in ids}
+    # A row with an intent is read always.
+    store.put_intents("c", [row_write(table, {"id": 0, "number": 2}, before)])
+    pages = store.all_rows(table, filters=filters)
+    assert before.key in {each.key for page in pages for each in page}
 
 
 def test_rows_are_read_in_the_order_of_the_store_from_a_key_on(store, table):
