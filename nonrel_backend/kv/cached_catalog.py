@@ -52,6 +52,10 @@ class CatalogCache:
         self.entries[table] = found
         return found
 
+    def clear(self) -> None:
+        self.entries.clear()
+        self.sequences.clear()
+
     def forget(self, table: str) -> None:
         self.entries.pop(table, None)
         self.sequences.pop(table, None)

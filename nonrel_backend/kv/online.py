@@ -162,6 +162,8 @@ class OnlineSchemaEditor(ConditionEditor):
         if change.keeps_values and len(change.columns) == 1:
             self.catalog.save(table, entry)
             return
+        if not begun:
+            entry["rewriting"] = {"what": what, "key": ""}
         self.catalog.save(table, {**entry, "before": before.entry})
         self.put_all(
             table, what, lambda row: without_missing({**row, **change.of(row)}), before
@@ -173,7 +175,13 @@ class OnlineSchemaEditor(ConditionEditor):
     def change_column(
         self, model: Any, old_field: Any, new_field: Any, value: Any
     ) -> None:
-        self.go_back(model._meta.db_table)
+        table = model._meta.db_table
+        self.go_back(table)
+        known = {each["name"]: each for each in self.catalog.entry(table)["columns"]}
+        if old_field.column not in known and self.described(new_field) == known.get(
+            new_field.column
+        ):
+            return  # it was done before the migration was interrupted
         super().change_column(model, old_field, new_field, value)
 
     def change_type(
@@ -204,7 +212,7 @@ class OnlineSchemaEditor(ConditionEditor):
         known = self.catalog.table(table)
         with translated_errors(self.connection), self.connection.reading() as access:
             total = self.count(access, known)
-            if total:
+            if total != 0:
                 # Until then other processes may write rows by the old catalog.
                 time.sleep(self.schema_wait)
             begun = entry.get("rewriting", {})
@@ -222,8 +230,8 @@ class OnlineSchemaEditor(ConditionEditor):
         if entry.pop("rewriting", None):
             self.catalog.save(table, entry)
 
-    def count(self, access: Access, table: Table) -> int:
-        """Return how many rows a table has, for reports of progress."""
+    def count(self, access: Access, table: Table) -> int | None:
+        """Return how many rows a table has, None for some that are not counted."""
         return access.count(table, table.primary, [EVERYTHING])
 
     def source(self, before: Table | None, table: Table) -> Table:
