@@ -6,6 +6,7 @@ print(consumed)  # 2.5 units read and 0 written in 3 requests
 """
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 # At level DEBUG, each request with its units.
 logger = logging.getLogger("nonrel_backend.dynamodb.capacity")
+# Held while something is added: the requests of one read are sent by several threads.
+LOCK = threading.Lock()
 READS = {"get_item", "batch_get_item", "query", "scan", "transact_get_items"}
 WRITES = {
     *("put_item", "update_item", "delete_item"),
@@ -52,12 +55,15 @@ class Consumed:
         parts: Sequence[Mapping[str, Any]] = (
             [capacity] if isinstance(capacity, Mapping) else capacity or ()
         )
-        for each in (self, *self.meters):
-            each.requests += 1
-            for part in parts:
-                # A transaction that is sent again, and was carried out, only reads.
-                is_read = operation in READS or part.get("ReadCapacityUnits")
-                each.add_units(part["TableName"], part["CapacityUnits"], not is_read)
+        with LOCK:
+            for each in (self, *self.meters):
+                each.requests += 1
+                for part in parts:
+                    # A transaction that is sent again, after it was carried out, only
+                    # reads.
+                    is_read = operation in READS or part.get("ReadCapacityUnits")
+                    units = part["CapacityUnits"]
+                    each.add_units(part["TableName"], units, not is_read)
         if logger.isEnabledFor(logging.DEBUG):
             for part in parts:
                 logger.debug(
@@ -74,20 +80,21 @@ class Consumed:
 
     def snapshot(self) -> "Consumed":
         """Return a copy, for since()."""
-        tables = {name: list(units) for name, units in self.tables.items()}
-        return Consumed(self.read, self.written, self.requests, tables)
+        with LOCK:
+            tables = {name: list(units) for name, units in self.tables.items()}
+            return Consumed(self.read, self.written, self.requests, tables)
 
     def since(self, before: "Consumed") -> "Consumed":
         """Return what was added since a snapshot."""
-        tables = {}
-        for name, (read, written) in self.tables.items():
+        now, tables = self.snapshot(), {}
+        for name, (read, written) in now.tables.items():
             old_read, old_written = before.tables.get(name, (0.0, 0.0))
             if (read, written) != (old_read, old_written):
                 tables[name] = [read - old_read, written - old_written]
         return Consumed(
-            self.read - before.read,
-            self.written - before.written,
-            self.requests - before.requests,
+            now.read - before.read,
+            now.written - before.written,
+            now.requests - before.requests,
             tables,
         )
 

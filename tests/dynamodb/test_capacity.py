@@ -1,6 +1,8 @@
 """Consumed capacity is counted by connection, block and table."""
 
 import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -73,3 +75,22 @@ def test_other_databases_have_no_capacity(monkeypatch):
         measure_capacity("old"),
     ):
         pass
+
+
+def test_threads_add_to_what_was_consumed():
+    consumed = Consumed()
+
+    def add(thread):
+        for number in range(200):
+            part = {"TableName": f"{thread}.{number}", "CapacityUnits": 0.5}
+            consumed.add("query", part)
+            consumed.since(consumed.snapshot())
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(add, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert (consumed.requests, consumed.read) == (800, 400.0)
