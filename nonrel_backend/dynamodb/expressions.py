@@ -425,9 +425,11 @@ def settling(
 
 
 def write_size(write: Write) -> int:
-    """Return about the bytes of a write in a request."""
+    """Return about the bytes of a write's item, before it and after it."""
     table: Any = write.table
     size = OVERHEAD + len(write.key)
-    if write.changes and write.value is not None and write.is_row:
-        return size + item_size(table.item_of(write.value))
+    if write.is_row:
+        old = write.before and write.before.value
+        rows = [row for row in (old, write.value) if row is not None]
+        size += sum(item_size(table.write_item(row)) for row in rows)
     return size

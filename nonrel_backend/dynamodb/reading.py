@@ -79,7 +79,7 @@ class Reading:
     def __init__(self, database: Any) -> None:
         self.database = database
         # Whether reads see all that was written before them. If not, they cost half.
-        self.consistent = True
+        self.consistent: bool = database.option("consistent", True)
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         reply: dict[str, Any] = self.database.connection.call(operation, **parameters)

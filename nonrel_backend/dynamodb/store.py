@@ -49,7 +49,8 @@ class DynamoStore(Reading, ConditionalStore):
     """The items of a database's tables, and the entries of their indexes."""
 
     batch_writes = 100
-    batch_bytes = 4_000_000
+    # Of the 4 MB that the items of a transaction may have (Amazon's documentation).
+    batch_bytes = 3_500_000
 
     # The batch of writes whose outcome is unknown, its token and its version.
     unknown: tuple[Sequence[Write], str, str] | None = None
