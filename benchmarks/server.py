@@ -30,9 +30,14 @@ class Server:
         """Return the CPU seconds of the server, 0 if they are unknown."""
         if self.own is None or self.own.process is None:
             return 0.0
-        try:
-            text = Path(f"/proc/{self.own.process.pid}/stat").read_text()
-        except OSError:
-            return 0.0
-        user, system = text.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.own.process.pid)
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """Return the CPU seconds of a process, 0 if they are unknown."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,1 @@
+"""DynamoDB by hand, PynamoDB and the ORM: `python -m benchmarks.dynamodb`."""
