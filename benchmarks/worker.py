@@ -28,6 +28,7 @@ ENGINES = {
     "sqlite": "django.db.backends.sqlite3",
     "sqlite-wal": "django.db.backends.sqlite3",
     "lmdb": "nonrel_backend.lmdb",
+    "dynamodb": "nonrel_backend.dynamodb",
 }
 KEYS = {"peer": "django_mongodb_backend.fields.ObjectIdAutoField"}
 # As durable as LMDB: a commit is on the disk.
@@ -41,6 +42,8 @@ def database(backend: str, uri: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"ENGINE": ENGINES[backend], "NAME": name}
     if backend in ("ours", "peer"):
         found["HOST"] = uri
+    if backend == "dynamodb":
+        found["OPTIONS"] = {"endpoint_url": uri, "bulk": "batches"}
     if backend == "sqlite-wal":
         found["OPTIONS"] = {"init_command": WAL}
     return found

@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from nonrel_backend.testing.services.dynamodb import dynamodb_url
+
 from ..report import as_table, geometric_mean
 from ..run import (
     PEER_FOLDER,
@@ -22,14 +24,15 @@ from ..run import (
 from ..server import Server
 from .names import NAMES
 
-BACKENDS = ["sqlite", "lmdb", "raw", "ours", "peer"]
+BACKENDS = ["sqlite", "lmdb", "dynamodb", "raw", "ours", "peer"]
 if os.environ.get("NONREL_ENGINE"):
     BACKENDS.append("engine")
 # The backends of this package's toolkit.
-OURS = ("lmdb", "ours", "engine")
+OURS = ("lmdb", "dynamodb", "ours", "engine")
 ON_MONGODB = ("raw", "ours", "peer")
 COMPARED = (
     ("lmdb", "sqlite"),
+    ("dynamodb", "sqlite"),
     ("engine", "sqlite"),
     ("ours", "raw"),
     ("ours", "peer"),
@@ -40,10 +43,14 @@ MOST_MEGABYTES = 400
 class ScaleRun:
     """The workers, and their measurements."""
 
-    def __init__(self, options: argparse.Namespace, uri: str, folder: str) -> None:
+    def __init__(
+        self, options: argparse.Namespace, uris: dict[str, str], folder: Path
+    ) -> None:
         self.options = options
-        self.folder = Path(options.keep or folder)
-        self.workers = {each: self.worker(each, uri) for each in options.backends}
+        self.folder = folder
+        self.workers = {
+            each: self.worker(each, uris.get(each, "")) for each in options.backends
+        }
         # {(query, backend): the answers of measure()}, and the errors.
         self.found: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.errors: dict[tuple[str, str], str] = {}
@@ -52,6 +59,8 @@ class ScaleRun:
         name = str(self.folder / backend)
         if backend in ON_MONGODB:
             name = "scale_peer" if backend == "peer" else "scale"
+        if backend == "dynamodb":
+            name = "scale"
         if backend == "engine":
             name = prefix() + "_scale"
         python = sys.executable
@@ -59,7 +68,7 @@ class ScaleRun:
             python = python_with(PEER_PACKAGES, PEER_FOLDER)
         return Worker(
             backend,
-            uri if backend in ON_MONGODB else "",
+            uri,
             name,
             python=python,
             module="benchmarks.scale.worker",
@@ -149,10 +158,15 @@ def main() -> int:
         folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="nonrel-scale-")
         )
-        uri = ""
+        folder = Path(options.keep or folder)
+        uris = {}
         if set(options.backends) & set(ON_MONGODB):
             uri = stack.enter_context(Server(os.environ.get("MONGODB_URI"))).uri
-        run = ScaleRun(options, uri, folder)
+            uris = dict.fromkeys(ON_MONGODB, uri)
+        if "dynamodb" in options.backends:
+            file = folder / "dynamodb" if options.keep else None
+            uris["dynamodb"] = stack.enter_context(dynamodb_url(file))
+        run = ScaleRun(options, uris, folder)
         try:
             run.load()
             if options.explain:
@@ -164,8 +178,9 @@ def main() -> int:
             for _ in range(options.rounds):
                 for name in options.only:
                     run.measure(name)
-            if "engine" in run.workers and not options.keep:
-                run.workers["engine"].ask("drop")
+            for backend in set(run.workers) & {"engine", "dynamodb"}:
+                if not options.keep:
+                    run.workers[backend].ask("drop")
         finally:
             for worker in run.workers.values():
                 worker.close()

@@ -91,9 +91,9 @@ def server_name() -> str:
 
 
 @contextmanager
-def dynamodb_variables() -> Iterator[dict[str, str]]:
+def dynamodb_variables(path: Path | None = None) -> Iterator[dict[str, str]]:
     """Yield the environment variables of a DynamoDB for the block: the one at
-    DYNAMODB_URL, if that is set, else a new one.
+    DYNAMODB_URL, if that is set, else a new one, with its data in the file `path`.
 
     Credentials are among them, unless there are some.
     """
@@ -102,15 +102,15 @@ def dynamodb_variables() -> Iterator[dict[str, str]]:
     if known:
         yield {"DYNAMODB_URL": known, **new}
         return
-    with DynamoServer() as server:
+    with DynamoServer(path) as server:
         yield {"DYNAMODB_URL": server.url, **new}
 
 
 @contextmanager
-def dynamodb_url() -> Iterator[str]:
+def dynamodb_url(path: Path | None = None) -> Iterator[str]:
     """Yield the URL of a DynamoDB; in the block the environment has credentials."""
     with (
-        dynamodb_variables() as variables,
+        dynamodb_variables(path) as variables,
         mock.patch.dict(os.environ, variables),
     ):
         yield variables["DYNAMODB_URL"]
