@@ -50,6 +50,7 @@ def output_of(program):
         ("lmdb", "msgpack"),
         ("mongodb", "pymongo"),
         ("riak", "google.protobuf"),
+        ("dynamodb", "boto3"),
     ],
 )
 def test_a_missing_driver_is_an_error_with_the_command_to_install_it(backend, module):

@@ -1,0 +1,138 @@
+"""The DatabaseWrapper for DynamoDB: NAME is a prefix of the names of its tables."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import cached_property
+
+from ..base import NonrelDatabaseWrapper
+from ..cursor import NonrelCursor, Statement
+from ..kv.optimistic import READ, WRITTEN, OptimisticWrapper
+from .access import DynamoAccess
+from .capacity import Consumed
+from .capacity import logger as capacity
+from .catalog import DynamoCatalog
+from .client import Client
+from .creation import DatabaseCreation
+from .errors import translate
+from .features import DatabaseFeatures
+from .introspection import DatabaseIntrospection
+from .operations import DatabaseOperations
+from .schema import DatabaseSchemaEditor
+from .store import DynamoStore
+from .tables import table_name
+from .values import FORMS
+
+CLIENT_OPTIONS = {"region", "endpoint_url", "profile", "config", "deadline"}
+OWN_OPTIONS = {
+    *("prefix", "keys", "buckets", "isolation", "oversize", "transaction_bytes"),
+    *("billing", "tags", "encryption_key", "point_in_time_recovery"),
+    *("deletion_protection", "wait", "schema_wait", "segments", "consistent", "bulk"),
+}
+CHOICES = {
+    "keys": ("time", "sequence"),
+    "isolation": (WRITTEN, READ),
+    "oversize": ("commit", "refuse"),
+    "bulk": ("whole", "batches"),
+}
+
+
+class Cursor(NonrelCursor):
+    """A cursor whose statements are logged with the capacity that they consumed."""
+
+    def execute(self, statement: Statement | str, params: Any = None) -> NonrelCursor:
+        connection = self.connection
+        if not (connection.queries_logged or capacity.isEnabledFor(logging.INFO)):
+            return super().execute(statement, params)
+        before = connection.consumed.snapshot()
+        try:
+            return super().execute(statement, params)
+        finally:
+            used = connection.consumed.since(before)
+            if isinstance(statement, Statement) and used.requests:
+                text = statement.text
+                statement.text = lambda: f"{text()} -- {used}"
+            capacity.info("%s: %s", used, statement)
+
+
+class DatabaseWrapper(OptimisticWrapper):
+    """A connection to DynamoDB, with boto3's own chain of credentials.
+
+    OPTIONS: those of OptimisticWrapper, and
+
+    * `region`, `endpoint_url`, `profile`; `config`: a botocore Config.
+    * `deadline`: seconds for each operation, with its retries (default 10).
+    * `prefix`: with what the names of all tables begin.
+    * `keys`: "time" (default; see kv/keys.py) or "sequence".
+    * `buckets`: over how many partitions the entries of a new index are spread
+      (default 1); `segments`: how many parts of a table are scanned at a time.
+    * `consistent`: False reads rows eventually consistently, at half the cost.
+    * `bulk`: "whole" (default) or "batches": what bulk_create() outside of blocks is.
+    * `billing`, `tags`, `encryption_key`, `point_in_time_recovery`,
+      `deletion_protection`: of new tables; `wait`: seconds until they are active.
+    * `schema_wait`: seconds before the rows of a table get the entries of a new index
+      (default 2: other processes see the new catalog by then).
+    """
+
+    vendor = "dynamodb"
+    display_name = "DynamoDB"
+    own_options = NonrelDatabaseWrapper.own_options | OWN_OPTIONS
+    access_class = DynamoAccess
+    catalog_class = DynamoCatalog
+    creation_class = DatabaseCreation
+    features_class = DatabaseFeatures
+    introspection_class = DatabaseIntrospection
+    ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
+    forms = FORMS
+    connection: Client | None
+
+    @cached_property
+    def consumed(self) -> Consumed:
+        """What the requests of this connection have consumed."""
+        return Consumed()
+
+    def get_connection_params(self) -> dict[str, Any]:
+        options = super().get_connection_params()
+        unknown = set(options) - CLIENT_OPTIONS
+        if unknown:
+            known = ", ".join(sorted(CLIENT_OPTIONS | self.own_options))
+            raise ImproperlyConfigured(
+                f"DynamoDB has no OPTIONS {', '.join(sorted(unknown))}. Its OPTIONS "
+                f"are {known}."
+            )
+        for name, allowed in CHOICES.items():
+            if self.option(name, allowed[0]) not in allowed:
+                raise ImproperlyConfigured(
+                    f"OPTIONS[{name!r}] is {self.option(name, None)!r}, but must be "
+                    f"one of {', '.join(allowed)}."
+                )
+        return options
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Client:
+        return Client(**conn_params, consumed=self.consumed)
+
+    def is_usable(self) -> bool:
+        return self.connection is not None and not self.connection.closed
+
+    def translate_error(self, error: BaseException) -> Exception | None:
+        return translate(error)
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        return Cursor(self)
+
+    # --- tables ---
+
+    @property
+    def prefix(self) -> str:
+        name = str(self.settings_dict["NAME"] or "")
+        return self.option("prefix", "") + (f"{name}." if name else "")
+
+    def physical(self, name: str) -> str:
+        """Return the name of a DynamoDB table of this database."""
+        return table_name(self.prefix, name)
+
+    @cached_property
+    def records(self) -> DynamoStore:
+        return DynamoStore(self)
