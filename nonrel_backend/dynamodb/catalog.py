@@ -9,7 +9,6 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DataError
 from django.utils.functional import cached_property
 
 from ..catalog.columns import describe
@@ -21,7 +20,7 @@ from ..kv.keys import make_keys
 from ..kv.retrying import attempts, give_way
 from ..kv.tables import Index
 from ..query import translated_errors
-from ..values.storing import INT64
+from ..values.storing import INT64, no_key_left
 from .errors import code_of
 from .expressions import ENTRY, PARTITION, VERSION
 from .items import key_tag
@@ -131,7 +130,11 @@ class DynamoCatalog(CachedCatalog):
 
     def ids(self) -> set[str]:
         """Return the ids of all tables."""
-        return {self.entry(name).get("id", name) for name in self.names()}
+        return {self.entry(name).get("id", name) for name in self.cached_names()}
+
+    def cached_names(self) -> list[str]:
+        """Return the names of all tables; their entries are cached then."""
+        return self.existing(self.names())
 
     def truncates(self, table: DynamoTable, index: Index) -> None:
         """Record that entries of an index are shortened, before the first one is put.
@@ -218,11 +221,8 @@ class DynamoCatalog(CachedCatalog):
         )
         if last is None:
             name = f"connection.catalog.sequences.set({table!r}, N)"
-            raise DataError(
-                f"No key is left for {table}: a row was given the largest one, "
-                f"{self.largest_key(table)}, or one close to it. Give it another key, "
-                f"and set the last key: {name}."
-            )
+            how = f"set its last key: {name}"
+            raise no_key_left(table, how, self.largest_key(table))
         return range(last - count + 1, last + 1)
 
     def advance(self, table: str, key: int) -> None:

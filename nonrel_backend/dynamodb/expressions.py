@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from ..kv.buffer import size_of_value
 from ..kv.conditional import Expected, Intent, Predicates, Stored, Write
 from ..kv.encoding import LAST, following
 from ..kv.forms import JSON_NULL
@@ -429,7 +430,9 @@ def write_size(write: Write) -> int:
     table: Any = write.table
     size = OVERHEAD + len(write.key)
     if write.is_row:
-        old = write.before and write.before.value
-        rows = [row for row in (old, write.value) if row is not None]
-        size += sum(item_size(table.write_item(row)) for row in rows)
+        if write.value is not None:
+            size += item_size(table.write_item(write.value))
+        if write.before is not None and write.before.value is not None:
+            # Its columns may have been of other types: see kv/conditional_schema.py.
+            size += sum(map(size_of_value, write.before.value.values()))
     return size

@@ -16,8 +16,9 @@ KEY_FIELDS = {
 class DatabaseIntrospection(NonrelDatabaseIntrospection):
     def names(self) -> list[str]:
         """Return the catalog's tables, and others with the prefix of the database."""
-        catalog, known = self.connection.catalog, super().names()
+        catalog = self.connection.catalog
         with translated_errors(self.connection):
+            known = catalog.cached_names()
             own = {catalog.table(name).physical for name in known} | catalog.own_names()
             prefix = len(self.connection.prefix)
             others = {

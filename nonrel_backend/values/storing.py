@@ -23,11 +23,11 @@ def short(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:100]}… ({len(text):,} characters)"
 
 
-def no_key_left(table: str, how: str) -> DataError:
+def no_key_left(table: str, how: str, largest: int = INT64[-1]) -> DataError:
     """Return the error of a table whose sequence has ended; `how` sets it back."""
     return DataError(
         f"{table} has no key left for its next row: a row was given the largest one, "
-        f"{INT64[-1]}, or one close to it. Delete it or give it another key, and {how}."
+        f"{largest}, or one close to it. Delete it or give it another key, and {how}."
     )
 
 
