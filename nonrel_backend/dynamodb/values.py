@@ -22,6 +22,7 @@ from django.db import DataError
 
 from ..kv.encoding import encode_bytes, encode_double, encode_text
 from ..kv.json_values import FROM_STORED, TO_STORED, json_forms, json_value, to_json
+from ..values.storing import short, to_string
 
 Attribute: TypeAlias = dict[str, Any]
 # Digits of a number, and the exponents of its first one: a number is at least 1E-130
@@ -56,7 +57,16 @@ def document_component(value: Any) -> bytes:
 
 
 base = json_forms("DynamoDB")
-CHANGED = {"binary": bytes, "json": lambda value: json_value(to_json(value))}
+
+
+def to_document(value: Any) -> Any:
+    """Return the value of a JSONField; raise DataError if DynamoDB cannot hold it."""
+    found = json_value(to_json(value))
+    write_document(found)
+    return found
+
+
+CHANGED: dict[str, Callable[[Any], Any]] = {"binary": bytes, "json": to_document}
 
 
 def to_stored(db_type: str | None, value: Any) -> Any:
@@ -194,7 +204,7 @@ def write_document(value: Any, depth: int = 0) -> Attribute:
     """
     kind = type(value)
     if kind is str:
-        return {"S": value}
+        return {"S": to_string(value)}
     if value is None:
         return {"NULL": True}
     if kind is bool:
@@ -221,7 +231,10 @@ def write_document(value: Any, depth: int = 0) -> Attribute:
 def int_attribute(value: int) -> Attribute:
     if -(10**DIGITS) < value < 10**DIGITS or fits(Decimal(value)):
         return {"N": str(value)}
-    return {"M": {"$int": {"S": str(value)}}}
+    try:
+        return {"M": {"$int": {"S": str(value)}}}
+    except ValueError as error:
+        raise DataError(f"{short(value)} has too many digits to be stored.") from error
 
 
 def float_attribute(value: float) -> Attribute:
@@ -238,7 +251,7 @@ def map_attribute(value: dict[str, Any], depth: int) -> Attribute:
                 len(value) == 1 and NUMBER_KEY.fullmatch(key)
             ):
                 key = f"${key}"
-        found[key] = write_document(item, depth)
+        found[to_string(key)] = write_document(item, depth)
     return {"M": found}
 
 

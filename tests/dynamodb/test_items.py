@@ -212,6 +212,12 @@ def test_documents_that_are_too_deep_are_refused():
         returned({"db_type": "json"}, [value])
 
 
+def test_what_dynamodb_cannot_hold_is_refused_before_the_commit():
+    for value in (10**5000, "\ud800", {"\ud800": 1}, [{"a": 10**5000}]):
+        with pytest.raises(DataError):
+            FORMS.to_stored("json", Json(value))
+
+
 def test_sizes_are_those_of_the_documentation():
     assert item_size({"ab": {"S": "é"}}) == 4
     assert item_size({"a": {"N": "27"}, "b": {"N": "-27"}}) == 3 + 4
