@@ -67,7 +67,8 @@ class DatabaseWrapper(OptimisticWrapper):
     * `keys`: "time" (default; see kv/keys.py) or "sequence".
     * `buckets`: over how many partitions the entries of a new index are spread
       (default 1); `segments`: how many parts of a table are scanned at a time.
-    * `consistent`: False reads rows eventually consistently, at half the cost.
+    * `consistent`: False lets queries outside of transactions read eventually
+      consistently, at half the cost: see managers.py.
     * `bulk`: "whole" (default) or "batches": what bulk_create() outside of blocks is.
     * `billing`, `tags`, `encryption_key`, `point_in_time_recovery`,
       `deletion_protection`: of new tables; `wait`: seconds until they are active.
@@ -136,3 +137,24 @@ class DatabaseWrapper(OptimisticWrapper):
     @cached_property
     def records(self) -> DynamoStore:
         return DynamoStore(self)
+
+    # --- eventually consistent reads: see managers.py ---
+
+    # Whether the running query reads so.
+    reads_eventually = False
+
+    @cached_property
+    def eventual_records(self) -> DynamoStore:
+        return DynamoStore(self, consistent=False)
+
+    def is_eventual(self, query: Any) -> bool:
+        """Return whether old rows will do for a query, by its flag or by default.
+
+        The default holds outside of transactions: what they read may be written next.
+        """
+        query = getattr(query, "inner_query", query)
+        consistent = getattr(query, "consistent", None)
+        if consistent is None and self.transaction is None:
+            default = self.option("consistent", True)
+            consistent = getattr(query, "usually_consistent", default)
+        return consistent is False

@@ -76,10 +76,10 @@ def each(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 class Reading:
     """The reading half of DynamoStore."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Any, consistent: bool = True) -> None:
         self.database = database
         # Whether reads see all that was written before them. If not, they cost half.
-        self.consistent: bool = database.option("consistent", True)
+        self.consistent = consistent
 
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         reply: dict[str, Any] = self.database.connection.call(operation, **parameters)
@@ -437,7 +437,7 @@ def grown(limit: int | None) -> int | None:
 def native_entry(index: NativeIndex, stored: Stored) -> Stored | None:
     """Return the entry of a row in a native index, None if it has none there.
 
-    The row comes with it, unless it is a copy that may be old.
+    The row comes with it, unless the index has a part of it only.
     """
     row = stored.value
     if row is None and stored.intent is not None:
@@ -445,6 +445,6 @@ def native_entry(index: NativeIndex, stored: Stored) -> Stored | None:
     if row is None or not all(name in row for name in index.reads):
         return None
     found = Stored(index.payload(row) + stored.key, stored.key)
-    if index.native is None:
+    if index.holds_rows:
         found.row = stored
     return found

@@ -9,12 +9,14 @@ entry, its payload and the key of the row, shortened to what DynamoDB takes.
 import hashlib
 import re
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
 from django.db import DataError
+from django.utils.functional import cached_property
 
 from ..kv.access import Entry
 from ..kv.encoding import LAST, NULL, following, shortened
@@ -78,14 +80,18 @@ class NativeIndex(Index):
     """
 
     hashed = True
+    lacks_nulls = True
 
     def __init__(self, table: "DynamoTable", entry: dict[str, Any]) -> None:
         super().__init__(table, entry)
         self.is_plain = False
+        # Whether the rows come with its entries.
+        self.holds_rows = entry.get("projection", "all") == "all"
         # The name for DynamoDB, None for the table's own key.
         self.native: str | None = None
         if entry["kind"] != "native":
             self.native = entry.get("id", self.name)
+        self.follows_rows = self.native is None
 
     def payloads(self, row: Any) -> list[tuple[bytes, bool]]:
         """Return nothing: no entries are written for it."""
@@ -186,6 +192,13 @@ class DynamoTable(Table):
                 {"AttributeName": name, "KeyType": kind} for name, _, kind in parts
             ],
         }
+
+    @cached_property
+    def eventual(self) -> "DynamoTable":
+        """The table with the secondary indexes, for queries to which old rows will do."""
+        found = copy(self)
+        found.indexes = [*self.indexes, *self.secondary]
+        return found
 
     # --- keys ---
 

@@ -141,9 +141,23 @@ def scans_of(table: Table, predicates: Predicates) -> Iterator[IndexScan]:
     columns = by_column(predicates)
     for index in searched(table, predicates):
         if index.parts and index.parts[0].place in columns:
+            if index.lacks_nulls and not without_nulls(table, index, columns):
+                continue
             scan = match_index(table, index, columns)
             if scan is not None:
                 yield scan
+
+
+def without_nulls(table: Table, index: Index, predicates: dict[Any, Any]) -> bool:
+    """Return whether no row wanted has NULL in a column of an index."""
+    return all(
+        any(
+            each.lookup_type != "isnull" or each.value == each.negated
+            for each in predicates.get(part.place, ())
+        )
+        or (part.plain is not None and not table.column(part.plain).get("null", True))
+        for part in index.parts
+    )
 
 
 def probed(
@@ -309,7 +323,9 @@ def made(
     """
     left = unsatisfied(predicates, access_path)
     # Without entries rows are found by their keys.
-    by_key = type(access_path) is IndexScan and access_path.index is table.primary
+    by_key = type(access_path) is IndexScan and (
+        access_path.index is table.primary or access_path.index.follows_rows
+    )
     certain = table.entries_follow_rows or by_key
     return Choice(
         access_path,

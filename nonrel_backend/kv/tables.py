@@ -130,6 +130,10 @@ class Index:
 
     # Whether the store finds its entries only by a value of the first column.
     hashed = False
+    # Whether a row with NULL in one of its columns has no entry.
+    lacks_nulls = False
+    # Whether its entries always fit the rows, where those of others may not.
+    follows_rows = False
 
     def __init__(self, table: "Table", entry: Entry) -> None:
         self.entry = entry
