@@ -195,7 +195,7 @@ class DynamoTable(Table):
 
     @cached_property
     def eventual(self) -> "DynamoTable":
-        """The table with the secondary indexes, for queries to which old rows will do."""
+        """The table with DynamoDB's indexes, for queries to which old rows will do."""
         found = copy(self)
         found.indexes = [*self.indexes, *self.secondary]
         return found

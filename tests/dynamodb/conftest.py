@@ -82,3 +82,16 @@ def answering(dynamodb: str) -> Iterator[Callable[..., tuple[Client, Stub]]]:
             return Client("us-east-1", stub.url, **options), stub
 
         yield made
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Return the list of (operation, parameters) of the client's calls."""
+    made, call = [], Client.call
+
+    def recorded(self: Client, operation: str, **parameters: Any) -> Any:
+        made.append((operation, parameters))
+        return call(self, operation, **parameters)
+
+    monkeypatch.setattr(Client, "call", recorded)
+    return made

@@ -51,21 +51,6 @@ def store(open_database):
     return open_database()
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """Return the list of (operation, parameters) of the client's calls."""
-    from nonrel_backend.dynamodb.client import Client
-
-    made, call = [], Client.call
-
-    def recorded(self, operation, **parameters):
-        made.append((operation, parameters))
-        return call(self, operation, **parameters)
-
-    monkeypatch.setattr(Client, "call", recorded)
-    return made
-
-
 @contextmanager
 def failing(operation, after, monkeypatch):
     """Let calls of an operation fail after some have been carried out."""

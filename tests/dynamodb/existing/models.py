@@ -1,0 +1,59 @@
+"""Models of tables that other programs have made."""
+
+from django.db import models
+
+from nonrel_backend.dynamodb.managers import DynamoManager
+from nonrel_backend.fields import EmbeddedModel, EmbeddedModelField, ListField, SetField
+
+
+class Band(models.Model):
+    name = models.CharField(max_length=50, primary_key=True)
+    country = models.CharField(max_length=50, null=True)
+
+    class Meta:
+        app_label = "existing"
+        managed = False
+        db_table = "bands"
+
+
+class Label(EmbeddedModel):
+    name = models.TextField()
+    city = models.TextField(null=True)
+
+    class Meta:
+        app_label = "existing"
+
+
+class Song(models.Model):
+    pk = models.CompositePrimaryKey("artist", "title")
+    artist = models.ForeignKey(Band, models.DO_NOTHING, db_column="Artist")
+    title = models.CharField(max_length=50, db_column="Title")
+    year = models.IntegerField(null=True)
+    rating = models.FloatField(null=True)
+    plays = models.IntegerField(default=0)
+    price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    tags = SetField(models.TextField(), null=True)
+    sizes = SetField(models.IntegerField(), null=True)
+    takes = ListField(models.IntegerField(), null=True)
+    label = EmbeddedModelField(Label, null=True)
+    data = models.JSONField(null=True)
+
+    objects = DynamoManager()
+
+    class Meta:
+        app_label = "existing"
+        managed = False
+        db_table = "Songs"
+
+
+class LateSong(Song):
+    """Songs whose queries may be answered with what was lately."""
+
+    objects = DynamoManager()
+
+    class Meta:
+        app_label = "existing"
+        proxy = True
+
+    class DynamoMeta:
+        consistent = False
