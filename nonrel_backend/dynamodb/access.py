@@ -18,7 +18,7 @@ class DynamoAccess(OptimisticAccess):
         self.is_eventual, self.records = True, self.store.eventual_records
 
     def table(self, name: str) -> Table:
-        found = super().table(name)
+        found: Any = super().table(name)
         return found.eventual if self.is_eventual else found
 
     def resolved(self, table: Table, index: Index, found: list[Stored]) -> list[Stored]:
