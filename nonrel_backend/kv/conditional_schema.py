@@ -22,6 +22,8 @@ class ConditionalSchemaEditor(OnlineSchemaEditor):
     by these, so that renaming moves nothing. Without one it is the first name.
     """
 
+    collates = True
+
     # --- for stores ---
 
     @abstractmethod

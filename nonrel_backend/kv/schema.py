@@ -24,6 +24,9 @@ from .tables import Table
 class ConditionEditor(CatalogSchemaEditor):
     """Stores the conditions of partial indexes so that queries can use these."""
 
+    # Whether there are indexes by a collation.
+    collates = False
+
     def index_condition(self, model: Any, condition: Any) -> dict[str, Any]:
         found = super().index_condition(model, condition)
         where = Query(model)
@@ -38,9 +41,28 @@ class ConditionEditor(CatalogSchemaEditor):
             pass  # the SQL expression alone tells which rows have an entry
         return found
 
+    def expression_part(self, query: Query, expression: Any, unique: bool) -> Part:
+        collated = None
+        if self.collates:
+            collated = collation_of(self.connection, query, expression)
+        if collated is None:
+            return super().expression_part(query, expression, unique)
+        inner, descending, collation = collated
+        if collation not in COLLATIONS:
+            raise NotSupportedError(
+                f"{self.connection.display_name} has no collation {collation}. Its "
+                f"collations are {', '.join(COLLATIONS)}."
+            )
+        wrapper = self.connection.local_engine.wrapper
+        sql = query.get_compiler(connection=wrapper).compile(inner)
+        part = {**stored(self.connection, sql, inner), "collation": collation}
+        return None, descending, part
+
 
 class KeyValueSchemaEditor(ConditionEditor):
     """Changes the catalog, and rewrites rows with their entries."""
+
+    collates = True
 
     @property
     def catalog(self) -> Any:
@@ -95,21 +117,6 @@ class KeyValueSchemaEditor(ConditionEditor):
             writing.build_index(access, made, made.indexes[-1])
 
         self.connection.write(work)
-
-    def expression_part(self, query: Query, expression: Any, unique: bool) -> Part:
-        collated = collation_of(self.connection, query, expression)
-        if collated is None:
-            return super().expression_part(query, expression, unique)
-        inner, descending, collation = collated
-        if collation not in COLLATIONS:
-            raise NotSupportedError(
-                f"{self.connection.display_name} has no collation {collation}. Its "
-                f"collations are {', '.join(COLLATIONS)}."
-            )
-        wrapper = self.connection.local_engine.wrapper
-        sql = query.get_compiler(connection=wrapper).compile(inner)
-        part = {**stored(self.connection, sql, inner), "collation": collation}
-        return None, descending, part
 
     def drop_index(self, table: str, name: str) -> None:
         entry = self.catalog.copy(table)

@@ -558,6 +558,25 @@ def test_an_existing_table_with_another_key_is_refused(store, unmanaged):
         manager.count()
 
 
+def test_an_existing_table_without_a_model_is_inspected_by_its_key(store, capsys):
+    from django.core.management import call_command
+
+    key = {"customer": {"S": "a"}, "at": {"N": "3"}}
+    existing_table(store, store.prefix + "Orders", ("customer", "at"), **key)
+    made(store)
+    assert store.introspection.table_names() == ["Orders", "things"]
+    call_command("inspectdb", database="own")
+    found = capsys.readouterr().out
+    assert "pk = models.CompositePrimaryKey('customer', 'at')" in found
+    assert "customer = models.CharField(max_length=2048)" in found
+    assert "at = models.DecimalField(max_digits=38, decimal_places=0)" in found
+    assert "DynamoDB knows only the attributes of the key" in found
+    with pytest.raises(ProgrammingError, match="no such table: missing"):
+        store.introspection.get_table_description(None, "missing")
+    name = store.prefix + "Orders"
+    store.db_connection.call("delete_table", TableName=name)
+
+
 def test_there_is_no_table_without_migrate(store):
     model = model_with()
     with pytest.raises(ProgrammingError, match="run migrate"):
