@@ -138,7 +138,8 @@ def is_testable(table: DynamoTable, predicate: Predicate | CompoundPredicate) ->
     """Return whether DynamoDB can tell that a predicate is not true for an item."""
     if isinstance(predicate, CompoundPredicate):
         quantor = all if predicate.connector == "OR" else any
-        return quantor(is_testable(table, each) for each in predicate.children)
+        testable = [is_testable(table, each) for each in predicate.children]
+        return bool(testable) and quantor(testable)
     value = predicate.value
     if predicate.lookup_type == "in" and not 0 < len(value) <= MOST_OPERANDS:
         return False
@@ -384,7 +385,7 @@ def intent_request(
     It may be there already: the request may be repeated.
     """
     intent: Item = {"t": {"S": commit}}
-    if write.before is None:
+    if write.before is None or not write.is_row:
         intent["new"] = {"BOOL": True}
     attributes: Item = {}
     removed: list[str] = []
