@@ -27,6 +27,8 @@ PACKAGE_REQUIREMENTS = """
     responses setuptools tablib[all] uritemplate wagtail==8.0.1
 """.split()
 
+STORES = ("lmdb", "mongodb", "riak", "dynamodb", "template")
+
 
 @nox.session(python=["3.12", "3.13"], venv_backend="venv")
 def django61(session: nox.Session) -> None:
@@ -66,7 +68,7 @@ def dynamodb(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Run five minutes of faults on each backend; arguments are those of the runs."""
     session.install("-e", ".[test]")
-    for backend in ("lmdb", "mongodb", "riak"):
+    for backend in ("lmdb", "mongodb", "riak", "dynamodb"):
         command = ["-m", "nonrel_backend.testing.faults", "--backend", backend]
         session.run("python", *command, "--seconds", "300", *session.posargs)
 
@@ -79,7 +81,7 @@ def rules(session: nox.Session) -> None:
     """
     session.install("-e", ".[test]")
     tests = ["tests/testing/differential/test_queries.py", "-k", "forced or refused"]
-    for backend in session.posargs or ("lmdb", "mongodb", "riak", "template"):
+    for backend in session.posargs or STORES:
         env = {"FUZZ_FORCED": "20000", "FUZZ_REFUSED": "20000", "CI": ""}
         session.run("python", "runtests.py", "--backend", backend, *tests, env=env)
     runs = session.run("python", "-m", "nonrel_backend.testing.forcing", silent=True)

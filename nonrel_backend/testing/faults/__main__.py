@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from .ledger import DONE, REFUSED, UNKNOWN, Operation
 from .run import Report, run
 
-BACKENDS = ("lmdb", "mongodb", "riak")
+BACKENDS = ("lmdb", "mongodb", "riak", "dynamodb")
 WORKERS = 4
 # How many lines of errors, and of violations of one kind, are printed.
 MOST_ERRORS, MOST_VIOLATIONS = 20, 8

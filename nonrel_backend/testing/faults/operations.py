@@ -21,7 +21,12 @@ from .models import Account, Claim, Counter, Entry, Movement
 # An operation's kind -> how often it is chosen.
 WEIGHTS = {"append": 4, "claim": 3, "group": 2, "bulk": 2, "increment": 4, "browse": 1}
 # Those that need transactions.
-IN_TRANSACTIONS = {"transfer": 3, "transfer_locked": 2, "transfer_read": 2, "audit": 1}
+IN_TRANSACTIONS = {
+    **{"transfer": 3, "transfer_locked": 2, "transfer_read": 2},
+    **{"audit": 1, "large": 1},
+}
+# Rows of a large transaction: with their entries more than DynamoDB writes at once.
+LARGE = 60
 # Seconds between the statements of a block, and between operations, at most.
 PAUSE = 0.01
 # Names are claimed out of so many, which are new after so many seconds.
@@ -148,6 +153,17 @@ class Worker:
                 self.lap()
 
         return [f"claim {each}" for each in names], work
+
+    def large(self, name: str) -> Prepared:
+        """Many lines in one block."""
+
+        def work() -> None:
+            Entry.objects.bulk_create(
+                Entry(op=name, number=number, text="x") for number in range(LARGE)
+            )
+
+        writes = [f"entry {number}" for number in range(LARGE)]
+        return writes, partial(self.in_block, work)
 
     def increment(self, name: str) -> Prepared:
         key = self.chance.choice(COUNTERS)

@@ -12,7 +12,8 @@ MODULE = "nonrel_backend.testing.faults"
 
 
 @pytest.mark.skipif(
-    BACKEND not in ("lmdb", "mongodb", "riak"), reason="its store has no faults"
+    BACKEND not in ("lmdb", "mongodb", "riak", "dynamodb"),
+    reason="its store has no faults",
 )
 def test_a_short_run_violates_nothing():
     arguments = ["--backend", BACKEND, "--seconds", "8", "--seed", "12"]
