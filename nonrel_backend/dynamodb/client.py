@@ -116,8 +116,17 @@ class Client:
     def close(self) -> None:
         self.closed = True
 
+    def until(self) -> float:
+        """Return the end of an operation that begins now, by time.monotonic()."""
+        return time.monotonic() + self.deadline
+
     def call(
-        self, operation: str, *, repeatable: bool | None = None, **parameters: Any
+        self,
+        operation: str,
+        *,
+        repeatable: bool | None = None,
+        until: float | None = None,
+        **parameters: Any,
     ) -> dict[str, Any]:
         """Return the reply to an operation, as "get_item", after retries if need be.
 
@@ -125,7 +134,7 @@ class Client:
         and transactions. Of another operation raise UnknownOutcome if the connection
         fails after it was sent. Raise Unavailable at the deadline, UnknownOutcome if it
         is a write that may have been carried out, and botocore's ClientError if
-        DynamoDB refuses the operation.
+        DynamoDB refuses the operation: see is_repetition(). `until` is another end.
         """
         if self.closed:
             raise InterfaceError("The connection to DynamoDB is closed.")
@@ -135,7 +144,7 @@ class Client:
             parameters.setdefault("ReturnConsumedCapacity", "TOTAL")
         if operation == "transact_write_items":
             parameters.setdefault("ClientRequestToken", str(uuid.uuid4()))
-        until = time.monotonic() + self.deadline
+        until = self.until() if until is None else until
         pauses = self.pauses(until)
         unknown = False
         for attempt in count(1):
@@ -145,6 +154,7 @@ class Client:
                 outcome = transient(error)
                 if outcome is None:
                     refuse_credentials(operation, error)
+                    error.is_repetition = unknown  # type: ignore[union-attr]
                     raise
                 is_read = operation in READS
                 unknown |= outcome is Outcome.UNKNOWN and not is_read
@@ -163,7 +173,7 @@ class Client:
         It is for operations that are carried out in part, too: "UnprocessedItems".
         """
         if until is None:
-            until = time.monotonic() + self.deadline
+            until = self.until()
         longest = FIRST_PAUSE
         while True:
             pause = random.random() * longest

@@ -178,6 +178,11 @@ def described(error: BaseException) -> str:
     return f"{code}: {message_of(error)}" if code else str(error)
 
 
+def is_repetition(error: BaseException) -> bool:
+    """Return whether an earlier try of the write may have been carried out."""
+    return getattr(error, "is_repetition", False)
+
+
 def reasons_of(error: BaseException) -> list[str]:
     """Return the code of each write of a canceled transaction, "None" if it is fine."""
     if code_of(error) != CANCELED:

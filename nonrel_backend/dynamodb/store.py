@@ -6,7 +6,8 @@ version. Records of large commits are items of `nonrel_commits`; see expressions
 the intents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from secrets import token_urlsafe
 from typing import Any
@@ -17,7 +18,7 @@ from botocore.exceptions import ClientError
 from ..batching import batches
 from ..kv.conditional import ConditionalStore, Conflict, State, Write
 from ..kv.tables import Index, Table
-from .errors import UnknownOutcome, code_of, reasons_of
+from .errors import Unavailable, UnknownOutcome, code_of, is_repetition, reasons_of
 from .expressions import (
     ENTRY,
     INTENT,
@@ -38,8 +39,8 @@ COMMITS_TABLE = "nonrel_commits"
 FAILED = "ConditionalCheckFailedException"
 # The operation of a single write, by its name in a transaction.
 OPERATIONS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
-# How often a single write whose outcome is unknown is sent.
-ATTEMPTS = 3
+# Seconds for a request that may be left undone.
+HURRIED = 1.5
 # Bytes of a version, which is a text of 8 characters: that two writes of one row have
 # the same is not expected in 10**14 of them.
 VERSION_BYTES = 6
@@ -51,9 +52,6 @@ class DynamoStore(Reading, ConditionalStore):
     batch_writes = 100
     # Of the 4 MB that the items of a transaction may have (Amazon's documentation).
     batch_bytes = 3_500_000
-
-    # The batch of writes whose outcome is unknown, its token and its version.
-    unknown: tuple[Sequence[Write], str, str] | None = None
 
     # --- writing ---
 
@@ -72,101 +70,104 @@ class DynamoStore(Reading, ConditionalStore):
         return {"TableName": self.index_table, "Key": native}
 
     def commit(self, writes: Sequence[Write]) -> None:
-        token, version = new_token(), token_urlsafe(VERSION_BYTES)
-        is_again = self.unknown is not None and self.unknown[0] is writes
-        if self.unknown is not None and is_again:
-            # It may have been carried out before.
-            _, token, version = self.unknown
-        self.unknown = None
-        try:
-            if len(writes) == 1 and writes[0].is_row and writes[0].changes:
-                self.write(writes[0], version, is_again)
-            else:
-                self.transact(
-                    [
-                        {kind: parameters}
-                        for kind, parameters in (
-                            request(write, self.place(write), version)
-                            for write in writes
-                        )
-                    ],
-                    writes,
-                    token,
-                )
-        except UnknownOutcome:
-            self.unknown = (writes, token, version)
-            raise
+        version = token_urlsafe(VERSION_BYTES)
+        requests = [request(each, self.place(each), version) for each in writes]
+        if len(writes) == 1 and writes[0].is_row and writes[0].changes:
+            kind, parameters = requests[0]
+            self.carry_out(OPERATIONS[kind], writes, version, **parameters)
+        else:
+            self.transact([{kind: each} for kind, each in requests], writes, version)
 
     def transact(
-        self, items: list[dict[str, Any]], writes: Sequence[Write], token: str
+        self, items: list[dict[str, Any]], writes: Sequence[Write], version: str
     ) -> None:
-        """Carry out the requests of writes, all or none."""
-        try:
-            self.call(
-                "transact_write_items", TransactItems=items, ClientRequestToken=token
-            )
-        except ClientError as error:
-            for write, reason in zip(writes, reasons_of(error), strict=False):
-                if reason == "ConditionalCheckFailed":
-                    raise conflict(write) from error
-            raise
+        """Carry out the requests of writes, all or none.
 
-    def write(self, write: Write, version: str, is_again: bool) -> None:
-        """Carry out the write of one row.
-
-        After an unknown outcome it is sent again if the row is as it was before.
+        DynamoDB knows it by its token if it comes again.
         """
-        kind, parameters = request(write, self.place(write), version)
-        for attempt in range(is_again, ATTEMPTS):
-            try:
-                self.call(OPERATIONS[kind], repeatable=False, **parameters)
-            except UnknownOutcome:
-                if attempt == ATTEMPTS - 1:
-                    raise
-            except ClientError as error:
-                if code_of(error) != FAILED:
-                    raise
-                if attempt and self.has_version(write, version):
-                    return
-                if attempt:
-                    raise UnknownOutcome(
-                        f"DynamoDB has not answered a write of a row of "
-                        f"{write.table.name}, which has changed since: whether it "
-                        "was carried out is unknown. Read before you retry."
-                    ) from error
-                raise conflict(write) from error
+        self.carry_out(
+            "transact_write_items",
+            writes,
+            version,
+            TransactItems=items,
+            ClientRequestToken=str(uuid4()),
+        )
+
+    def carry_out(
+        self, operation: str, writes: Sequence[Write], version: str, **parameters: Any
+    ) -> None:
+        """Send writes. Raise Conflict if the condition of one is not met."""
+        try:
+            self.call(operation, repeatable=True, **parameters)
+        except ClientError as error:
+            if code_of(error) == FAILED:
+                failed = writes[0]
+            elif "ConditionalCheckFailed" in (reasons := reasons_of(error)):
+                failed = writes[reasons.index("ConditionalCheckFailed")]
             else:
-                return
+                raise
+            done = is_repetition(error) and self.were_done(writes, version)
+            if done is None:
+                raise UnknownOutcome(
+                    f"DynamoDB has not answered a write of rows of "
+                    f"{failed.table.name}, which have changed since: whether it was "
+                    "carried out is unknown. Read before you retry."
+                ) from error
+            if not done:
+                raise conflict(failed) from error
 
-    def has_version(self, write: Write, version: str) -> bool:
-        """Return whether a row has the version of a write."""
-        return self.item_has_version(self.place(write), version)
+    def were_done(self, writes: Sequence[Write], version: str) -> bool | None:
+        """Return whether writes whose first reply was lost were carried out.
 
-    def item_has_version(self, place: dict[str, Any], version: str) -> bool:
-        reply = self.call("get_item", **place, ConsistentRead=True)
-        return reply.get("Item", {}).get(VERSION) == {"S": version}
+        Return None if others have changed all of the rows since.
+        """
+        for write in writes:
+            if write.is_row and write.changes:
+                now = self.version_at(self.place(write))
+                if now == version:
+                    return True
+                if write.before is None:
+                    known = now is None and write.value is not None
+                else:
+                    known = now is not None and now == write.before.version
+                if known:
+                    return False
+        return None
+
+    def version_at(self, place: dict[str, Any], **more: Any) -> str | None:
+        """Return the version of a row as it is now, None if it has none."""
+        item = self.call("get_item", **place, ConsistentRead=True, **more).get("Item")
+        found: str | None = (item or {}).get(VERSION, {}).get("S")
+        return found
 
     def update_row(self, table: Any, key: bytes, values: dict[str, Any]) -> bool | None:
         if not table.is_possible(key):
             return False
-        version = token_urlsafe(VERSION_BYTES)
-        native = table.native_key(key)
-        place = {"TableName": table.physical, "Key": native}
+        version, until = token_urlsafe(VERSION_BYTES), self.database.connection.until()
+        place = self.place_of(table, table.primary, key)
+        update = update_of(table, values, version)
         try:
-            self.call(
-                "update_item",
-                repeatable=False,
-                **place,
-                **update_of(table, values, version),
-            )
+            self.call("update_item", repeatable=False, until=until, **place, **update)
         except ClientError as error:
             if code_of(error) != FAILED:
                 raise
             return None
         except UnknownOutcome:
-            if not self.item_has_version(place, version):
-                raise
+            with suppress(Unavailable):
+                if self.version_at(place, until=until) == version:
+                    return True
+            raise
         return True
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        client = self.database.connection
+        deadline = client.deadline
+        client.deadline = min(deadline, HURRIED)
+        try:
+            yield
+        finally:
+            client.deadline = deadline
 
     # --- commits that are larger than a batch ---
 
@@ -187,15 +188,18 @@ class DynamoStore(Reading, ConditionalStore):
         return {"TableName": self.commits_table, "Key": {"id": {"S": commit}}}
 
     def begin(self, commit: str, until: float) -> None:
-        self.call(
+        found = Expressions()
+        # A request that comes late, again, must not undo the decision.
+        wanted = found.absent("id")
+        self.did(
             "put_item",
-            repeatable=True,
             TableName=self.commits_table,
             Item={
                 "id": {"S": commit},
                 "state": {"S": State.PENDING.value},
                 "until": {"N": repr(until)},
             },
+            **found.parameters(ConditionExpression=wanted),
         )
 
     def extend(self, commit: str, until: float) -> None:
@@ -226,7 +230,12 @@ class DynamoStore(Reading, ConditionalStore):
     def decide(self, commit: str, state: State) -> State:
         if self.change(commit, "state", {"S": state.value}):
             return state
-        found = self.state(commit)
+        try:
+            found = self.state(commit)
+        except Unavailable as error:
+            raise UnknownOutcome(
+                f"{error} Whether a transaction was committed is unknown."
+            ) from error
         return State.ABORTED if found is None else found[0]
 
     def state(self, commit: str) -> tuple[State, float] | None:
@@ -243,7 +252,7 @@ class DynamoStore(Reading, ConditionalStore):
             {"Update": intent_request(write, self.place(write), version, commit)}
             for write in writes
         ]
-        self.transact(items, writes, new_token())
+        self.transact(items, writes, version)
 
     def settle(
         self, commit: str, items: Sequence[tuple[Table, Index, bytes]], state: State
@@ -278,11 +287,6 @@ class DynamoStore(Reading, ConditionalStore):
             pass
 
 
-def new_token() -> str:
-    """Return a token of a transaction, by which DynamoDB knows it if it comes again."""
-    return str(uuid4())
-
-
 def record_of(item: Item) -> tuple[State, float]:
     """Return (state, until) of the item of a commit's record."""
     return State(item["state"]["S"]), float(item["until"]["N"])
@@ -300,4 +304,4 @@ def conflict(write: Write) -> Conflict:
         what = f"The row {table.shown(write.key)} of {table.name}"
     else:
         what = f"An entry of the index {write.index.name} of {table.name}"
-    return Conflict(f"{what} was changed by another transaction.")
+    return Conflict(f"{what} was changed by another transaction.", write)

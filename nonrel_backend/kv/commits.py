@@ -39,6 +39,28 @@ def commit(records: ConditionalStore, writes: list[Write], large: bool = True) -
     Raise Conflict if the condition of one is not met. Without `large`, raise
     DatabaseError for more than one batch of the store holds.
     """
+    try:
+        carry_out(records, writes, large)
+    except Conflict as error:
+        if error.write is not None:
+            clear_way(records, error.write)
+        raise
+
+
+def clear_way(records: ConditionalStore, write: Write) -> None:
+    """Settle the intent of a decided commit that is in the way of a write.
+
+    No statement may read the item itself: entries are put unread.
+    """
+    table, index, keys = write.table, write.index, [write.key]
+    if write.is_row:
+        found = records.rows(table, keys)
+    else:
+        found = records.found(table, index, keys)
+    resolved(records, table, index, found)
+
+
+def carry_out(records: ConditionalStore, writes: list[Write], large: bool) -> None:
     if not writes:
         return
     if len(writes) == 1:
@@ -101,12 +123,12 @@ class LargeCommit:
                 self.records.put_intents(self.id, batch)
             state = self.records.decide(self.id, State.COMMITTED)
         except BaseException:
-            # The outcome of decide() may be unknown.
-            if self.decided() is not State.COMMITTED:
-                self.settle(State.ABORTED)
-                raise
+            with self.records.hurried():
+                if not self.is_committed():
+                    raise
             state = State.COMMITTED
-        self.settle(state)
+        with self.records.hurried():
+            self.settle(state)
         if state is not State.COMMITTED:
             raise Conflict(
                 f"The commit of {len(writes)} writes took longer than it may, and was "
@@ -120,12 +142,19 @@ class LargeCommit:
             self.until = now + PATIENCE
             self.records.extend(self.id, self.until)
 
-    def decided(self) -> State:
-        """Abort the commit, unless it is committed; return which of both it is.
+    def is_committed(self) -> bool:
+        """Return whether the commit is, after an error; abort it if it is not.
 
-        Raise the store's error if that is unknown: then the record tells others.
+        The outcome of decide() may be unknown. If it still is, the record tells others.
         """
-        return self.records.decide(self.id, State.ABORTED)
+        try:
+            state = self.records.decide(self.id, State.ABORTED)
+        except Exception as error:
+            logger.warning("The commit %s is left to readers: %s", self.id, error)
+            return False
+        if state is not State.COMMITTED:
+            self.settle(State.ABORTED)
+        return state is State.COMMITTED
 
     def settle(self, state: State) -> None:
         """Move the intents into place, or remove them, and delete the record.

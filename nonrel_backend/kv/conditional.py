@@ -7,6 +7,7 @@ DynamoDB, etcd, FoundationDB, Redis. See optimistic.py and commits.py.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -81,7 +82,14 @@ class Write:
 
 
 class Conflict(TransactionConflict):
-    """A condition of a commit was not met; nothing of it is written."""
+    """A condition of a commit was not met; nothing of it is written.
+
+    `write` is the one with the condition, if it is known.
+    """
+
+    def __init__(self, message: str, write: Write | None = None) -> None:
+        super().__init__(message)
+        self.write = write
 
 
 class State(Enum):
@@ -191,6 +199,10 @@ class ConditionalStore(ABC):
         is in the way, or a sum has more than 64 bits.
         """
         return None
+
+    def hurried(self) -> AbstractContextManager[None]:
+        """Let requests of the block fail soon: they may be left undone."""
+        return nullcontext()
 
     # --- commits that are larger than a batch: see commits.py ---
 

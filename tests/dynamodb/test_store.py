@@ -1,17 +1,17 @@
 """The items of a DynamoDB: read in pages, written on conditions, large commits."""
 
 from concurrent.futures import ThreadPoolExecutor
-from time import time
+from time import monotonic, time
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from django.db import DataError
 
 from nonrel_backend.conditions import Column, Leaf, Node
 from nonrel_backend.dynamodb import reading
-from nonrel_backend.dynamodb.errors import UnknownOutcome
+from nonrel_backend.dynamodb.errors import BrokenReply, Unavailable, UnknownOutcome
 from nonrel_backend.dynamodb.store import COMMITS_TABLE, DynamoStore
 from nonrel_backend.dynamodb.tables import INDEX_TABLE, DynamoTable, table_name
 from nonrel_backend.dynamodb.values import FORMS
@@ -491,60 +491,93 @@ def test_rows_that_are_too_large_are_refused(store, table):
 # --- an unknown outcome ---
 
 
-def losing(store, arrives, times=1):
-    """Let the next writes of the store have no reply; do they arrive?"""
-    call, left = store.call, [times]
+def losing(store, arrives, times=1, forgets=False):
+    """Let the next writes of the store have no reply; do they arrive?
 
-    def lost(operation, **parameters):
+    The server knows a transaction that comes again, unless it forgets it.
+    """
+    client, left = store.database.connection, [times]
+    send = client.sent
+
+    def lost(operation, parameters, until):
         if operation.startswith(("put", "update", "delete", "transact")) and left[0]:
             left[0] -= 1
             if arrives:
-                call(operation, **parameters)
-            raise UnknownOutcome(operation)
-        return call(operation, **parameters)
+                send(operation, parameters, until)
+            if forgets:
+                parameters["ClientRequestToken"] = str(uuid4())
+            raise BrokenReply("lost")
+        return send(operation, parameters, until)
 
-    store.call = lost
+    client.sent = lost
 
 
 @pytest.mark.parametrize("arrives", [True, False])
 def test_a_write_without_a_reply_is_carried_out_once(store, table, arrives):
-    losing(store, arrives)
+    losing(store, arrives, times=2)
     store.commit([row_write(table, {"id": 1, "number": 1})])
     before = read(store, table, 1)[1]
-    losing(store, arrives)
+    losing(store, arrives, times=2)
     store.commit([row_write(table, {"id": 1, "number": 2}, before)])
     assert read(store, table, 1)[1].value["number"] == 2
+    with pytest.raises(Conflict):
+        store.commit([row_write(table, {"id": 1, "number": 2}, before)])
 
 
 def test_a_write_that_others_may_have_undone_is_no_conflict(store, table):
     insert(store, table, {"id": 1, "number": 1})
     before = read(store, table, 1)[1]
     losing(store, arrives=True)
-    with pytest.raises(UnknownOutcome, match="has changed since"):
+    with pytest.raises(UnknownOutcome, match="have changed since"):
         store.commit([row_write(table, None, before)])
 
 
 @pytest.mark.parametrize("arrives", [True, False])
-def test_a_batch_without_a_reply_may_be_carried_out_again(store, table, arrives):
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_batch_without_a_reply_is_carried_out_once(store, table, arrives, forgets):
     row = {"id": 1, "number": 1}
     writes = [row_write(table, row), *entry_writes(table, row)]
-    losing(store, arrives)
-    with pytest.raises(UnknownOutcome):
-        store.commit(writes)
+    losing(store, arrives, forgets=forgets)
     store.commit(writes)
     assert read(store, table, 1)[1].value == row
     with pytest.raises(Conflict):
         store.commit(writes)
 
 
-def test_a_write_may_be_carried_out_again_after_all_its_attempts(store, table):
-    writes = [row_write(table, {"id": 1, "number": 1})]
-    losing(store, arrives=False, times=3)
-    with pytest.raises(UnknownOutcome):
-        store.commit(writes)
-    store.commit(writes)
+def test_a_batch_without_a_reply_may_be_in_conflict(store, table):
+    """One of its rows is as it was before: nothing was carried out."""
+    insert(store, table, {"id": 1, "number": 1}, {"id": 2, "number": 2})
+    old = read(store, table, 1, 2)
+    store.commit([row_write(table, {"id": 1, "number": 10}, old[1])])
+    writes = [row_write(table, {"id": n, "number": 0}, old[n]) for n in (1, 2)]
+    losing(store, arrives=False)
     with pytest.raises(Conflict):
         store.commit(writes)
+    assert read(store, table, 2)[2].value["number"] == 2
+
+
+def test_an_unknown_outcome_says_so_where_the_server_is_gone(store, table):
+    client = store.database.connection
+    client.deadline = 0.3
+    losing(store, arrives=True, times=1)
+    lost = client.sent
+
+    def gone(operation, parameters, until):
+        client.sent = refuse
+        return lost(operation, parameters, until)
+
+    def refuse(operation, parameters, until):
+        raise EndpointConnectionError(endpoint_url="http://gone")
+
+    client.sent = gone
+    began = monotonic()
+    with pytest.raises(UnknownOutcome, match="Whether it was carried out is unknown"):
+        store.commit([row_write(table, {"id": 1, "number": 1})])
+    assert monotonic() - began < 1
+    client.sent = refuse
+    with pytest.raises(Unavailable, match="It was not carried out"):
+        store.commit([row_write(table, {"id": 2, "number": 1})])
+    del client.sent
 
 
 # --- updates without reading ---

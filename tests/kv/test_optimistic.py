@@ -15,7 +15,7 @@ from django.db.models import F
 from django.test.utils import isolate_apps
 
 from nonrel_backend.kv import commits
-from nonrel_backend.kv.conditional import State, Stored
+from nonrel_backend.kv.conditional import Expected, State, Stored, Write
 from nonrel_backend.transactions import TransactionConflict, retry_transaction
 from tests.kv.conditional_items.base import STORES
 
@@ -405,6 +405,23 @@ def fail_at(name):
             raise Killed
 
     return before
+
+
+def test_an_entry_whose_writer_was_killed_can_be_written(fruit, items):
+    """Nobody reads it, and its row has no intent: the writer did not come to that."""
+    table = connections[ALIAS].catalog.table("kv_fruit")
+    index = next(each for each in table.indexes if "weight" in each.name)
+    before, after = ({"id": 1, "name": "f1", "weight": n} for n in (1, 7))
+    key = table.row_key(before)
+    for row, value in ((before, None), (after, key)):
+        ((payload, _),) = index.payloads(row)
+        entry = table.entry_key((index, payload, False), key)[0]
+        old = Stored(entry, key) if value is None else None
+        write = Write(table, index, entry, Expected.ANYTHING, old, value)
+        items.put_intents("killed", [write])
+    assert fruit.filter(name="f1").update(weight=7) == 1
+    assert seen_by_index(fruit)[0] == ("f1", 7)
+    assert not has_intents(items)
 
 
 def test_a_pending_commit_is_not_seen_and_its_rows_cannot_be_written(
