@@ -25,6 +25,7 @@ from ..values.storing import INT64
 from .items import (
     LONGEST_RANGE,
     NUMBERS,
+    ORDER,
     TEXTS,
     Item,
     Row,
@@ -103,6 +104,8 @@ TESTS = {
     "in": "{column} IN ({})",
 }
 MOST_OPERANDS = 100
+# Bytes of an expression (Amazon's documentation).
+LONGEST_EXPRESSION = 4096
 
 
 def returning(found: Expressions, attributes: list[str] | None) -> dict[str, Any]:
@@ -127,10 +130,14 @@ def reading(
     tests = [tested(table, each, found) for each in filters if is_testable(table, each)]
     if tests:
         has_intent = f"attribute_exists({found.name(INTENT)})"
-        parameters["FilterExpression"] = f"{has_intent} OR {' AND '.join(tests)}"
+        expression = f"{has_intent} OR {' AND '.join(tests)}"
+        if len(expression) > LONGEST_EXPRESSION:
+            return reading(table, columns)
+        parameters["FilterExpression"] = expression
     if columns is not None and table.has_versions:
         names = dict.fromkeys([*columns, *table.key, *table.attributes])
-        parameters |= returning(found, [*names, VERSION, INTENT])
+        order = [] if table.ordered.isdisjoint(columns) else [ORDER]
+        parameters |= returning(found, [*names, *order, VERSION, INTENT])
     return found.parameters(**parameters)
 
 
@@ -298,6 +305,8 @@ def changes_of(write: Write, version: str) -> tuple[Item, list[str]]:
     item = table.item_of(row)
     check_size(table.name, table.shown(write.key), item)
     columns = table.columns if write.columns is None else write.columns
+    if not table.ordered.isdisjoint(columns):
+        columns = {*columns, ORDER}
     if write.expected is Expected.NOTHING:
         columns = item.keys()
     changed = {

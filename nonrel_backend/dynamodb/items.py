@@ -3,9 +3,12 @@
 An attribute has the name of its column. NULL is a missing attribute; an attribute that
 is null is JSON's null in a JSON column, NULL in others. Texts and bytes of keys must
 not be empty: to those that are, or begin with NUL, one NUL is added at the beginning,
-which keeps their order. `_v` is the version of an item, `_i` its intent: see store.py.
+which keeps their order. Maps have no order in DynamoDB: `_o` has that of the keys in
+JSON columns which are not sorted. `_v` is the version of an item, `_i` its intent: see
+store.py.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
@@ -14,6 +17,7 @@ from typing import Any, TypeAlias
 from django.db import DatabaseError, DataError, NotSupportedError
 
 from ..kv.forms import BAD_VALUE, misplaced
+from ..kv.key_orders import in_order, orders_of
 from .values import (
     Attribute,
     StoredSet,
@@ -27,6 +31,8 @@ from .values import (
     write_document,
 )
 
+# The attribute of the order of keys.
+ORDER = "_o"
 Item: TypeAlias = dict[str, Attribute]
 Row: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Attribute], Any]
@@ -183,16 +189,22 @@ def row_reader(
         for name, column in columns.items()
     }
     find = readers.get
+    documents = ordered_columns(columns)
 
     def row_of(item: Item) -> Row:
         try:
-            return {
+            row = {
                 name: read(attribute)
                 for name, attribute in item.items()
                 if (read := find(name)) is not None
             }
         except (KeyError, *BAD_VALUE):
-            return slowly(item)
+            row = slowly(item)
+        if documents:
+            orders = json.loads(item[ORDER]["S"]) if ORDER in item else {}
+            for name in documents & row.keys():
+                row[name] = in_order(row[name], orders.get(name))
+        return row
 
     def slowly(item: Item) -> Row:
         row: Row = {}
@@ -221,10 +233,25 @@ def row_writer(
         for name, column in columns.items()
     }
 
+    documents = ordered_columns(columns)
+
     def item_of(row: Row) -> Item:
-        return {name: writers[name](value) for name, value in row.items()}
+        item = {name: writers[name](value) for name, value in row.items()}
+        orders = orders_of((name, row[name]) for name in documents & row.keys())
+        if orders:
+            item[ORDER] = {"S": json.dumps(orders, separators=(",", ":"))}
+        return item
 
     return item_of
+
+
+def ordered_columns(columns: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the names of the columns of which `_o` has the order of keys."""
+    return {
+        name
+        for name, column in columns.items()
+        if column["db_type"] in ("json", "document") and not column.get("set")
+    }
 
 
 # --- sizes ---

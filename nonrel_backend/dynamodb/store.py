@@ -39,6 +39,7 @@ COMMITS_TABLE = "nonrel_commits"
 FAILED = "ConditionalCheckFailedException"
 # The operation of a single write, by its name in a transaction.
 OPERATIONS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
+KINDS = {operation: kind for kind, operation in OPERATIONS.items()}
 # Seconds for a request that may be left undone.
 HURRIED = 1.5
 # Bytes of a version, which is a text of 8 characters: that two writes of one row have
@@ -143,6 +144,11 @@ class DynamoStore(Reading, ConditionalStore):
     def update_row(self, table: Any, key: bytes, values: dict[str, Any]) -> bool | None:
         if not table.is_possible(key):
             return False
+        if any(
+            isinstance(values[name], (dict, list))
+            for name in table.ordered & values.keys()
+        ):
+            return None  # the order of its keys is beside that of others
         version, until = token_urlsafe(VERSION_BYTES), self.database.connection.until()
         place = self.place_of(table, table.primary, key)
         update = update_of(table, values, version)
@@ -283,8 +289,16 @@ class DynamoStore(Reading, ConditionalStore):
             for item in found
             if INTENT in item and item[INTENT]["M"]["t"] == {"S": commit}
         ]
-        for _ in each(lambda found: self.did(found[0], **found[1]), requests):
-            pass
+        if not requests:
+            return
+        try:
+            self.call(
+                "transact_write_items",
+                TransactItems=[{KINDS[kind]: found} for kind, found in requests],
+            )
+        except ClientError:  # another one is settling them, or they are too large
+            for _ in each(lambda found: self.did(found[0], **found[1]), requests):
+                pass
 
 
 def record_of(item: Item) -> tuple[State, float]:

@@ -25,12 +25,14 @@ from .components import decoded, edge, end_of
 from .items import (
     LONGEST_HASH,
     LONGEST_RANGE,
+    ORDER,
     Item,
     Row,
     check_key,
     column_codec,
     key_codec,
     key_tag,
+    ordered_columns,
     row_reader,
     row_writer,
 )
@@ -147,6 +149,9 @@ class DynamoTable(Table):
         self.attributes = [self.hash, *filter(None, [self.range])]
         self.row_of = row_reader(name, self.columns, self.attributes)
         self.write_item = row_writer(self.columns, self.attributes)
+        # The columns with an order of keys. Other programs' items get no attribute
+        # that they do not know.
+        self.ordered = ordered_columns(self.columns) if self.has_versions else set()
         # Functions from the values of the key to attributes.
         self.key_writers = [key_codec(each)[0] for each in self.key_columns]
         self.native_key = self.key_maker()
@@ -281,6 +286,8 @@ class DynamoTable(Table):
     def item_of(self, row: Row) -> Item:
         """Return the item of a row, without its version."""
         item = self.write_item(row)
+        if not self.ordered:
+            item.pop(ORDER, None)
         if self.range == RANGE:
             item[RANGE] = self.native_key(Table.row_key(self, row))[RANGE]
         return item
