@@ -39,7 +39,7 @@ MOST_KEYS = 100
 PARALLEL = 16
 # Of a scan with a limit, how many times more items are asked for next.
 GROWTH = 8
-# Items that are yielded at a time where the entries of several partitions are merged.
+# Entries that are yielded at a time where they are those of several queries.
 MERGED = 1000
 # How many segments of a large table are scanned at the same time.
 SEGMENTS = 4
@@ -261,14 +261,18 @@ class Reading:
             self.entry_pages(query, first, start, limit)
             for query, (first, start) in zip(queries, firsts, strict=True)
         )
+        at_once = min(limit or MERGED, MERGED)
         if len(partitions) == 1:
-            yield from chain.from_iterable(streams)
+            pages = chain.from_iterable(streams)
+            if len(queries) > 1:  # the rows of several are read at once
+                pages = batches(chain.from_iterable(pages), at_once)
+            yield from pages
             return
         while some := list(islice(streams, len(partitions))):
             found = merge(
                 *map(chain.from_iterable, some), key=attrgetter("key"), reverse=reverse
             )
-            yield from batches(found, min(limit or MERGED, MERGED))
+            yield from batches(found, at_once)
 
     def entry_pages(
         self, query: dict[str, Any], first: Any, start: Any, limit: int | None

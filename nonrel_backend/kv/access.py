@@ -171,6 +171,13 @@ class ReadAccess(ABC):
         ranges = [(payload, following(payload)) for payload in payloads]
         return [key for keys in self.entries(table, index, ranges) for key in keys]
 
+    def entries_fit(self, table: Table) -> bool:
+        """Return whether entries can be counted in the place of their rows.
+
+        At any one moment there is an entry for each row, and none besides.
+        """
+        return table.entries_follow_rows
+
     def count(
         self,
         table: Table,

@@ -243,6 +243,10 @@ class OptimisticAccess(Access):
                 found[each.key] = each.value
         return {key: found[key] for key in keys if key in found}
 
+    def entries_fit(self, table: Table) -> bool:
+        # Rows that must be unchanged at the commit are read.
+        return not self.locks
+
     def count(
         self,
         table: Table,

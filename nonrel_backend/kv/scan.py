@@ -303,8 +303,11 @@ class Scan:
     def count(self, limit: int | None) -> int:
         """Return the number of rows wanted, at most `limit`."""
         path = self.choice.access_path
+        is_all = self.matches is None or (
+            self.choice.exact and self.access.entries_fit(self.table)
+        )
         if (
-            self.matches is None
+            is_all
             and isinstance(path, IndexScan)
             and not path.unique
             and not path.index.many
