@@ -386,12 +386,11 @@ def update_of(
     )
 
 
-def intent_request(
-    write: Write, place: dict[str, Any], version: str, commit: str
-) -> Any:
+def intent_request(write: Write, place: dict[str, Any], commit: str) -> Any:
     """Return the parameters of an update that puts the intent of a write.
 
-    It may be there already: the request may be repeated.
+    It may be there already: the request may be repeated. The id of the commit is the
+    new version of the rows.
     """
     intent: Item = {"t": {"S": commit}}
     if write.before is None or not write.is_row:
@@ -401,7 +400,7 @@ def intent_request(
     if write.changes and write.value is None:
         intent["delete"] = {"BOOL": True}
     elif write.changes:
-        attributes, removed = changes_of(write, version)
+        attributes, removed = changes_of(write, commit)
     intent["set"] = {"M": attributes}
     intent["remove"] = {"L": [{"S": each} for each in removed]}
     found = Expressions()
@@ -411,6 +410,28 @@ def intent_request(
         **place,
         **found.parameters(UpdateExpression=update, ConditionExpression=wanted),
     }
+
+
+def finishing(write: Write, place: dict[str, Any], commit: str) -> dict[str, Any]:
+    """Return the item of a transaction that moves the intent of a write into place."""
+    found = Expressions()
+    wanted = found.of_commit(commit)
+    attributes: Item = {}
+    removed: list[str] = []
+    if write.changes:
+        if write.value is None:
+            parameters = found.parameters(ConditionExpression=wanted)
+            return {"Delete": {**place, **parameters}}
+        attributes, removed = changes_of(write, commit)
+        if write.expected is Expected.NOTHING or not write.is_row:
+            item = {**place["Key"], **attributes}
+            parameters = found.parameters(ConditionExpression=wanted)
+            return {
+                "Put": {"TableName": place["TableName"], "Item": item, **parameters}
+            }
+    update = found.assignments(attributes, [INTENT, *removed])
+    parameters = found.parameters(UpdateExpression=update, ConditionExpression=wanted)
+    return {"Update": {**place, **parameters}}
 
 
 def settling(

@@ -55,10 +55,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=pool.cache_clear)
 
 
-def each(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def each(
+    work: Callable[[T], R], items: Iterable[T], most: int = PARALLEL
+) -> Iterator[R]:
     """Yield work(item) of each item, in their order; several are done at a time."""
     items = iter(items)
-    first = list(islice(items, PARALLEL))
+    first = list(islice(items, most))
     if len(first) < 2:
         yield from map(work, first)
         return

@@ -8,6 +8,7 @@ the intents.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import groupby
 from secrets import token_urlsafe
 from typing import Any
@@ -25,6 +26,7 @@ from .expressions import (
     PARTITION,
     VERSION,
     Expressions,
+    finishing,
     intent_request,
     request,
     settling,
@@ -37,9 +39,13 @@ from .reading import MOST_KEYS, Reading, each
 # The table of the records of large commits, with its prefix.
 COMMITS_TABLE = "nonrel_commits"
 FAILED = "ConditionalCheckFailedException"
+# The same of one write in a transaction.
+FAILED_REASON = "ConditionalCheckFailed"
 # The operation of a single write, by its name in a transaction.
 OPERATIONS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
 KINDS = {operation: kind for kind, operation in OPERATIONS.items()}
+# Transactions of one commit at the same time.
+PARALLEL_TRANSACTIONS = 4
 # Seconds for a request that may be left undone.
 HURRIED = 1.5
 # Bytes of a version, which is a text of 8 characters: that two writes of one row have
@@ -103,8 +109,8 @@ class DynamoStore(Reading, ConditionalStore):
         except ClientError as error:
             if code_of(error) == FAILED:
                 failed = writes[0]
-            elif "ConditionalCheckFailed" in (reasons := reasons_of(error)):
-                failed = writes[reasons.index("ConditionalCheckFailed")]
+            elif FAILED_REASON in (reasons := reasons_of(error)):
+                failed = writes[reasons.index(FAILED_REASON)]
             else:
                 raise
             done = is_repetition(error) and self.were_done(writes, version)
@@ -253,12 +259,31 @@ class DynamoStore(Reading, ConditionalStore):
         self.call("delete_item", repeatable=True, **self.record(commit))
 
     def put_intents(self, commit: str, writes: Sequence[Write]) -> None:
-        version = token_urlsafe(VERSION_BYTES)
         items = [
-            {"Update": intent_request(write, self.place(write), version, commit)}
+            {"Update": intent_request(write, self.place(write), commit)}
             for write in writes
         ]
-        self.transact(items, writes, version)
+        self.transact(items, writes, commit)
+
+    def finish(
+        self, commit: str, batches: Sequence[Sequence[Write]], state: State
+    ) -> None:
+        if state is not State.COMMITTED:
+            super().finish(commit, batches, state)
+            return
+        work = partial(self.finish_batch, commit)
+        for _ in each(work, batches, PARALLEL_TRANSACTIONS):
+            pass
+
+    def finish_batch(self, commit: str, writes: Sequence[Write]) -> None:
+        items = [finishing(write, self.place(write), commit) for write in writes]
+        try:
+            self.call("transact_write_items", TransactItems=items)
+        except ClientError as error:
+            if FAILED_REASON not in reasons_of(error):
+                raise
+            # Readers have settled some of them.
+            super().finish(commit, [writes], State.COMMITTED)
 
     def settle(
         self, commit: str, items: Sequence[tuple[Table, Index, bytes]], state: State

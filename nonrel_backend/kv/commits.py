@@ -66,8 +66,8 @@ def carry_out(records: ConditionalStore, writes: list[Write], large: bool) -> No
     if len(writes) == 1:
         records.commit(writes)
         return
-    batches = list(in_batches(records, writes))
-    if len(batches) == 1:
+    fits = len(writes) <= records.batch_writes
+    if fits and len(list(in_batches(records, writes))) == 1:
         records.commit(writes)
     elif not large:
         raise DatabaseError(
@@ -162,9 +162,7 @@ class LargeCommit:
         What is left undone by an error, those do who meet the intents.
         """
         try:
-            for batch in self.begun:
-                items = [(each.table, each.index, each.key) for each in batch]
-                self.records.settle(self.id, items, state)
+            self.records.finish(self.id, self.begun, state)
             self.records.end(self.id)
         except Exception as error:  # the commit is decided: it did not fail
             logger.warning(

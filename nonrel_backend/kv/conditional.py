@@ -250,3 +250,11 @@ class ConditionalStore(ABC):
         Items that have no intent of this commit stay as they are. Of the writes that
         only check a row the intent is removed.
         """
+
+    def finish(
+        self, commit: str, batches: Sequence[Sequence[Write]], state: State
+    ) -> None:
+        """Settle the intents of batches of writes, as put_intents() got them."""
+        for batch in batches:
+            items = [(each.table, each.index, each.key) for each in batch]
+            self.settle(commit, items, state)
