@@ -416,19 +416,14 @@ def finishing(write: Write, place: dict[str, Any], commit: str) -> dict[str, Any
     """Return the item of a transaction that moves the intent of a write into place."""
     found = Expressions()
     wanted = found.of_commit(commit)
-    attributes: Item = {}
-    removed: list[str] = []
-    if write.changes:
-        if write.value is None:
-            parameters = found.parameters(ConditionExpression=wanted)
-            return {"Delete": {**place, **parameters}}
-        attributes, removed = changes_of(write, commit)
-        if write.expected is Expected.NOTHING or not write.is_row:
-            item = {**place["Key"], **attributes}
-            parameters = found.parameters(ConditionExpression=wanted)
-            return {
-                "Put": {"TableName": place["TableName"], "Item": item, **parameters}
-            }
+    if write.changes and write.value is None:
+        parameters = found.parameters(ConditionExpression=wanted)
+        return {"Delete": {**place, **parameters}}
+    attributes, removed = changes_of(write, commit) if write.changes else ({}, [])
+    if write.changes and (write.before is None or not write.is_row):
+        item = {**place["Key"], **attributes}
+        parameters = found.parameters(ConditionExpression=wanted)
+        return {"Put": {"TableName": place["TableName"], "Item": item, **parameters}}
     update = found.assignments(attributes, [INTENT, *removed])
     parameters = found.parameters(UpdateExpression=update, ConditionExpression=wanted)
     return {"Update": {**place, **parameters}}

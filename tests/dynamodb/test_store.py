@@ -694,10 +694,25 @@ def test_intents_are_read_with_the_items(store, table, intended):
     assert store.count(table, table.indexes[0], [EVERYTHING]) is None
 
 
-def test_committed_intents_are_moved_into_place(store, table, intended):
+def settled(store, writes):
+    store.settle("c", items_of(writes), State.COMMITTED)
+
+
+def finished(store, writes):
+    store.finish("c", [writes], State.COMMITTED)
+
+
+def finished_after_others(store, writes):
+    for write in writes[::2]:
+        settled(store, [write])
+    finished(store, writes)
+
+
+@pytest.mark.parametrize("way", [settled, finished, finished_after_others])
+def test_committed_intents_are_moved_into_place(store, table, intended, way):
     versions = {number: each.version for number, each in read(store, table, 3).items()}
     for _ in range(2):
-        store.settle("c", items_of(intended), State.COMMITTED)
+        way(store, intended)
     found = read(store, table, 1, 2, 3, 4)
     assert all(each.intent is None for each in found.values())
     assert {each.value["name"] for each in found.values()} == {"z", "c", "d"}
@@ -709,7 +724,7 @@ def test_committed_intents_are_moved_into_place(store, table, intended):
 
 def test_aborted_intents_are_removed(store, table, intended):
     for _ in range(2):
-        store.settle("c", items_of(intended), State.ABORTED)
+        store.finish("c", [intended], State.ABORTED)
     found = read(store, table, 1, 2, 3, 4)
     assert {each: found[each].value["name"] for each in found} == {
         **{1: "a", 2: "b", 3: "c"}

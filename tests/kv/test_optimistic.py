@@ -215,6 +215,15 @@ def test_all_rows_read_may_have_to_be_unchanged(fruit, other):
     assert fruit.get(name="f5").weight == 5
 
 
+@pytest.mark.parametrize("options", [{"isolation": "all rows read"}])
+def test_all_rows_counted_may_have_to_be_unchanged(fruit, other):
+    with pytest.raises(TransactionConflict), transaction.atomic(ALIAS):
+        number = fruit.filter(weight__gte=3).count()
+        other.filter(name="f4").update(weight=1)
+        fruit.filter(name="f1").update(weight=number)
+    assert fruit.get(name="f1").weight == 1
+
+
 def test_select_for_update_adds_its_rows_to_the_conditions(fruit, other):
     with pytest.raises(TransactionConflict), transaction.atomic(ALIAS):
         fruit.select_for_update().get(name="f1")
@@ -271,6 +280,19 @@ def test_create_is_one_request(fruit, items):
     fruit.create(name="new", weight=3)
     assert requests.count("commit") == 1
     assert set(requests) <= {"commit", "rows"}  # the next key is read
+
+
+def test_a_count_by_an_index_reads_no_rows(fruit, items):
+    heavy = fruit.filter(weight__gte=3)
+    with transaction.atomic(ALIAS):
+        heavy.filter(name="f4").update(weight=1)
+        fruit.create(name="new", weight=7)
+        fruit.create(name="newer", weight=7)
+        requests = counting(items)
+        assert heavy.count() == 4
+        assert "rows" not in requests
+    assert heavy.count() == 4
+    assert "rows" not in requests
 
 
 def test_a_block_that_only_reads_commits_nothing(fruit, items):
