@@ -265,7 +265,7 @@ class Reading:
         )
         at_once = min(limit or MERGED, MERGED)
         if len(partitions) == 1:
-            pages = chain.from_iterable(streams)
+            pages: Iterator[list[Stored]] = chain.from_iterable(streams)
             if len(queries) > 1:  # the rows of several are read at once
                 pages = batches(chain.from_iterable(pages), at_once)
             yield from pages
