@@ -22,7 +22,8 @@ from ..kv.tables import Index
 from ..query import translated_errors
 from ..values.storing import INT64, no_key_left
 from .errors import code_of
-from .expressions import ENTRY, PARTITION, VERSION
+from .expressions import ENTRY, PARTITION
+from .filters import VERSION
 from .items import key_tag
 from .native_tables import NOT_FOUND, NativeTables
 from .store import COMMITS_TABLE

@@ -2,8 +2,19 @@
 
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import NotSupportedError
+from django.db.models import Q
+from django.db.models.sql.query import Query
+
+from ..compiler import NonrelDeleteCompiler, NonrelUpdateCompiler
+from ..dml.on_delete import referring
 from ..kv.compiler import SQLCompiler as KeyValueCompiler
 from ..kv.compiler import SQLInsertCompiler as KeyValueInsertCompiler
+from ..kv.predicates import prepare
+from ..planner.refusal import Refused
+from ..planner.translate import Translator
+from .errors import require
 from .query import BackendQuery
 
 
@@ -21,6 +32,87 @@ class SQLCompiler(KeyValueCompiler):
             return super().execute_sql(*arguments, **options)
         finally:
             store.reads_eventually = before
+
+
+class ConditionalMixin:
+    """Writes on the condition of the query, a Q that all rows found must satisfy.
+
+    One row with a key is written by one request, if that can have the condition. Else
+    the rows are read in a transaction, and are still the same when that commits.
+    """
+
+    query: Any
+    store: Any
+
+    def native_query(self, query: Any) -> Any:
+        scan = super().native_query(query)  # type: ignore[misc]
+        required = getattr(query, "required", None)
+        if scan is not None and required is not None:
+            scan.is_conditional, scan.required = True, self.predicates(required)
+        return scan
+
+    def predicates(self, required: Q) -> list[Any] | None:
+        """Return the predicates of a Q, None if it has none."""
+        query = Query(self.query.model)
+        query.add_q(required)
+        translator = Translator(self.store, query.get_initial_alias())
+        try:
+            return [prepare(translator.condition(query.where), self.store.forms)]
+        except (EmptyResultSet, FullResultSet, NotSupportedError, Refused):
+            return None
+
+    def restrict_to_required(self) -> bool:
+        """Restrict the query to the keys of its rows; return whether there are any.
+
+        Raise ConditionFailed if one of them does not satisfy the condition.
+        """
+        required, self.query = self.query.required, self.query.chain()
+        self.query.required = None
+        checked = self.query.chain()
+        checked.add_q(required)
+        keys, satisfied = (
+            dict.fromkeys(row[0] for row in self.select_keys(each))  # type: ignore[attr-defined]
+            for each in (self.query, checked)
+        )
+        require(self.query.model, required, keys, satisfied)
+        if keys:
+            self.query = self.query.chain()
+            self.query.add_filter("pk__in", self.python_keys([*keys]))  # type: ignore[attr-defined]
+        return bool(keys)
+
+
+class SQLUpdateCompiler(ConditionalMixin, NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
+    def values_by_key(self, values: dict[Any, Any]) -> Any:
+        if getattr(self.query, "required", None) is not None:
+            return None
+        return super().values_by_key(values)
+
+    def update_found(self, *arguments: Any) -> int:
+        if getattr(self.query, "required", None) is not None:
+            if not self.restrict_to_required():
+                return 0
+        return super().update_found(*arguments)
+
+
+class SQLDeleteCompiler(ConditionalMixin, NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]
+    def delete_by(self, scan: Any) -> int:
+        if getattr(self.query, "required", None) is None or not referring(
+            self.store, self.query.get_meta().concrete_model
+        ):
+            return super().delete_by(scan)
+
+        def work() -> int:
+            is_any = self.restrict_to_required()
+            return super(SQLDeleteCompiler, self).delete_by(None) if is_any else 0
+
+        count: int = self.store.all_or_nothing(work)
+        return count
+
+    def delete_found(self) -> int:
+        if getattr(self.query, "required", None) is not None:
+            if not self.restrict_to_required():
+                return 0
+        return super().delete_found()
 
 
 class SQLInsertCompiler(KeyValueInsertCompiler, SQLCompiler):  # type: ignore[misc]

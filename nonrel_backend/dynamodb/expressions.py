@@ -10,7 +10,6 @@ are known. `_i` is the intent of a large commit, a map:
     new      there: there is no item yet, only the intent
 """
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -19,14 +18,20 @@ from ..kv.conditional import Expected, Intent, Predicates, Stored, Write
 from ..kv.encoding import LAST, following
 from ..kv.forms import JSON_NULL
 from ..kv.optimistic_query import Increment
-from ..kv.predicates import CompoundPredicate, Predicate
 from ..query import MISSING
 from ..values.storing import INT64
+from .filters import (
+    INTENT,
+    LONGEST_EXPRESSION,
+    VERSION,
+    Expressions,
+    exactly,
+    is_testable,
+    tested,
+)
 from .items import (
     LONGEST_RANGE,
-    NUMBERS,
     ORDER,
-    TEXTS,
     Item,
     Row,
     check_size,
@@ -34,78 +39,14 @@ from .items import (
     number,
 )
 from .tables import Bounds, DynamoTable
-from .values import Attribute
 
-VERSION, INTENT = "_v", "_i"
 # The attributes of an entry: where it is, its key, and that of its row.
 PARTITION, ENTRY, OWNER = "h", "r", "k"
 # About the bytes of a write that are not its item's.
 OVERHEAD = 100
 
 
-class Expressions:
-    """The expressions of a request, with placeholders for their names and values."""
-
-    def __init__(self) -> None:
-        self.names: dict[str, str] = {}
-        self.values: dict[str, Attribute] = {}
-
-    def name(self, attribute: str) -> str:
-        return self.names.setdefault(attribute, f"#{len(self.names)}")
-
-    def value(self, value: Attribute) -> str:
-        found = f":{len(self.values)}"
-        self.values[found] = value
-        return found
-
-    def equal(self, attribute: str, value: Attribute) -> str:
-        return f"{self.name(attribute)} = {self.value(value)}"
-
-    def absent(self, attribute: str) -> str:
-        return f"attribute_not_exists({self.name(attribute)})"
-
-    def of_commit(self, commit: str) -> str:
-        """Return the condition that an item has the intent of a commit."""
-        return f"{self.name(INTENT)}.{self.equal('t', {'S': commit})}"
-
-    def assignments(
-        self, attributes: Item, removed: list[str], sums: Sequence[str] = ()
-    ) -> str:
-        """Return an UpdateExpression."""
-        sets = ", ".join([*(self.equal(*each) for each in attributes.items()), *sums])
-        names = ", ".join(map(self.name, removed))
-        parts = [f"SET {sets}" if sets else "", f"REMOVE {names}" if names else ""]
-        return " ".join(filter(None, parts))
-
-    def parameters(self, **expressions: Any) -> dict[str, Any]:
-        """Return expressions with their names and values, without those that are empty.
-
-        It comes last: the placeholders are made before.
-        """
-        found = {
-            **expressions,
-            "ExpressionAttributeNames": {key: name for name, key in self.names.items()},
-            "ExpressionAttributeValues": self.values,
-        }
-        return {key: each for key, each in found.items() if each}
-
-
 # --- reading ---
-
-# Lookups as conditions of a filter; and the operands of an IN (Amazon's documentation).
-TESTS = {
-    "exact": "{column} = {}",
-    "gt": "{column} > {}",
-    "gte": "{column} >= {}",
-    "lt": "{column} < {}",
-    "lte": "{column} <= {}",
-    "range": "{column} >= {} AND {column} <= {}",
-    "startswith": "begins_with({column}, {})",
-    "in": "{column} IN ({})",
-}
-MOST_OPERANDS = 100
-# Bytes of an expression (Amazon's documentation).
-LONGEST_EXPRESSION = 4096
 
 
 def returning(found: Expressions, attributes: list[str] | None) -> dict[str, Any]:
@@ -139,45 +80,6 @@ def reading(
         order = [] if table.ordered.isdisjoint(columns) else [ORDER]
         parameters |= returning(found, [*names, *order, VERSION, INTENT])
     return found.parameters(**parameters)
-
-
-def is_testable(table: DynamoTable, predicate: Predicate | CompoundPredicate) -> bool:
-    """Return whether DynamoDB can tell that a predicate is not true for an item."""
-    if isinstance(predicate, CompoundPredicate):
-        quantor = all if predicate.connector == "OR" else any
-        testable = [is_testable(table, each) for each in predicate.children]
-        return bool(testable) and quantor(testable)
-    value = predicate.value
-    if predicate.lookup_type == "in" and not 0 < len(value) <= MOST_OPERANDS:
-        return False
-    return (
-        predicate.lookup_type in TESTS
-        and predicate.db_type in (*NUMBERS, *TEXTS)
-        and predicate.column in table.columns
-        and predicate.column not in table.attributes
-        and not (predicate.negated or predicate.other or predicate.path)
-        and value is not None
-    )
-
-
-def tested(
-    table: DynamoTable, predicate: Predicate | CompoundPredicate, found: Expressions
-) -> str:
-    """Return a condition of all items for which a testable predicate is true."""
-    if isinstance(predicate, CompoundPredicate):
-        parts = [
-            tested(table, each, found)
-            for each in predicate.children
-            if is_testable(table, each)
-        ]
-        is_any = predicate.connector == "OR" and len(parts) > 1
-        return f"({' OR '.join(parts)})" if is_any else " AND ".join(parts)
-    column, value = predicate.column, predicate.value
-    values = value if predicate.lookup_type in ("in", "range") else [value]
-    names = [found.value(table.write_item({column: each})[column]) for each in values]
-    if predicate.lookup_type == "in":
-        names = [", ".join(names)]
-    return TESTS[predicate.lookup_type].format(*names, column=found.name(column))
 
 
 def entries_between(partition: str, low: bytes, high: bytes, found: Expressions) -> str:
@@ -354,15 +256,37 @@ def request(write: Write, place: dict[str, Any], version: str) -> tuple[str, Any
     }
 
 
-def update_of(
-    table: DynamoTable, values: dict[str, Any], version: str
-) -> dict[str, Any]:
-    """Return the parameters of an update of a row that is there, without an intent.
+def writable(table: DynamoTable, required: Predicates, found: Expressions) -> list[str]:
+    """Return conditions: a row is there, without an intent, and satisfies predicates.
 
-    See ConditionalStore.update_row().
+    Raise NotSupportedError if there are none for just these.
+    """
+    return [
+        f"attribute_exists({found.name(table.hash)})",
+        found.absent(INTENT),
+        *(exactly(table, each, found) for each in required),
+    ]
+
+
+def delete_of(table: DynamoTable, required: Predicates) -> dict[str, Any]:
+    """Return the parameters of a deletion: see ConditionalStore.delete_row()."""
+    found = Expressions()
+    wanted = " AND ".join(writable(table, required, found))
+    return found.parameters(ConditionExpression=wanted)
+
+
+def update_of(
+    table: DynamoTable,
+    values: dict[str, Any],
+    version: str,
+    required: Predicates = (),
+) -> dict[str, Any]:
+    """Return the parameters of an update of a row: see ConditionalStore.update_row().
+
+    Raise NotSupportedError if there are none.
     """
     found = Expressions()
-    conditions = [f"attribute_exists({found.name(table.hash)})", found.absent(INTENT)]
+    conditions = writable(table, required, found)
     changed: Row = {}
     sums, removed = [], []
     for name, value in values.items():

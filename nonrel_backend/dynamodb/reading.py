@@ -17,10 +17,8 @@ from ..kv.tables import Index
 from .errors import Unavailable
 from .expressions import (
     ENTRY,
-    INTENT,
     OWNER,
     PARTITION,
-    Expressions,
     entries_between,
     entry_stored,
     native_between,
@@ -28,6 +26,7 @@ from .expressions import (
     returning,
     row_stored,
 )
+from .filters import INTENT, Expressions
 from .items import LONGEST_RANGE, Item
 from .tables import INDEX_TABLE, DynamoTable, NativeIndex
 

@@ -15,17 +15,23 @@ from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
+from django.db import NotSupportedError
 
 from ..batching import batches
-from ..kv.conditional import ConditionalStore, Conflict, State, Write
+from ..kv.conditional import (
+    ConditionalStore,
+    Conflict,
+    Expected,
+    Predicates,
+    State,
+    Write,
+)
 from ..kv.tables import Index, Table
 from .errors import Unavailable, UnknownOutcome, code_of, is_repetition, reasons_of
 from .expressions import (
     ENTRY,
-    INTENT,
     PARTITION,
-    VERSION,
-    Expressions,
+    delete_of,
     finishing,
     intent_request,
     request,
@@ -33,6 +39,7 @@ from .expressions import (
     update_of,
     write_size,
 )
+from .filters import INTENT, VERSION, Expressions
 from .items import Item
 from .reading import MOST_KEYS, Reading, each
 
@@ -147,7 +154,13 @@ class DynamoStore(Reading, ConditionalStore):
         found: str | None = (item or {}).get(VERSION, {}).get("S")
         return found
 
-    def update_row(self, table: Any, key: bytes, values: dict[str, Any]) -> bool | None:
+    def update_row(
+        self,
+        table: Any,
+        key: bytes,
+        values: dict[str, Any],
+        required: Predicates = (),
+    ) -> bool | None:
         if not table.is_possible(key):
             return False
         if any(
@@ -157,7 +170,10 @@ class DynamoStore(Reading, ConditionalStore):
             return None  # the order of its keys is beside that of others
         version, until = token_urlsafe(VERSION_BYTES), self.database.connection.until()
         place = self.place_of(table, table.primary, key)
-        update = update_of(table, values, version)
+        try:
+            update = update_of(table, values, version, required)
+        except NotSupportedError:
+            return None
         try:
             self.call("update_item", repeatable=False, until=until, **place, **update)
         except ClientError as error:
@@ -169,6 +185,37 @@ class DynamoStore(Reading, ConditionalStore):
                 if self.version_at(place, until=until) == version:
                     return True
             raise
+        return True
+
+    def delete_row(
+        self, table: Any, key: bytes, required: Predicates = ()
+    ) -> bool | None:
+        if not table.is_possible(key):
+            return False
+        if not all(each.reads <= {*table.key} for each in table.indexes):
+            return None
+        place = self.place_of(table, table.primary, key)
+        try:
+            deletion = {**place, **delete_of(table, required)}
+        except NotSupportedError:
+            return None
+        entries = [
+            Write(table, found[0], name, Expected.ANYTHING, None, None)
+            for found in table.entries_of(table.row_of(place["Key"]))
+            for name, _ in [table.entry_key(found, key)]
+        ]
+        items = [{"Delete": deletion}]
+        for entry in entries:
+            items.append({"Delete": request(entry, self.place(entry), "")[1]})
+        try:
+            if entries:
+                self.call("transact_write_items", TransactItems=items)
+            else:
+                self.call("delete_item", repeatable=False, **deletion)
+        except ClientError as error:
+            if code_of(error) != FAILED and FAILED_REASON not in reasons_of(error):
+                raise
+            return None
         return True
 
     @contextmanager

@@ -177,6 +177,8 @@ class DynamoTable(Table):
         )
         if self.has_entries or self.range:
             self.indexes.append(self.key_index)
+        # Those of building indexes are among them, those of DynamoDB's own are not.
+        self.indexed = self.primary.reads.union(*(each.reads for each in self.indexes))
 
     def make_index(self, entry: dict[str, Any]) -> Index:
         return (NativeIndex if entry.get("kind") else Index)(self, entry)

@@ -190,13 +190,28 @@ class ConditionalStore(ABC):
         """
 
     def update_row(
-        self, table: Table, key: bytes, values: dict[str, Any]
+        self,
+        table: Table,
+        key: bytes,
+        values: dict[str, Any],
+        required: Predicates = (),
     ) -> bool | None:
         """Change columns of a row, in one request; return whether there is one.
 
         A value is a stored one, JSON_NULL, MISSING for NULL, or an Increment. Return
         None, and change nothing, where the row must be read: where an intent or a NULL
-        is in the way, or a sum has more than 64 bits.
+        is in the way, a sum has more than 64 bits, or the row does not satisfy what is
+        required, of which the store must be able to tell exactly.
+        """
+        return None
+
+    def delete_row(
+        self, table: Table, key: bytes, required: Predicates = ()
+    ) -> bool | None:
+        """Delete a row with its entries, in one request; return whether there is one.
+
+        Return None, and delete nothing, where the row must be read: as update_row()
+        does, and where other columns than the key have entries.
         """
         return None
 
