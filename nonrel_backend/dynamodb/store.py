@@ -114,17 +114,17 @@ class DynamoStore(Reading, ConditionalStore):
         try:
             self.call(operation, repeatable=True, **parameters)
         except ClientError as error:
+            found = zip(writes, reasons_of(error), strict=False)
+            failed = [write for write, reason in found if reason == FAILED_REASON]
             if code_of(error) == FAILED:
-                failed = writes[0]
-            elif FAILED_REASON in (reasons := reasons_of(error)):
-                failed = writes[reasons.index(FAILED_REASON)]
-            else:
+                failed = [writes[0]]
+            if not failed:
                 raise
             done = is_repetition(error) and self.were_done(writes, version)
             if done is None:
                 raise UnknownOutcome(
                     f"DynamoDB has not answered a write of rows of "
-                    f"{failed.table.name}, which have changed since: whether it was "
+                    f"{failed[0].table.name}, which have changed since: whether it was "
                     "carried out is unknown. Read before you retry."
                 ) from error
             if not done:
@@ -380,11 +380,12 @@ def key_names(table: Any, index: Index, key: bytes) -> list[str]:
     return table.attributes if index is table.primary else [PARTITION, ENTRY]
 
 
-def conflict(write: Write) -> Conflict:
-    """Return the error for a write whose condition is not met."""
+def conflict(writes: list[Write]) -> Conflict:
+    """Return the error for writes whose conditions are not met."""
+    write = writes[0]
     table: Any = write.table
     if write.is_row:
         what = f"The row {table.shown(write.key)} of {table.name}"
     else:
         what = f"An entry of the index {write.index.name} of {table.name}"
-    return Conflict(f"{what} was changed by another transaction.", write)
+    return Conflict(f"{what} was changed by another transaction.", writes)

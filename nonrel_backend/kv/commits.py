@@ -17,7 +17,8 @@ at any place leaves nothing that is shown wrongly.
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from django.db import DatabaseError
 
@@ -39,36 +40,11 @@ def commit(records: ConditionalStore, writes: list[Write], large: bool = True) -
     Raise Conflict if the condition of one is not met. Without `large`, raise
     DatabaseError for more than one batch of the store holds.
     """
-    try:
-        carry_out(records, writes, large)
-    except Conflict as error:
-        if error.write is not None:
-            clear_way(records, error.write)
-        raise
-
-
-def clear_way(records: ConditionalStore, write: Write) -> None:
-    """Settle the intent of a decided commit that is in the way of a write.
-
-    No statement may read the item itself: entries are put unread.
-    """
-    table, index, keys = write.table, write.index, [write.key]
-    if write.is_row:
-        found = records.rows(table, keys)
-    else:
-        found = records.found(table, index, keys)
-    resolved(records, table, index, found)
-
-
-def carry_out(records: ConditionalStore, writes: list[Write], large: bool) -> None:
     if not writes:
         return
-    if len(writes) == 1:
-        records.commit(writes)
-        return
     fits = len(writes) <= records.batch_writes
-    if fits and len(list(in_batches(records, writes))) == 1:
-        records.commit(writes)
+    if len(writes) == 1 or (fits and len(list(in_batches(records, writes))) == 1):
+        in_free_way(records, partial(records.commit, writes))
     elif not large:
         raise DatabaseError(
             f"The transaction has {len(writes)} writes, more than one batch of the "
@@ -77,6 +53,48 @@ def carry_out(records: ConditionalStore, writes: list[Write], large: bool) -> No
         )
     else:
         LargeCommit(records).run(in_order(writes))
+
+
+def in_free_way(records: ConditionalStore, work: Callable[[], None]) -> None:
+    """Do work(); again if intents of decided commits were in its way.
+
+    Its statements may not have read these items: entries are put unread.
+    """
+    for _ in range(LOOKS):
+        try:
+            return work()
+        except Conflict as error:
+            if not cleared(records, error.writes):
+                raise
+    work()
+
+
+def cleared(records: ConditionalStore, writes: Sequence[Write]) -> bool:
+    """Settle the intents of decided commits on the items of writes.
+
+    Return whether there were any.
+    """
+    spaces: dict[tuple[Table, Index], list[bytes]] = {}
+    for each in writes:
+        spaces.setdefault((each.table, each.index), []).append(each.key)
+    is_any = False
+    for (table, index), keys in spaces.items():
+        found = [each for each in read(records, table, index, keys) if each.intent]
+        if found:
+            resolved(records, table, index, found)
+            keys = [each.key for each in found]
+            left = [each for each in read(records, table, index, keys) if each.intent]
+            is_any |= len(left) < len(found)
+    return is_any
+
+
+def read(
+    records: ConditionalStore, table: Table, index: Index, keys: Sequence[bytes]
+) -> list[Stored]:
+    """Return the rows or entries with these keys."""
+    if index is table.primary:
+        return records.rows(table, keys)
+    return records.found(table, index, keys)
 
 
 def in_order(writes: list[Write]) -> list[Write]:
@@ -120,7 +138,8 @@ class LargeCommit:
             for batch in in_batches(self.records, writes):
                 self.extend()
                 self.begun.append(batch)
-                self.records.put_intents(self.id, batch)
+                put = partial(self.records.put_intents, self.id, batch)
+                in_free_way(self.records, put)
             state = self.records.decide(self.id, State.COMMITTED)
         except BaseException:
             with self.records.hurried():
@@ -191,9 +210,8 @@ def resolved(
         if not left:
             break
         give_way(attempt)
-        read = records.rows if index is table.primary else None
         keys = list(left)
-        again = read(table, keys) if read else records.found(table, index, keys)
+        again = read(records, table, index, keys)
         fresh = {each.key: each for each in again}
         for key in keys:
             if key in fresh:

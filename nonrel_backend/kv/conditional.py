@@ -84,12 +84,12 @@ class Write:
 class Conflict(TransactionConflict):
     """A condition of a commit was not met; nothing of it is written.
 
-    `write` is the one with the condition, if it is known.
+    `writes` are those whose conditions were not met, as far as they are known.
     """
 
-    def __init__(self, message: str, write: Write | None = None) -> None:
+    def __init__(self, message: str, writes: Sequence[Write] = ()) -> None:
         super().__init__(message)
-        self.write = write
+        self.writes = writes
 
 
 class State(Enum):

@@ -88,15 +88,15 @@ class Items(ConditionalStore):
     def check(self, write, commit=None):
         item = self.space(write.table, write.index).get(write.key)
         if item is not None and item.intent and item.intent.commit != commit:
-            raise Conflict("an intent", write)
+            raise Conflict("an intent", [write])
         if write.expected is Expected.NOTHING and item is not None:
-            raise Conflict(f"{write.key!r} exists", write)
+            raise Conflict(f"{write.key!r} exists", [write])
         if write.expected is Expected.SAME and (
             item is None
             or (write.is_row and item.version != write.before.version)
             or (not write.is_row and item.value != write.before.value)
         ):
-            raise Conflict(f"{write.key!r} was changed", write)
+            raise Conflict(f"{write.key!r} was changed", [write])
 
     def commit(self, writes):
         self.asked("commit")
