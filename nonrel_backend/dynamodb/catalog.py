@@ -1,8 +1,6 @@
 """The catalog of tables, DynamoDB's tables that migrate did not make, next keys."""
 
-import json
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import Any
@@ -12,13 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import cached_property
 
 from ..catalog.columns import describe
-from ..catalog.indexes import named
-from ..catalog.tables import OWN_TABLES, SEQUENCES, TABLES
-from ..kv.cached_catalog import CACHED_SECONDS, CachedCatalog, CatalogCache
-from ..kv.conditional import Conflict, Expected, Write
+from ..catalog.tables import OWN_TABLES, SEQUENCES
+from ..kv.cached_catalog import CatalogCache
+from ..kv.conditional_catalog import ConditionalCatalog
 from ..kv.keys import make_keys
-from ..kv.retrying import attempts, give_way
-from ..kv.tables import Index
 from ..query import translated_errors
 from ..values.storing import INT64, no_key_left
 from .errors import code_of
@@ -27,7 +22,7 @@ from .filters import VERSION
 from .items import key_tag
 from .native_tables import NOT_FOUND, NativeTables
 from .store import COMMITS_TABLE
-from .tables import INDEX_TABLE, KEY_INDEX, DynamoTable
+from .tables import INDEX_TABLE, DynamoTable
 
 # The keys of the tables of the backend that are not the catalog's.
 OWN_KEYS = {
@@ -54,7 +49,7 @@ def shared_cache(settings: tuple, prefix: str) -> DynamoCache:
     return DynamoCache()
 
 
-class DynamoCatalog(CachedCatalog):
+class DynamoCatalog(ConditionalCatalog):
     """The cached catalog.
 
     In an entry, "id" is the name under which DynamoDB has the table, if that is not
@@ -136,45 +131,6 @@ class DynamoCatalog(CachedCatalog):
     def cached_names(self) -> list[str]:
         """Return the names of all tables; their entries are cached then."""
         return self.existing(self.names())
-
-    def truncates(self, table: DynamoTable, index: Index) -> None:
-        """Record that entries of an index are shortened, before the first one is put.
-
-        It is no part of the open transaction. Other processes read the index in its
-        order for as long as they have cached the catalog.
-        """
-
-        def change(entry: dict[str, Any]) -> None:
-            if index is table.primary:
-                entry["truncated"] = True
-            elif index.name == KEY_INDEX:
-                entry["key_truncated"] = True
-            else:
-                known = [*entry["indexes"], *entry.get("building", ())]
-                named(known, index.name)["truncated"] = True
-
-        self.change_at_once(table.name, change)
-        index.truncated = True
-        time.sleep(self.store.option("schema_wait", CACHED_SECONDS))
-
-    def change_at_once(
-        self, table: str, change: Callable[[dict[str, Any]], None]
-    ) -> None:
-        """Change a table's entry outside of the open transaction."""
-        records, own = self.store.records, self.table(TABLES)
-        for attempt in attempts(TABLES):
-            (found,) = records.rows(own, [own.key_of((table,))])
-            entry = json.loads(found.value["entry"])
-            change(entry)
-            row = {**found.value, "entry": json.dumps(entry)}
-            same = (Expected.SAME, found, row, {"entry"})
-            try:
-                records.commit([Write(own, own.primary, found.key, *same)])
-            except Conflict:
-                give_way(attempt)
-                continue
-            self.cache.put(table, entry)
-            break
 
     # --- tables that migrate did not make ---
 

@@ -7,12 +7,12 @@ from typing import Any
 from django.db import OperationalError
 
 from ..batching import batches
+from ..kv.parallel import each
 from ..kv.tables import Index
 from .errors import code_of
 from .expressions import ENTRY, PARTITION
 from .items import Item
 from .native_tables import NOT_FOUND
-from .reading import each
 from .tables import INDEX_TABLE, DynamoTable
 
 # Items of one BatchWriteItem (Amazon's documentation).

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from django.db import DatabaseError, DataError, NotSupportedError
 
+from ..kv.components import NUMBERS, TEXTS
 from ..kv.forms import BAD_VALUE, misplaced
 from ..kv.key_orders import in_order, orders_of
 from .values import (
@@ -40,8 +41,6 @@ Write: TypeAlias = Callable[[Any], Attribute]
 # Bytes (Amazon's documentation).
 LARGEST_ITEM = 400 * 1024
 LONGEST_HASH, LONGEST_RANGE = 2048, 1024
-NUMBERS = ("int", "long", "duration")
-TEXTS = ("string", "date", "datetime", "time", "uuid")
 # The type of a key's attribute.
 KEY_TAGS = {
     **dict.fromkeys((*NUMBERS, "decimal", "double"), "N"),

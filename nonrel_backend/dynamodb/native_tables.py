@@ -7,8 +7,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError
 
+from ..kv.parallel import each
 from .errors import code_of
-from .reading import each
 
 NOT_FOUND, IN_USE = "ResourceNotFoundException", "ResourceInUseException"
 # Seconds that a table may take to become active: OPTIONS["wait"].

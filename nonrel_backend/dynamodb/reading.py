@@ -1,18 +1,18 @@
 """What is read of DynamoDB: items by their keys, scans and queries."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import cache, partial
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from functools import partial
 from heapq import merge
 from itertools import chain, islice
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from ..batching import batches
 from ..kv.conditional import Predicates, Stored
 from ..kv.encoding import EVERYTHING, KeyRange
+from ..kv.parallel import each, pool
 from ..kv.tables import Index
 from .errors import Unavailable
 from .expressions import (
@@ -30,48 +30,14 @@ from .filters import INTENT, Expressions
 from .items import LONGEST_RANGE, Item
 from .tables import INDEX_TABLE, DynamoTable, NativeIndex
 
-T = TypeVar("T")
-R = TypeVar("R")
 # Keys of one BatchGetItem (Amazon's documentation).
 MOST_KEYS = 100
-# Requests of one read at the same time.
-PARALLEL = 16
 # Of a scan with a limit, how many times more items are asked for next.
 GROWTH = 8
 # Entries that are yielded at a time where they are those of several queries.
 MERGED = 1000
 # How many segments of a large table are scanned at the same time.
 SEGMENTS = 4
-
-
-@cache
-def pool() -> ThreadPoolExecutor:
-    """Return the threads of this process for requests at the same time."""
-    return ThreadPoolExecutor(2 * PARALLEL, thread_name_prefix="nonrel-dynamodb")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=pool.cache_clear)
-
-
-def each(
-    work: Callable[[T], R], items: Iterable[T], most: int = PARALLEL
-) -> Iterator[R]:
-    """Yield work(item) of each item, in their order; several are done at a time."""
-    items = iter(items)
-    first = list(islice(items, most))
-    if len(first) < 2:
-        yield from map(work, first)
-        return
-    running = [pool().submit(work, item) for item in first]
-    try:
-        while running:
-            result = running.pop(0).result()
-            running += [pool().submit(work, item) for item in islice(items, 1)]
-            yield result
-    finally:
-        for future in running:
-            future.cancel()
 
 
 class Reading:

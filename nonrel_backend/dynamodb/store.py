@@ -26,6 +26,7 @@ from ..kv.conditional import (
     State,
     Write,
 )
+from ..kv.parallel import each
 from ..kv.tables import Index, Table
 from .errors import Unavailable, UnknownOutcome, code_of, is_repetition, reasons_of
 from .expressions import (
@@ -41,7 +42,7 @@ from .expressions import (
 )
 from .filters import INTENT, VERSION, Expressions
 from .items import Item
-from .reading import MOST_KEYS, Reading, each
+from .reading import MOST_KEYS, Reading
 
 # The table of the records of large commits, with its prefix.
 COMMITS_TABLE = "nonrel_commits"

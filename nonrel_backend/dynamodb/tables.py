@@ -19,9 +19,9 @@ from django.db import DataError
 from django.utils.functional import cached_property
 
 from ..kv.access import Entry
+from ..kv.components import decoded, edge, end_of
 from ..kv.encoding import LAST, NULL, following, shortened
 from ..kv.tables import Index, Table
-from .components import decoded, edge, end_of
 from .items import (
     LONGEST_HASH,
     LONGEST_RANGE,
@@ -40,7 +40,6 @@ from .values import FORMS, Attribute
 
 # The table of the entries of all indexes, with its prefix; and the index of the keys.
 INDEX_TABLE = "nonrel_index"
-KEY_INDEX = "primary-key"
 # The attribute of a range key of several columns.
 RANGE = "_range"
 # Bytes of the key of a row at the end of an entry's; longer ones end with a hash.
@@ -164,16 +163,10 @@ class DynamoTable(Table):
         # Secondary indexes of DynamoDB, for queries to which old rows will do.
         self.secondary = [each for each in self.indexes if each.entry.get("kind")]
         self.indexes = [each for each in self.indexes if not each.entry.get("kind")]
-        self.key_index = self.make_index(
-            {
-                "name": KEY_INDEX,
-                "unique": False,
-                "parts": self.key,
-                "descending": [False] * len(self.key),
-                "truncated": entry.get("key_truncated", False),
-                "buckets": entry.get("buckets", 1),
-                **({"kind": "native"} if self.range else {}),
-            }
+        self.key_index = self.make_key_index(
+            truncated=entry.get("key_truncated", False),
+            buckets=entry.get("buckets", 1),
+            **({"kind": "native"} if self.range else {}),
         )
         if self.has_entries or self.range:
             self.indexes.append(self.key_index)
@@ -358,12 +351,23 @@ class DynamoTable(Table):
         found = Bounds((columns[0]["name"], hash), is_whole)
         if is_key and self.range == RANGE:
             found.range = RANGE
-            found.low, found.high = edge("", low[end:]), edge("", high[end:])
+            found.low, found.high = (
+                {"B": each} if 0 < len(each) <= LONGEST_RANGE else None
+                for each in (low[end:], high[end:])
+            )
         elif len(columns) > 1:
             found.range = columns[1]["name"]
-            found.low = edge(types[1], low[end:], write[1])
-            found.high = edge(types[1], high[end:], write[1])
+            ends = (edge(types[1], each[end:]) for each in (low, high))
+            found.low, found.high = (
+                None if each is None or is_long(each) else write[1](each)
+                for each in ends
+            )
         return found
+
+
+def is_long(value: Any) -> bool:
+    """Return whether a value is too long for the range of a key."""
+    return isinstance(value, (str, bytes)) and 4 * len(value) >= LONGEST_RANGE
 
 
 @lru_cache(maxsize=4096)

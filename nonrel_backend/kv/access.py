@@ -247,5 +247,12 @@ class Access(ReadAccess):
         """Return the keys of new rows of a table with an AutoField.
 
         `given` are the keys that the rows have, None for those that get the next one.
+        The default takes them of the toolkit's catalog.
         """
-        raise NotImplementedError
+        catalog = self.store.catalog  # type: ignore[attr-defined]
+        numbers = [key for key in given if type(key) is int]
+        if numbers:
+            catalog.advance(table.name, max(numbers))
+        wanted = given.count(None)
+        made = iter(catalog.next_keys(table.name, wanted) if wanted else ())
+        return [next(made) if key is None else key for key in given]

@@ -49,11 +49,7 @@ class OptimisticAccess(Access):
         # The keys of rows that were made for them: no other row has them.
         self.made: set[bytes] = set()
 
-    # --- for stores ---
-
-    def truncates(self, table: Table, index: Index) -> None:
-        """Store in the catalog that payloads of an index are shortened."""
-        raise NotImplementedError
+    # --- tables ---
 
     def table(self, name: str) -> Table:
         found: Table = self.store.catalog.table(name)
@@ -265,6 +261,12 @@ class OptimisticAccess(Access):
 
     # --- writing ---
 
+    def next_keys(self, table: Table, given: list[Any]) -> list[Any]:
+        keys = super().next_keys(table, given)
+        made = (key for key, old in zip(keys, given, strict=True) if old is None)
+        self.made = {table.key_of((key,)) for key in made}
+        return keys
+
     def insert_rows(self, table: Table, rows: list[Any]) -> list[Change]:
         keys = [table.row_key(row) for row in rows]
         self.validate_new(table, keys, table.primary, keys)
@@ -434,7 +436,7 @@ class OptimisticAccess(Access):
         """Return the key of an entry; note it if a part of it is shortened."""
         key, marked = table.entry_key(entry, row_key)
         for index in marked:
-            self.store.outside(partial(self.truncates, table, index))
+            self.store.outside(partial(self.store.catalog.truncates, table, index))
         return key
 
 

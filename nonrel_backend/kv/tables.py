@@ -125,6 +125,10 @@ def place_of(name: str, path: tuple[Any, ...]) -> Any:
     return (name, path) if path else name
 
 
+# The name of the index of the keys, where rows do not come in their order.
+KEY_INDEX = "primary-key"
+
+
 class Index:
     """One index of a table; the primary key is an index whose entries are the rows."""
 
@@ -280,6 +284,16 @@ class Table:
 
     def make_index(self, entry: Entry) -> Index:
         return Index(self, entry)
+
+    def make_key_index(self, **more: Any) -> Index:
+        """Return an index of the keys, for a store whose rows have another order."""
+        entry = {
+            "name": KEY_INDEX,
+            "unique": False,
+            "parts": self.key,
+            "descending": [False] * len(self.key),
+        }
+        return self.make_index({**entry, **more})
 
     # --- columns ---
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from ..kv.access import Access, Change
 from ..kv.encoding import EVERYTHING, KeyRange
-from ..kv.tables import Index
+from ..kv.tables import KEY_INDEX, Index
 from . import datatypes
 from .changing import delete, put_new, put_unchanged
 from .client import Refused
 from .objects import PAGE, Found, Objects, absent, answers, pages
-from .tables import KEY_INDEX, RiakTable, index_name
+from .tables import RiakTable, index_name
 
 # Ranges of one scan of which each is counted. Of more, as for an IN, each is taken to
 # hold one entry.
@@ -203,15 +203,6 @@ class RiakAccess(Access):
             written = [e.row for n, (_, e) in enumerate(new) if n not in taken]
             datatypes.begin(objects, written)
         return [new[number][1] for number in taken]
-
-    def next_keys(self, table: Any, given: list[Any]) -> list[Any]:
-        catalog = self.store.catalog
-        numbers = [key for key in given if type(key) is int]
-        if numbers:
-            catalog.advance(table.name, max(numbers))
-        wanted = given.count(None)
-        made = iter(catalog.next_keys(table.name, wanted) if wanted else ())
-        return [next(made) if key is None else key for key in given]
 
     def claims(self) -> RiakTable:
         if CLAIMS not in self.known:

@@ -29,7 +29,6 @@ Row = dict[str, Any]
 LONGEST = 1_000_000
 # The version of the index entries of rows.
 ENTRIES = 2
-KEY_INDEX = "primary-key"
 ESCAPED = {
     **{byte: bytes([0x21, 0x40 + byte]) for byte in range(0x22)},
     **{byte: b"~%02x" % byte for byte in range(0x7E, 0x100)},
@@ -99,14 +98,7 @@ class RiakTable(Table):
         self.data = data
         for each in entry.get("building", ()):
             self.indexes.append(self.make_index({**each, "building": True}))
-        self.key_index = self.make_index(
-            {
-                "name": KEY_INDEX,
-                "unique": False,
-                "parts": self.key,
-                "descending": [False] * len(self.key),
-            }
-        )
+        self.key_index = self.make_key_index()
         self.indexes.append(self.key_index)
         # If not, rows have the entries of an older version: see checking.py.
         self.is_ready = entry.get("entries") == ENTRIES

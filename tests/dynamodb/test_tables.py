@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nonrel_backend.dynamodb.tables import (
-    KEY_INDEX,
     RANGE,
     DynamoTable,
     partition_name,
@@ -17,6 +16,7 @@ from nonrel_backend.dynamodb.tables import (
 )
 from nonrel_backend.dynamodb.values import FORMS
 from nonrel_backend.kv.encoding import component, following
+from nonrel_backend.kv.tables import KEY_INDEX
 from tests.kv.test_encoding import VALUES
 
 TYPES = sorted(VALUES)

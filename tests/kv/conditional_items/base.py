@@ -3,7 +3,7 @@
 from copy import deepcopy
 from threading import RLock
 
-from nonrel_backend.kv.cached_catalog import CachedCatalog, CatalogCache
+from nonrel_backend.kv.cached_catalog import CatalogCache
 from nonrel_backend.kv.conditional import (
     ConditionalStore,
     Conflict,
@@ -12,6 +12,7 @@ from nonrel_backend.kv.conditional import (
     State,
     Stored,
 )
+from nonrel_backend.kv.conditional_catalog import ConditionalCatalog
 from nonrel_backend.kv.json_values import json_forms
 from nonrel_backend.kv.online import OnlineSchemaEditor
 from nonrel_backend.kv.optimistic import OptimisticWrapper
@@ -192,25 +193,9 @@ class ItemsTable(Table):
             self.indexes.append(self.make_index({**each, "building": True}))
 
 
-class ItemsCatalog(CachedCatalog):
+class ItemsCatalog(ConditionalCatalog):
     def made_table(self, name, entry):
         return ItemsTable(name, entry)
-
-
-class ItemsAccess(OptimisticAccess):
-    def truncates(self, table, index):
-        entry = self.store.catalog.copy(table.name)
-        for each in entry["indexes"]:
-            each["truncated"] = each.get("truncated") or each["name"] == index.name
-        self.store.catalog.save(table.name, entry)
-
-    def next_keys(self, table, given):
-        catalog = self.store.catalog
-        numbers = [key for key in given if type(key) is int]
-        if numbers:
-            catalog.advance(table.name, max(numbers))
-        made = iter(catalog.next_keys(table.name, given.count(None)))
-        return [next(made) if key is None else key for key in given]
 
 
 class ItemsFeatures(OrderedFeatures):
@@ -219,7 +204,7 @@ class ItemsFeatures(OrderedFeatures):
 
 class DatabaseWrapper(OptimisticWrapper):
     vendor = display_name = "conditional_items"
-    access_class = ItemsAccess
+    access_class = OptimisticAccess
     catalog_class = ItemsCatalog
     creation_class = OrderedCreation
     features_class = ItemsFeatures

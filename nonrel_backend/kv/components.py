@@ -1,4 +1,4 @@
-"""The values of components of keys, which kv/encoding.py makes of values."""
+"""The values of components of keys, which encoding.py makes of values."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from decimal import Decimal
 from struct import Struct
 from typing import Any
 
-from ..kv.encoding import (
+from .encoding import (
     ALL_BITS,
     EXPONENT_BIAS,
     NULL,
@@ -16,9 +16,10 @@ from ..kv.encoding import (
     decode_text,
     inverted,
 )
-from .items import LONGEST_RANGE, NUMBERS, TEXTS
-from .values import Attribute
 
+# The types whose values are integers, and those of which they are texts.
+NUMBERS = ("int", "long", "duration")
+TEXTS = ("string", "date", "datetime", "time", "uuid")
 unpack_double = Struct(">d").unpack
 # The content of a text, before its end.
 CONTENT = re.compile(rb"(?:[^\0]|\0\xff)*")
@@ -108,31 +109,24 @@ def end_of(db_type: str) -> Callable[[bytes], int]:
 # --- ends of ranges ---
 
 
-def edge(
-    db_type: str, data: bytes, write: Callable[[Any], Attribute] | None = None
-) -> Attribute | None:
-    """Return the end of a range that bytes are, or one further out.
+def edge(db_type: str, data: bytes) -> Any:
+    """Return the value of the end of a range that bytes are, or one further out.
 
-    Return None for no end. Without `write` the bytes themselves are compared.
+    Return None for no end, and for a type whose ends are not told.
     """
-    if write is None:
-        return {"B": data} if 0 < len(data) <= LONGEST_RANGE else None
     value: Any
     if data[:1] != PRESENT:
         return None
     if db_type in NUMBERS:
-        value = decode_int(data[:9].ljust(9, b"\0"))
-    elif db_type in (*TEXTS, "binary"):
-        found = CONTENT.match(data, 1)
-        assert found is not None
-        value = found[0].replace(b"\0\xff", b"\0")
-        if not value or len(value) >= LONGEST_RANGE:
-            return None
-        if db_type != "binary":
-            try:
-                value = value.decode()
-            except UnicodeDecodeError:
-                return None
-    else:
+        return decode_int(data[:9].ljust(9, b"\0"))
+    if db_type not in (*TEXTS, "binary"):
         return None
-    return write(value)
+    found = CONTENT.match(data, 1)
+    assert found is not None
+    value = found[0].replace(b"\0\xff", b"\0")
+    if db_type != "binary":
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            return None
+    return value or None
