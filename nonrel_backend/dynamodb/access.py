@@ -1,7 +1,9 @@
 """What a statement reads of DynamoDB and writes, through the core's transactions."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from ..kv.access import Change
 from ..kv.commits import resolved
 from ..kv.conditional import Stored
 from ..kv.optimistic_access import OptimisticAccess
@@ -25,3 +27,18 @@ class DynamoAccess(OptimisticAccess):
         if self.is_eventual:
             return resolved(self.store.records, table, index, found)
         return super().resolved(table, index, found)
+
+    def insert_rows(self, table: Any, rows: list[Any]) -> list[Change]:
+        if table.parts:
+            for row in rows:
+                table.require_own(row)
+        return super().insert_rows(table, rows)
+
+    def apply(self, table: Any, changes: Iterable[Change]) -> list[Change]:
+        if table.parts:
+            changes = list(changes)
+            for change in changes:
+                for row in (change.record.value, change.row):
+                    if row is not None:
+                        table.require_own(row)
+        return super().apply(table, changes)

@@ -2,10 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
-from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import cached_property
 
@@ -21,6 +20,7 @@ from .expressions import ENTRY, PARTITION
 from .filters import VERSION
 from .items import key_tag
 from .native_tables import NOT_FOUND, NativeTables
+from .options import option, parts_of_table, unmanaged_models
 from .store import COMMITS_TABLE
 from .tables import INDEX_TABLE, DynamoTable
 
@@ -72,7 +72,11 @@ class DynamoCatalog(ConditionalCatalog):
 
     def made_table(self, name: str, entry: dict[str, Any]) -> DynamoTable:
         native = entry.get("physical") or self.store.physical(entry.get("id", name))
-        return DynamoTable(name, entry, native)
+        table = DynamoTable(name, entry, native)
+        model = unmanaged_models().get(name) if entry.get("existing") else None
+        if option(model, "where") is not None:
+            table.restrict(parts_of_table(self.store, model))
+        return table
 
     def find(self, table: str) -> dict[str, Any] | None:
         found = self.cache.get(table)
@@ -142,7 +146,7 @@ class DynamoCatalog(ConditionalCatalog):
         model = unmanaged_models().get(table)
         if model is None:
             return None
-        name, found = self.native.described(table)
+        name, found = self.native.described(option(model, "table", table))
         if found is None:
             return None
         fields = [each for each in model._meta.local_concrete_fields if each.column]
@@ -270,13 +274,6 @@ def key_schema(key: list[tuple[str, str]]) -> dict[str, Any]:
             for (name, _), kind in zip(key, ("HASH", "RANGE"), strict=False)
         ],
     }
-
-
-@cache
-def unmanaged_models() -> dict[str, Any]:
-    """Return {db_table: model} of the models whose tables migrate does not make."""
-    models = apps.get_models(include_auto_created=True)
-    return {each._meta.db_table: each for each in models if not each._meta.managed}
 
 
 def check_key(

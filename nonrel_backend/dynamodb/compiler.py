@@ -2,19 +2,12 @@
 
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import NotSupportedError
-from django.db.models import Q
-from django.db.models.sql.query import Query
-
 from ..compiler import NonrelDeleteCompiler, NonrelUpdateCompiler
 from ..dml.on_delete import referring
 from ..kv.compiler import SQLCompiler as KeyValueCompiler
 from ..kv.compiler import SQLInsertCompiler as KeyValueInsertCompiler
-from ..kv.predicates import prepare
-from ..planner.refusal import Refused
-from ..planner.translate import Translator
 from .errors import require
+from .options import predicate_of
 from .query import BackendQuery
 
 
@@ -48,18 +41,10 @@ class ConditionalMixin:
         scan = super().native_query(query)  # type: ignore[misc]
         required = getattr(query, "required", None)
         if scan is not None and required is not None:
-            scan.is_conditional, scan.required = True, self.predicates(required)
+            found = predicate_of(self.store, query.model, required)
+            scan.is_conditional = True
+            scan.required = None if found is None else [found]
         return scan
-
-    def predicates(self, required: Q) -> list[Any] | None:
-        """Return the predicates of a Q, None if it has none."""
-        query = Query(self.query.model)
-        query.add_q(required)
-        translator = Translator(self.store, query.get_initial_alias())
-        try:
-            return [prepare(translator.condition(query.where), self.store.forms)]
-        except (EmptyResultSet, FullResultSet, NotSupportedError, Refused):
-            return None
 
     def restrict_to_required(self) -> bool:
         """Restrict the query to the keys of its rows; return whether there are any.

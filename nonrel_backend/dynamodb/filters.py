@@ -98,7 +98,8 @@ def is_testable(
         predicate.lookup_type in TESTS
         and predicate.db_type in types
         and predicate.column in table.columns
-        and predicate.column not in table.attributes
+        # An empty key has another form, which begins otherwise.
+        and (predicate.column not in table.attributes or value != "")
         and not (predicate.negated or predicate.other or predicate.path)
         and value is not None
     )

@@ -8,6 +8,7 @@ class Order(models.Model):
         consistent = False
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from django.db import NotSupportedError, connections, models, transaction
@@ -15,6 +16,7 @@ from django.db.models.deletion import Collector
 
 from .errors import require
 from .options import option
+from .raw import RawRows
 
 
 class DynamoQuerySet(models.QuerySet):
@@ -68,6 +70,23 @@ class DynamoQuerySet(models.QuerySet):
             satisfied = found.filter(required).values_list("pk", flat=True)
             require(self.model, required, keys, set(satisfied))
             return self.model._base_manager.using(self.db).filter(pk__in=keys).delete()
+
+    # --- DynamoDB's own operations ---
+
+    def raw_query(self, **parameters: Any) -> Iterator[Any]:
+        """Yield the instances that a Query finds, or without a key condition a Scan.
+
+        The parameters are those of the operation, such as IndexName; values may be
+        Python values. The filters of the QuerySet do not count.
+        """
+        return RawRows(self).query(parameters)
+
+    def partiql(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
+        """Yield the instances that a SELECT of PartiQL finds.
+
+        "{table}" in it stands for the name of the model's table.
+        """
+        return RawRows(self).statement(statement, parameters)
 
     # --- conditions ---
 

@@ -16,6 +16,8 @@ class BackendQuery(OptimisticQuery):
 
     def __init__(self, compiler: Any, fields: list[Any]) -> None:
         super().__init__(compiler, fields)
+        if self.table not in OWN_TABLES:
+            self.predicates += self.connection.catalog.table(self.table).parts
         # Whether rows that are a little old will do.
         self.is_eventual = (
             self.connection.reads_eventually and self.table not in OWN_TABLES

@@ -8,19 +8,21 @@ entry, its payload and the key of the row, shortened to what DynamoDB takes.
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from django.db import DataError
+from django.db import DatabaseError, DataError, IntegrityError
 from django.utils.functional import cached_property
 
 from ..kv.access import Entry
 from ..kv.components import decoded, edge, end_of
 from ..kv.encoding import LAST, NULL, following, shortened
+from ..kv.predicates import CompoundPredicate, Predicate, all_of, bind
+from ..kv.predicates import columns as columns_of
 from ..kv.tables import Index, Table
 from .items import (
     LONGEST_HASH,
@@ -122,6 +124,8 @@ class DynamoTable(Table):
     are. "key_truncated" tells that some keys are shortened in their entries.
     """
 
+    # What all rows satisfy, where the table has others, too.
+    parts: Sequence[Predicate | CompoundPredicate] = ()
     ordered_keys = False
     entries_follow_rows = False
     # Each counting is a request of some milliseconds, charged like reading.
@@ -326,6 +330,46 @@ class DynamoTable(Table):
         return partition_name(
             self.entry.get("id") or self.name, index.entry.get("id") or index.name
         )
+
+    # --- a part of a table ---
+
+    def restrict(self, parts: Sequence[Predicate | CompoundPredicate]) -> None:
+        """Make it the part whose rows satisfy predicates.
+
+        The attributes of other items may have other types: these are read in part.
+        """
+        self.parts = parts
+        names = {*self.key}.union(*map(columns_of, parts))
+        columns = {name: self.column(name) for name in names}
+        row_of = self.row_of
+        row_of_part = row_reader(self.name, columns, self.attributes)
+
+        def row_of_own(item: Item) -> Row:
+            try:
+                return row_of(item)
+            except DatabaseError:
+                try:
+                    row = row_of_part(item)
+                except DatabaseError:
+                    row = row_of_part({name: item[name] for name in self.attributes})
+                if self.holds(row):
+                    raise
+                return row
+
+        self.row_of = row_of_own
+
+    @cached_property
+    def holds(self) -> Callable[[Row], bool]:
+        """The function whether a row is one of this part of the table."""
+        return all_of([bind(each, self.getter) for each in self.parts])
+
+    def require_own(self, row: Row) -> None:
+        """Raise IntegrityError if a row is not one of this part of the table."""
+        if not self.holds(row):
+            key = self.shown(Table.row_key(self, row))
+            raise IntegrityError(
+                f"The row {key} of {self.name} does not satisfy DynamoMeta.where."
+            )
 
     # --- native indexes ---
 

@@ -17,16 +17,30 @@ ITEMS = [
 ]
 
 
+APP = [
+    ({"S": "USER#1"}, {"S": "PROFILE"}, {"name": {"S": "Ada"}, "level": {"N": "3"}}),
+    ({"S": "USER#1"}, {"S": "INVOICE#1"}, {"total": {"N": "10"}}),
+    ({"S": "USER#1"}, {"S": "INVOICE#2"}, {"total": {"N": "20"}}),
+    ({"S": "USER#2"}, {"S": "PROFILE"}, {"name": {"S": "Bob"}}),
+    ({"S": "STATS"}, {"S": "PROFILE"}, {"name": {"N": "7"}}),
+]
+
+
 @pytest.fixture
 def store(databases, monkeypatch):
     """Return the connection to the database that has the tables."""
     from nonrel_backend.dynamodb import catalog
 
-    from .models import Band, Song
+    from .models import Band, Invoice, Song, User
 
     connection = databases["default"]
-    known = {model._meta.db_table: model for model in (Band, Song)}
+    known = {model._meta.db_table: model for model in (Band, Invoice, Song, User)}
     monkeypatch.setattr(catalog, "unmanaged_models", lambda: known)
+    create(connection, "App", {"PK": "S", "SK": "S"})
+    for item in APP:
+        put(
+            connection, "App", dict(zip(("PK", "SK"), item[:2], strict=True), **item[2])
+        )
     create(connection, "bands", {"name": "S"})
     create(
         connection,
@@ -38,8 +52,9 @@ def store(databases, monkeypatch):
         put(connection, "Songs", item)
     put(connection, "bands", {"name": {"S": "Can"}, "country": {"S": "Germany"}})
     yield connection
-    for name in ("bands", "Songs"):
+    for name in ("bands", "Songs", "App"):
         connection.catalog.native.delete(connection.prefix + name)
+    for name in known:
         connection.catalog.cache.forget(name)
 
 

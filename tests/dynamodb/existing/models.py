@@ -57,3 +57,43 @@ class LateSong(Song):
 
     class DynamoMeta:
         consistent = False
+
+
+class User(models.Model):
+    """A part of a table of several kinds of items."""
+
+    pk = models.CompositePrimaryKey("owner", "kind")
+    owner = models.CharField(max_length=50, db_column="PK")
+    kind = models.CharField(max_length=50, db_column="SK")
+    name = models.CharField(max_length=50)
+
+    objects = DynamoManager()
+
+    class Meta:
+        app_label = "existing"
+        managed = False
+        db_table = "app_user"
+
+    class DynamoMeta:
+        table = "App"
+        where = models.Q(owner__startswith="USER#", kind="PROFILE")
+
+
+class Invoice(models.Model):
+    """The other part: invoices of a user have his partition key."""
+
+    pk = models.CompositePrimaryKey("owner", "number")
+    owner = models.CharField(max_length=50, db_column="PK")
+    number = models.CharField(max_length=50, db_column="SK")
+    total = models.IntegerField()
+
+    objects = DynamoManager()
+
+    class Meta:
+        app_label = "existing"
+        managed = False
+        db_table = "app_invoice"
+
+    class DynamoMeta:
+        table = "App"
+        where = models.Q(number__startswith="INVOICE#")
