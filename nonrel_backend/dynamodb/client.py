@@ -24,6 +24,7 @@ from django.db import InterfaceError
 
 from ..drivers import driver
 from .capacity import READS, WRITES, Consumed
+from .direct import Direct
 from .errors import (
     CREDENTIAL_CODES,
     WRONG_SETTINGS,
@@ -187,8 +188,12 @@ class Client:
         self, operation: str, parameters: Mapping[str, Any], until: float
     ) -> dict[str, Any]:
         """Send a request once, and return its reply."""
-        method = getattr(shared(self.settings), operation)
-        SENDING.seconds = max(until - time.monotonic(), 0.001)
+        boto = shared(self.settings)
+        seconds = max(until - time.monotonic(), 0.001)
+        if operation in DATA and boto.nonrel_direct.is_open:
+            return sent_directly(boto, operation, parameters, seconds)
+        method = getattr(boto, operation)
+        SENDING.seconds = seconds
         if operation not in DATA:
             return method(**parameters)
         SENDING.parameters = parameters
@@ -201,6 +206,23 @@ class Client:
             return method(**{name: each for name, each in named.items() if each})
         finally:
             SENDING.parameters = None
+
+
+def sent_directly(
+    boto: Any, operation: str, parameters: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    """Send an operation that holds items, and return its reply."""
+    name = boto.meta.method_to_api_mapping[operation]
+    status, headers, body = boto.nonrel_direct.send(name, written(parameters), seconds)
+    check_whole(headers, body)
+    reply = read(body, status < 300)
+    if status < 300:
+        return reply
+    code = reply.pop("__type", str(status)).rpartition("#")[2]
+    message = reply.pop("message", "") or reply.pop("Message", "")
+    reply["Error"] = {"Code": code, "Message": message}
+    reply["ResponseMetadata"] = {"HTTPStatusCode": status}
+    raise boto.exceptions.from_code(code)(reply, name)
 
 
 def is_repeatable(operation: str) -> bool:
@@ -275,6 +297,7 @@ class Settings:
             ) from error
         client.meta.events.register("before-call.dynamodb", write_request)
         client.meta.events.register("before-parse.dynamodb", read_reply)
+        client.nonrel_direct = Direct(client, session.get_credentials())
         return client
 
 
@@ -298,7 +321,11 @@ def write_request(params: Any, context: Any, **event: Any) -> None:
     timeout = context["client_config"].read_timeout
     context["read_timeout"] = min(SENDING.seconds, timeout)
     if SENDING.parameters is not None:
-        params["body"] = json.dumps(SENDING.parameters, default=base64_text).encode()
+        params["body"] = written(SENDING.parameters)
+
+
+def written(parameters: Mapping[str, Any]) -> bytes:
+    return json.dumps(parameters, default=base64_text).encode()
 
 
 def base64_text(value: Any) -> str:
@@ -315,20 +342,34 @@ def read_reply(
 
     This handles an event of botocore, which would take half a reply for an empty one.
     """
-    body, headers = response_dict["body"], response_dict["headers"]
+    body = response_dict["body"]
+    check_whole(response_dict["headers"], body)
+    is_data = SENDING.parameters is not None and response_dict["status_code"] < 300
+    reply = read(body, is_data)
+    if is_data:
+        customized_response_dict.update(reply)
+        response_dict["body"] = b""
+
+
+def check_whole(headers: Mapping[str, str], body: bytes) -> None:
+    """Raise BrokenReply if a reply has lost a part, or was changed on its way."""
     length, checksum = headers.get("content-length"), headers.get("x-amz-crc32")
     if length is not None and len(body) != int(length):
         raise BrokenReply(f"{len(body)} of {length} bytes of its reply have come.")
     if checksum is not None and zlib.crc32(body) != int(checksum):
         raise BrokenReply("the checksum of its reply is wrong.")
-    is_data = SENDING.parameters is not None and response_dict["status_code"] < 300
+
+
+def read(body: bytes, holds_items: bool) -> dict[str, Any]:
+    """Return a reply. Raise BrokenReply if it is no JSON."""
+    has_bytes = holds_items and (b'"B"' in body or b'"BS"' in body)
     try:
-        reply = json.loads(body, object_hook=from_base64 if is_data else None)
+        reply = json.loads(body, object_hook=from_base64 if has_bytes else None)
     except ValueError as error:
         raise BrokenReply("its reply is no JSON.") from error
-    if is_data:
-        customized_response_dict.update(reply)
-        response_dict["body"] = b""
+    if not isinstance(reply, dict):
+        raise BrokenReply("its reply is no JSON object.")
+    return reply
 
 
 def from_base64(found: dict[str, Any]) -> dict[str, Any]:
