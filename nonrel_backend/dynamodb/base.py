@@ -4,16 +4,19 @@ import logging
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models.signals import post_migrate
 from django.utils.functional import cached_property
 
 from ..base import NonrelDatabaseWrapper
+from ..client import NonrelDatabaseClient
 from ..cursor import NonrelCursor, Statement
 from ..kv.optimistic import READ, WRITTEN, OptimisticWrapper
+from . import ttl
 from .access import DynamoAccess
 from .capacity import Consumed
 from .capacity import logger as capacity
 from .catalog import DynamoCatalog
-from .client import Client
+from .client import Client, shared
 from .creation import DatabaseCreation
 from .errors import translate
 from .features import DatabaseFeatures
@@ -23,6 +26,8 @@ from .schema import DatabaseSchemaEditor
 from .store import DynamoStore
 from .tables import table_name
 from .values import FORMS
+
+post_migrate.connect(ttl.enable, dispatch_uid="nonrel_backend.dynamodb.ttl")
 
 CLIENT_OPTIONS = {"region", "endpoint_url", "profile", "config", "deadline"}
 OWN_OPTIONS = {
@@ -56,6 +61,18 @@ class Cursor(NonrelCursor):
             capacity.info("%s: %s", used, statement)
 
 
+class DatabaseClient(NonrelDatabaseClient):
+    """`connection.client`: it has the methods of boto3's client, which it connects.
+
+    They know nothing of prefixes: connection.physical(db_table) is a table's name.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(shared(self.connection.db_connection.settings, "dynamodb"), name)
+
+
 class DatabaseWrapper(OptimisticWrapper):
     """A connection to DynamoDB, with boto3's own chain of credentials.
 
@@ -81,6 +98,7 @@ class DatabaseWrapper(OptimisticWrapper):
     own_options = NonrelDatabaseWrapper.own_options | OWN_OPTIONS
     access_class = DynamoAccess
     catalog_class = DynamoCatalog
+    client_class = DatabaseClient
     creation_class = DatabaseCreation
     features_class = DatabaseFeatures
     introspection_class = DatabaseIntrospection

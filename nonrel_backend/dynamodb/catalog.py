@@ -20,7 +20,7 @@ from .expressions import ENTRY, PARTITION
 from .filters import VERSION
 from .items import key_tag
 from .native_tables import NOT_FOUND, NativeTables
-from .options import option, parts_of_table, unmanaged_models
+from .options import expiring_tables, option, parts_of_table, unmanaged_models
 from .store import COMMITS_TABLE
 from .tables import INDEX_TABLE, DynamoTable
 
@@ -76,6 +76,7 @@ class DynamoCatalog(ConditionalCatalog):
         model = unmanaged_models().get(name) if entry.get("existing") else None
         if option(model, "where") is not None:
             table.restrict(parts_of_table(self.store, model))
+        table.expires = name in expiring_tables()
         return table
 
     def find(self, table: str) -> dict[str, Any] | None:

@@ -275,18 +275,29 @@ class Settings:
         return (self.region, self.endpoint_url, self.profile, config, self.read_timeout)
 
     def new_client(self) -> Any:
-        """Return a new client. Raise ImproperlyConfigured if boto3 cannot make one."""
+        """Return a new client for Client.call()."""
+        client, session = self.made("dynamodb", retries=NO_RETRIES)
+        client.meta.events.register("before-call.dynamodb", write_request)
+        client.meta.events.register("before-parse.dynamodb", read_reply)
+        client.nonrel_direct = Direct(client, session.get_credentials())
+        return client
+
+    def made(self, service: str, **more: Any) -> tuple[Any, Any]:
+        """Return a new client of boto3 for one of its services, and its session.
+
+        Raise ImproperlyConfigured if boto3 cannot make one.
+        """
         config = self.config or Config()
         defaults = Config(**DEFAULTS, read_timeout=self.read_timeout)
         try:
             if isinstance(config, dict):
                 config = Config(**config)
-            config = defaults.merge(config).merge(Config(retries=NO_RETRIES))
+            config = defaults.merge(config).merge(Config(**more))
             session = boto3.session.Session(
                 region_name=self.region or None, profile_name=self.profile or None
             )
             client = session.client(
-                "dynamodb", endpoint_url=self.endpoint_url or None, config=config
+                service, endpoint_url=self.endpoint_url or None, config=config
             )
         except (*WRONG_SETTINGS, TypeError, ValueError) as error:
             raise ImproperlyConfigured(
@@ -295,20 +306,21 @@ class Settings:
                 f"OPTIONS['endpoint_url'] = {self.endpoint_url!r} and "
                 f"OPTIONS['profile'] = {self.profile!r}: {error}"
             ) from error
-        client.meta.events.register("before-call.dynamodb", write_request)
-        client.meta.events.register("before-parse.dynamodb", read_reply)
-        client.nonrel_direct = Direct(client, session.get_credentials())
-        return client
+        return client, session
 
 
-def shared(settings: Settings) -> Any:
-    """Return the process's client with these settings."""
-    key = settings.key
+def shared(settings: Settings, service: str = "") -> Any:
+    """Return the process's client with these settings: that for Client.call(), or with
+    `service` boto3's own.
+    """
+    key = (*settings.key, service)
     found = _shared.get(key)
     if found is None:
         with _lock:
             if key not in _shared:
-                _shared[key] = settings.new_client()
+                _shared[key] = (
+                    settings.made(service)[0] if service else settings.new_client()
+                )
             found = _shared[key]
     return found
 

@@ -17,6 +17,7 @@ from django.db.models.deletion import Collector
 from .errors import require
 from .options import option
 from .raw import RawRows
+from .streams import Stream
 
 
 class DynamoQuerySet(models.QuerySet):
@@ -87,6 +88,18 @@ class DynamoQuerySet(models.QuerySet):
         "{table}" in it stands for the name of the model's table.
         """
         return RawRows(self).statement(statement, parameters)
+
+    def watch(
+        self, start: str = "now", seconds: float | None = None
+    ) -> Iterator[tuple[str, Any, Any]]:
+        """Yield (operation, instance, key) of changes, by the table's stream.
+
+        The operation is "insert", "update" or "delete"; a deleted instance is as it was
+        last. It starts now, or with the "oldest" change that the stream has (a day),
+        and ends after so many seconds without one. The filters of the QuerySet do not
+        count.
+        """
+        return Stream(self, start).changes(seconds)
 
     # --- conditions ---
 

@@ -45,6 +45,13 @@ def unmanaged_models() -> dict[str, Any]:
     return found
 
 
+@cache
+def expiring_tables() -> set[str]:
+    """Return the db_tables of the models with DynamoMeta.ttl."""
+    models = apps.get_models(include_auto_created=True)
+    return {each._meta.db_table for each in models if option(each, "ttl")}
+
+
 def predicate_of(
     store: Any, model: Any, wanted: Q
 ) -> Predicate | CompoundPredicate | None:

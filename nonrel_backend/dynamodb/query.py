@@ -9,10 +9,14 @@ from ..kv.optimistic_query import OptimisticQuery
 from ..kv.scan import Scan
 from ..kv.tables import Table
 from .access import DynamoAccess
+from .costs import estimated, is_whole_table, warn_of_scan
+from .tables import DynamoTable
 
 
 class BackendQuery(OptimisticQuery):
     """One scan of one table: by keys, by an index, or of all its items."""
+
+    is_explained = False
 
     def __init__(self, compiler: Any, fields: list[Any]) -> None:
         super().__init__(compiler, fields)
@@ -37,7 +41,23 @@ class BackendQuery(OptimisticQuery):
         if self.is_eventual:
             assert isinstance(access, DynamoAccess)
             access.read_eventually()
-        return super().scan(access, limit, ordered, columns)
+        found = super().scan(access, limit, ordered, columns)
+        table, scan, ordering = found
+        assert isinstance(table, DynamoTable)
+        if not self.is_explained and is_whole_table(table, scan.choice):
+            warn_of_scan(table, self, ordering)
+        return found
+
+    def explain(self) -> str:
+        self.is_explained = True
+        return super().explain()
+
+    def costs(self, scan: Scan) -> list[str]:
+        table: Any = scan.table
+        described = self.connection.catalog.native.describe(table.physical)
+        if described is None:
+            return []
+        return [estimated(table, described, self, scan.choice)]
 
     def describe(self) -> str:
         found = super().describe()

@@ -339,7 +339,8 @@ class Reading:
     ) -> int | None:
         """Return the number, None, too, for a part of a hash of a native index."""
         if index is table.primary:
-            if not table.has_entries or table.range or table.key_index.building:
+            has_keys = table.has_entries and not (table.range or table.expires)
+            if not has_keys or table.key_index.building:
                 return self.count_rows(table, limit)
             index, ranges = table.key_index, [EVERYTHING]
         queries = []

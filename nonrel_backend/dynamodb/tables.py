@@ -124,6 +124,8 @@ class DynamoTable(Table):
     are. "key_truncated" tells that some keys are shortened in their entries.
     """
 
+    # Whether DynamoDB deletes rows by itself, and leaves their entries.
+    expires = False
     # What all rows satisfy, where the table has others, too.
     parts: Sequence[Predicate | CompoundPredicate] = ()
     ordered_keys = False

@@ -271,6 +271,10 @@ class KeyValueQuery(NonrelQuery):
             parts.append(f"by {', '.join(signs)}")
         return " ".join(parts)
 
+    def costs(self, scan: Scan) -> list[str]:
+        """Return about what a scan costs, for stores that charge for reading."""
+        return []
+
     @safe_call
     def explain(self) -> str:
         """Return `describe()` with the access path, and with `analyze` its cost."""
@@ -286,6 +290,7 @@ class KeyValueQuery(NonrelQuery):
                     f"{scan.entries_read} entries and {scan.rows_read} rows read, "
                     f"{returned} returned"
                 )
+            facts += self.costs(scan)
             if choice.residual:
                 facts.append("filter " + " and ".join(map(described, choice.residual)))
             if not choice.ordered:
