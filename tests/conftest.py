@@ -50,7 +50,7 @@ if BACKEND != "lmdb":
 if BACKEND != "mongodb":
     collect_ignore.append("testing/services/test_mongodb.py")
 if BACKEND != "dynamodb":
-    collect_ignore.append("testing/services/test_dynamodb.py")
+    collect_ignore += ["testing/services/test_dynamodb.py", "docs/test_dynamodb.py"]
 if BACKEND != "riak":
     collect_ignore.append("testing/faults/test_riak.py")
 if BACKEND == "template":
