@@ -7,7 +7,7 @@ from typing import Any
 from django.db import NotSupportedError
 
 from ..kv.predicates import CompoundPredicate, Predicate
-from .items import NUMBERS, TEXTS, Item
+from .items import NUMBERS, SHAPES, TEXTS, Item
 from .tables import DynamoTable
 from .values import DIGITS, Attribute
 
@@ -97,6 +97,8 @@ def is_testable(
     return (
         predicate.lookup_type in TESTS
         and predicate.db_type in types
+        # Rows with a text in another form are read, for an error.
+        and (table.has_versions or predicate.db_type not in SHAPES)
         and predicate.column in table.columns
         # An empty key has another form, which begins otherwise.
         and (predicate.column not in table.attributes or value != "")

@@ -9,6 +9,7 @@ store.py.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
@@ -47,6 +48,18 @@ KEY_TAGS = {
     **dict.fromkeys((*TEXTS, "bool"), "S"),
     "binary": "B",
 }
+# How the texts of these types look. Others, which other programs have stored, do not
+# compare and sort as these do.
+SHAPES = {
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+    "datetime": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}"),
+    "time": re.compile(r"\d\d:\d\d:\d\d\.\d{6}"),
+    "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+}
+OTHER_FORM = (
+    "This backend has another form of it: declare a field for the texts that are "
+    "stored, as docs/dynamodb.md shows."
+)
 
 
 def number(value: int) -> Attribute:
@@ -76,6 +89,22 @@ CODECS: dict[str, tuple[Write, Read]] = {
     "binary": (binary, itemgetter("B")),
     "double": (double_attribute, read_double),
 }
+
+
+def shaped(db_type: str) -> Read:
+    """Return the function from an attribute to a text that looks as ours do.
+
+    It raises ValueError for another one.
+    """
+    matches = SHAPES[db_type].fullmatch
+
+    def read(attribute: Attribute) -> Any:
+        text: str = attribute["S"]
+        if not matches(text):
+            raise ValueError(text)
+        return text
+
+    return read
 
 
 def read_content(attribute: Attribute) -> Any:
@@ -176,17 +205,25 @@ def check_key(
 
 
 def row_reader(
-    table: str, columns: Mapping[str, Mapping[str, Any]], key: Sequence[str]
+    table: str,
+    columns: Mapping[str, Mapping[str, Any]],
+    key: Sequence[str],
+    is_ours: bool = True,
 ) -> Callable[[Item], Row]:
     """Return the function from an item to a row; `key` are the native key's names.
 
     Attributes that are no column are left out. Raise DatabaseError for an attribute of
-    another type than its column.
+    another type than its column, and, unless the table `is_ours`, in another form.
     """
     readers: dict[str, Read] = {
         name: (key_codec if name in key else column_codec)(column)[1]
         for name, column in columns.items()
     }
+    if not is_ours:
+        types = {name: column["db_type"] for name, column in columns.items()}
+        readers |= {
+            name: shaped(each) for name, each in types.items() if each in SHAPES
+        }
     find = readers.get
     documents = ordered_columns(columns)
 
@@ -216,7 +253,10 @@ def row_reader(
                 row[name] = readers[name](attribute)
             except (KeyError, *BAD_VALUE) as error:
                 (value,) = attribute.values()
-                wrong = misplaced(value, columns[name]["db_type"])
+                db_type = columns[name]["db_type"]
+                wrong: object = misplaced(value, db_type)
+                if db_type in SHAPES and not is_ours:
+                    wrong = f"{wrong} {OTHER_FORM}"
                 raise DatabaseError(f"{table}.{name}: {wrong}") from error
         return row
 

@@ -152,7 +152,9 @@ class DynamoTable(Table):
             self.range = self.key[1] if len(self.key) == 2 else RANGE
         # Both of them.
         self.attributes = [self.hash, *filter(None, [self.range])]
-        self.row_of = row_reader(name, self.columns, self.attributes)
+        self.row_of = row_reader(
+            name, self.columns, self.attributes, is_ours=self.has_versions
+        )
         self.write_item = row_writer(self.columns, self.attributes)
         # The columns with an order of keys. Other programs' items get no attribute
         # that they do not know.

@@ -1,6 +1,7 @@
 """Rows are items of DynamoDB's own types, and come back the same."""
 
 from decimal import Context, Decimal
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, DataError
@@ -204,6 +205,24 @@ def test_a_value_of_another_type_is_a_clear_error(db_type, attribute):
     read = row_reader("t", {"c": {"name": "c", "db_type": db_type}}, [])
     with pytest.raises(DatabaseError, match=rf"^t\.c: .*which is not a {db_type}"):
         read({"c": attribute})
+
+
+@pytest.mark.parametrize(
+    ("db_type", "ours", "another"),
+    [
+        ("date", "2026-01-31", "31/01/2026"),
+        ("datetime", "2026-01-31T08:00:00.000000", "2026-01-31T08:00:00.000000+0200"),
+        ("time", "08:00:00.000000", "08:00"),
+        ("uuid", str(UUID(int=15)), str(UUID(int=15)).upper()),
+    ],
+)
+def test_texts_of_others_in_another_form_are_a_clear_error(db_type, ours, another):
+    """They are neither compared nor sorted as ours are."""
+    columns = {"c": {"name": "c", "db_type": db_type}}
+    read = row_reader("t", columns, [], is_ours=False)
+    assert read({"c": {"S": ours}, "x": {"S": another}}) == {"c": ours}
+    with pytest.raises(DatabaseError, match=rf"^t\.c: .*{db_type}\. .*another form"):
+        read({"c": {"S": another}})
 
 
 def test_documents_that_are_too_deep_are_refused():
