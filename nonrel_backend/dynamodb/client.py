@@ -24,7 +24,6 @@ from django.db import InterfaceError
 
 from ..drivers import driver
 from .capacity import READS, WRITES, Consumed
-from .direct import Direct
 from .errors import (
     CREDENTIAL_CODES,
     WRONG_SETTINGS,
@@ -188,12 +187,8 @@ class Client:
         self, operation: str, parameters: Mapping[str, Any], until: float
     ) -> dict[str, Any]:
         """Send a request once, and return its reply."""
-        boto = shared(self.settings)
-        seconds = max(until - time.monotonic(), 0.001)
-        if operation in DATA and boto.nonrel_direct.is_open:
-            return sent_directly(boto, operation, parameters, seconds)
-        method = getattr(boto, operation)
-        SENDING.seconds = seconds
+        method = getattr(shared(self.settings), operation)
+        SENDING.seconds = max(until - time.monotonic(), 0.001)
         if operation not in DATA:
             return method(**parameters)
         SENDING.parameters = parameters
@@ -206,23 +201,6 @@ class Client:
             return method(**{name: each for name, each in named.items() if each})
         finally:
             SENDING.parameters = None
-
-
-def sent_directly(
-    boto: Any, operation: str, parameters: Mapping[str, Any], seconds: float
-) -> dict[str, Any]:
-    """Send an operation that holds items, and return its reply."""
-    name = boto.meta.method_to_api_mapping[operation]
-    status, headers, body = boto.nonrel_direct.send(name, written(parameters), seconds)
-    check_whole(headers, body)
-    reply = read(body, status < 300)
-    if status < 300:
-        return reply
-    code = reply.pop("__type", str(status)).rpartition("#")[2]
-    message = reply.pop("message", "") or reply.pop("Message", "")
-    reply["Error"] = {"Code": code, "Message": message}
-    reply["ResponseMetadata"] = {"HTTPStatusCode": status}
-    raise boto.exceptions.from_code(code)(reply, name)
 
 
 def is_repeatable(operation: str) -> bool:
@@ -276,14 +254,13 @@ class Settings:
 
     def new_client(self) -> Any:
         """Return a new client for Client.call()."""
-        client, session = self.made("dynamodb", retries=NO_RETRIES)
+        client = self.made("dynamodb", retries=NO_RETRIES)
         client.meta.events.register("before-call.dynamodb", write_request)
         client.meta.events.register("before-parse.dynamodb", read_reply)
-        client.nonrel_direct = Direct(client, session.get_credentials())
         return client
 
-    def made(self, service: str, **more: Any) -> tuple[Any, Any]:
-        """Return a new client of boto3 for one of its services, and its session.
+    def made(self, service: str, **more: Any) -> Any:
+        """Return a new client of boto3 for one of its services.
 
         Raise ImproperlyConfigured if boto3 cannot make one.
         """
@@ -306,7 +283,7 @@ class Settings:
                 f"OPTIONS['endpoint_url'] = {self.endpoint_url!r} and "
                 f"OPTIONS['profile'] = {self.profile!r}: {error}"
             ) from error
-        return client, session
+        return client
 
 
 def shared(settings: Settings, service: str = "") -> Any:
@@ -319,7 +296,7 @@ def shared(settings: Settings, service: str = "") -> Any:
         with _lock:
             if key not in _shared:
                 _shared[key] = (
-                    settings.made(service)[0] if service else settings.new_client()
+                    settings.made(service) if service else settings.new_client()
                 )
             found = _shared[key]
     return found
@@ -333,11 +310,7 @@ def write_request(params: Any, context: Any, **event: Any) -> None:
     timeout = context["client_config"].read_timeout
     context["read_timeout"] = min(SENDING.seconds, timeout)
     if SENDING.parameters is not None:
-        params["body"] = written(SENDING.parameters)
-
-
-def written(parameters: Mapping[str, Any]) -> bytes:
-    return json.dumps(parameters, default=base64_text).encode()
+        params["body"] = json.dumps(SENDING.parameters, default=base64_text).encode()
 
 
 def base64_text(value: Any) -> str:
@@ -354,34 +327,20 @@ def read_reply(
 
     This handles an event of botocore, which would take half a reply for an empty one.
     """
-    body = response_dict["body"]
-    check_whole(response_dict["headers"], body)
-    is_data = SENDING.parameters is not None and response_dict["status_code"] < 300
-    reply = read(body, is_data)
-    if is_data:
-        customized_response_dict.update(reply)
-        response_dict["body"] = b""
-
-
-def check_whole(headers: Mapping[str, str], body: bytes) -> None:
-    """Raise BrokenReply if a reply has lost a part, or was changed on its way."""
+    body, headers = response_dict["body"], response_dict["headers"]
     length, checksum = headers.get("content-length"), headers.get("x-amz-crc32")
     if length is not None and len(body) != int(length):
         raise BrokenReply(f"{len(body)} of {length} bytes of its reply have come.")
     if checksum is not None and zlib.crc32(body) != int(checksum):
         raise BrokenReply("the checksum of its reply is wrong.")
-
-
-def read(body: bytes, holds_items: bool) -> dict[str, Any]:
-    """Return a reply. Raise BrokenReply if it is no JSON."""
-    has_bytes = holds_items and (b'"B"' in body or b'"BS"' in body)
+    is_data = SENDING.parameters is not None and response_dict["status_code"] < 300
     try:
-        reply = json.loads(body, object_hook=from_base64 if has_bytes else None)
+        reply = json.loads(body, object_hook=from_base64 if is_data else None)
     except ValueError as error:
         raise BrokenReply("its reply is no JSON.") from error
-    if not isinstance(reply, dict):
-        raise BrokenReply("its reply is no JSON object.")
-    return reply
+    if is_data:
+        customized_response_dict.update(reply)
+        response_dict["body"] = b""
 
 
 def from_base64(found: dict[str, Any]) -> dict[str, Any]:

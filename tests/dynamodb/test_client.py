@@ -230,8 +230,8 @@ def test_replies_are_waited_for_until_the_deadline(answering, clock):
     waited = []
     boto = clients.shared(client.settings)
     boto.meta.events.register(
-        "before-send.dynamodb",
-        lambda request, **event: waited.append(request.context["read_timeout"]),
+        "before-call.dynamodb",
+        lambda context, **event: waited.append(context["read_timeout"]),
     )
     stub.before = lambda: clock.sleep(7.0)
     client.call("get_item", **KEY)
