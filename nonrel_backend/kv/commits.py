@@ -22,7 +22,15 @@ from functools import partial
 
 from django.db import DatabaseError
 
-from .conditional import ConditionalStore, Conflict, State, Stored, Write
+from .conditional import (
+    ConditionalStore,
+    Conflict,
+    Expected,
+    State,
+    Stored,
+    Taken,
+    Write,
+)
 from .retrying import give_way
 from .tables import Index, Table
 
@@ -58,34 +66,45 @@ def commit(records: ConditionalStore, writes: list[Write], large: bool = True) -
 def in_free_way(records: ConditionalStore, work: Callable[[], None]) -> None:
     """Do work(); again if intents of decided commits were in its way.
 
-    Its statements may not have read these items: entries are put unread.
+    Its statements may not have read these items: entries are put unread. Raise Taken if
+    a new item is there already.
     """
     for _ in range(LOOKS):
         try:
             return work()
         except Conflict as error:
-            if not cleared(records, error.writes):
-                raise
+            found, is_cleared = obstacles(records, error.writes)
+            if is_cleared:
+                continue
+            for each in found:
+                if each.expected is Expected.NOTHING:
+                    text = each.table.duplicate(each.index)
+                    raise Taken(str(text), error.writes) from error
+            raise
     work()
 
 
-def cleared(records: ConditionalStore, writes: Sequence[Write]) -> bool:
-    """Settle the intents of decided commits on the items of writes.
+def obstacles(
+    records: ConditionalStore, writes: Sequence[Write]
+) -> tuple[list[Write], bool]:
+    """Return (the writes whose items exist, whether intents were in the way).
 
-    Return whether there were any.
+    The intents of decided commits are settled.
     """
-    spaces: dict[tuple[Table, Index], list[bytes]] = {}
+    spaces: dict[tuple[Table, Index], dict[bytes, Write]] = {}
     for each in writes:
-        spaces.setdefault((each.table, each.index), []).append(each.key)
-    is_any = False
-    for (table, index), keys in spaces.items():
-        found = [each for each in read(records, table, index, keys) if each.intent]
-        if found:
-            resolved(records, table, index, found)
-            keys = [each.key for each in found]
-            left = [each for each in read(records, table, index, keys) if each.intent]
-            is_any |= len(left) < len(found)
-    return is_any
+        spaces.setdefault((each.table, each.index), {})[each.key] = each
+    there: list[Write] = []
+    is_cleared = False
+    for (table, index), by_key in spaces.items():
+        found = read(records, table, index, list(by_key))
+        blocked = [each for each in found if each.intent]
+        there += [by_key[each.key] for each in found if each.value is not None]
+        if blocked:
+            resolved(records, table, index, blocked)
+            again = read(records, table, index, [each.key for each in blocked])
+            is_cleared |= sum(each.intent is not None for each in again) < len(blocked)
+    return there, is_cleared
 
 
 def read(

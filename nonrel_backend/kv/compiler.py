@@ -138,8 +138,14 @@ class SQLInsertCompiler(NonrelInsertCompiler, SQLCompiler):  # type: ignore[misc
         layout = table.layout
         found = existing(access, table, index, layout.new(values))
         if found is None:
-            self.insert_new(access, table, [values])
-            return values
+            try:
+                self.insert_new(access, table, [values])
+                return values
+            except IntegrityError:
+                # Another may have inserted it since.
+                found = existing(access, table, index, layout.new(values))
+                if found is None:
+                    raise
         record, old = found
         meta = self.query.get_meta().concrete_model._meta
         merged = {**layout.as_dict(old)}

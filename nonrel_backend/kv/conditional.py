@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+from django.db import IntegrityError
+
 from ..transactions import TransactionConflict
 from .encoding import KeyRange
 from .predicates import CompoundPredicate, Predicate
@@ -90,6 +92,10 @@ class Conflict(TransactionConflict):
     def __init__(self, message: str, writes: Sequence[Write] = ()) -> None:
         super().__init__(message)
         self.writes = writes
+
+
+class Taken(Conflict, IntegrityError):
+    """Another transaction has put a key or a unique value first."""
 
 
 class State(Enum):
