@@ -4,8 +4,8 @@ from typing import Any
 
 from ..compiler import NonrelDeleteCompiler, NonrelUpdateCompiler
 from ..dml.on_delete import referring
+from ..kv.bulk import OptimisticInsertCompiler
 from ..kv.compiler import SQLCompiler as KeyValueCompiler
-from ..kv.compiler import SQLInsertCompiler as KeyValueInsertCompiler
 from .errors import require
 from .options import predicate_of
 from .query import BackendQuery
@@ -100,5 +100,5 @@ class SQLDeleteCompiler(ConditionalMixin, NonrelDeleteCompiler, SQLCompiler):  #
         return super().delete_found()
 
 
-class SQLInsertCompiler(KeyValueInsertCompiler, SQLCompiler):  # type: ignore[misc]
+class SQLInsertCompiler(OptimisticInsertCompiler, SQLCompiler):  # type: ignore[misc]
     pass

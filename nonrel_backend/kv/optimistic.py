@@ -38,6 +38,8 @@ class OptimisticWrapper(NonrelDatabaseWrapper):
     * `oversize`: "commit" (default): a transaction of any size is committed, by intents
       and a record if need be; "refuse": one that is larger than a batch is an error.
     * `transaction_bytes`: the memory that the writes of a transaction may take.
+    * `bulk`: "whole" (default): bulk_create() is all or nothing; "batches": outside of
+      blocks it commits as many rows at a time as fit into a batch.
     """
 
     # The stored forms of values.
@@ -45,6 +47,8 @@ class OptimisticWrapper(NonrelDatabaseWrapper):
     access_class: type[OptimisticAccess]
     needs_unique_checks = False
     transaction: Transaction | None = None
+    # [the block of bulk_create(), how many rows it has stored]: see bulk.py.
+    bulk: list[Any] | None = None
 
     # --- for stores ---
 

@@ -1,7 +1,7 @@
 """The compilers: the core's, whose scans are OptimisticQueries."""
 
+from nonrel_backend.kv.bulk import OptimisticInsertCompiler
 from nonrel_backend.kv.compiler import SQLCompiler as KeyValueCompiler
-from nonrel_backend.kv.compiler import SQLInsertCompiler as KeyValueInsertCompiler
 from nonrel_backend.kv.optimistic_query import OptimisticQuery
 
 
@@ -9,5 +9,5 @@ class SQLCompiler(KeyValueCompiler):
     query_class = OptimisticQuery
 
 
-class SQLInsertCompiler(KeyValueInsertCompiler, SQLCompiler):
+class SQLInsertCompiler(OptimisticInsertCompiler, SQLCompiler):
     pass
