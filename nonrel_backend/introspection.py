@@ -1,11 +1,13 @@
 """NonrelDatabaseIntrospection: the tables of a store, their columns and constraints."""
 
+import re
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import NotSupportedError
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
 from django.db.backends.base.introspection import FieldInfo as BaseFieldInfo
 from django.db.models import Index
@@ -48,6 +50,19 @@ class InferredField:
         return self.db_type == "document"
 
 
+@dataclass(frozen=True)
+class PartOfTable:
+    """The rows of a table that satisfy conditions: (column, lookup, value)."""
+
+    conditions: list[tuple[str, str, Any]]
+
+    @property
+    def suffix(self) -> str:
+        """What tells the part in names."""
+        values = "_".join(str(value) for _, _, value in self.conditions)
+        return re.sub(r"[\W_]+", "_", values).strip("_").lower()
+
+
 class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
     """Reads the toolkit's catalog.
 
@@ -70,6 +85,20 @@ class NonrelDatabaseIntrospection(BaseDatabaseIntrospection):
         Do nothing where the store knows the columns.
         """
         yield
+
+    def restrict(self, where: str) -> None:
+        """Let inspectdb inspect the rows that satisfy a condition, as those of a table.
+
+        Raise NotSupportedError, unless the store keeps rows of several kinds together.
+        """
+        raise NotSupportedError(
+            f"{self.connection.display_name} has no models of parts of tables: leave "
+            "out --where."
+        )
+
+    def part_of(self, table_name: str) -> "PartOfTable | None":
+        """Return the part to which inspectdb is restricted, None for whole tables."""
+        return None
 
     def comments(self, table_name: str) -> list[str]:
         """Return what inspectdb says of the columns of a table without a schema."""

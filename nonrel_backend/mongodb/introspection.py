@@ -8,15 +8,16 @@ from django.db.backends.base.introspection import TableInfo
 from django.db.models import Index
 
 from ..cursor import Statement
+from ..inference import Shape, keys_without_column
 from ..introspection import NonrelDatabaseIntrospection, constraint
 from ..microseconds import shown
-from .inference import columns_of_shape, keys_without_column
+from .inference import columns_of_shape
 from .keys import COLLECTION as SEQUENCES
 from .metadata import COLLECTION as METADATA
 from .metadata import checks_of, columns_of, hidden_of
 from .partials import is_presence
 from .rewriting import indexes_of
-from .sampling import Shape, shape_of
+from .sampling import shape_of
 
 # How many documents are sampled of a collection that no migration has made.
 SAMPLE_SIZE = 1_000

@@ -569,8 +569,8 @@ def test_an_existing_table_without_a_model_is_inspected_by_its_key(store, capsys
     found = capsys.readouterr().out
     assert "pk = models.CompositePrimaryKey('customer', 'at')" in found
     assert "customer = models.CharField(max_length=2048)" in found
-    assert "at = models.DecimalField(max_digits=38, decimal_places=0)" in found
-    assert "DynamoDB knows only the attributes of the key" in found
+    assert "at = models.BigIntegerField()" in found
+    assert "The fields are inferred from 1 item." in found
     with pytest.raises(ProgrammingError, match="no such table: missing"):
         store.introspection.get_table_description(None, "missing")
     name = store.prefix + "Orders"

@@ -11,12 +11,16 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.base import CommandError
-from django.db import connections
+from django.db import NotSupportedError, connections
 
 from ...conditions import is_path_key
 from ...fields import EmbeddedModel
 from ...fields.checks import RESERVED_NAMES
-from ...introspection import InferredField, NonrelDatabaseIntrospection
+from ...introspection import (
+    InferredField,
+    NonrelDatabaseIntrospection,
+    PartOfTable,
+)
 
 if apps.is_installed("django.contrib.gis"):
     from django.contrib.gis.management.commands.inspectdb import Command as Inspection
@@ -47,6 +51,13 @@ class Command(Inspection):
             help="Infer the fields of tables without a schema from N rows (1,000).",
         )
 
+        parser.add_argument(
+            "--where",
+            metavar="CONDITION",
+            help="Inspect the items of DynamoDB that satisfy a condition, for a model "
+            'over a part of a table: "PK begins_with USER# AND SK = PROFILE".',
+        )
+
     def handle_inspection(self, options: dict[str, Any]) -> Iterator[str]:
         self.introspection = connections[options["database"]].introspection
         self.is_nonrel = isinstance(self.introspection, NonrelDatabaseIntrospection)
@@ -55,6 +66,11 @@ class Command(Inspection):
             return
         if options["sample"] < 1:
             raise CommandError("--sample takes a positive number.")
+        if options["where"]:
+            try:
+                self.introspection.restrict(options["where"])
+            except (NotSupportedError, ValueError) as error:
+                raise CommandError(str(error)) from error
         self.class_names: dict[str, str] = {}
         # The lines of the embedded models of the table that is being inspected.
         self.embedded: list[str] = []
@@ -83,8 +99,11 @@ class Command(Inspection):
     # --- names ---
 
     def normalize_table_name(self, table_name: str) -> str:
-        name: str = super().normalize_table_name(table_name)
-        return self.class_name(table_name, name) if self.is_nonrel else name
+        if not self.is_nonrel:
+            return str(super().normalize_table_name(table_name))
+        part = self.introspection.part_of(table_name)
+        name = f"{table_name}_{part.suffix}" if part else table_name
+        return self.class_name(table_name, super().normalize_table_name(name))
 
     def class_name(self, owner: str, wanted: str) -> str:
         """Return the name of the class of a table or path, which no other has."""
@@ -118,6 +137,21 @@ class Command(Inspection):
         if name != col_name and not is_relation:
             params["db_column"] = col_name
         return name, params, notes
+
+    def part_lines(
+        self, table_name: str, part: PartOfTable, names: dict[str, str]
+    ) -> Iterator[str]:
+        """Yield the lines by which a model is of a part of a table."""
+        found = []
+        for column, lookup, value in part.conditions:
+            if column not in names:
+                raise CommandError(f"No item that was read has the attribute {column}.")
+            suffix = "" if lookup == "exact" else f"__{lookup}"
+            found.append(f"{names[column]}{suffix}={value!r}")
+        yield ""
+        yield "    class DynamoMeta:"
+        yield f"        table = {table_name!r}"
+        yield f"        where = models.Q({', '.join(found)})"
 
     # --- inferred fields ---
 
@@ -191,6 +225,12 @@ class Command(Inspection):
             name: {**each, "columns": [None]} if None in each["columns"] else each
             for name, each in constraints.items()
         }
-        yield from super().get_meta(table_name, known, *args)
+        part = self.introspection.part_of(table_name)
+        for line in super().get_meta(table_name, known, *args):
+            if part and line.strip().startswith("db_table ="):
+                line = f"        db_table = {f'{table_name}_{part.suffix}'!r}"
+            yield line
+        if part:
+            yield from self.part_lines(table_name, part, args[0])
         yield from self.embedded
         self.embedded = []
