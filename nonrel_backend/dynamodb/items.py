@@ -27,6 +27,7 @@ from .values import (
     decimal_reader,
     double_attribute,
     fits,
+    interchanged,
     read_document,
     read_double,
     read_int,
@@ -264,9 +265,12 @@ def row_reader(
 
 
 def row_writer(
-    columns: Mapping[str, Mapping[str, Any]], key: Sequence[str]
+    columns: Mapping[str, Mapping[str, Any]], key: Sequence[str], is_ours: bool = True
 ) -> Callable[[Row], Item]:
-    """Return the function from a row to an item."""
+    """Return the function from a row to an item.
+
+    Other programs read the items of tables that are not ours.
+    """
     writers: dict[str, Write] = {
         name: (key_codec if name in key else column_codec)(column)[0]
         for name, column in columns.items()
@@ -276,6 +280,11 @@ def row_writer(
 
     def item_of(row: Row) -> Item:
         item = {name: writers[name](value) for name, value in row.items()}
+        if not is_ours:
+            return {
+                name: interchanged(value) if name in documents else value
+                for name, value in item.items()
+            }
         orders = orders_of((name, row[name]) for name in documents & row.keys())
         if orders:
             item[ORDER] = {"S": json.dumps(orders, separators=(",", ":"))}

@@ -27,7 +27,6 @@ from ..kv.tables import Index, Table
 from .items import (
     LONGEST_HASH,
     LONGEST_RANGE,
-    ORDER,
     Item,
     Row,
     check_key,
@@ -155,7 +154,7 @@ class DynamoTable(Table):
         self.row_of = row_reader(
             name, self.columns, self.attributes, is_ours=self.has_versions
         )
-        self.write_item = row_writer(self.columns, self.attributes)
+        self.write_item = row_writer(self.columns, self.attributes, self.has_versions)
         # The columns with an order of keys. Other programs' items get no attribute
         # that they do not know.
         self.ordered = ordered_columns(self.columns) if self.has_versions else set()
@@ -289,8 +288,6 @@ class DynamoTable(Table):
     def item_of(self, row: Row) -> Item:
         """Return the item of a row, without its version."""
         item = self.write_item(row)
-        if not self.ordered:
-            item.pop(ORDER, None)
         if self.range == RANGE:
             item[RANGE] = self.native_key(Table.row_key(self, row))[RANGE]
         return item

@@ -228,6 +228,22 @@ def write_document(value: Any, depth: int = 0) -> Attribute:
     raise DataError(f"{value!r} of {kind.__name__} cannot be stored.")
 
 
+def interchanged(attribute: Attribute) -> Attribute:
+    """Return a document's attribute value with whole floats as numbers.
+
+    They are read as integers, but other programs know them.
+    """
+    ((tag, value),) = attribute.items()
+    if tag == "L":
+        return {"L": list(map(interchanged, value))}
+    if tag != "M":
+        return attribute
+    if value.keys() == {"$float"} and "S" in value["$float"]:
+        number = double_attribute(float(value["$float"]["S"]))
+        return number if "N" in number else attribute
+    return {"M": {key: interchanged(item) for key, item in value.items()}}
+
+
 def int_attribute(value: int) -> Attribute:
     if -(10**DIGITS) < value < 10**DIGITS or fits(Decimal(value)):
         return {"N": str(value)}
