@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-BACKENDS = ("lmdb", "mongodb", "riak", "template")
+BACKENDS = ("lmdb", "mongodb", "riak", "dynamodb", "template")
 tested = os.environ.get("NONREL_ENGINE") or "lmdb"
 collect_ignore = [f"test_{name}.py" for name in BACKENDS if name != tested]
 
