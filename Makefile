@@ -5,13 +5,21 @@ VENV ?= .venv
 BACKEND ?= $(or $(NONREL_ENGINE),lmdb)
 N ?= 2000
 BIN := $(VENV)/bin
+# What `make test` runs on DynamoDB, in some minutes.
+DYNAMODB_TESTS := tests/dynamodb tests/dml tests/lookups tests/schema \
+	tests/testing/conformance tests/testing/services tests/docs/test_dynamodb.py
+DYNAMODB_APPS := aggregation annotations basic bulk_create composite_pk constraints \
+	custom_pk delete expressions get_or_create indexes lookup m2m_through \
+	many_to_many model_inheritance null_queries one_to_one ordering raw_query \
+	select_for_update select_related transaction_hooks transactions update validation
 
 .PHONY: help demo test suite lint format bench fuzz mutants docs clean
 
 help:
 	@echo "make demo    migrate, load and tour testproject on LMDB (SERVE=1 serves it;"
 	@echo "             BACKEND=mongodb or BACKEND=dynamodb starts a server for it)"
-	@echo "make test    our own tests on LMDB, MongoDB, DynamoDB, Riak (a stand-in, or"
+	@echo "make test    our own tests on LMDB, MongoDB, DynamoDB (those that concern it"
+	@echo "             most; nox -s dynamodb runs all), Riak (a stand-in, or"
 	@echo "             RIAK_HOST) and the template, REST on SQLite too, a choice of"
 	@echo "             Django's suite"
 	@echo "make suite   all 128 apps of Django's suite on LMDB"
@@ -44,7 +52,11 @@ test: $(VENV)/.test
 	$(MAKE) --jobs=2 --output-sync=target \
 		test-mongodb test-dynamodb test-riak test-lmdb test-template test-sqlite
 	$(BIN)/python runtests.py django --quick --backend mongodb
-	$(BIN)/python runtests.py django --quick --backend dynamodb
+	$(BIN)/python runtests.py django --backend dynamodb $(DYNAMODB_APPS)
+
+# All tests on DynamoDB, and all of Django's apps, are `nox -s dynamodb`.
+test-dynamodb: $(VENV)/.test
+	$(BIN)/python runtests.py --backend dynamodb $(DYNAMODB_TESTS)
 
 # REST serves models on any database; what else is tested is ours.
 test-sqlite: $(VENV)/.test

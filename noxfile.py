@@ -57,9 +57,13 @@ def django61_all(session: nox.Session) -> None:
 
 @nox.session(venv_backend="venv")
 def dynamodb(session: nox.Session) -> None:
-    """Run all apps of Django's suite on DynamoDB; arguments name others."""
-    session.install("-e", ".[test]")
-    command = ["runtests.py", "django", "--backend", "dynamodb"]
+    """Run all our tests on DynamoDB, and all apps of Django's suite.
+
+    Arguments are those of the suite's run.
+    """
+    session.install("-e", ".[test,browser]")
+    session.run("python", "runtests.py", "--backend", "dynamodb", env={"CI": ""})
+    command = ["runtests.py", "django", "--backend", "dynamodb", "--timeout", "3000"]
     save = ["--save", "docs/django-suite-dynamodb.md"]
     session.run("python", *command, *(session.posargs or save), env={"CI": ""})
 
