@@ -26,6 +26,16 @@ def option(model: Any, name: str, default: Any = None) -> Any:
     return getattr(getattr(model, "DynamoMeta", None), name, default)
 
 
+def refuse_for_own_tables(model: Any) -> None:
+    """Raise ImproperlyConfigured for options that only unmanaged models have."""
+    for name in ("table", "where"):
+        if option(model, name) is not None:
+            raise ImproperlyConfigured(
+                f"{model._meta.label} has DynamoMeta.{name}, which is for tables that "
+                "migrate does not make: let the model have managed = False."
+            )
+
+
 @cache
 def unmanaged_models() -> dict[str, Any]:
     """Return {db_table: model} of the models whose tables migrate does not make.

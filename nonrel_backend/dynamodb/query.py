@@ -10,6 +10,8 @@ from ..kv.scan import Scan
 from ..kv.tables import Table
 from .access import DynamoAccess
 from .costs import estimated, is_whole_table, warn_of_scan
+from .errors import code_of
+from .options import refuse_for_own_tables
 from .tables import DynamoTable
 
 
@@ -21,7 +23,10 @@ class BackendQuery(OptimisticQuery):
     def __init__(self, compiler: Any, fields: list[Any]) -> None:
         super().__init__(compiler, fields)
         if self.table not in OWN_TABLES:
-            self.predicates += self.connection.catalog.table(self.table).parts
+            table = self.connection.catalog.table(self.table)
+            self.predicates += table.parts
+            if table.has_versions and hasattr(self.meta.model, "DynamoMeta"):
+                refuse_for_own_tables(self.meta.model)
         # Whether rows that are a little old will do.
         self.is_eventual = (
             self.connection.reads_eventually and self.table not in OWN_TABLES
@@ -54,10 +59,13 @@ class BackendQuery(OptimisticQuery):
 
     def costs(self, scan: Scan) -> list[str]:
         table: Any = scan.table
-        described = self.connection.catalog.native.describe(table.physical)
-        if described is None:
+        try:
+            described = self.connection.catalog.native.describe(table.physical)
+        except Exception as error:
+            if code_of(error) != "AccessDeniedException":
+                raise
             return []
-        return [estimated(table, described, self, scan.choice)]
+        return [estimated(table, described, self, scan.choice)] if described else []
 
     def describe(self) -> str:
         found = super().describe()

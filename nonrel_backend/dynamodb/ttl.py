@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
+from django.db.models import UniqueConstraint
 
 from ..query import translated_errors
 from .options import option
@@ -55,7 +56,8 @@ def validated(model: Any, store: Any) -> str:
             "of seconds since 1970, as DynamoDB compares it with that."
         )
     uniques = [each.unique and not each.primary_key for each in meta.local_fields]
-    if any(uniques) or meta.unique_together or meta.total_unique_constraints:
+    uniques += [isinstance(each, UniqueConstraint) for each in meta.constraints]
+    if any(uniques) or meta.unique_together:
         raise ImproperlyConfigured(
             f"{meta.label} has unique values besides its key, and DynamoMeta.ttl. "
             "DynamoDB would delete rows, but not their claims to these values."

@@ -1,7 +1,9 @@
 """Reads that are eventually consistent, and DynamoDB's own indexes for these."""
 
 import pytest
-from django.db import transaction
+from django.apps.registry import Apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models, transaction
 
 
 @pytest.fixture
@@ -100,3 +102,70 @@ def test_explain_says_that_a_query_is_eventually_consistent(music):
     query = music.Song.objects.filter(year=1971, rating=1)
     assert "eventually consistent" not in query.explain()
     assert "eventually consistent [index by-" in query.eventually_consistent().explain()
+
+
+@pytest.fixture
+def made(databases):
+    """Return a model of a table of ours, with a global and a local index."""
+    from nonrel_backend.dynamodb.indexes import GlobalIndex, LocalIndex
+    from nonrel_backend.dynamodb.managers import DynamoManager
+
+    class Visit(models.Model):
+        pk = models.CompositePrimaryKey("page", "at")
+        page = models.CharField(max_length=20)
+        at = models.IntegerField()
+        seconds = models.IntegerField()
+        country = models.CharField(max_length=20, null=True)
+        objects = DynamoManager()
+
+        class Meta:
+            app_label = "existing"
+            apps = Apps()
+            indexes = [
+                GlobalIndex(
+                    fields=["country", "seconds"], name="by_country", projection="keys"
+                ),
+                LocalIndex(fields=["page", "seconds"], name="by_seconds"),
+            ]
+
+    store = databases["default"]
+    with store.schema_editor() as editor:
+        editor.create_model(Visit)
+    yield Visit
+    with store.schema_editor() as editor:
+        editor.delete_model(Visit)
+
+
+def test_indexes_of_our_own_tables_are_used(made, calls):
+    rows = [
+        made(page=page, at=at, seconds=10 - at, country=country)
+        for at in range(4)
+        for page, country in (("a", "de"), ("b", None))
+    ]
+    made.objects.bulk_create(rows)
+    late = made.objects.eventually_consistent()
+
+    def asked(query):
+        calls.clear()
+        found = [(each.page, each.at) for each in query]
+        return found, [(name, each.get("IndexName")) for name, each in calls]
+
+    by_seconds = late.filter(page="a").order_by("seconds")[:2]
+    assert asked(by_seconds) == ([("a", 3), ("a", 2)], [("query", "by_seconds")])
+    # Of the index are the keys only.
+    found, requests = asked(late.filter(country="de").order_by("-seconds")[:2])
+    assert found == [("a", 0), ("a", 1)]
+    assert requests == [("query", "by_country"), ("batch_get_item", None)]
+    found, requests = asked(late.filter(country__isnull=True))
+    assert len(found) == 4 and requests[0][0] == "scan"
+    assert made.objects.filter(country="de").update(seconds=1) == 4
+    assert late.filter(country="de", seconds=1).count() == 4
+
+
+def test_options_of_unmanaged_models_are_refused_for_others(made):
+    class DynamoMeta:
+        where = models.Q(page="a")
+
+    made.DynamoMeta = DynamoMeta
+    with pytest.raises(ImproperlyConfigured, match="managed = False"):
+        made.objects.count()
