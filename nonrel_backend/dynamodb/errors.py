@@ -198,6 +198,11 @@ def is_repetition(error: BaseException) -> bool:
     return getattr(error, "is_repetition", False)
 
 
+def is_size(error: BaseException) -> bool:
+    """Return whether an item is too large."""
+    return code_of(error) == VALIDATION and "size" in message_of(error)
+
+
 def reasons_of(error: BaseException) -> list[str]:
     """Return the code of each write of a canceled transaction, "None" if it is fine."""
     if code_of(error) != CANCELED:

@@ -30,6 +30,7 @@ from .filters import (
     tested,
 )
 from .items import (
+    LARGEST_ITEM,
     LONGEST_RANGE,
     ORDER,
     Item,
@@ -373,6 +374,23 @@ def settling(
     update = found.assignments(attributes, removed)
     parameters = found.parameters(UpdateExpression=update, ConditionExpression=wanted)
     return "update_item", {**place, **parameters}
+
+
+def has_room(write: Write) -> bool:
+    """Return whether an item can have the intent of a write beside its old value."""
+    # A character has 4 bytes at most.
+    if not write.is_row or write_size(write) < LARGEST_ITEM // 4:
+        return True
+    table: Any = write.table
+    size = OVERHEAD
+    if write.changes and write.value is not None:
+        attributes, removed = changes_of(write, "")
+        size += item_size(attributes) + OVERHEAD * (1 + len(attributes) + len(removed))
+    try:
+        old = write.before and write.before.value
+        return size + item_size(table.write_item(old or {})) <= LARGEST_ITEM
+    except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError):
+        return False  # its columns may have been of other types
 
 
 def write_size(write: Write) -> int:

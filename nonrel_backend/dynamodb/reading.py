@@ -244,12 +244,14 @@ class Reading:
     def entry_pages(
         self, query: dict[str, Any], first: Any, start: Any, limit: int | None
     ) -> Iterator[list[Stored]]:
-        """Yield the pages of a query of entries, of which the first was read."""
-        if first:
-            yield list(map(entry_stored, first))
+        """Yield the pages of a query of entries, of which the first was read.
+
+        They come in parts: the rows of a whole page may be more than the caller needs.
+        """
+        yield from batches(map(entry_stored, first), MERGED)
         if start:
             for items in self.pages("query", query, grown(limit), start):
-                yield list(map(entry_stored, items))
+                yield from batches(map(entry_stored, items), MERGED)
 
     def query(
         self, partition: str, low: bytes, high: bytes, counts: bool = False

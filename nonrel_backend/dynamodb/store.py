@@ -28,12 +28,20 @@ from ..kv.conditional import (
 )
 from ..kv.parallel import each
 from ..kv.tables import Index, Table
-from .errors import Unavailable, UnknownOutcome, code_of, is_repetition, reasons_of
+from .errors import (
+    Unavailable,
+    UnknownOutcome,
+    code_of,
+    is_repetition,
+    is_size,
+    reasons_of,
+)
 from .expressions import (
     ENTRY,
     PARTITION,
     delete_of,
     finishing,
+    has_room,
     intent_request,
     request,
     settling,
@@ -123,11 +131,7 @@ class DynamoStore(Reading, ConditionalStore):
                 raise
             done = is_repetition(error) and self.were_done(writes, version)
             if done is None:
-                raise UnknownOutcome(
-                    f"DynamoDB has not answered a write of rows of "
-                    f"{failed[0].table.name}, which have changed since: whether it was "
-                    "carried out is unknown. Read before you retry."
-                ) from error
+                raise unknown(failed[0].table) from error
             if not done:
                 raise conflict(failed) from error
 
@@ -178,9 +182,9 @@ class DynamoStore(Reading, ConditionalStore):
         try:
             self.call("update_item", repeatable=False, until=until, **place, **update)
         except ClientError as error:
-            if code_of(error) != FAILED:
+            if code_of(error) != FAILED and not is_size(error):
                 raise
-            return None
+            return None  # of a row that is read, an error can tell the size
         except UnknownOutcome:
             with suppress(Unavailable):
                 if self.version_at(place, until=until) == version:
@@ -216,6 +220,8 @@ class DynamoStore(Reading, ConditionalStore):
         except ClientError as error:
             if code_of(error) != FAILED and FAILED_REASON not in reasons_of(error):
                 raise
+            if is_repetition(error):
+                raise unknown(table) from error
             return None
         return True
 
@@ -268,14 +274,17 @@ class DynamoStore(Reading, ConditionalStore):
 
     def change(self, commit: str, name: str, value: Any) -> bool:
         """Change a record if its commit is pending; return whether it was."""
+        return self.did("update_item", **self.changing(commit, name, value))
+
+    def changing(self, commit: str, name: str, value: Any) -> dict[str, Any]:
+        """Return the parameters that change a record if its commit is pending."""
         found = Expressions()
         update = found.assignments({name: value}, [])
         wanted = found.equal("state", {"S": State.PENDING.value})
-        return self.did(
-            "update_item",
+        return {
             **self.record(commit),
             **found.parameters(UpdateExpression=update, ConditionExpression=wanted),
-        )
+        }
 
     def did(self, operation: str, **parameters: Any) -> bool:
         """Return whether the condition of a write was met, which may be repeated."""
@@ -297,6 +306,21 @@ class DynamoStore(Reading, ConditionalStore):
                 f"{error} Whether a transaction was committed is unknown."
             ) from error
         return State.ABORTED if found is None else found[0]
+
+    def has_room(self, write: Write) -> bool:
+        return has_room(write)
+
+    def decide_with(self, commit: str, writes: Sequence[Write]) -> State:
+        requests = [request(each, self.place(each), commit) for each in writes]
+        items = [{kind: parameters} for kind, parameters in requests]
+        record = self.changing(commit, "state", {"S": State.COMMITTED.value})
+        try:
+            self.transact([*items, {"Update": record}], writes, commit)
+        except ClientError as error:
+            if FAILED_REASON not in reasons_of(error):
+                raise
+            return self.decide(commit, State.ABORTED)
+        return State.COMMITTED
 
     def state(self, commit: str) -> tuple[State, float] | None:
         reply = self.call("get_item", **self.record(commit), ConsistentRead=True)
@@ -379,6 +403,16 @@ def record_of(item: Item) -> tuple[State, float]:
 def key_names(table: Any, index: Index, key: bytes) -> list[str]:
     """Return the attributes of the key of a row's or an entry's item."""
     return table.attributes if index is table.primary else [PARTITION, ENTRY]
+
+
+def unknown(table: Table) -> UnknownOutcome:
+    """Return the error for a write whose first reply was lost, and that was refused
+    when it was sent again.
+    """
+    return UnknownOutcome(
+        f"DynamoDB has not answered a write of rows of {table.name}, which have "
+        "changed since: whether it was carried out is unknown. Read before you retry."
+    )
 
 
 def conflict(writes: list[Write]) -> Conflict:

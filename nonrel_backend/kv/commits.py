@@ -8,6 +8,8 @@ by intents and a record, as Google's Percolator does it:
 3. the record is set to "committed", on condition that it is pending: now it counts;
 4. the intents are moved into place, and the record is deleted.
 
+Rows that have no room for an intent are written by the request that sets the record.
+
 Whoever reads an item with an intent asks the record. While it is pending, the old value
 counts; past its time it is set to "aborted". If it is committed, the new value counts.
 The reader moves or removes the intents of decided commits that it has met: so a crash
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 
 from .conditional import (
     ConditionalStore,
@@ -151,6 +153,11 @@ class LargeCommit:
         self.begun: list[list[Write]] = []
 
     def run(self, writes: list[Write]) -> None:
+        has_room = self.records.has_room
+        last = [each for each in writes if not has_room(each)]
+        if last:
+            check_together(self.records, last, len(writes))
+            writes = [each for each in writes if has_room(each)]
         self.until = time.time() + PATIENCE
         self.records.begin(self.id, self.until)
         try:
@@ -159,7 +166,7 @@ class LargeCommit:
                 self.begun.append(batch)
                 put = partial(self.records.put_intents, self.id, batch)
                 in_free_way(self.records, put)
-            state = self.records.decide(self.id, State.COMMITTED)
+            state = self.decide(last)
         except BaseException:
             with self.records.hurried():
                 if not self.is_committed():
@@ -172,6 +179,17 @@ class LargeCommit:
                 f"The commit of {len(writes)} writes took longer than it may, and was "
                 "given up. Nothing was written. Run the whole atomic() block again."
             )
+
+    def decide(self, last: list[Write]) -> State:
+        """Set the record to "committed", together with the last writes."""
+        if not last:
+            return self.records.decide(self.id, State.COMMITTED)
+        found: list[State] = []
+        in_free_way(
+            self.records,
+            lambda: found.append(self.records.decide_with(self.id, last)),
+        )
+        return found[-1]
 
     def extend(self) -> None:
         """Put off the time until which the commit is pending, if half is over."""
@@ -209,6 +227,19 @@ class LargeCommit:
                 state.value,
                 error,
             )
+
+
+def check_together(records: ConditionalStore, last: list[Write], number: int) -> None:
+    """Raise DataError if the last writes of a large commit do not fit into a batch."""
+    if len(last) < records.batch_writes and len(list(in_batches(records, last))) == 1:
+        return
+    total = sum(map(records.size, last))
+    raise DataError(
+        f"The transaction has {number} writes, and changes {len(last)} rows that are "
+        f"too large to be held twice, as that many writes need: {total:,} bytes, old "
+        f"and new, where {records.batch_bytes:,} may be written at once. Nothing was "
+        "written. Commit less at a time."
+    )
 
 
 def resolved(

@@ -242,6 +242,18 @@ class ConditionalStore(ABC):
         It is ABORTED where there is no record.
         """
 
+    def has_room(self, write: Write) -> bool:
+        """Return whether an item has room for an intent beside its old value."""
+        return True
+
+    def decide_with(self, commit: str, writes: Sequence[Write]) -> State:
+        """Carry out a batch of writes, and set a pending commit to COMMITTED.
+
+        It is both or none. Return the state of the commit then. Raise Conflict if a
+        condition is not met.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def state(self, commit: str) -> tuple[State, float] | None:
         """Return (state, until) of a commit's record, None if there is none."""

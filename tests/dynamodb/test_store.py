@@ -258,10 +258,10 @@ LONG = leaf("number", "in", list(range(200)))
         ([either(both(FIRST, leaf("number", "lte", 1)), FOUR)], [1, 4]),
         ([either(FIRST, FOUR), leaf("number", "gt", 1)], [4]),
         ([either(both(FIRST, NOT_TWO), TWO)], [1, 2]),
+        ([leaf("id", "exact", 3)], [3]),
         # What the store leaves to the core.
         ([NOT_TWO], [0, 1, 2, 3, 4]),
         ([NULL, TWO], [2]),
-        ([leaf("id", "exact", 3)], [0, 1, 2, 3, 4]),
         ([either(FIRST, NULL)], [0, 1, 2, 3, 4]),
         ([LONG, FOUR], [4]),
         ([leaf("number", "in", [])], [0, 1, 2, 3, 4]),
