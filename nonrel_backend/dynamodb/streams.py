@@ -8,6 +8,7 @@ from django.db import NotSupportedError
 
 from ..query import translated_errors
 from .client import shared
+from .errors import code_of, described
 from .expressions import is_only_intent
 from .filters import INTENT
 from .items import Item
@@ -17,6 +18,8 @@ from .raw import RawRows
 # documentation).
 PAUSE = 0.3
 IMAGES = "NEW_AND_OLD_IMAGES"
+# The codes by which endpoints without streams answer.
+NO_STREAMS = {"400", "404", "InvalidAction", "UnknownOperationException"}
 STARTS = {"now": "LATEST", "oldest": "TRIM_HORIZON"}
 
 
@@ -42,7 +45,14 @@ class Stream:
             self.client = shared(settings, "dynamodbstreams")
             # The iterators of shards; None for those that are read to their end.
             self.iterators: dict[str, str | None] = {}
-            self.add_shards(STARTS[start])
+            try:
+                self.add_shards(STARTS[start])
+            except Exception as error:
+                if code_of(error) not in NO_STREAMS:
+                    raise
+                raise NotSupportedError(
+                    f"The endpoint has no DynamoDB Streams: {described(error)}"
+                ) from error
 
     def add_shards(self, start: str) -> None:
         """Begin to read the shards that are new, after those that they go on from."""

@@ -8,9 +8,17 @@ from django.db import NotSupportedError, models, transaction
 from nonrel_backend.dynamodb import options, ttl
 
 
+def watched(manager, *arguments, **options):
+    """Return watch(); skip the test on a stand-in that has no streams."""
+    try:
+        return manager.watch(*arguments, **options)
+    except NotSupportedError as error:
+        pytest.skip(str(error))
+
+
 def test_watch_yields_changes_from_now_on(music):
     songs = music.Song.objects
-    changes = songs.watch(seconds=0.5)
+    changes = watched(songs, seconds=0.5)
     song = songs.get(title="song 1")
     song.plays = 7
     song.save()
@@ -28,7 +36,7 @@ def test_watch_yields_changes_from_now_on(music):
 
 def test_watch_yields_old_changes_if_asked(music):
     music.User.objects.create(owner="USER#old", kind="PROFILE", name="Cy")
-    changes = music.User.objects.watch("oldest", seconds=0)
+    changes = watched(music.User.objects, "oldest", seconds=0)
     assert ("insert", ("USER#old", "PROFILE")) in [
         (name, key) for name, _, key in changes
     ]
@@ -36,7 +44,7 @@ def test_watch_yields_old_changes_if_asked(music):
 
 def test_watch_yields_each_change_of_a_large_commit_once(music):
     songs = music.Song.objects
-    changes = songs.watch(seconds=0.5)
+    changes = watched(songs, seconds=0.5)
     new = [music.Song(artist_id="Can", title=f"take {n}") for n in range(120)]
     with transaction.atomic():
         songs.filter(title="song 1").update(plays=5)
