@@ -1,6 +1,5 @@
 """Translation of boto3's errors to Django's: tables of DynamoDB's error codes."""
 
-from collections.abc import Collection, Container
 from enum import Enum
 from typing import Any
 
@@ -32,20 +31,6 @@ class NotAllowed(DynamoError):
 
 class BrokenReply(DynamoError):
     """A reply is not whole."""
-
-
-class ConditionFailed(db.IntegrityError):
-    """A row that was to be written does not satisfy condition(): nothing is written."""
-
-
-def require(model: Any, required: Any, keys: Collection, satisfied: Container) -> None:
-    """Raise ConditionFailed if the rows with some keys do not satisfy a condition."""
-    failed = [key for key in keys if key not in satisfied]
-    if failed:
-        raise ConditionFailed(
-            f"{len(failed)} of {len(keys)} rows of {model._meta.label} do not satisfy "
-            f"{required}; the first has the key {failed[0]!r}. Nothing was written."
-        )
 
 
 class Outcome(Enum):

@@ -11,16 +11,15 @@ class Order(models.Model):
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
-from django.db import NotSupportedError, connections, models, transaction
-from django.db.models.deletion import Collector
+from django.db import models
 
-from .errors import require
+from ..kv.conditional_writes import ConditionalQuerySet
 from .options import option
 from .raw import RawRows
 from .streams import Stream
 
 
-class DynamoQuerySet(models.QuerySet):
+class DynamoQuerySet(ConditionalQuerySet):
     """A QuerySet with DynamoDB's choice of consistency.
 
     On other databases eventually_consistent() changes nothing.
@@ -57,20 +56,7 @@ class DynamoQuerySet(models.QuerySet):
         return super(DynamoQuerySet, self.consistent()).update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        found = self.consistent()
-        required = getattr(self.query, "required", None)
-        if required is None:
-            return super(DynamoQuerySet, found).delete()
-        found._not_support_combined_queries("delete")
-        if Collector(using=self.db, origin=self).can_fast_delete(found):
-            count: int = found._raw_delete(self.db)
-            return count, {self.model._meta.label: count}
-        found.query.required = None
-        with transaction.atomic(self.db):
-            keys = list(found.values_list("pk", flat=True))
-            satisfied = found.filter(required).values_list("pk", flat=True)
-            require(self.model, required, keys, set(satisfied))
-            return self.model._base_manager.using(self.db).filter(pk__in=keys).delete()
+        return super(DynamoQuerySet, self.consistent()).delete()
 
     # --- DynamoDB's own operations ---
 
@@ -100,40 +86,6 @@ class DynamoQuerySet(models.QuerySet):
         count.
         """
         return Stream(self, start).changes(seconds)
-
-    # --- conditions ---
-
-    def condition(self, required: models.Q) -> Self:
-        """Return the same rows, to be written only if all of them satisfy a condition.
-
-        update(), delete() and save() of the QuerySet raise ConditionFailed if one does
-        not when it is written, and write nothing. Of one row with a key it is a
-        ConditionExpression of the one request, where that can be exact.
-        """
-        self._for_write = True
-        if connections[self.db].vendor != "dynamodb":
-            raise NotSupportedError(
-                f"condition() is for DynamoDB, and {self.db!r} is another database."
-            )
-        found = self._chain()
-        before = getattr(found.query, "required", None)
-        found.query.required = required if before is None else before & required
-        return found
-
-    def save(self, instance: models.Model, **options: Any) -> None:
-        """Save an instance, whose row must satisfy the condition of the QuerySet."""
-        required = getattr(self.query, "required", None)
-
-        def do_update(base_qs: Any, *arguments: Any, **named: Any) -> Any:
-            if base_qs.model._meta.concrete_model is self.model._meta.concrete_model:
-                base_qs.query.required = required
-            return type(instance)._do_update(instance, base_qs, *arguments, **named)
-
-        instance._do_update = do_update
-        try:
-            instance.save(force_update=True, using=self.db, **options)
-        finally:
-            del instance._do_update
 
 
 class DynamoManager(models.Manager.from_queryset(DynamoQuerySet)):  # type: ignore[misc]

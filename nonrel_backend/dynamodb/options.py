@@ -11,14 +11,10 @@ from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import EmptyResultSet, FullResultSet, ImproperlyConfigured
-from django.db import NotSupportedError
-from django.db.models import Q
-from django.db.models.sql.query import Query
+from django.core.exceptions import ImproperlyConfigured
 
-from ..kv.predicates import CompoundPredicate, Predicate, prepare
-from ..planner.refusal import Refused
-from ..planner.translate import Translator
+from ..kv.conditional_writes import predicate_of
+from ..kv.predicates import CompoundPredicate, Predicate
 
 
 def option(model: Any, name: str, default: Any = None) -> Any:
@@ -60,19 +56,6 @@ def expiring_tables() -> set[str]:
     """Return the db_tables of the models with DynamoMeta.ttl."""
     models = apps.get_models(include_auto_created=True)
     return {each._meta.db_table for each in models if option(each, "ttl")}
-
-
-def predicate_of(
-    store: Any, model: Any, wanted: Q
-) -> Predicate | CompoundPredicate | None:
-    """Return the predicate of a Q on rows of a model, None if there is none."""
-    query = Query(model)
-    query.add_q(wanted)
-    translator = Translator(store, query.get_initial_alias())
-    try:
-        return prepare(translator.condition(query.where), store.forms)
-    except (EmptyResultSet, FullResultSet, NotSupportedError, Refused):
-        return None
 
 
 def parts_of_table(store: Any, model: Any) -> Sequence[Predicate | CompoundPredicate]:

@@ -1,10 +1,12 @@
 """condition(): what is written only if the rows satisfy a Q."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 
-from nonrel_backend.dynamodb.errors import ConditionFailed
+from nonrel_backend.kv.conditional_writes import ConditionFailed
 
 WRITES = ("update_item", "put_item", "delete_item", "transact_write_items")
 
@@ -99,6 +101,26 @@ def test_a_row_is_deleted_in_one_request_if_it_satisfies_a_condition(one, item, 
     assert [name for name, _ in calls] == ["delete_item"]
     assert item("song 1") is None
     assert one.condition(Q(plays=0)).delete()[0] == 0
+
+
+def test_a_slice_is_not_deleted(music):
+    with pytest.raises(TypeError, match="limit"):
+        music.Song.objects.condition(Q(plays=0))[:2].delete()
+
+
+def test_races_do_not_pass_a_condition(one, item):
+    def take(_):
+        try:
+            return one.condition(Q(plays__lt=5)).update(plays=F("plays") + 1)
+        except ConditionFailed:
+            return 0
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(take, range(16)))
+    assert sum(taken) == 5
+    assert item("song 1")["plays"] == {"N": "5"}
 
 
 def test_a_deletion_with_cascades_is_on_condition(library):
