@@ -171,6 +171,8 @@ class DatabaseWrapper(OptimisticWrapper):
         The default holds outside of transactions: what they read may be written next.
         """
         query = getattr(query, "inner_query", query)
+        if getattr(query, "combined_queries", ()):
+            return all(map(self.is_eventual, query.combined_queries))
         consistent = getattr(query, "consistent", None)
         if consistent is None and self.transaction is None:
             default = self.option("consistent", True)

@@ -98,6 +98,13 @@ def test_transactions_read_old_rows_only_if_a_query_asks(music, reads):
         assert reads(locked) == [("scan", None, True)]
 
 
+def test_a_union_is_eventually_consistent_if_all_its_parts_are(music, reads):
+    late = music.Song.objects.eventually_consistent().filter(artist="Can")
+    assert {each[2] for each in reads(late.union(late.all()))} == {False}
+    both = late.union(music.Song.objects.filter(artist="Can"))
+    assert {each[2] for each in reads(both)} == {True}
+
+
 def test_explain_says_that_a_query_is_eventually_consistent(music):
     query = music.Song.objects.filter(year=1971, rating=1)
     assert "eventually consistent" not in query.explain()
