@@ -75,6 +75,9 @@ def faults(session: nox.Session) -> None:
     for backend in ("lmdb", "mongodb", "riak", "dynamodb"):
         command = ["-m", "nonrel_backend.testing.faults", "--backend", backend]
         session.run("python", *command, "--seconds", "300", *session.posargs)
+    env = {"KILLED_ROWS": "2000", "KILLS": "100", "FUZZ_CONFLICTS": "2000", "CI": ""}
+    tests = ["tests/dynamodb/test_kills.py", "tests/dynamodb/test_conflicts.py"]
+    session.run("python", "runtests.py", "--backend", "dynamodb", *tests, env=env)
 
 
 @nox.session(venv_backend="venv")
