@@ -2,13 +2,14 @@
 
 from functools import partial
 
+import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from nonrel_backend.testing.conformance.threads import together as started
 from nonrel_backend.transactions import TransactionConflict, retry_transaction
 
-from .things import things  # noqa: F401
+from .things import aliased, things  # noqa: F401
 
 THREADS, ROUNDS = 8, 4
 
@@ -220,3 +221,22 @@ def test_large_commits_meet_small_ones(things):  # noqa: F811
     found = {each.name: each.number for each in things.all()}
     assert found == {f"n{n}": 2 + 3 * (n < 5) for n in range(40)}
     assert connection.check_store() == []
+
+
+def test_isolation_both_ways(things):  # noqa: F811
+    """Two doctors are on call; each goes off call as the other one is still on."""
+
+    def go_off(manager):
+        things.update(number=1)
+        with transaction.atomic(manager.db):
+            if sum(each.number for each in manager.all()) == 2:
+                started(lambda: things.filter(name="b").update(number=0), 1, "default")
+                manager.filter(name="a").update(number=0)
+        return sum(each.number for each in things.all())
+
+    things.bulk_create([things.model(name=name) for name in "ab"])
+    assert go_off(things) == 0
+    with aliased("strict", isolation="all rows read"):
+        with pytest.raises(TransactionConflict):
+            go_off(things.using("strict"))
+    assert sum(each.number for each in things.all()) == 1
