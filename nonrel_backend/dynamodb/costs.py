@@ -30,16 +30,22 @@ def is_whole_table(table: DynamoTable, choice: Choice) -> bool:
     )
 
 
-def warn_of_scan(table: DynamoTable, query: Any, ordering: Ordering) -> None:
+def warn_of_scan(
+    table: DynamoTable, query: Any, ordering: Ordering, limit: int | None
+) -> None:
     """Warn of a scan of a whole table, once for each shape of queries.
 
-    One that wants all rows in any order is none to warn of.
+    One that wants all rows is none to warn of, nor one by so many keys that all cost
+    less.
     """
     leaves = list(leaves_of(query.predicates))
+    if any(is_long(table, each) for each in leaves):
+        return
     filters = tuple(sorted({f"{each.column}__{each.lookup_type}" for each in leaves}))
     order = tuple(f"{'' if up else '-'}{column}" for column, up in ordering)
     shape = (query.connection.alias, table.name, filters, order)
-    if not (filters or order) or shape in warned or len(warned) >= MOST_SHAPES:
+    is_all = not filters and limit is None
+    if is_all or shape in warned or len(warned) >= MOST_SHAPES:
         return
     warned.add(shape)
     columns = {
@@ -62,6 +68,14 @@ def warn_of_scan(table: DynamoTable, query: Any, ordering: Ordering) -> None:
         f" in the order of {', '.join(order)}" if order else "",
         advice,
     )
+
+
+def is_long(table: DynamoTable, leaf: Predicate) -> bool:
+    """Return whether an index is not read for a lookup, as that has too many values."""
+    if leaf.lookup_type != "in" or len(leaf.value) <= table.most_ranges:
+        return False
+    indexes = [table.primary, *table.indexes]
+    return leaf.column in {each.parts[0].plain for each in indexes}
 
 
 def leaves_of(predicates: Any) -> Any:

@@ -50,7 +50,7 @@ class BackendQuery(OptimisticQuery):
         table, scan, ordering = found
         assert isinstance(table, DynamoTable)
         if not self.is_explained and is_whole_table(table, scan.choice):
-            warn_of_scan(table, self, ordering)
+            warn_of_scan(table, self, ordering, limit)
         return found
 
     def explain(self) -> str:

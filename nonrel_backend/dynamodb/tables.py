@@ -132,6 +132,8 @@ class DynamoTable(Table):
     # Each counting is a request of some milliseconds, charged like reading.
     probes = (100, 1_000)
     most_ranges = 2_000
+    # A row by its key costs a unit, which is 4 KB of a scan.
+    most_walked = 1_000
     # No key of a row is shortened: DynamoDB refuses longer ones.
     key_size = 2 * (LONGEST_HASH + LONGEST_RANGE) + 64
     payload_size = LONGEST_RANGE - OWNER_SIZE

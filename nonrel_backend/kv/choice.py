@@ -68,6 +68,8 @@ def choose(
     in_order = None
     if ordering:
         in_order = ordered_choice(table, predicates, candidates, ordering, limit)
+        if in_order is not None and is_dear(table, in_order, limit):
+            in_order = None
     if not candidates:
         return in_order or chosen(table, full_scan(table), predicates, ordering)
     if len(candidates) > 1:
@@ -295,6 +297,19 @@ def ordered_choice(
                     prefix=None if length == len(ordering) else length,
                 )
     return None
+
+
+def is_dear(table: Table, choice: Choice, limit: int | None) -> bool:
+    """Return whether reading the whole table costs less than all rows in order."""
+    path = choice.access_path
+    return (
+        limit is None
+        and table.most_walked is not None
+        and isinstance(path, IndexScan)
+        and not path.satisfied
+        and path.index is not table.primary
+        and not path.index.follows_rows
+    )
 
 
 def chosen(

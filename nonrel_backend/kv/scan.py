@@ -16,6 +16,7 @@ from .access_paths import (
     IndexUnion,
     Ordering,
 )
+from .choice import choose
 from .forms import BAD_VALUE, Matches
 from .predicates import all_of, bind
 from .predicates import columns as columns_of
@@ -26,6 +27,10 @@ from .tables import Table
 BATCH = 4096
 # Where a limit is not reached, how many times more keys are read next.
 GROWTH = 8
+
+
+class TooMany(Exception):
+    """A scan in order would read more rows than it may."""
 
 
 class Scan:
@@ -54,6 +59,8 @@ class Scan:
             self.matches = all_of([bind(each, self.getter) for each in choice.residual])
         # How many index entries and rows have been read so far.
         self.entries_read = self.rows_read = 0
+        # How many rows may be read before another access path is taken.
+        self.most_rows: int | None = None
 
     # --- reading ---
 
@@ -83,7 +90,8 @@ class Scan:
         """
         if self.matches is None and self.choice.certain:
             return map(self.unpacked, self.records(limit, skip))
-        return self.filtered(limit if self.choice.exact else None, skip)
+        is_short = self.choice.exact or self.most_rows is not None
+        return self.filtered(limit if is_short else None, skip)
 
     def filtered(self, limit: int | None, skip: int) -> Iterator[list[Any]]:
         """Yield lists of the rows for which the residual predicates are true."""
@@ -159,10 +167,15 @@ class Scan:
     def scanned(
         self, scan: IndexScan, limit: int | None, skip: int
     ) -> Iterator[list[Record]]:
-        """Yield the records of a scan, without the first `skip`."""
+        """Yield the records of a scan, without the first `skip`.
+
+        Raise TooMany before more than `most_rows` are read.
+        """
         primary = scan.index is self.table.primary
         for batch in self.batches(scan, limit):
             self.entries_read += len(batch)
+            if self.most_rows is not None and self.entries_read > self.most_rows:
+                raise TooMany
             if skip:
                 skip, batch = max(0, skip - len(batch)), batch[skip:]
                 if not batch:
@@ -216,6 +229,26 @@ class Scan:
         """Yield chunks of the rows wanted, from number `low` to `high`, in order."""
         if high is not None and high <= low:
             return
+        choice, most = self.choice, self.table.most_walked
+        if most is None or high is None or not choice.ordered or choice.exact:
+            yield from self.rows_by_path(ordering, low, high)
+            return
+        # Nobody knows how far apart the rows wanted are in the order of the index.
+        self.most_rows = most
+        try:
+            found = list(self.rows_by_path(ordering, low, high))
+        except TooMany:
+            self.most_rows = None
+            satisfied = getattr(choice.access_path, "satisfied", ())
+            predicates = list(dict.fromkeys([*choice.residual, *satisfied]))
+            self.choice = choose(self.access, self.table, predicates, ordering, None)
+            found = self.rows_by_path(ordering, low, high)  # type: ignore[assignment]
+        yield from found
+
+    def rows_by_path(
+        self, ordering: Ordering, low: int, high: int | None
+    ) -> Iterator[list[Any]]:
+        """Yield what rows() does, by the access path chosen."""
         if not self.choice.ordered:
             found = islice(self.sorted(ordering, high), low, None)
             yield from iter(lambda: list(islice(found, BATCH)), [])

@@ -243,6 +243,11 @@ class Table:
     """The most entries of a scan that are counted to compare it with others, round by
     round. See choice.py.
     """
+    most_walked: int | None = None
+    """Where a row that is fetched by an entry costs more than many that are scanned:
+    how many rows a query with a limit fetches in the order of an index, to filter them,
+    before it scans the table and sorts. One without a limit scans at once.
+    """
     most_ranges = 100_000
     """The most ranges of one scan. If several columns have an IN, the scan has a range
     for each combination of their values. In LMDB looking up 10,000 takes 5
