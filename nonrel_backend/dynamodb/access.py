@@ -1,11 +1,12 @@
 """What a statement reads of DynamoDB and writes, through the core's transactions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..kv.access import Change
 from ..kv.commits import resolved
 from ..kv.conditional import Stored
+from ..kv.encoding import EVERYTHING, KeyRange
 from ..kv.optimistic_access import OptimisticAccess
 from ..kv.tables import Index, Table
 
@@ -27,6 +28,18 @@ class DynamoAccess(OptimisticAccess):
         if self.is_eventual:
             return resolved(self.store.records, table, index, found)
         return super().resolved(table, index, found)
+
+    def count(
+        self,
+        table: Any,
+        index: Index,
+        ranges: Sequence[KeyRange],
+        limit: int | None = None,
+    ) -> int:
+        if index is table.primary and table.counted is not None:
+            # Its entries are smaller than the rows.
+            index, ranges = table.counted, [EVERYTHING]
+        return super().count(table, index, ranges, limit)
 
     def insert_rows(self, table: Any, rows: list[Any]) -> list[Change]:
         if table.parts:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..batching import batches
 from ..kv.conditional import Predicates, Stored
-from ..kv.encoding import EVERYTHING, KeyRange
+from ..kv.encoding import KeyRange
 from ..kv.parallel import each, pool
 from ..kv.tables import Index
 from .errors import Unavailable
@@ -341,10 +341,7 @@ class Reading:
     ) -> int | None:
         """Return the number, None, too, for a part of a hash of a native index."""
         if index is table.primary:
-            has_keys = table.has_entries and not (table.range or table.expires)
-            if not has_keys or table.key_index.building:
-                return self.count_rows(table, limit)
-            index, ranges = table.key_index, [EVERYTHING]
+            return self.count_rows(table, limit)
         queries = []
         for low, high in ranges:
             if isinstance(index, NativeIndex):

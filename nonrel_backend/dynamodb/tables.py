@@ -202,6 +202,12 @@ class DynamoTable(Table):
             ],
         }
 
+    @property
+    def counted(self) -> Index | None:
+        """The index whose entries are as many as the rows, if there is one."""
+        has_keys = self.has_entries and not (self.range or self.expires)
+        return self.key_index if has_keys and not self.key_index.building else None
+
     @cached_property
     def eventual(self) -> "DynamoTable":
         """The table with DynamoDB's indexes, for queries to which old rows will do."""

@@ -127,10 +127,12 @@ class OptimisticWrapper(NonrelDatabaseWrapper):
         """Commit what a transaction has written; its buffer is empty then."""
         buffer = transaction.buffer
         is_any = any(space.held for space in buffer.spaces.values())
-        if is_any or buffer.locked:
-            large = self.option("oversize", "commit") != "refuse"
-            commits.commit(self.records, buffer.writes(), large)
-        buffer.clear()
+        try:
+            if is_any or buffer.locked:
+                large = self.option("oversize", "commit") != "refuse"
+                commits.commit(self.records, buffer.writes(), large)
+        finally:  # a commit that was interrupted may have been carried out
+            buffer.clear()
 
     def check_store(self, fix: bool = False) -> list[str]:
         """Return a sentence for each disagreement of rows and entries, and for each

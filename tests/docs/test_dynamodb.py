@@ -141,6 +141,7 @@ def fill(scope: dict[str, Any]) -> None:
         "author": authors[0],
         "second": authors[1],
         "book": books[500],
+        "second_book": books[501],
         "keys": [each.pk for each in books[:100]],
         "day": books[-10].published,
         "days": [each.published for each in books[:20]],

@@ -719,7 +719,7 @@ def test_committed_intents_are_moved_into_place(store, table, intended, way):
     assert "number" not in found[1].value
     assert found[3].version == versions[3]
     assert keys_of(store, table, [EVERYTHING]) == [2, 3, 4]
-    assert store.count(table, table.primary, [EVERYTHING]) == 4
+    assert store.count(table, table.key_index, [EVERYTHING]) == 4
 
 
 def test_aborted_intents_are_removed(store, table, intended):

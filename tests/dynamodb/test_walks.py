@@ -8,6 +8,7 @@ import pytest
 from nonrel_backend.dynamodb.capacity import measure_capacity
 from nonrel_backend.dynamodb.tables import DynamoTable
 from nonrel_backend.kv import cached_catalog
+from nonrel_backend.kv.commits import LargeCommit
 
 from .things import things  # noqa: F401
 
@@ -64,3 +65,18 @@ def test_rows_far_in_a_range_are_found_within_it(rows):
     query = rows.filter(number__lt=990, text__contains="9").order_by("number")
     expected = [999 - number for number in range(199, 9, -1) if "9" in str(number)]
     assert numbers_of(query[:40])[0] == expected[:40]
+
+
+def test_rows_are_counted_by_entries_also_where_a_commit_was_left(rows, monkeypatch):
+    """Its intents are settled, and not met again by the next count."""
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(LargeCommit, "settle", interrupted)
+        rows.bulk_create(rows.model(number=number) for number in range(150))
+    assert rows.count() == 350
+    with measure_capacity() as consumed:
+        assert rows.count() == 350
+    assert consumed.requests == 1
+
+
+def interrupted(commit, state):
+    raise KeyboardInterrupt
