@@ -89,6 +89,8 @@ mutants: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python runtests.py django --backend lmdb --save docs/django-suite-lmdb.md
 	$(BIN)/python runtests.py django --backend mongodb --save docs/django-suite.md
+	$(BIN)/python runtests.py django --backend dynamodb --timeout 3000 \
+		--save docs/django-suite-dynamodb.md
 	$(BIN)/python runtests.py django --backend riak --save docs/django-suite-riak.md
 	$(BIN)/python runtests.py django --backend template --save docs/django-suite-template.md
 

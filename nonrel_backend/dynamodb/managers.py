@@ -1,8 +1,8 @@
-"""DynamoManager and DynamoQuerySet: what only DynamoDB can do.
+"""DynamoDBManager and DynamoDBQuerySet: what only DynamoDB can do.
 
 class Order(models.Model):
     ...
-    objects = DynamoManager()
+    objects = DynamoDBManager()
 
     class DynamoMeta:
         consistent = False
@@ -19,7 +19,7 @@ from .raw import RawRows
 from .streams import Stream
 
 
-class DynamoQuerySet(ConditionalQuerySet):
+class DynamoDBQuerySet(ConditionalQuerySet):
     """A QuerySet with DynamoDB's choice of consistency.
 
     On other databases eventually_consistent() changes nothing.
@@ -43,20 +43,20 @@ class DynamoQuerySet(ConditionalQuerySet):
     # What is written is read before as it is now.
 
     def get_or_create(self, *arguments: Any, **values: Any) -> Any:
-        return super(DynamoQuerySet, self.consistent()).get_or_create(
+        return super(DynamoDBQuerySet, self.consistent()).get_or_create(
             *arguments, **values
         )
 
     def update_or_create(self, *arguments: Any, **values: Any) -> Any:
-        return super(DynamoQuerySet, self.consistent()).update_or_create(
+        return super(DynamoDBQuerySet, self.consistent()).update_or_create(
             *arguments, **values
         )
 
     def update(self, **values: Any) -> int:
-        return super(DynamoQuerySet, self.consistent()).update(**values)
+        return super(DynamoDBQuerySet, self.consistent()).update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        return super(DynamoQuerySet, self.consistent()).delete()
+        return super(DynamoDBQuerySet, self.consistent()).delete()
 
     # --- DynamoDB's own operations ---
 
@@ -88,15 +88,15 @@ class DynamoQuerySet(ConditionalQuerySet):
         return Stream(self, start).changes(seconds)
 
 
-class DynamoManager(models.Manager.from_queryset(DynamoQuerySet)):  # type: ignore[misc]
+class DynamoDBManager(models.Manager.from_queryset(DynamoDBQuerySet)):  # type: ignore[misc]
     """The manager of models with DynamoMeta.
 
     Its queries outside of transactions are eventually consistent if that has
     `consistent = False`.
     """
 
-    def get_queryset(self) -> DynamoQuerySet:
-        found: DynamoQuerySet = super().get_queryset()
+    def get_queryset(self) -> DynamoDBQuerySet:
+        found: DynamoDBQuerySet = super().get_queryset()
         consistent = option(self.model, "consistent")
         if consistent is not None:
             found.query.usually_consistent = consistent

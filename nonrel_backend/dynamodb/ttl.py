@@ -7,7 +7,7 @@ rows are found, unless a query filters by the field.
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import UniqueConstraint
 
 from ..query import translated_errors
@@ -20,7 +20,7 @@ def expires(model: Any) -> bool:
     return bool(option(model, "ttl")) and not model._meta.proxy
 
 
-def enable(sender: Any, using: str, **more: Any) -> None:
+def enable(sender: Any, using: str = DEFAULT_DB_ALIAS, **more: Any) -> None:
     """Let DynamoDB delete rows of an app's models: this handles post_migrate.
 
     Raise ImproperlyConfigured for a model whose rows it cannot delete.

@@ -160,7 +160,9 @@ def change(
     removed: list[Entry] = []
     added: list[Entry] = []
     for index in table.indexes:
-        if index.is_native or (new_key == key and not differing & index.reads):
+        if index.is_native:
+            continue
+        if new_key == key and not differing & index.reads:
             continue
         before, after = index.payloads(old), index.payloads(new)
         if new_key == key:

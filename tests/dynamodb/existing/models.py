@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from nonrel_backend.dynamodb.managers import DynamoManager
+from nonrel_backend.dynamodb.managers import DynamoDBManager
 from nonrel_backend.fields import EmbeddedModel, EmbeddedModelField, ListField, SetField
 
 
@@ -38,7 +38,7 @@ class Song(models.Model):
     label = EmbeddedModelField(Label, null=True)
     data = models.JSONField(null=True)
 
-    objects = DynamoManager()
+    objects = DynamoDBManager()
 
     class Meta:
         app_label = "existing"
@@ -49,7 +49,7 @@ class Song(models.Model):
 class LateSong(Song):
     """Songs whose queries may be answered with what was lately."""
 
-    objects = DynamoManager()
+    objects = DynamoDBManager()
 
     class Meta:
         app_label = "existing"
@@ -67,7 +67,7 @@ class User(models.Model):
     kind = models.CharField(max_length=50, db_column="SK")
     name = models.CharField(max_length=50)
 
-    objects = DynamoManager()
+    objects = DynamoDBManager()
 
     class Meta:
         app_label = "existing"
@@ -87,7 +87,7 @@ class Invoice(models.Model):
     number = models.CharField(max_length=50, db_column="SK")
     total = models.IntegerField()
 
-    objects = DynamoManager()
+    objects = DynamoDBManager()
 
     class Meta:
         app_label = "existing"

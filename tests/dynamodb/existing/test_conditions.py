@@ -126,9 +126,9 @@ def test_races_do_not_pass_a_condition(one, item):
 def test_a_deletion_with_cascades_is_on_condition(library):
     library.Author.objects.create(name="a")
     kept = library.Author.objects.create(name="b")
-    from nonrel_backend.dynamodb.managers import DynamoQuerySet
+    from nonrel_backend.dynamodb.managers import DynamoDBQuerySet
 
-    authors = DynamoQuerySet(library.Author)
+    authors = DynamoDBQuerySet(library.Author)
     with pytest.raises(ConditionFailed):
         authors.condition(Q(name="a")).delete()
     assert authors.filter(name="a").condition(~Q(name="b")).delete()[0] == 1
@@ -150,10 +150,10 @@ def test_save_is_on_condition(music, one, item, calls):
 
 
 def test_a_row_of_our_own_tables_is_written_in_one_request(library, calls):
-    from nonrel_backend.dynamodb.managers import DynamoQuerySet
+    from nonrel_backend.dynamodb.managers import DynamoDBQuerySet
 
     counter = library.Counter.objects.create(name="visits", value=5)
-    counters = DynamoQuerySet(library.Counter).filter(pk=counter.pk)
+    counters = DynamoDBQuerySet(library.Counter).filter(pk=counter.pk)
     calls.clear()
     assert counters.condition(Q(value=5)).update(value=6) == 1
     assert [name for name, _ in calls] == ["update_item"]

@@ -115,7 +115,7 @@ def test_explain_says_that_a_query_is_eventually_consistent(music):
 def made(databases):
     """Return a model of a table of ours, with a global and a local index."""
     from nonrel_backend.dynamodb.indexes import GlobalIndex, LocalIndex
-    from nonrel_backend.dynamodb.managers import DynamoManager
+    from nonrel_backend.dynamodb.managers import DynamoDBManager
 
     class Visit(models.Model):
         pk = models.CompositePrimaryKey("page", "at")
@@ -123,7 +123,7 @@ def made(databases):
         at = models.IntegerField()
         seconds = models.IntegerField()
         country = models.CharField(max_length=20, null=True)
-        objects = DynamoManager()
+        objects = DynamoDBManager()
 
         class Meta:
             app_label = "existing"

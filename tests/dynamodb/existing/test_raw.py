@@ -82,8 +82,8 @@ def test_raw_rows_may_be_eventually_consistent(music, calls):
 
 
 def test_rows_of_our_own_tables_are_raw_rows_too(library):
-    from nonrel_backend.dynamodb.managers import DynamoQuerySet
+    from nonrel_backend.dynamodb.managers import DynamoDBQuerySet
 
     library.Author.objects.create(name="Ada")
-    (found,) = DynamoQuerySet(library.Author).raw_query()
+    (found,) = DynamoDBQuerySet(library.Author).raw_query()
     assert found == library.Author.objects.get()

@@ -56,10 +56,10 @@ def test_watch_yields_each_change_of_a_large_commit_once(music):
 
 
 def test_watch_needs_a_stream(library):
-    from nonrel_backend.dynamodb.managers import DynamoQuerySet
+    from nonrel_backend.dynamodb.managers import DynamoDBQuerySet
 
     with pytest.raises(NotSupportedError, match="update_table.*StreamSpecification"):
-        DynamoQuerySet(library.Author).watch()
+        DynamoDBQuerySet(library.Author).watch()
 
 
 def test_the_client_is_that_of_boto3(store):
