@@ -4,10 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import django
 from django.db import DatabaseError
 
 from ..batching import batches
 from .compiler import SQLInsertCompiler
+
+# Stands for the block of a bulk_create() that needs none.
+NO_BLOCK = object()
 
 
 class OptimisticInsertCompiler(SQLInsertCompiler):
@@ -35,7 +39,7 @@ class OptimisticInsertCompiler(SQLInsertCompiler):
         block = None
         if store.option("bulk", "whole") == "batches":
             block = own_block(store)
-        is_begun = store.bulk is not None and store.bulk[0] is block
+        is_begun = store.bulk is not None and store.bulk[0] is block is not NO_BLOCK
         if block is None or (len(rows) < 2 and not is_begun):
             return work(rows)
         if not is_begun:
@@ -61,8 +65,11 @@ def own_block(store: Any) -> Any:
     """Return the block of atomic() that bulk_create() itself has opened.
 
     Return None inside a user's block. No other statement inserts several rows, and the
-    block of bulk_create() has no savepoint, so that it is the only one.
+    block of bulk_create() has no savepoint, so that it is the only one. Since Django
+    6.1 it mostly opens none, and a block without a savepoint may be a user's.
     """
+    if django.VERSION >= (6, 1):
+        return NO_BLOCK if store.transaction is None else None
     blocks = store.atomic_blocks
     is_own = len(blocks) == 1 and not blocks[0].savepoint and store.commit_on_exit
     return blocks[0] if is_own else None

@@ -1,5 +1,6 @@
 """bulk_create() with OPTIONS["bulk"] = "batches" commits some rows at a time."""
 
+import django
 import pytest
 from django.db import IntegrityError, connections, transaction
 
@@ -38,9 +39,13 @@ def test_an_error_says_how_many_rows_are_stored(fruit, other):  # noqa: F811
     with pytest.raises(IntegrityError, match=r"name\. 3 rows of this bulk_create\(\)"):
         fruit.bulk_create(rows(fruit, *"abcde", "f1", "h"))
     assert names(other) == list("abc")
+
+
+@pytest.mark.skipif(django.VERSION >= (6, 1), reason="Django 6.1 opens no block.")
+def test_an_error_counts_the_rows_of_all_statements(fruit, other):  # noqa: F811
     with pytest.raises(IntegrityError, match=r" 3 rows of this bulk_create\(\)"):
         fruit.bulk_create(rows(fruit, *"uvw", "f1"), batch_size=3)
-    assert names(other) == list("abcuvw")
+    assert names(other) == list("uvw")
 
 
 def test_conflicts_are_resolved_in_batches(fruit):  # noqa: F811
