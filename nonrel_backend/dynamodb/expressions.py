@@ -222,15 +222,6 @@ def changes_of(write: Write, version: str) -> tuple[Item, list[str]]:
     return changed, [name for name in columns if name not in item]
 
 
-def native_key(write: Write, partition: str) -> Item:
-    """Return the key of a write's item."""
-    table: Any = write.table
-    if write.is_row:
-        key: Item = table.native_key(write.key)
-        return key
-    return {PARTITION: {"S": partition}, ENTRY: {"B": write.key}}
-
-
 def request(write: Write, place: dict[str, Any], version: str) -> tuple[str, Any]:
     """Return (kind of a write in a transaction, its parameters).
 

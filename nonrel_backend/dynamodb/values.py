@@ -41,12 +41,6 @@ NUMBER_KEY = re.compile(r"\$+(?:float|int)")
 EMPTY_KEY = re.compile(r"\$*")
 
 
-def to_number(value: Any) -> float | str:
-    """Return a float in its stored form: those that are not finite are texts."""
-    number: float | str = TO_STORED["double"](value)
-    return number
-
-
 def double_component(value: Any) -> bytes:
     return encode_double(float(value))
 
