@@ -24,6 +24,7 @@ from functools import partial
 
 from django.db import DatabaseError, DataError
 
+from ..batching import weighed
 from .conditional import (
     ConditionalStore,
     Conflict,
@@ -126,20 +127,8 @@ def in_order(writes: list[Write]) -> list[Write]:
 def in_batches(
     records: ConditionalStore, writes: Iterable[Write]
 ) -> Iterator[list[Write]]:
-    """Yield the writes in batches that the store takes."""
-    batch: list[Write] = []
-    total = 0
-    for each in writes:
-        size = records.size(each)
-        if batch and (
-            len(batch) == records.batch_writes or total + size > records.batch_bytes
-        ):
-            yield batch
-            batch, total = [], 0
-        batch.append(each)
-        total += size
-    if batch:
-        yield batch
+    """Return the writes in batches that the store takes."""
+    return weighed(writes, records.size, records.batch_bytes, records.batch_writes)
 
 
 class LargeCommit:

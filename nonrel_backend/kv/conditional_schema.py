@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, ProgrammingError
 
+from ..batching import weighed
 from ..catalog.inserts import without_missing
 from ..catalog.schema import RowChange
 from .access import Access, Change, Entry
@@ -198,22 +199,12 @@ class ConditionalSchemaEditor(OnlineSchemaEditor):
     def in_batches(
         self, table: Table, items: list[Any], writes: Any
     ) -> Iterator[list[Any]]:
-        """Yield items in lists whose writes are one batch of the store.
+        """Return items in lists whose writes are one batch of the store.
 
         `writes` returns what an item writes besides its row.
         """
         most = self.connection.records.batch_writes
-        batch: list[Any] = []
-        total = 0
-        for each in items:
-            count = 1 + len(writes(each))
-            if batch and total + count > most:
-                yield batch
-                batch, total = [], 0
-            batch.append(each)
-            total += count
-        if batch:
-            yield batch
+        return weighed(items, lambda each: 1 + len(writes(each)), most)
 
     def put_page(
         self, before: Table, table: Table, records: list[Any], change: Changed

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import NotSupportedError
 
+from ..batching import weighed
 from ..conditions import Condition, Leaf, Node
 from .naming import lookup_name
 
@@ -74,18 +75,8 @@ def batches_of(
     length: int | None = None,
     size: Callable[[Any], int] = size_of,
 ) -> Iterator[list[Any]]:
-    """Yield the values in lists of at most `most` bytes, and of at most `length`.
+    """Return the values in lists of at most `most` bytes, and of at most `length`.
 
     `size(value)` is how many bytes of a command it takes at most.
     """
-    batch: list[Any] = []
-    total = 0
-    for value in values:
-        own = size(value)
-        if batch and (total + own > most or len(batch) == length):
-            yield batch
-            batch, total = [], 0
-        batch.append(value)
-        total += own
-    if batch:
-        yield batch
+    return weighed(values, size, most, length)
