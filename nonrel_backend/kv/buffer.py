@@ -12,6 +12,7 @@ from sortedcontainers import SortedDict
 from .conditional import Conflict, Expected, Stored, Write
 from .encoding import KeyRange
 from .tables import Index, Table
+from .undoing import UndoLog
 
 # How many rows that are read are remembered, and of how many more their versions: some
 # 20 MB, and some 200.
@@ -58,21 +59,21 @@ class Space:
         return sum((h.value is not None) - (h.before is not None) for h in found)
 
 
-class Buffer:
+class Buffer(UndoLog):
     """The writes of one transaction, with marks to which they can be undone.
 
     `most_bytes` is about how much memory they may take.
     """
 
+    # (space, key, what was held before).
+    log: list[tuple[Space, bytes, Held | None]]
+
     def __init__(self, most_bytes: int) -> None:
+        super().__init__()
         self.most_bytes = most_bytes
         self.bytes = 0
         # By (table, index).
         self.spaces: dict[tuple[str, str], Space] = {}
-        # (space, key, what was held before), the last write last.
-        self.log: list[tuple[Space, bytes, Held | None]] = []
-        # (name, length of the log when it was set), the oldest first.
-        self.savepoints: list[tuple[str, int]] = []
         # {(table, key): the row as it was first read}; without its value after
         # MOST_ROWS rows.
         self.seen: dict[tuple[str, bytes], Stored] = {}
@@ -111,9 +112,8 @@ class Buffer:
                     "at a time, or set a larger limit."
                 )
 
-    def undo(self, mark: int) -> None:
-        """Undo the writes since the log had this length."""
-        while len(self.log) > mark:
+    def undo(self, start: int) -> None:
+        while len(self.log) > start:
             space, key, before = self.log.pop()
             if before is None:
                 held = space.held.pop(key, None)
@@ -124,25 +124,6 @@ class Buffer:
 
     def clear(self) -> None:
         self.__init__(self.most_bytes)  # type: ignore[misc]
-
-    # --- savepoints ---
-
-    def savepoint(self, name: str) -> None:
-        self.savepoints.append((name, len(self.log)))
-
-    def rollback_to(self, name: str) -> None:
-        at = self.position(name)
-        self.undo(self.savepoints[at][1])
-        del self.savepoints[at + 1 :]
-
-    def release(self, name: str) -> None:
-        del self.savepoints[self.position(name) :]
-
-    def position(self, name: str) -> int:
-        for at in reversed(range(len(self.savepoints))):
-            if self.savepoints[at][0] == name:
-                return at
-        raise OperationalError(f"no such savepoint: {name}")
 
     # --- what was read ---
 

@@ -7,13 +7,14 @@ from typing import Any
 from django.db import OperationalError
 
 from .snapshots import Reads
+from .undoing import UndoLog
 
 
 class RolledBack(Exception):
     """What a store's transaction sees when it is to be rolled back."""
 
 
-class Session:
+class Session(UndoLog):
     """The open transaction of a connection, with its savepoints.
 
     Outside of blocks, each statement reads the latest committed state. In a block the
@@ -24,7 +25,11 @@ class Session:
     and savepoints are undone by a log of the old values.
     """
 
+    # (key, value before it was written, None for none).
+    log: list[tuple[bytes, bytes | None]]
+
     def __init__(self, store: Any) -> None:
+        super().__init__()
         self.store = store
         # Begins a transaction of the store: its argument is whether it writes.
         self.begin: Callable[[bool], AbstractContextManager[Any]] = store.transaction
@@ -42,11 +47,8 @@ class Session:
         self.readers = 0
         # How many statements that write are running, one inside the other.
         self.statements = 0
-        # (key, value before it was written, None for none), and whether to keep it.
-        self.log: list[tuple[bytes, bytes | None]] = []
+        # Whether the log is kept.
         self.logs = False
-        # (name, length of the log when it was set), the oldest first.
-        self.savepoints: list[tuple[str, int]] = []
 
     # --- the store's transaction ---
 
@@ -191,20 +193,6 @@ class Session:
 
     # --- savepoints ---
 
-    def savepoint(self, name: str) -> None:
-        self.savepoints.append((name, len(self.log)))
-
-    def rollback_to(self, name: str) -> None:
-        at = self.position(name)
-        self.undo(self.savepoints[at][1])
-        del self.savepoints[at + 1 :]
-
     def release(self, name: str) -> None:
-        del self.savepoints[self.position(name) :]
+        super().release(name)
         self.forget()
-
-    def position(self, name: str) -> int:
-        for at in reversed(range(len(self.savepoints))):
-            if self.savepoints[at][0] == name:
-                return at
-        raise OperationalError(f"no such savepoint: {name}")
