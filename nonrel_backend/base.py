@@ -2,9 +2,10 @@
 
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, NotSupportedError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import debug_transaction
@@ -200,6 +201,10 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> NonrelCursor:
         return NonrelCursor(self)
 
+    def option(self, name: str, default: Any) -> Any:
+        """Return one of OPTIONS."""
+        return self.settings_dict["OPTIONS"].get(name, default)
+
     def get_connection_params(self) -> dict[str, Any]:
         options = self.settings_dict["OPTIONS"]
         return {
@@ -207,6 +212,28 @@ class NonrelDatabaseWrapper(BaseDatabaseWrapper):
             for name, value in options.items()
             if name not in self.own_options
         }
+
+    def check_options(
+        self, known: Iterable[str], choices: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Raise ImproperlyConfigured for OPTIONS that there are not, or that are wrong.
+
+        `known` are those of the driver; `choices` are the values that some may have.
+        """
+        names = {*known, *self.own_options}
+        unknown = self.settings_dict["OPTIONS"].keys() - names
+        if unknown:
+            raise ImproperlyConfigured(
+                f"{self.display_name} has no OPTIONS {', '.join(sorted(unknown))}. Its "
+                f"OPTIONS are {', '.join(sorted(names))}."
+            )
+        for name, allowed in choices.items():
+            value = self.option(name, allowed[0])  # a default is right
+            if value not in allowed:
+                raise ImproperlyConfigured(
+                    f"OPTIONS[{name!r}] is {value!r}, but must be one of "
+                    f"{', '.join(allowed)}."
+                )
 
     def init_connection_state(self) -> None:
         pass

@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db.models.signals import post_migrate
 from django.utils.functional import cached_property
 
@@ -113,21 +112,8 @@ class DatabaseWrapper(OptimisticWrapper):
         return Consumed()
 
     def get_connection_params(self) -> dict[str, Any]:
-        options = super().get_connection_params()
-        unknown = set(options) - CLIENT_OPTIONS
-        if unknown:
-            known = ", ".join(sorted(CLIENT_OPTIONS | self.own_options))
-            raise ImproperlyConfigured(
-                f"DynamoDB has no OPTIONS {', '.join(sorted(unknown))}. Its OPTIONS "
-                f"are {known}."
-            )
-        for name, allowed in CHOICES.items():
-            if self.option(name, allowed[0]) not in allowed:
-                raise ImproperlyConfigured(
-                    f"OPTIONS[{name!r}] is {self.option(name, None)!r}, but must be "
-                    f"one of {', '.join(allowed)}."
-                )
-        return options
+        self.check_options(CLIENT_OPTIONS, CHOICES)
+        return super().get_connection_params()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Client:
         return Client(**conn_params, consumed=self.consumed)

@@ -57,9 +57,6 @@ class OptimisticWrapper(NonrelDatabaseWrapper):
         """The items of the store."""
         raise NotImplementedError
 
-    def option(self, name: str, default: Any) -> Any:
-        return self.settings_dict["OPTIONS"].get(name, default)
-
     # --- statements ---
 
     def begun(self, checks: bool) -> Transaction:

@@ -89,22 +89,12 @@ class DatabaseWrapper(TransactionSavepoints, KeyValueWrapper):
                 "Please supply the NAME value: the folder of the store."
             )
         options = super().get_connection_params()
-        unknown = set(options) - OPTIONS
-        if unknown:
-            raise ImproperlyConfigured(
-                f"LMDB has no OPTIONS {', '.join(sorted(unknown))}. Its OPTIONS are "
-                f"{', '.join(sorted({*OPTIONS, *self.own_options}))}."
-            )
         temporary = str(settings["NAME"]).startswith(TEMPORARY)
-        durability = options.get("durability", "none" if temporary else "full")
-        if durability not in DURABILITY:
-            raise ImproperlyConfigured(
-                f"OPTIONS['durability'] is {durability!r}, but must be one of "
-                f"{', '.join(DURABILITY)}."
-            )
+        default = "none" if temporary else "full"
+        self.check_options(OPTIONS, {"durability": [*DURABILITY]})
         return {
             "path": self.folder(settings["NAME"]),
-            "durability": durability,
+            "durability": options.get("durability", default),
             "map_size": int(options.get("map_size", MAP_SIZE)),
             "max_readers": int(options.get("max_readers", MAX_READERS)),
             "checksums": bool(options.get("checksums", True)),

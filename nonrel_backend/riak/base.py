@@ -123,19 +123,7 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict
         options = super().get_connection_params()
-        unknown = set(options) - POOL_OPTIONS
-        if unknown:
-            known = ", ".join(sorted(POOL_OPTIONS | self.own_options))
-            raise ImproperlyConfigured(
-                f"Riak has no OPTIONS {', '.join(sorted(unknown))}. Its OPTIONS are "
-                f"{known}."
-            )
-        for name, allowed in CHOICES.items():
-            if self.option(name, allowed[0]) not in allowed:
-                raise ImproperlyConfigured(
-                    f"OPTIONS[{name!r}] is {self.option(name, None)!r}, but must be "
-                    f"one of {', '.join(allowed)}."
-                )
+        self.check_options(POOL_OPTIONS, CHOICES)
         if settings["USER"] and not options.get("tls"):
             raise ImproperlyConfigured(
                 "Riak takes USER and PASSWORD over TLS only. Set OPTIONS['tls'] to an "
@@ -173,9 +161,6 @@ class DatabaseWrapper(NonrelDatabaseWrapper):
         return Cursor(self)
 
     # --- buckets ---
-
-    def option(self, name: str, default: Any) -> Any:
-        return self.settings_dict["OPTIONS"].get(name, default)
 
     @property
     def bucket_type(self) -> str:
