@@ -269,37 +269,18 @@ class OptimisticAccess(Access):
 
     def insert_rows(self, table: Table, rows: list[Any]) -> list[Change]:
         keys = [table.row_key(row) for row in rows]
-        self.validate_new(table, keys, table.primary, keys)
-        entries = [table.entries_of(row) for row in rows]
+        if len({*keys}) < len(keys) or self.existing(table, keys):
+            raise table.duplicate(table.primary)
         named = [
-            [(entry, self.entry_key(table, entry, key)) for entry in found]
-            for key, found in zip(keys, entries, strict=True)
+            [(each, self.entry_key(table, each, key)) for each in table.entries_of(row)]
+            for key, row in zip(keys, rows, strict=True)
         ]
-        unique: dict[Index, list[bytes]] = {}
-        for found in named:
-            for entry, name in found:
-                if entry[2]:
-                    unique.setdefault(entry[0], []).append(name)
-        for index, names in unique.items():
-            self.validate_new(table, names, index, names)
+        self.validate_added(table, named)
         for row, key, found in zip(rows, keys, named, strict=True):
-            self.put_row(table, key, row, None)
+            self.put_row(table, key, row)
             for entry, name in found:
                 self.put_entry(table, entry, name, key)
         return []
-
-    def validate_new(
-        self, table: Table, keys: list[bytes], index: Index, names: list[bytes]
-    ) -> None:
-        """Raise IntegrityError if items are to be put twice, or exist, if known."""
-        if len({*keys}) < len(keys):
-            raise table.duplicate(index)
-        if index is table.primary:
-            there = self.existing(table, keys)
-        else:
-            there = set(self.taken(table, index, names))
-        if there:
-            raise table.duplicate(index)
 
     def existing(self, table: Table, keys: list[bytes]) -> set[bytes]:
         """Return which rows exist, of those of which that is to be found out."""
@@ -350,7 +331,7 @@ class OptimisticAccess(Access):
             else:
                 if self.existing(table, [key]):
                     raise table.duplicate(table.primary)
-                self.put_row(table, key, change.row, None)
+                self.put_row(table, key, change.row)
             for entry, name in found:
                 self.put_entry(table, entry, name, key)
         return []
@@ -366,12 +347,16 @@ class OptimisticAccess(Access):
             if len({*names}) < len(names) or self.taken(table, index, names):
                 raise table.duplicate(index)
 
-    def put_row(self, table: Table, key: bytes, row: Any, columns: Any) -> None:
+    def held(self, table: Table, index: Index, key: bytes) -> Held | None:
+        """Return what the transaction has written of an item, None for nothing."""
+        space = self.space(table, index)
+        return None if space is None else space.held.get(key)
+
+    def put_row(self, table: Table, key: bytes, row: Any) -> None:
         """Hold a row that is new, or was deleted before in the transaction."""
-        space = self.space(table, table.primary)
-        held = None if space is None else space.held.get(key)
+        held = self.held(table, table.primary, key)
         before = None if held is None else held.before
-        made = Held(before, unshared(table, row), columns)
+        made = Held(before, unshared(table, row))
         self.buffer.hold(table, table.primary, key, made)
 
     def change_row(self, table: Table, change: Change) -> None:
@@ -403,8 +388,7 @@ class OptimisticAccess(Access):
         self, table: Table, record: Stored, key: bytes
     ) -> tuple[Stored | None, Held | None]:
         """Return a row as the store has it, and what is held of it."""
-        space = self.space(table, table.primary)
-        held = None if space is None else space.held.get(key)
+        held = self.held(table, table.primary, key)
         if held is not None:
             return held.before, held
         self.buffer.confirm(table, record)
@@ -412,8 +396,7 @@ class OptimisticAccess(Access):
 
     def put_entry(self, table: Table, entry: Any, name: bytes, key: bytes) -> None:
         index, _, unique = entry
-        space = self.space(table, index)
-        held = None if space is None else space.held.get(name)
+        held = self.held(table, index, name)
         before = None if held is None else held.before
         if before is not None and before.value == key:
             self.buffer.hold(table, index, name, None)  # it is there
@@ -423,8 +406,7 @@ class OptimisticAccess(Access):
 
     def remove_entry(self, table: Table, entry: Any, name: bytes, key: bytes) -> None:
         index, _, unique = entry
-        space = self.space(table, index)
-        held = None if space is None else space.held.get(name)
+        held = self.held(table, index, name)
         if held is None:
             before: Stored | None = Stored(name, key)
         else:
