@@ -27,6 +27,12 @@ class ConditionFailed(IntegrityError):
     """A row that was to be written does not satisfy condition(): nothing is written."""
 
 
+def required_of(query: Any) -> models.Q | None:
+    """Return what condition() has required of the rows of a query, None for nothing."""
+    found: models.Q | None = getattr(query, "required", None)
+    return found
+
+
 def require(model: Any, required: Any, keys: Collection, satisfied: Container) -> None:
     """Raise ConditionFailed if the rows with some keys do not satisfy a condition."""
     failed = [key for key in keys if key not in satisfied]
@@ -62,19 +68,23 @@ class ConditionalMixin:
 
     def native_query(self, query: Any) -> Any:
         scan = super().native_query(query)  # type: ignore[misc]
-        required = getattr(query, "required", None)
+        required = required_of(query)
         if scan is not None and required is not None:
             found = predicate_of(self.store, query.model, required)
             scan.is_conditional = True
             scan.required = None if found is None else [found]
         return scan
 
-    def restrict_to_required(self) -> bool:
-        """Restrict the query to the keys of its rows; return whether there are any.
+    def finds_nothing(self) -> bool:
+        """Return whether there are no rows to write, of a query with a condition.
 
-        Raise ConditionFailed if one of them does not satisfy the condition.
+        Restrict the query to the keys of the others. Raise ConditionFailed if one of
+        them does not satisfy the condition.
         """
-        required, self.query = self.query.required, self.query.chain()
+        required = required_of(self.query)
+        if required is None:
+            return False
+        self.query = self.query.chain()
         self.query.required = None
         checked = self.query.chain()
         checked.add_q(required)
@@ -86,43 +96,35 @@ class ConditionalMixin:
         if keys:
             self.query = self.query.chain()
             self.query.add_filter("pk__in", self.python_keys([*keys]))  # type: ignore[attr-defined]
-        return bool(keys)
+        return not keys
 
 
 class ConditionalUpdateCompiler(ConditionalMixin, NonrelUpdateCompiler, SQLCompiler):  # type: ignore[misc]
     def values_by_key(self, values: dict[Any, Any]) -> Any:
-        if getattr(self.query, "required", None) is not None:
+        if required_of(self.query) is not None:
             return None
         return super().values_by_key(values)
 
     def update_found(self, *arguments: Any) -> int:
-        if getattr(self.query, "required", None) is not None:
-            if not self.restrict_to_required():
-                return 0
-        return super().update_found(*arguments)
+        return 0 if self.finds_nothing() else super().update_found(*arguments)
 
 
 class ConditionalDeleteCompiler(ConditionalMixin, NonrelDeleteCompiler, SQLCompiler):  # type: ignore[misc]
     def delete_by(self, scan: Any) -> int:
-        if getattr(self.query, "required", None) is None or not referring(
+        if required_of(self.query) is None or not referring(
             self.store, self.query.get_meta().concrete_model
         ):
             return super().delete_by(scan)
+        delete = super().delete_by
 
         def work() -> int:
-            is_any = self.restrict_to_required()
-            return (
-                super(ConditionalDeleteCompiler, self).delete_by(None) if is_any else 0
-            )
+            return 0 if self.finds_nothing() else delete(None)
 
         count: int = self.store.all_or_nothing(work)
         return count
 
     def delete_found(self) -> int:
-        if getattr(self.query, "required", None) is not None:
-            if not self.restrict_to_required():
-                return 0
-        return super().delete_found()
+        return 0 if self.finds_nothing() else super().delete_found()
 
 
 class ConditionalQuerySet(models.QuerySet):
@@ -141,13 +143,13 @@ class ConditionalQuerySet(models.QuerySet):
                 f"{self.db!r} has no conditions of writes: use select_for_update()."
             )
         found = self._chain()
-        before = getattr(found.query, "required", None)
+        before = required_of(found.query)
         found.query.required = required if before is None else before & required
         return found
 
     def save(self, instance: models.Model, **options: Any) -> None:
         """Save an instance, whose row must satisfy the condition of the QuerySet."""
-        required = getattr(self.query, "required", None)
+        required = required_of(self.query)
 
         def do_update(base_qs: Any, *arguments: Any, **named: Any) -> Any:
             if base_qs.model._meta.concrete_model is self.model._meta.concrete_model:
@@ -161,7 +163,7 @@ class ConditionalQuerySet(models.QuerySet):
             del instance._do_update
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        required = getattr(self.query, "required", None)
+        required = required_of(self.query)
         if required is None:
             return super().delete()
         self._not_support_combined_queries("delete")
