@@ -20,26 +20,28 @@ BATCH = 25
 
 
 def keys_in(
-    store: Any, operation: str, name: str, attributes: Iterable[str], **options: Any
+    store: Any,
+    operation: str,
+    name: str,
+    attributes: Iterable[str],
+    limit: int | None = None,
+    **options: Any,
 ) -> Iterator[list[Item]]:
     """Yield the keys of the items of a scan or query, page by page.
 
-    `attributes` are those of the key.
+    `attributes` are those of the key; the first page has at most `limit` items.
     """
     names = {f"#{number}": each for number, each in enumerate(attributes)}
     options |= {
         "TableName": name,
-        "ConsistentRead": True,
         "ProjectionExpression": ", ".join(names),
         "ExpressionAttributeNames": names,
     }
-    while True:
-        reply = store.db_connection.call(operation, **options)
-        yield reply["Items"]
-        if "LastEvaluatedKey" not in reply:
-            return
-        options["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
-        options.pop("Limit", None)
+    store.ensure_connection()
+    items, start = store.records.page(operation, options, limit)
+    yield items
+    if start:
+        yield from store.records.pages(operation, options, start=start)
 
 
 def delete_items(store: Any, name: str, keys: Iterable[Item]) -> None:
@@ -66,7 +68,7 @@ def delete_items(store: Any, name: str, keys: Iterable[Item]) -> None:
 def delete_rows(store: Any, table: DynamoTable) -> bool:
     """Delete all rows of a table; return whether there was one."""
     key = [part["AttributeName"] for part in table.key_schema()["KeySchema"]]
-    found = keys_in(store, "scan", table.physical, key, Limit=BATCH)
+    found = keys_in(store, "scan", table.physical, key, BATCH)
     first = next(found)
     delete_items(store, table.physical, chain(first, chain.from_iterable(found)))
     return bool(first)
