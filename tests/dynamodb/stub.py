@@ -1,11 +1,11 @@
 """An endpoint that gives the replies of a test, and records what it is asked."""
 
 import json
-import threading
 import zlib
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from .endpoint import Endpoint, Handler
 
 # What is not JSON: the connection is closed instead of a reply, or within it.
 CLOSED, CUT, WRONG = "closed", "cut", "wrong checksum"
@@ -23,7 +23,7 @@ def canceled(*codes: str) -> tuple[int, dict[str, Any]]:
     return refusal("TransactionCanceledException", CancellationReasons=reasons)
 
 
-class Stub:
+class Stub(Endpoint):
     """Gives `replies` in turn, the last one for ever: (status, JSON), CLOSED, CUT..."""
 
     def __init__(self, *replies: Any) -> None:
@@ -33,15 +33,8 @@ class Stub:
         self.before: Callable[[], None] = lambda: None
         stub = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *arguments: Any) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                operation = self.headers["x-amz-target"].partition(".")[2]
+        class Recording(Handler):
+            def take(self, operation: str, body: bytes) -> None:
                 stub.requests.append((operation, json.loads(body)))
                 stub.before()
                 reply = stub.replies[0]
@@ -63,19 +56,7 @@ class Stub:
                 self.wfile.write(body[:-1] if reply == CUT else body)
                 self.close_connection = reply == CUT
 
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, *arguments: Any) -> None:
-                pass  # A client has hung up.
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(
-            target=self.server.serve_forever, args=[0.01], daemon=True
-        ).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Recording)
 
     @property
     def operations(self) -> list[str]:
