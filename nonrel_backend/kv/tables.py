@@ -147,7 +147,7 @@ class Index:
         self.unique: bool = entry["unique"]
         # Whether some payloads are shortened, so that the entries have no order.
         self.truncated: bool = entry.get("truncated", False)
-        # Whether the store itself keeps the index, and its entries are not written.
+        # Whether the store itself keeps the index: it has no payloads() to write.
         self.is_native: bool = "kind" in entry
         # Whether rows may still lack their entries: queries do not use the index.
         self.building: bool = entry.get("building", False)
@@ -391,13 +391,9 @@ class Table:
 
     @cached_property
     def split_indexes(self) -> tuple[list[tuple[Index, Any, Any]], list[Index]]:
-        """The indexes that are plain, with their encoders, and the others.
-
-        Those that the store itself keeps are not among them.
-        """
-        kept = [each for each in self.indexes if not each.is_native]
-        plain = [(each, *each.encoders[0]) for each in kept if each.is_plain]
-        return plain, [each for each in kept if not each.is_plain]
+        """The indexes that are plain, with their encoders, and the others."""
+        plain = [(each, *each.encoders[0]) for each in self.indexes if each.is_plain]
+        return plain, [each for each in self.indexes if not each.is_plain]
 
     def entry_key(
         self, entry: tuple[Index, bytes, bool], row_key: bytes

@@ -160,8 +160,6 @@ def change(
     removed: list[Entry] = []
     added: list[Entry] = []
     for index in table.indexes:
-        if index.is_native:
-            continue
         if new_key == key and not differing & index.reads:
             continue
         before, after = index.payloads(old), index.payloads(new)
